@@ -1,0 +1,14 @@
+"""The one expected-error class of the grader.
+
+A GraderError is something the person at the keyboard can act on: it prints one line that says what is wrong and what to
+do next, and the command ends with exit code 2 ("could not grade").  Any other exception is a bug of ours: cli.py writes
+a log file and says where it is.
+"""
+
+
+class GraderError(Exception):
+    """An expected failure; `message` is one line that ends with what to do next."""
+
+
+class SubmissionError(GraderError):
+    """The submission cannot be read at all (not an archive, a link, a name with `..`, too large)."""

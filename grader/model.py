@@ -1,0 +1,230 @@
+"""What the parts of the grader say to each other: labs, tests, kernels, outcomes.
+
+Invariants
+  * Every value here is plain data: it can be compared, pickled to a worker process and written as JSON.
+  * Nothing here holds a time of day, a duration of the host or a temporary path that would reach the result file:
+    the same submission and seed give the same bytes (grading.md, promise 2).
+  * A verdict is one of four, never two: an infra-error is the grader's own trouble and never a zero.
+
+Who fills what: labs.py makes Lab and TestSpec, build.py makes KernelSet, runner.py turns both into Outcome, result.py
+gathers Outcome into Result, report/* renders it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Mapping, Tuple
+
+WHOLE = "whole"  # the kernel that holds every file of the student
+
+
+class Verdict(enum.Enum):
+    """How one test ended."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    STUDENT_CRASH = "student-crash"  # bugcheck, triple fault, hang, left QEMU: the student's kernel did it
+    INFRA_ERROR = "infra-error"  # our trouble, after retries: exit code 2, no points are taken as lost
+
+
+class Stage(str, enum.Enum):
+    """Where the snapshot is taken that a test starts from (the argument of KdTestPoint)."""
+
+    EARLY = "early"  # on the boot stack; hal, IDT and pool ready; no thread was ever switched
+    READY = "ready"  # in the phase-1 thread at PASSIVE_LEVEL, interrupts on
+    NONE = "none"  # needs no machine at all (written answers)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise: its points and the files a submission may bring for it (paths from the root of the tree)."""
+
+    number: str
+    title: str
+    points: int
+    files: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab as labs/N-slug/lab.py describes it (`LAB = Lab(...)`)."""
+
+    number: int
+    slug: str
+    title: str
+    branch: str
+    exercises: Tuple[Exercise, ...]
+    driver: str = ""  # the guest test driver, for example "lab1.sys"; empty: none
+
+    @property
+    def folder(self) -> str:
+        return f"{self.number}-{self.slug}"
+
+    @property
+    def points(self) -> int:
+        return sum(exercise.points for exercise in self.exercises)
+
+    @property
+    def files(self) -> Tuple[str, ...]:
+        """Every student file of the lab, once, in the order of the exercises."""
+        return tuple(dict.fromkeys(name for exercise in self.exercises for name in exercise.files))
+
+    def exercise(self, number: str) -> Exercise:
+        return next(exercise for exercise in self.exercises if exercise.number == number)
+
+
+@dataclass(frozen=True)
+class TestSpec:
+    """One test.  api.test() makes it and leaves it on the function as `function.spec`; labs.py completes lab and hidden.
+
+    `function(t)` returns when the student's code is right and raises api.TestFailure otherwise.
+    """
+
+    exercise: str
+    name: str
+    points: int
+    title: str
+    function: Callable[[Any], None] = field(compare=False)
+    stage: str = Stage.READY.value
+    features: Tuple[str, ...] = ()
+    whole: bool = False
+    limit: int = 50_000_000  # guest instructions
+    lab: int = -1
+    driver: str = ""
+    hidden: bool = False  # lives in solutions/: students see that it exists, not what it does
+    source: str = ""  # path from the root of the tree, for worker processes that must import it again
+
+    __test__ = False  # not a test class of the test-suite's own
+
+    @property
+    def kernel(self) -> str:
+        """Key of the kernel in the KernelSet that this test runs on."""
+        return WHOLE if self.whole else self.exercise
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One built kernel.  `directory` is build.mk's $(B): ntoskrnl.exe, hal.dll, tests/*.sys with symbols, boot/ stripped."""
+
+    directory: Path
+    error: str = ""  # not empty: it was not built; the compiler's message for the student's own file
+
+    @property
+    def boot(self) -> Path:
+        return self.directory / "boot"
+
+
+@dataclass(frozen=True)
+class KernelSet:
+    """Exercise number (and "whole") -> kernel.  A test runs on kernels[spec.kernel]; equal directories may share a snapshot."""
+
+    kernels: Mapping[str, Kernel]
+    student_dir: Path  # the accepted student files, by their path in the tree (answers.txt is read from here)
+    student_seed: int = 0  # `t.student_seed`: picks this student's questions of exercise 0.1
+
+    def __getitem__(self, key: str) -> Kernel:
+        return self.kernels[key]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one test found.  Empty strings mean "nothing to say"."""
+
+    test: str
+    exercise: str
+    title: str
+    points: int  # what was earned
+    max_points: int
+    verdict: Verdict
+    seed: int = 0  # the master seed; with it `replay` reruns exactly this test
+    asked: str = ""
+    expected: str = ""
+    seen: str = ""
+    difference: str = ""  # the first point at which expected and seen part
+    hint_id: str = ""
+    hint: str = ""
+    where: str = ""  # file:line, relative to the root of the tree
+    backtrace: Tuple[str, ...] = ()
+    log: str = ""  # end of the serial output, capped
+    replay: str = ""  # the command that reruns exactly this failure
+    instructions: int = 0  # guest instructions, from the restored snapshot to the verdict
+    features: Tuple[str, ...] = ()
+    hidden: bool = False
+
+    def to_json(self) -> dict:
+        values = dataclasses.asdict(self)
+        values["verdict"] = self.verdict.value
+        values["backtrace"], values["features"] = list(self.backtrace), list(self.features)
+        return values
+
+
+class Progress:
+    """What run_tests tells while it works.  The base class keeps quiet; report/terminal.py draws."""
+
+    def say(self, text: str) -> None:
+        """A step that is not a test: building, booting."""
+
+    def started(self, test: TestSpec) -> None:
+        """A test begins."""
+
+    def finished(self, outcome: Outcome) -> None:
+        """A test has its verdict."""
+
+
+# run_tests(kernels, tests, seed, jobs, progress) -> one Outcome for each test, in the order of `tests`.
+Runner = Callable[[KernelSet, "list[TestSpec]", int, int, Progress], "list[Outcome]"]
+
+
+@dataclass(frozen=True)
+class ExerciseNote:
+    """Something to say about an exercise before its tests: a missing file, a compiler message, a reference in place."""
+
+    exercise: str
+    text: str
+    fatal: bool = False  # the exercise's tests were not run
+
+
+@dataclass(frozen=True)
+class Result:
+    """One grading, whole.  result.py writes it as canonical JSON."""
+
+    seed: int
+    student_seed: int
+    labs: Tuple[Lab, ...]
+    outcomes: Tuple[Outcome, ...]
+    notes: Tuple[ExerciseNote, ...] = ()
+    submission: str = ""  # content hash of the accepted files
+    emulator: str = "qemu"
+
+    @property
+    def score(self) -> int:
+        return sum(outcome.points for outcome in self.outcomes)
+
+    @property
+    def max_score(self) -> int:
+        return sum(outcome.max_points for outcome in self.outcomes)
+
+    @property
+    def infra_errors(self) -> Tuple[Outcome, ...]:
+        return tuple(outcome for outcome in self.outcomes if outcome.verdict is Verdict.INFRA_ERROR)
+
+    @property
+    def exit_code(self) -> int:
+        """0 full marks, 1 points lost, 2 could not grade."""
+        if self.infra_errors or not self.outcomes:
+            return 2
+        return 0 if self.score == self.max_score else 1
+
+
+def lab_of(exercise: str) -> int:
+    """The lab number of an exercise number: "1.3" -> 1."""
+    return int(exercise.split(".", 1)[0])
+
+
+__all__ = [
+    "WHOLE", "Exercise", "ExerciseNote", "Kernel", "KernelSet", "Lab", "Outcome", "Progress", "Result", "Runner",
+    "Stage", "TestSpec", "Verdict", "lab_of",
+]
