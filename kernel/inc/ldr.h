@@ -1,0 +1,136 @@
+// ldr.h - what the boot loader hands to the kernel: the loader parameter block.
+//
+// The loader (kernel/boot, an i386 ELF program) fills these structures and passes the block's address to
+// KiSystemStartup(PLOADER_PARAMETER_BLOCK), __stdcall, with paging on and interrupts off.
+//
+// Invariants
+//  - Every pointer and list link is a system-space virtual address: physical + LDR_SYSTEM_SPACE. Fields whose name
+//    or comment says "physical" are physical addresses.
+//  - LoadOrderListHead holds ntoskrnl.exe first, hal.dll second, then the boot drivers in the order of the boot list.
+//    Every image is mapped, relocated to DllBase and bound; no entry point has been called.
+//  - MemoryDescriptorListHead is sorted by BasePage, descriptors do not overlap and neighbours of one type are merged.
+//    Pages in no descriptor do not exist (holes) and are never RAM.
+//  - The low 4 MB are also mapped at 0 (page 0 is not); KiSystemStartup drops that map.
+//  - The block, the images, the boot stack and the page tables are outside LoaderFree memory; LoaderLoadedProgram
+//    pages (the loader itself) may be reused as soon as the kernel runs on its own GDT.
+//
+// Locks: none, written before the kernel runs and read-only until phase 0 copies what it keeps. IRQL: any.
+//
+// Both compilers must agree on the layout: the loader is built with -malign-double, and every offset is asserted below.
+//
+// In the books: Windows Internals, "Startup and shutdown" / "System mechanisms: image loader" (BOO-01..04).
+#pragma once
+
+#include "nt/list.h"
+#include "nt/types.h"
+
+/// Virtual address of physical address 0 in system space (the direct map of the first LDR_DIRECT_MAP_LIMIT bytes).
+inline constexpr ULONG LDR_SYSTEM_SPACE = 0x80000000;
+/// The direct map covers min(RAM, this) bytes. Nothing the loader leaves behind lies above it.
+inline constexpr ULONG LDR_DIRECT_MAP_LIMIT = 256u << 20;
+inline constexpr ULONG LDR_BOOT_STACK_SIZE = 16384;
+
+inline constexpr ULONG LDR_BLOCK_SIGNATURE = 0x4143494d; ///< 'MICA' in memory order
+inline constexpr ULONG LDR_BLOCK_VERSION = 1;
+
+/// What a run of physical pages holds when the kernel gets control. The values are NT's.
+enum TYPE_OF_MEMORY : ULONG {
+    LoaderFree = 2,               ///< free RAM
+    LoaderBad = 3,                ///< firmware says: defective
+    LoaderLoadedProgram = 4,      ///< the loader itself: free once the kernel has its own GDT
+    LoaderFirmwareTemporary = 5,  ///< ACPI tables: free once they are read
+    LoaderFirmwarePermanent = 6,  ///< page 0, BIOS, ROMs, devices: never RAM for the kernel
+    LoaderSystemCode = 9,         ///< ntoskrnl.exe
+    LoaderHalCode = 10,           ///< hal.dll
+    LoaderBootDriver = 11,        ///< any other image in the boot list
+    LoaderStartupKernelStack = 15, ///< the stack KiSystemStartup runs on
+    LoaderStartupPdrPage = 18,    ///< page directory and page tables
+    LoaderMemoryData = 20,        ///< the loader block and all it points to
+};
+
+/// A run of physical pages of one type.
+struct MEMORY_ALLOCATION_DESCRIPTOR {
+    LIST_ENTRY ListEntry; ///< in LOADER_PARAMETER_BLOCK::MemoryDescriptorListHead
+    TYPE_OF_MEMORY MemoryType;
+    ULONG BasePage;  ///< physical page number
+    ULONG PageCount; ///< in 4 KB pages
+};
+using PMEMORY_ALLOCATION_DESCRIPTOR = MEMORY_ALLOCATION_DESCRIPTOR*;
+
+inline constexpr ULONG LDR_NAME_LENGTH = 32;
+inline constexpr ULONG LDR_PATH_LENGTH = 64;
+
+/// LDR_DATA_TABLE_ENTRY::Flags
+inline constexpr ULONG LDRP_IMAGE_DLL = 0x00000004;          ///< the image is a DLL
+inline constexpr ULONG LDRP_ENTRY_PROCESSED = 0x00004000;    ///< set by the kernel when the entry point has been called
+inline constexpr ULONG LDRP_IMAGE_NOT_AT_BASE = 0x00200000;  ///< relocated: DllBase is not OriginalBase
+
+/// One loaded image. The kernel keeps these as PsLoadedModuleList.
+struct LDR_DATA_TABLE_ENTRY {
+    LIST_ENTRY InLoadOrderLinks;
+    LIST_ENTRY InMemoryOrderLinks;         ///< empty list at boot
+    LIST_ENTRY InInitializationOrderLinks; ///< empty list at boot
+    PVOID DllBase;                         ///< virtual address of the image
+    PVOID EntryPoint;                      ///< virtual address, nullptr when the image has none
+    ULONG SizeOfImage;                     ///< bytes, a multiple of the page size
+    ULONG Flags;                           ///< LDRP_*
+    ULONG CheckSum;                        ///< of the PE header
+    ULONG TimeDateStamp;                   ///< of the PE header
+    ULONG OriginalBase;                    ///< preferred base: symbol address = address - DllBase + OriginalBase
+    USHORT LoadCount;
+    USHORT TlsIndex;
+    CHAR FullDllName[LDR_PATH_LENGTH];     ///< "\MICA\ntoskrnl.exe", ASCII, ends with 0
+    CHAR BaseDllName[LDR_NAME_LENGTH];     ///< "ntoskrnl.exe", ASCII, ends with 0
+};
+using PLDR_DATA_TABLE_ENTRY = LDR_DATA_TABLE_ENTRY*;
+
+/// How the machine was started.
+enum LOADER_BOOT_PATH : ULONG { LoaderBootDisk = 0, LoaderBootMultiboot = 1 };
+
+/// Everything the kernel knows about the machine when it starts.
+struct LOADER_PARAMETER_BLOCK {
+    ULONG Signature; ///< LDR_BLOCK_SIGNATURE: anything else means a loader of another build
+    ULONG Version;   ///< LDR_BLOCK_VERSION
+    ULONG Size;      ///< sizeof(LOADER_PARAMETER_BLOCK)
+    LOADER_BOOT_PATH BootPath;
+    LIST_ENTRY LoadOrderListHead;        ///< of LDR_DATA_TABLE_ENTRY::InLoadOrderLinks
+    LIST_ENTRY MemoryDescriptorListHead; ///< of MEMORY_ALLOCATION_DESCRIPTOR::ListEntry
+    ULONG KernelStack;                   ///< top (highest address) of the boot stack, LDR_BOOT_STACK_SIZE bytes
+    CHAR* LoadOptions;                   ///< boot options, "" when there are none: "/TEST /SEED=7"
+    CHAR* NtBootPathName;                ///< "\MICA\"
+    ULONG PageDirectory;                 ///< physical address (the value of CR3)
+    ULONG LowPageTable;                  ///< physical address of the page table of the first 4 MB
+    ULONG DirectMapSize;                 ///< bytes mapped at LDR_SYSTEM_SPACE, a multiple of 4 MB
+    ULONG HighestPhysicalPage;           ///< last RAM page below 4 GB
+    ULONG AcpiRsdp;                      ///< physical address of the ACPI root pointer, 0: none found
+    ULONG MpFloatingPointer;             ///< physical address of the MP table pointer ("_MP_"), 0: none found
+    ULONG BootDrive;                     ///< BIOS drive number (disk boot only)
+    ULONGLONG TotalMemory;               ///< bytes of usable RAM, above 4 GB included
+    ULONG Reserved[4];
+};
+using PLOADER_PARAMETER_BLOCK = LOADER_PARAMETER_BLOCK*;
+
+#if __SIZEOF_POINTER__ == 4 // host tests may be 64-bit: the layout is a contract between the two 32-bit sides only
+static_assert(sizeof(MEMORY_ALLOCATION_DESCRIPTOR) == 20);
+static_assert(__builtin_offsetof(MEMORY_ALLOCATION_DESCRIPTOR, MemoryType) == 8);
+static_assert(__builtin_offsetof(MEMORY_ALLOCATION_DESCRIPTOR, BasePage) == 12);
+static_assert(__builtin_offsetof(MEMORY_ALLOCATION_DESCRIPTOR, PageCount) == 16);
+
+static_assert(sizeof(LDR_DATA_TABLE_ENTRY) == 0x98);
+static_assert(__builtin_offsetof(LDR_DATA_TABLE_ENTRY, DllBase) == 0x18);
+static_assert(__builtin_offsetof(LDR_DATA_TABLE_ENTRY, EntryPoint) == 0x1c);
+static_assert(__builtin_offsetof(LDR_DATA_TABLE_ENTRY, SizeOfImage) == 0x20);
+static_assert(__builtin_offsetof(LDR_DATA_TABLE_ENTRY, OriginalBase) == 0x30);
+static_assert(__builtin_offsetof(LDR_DATA_TABLE_ENTRY, FullDllName) == 0x38);
+static_assert(__builtin_offsetof(LDR_DATA_TABLE_ENTRY, BaseDllName) == 0x78);
+
+static_assert(sizeof(LOADER_PARAMETER_BLOCK) == 0x60);
+static_assert(__builtin_offsetof(LOADER_PARAMETER_BLOCK, LoadOrderListHead) == 0x10);
+static_assert(__builtin_offsetof(LOADER_PARAMETER_BLOCK, MemoryDescriptorListHead) == 0x18);
+static_assert(__builtin_offsetof(LOADER_PARAMETER_BLOCK, KernelStack) == 0x20);
+static_assert(__builtin_offsetof(LOADER_PARAMETER_BLOCK, PageDirectory) == 0x2c);
+static_assert(__builtin_offsetof(LOADER_PARAMETER_BLOCK, AcpiRsdp) == 0x3c);
+static_assert(__builtin_offsetof(LOADER_PARAMETER_BLOCK, BootDrive) == 0x44);
+static_assert(__builtin_offsetof(LOADER_PARAMETER_BLOCK, TotalMemory) == 0x48);
+static_assert(__builtin_offsetof(LOADER_PARAMETER_BLOCK, Reserved) == 0x50);
+#endif
