@@ -1,0 +1,127 @@
+# Mica: every journey starts here. `make` alone prints them.
+#
+# This file names the journeys, makes sure their tools are there (grader/setup) and hands over: the kernel is built
+# by kernel/build.mk, everything that grades, runs or shows it is the Python package grader/. Paths are relative to
+# this folder. GNU make 4, bash 3.2 or newer.
+
+ifneq ($(firstword $(sort 4.0 $(MAKE_VERSION))),4.0)
+$(error GNU make $(MAKE_VERSION) is too old: Mica needs 4.0 or newer (macOS: brew install make, then run gmake))
+endif
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# ---- what can be said on the command line -----------------------------------------------------------------------
+O             ?= build
+LAB           ?=
+TEST          ?=
+SEED          ?=
+SUBMISSION    ?=
+JSON          ?=
+JOBS          ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+EMU           ?= qemu
+SMP           ?= 1
+GUI           ?=
+OUT           ?=
+SCOPE         ?=
+APPEND        ?=
+MICA_CHECKED  ?=
+YES           ?=
+PYTHON        ?= python3
+# a folder with clang, lld-link and the llvm tools; taken by itself where no clang is in PATH
+LLVM_BIN      ?= $(if $(shell command -v clang 2>/dev/null),,$(lastword $(sort $(wildcard \
+                 /usr/lib/llvm-1[4-9]/bin /usr/lib/llvm-2?/bin /usr/local/opt/llvm/bin /opt/homebrew/opt/llvm/bin))))
+
+ifneq ($(LLVM_BIN),)
+export PATH := $(LLVM_BIN):$(wildcard $(LLVM_BIN)/../../lld/bin):$(PATH)
+endif
+export O YES MICA_CHECKED PYTHONDONTWRITEBYTECODE := 1
+
+need   := grader/setup/need.sh
+grader := $(PYTHON) -m grader
+jobs    = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
+build   = $(MAKE) $(jobs) -f kernel/build.mk
+opt     = $(if $($1),$2 "$($1)")
+whole  := $(wildcard solutions)
+
+.PHONY: help grade test run gdb replay handout solution selfcheck seed doctor docs coverage bench check-style \
+        format clean kernel
+
+help:
+	@grader/setup/help.sh $(if $(whole),whole,student)
+
+# ---- students ---------------------------------------------------------------------------------------------------
+grade:
+	@$(need) grade
+	@$(grader) grade --out $(O) --jobs $(JOBS) $(call opt,LAB,--lab) $(call opt,TEST,--test) $(call opt,SEED,--seed) \
+	    $(call opt,SUBMISSION,--submission) $(call opt,JSON,--json) $(if $(filter bochs,$(EMU)),--emu bochs)
+
+run gdb:
+	@$(need) $@ $(filter bochs,$(EMU)) $(if $(GUI),gui)
+	@$(build) kernel
+	@$(grader) $@ --out $(O) --emu $(EMU) --smp $(SMP) $(if $(GUI),--gui) $(if $(MICA_CHECKED),--checked) \
+	    $(call opt,SEED,--seed) $(call opt,APPEND,--append)
+
+replay:
+	@$(if $(and $(LAB),$(TEST),$(SEED)),,echo "make replay needs LAB, TEST and SEED, as the failure printed them: \
+	    make replay LAB=1 TEST=name SEED=1234" >&2; exit 2)
+	@$(need) gdb
+	@$(grader) replay --out $(O) --lab $(LAB) --test "$(TEST)" --seed $(SEED) $(call opt,SUBMISSION,--submission)
+
+seed:
+	@$(need) grade
+	@$(grader) seed $(call opt,LAB,--lab)
+
+kernel:
+	@$(need) build
+	@$(build) kernel
+
+doctor:
+	@grader/setup/doctor.sh
+
+# ---- instructors ------------------------------------------------------------------------------------------------
+handout:
+	@$(if $(OUT),,echo "make handout needs OUT, the folder that receives the students' repository: \
+	    make handout OUT=../mica-student" >&2; exit 2)
+	@$(need) grade
+	@$(grader) handout --out $(O) --to "$(OUT)" $(call opt,SEED,--seed)
+
+solution:
+	@$(if $(LAB),,echo "make solution needs LAB: make solution LAB=1" >&2; exit 2)
+	@$(need) grade >&2
+	@$(grader) solution --lab $(LAB)
+
+selfcheck:
+	@$(need) grade
+	@$(grader) selfcheck --out $(O) --jobs $(JOBS) $(call opt,LAB,--lab)
+
+# ---- maintainers ------------------------------------------------------------------------------------------------
+test:
+	@$(need) test
+	@$(PYTHON) kernel/tests/run.py --out $(O) --jobs $(JOBS) $(call opt,TEST,--only) $(call opt,SEED,--seed)
+
+check-style:
+	@$(need) style
+	@$(build) compile-commands
+	@$(PYTHON) -m grader.style --out $(O) --jobs $(JOBS)
+
+format:
+	@$(need) style
+	@$(PYTHON) -m grader.style --out $(O) --write
+
+coverage:
+	@$(need) grade
+	@$(PYTHON) -m grader.coverage --out $(O) $(call opt,SCOPE,--scope)
+
+docs:
+	@$(need) docs
+	@docs/build.sh "$(O)"
+
+bench:
+	@$(need) grade
+	@$(build) kernel
+	@$(PYTHON) -m grader.bench --out $(O) $(call opt,JSON,--json)
+
+clean:
+	@rm -rf -- "$(O)" compile_commands.json

@@ -1,0 +1,92 @@
+#!/bin/bash
+# doctor.sh: what is there, which versions, what works. Offers to install what is missing, then tries the tools:
+# makes a PE image, boots a probe in each emulator. Ends with 0 when everything that is needed works.
+set -u
+here=${BASH_SOURCE[0]%/*}
+. "$here/tools.sh"
+export O=${O:-build}
+bad=0
+
+line() { printf '  %-8s %-34s %-8s %s\n' "$@"; }
+
+list() {
+    local id name
+    for id in $(mica_set all); do
+        look_for "${id%\?}"
+        name=${tool_find%% *} name=${name##*[:/]}
+        case $tool_state:$id in
+        ok:*)       line ok "$name" "$tool_version" "$tool_why" ;;
+        missing:*\?) line - "${tool_lack##*/}" "" "$tool_why" ;;
+        missing:*)  line MISSING "${tool_lack##*/}" "${tool_min#-}" "$tool_why" ;;
+        old:*)      line "TOO OLD" "$name" "$tool_version" "needs $tool_min or newer: $tool_why" ;;
+        broken:*)   line BROKEN "$name" "" "does not run: $tool_why" ;;
+        esac
+    done
+}
+
+# try WHAT COMMAND...: one line with the outcome; what a failing command said follows.
+try() {
+    local what=$1 said
+    shift
+    if said=$("$@" 2>&1 </dev/null); then line works "$what" "" "${said##*$'\n'}"
+    else
+        line FAILS "$what" "" ""
+        printf '%s\n' "$said" | tail -n 6 | sed 's/^/            /'
+        bad=1
+    fi
+}
+
+. /etc/os-release 2>/dev/null
+echo "System: ${PRETTY_NAME:-$(uname -sr)}, $(uname -m), $(getconf _NPROCESSORS_ONLN) processors," \
+    "$(df -Pk . | awk 'NR == 2 { printf "%.1f", $4 / 1048576 }') GB free at $PWD"
+echo "Tools:"
+list
+if ! "$here/need.sh" all; then
+    echo "Not everything is there: the lines above say what to do."
+    exit 2
+fi
+hash -r
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/mica-doctor.XXXXXX") || exit 2
+trap 'rm -rf "$scratch"' EXIT
+
+pe_image() {
+    cat >"$scratch/probe.cpp" <<'CODE'
+struct Guard { ~Guard(); };
+extern "C" long Touch();
+extern "C" int _except_handler3() { return 1; }
+extern "C" int _fltused = 0;
+extern "C" __declspec(noinline) long Touch() { return 7; }
+extern "C" long __stdcall Entry(void*) { __try { return Touch(); } __except (1) { return 0; } }
+CODE
+    clang++ --target=i686-pc-windows-msvc -march=i686 -std=c++20 -ffreestanding -fno-rtti -fexceptions -fms-extensions \
+        -O2 -c "$scratch/probe.cpp" -o "$scratch/probe.obj" &&
+        lld-link /machine:x86 /nodefaultlib /safeseh:no /subsystem:native /driver /entry:Entry /base:0x80100000 /fixed:no \
+            "/out:$scratch/probe.exe" "$scratch/probe.obj" &&
+        llvm-objcopy --strip-debug "$scratch/probe.exe" && echo "a PE image with structured exceptions"
+}
+
+host_program() {
+    printf '#include <vector>\n#include <gtest/gtest.h>\nTEST(A, B) { EXPECT_EQ(std::vector<int>(3).size(), 3u); }\n' \
+        >"$scratch/host.cpp"
+    clang++ -std=c++20 "$scratch/host.cpp" -o "$scratch/host" -lgtest -lgtest_main -pthread && "$scratch/host" >/dev/null &&
+        echo "a C++20 program with GoogleTest"
+}
+
+echo "Tried:"
+try "kernel compiler" pe_image
+try "host compiler" host_program
+try "QEMU" python3 "$here/probe.py" qemu "$scratch"
+try "QEMU snapshots" python3 "$here/probe.py" snapshot "$scratch"
+try "Bochs" python3 "$here/probe.py" bochs "$scratch"
+try "gdb with Python" gdb -nx -batch -ex 'python print("scripts run, " + gdb.VERSION)'
+try "sandbox" python3 "$here/probe.py" sandbox "$scratch"
+if [ -f kernel/build.mk ]; then
+    try "building Mica" make --no-print-directory -s -f kernel/build.mk kernel
+    if [ $bad = 0 ]; then
+        for emulator in qemu bochs; do
+            try "Mica in $emulator" python3 -m grader run --out "$O" --emu $emulator --probe
+        done
+    fi
+fi
+[ $bad = 0 ] && echo "Everything works: make grade" || echo "Something does not work: see above."
+exit $bad

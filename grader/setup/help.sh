@@ -1,0 +1,33 @@
+#!/bin/bash
+# help.sh whole|student: the journeys. A students' repository has no instructors' part.
+row() { printf '  make %-34s %s\n' "$1" "$2"; }
+
+echo "Mica: an NT-like kernel for 32-bit x86, its labs and its grader."
+echo
+echo "Students"
+row "grade"                          "build, boot, run every lab's tests, show the points"
+row "grade LAB=1 TEST='insert*'"     "some of them (SEED=n, JOBS=n, EMU=bochs, JSON=file)"
+row "run"                            "boot to the kernel debugger's prompt (EMU=bochs, SMP=n, GUI=1, MICA_CHECKED=1)"
+row "gdb"                            "the same, stopped at the first instruction, with gdb attached"
+row "replay LAB=1 TEST=name SEED=n"  "exactly one failure again, under gdb"
+row "seed LAB=0"                     "the seed that your own questions are drawn from"
+row "kernel"                         "build only"
+row "doctor"                         "what is installed, which versions, what works"
+if [ "${1:-}" = whole ]; then
+    echo
+    echo "Instructors"
+    row "grade SUBMISSION=x"         "grade a folder, a zip, a tar or a git ref instead of this checkout"
+    row "handout OUT=folder"         "make the students' repository, one branch a lab"
+    row "solution LAB=1"             "the reference as a diff against the students' branch"
+    row "selfcheck [LAB=1]"          "grade the starter, accepted variants, known mistakes and cheaters: one table"
+    echo
+    echo "Maintainers"
+    row "test"                       "all tests; ends with 'N passed, N failed'"
+    row "check-style | format"       "layers, sizes, layout, annotations | lay out every source"
+    row "coverage [SCOPE=slice]"     "which rows of docs/feature-map.md have a passing test"
+    row "docs"                       "the documentation site, build/docs/html"
+    row "bench"                      "what the kernel's primitives cost, in guest instructions"
+fi
+row "clean"                          "remove build/"
+echo
+echo "Missing tools are installed by any of these (asks first on a terminal; YES=1 does not ask). O=folder builds elsewhere."
