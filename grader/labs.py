@@ -1,0 +1,154 @@
+"""Loads the labs of a tree: labs/N-slug/lab.py, and the tests in labs/N-slug/tests/ and solutions/N-slug/hidden/.
+
+Invariants
+  * Test names are unique over all labs, so that TEST=name needs no lab.
+  * The points of an exercise's tests add up to the exercise's points (checked where every test is present).
+  * A lab's test modules form a package of their own: `from .model import X` works and two labs never collide.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import importlib
+import sys
+import types
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, List, Sequence, Tuple
+
+from grader.errors import GraderError
+from grader.model import Lab, TestSpec
+from grader.tree import Tree
+
+
+@dataclass(frozen=True)
+class Course:
+    """Every lab of the tree and every test, in the order they are shown."""
+
+    labs: Tuple[Lab, ...]
+    tests: Tuple[TestSpec, ...]
+
+    @property
+    def files(self) -> Tuple[str, ...]:
+        return tuple(dict.fromkeys(name for lab in self.labs for name in lab.files))
+
+    def lab(self, number: int) -> Lab:
+        return next(lab for lab in self.labs if lab.number == number)
+
+    def tests_of(self, lab: Lab) -> List[TestSpec]:
+        return [test for test in self.tests if test.lab == lab.number]
+
+
+def load(tree: Tree) -> Course:
+    """Reads every lab of the tree; a broken lab.py or test module is a GraderError that names the file."""
+    labs: List[Lab] = []
+    tests: List[TestSpec] = []
+    for manifest in sorted(tree.root.glob("labs/*/lab.py"), key=lambda path: _number_of(path)):
+        lab = getattr(_run(manifest), "LAB", None)
+        if not isinstance(lab, Lab):
+            raise GraderError(f"{manifest.relative_to(tree.root)}: no `LAB = Lab(...)`; see grader/README.md for one")
+        if manifest.parent.name != lab.folder:
+            raise GraderError(f"labs/{manifest.parent.name}/lab.py describes lab {lab.folder}: rename one of them")
+        labs.append(lab)
+        tests += _tests_of(tree, lab)
+    if not labs:
+        raise GraderError(f"no labs/*/lab.py under {tree.root}: run this from a Mica tree")
+    _check(tree, labs, tests)
+    return Course(tuple(labs), tuple(tests))
+
+
+def select(course: Course, lab: str = "", pattern: str = "") -> Tuple[List[Lab], List[TestSpec]]:
+    """The labs and tests that LAB= and TEST= name; empty means all.  Unknown ones: says what exists."""
+    labs = [one for one in course.labs if not lab or lab in _names_of(one)]
+    if not labs:
+        known = ", ".join(f"{one.number} ({one.slug})" for one in course.labs)
+        raise GraderError(f"unknown lab {lab!r}; there are: {known}")
+    tests = [test for one in labs for test in course.tests_of(one)]
+    if not pattern:
+        return labs, tests
+    chosen = [test for test in tests if _matches(test, pattern)]
+    if not chosen:
+        raise GraderError(f"no test matches {pattern!r}; there are: " + ", ".join(test.name for test in tests))
+    numbers = {test.lab for test in chosen}
+    return [one for one in labs if one.number in numbers], chosen
+
+
+def _matches(test: TestSpec, pattern: str) -> bool:
+    return any(fnmatch.fnmatchcase(test.name, part) or part == test.exercise for part in pattern.replace(",", " ").split())
+
+
+def _names_of(lab: Lab) -> Sequence[str]:
+    return (str(lab.number), lab.slug, lab.folder, lab.branch, f"lab{lab.number}")
+
+
+def _number_of(manifest: Path) -> int:
+    head = manifest.parent.name.split("-", 1)[0]
+    return int(head) if head.isdigit() else sys.maxsize
+
+
+def _run(path: Path) -> types.ModuleType:
+    module = types.ModuleType(f"mica_{path.parent.name.replace('-', '_')}_{path.stem}")
+    module.__file__ = str(path)
+    try:
+        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
+    except Exception as error:  # whatever a broken manifest raises, the author needs the file and the reason
+        raise GraderError(f"{path}: {type(error).__name__}: {error}; correct the file and run again") from error
+    return module
+
+
+def _tests_of(tree: Tree, lab: Lab) -> List[TestSpec]:
+    found: List[TestSpec] = []
+    for folder, hidden in ((tree.root / "labs" / lab.folder / "tests", False),
+                           (tree.solutions / lab.folder / "hidden", True)):
+        package = _package(folder, f"mica_lab{lab.number}_{'hidden' if hidden else 'tests'}")
+        for path in sorted(folder.glob("test_*.py")):
+            for spec in _specs_in(path, package):
+                found.append(dataclasses.replace(spec, lab=lab.number, driver=lab.driver, hidden=hidden,
+                                                 source=path.relative_to(tree.root).as_posix()))
+    order = {exercise.number: index for index, exercise in enumerate(lab.exercises)}
+    for test in found:
+        if test.exercise not in order:
+            raise GraderError(f"{test.source}: test {test.name} is for exercise {test.exercise}, which is not in "
+                              f"labs/{lab.folder}/lab.py; add it there or correct the test")
+    return sorted(found, key=lambda test: order[test.exercise])  # stable: file order inside an exercise
+
+
+def _package(folder: Path, name: str) -> str:
+    known = sys.modules.get(name)
+    if known is None or list(getattr(known, "__path__", [])) != [str(folder)]:
+        for stale in [key for key in sys.modules if key == name or key.startswith(name + ".")]:
+            del sys.modules[stale]
+        package = types.ModuleType(name)
+        package.__path__ = [str(folder)]  # type: ignore[attr-defined]
+        sys.modules[name] = package
+    return name
+
+
+def _specs_in(path: Path, package: str) -> List[TestSpec]:
+    try:
+        module = importlib.import_module(f"{package}.{path.stem}")
+    except Exception as error:
+        raise GraderError(f"{path}: {type(error).__name__}: {error}; correct the test module") from error
+    values = [getattr(value, "spec", None) for value in vars(module).values()
+              if getattr(value, "__module__", None) == module.__name__]
+    return [spec for spec in values if isinstance(spec, TestSpec)]
+
+
+def _check(tree: Tree, labs: Sequence[Lab], tests: Sequence[TestSpec]) -> None:
+    seen: Dict[str, TestSpec] = {}
+    for test in tests:
+        if test.name in seen:
+            raise GraderError(f"{test.source}: a test named {test.name} is in {seen[test.name].source} too; rename one")
+        seen[test.name] = test
+    for lab in labs:
+        for exercise in lab.exercises:
+            total = sum(test.points for test in tests if test.exercise == exercise.number)
+            if total != exercise.points and not _has_hidden_elsewhere(tree):
+                raise GraderError(f"labs/{lab.folder}/lab.py: exercise {exercise.number} has {exercise.points} points, "
+                                  f"its tests add up to {total}; make them agree")
+
+
+def _has_hidden_elsewhere(tree: Tree) -> bool:
+    """In a student's branch an exercise's hidden tests are absent, so the sum may be short."""
+    return tree.is_handout
