@@ -1,0 +1,59 @@
+// The event ring: what the kernel did, for whoever looks from outside.
+//
+// Every processor has a ring of fixed-size records, written at any IRQL without a lock (interrupts off for the few
+// instructions); a global sequence number orders all of them. The ring forgets the oldest. Host tools, the monitor and
+// the grader read the same records. A record is complete when its Sequence is not 0.
+// In the books: "event tracing". EXE-03 (the kernel's side), DSP/SCH events
+#pragma once
+
+#include "nt/types.h"
+
+enum class ETW_EVENT : UCHAR {
+    None = 0,
+    ContextSwitch = 1,  ///< Argument: old thread, new thread, old state | old priority << 8 | new priority << 16, wait reason
+    ThreadState = 2,    ///< thread, old state, new state, priority
+    Ready = 3,          ///< thread, priority, processor, at head
+    Priority = 4,       ///< thread, old, new, reason (0 set, 1 boost, 2 decay, 3 starvation)
+    QuantumEnd = 5,     ///< thread, priority
+    Wait = 6,           ///< thread, object count, wait type, time-out given
+    Unwait = 7,         ///< thread, status, increment
+    Signal = 8,         ///< object, type, old state, new state
+    DpcQueue = 9,       ///< dpc, routine, processor
+    DpcRun = 10,        ///< dpc, routine
+    TimerSet = 11,      ///< timer, due time low, due time high
+    TimerExpire = 12,   ///< timer, tick
+    Interrupt = 13,     ///< vector, irql
+    Mark = 14,          ///< for tests and tools: four values of theirs
+    ThreadCreate = 15,  ///< thread, priority, start routine
+    ThreadEnd = 16,     ///< thread
+    BugCheck = 17,      ///< code, parameters 1..3
+};
+
+struct ETW_RECORD {
+    ULONGLONG Time;      ///< time-stamp counter
+    ULONG Sequence;      ///< 1, 2, 3 ... over all processors
+    ETW_EVENT Event;
+    UCHAR Processor;
+    UCHAR Irql;
+    UCHAR Reserved;
+    ULONG Argument[4];
+};
+static_assert(sizeof(ETW_RECORD) == 32);
+
+constexpr ULONG ETW_RING_RECORDS = 16384; ///< records of a processor's ring; a power of two
+
+struct ETW_RING {
+    volatile ULONG Next; ///< records ever written; the next goes to Next % ETW_RING_RECORDS
+    ULONG Size;          ///< ETW_RING_RECORDS
+    ETW_RECORD* Records;
+};
+
+extern "C" {
+NTKERNELAPI extern ETW_RING EtwRing[32];
+NTKERNELAPI extern volatile LONG EtwSequence;
+/// Gives a processor its ring. Until then its events are dropped.
+NTKERNELAPI void NTAPI EtwInitializeProcessor(ULONG Number, ETW_RECORD* Records);
+/// Writes a record. @irql any
+NTKERNELAPI void NTAPI EtwTraceEvent(ETW_EVENT Event, ULONG_PTR Argument0, ULONG_PTR Argument1, ULONG_PTR Argument2,
+                                     ULONG_PTR Argument3);
+}

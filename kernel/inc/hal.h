@@ -1,0 +1,87 @@
+// hal.dll: everything that differs between boards: interrupt controllers, timers, clock, ports.
+//
+// The rest of the kernel asks the HAL and does not know whether a PIC with a PIT or a local APIC with an I/O APIC is
+// underneath; the choice is made at boot from the ACPI or MP tables (or /HAL=PIC). The HAL imports from the kernel only
+// the routines that interrupts lead to.
+// In the books: "hardware abstraction layer". HAL-01, HAL-03, HAL-05, HAL-07
+#pragma once
+
+#include "ke/interrupt.h"
+#include "ke/irql.h"
+#include "ntstatus.h"
+
+struct LOADER_PARAMETER_BLOCK;
+struct KTRAP_FRAME;
+struct KEXCEPTION_FRAME;
+
+/// A broken-down time of day, as the real-time clock keeps it.
+struct TIME_FIELDS {
+    SHORT Year, Month, Day, Hour, Minute, Second, Milliseconds, Weekday;
+};
+
+enum class INTERFACE_TYPE : UCHAR { Internal, Isa };
+
+extern "C" {
+NTHALAPI UCHAR NTAPI READ_PORT_UCHAR(USHORT Port);
+NTHALAPI USHORT NTAPI READ_PORT_USHORT(USHORT Port);
+NTHALAPI ULONG NTAPI READ_PORT_ULONG(USHORT Port);
+NTHALAPI void NTAPI WRITE_PORT_UCHAR(USHORT Port, UCHAR Value);
+NTHALAPI void NTAPI WRITE_PORT_USHORT(USHORT Port, USHORT Value);
+NTHALAPI void NTAPI WRITE_PORT_ULONG(USHORT Port, ULONG Value);
+
+/// Prepares the interrupt controller of a processor; phase 0. Interrupts are off. @irql HIGH_LEVEL
+NTHALAPI void NTAPI HalInitializeProcessor(ULONG Number, LOADER_PARAMETER_BLOCK* LoaderBlock);
+/// Phase 0: finds controllers, calibrates, starts the clock (interrupts still off). Phase 1: what needs threads.
+/// @returns false if this machine cannot be used (said on the screen).
+NTHALAPI BOOLEAN NTAPI HalInitSystem(ULONG Phase, LOADER_PARAMETER_BLOCK* LoaderBlock);
+/// "PIC" or "APIC".
+NTHALAPI PCSTR NTAPI HalQueryControllerName();
+
+/// Vector and IRQL of a bus interrupt line (ISA: 0..15). @returns the IDT vector, 0 if there is none.
+NTHALAPI ULONG NTAPI HalGetInterruptVector(INTERFACE_TYPE InterfaceType, ULONG BusNumber, ULONG BusInterruptLevel,
+                                           ULONG BusInterruptVector, KIRQL* Irql, KAFFINITY* Affinity);
+NTHALAPI BOOLEAN NTAPI HalEnableSystemInterrupt(ULONG Vector, KIRQL Irql, KINTERRUPT_MODE Mode);
+NTHALAPI void NTAPI HalDisableSystemInterrupt(ULONG Vector, KIRQL Irql);
+/// First thing in a device interrupt: raises to `Irql`, or, if the processor is at or above it already, keeps the
+/// interrupt pending (lazy IRQL). @returns false: spurious or held back, leave at once.
+NTHALAPI BOOLEAN NTAPI HalBeginSystemInterrupt(KIRQL Irql, ULONG Vector, KIRQL* OldIrql);
+/// Last thing: acknowledges and lowers to `OldIrql`. Called with interrupts off.
+NTHALAPI void NTAPI HalEndSystemInterrupt(KIRQL OldIrql, ULONG Vector);
+
+/// Makes a software interrupt (APC_LEVEL or DISPATCH_LEVEL) pending; it is delivered when the IRQL falls below.
+NTHALAPI void FASTCALL HalRequestSoftwareInterrupt(KIRQL RequestIrql);
+NTHALAPI void FASTCALL HalClearSoftwareInterrupt(KIRQL RequestIrql);
+
+/// Busy-waits. @irql any
+NTHALAPI void NTAPI KeStallExecutionProcessor(ULONG MicroSeconds);
+/// A counter that only grows. @param PerformanceFrequency if not nullptr, receives counts per second. @irql any
+NTHALAPI LARGE_INTEGER NTAPI KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency);
+/// Reads the CMOS clock. @returns false if it is not set.
+NTHALAPI BOOLEAN NTAPI HalQueryRealTimeClock(TIME_FIELDS* TimeFields);
+/// Waits for the next interrupt with interrupts on; returns with interrupts on. Called by the idle thread with
+/// interrupts off so that no wake-up is lost.
+NTHALAPI void NTAPI HalProcessorIdle();
+
+/// Shows text on the screen (VGA text mode). @irql any
+NTHALAPI void NTAPI HalDisplayString(PCSTR Text);
+/// Text for the debugging port: COM1. Does not use interrupts. @irql any
+NTHALAPI void NTAPI HalDebugPutString(PCSTR Text);
+/// @returns the next character from COM1, -1 if there is none. @irql any
+NTHALAPI LONG NTAPI HalDebugGetChar();
+enum class FIRMWARE_REENTRY : UCHAR { HalHaltRoutine, HalPowerDownRoutine, HalRebootRoutine };
+/// Stops or restarts the machine. `ExitCode` is given to an emulator that can return one.
+[[noreturn]] NTHALAPI void NTAPI HalReturnToFirmware(FIRMWARE_REENTRY Routine, UCHAR ExitCode);
+}
+
+/// Kernel routines that the HAL's interrupt handlers call.
+extern "C" {
+/// One clock interval has passed. @param TimeIncrement its length in 100 ns. @irql CLOCK_LEVEL
+NTKERNELAPI void NTAPI KeUpdateSystemTime(KTRAP_FRAME* TrapFrame, ULONG TimeIncrement);
+/// Software interrupt at DISPATCH_LEVEL: DPCs, quantum end, switch to the standby thread. Called at DISPATCH_LEVEL.
+NTKERNELAPI void NTAPI KiDispatchInterrupt();
+/// Software interrupt at APC_LEVEL.
+NTKERNELAPI void NTAPI KiDeliverApc(KPROCESSOR_MODE PreviousMode, KEXCEPTION_FRAME* ExceptionFrame,
+                                    KTRAP_FRAME* TrapFrame);
+/// System time of day at boot, set by phase 1. @irql PASSIVE_LEVEL
+NTKERNELAPI void NTAPI KeSetSystemTime(PLARGE_INTEGER NewTime, PLARGE_INTEGER OldTime);
+}

@@ -1,0 +1,54 @@
+// The kernel debugger: output, the monitor on the serial line, and the data block that describes the kernel to tools.
+//
+// In the books: "kernel debugging". TOL-06, TOL-07
+#pragma once
+
+#include "ke/processor.h"
+#include "nt/types.h"
+#include "rtl/exception.h"
+
+struct LOADER_PARAMETER_BLOCK;
+
+/// One field that tools may want to read: "KTHREAD.State". A "sizeof KTHREAD" entry has Offset 0.
+struct KD_FIELD {
+    PCSTR Name;
+    USHORT Offset;
+    USHORT Size;
+};
+
+/// Where a tool finds everything, without symbols: exported, tagged, with the addresses of lists and tables.
+struct KDDEBUGGER_DATA {
+    ULONG OwnerTag;  ///< 'MICA' little-endian
+    ULONG Size;
+    ULONG Version;
+    ULONG FieldCount;
+    const KD_FIELD* Fields;
+    PVOID PsActiveProcessHead;
+    PVOID PsLoadedModuleList;
+    PVOID KiProcessorBlock;
+    PVOID KiTimerTableListHead;
+    PVOID EtwRing;
+    PVOID KiDispatcherLock;
+    PVOID KiBugCheckData;
+    PVOID KeNumberProcessors;
+    PVOID KeTickCount;
+    PVOID EtwSequence;
+};
+constexpr ULONG KD_OWNER_TAG = 0x4143494D; // "MICA"
+
+extern "C" {
+NTKERNELAPI extern const KDDEBUGGER_DATA KdDebuggerDataBlock;
+
+NTKERNELAPI void NTAPI KdInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock);
+/// Prints on COM1 and the screen. At most 512 characters at a time. @irql any
+NTKERNELAPI ULONG CDECL DbgPrint(PCSTR Format, ...) __attribute__((format(printf, 1, 2)));
+/// Prints a stack trace, an address a line as `  #n image+0xoffset`, from `Frame` up. @irql any
+NTKERNELAPI void NTAPI KdPrintBacktrace(ULONG_PTR Eip, ULONG_PTR Frame);
+/// Gives the debugger a look at an exception. @returns whether it was handled (go on with `Context`). EXC-02
+NTKERNELAPI BOOLEAN NTAPI KdTrap(KTRAP_FRAME* TrapFrame, EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context,
+                                 BOOLEAN SecondChance);
+/// The monitor's prompt; returns on `go`. @irql any; with a thread's context, or after a bugcheck
+NTKERNELAPI void NTAPI KdEnterMonitor(CONTEXT* Context);
+/// A place where a host that tests the kernel stops the machine. @param Stage 0 before the first thread, 1 in a thread.
+NTKERNELAPI void NTAPI KdTestPoint(ULONG Stage);
+}

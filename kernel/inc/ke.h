@@ -1,0 +1,14 @@
+// The kernel layer: scheduling, dispatcher objects, interrupts, processors. One header a concept, all of them here.
+// In the books: the chapters on system mechanisms and on processes and threads. ARC-03, ARC-05
+#pragma once
+
+#include "ke/bugcheck.h"
+#include "ke/dispatcher.h"
+#include "ke/dpc.h"
+#include "ke/interrupt.h"
+#include "ke/irql.h"
+#include "ke/policy.h"
+#include "ke/processor.h"
+#include "ke/spinlock.h"
+#include "ke/thread.h"
+#include "nt/atomic.h"

@@ -1,0 +1,46 @@
+// Bugcheck: the controlled stop after a fatal error in kernel mode.
+//
+// Prints code, parameters, registers and a backtrace on the screen and on COM1, enters the debugger if one is there,
+// and stops. Numbers are the documented ones; MICA_* are ours.
+// In the books: "crash dump analysis: bugchecks". TRP-09
+#pragma once
+
+#include "nt/types.h"
+
+constexpr ULONG IRQL_NOT_GREATER_OR_EQUAL = 0x09;
+constexpr ULONG IRQL_NOT_LESS_OR_EQUAL = 0x0A;
+constexpr ULONG MAXIMUM_WAIT_OBJECTS_EXCEEDED = 0x0C;
+constexpr ULONG SPIN_LOCK_ALREADY_OWNED = 0x0F;
+constexpr ULONG SPIN_LOCK_NOT_OWNED = 0x10;
+constexpr ULONG TRAP_CAUSE_UNKNOWN = 0x12;
+constexpr ULONG BAD_POOL_HEADER = 0x19;
+constexpr ULONG KMODE_EXCEPTION_NOT_HANDLED = 0x1E;
+constexpr ULONG NO_MORE_SYSTEM_PTES = 0x3F;
+constexpr ULONG PHASE0_INITIALIZATION_FAILED = 0x31;
+constexpr ULONG PHASE1_INITIALIZATION_FAILED = 0x32;
+constexpr ULONG PAGE_FAULT_IN_NONPAGED_AREA = 0x50;
+constexpr ULONG HAL_INITIALIZATION_FAILED = 0x5C;
+constexpr ULONG UNEXPECTED_KERNEL_MODE_TRAP = 0x7F;
+constexpr ULONG KERNEL_MODE_EXCEPTION_NOT_HANDLED = 0x8E;
+constexpr ULONG ATTEMPTED_SWITCH_FROM_DPC = 0xB8;
+constexpr ULONG BAD_POOL_CALLER = 0xC2;
+constexpr ULONG MANUALLY_INITIATED_CRASH = 0xE2;
+constexpr ULONG MICA_LAB_NOT_IMPLEMENTED = 0x4C414230; ///< parameters: exercise ("1.1"), file, line
+constexpr ULONG MICA_ASSERTION_FAILED = 0x4D415354;    ///< parameters: expression, file, line
+constexpr ULONG MICA_THREAD_RETURNED = 0x4D545254;     ///< a thread's first frame was returned to
+
+extern "C" {
+/// Stops the system. @irql any
+[[noreturn]] NTKERNELAPI void NTAPI KeBugCheck(ULONG BugCheckCode);
+[[noreturn]] NTKERNELAPI void NTAPI KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR Parameter1, ULONG_PTR Parameter2,
+                                                 ULONG_PTR Parameter3, ULONG_PTR Parameter4);
+/// Code and parameters of the bugcheck in progress.
+NTKERNELAPI extern ULONG_PTR KiBugCheckData[5];
+/// Where a bugcheck ends, after everything was shown: a place for a debugger's breakpoint.
+[[noreturn]] NTKERNELAPI void NTAPI KiBugCheckStop();
+}
+
+/// What a laboratory's unwritten exercise does: names itself and stops.
+#define LAB_NOT_IMPLEMENTED(exercise)                                                                                  \
+    KeBugCheckEx(MICA_LAB_NOT_IMPLEMENTED, reinterpret_cast<ULONG_PTR>(exercise),                                      \
+                 reinterpret_cast<ULONG_PTR>(__FILE__), __LINE__, 0)

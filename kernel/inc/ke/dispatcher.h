@@ -1,0 +1,157 @@
+// The dispatcher header and the objects that threads wait for: events, mutants, semaphores.
+//
+// Every waitable object begins with a DISPATCHER_HEADER: its type, its signal state and the list of wait blocks of
+// the threads that wait for it. One lock, the dispatcher database lock, guards all headers, wait blocks and timers'
+// due times; it is private to ke, so these fields are only touched there.
+// Invariant: a wait block is on an object's WaitListHead exactly while its thread waits for that object.
+// In the books: "dispatcher objects", "waiting for dispatcher objects". DSP-01..05, DSP-12..14, DSP-16
+#pragma once
+
+#include "ke/irql.h"
+#include "nt/list.h"
+#include "ntstatus.h"
+
+struct KTHREAD;
+struct KPROCESS;
+struct KQUEUE;
+using PKTHREAD = KTHREAD*;
+using PKPROCESS = KPROCESS*;
+
+/// DISPATCHER_HEADER::Type: what kind of object follows the header (documented values).
+enum class KOBJECTS : UCHAR {
+    EventNotificationObject = 0,
+    EventSynchronizationObject = 1,
+    MutantObject = 2,
+    ProcessObject = 3,
+    QueueObject = 4,
+    SemaphoreObject = 5,
+    ThreadObject = 6,
+    GateObject = 7,
+    TimerNotificationObject = 8,
+    TimerSynchronizationObject = 9,
+};
+
+/// The common head of every waitable object.
+struct DISPATCHER_HEADER {
+    KOBJECTS Type;
+    UCHAR Size;           ///< of the whole object, in 32-bit words
+    UCHAR Inserted;       ///< timers: in the timer table
+    UCHAR DebugActive;    ///< reserved for debugging
+    LONG SignalState;     ///< > 0: signaled (a mutant: 1 free, <= 0 owned, counting recursion downwards)
+    LIST_ENTRY WaitListHead; ///< of KWAIT_BLOCK::WaitListEntry, in the order of waiting
+};
+using PDISPATCHER_HEADER = DISPATCHER_HEADER*;
+
+enum class WAIT_TYPE : USHORT { WaitAll = 0, WaitAny = 1 };
+inline constexpr WAIT_TYPE WaitAll = WAIT_TYPE::WaitAll;
+inline constexpr WAIT_TYPE WaitAny = WAIT_TYPE::WaitAny;
+
+/// Why a thread waits: for people who look at it; the dispatcher does not care.
+enum class KWAIT_REASON : UCHAR { Executive, FreePage, PageIn, PoolAllocation, DelayExecution, Suspended, UserRequest };
+
+enum class KPROCESSOR_MODE : SCHAR { KernelMode = 0, UserMode = 1 };
+inline constexpr KPROCESSOR_MODE KernelMode = KPROCESSOR_MODE::KernelMode;
+inline constexpr KPROCESSOR_MODE UserMode = KPROCESSOR_MODE::UserMode;
+
+/// One thread waiting for one object: on the object's WaitListHead, and chained to the thread's other blocks of the
+/// same wait in a ring (NextWaitBlock).
+struct KWAIT_BLOCK {
+    LIST_ENTRY WaitListEntry;
+    KTHREAD* Thread;
+    DISPATCHER_HEADER* Object;
+    KWAIT_BLOCK* NextWaitBlock;
+    USHORT WaitKey; ///< index of the object in the wait: STATUS_WAIT_0 + WaitKey is the result of WaitAny
+    WAIT_TYPE WaitType;
+};
+using PKWAIT_BLOCK = KWAIT_BLOCK*;
+
+constexpr ULONG THREAD_WAIT_OBJECTS = 3;  ///< objects a wait may name without a KWAIT_BLOCK array of its own
+constexpr ULONG MAXIMUM_WAIT_OBJECTS = 64; ///< at most 64, ERR-04
+constexpr ULONG TIMER_WAIT_BLOCK = 3;      ///< the thread's wait block for its time-out timer
+
+enum class EVENT_TYPE : UCHAR { NotificationEvent = 0, SynchronizationEvent = 1 };
+inline constexpr EVENT_TYPE NotificationEvent = EVENT_TYPE::NotificationEvent;
+inline constexpr EVENT_TYPE SynchronizationEvent = EVENT_TYPE::SynchronizationEvent;
+
+struct KEVENT {
+    DISPATCHER_HEADER Header;
+};
+using PKEVENT = KEVENT*;
+using PRKEVENT = KEVENT*;
+
+struct KSEMAPHORE {
+    DISPATCHER_HEADER Header; ///< SignalState is the count; signaled while > 0 (ERR-03)
+    LONG Limit;
+};
+using PKSEMAPHORE = KSEMAPHORE*;
+
+struct KMUTANT {
+    DISPATCHER_HEADER Header;
+    LIST_ENTRY MutantListEntry; ///< on the owner's KTHREAD::MutantListHead
+    KTHREAD* OwnerThread;
+    BOOLEAN Abandoned; ///< the owner ended without releasing: the next wait returns STATUS_ABANDONED
+    UCHAR ApcDisable;
+};
+using PKMUTANT = KMUTANT*;
+
+extern "C" {
+
+/// Makes an event. @param Type NotificationEvent: a signal releases every waiter and stays; SynchronizationEvent: a
+/// signal releases one waiter and is consumed. @irql any
+NTKERNELAPI void NTAPI KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State);
+/// Signals the event. @param Increment priority boost of the released threads. @param Wait TRUE if a KeWaitXxx
+/// follows at once: the call then returns with the dispatcher database still held (the caller's IRQL is
+/// <= APC_LEVEL). @returns the previous signal state. @irql <= DISPATCH_LEVEL
+NTKERNELAPI LONG NTAPI KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait);
+/// Makes the event not signaled. @returns the previous signal state. @irql <= DISPATCH_LEVEL
+NTKERNELAPI LONG NTAPI KeResetEvent(PRKEVENT Event);
+/// As KeResetEvent, when the previous state is not wanted. @irql <= DISPATCH_LEVEL
+NTKERNELAPI void NTAPI KeClearEvent(PRKEVENT Event);
+/// Signals, releases whoever can be released, and leaves the event not signaled. @irql <= DISPATCH_LEVEL
+NTKERNELAPI LONG NTAPI KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait);
+/// @returns the signal state. @irql any
+NTKERNELAPI LONG NTAPI KeReadStateEvent(PRKEVENT Event);
+
+/// Makes a semaphore of `Count` units, at most `Limit`. @irql any
+NTKERNELAPI void NTAPI KeInitializeSemaphore(PKSEMAPHORE Semaphore, LONG Count, LONG Limit);
+/// Adds `Adjustment` units. Raises STATUS_SEMAPHORE_LIMIT_EXCEEDED if the count would pass the limit (nothing is
+/// changed then). @returns the previous count. @irql <= DISPATCH_LEVEL
+NTKERNELAPI LONG NTAPI KeReleaseSemaphore(PKSEMAPHORE Semaphore, KPRIORITY Increment, LONG Adjustment, BOOLEAN Wait);
+NTKERNELAPI LONG NTAPI KeReadStateSemaphore(PKSEMAPHORE Semaphore);
+
+/// Makes a mutant, owned by the calling thread if `InitialOwner`. @irql PASSIVE_LEVEL..DISPATCH_LEVEL
+NTKERNELAPI void NTAPI KeInitializeMutant(PKMUTANT Mutant, BOOLEAN InitialOwner);
+/// Releases one level of ownership. Raises STATUS_MUTANT_NOT_OWNED if the caller is not the owner (unless `Abandoned`).
+/// @returns the previous signal state (0: it was owned once; 1: it was free). @irql <= DISPATCH_LEVEL
+NTKERNELAPI LONG NTAPI KeReleaseMutant(PKMUTANT Mutant, KPRIORITY Increment, BOOLEAN Abandoned, BOOLEAN Wait);
+NTKERNELAPI LONG NTAPI KeReadStateMutant(PKMUTANT Mutant);
+
+/// Waits until the object is signaled or the time is over.
+/// @param Timeout in 100 ns: negative relative to now, positive absolute system time, 0 only tests, nullptr for ever.
+/// @returns STATUS_SUCCESS, STATUS_TIMEOUT, STATUS_ABANDONED (a mutant whose owner ended).
+/// @irql PASSIVE_LEVEL or APC_LEVEL
+NTKERNELAPI NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode,
+                                                 BOOLEAN Alertable, PLARGE_INTEGER Timeout)
+    EXCLUDES_(AtDispatchLevel);
+
+/// Waits for any one or all of `Count` objects. WaitAll takes nothing until all can be taken.
+/// @param WaitBlockArray `Count` wait blocks; may be nullptr up to THREAD_WAIT_OBJECTS objects.
+/// @returns STATUS_WAIT_0 + index (WaitAny), STATUS_SUCCESS (WaitAll), STATUS_ABANDONED_WAIT_0 + index,
+/// STATUS_TIMEOUT. More than MAXIMUM_WAIT_OBJECTS, or more than THREAD_WAIT_OBJECTS without an array, is a bugcheck
+/// (MAXIMUM_WAIT_OBJECTS_EXCEEDED). @irql PASSIVE_LEVEL or APC_LEVEL
+NTKERNELAPI NTSTATUS NTAPI KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitType,
+                                                    KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode,
+                                                    BOOLEAN Alertable, PLARGE_INTEGER Timeout,
+                                                    PKWAIT_BLOCK WaitBlockArray) EXCLUDES_(AtDispatchLevel);
+
+/// Lets `Interval` (100 ns units, negative: relative) pass. @irql PASSIVE_LEVEL or APC_LEVEL
+NTKERNELAPI NTSTATUS NTAPI KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable,
+                                                  PLARGE_INTEGER Interval) EXCLUDES_(AtDispatchLevel);
+}
+
+/// A time `milliseconds` from now, for the Timeout parameter of a wait.
+constexpr LARGE_INTEGER KeRelativeMilliseconds(LONG milliseconds) {
+    LARGE_INTEGER time{};
+    time.QuadPart = -10'000LL * milliseconds;
+    return time;
+}

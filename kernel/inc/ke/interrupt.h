@@ -1,0 +1,52 @@
+// Interrupt objects: how a driver attaches a service routine to a vector without touching the IDT.
+//
+// Several interrupt objects may share a vector (a chain): for a level-sensitive one the chain is called until one
+// claims the interrupt, for a latched one all are called until none claims any more. A service routine runs at
+// the interrupt's IRQL with the object's lock held.
+// In the books: "interrupt objects". INT-03, HAL-05
+#pragma once
+
+#include "ke/spinlock.h"
+#include "nt/list.h"
+
+struct KINTERRUPT;
+using PKINTERRUPT = KINTERRUPT*;
+
+/// @returns whether the interrupt was its device's. @irql the interrupt's
+using KSERVICE_ROUTINE = BOOLEAN NTAPI(PKINTERRUPT Interrupt, PVOID ServiceContext);
+using PKSERVICE_ROUTINE = KSERVICE_ROUTINE*;
+/// Called by KeSynchronizeExecution at the interrupt's IRQL with its lock held.
+using KSYNCHRONIZE_ROUTINE = BOOLEAN NTAPI(PVOID SynchronizeContext);
+using PKSYNCHRONIZE_ROUTINE = KSYNCHRONIZE_ROUTINE*;
+
+enum class KINTERRUPT_MODE : UCHAR { LevelSensitive, Latched };
+
+struct KINTERRUPT {
+    LIST_ENTRY InterruptListEntry; ///< chain of the vector
+    PKSERVICE_ROUTINE ServiceRoutine;
+    PVOID ServiceContext;
+    KSPIN_LOCK SpinLock;
+    KSPIN_LOCK* ActualLock;        ///< SpinLock, or one shared with other interrupt objects
+    ULONG Vector;                  ///< IDT vector
+    KIRQL Irql;
+    KIRQL SynchronizeIrql;
+    KINTERRUPT_MODE Mode;
+    BOOLEAN ShareVector;
+    BOOLEAN Connected;
+    UCHAR Number;                  ///< processor
+    ULONG DispatchCount;
+};
+
+extern "C" {
+/// @param Vector, Irql as HalGetInterruptVector gives them. @param SpinLock shared lock, or nullptr. @irql any
+NTKERNELAPI void NTAPI KeInitializeInterrupt(PKINTERRUPT Interrupt, PKSERVICE_ROUTINE ServiceRoutine,
+                                             PVOID ServiceContext, PKSPIN_LOCK SpinLock, ULONG Vector, KIRQL Irql,
+                                             KIRQL SynchronizeIrql, KINTERRUPT_MODE Mode, BOOLEAN ShareVector,
+                                             CHAR ProcessorNumber);
+/// Attaches it to its vector. @returns false if the vector is taken by one that does not share. @irql <= DISPATCH_LEVEL
+NTKERNELAPI BOOLEAN NTAPI KeConnectInterrupt(PKINTERRUPT Interrupt);
+NTKERNELAPI BOOLEAN NTAPI KeDisconnectInterrupt(PKINTERRUPT Interrupt);
+/// Calls `SynchronizeRoutine` so that the service routine cannot run at the same time. @irql <= SynchronizeIrql
+NTKERNELAPI BOOLEAN NTAPI KeSynchronizeExecution(PKINTERRUPT Interrupt, PKSYNCHRONIZE_ROUTINE SynchronizeRoutine,
+                                                 PVOID SynchronizeContext);
+}

@@ -1,0 +1,136 @@
+// KPCR and KPRCB: what every processor has for itself.
+//
+// The KPCR is reached through fs (kernel mode): its first fields have documented offsets, which assembly, debuggers
+// and compilers rely on (fs:[0] is the exception list). The KPRCB inside it belongs to the kernel layer.
+// Locks: PrcbLock guards ready queues, ReadySummary, NextThread and the scheduling fields of this processor's threads;
+// DpcLock the DPC queue. Everything else is written by its own processor only. Lock order: KiDispatcherLock before
+// PrcbLock before DpcLock; of two PRCB locks the one of the lower processor number first.
+// Invariant (ready summary): bit p of ReadySummary is set exactly when DispatcherReadyListHead[p] is not empty.
+// In the books: "processor control region and control block (PCR, PRCB)". SCH-15..17, INT-05
+#pragma once
+
+#include "ke/thread.h"
+
+constexpr ULONG MAXIMUM_PROCESSORS = 32;
+constexpr ULONG DPC_STACK_SIZE = 12 * 1024;
+
+struct EXCEPTION_REGISTRATION_RECORD;
+struct KIDTENTRY;
+struct KGDTENTRY;
+struct KTSS;
+
+struct NT_TIB {
+    EXCEPTION_REGISTRATION_RECORD* ExceptionList;
+    PVOID StackBase;
+    PVOID StackLimit;
+    PVOID SubSystemTib;
+    PVOID FiberData;
+    PVOID ArbitraryUserPointer;
+    NT_TIB* Self;
+};
+
+/// The DPC queue of a processor.
+struct KDPC_DATA {
+    KSPIN_LOCK DpcLock;
+    LIST_ENTRY DpcListHead GUARDED_BY(DpcLock);
+    volatile ULONG DpcQueueDepth;
+    volatile ULONG DpcCount; ///< DPCs queued since boot
+};
+
+struct KPRCB {
+    KTHREAD* CurrentThread; // PrcbLock to change
+    KTHREAD* NextThread GUARDED_BY(PrcbLock); ///< the Standby thread; nullptr: none chosen
+    KTHREAD* IdleThread;
+    ULONG Number;
+    KAFFINITY SetMember;    ///< 1 << Number
+
+    KSPIN_LOCK PrcbLock;
+    ULONG ReadySummary GUARDED_BY(PrcbLock);
+    ULONG QueueIndex GUARDED_BY(PrcbLock); ///< where the next starvation scan goes on
+    LIST_ENTRY DispatcherReadyListHead[MAXIMUM_PRIORITY] GUARDED_BY(PrcbLock); ///< of KTHREAD::WaitListEntry
+    SINGLE_LIST_ENTRY DeferredReadyListHead; // own processor, at SYNCH_LEVEL; of KTHREAD::SwapListEntry
+    LIST_ENTRY WaitListHead GUARDED_BY(PrcbLock); ///< of KTHREAD::WaitListEntry, threads that wait with a swappable stack
+
+    KDPC_DATA DpcData;
+    PVOID DpcStack;
+    volatile BOOLEAN DpcRoutineActive;
+    volatile BOOLEAN DpcInterruptRequested;
+    volatile BOOLEAN QuantumEnd;  ///< the clock found the current thread's quantum used up
+    volatile BOOLEAN IdleHalt;    ///< halted in the idle loop
+    volatile ULONG TimerRequest;  ///< the clock found a due timer
+    volatile ULONG TimerHand;     ///< low part of the tick at which it was found
+
+    ULONG InterruptCount;
+    ULONG KernelTime; ///< clock ticks
+    ULONG UserTime;
+    ULONG DpcTime;
+    ULONG InterruptTime;
+    ULONG ContextSwitches; ///< KeContextSwitches
+    ULONG InterruptNesting; ///< ISRs active on this processor
+
+    // Checked builds: the spin locks held, in order of acquisition
+    KSPIN_LOCK* HeldLocks[16];
+    ULONG HeldLockCount;
+
+    UCHAR CpuVendor[16];
+    ULONG CpuFeatures; ///< CPUID 1 EDX
+    ULONG CpuSignature;
+    ULONG MHz;
+    CHAR CpuBrand[52];
+};
+using PKPRCB = KPRCB*;
+
+struct KPCR {
+    NT_TIB NtTib;
+    KPCR* SelfPcr;
+    KPRCB* Prcb;
+    KIRQL Irql;
+    ULONG IRR;       ///< pending software interrupts and held-back device interrupts, a bit each (by IRQL or HAL line)
+    ULONG IrrActive;
+    ULONG IDR;       ///< HAL: interrupt lines disabled
+    PVOID KdVersionBlock;
+    KIDTENTRY* IDT;
+    KGDTENTRY* GDT;
+    KTSS* TSS;
+    USHORT MajorVersion;
+    USHORT MinorVersion;
+    KAFFINITY SetMember;
+    ULONG StallScaleFactor; ///< TSC counts per microsecond
+    UCHAR SpareUnused;
+    UCHAR Number;
+    UCHAR Spare0[2];
+    ULONG HalReserved[16];  ///< the HAL's own
+    ULONG Reserved[29];
+    KPRCB PrcbData;
+};
+using PKPCR = KPCR*;
+
+#if defined(__i386__)
+static_assert(offsetof(KPCR, SelfPcr) == 0x1C);
+static_assert(offsetof(KPCR, Prcb) == 0x20);
+static_assert(offsetof(KPCR, Irql) == 0x24);
+static_assert(offsetof(KPCR, IRR) == 0x28);
+static_assert(offsetof(KPCR, IDT) == 0x38);
+static_assert(offsetof(KPCR, Number) == 0x51);
+static_assert(offsetof(KPCR, PrcbData) >= 0xD8 && offsetof(KPCR, PrcbData) % 8 == 0);
+
+inline KPCR* KeGetPcr() {
+    KPCR* pcr;
+    __asm__ __volatile__("movl %%fs:0x1C, %0" : "=r"(pcr));
+    return pcr;
+}
+#else
+/// Host tests: the fake HAL's processor.
+KPCR* KeGetPcr();
+#endif
+
+/// @irql >= DISPATCH_LEVEL if the processor must not change under the caller
+inline KPRCB* KeGetCurrentPrcb() { return KeGetPcr()->Prcb; }
+inline ULONG KeGetCurrentProcessorNumber() { return KeGetPcr()->Number; }
+
+extern "C" {
+/// KPRCBs by processor number; nullptr where there is no processor.
+NTKERNELAPI extern KPRCB* KiProcessorBlock[MAXIMUM_PROCESSORS];
+NTKERNELAPI extern CHAR KeNumberProcessors;
+NTKERNELAPI extern KAFFINITY KeActiveProcessors;
+}

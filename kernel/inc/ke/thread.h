@@ -1,0 +1,201 @@
+// KTHREAD and KPROCESS: what the kernel layer knows of a thread and of a process.
+//
+// The kernel layer schedules threads; ETHREAD and EPROCESS (ps.h) contain these and add what the executive needs.
+// Locks: "D" fields are guarded by the dispatcher database lock, "P" fields by the PRCB lock of the processor that the
+// thread runs on or is queued for, "T" by the thread itself (only it writes them). A thread's State is written under
+// the P lock; entering Waiting also holds D.
+// Invariant: State says which list WaitListEntry is on: Ready -> a ready queue of KPRCB DispatcherReadyListHead;
+// DeferredReady -> a KPRCB DeferredReadyListHead (through SwapListEntry); otherwise none.
+// In the books: "thread internals", "thread scheduling". KPR-01..23, SCH-03..10, ERR-07
+#pragma once
+
+#include "ke/dpc.h"
+#include "ke/spinlock.h"
+
+struct KTRAP_FRAME;
+struct KEXCEPTION_FRAME;
+
+/// KTHREAD::State. Seven states are taught; DeferredReady and GateWait exist on several processors (ERR-07).
+enum class KTHREAD_STATE : UCHAR {
+    Initialized = 0,   ///< made, never started
+    Ready = 1,         ///< on a ready queue
+    Running = 2,       ///< the current thread of a processor
+    Standby = 3,       ///< chosen as the next thread of a processor: KPRCB::NextThread
+    Terminated = 4,    ///< ended
+    Waiting = 5,       ///< waits for dispatcher objects
+    Transition = 6,    ///< ready, but its kernel stack is not in memory
+    DeferredReady = 7, ///< ready, no processor chosen yet
+    GateWait = 8,      ///< waits for a gate
+};
+
+constexpr KPRIORITY LOW_PRIORITY = 0;           ///< the zero-page thread's own
+constexpr KPRIORITY LOW_REALTIME_PRIORITY = 16; ///< 16..31 are never boosted or decayed
+constexpr KPRIORITY HIGH_PRIORITY = 31;
+constexpr ULONG MAXIMUM_PRIORITY = 32;
+
+constexpr SCHAR THREAD_QUANTUM = 6;        ///< quantum units of a new thread: two clock ticks
+constexpr SCHAR CLOCK_QUANTUM_DECREMENT = 3; ///< units that a clock tick costs
+constexpr SCHAR WAIT_QUANTUM_DECREMENT = 1;  ///< units that a wait costs
+
+/// KPROCESS::ProcessFlags (KPR-14); changed by interlocked operations only.
+constexpr LONG KPROCESS_AUTO_ALIGNMENT = 1 << 0;
+constexpr LONG KPROCESS_DISABLE_BOOST = 1 << 1;
+constexpr LONG KPROCESS_DISABLE_QUANTUM = 1 << 2;
+
+struct KPROCESS {
+    DISPATCHER_HEADER Header;      // D; signaled when the last thread has ended
+    LIST_ENTRY ProfileListHead;
+    ULONG_PTR DirectoryTableBase[2]; ///< [0] physical address of the page directory (CR3), [1] of hyperspace's table
+    volatile LONG ActiveProcessors; ///< processors that run one of its threads now, a bit each; interlocked
+    ULONG KernelTime;              ///< clock ticks of ended threads in kernel mode
+    ULONG UserTime;                ///< the same in user mode
+    LIST_ENTRY ReadyListHead;      // D; ready threads that wait for the process to come into memory
+    LIST_ENTRY ThreadListHead;     // ProcessLock; of KTHREAD::ThreadListEntry
+    KSPIN_LOCK ProcessLock;
+    KAFFINITY Affinity;            ///< processors its threads may run on
+    volatile LONG ProcessFlags;    ///< KPROCESS_*
+    SCHAR BasePriority;            ///< of its new threads
+    SCHAR QuantumReset;            ///< units of a full quantum of its threads
+    UCHAR State;
+    UCHAR ThreadSeed;              ///< ideal processor of its next thread
+    LIST_ENTRY ProcessListEntry;   // D; on KiProcessListHead while it has threads
+    ULONG StackCount;              ///< threads whose kernel stack is in memory
+};
+
+/// Which process's address space a thread runs in, and its queued APCs.
+struct KAPC_STATE {
+    LIST_ENTRY ApcListHead[2]; ///< of KAPC, kernel mode and user mode
+    KPROCESS* Process;
+    BOOLEAN KernelApcInProgress;
+    BOOLEAN KernelApcPending;
+    BOOLEAN UserApcPending;
+};
+using PKAPC_STATE = KAPC_STATE*;
+
+/// What KiDeferredReadyThread does to the priority of a thread that becomes ready (KTHREAD::AdjustReason).
+enum class ADJUST_REASON : UCHAR {
+    AdjustNone = 0,
+    AdjustUnwait = 1, ///< its wait ended: boost by AdjustIncrement
+    AdjustBoost = 2,  ///< set to at least AdjustIncrement (event boost)
+};
+
+/// @irql PASSIVE_LEVEL; returning from it ends a system thread
+using KSTART_ROUTINE = void NTAPI(PVOID StartContext);
+using PKSTART_ROUTINE = KSTART_ROUTINE*;
+/// The kernel's first code in a thread, called by KiThreadStartup at APC_LEVEL.
+using KSYSTEM_ROUTINE = void NTAPI(PKSTART_ROUTINE StartRoutine, PVOID StartContext);
+using PKSYSTEM_ROUTINE = KSYSTEM_ROUTINE*;
+
+struct KTHREAD {
+    DISPATCHER_HEADER Header; // D; signaled when the thread has ended
+
+    // Stacks and context
+    PVOID InitialStack;         ///< highest address of the kernel stack
+    PVOID StackLimit;           ///< lowest usable address
+    PVOID KernelStack;          ///< P: saved ESP while it does not run
+    PVOID StackBase;            ///< InitialStack at creation
+    KTRAP_FRAME* TrapFrame;     ///< T
+    PVOID Teb;
+    KAPC_STATE ApcState;        ///< ApcState.Process: whose address space it runs in
+
+    // Scheduling
+    volatile KTHREAD_STATE State; // P
+    volatile UCHAR SwapBusy;   ///< its context is still being saved: nobody may switch to it yet
+    SCHAR Priority;            // P: current priority
+    SCHAR BasePriority;        // P
+    SCHAR PriorityDecrement;   ///< P: boost still to be taken back at quantum end, beyond one level
+    SCHAR Saturation;
+    SCHAR Quantum;             ///< P: units left; written at CLOCK_LEVEL by its own processor
+    SCHAR QuantumReset;        ///< units of a full quantum
+    BOOLEAN Preempted;         ///< P: goes to the head of its ready queue: it did not use up its turn
+    BOOLEAN DisableBoost;
+    ADJUST_REASON AdjustReason; // D
+    SCHAR AdjustIncrement;     // D
+    UCHAR NextProcessor;       ///< P: processor it runs on, is Standby for or is queued for
+    UCHAR IdealProcessor;
+    KAFFINITY Affinity;
+    KAFFINITY UserAffinity;
+    ULONG ContextSwitches;
+    ULONG WaitTime;            ///< low part of the tick count when it became ready or began to wait
+
+    // Waiting (D)
+    NTSTATUS WaitStatus;
+    KIRQL WaitIrql;            ///< to which IRQL the wait returns
+    KPROCESSOR_MODE WaitMode;
+    KWAIT_REASON WaitReason;
+    BOOLEAN WaitNext;          ///< the dispatcher database is held since KeSetEvent(..., Wait = TRUE) and the like
+    BOOLEAN Alertable;
+    BOOLEAN Alerted[2];
+    KWAIT_BLOCK* WaitBlockList; ///< first block of the ring of the current wait
+    KWAIT_BLOCK WaitBlock[THREAD_WAIT_OBJECTS + 1]; ///< built-in blocks; [TIMER_WAIT_BLOCK] is the time-out's
+    KTIMER Timer;              ///< for time-outs
+    LIST_ENTRY WaitListEntry;  // P: on a ready queue (Ready) or the processor's wait list (Waiting)
+    SINGLE_LIST_ENTRY SwapListEntry; ///< on a deferred ready list
+    LIST_ENTRY MutantListHead; // D: of KMUTANT::MutantListEntry, mutants it owns
+    KQUEUE* Queue;             // D
+    LIST_ENTRY QueueListEntry; // D
+
+    // APCs (their delivery comes with the synchronization lab)
+    KAPC_STATE SavedApcState;
+    KAPC_STATE* ApcStatePointer[2];
+    SHORT KernelApcDisable;
+    SHORT SpecialApcDisable;
+    BOOLEAN ApcQueueable;
+    UCHAR ApcStateIndex;
+    SCHAR SuspendCount;
+    SCHAR FreezeCount;
+
+    // Identity
+    KPROCESS* Process;         ///< the process it belongs to (ApcState.Process while attached differs)
+    LIST_ENTRY ThreadListEntry; // KPROCESS::ProcessLock
+    KPROCESSOR_MODE PreviousMode;
+    BOOLEAN SystemThread;
+    BOOLEAN KernelStackResident;
+    ULONG KernelTime;          ///< clock ticks in kernel mode
+    ULONG UserTime;
+    KSPIN_LOCK ThreadLock;
+};
+
+extern "C" {
+
+NTKERNELAPI PKTHREAD NTAPI KeGetCurrentThread();
+
+/// Makes a process object. @irql <= DISPATCH_LEVEL
+NTKERNELAPI void NTAPI KeInitializeProcess(PKPROCESS Process, KPRIORITY BasePriority, KAFFINITY Affinity,
+                                           ULONG_PTR DirectoryTableBase[2]);
+/// Makes a thread object in state Initialized on the given kernel stack. @param KernelStack highest address of the
+/// stack. @param StackLimit lowest usable address. @irql <= DISPATCH_LEVEL
+NTKERNELAPI void NTAPI KeInitializeThread(PKTHREAD Thread, PVOID KernelStack, PVOID StackLimit,
+                                          PKSYSTEM_ROUTINE SystemRoutine, PKSTART_ROUTINE StartRoutine,
+                                          PVOID StartContext, PKPROCESS Process);
+/// Makes an initialized thread ready. @irql <= DISPATCH_LEVEL
+NTKERNELAPI void NTAPI KeReadyThread(PKTHREAD Thread);
+/// Ends the calling thread: abandons its mutants, signals its waiters, never returns. @irql PASSIVE_LEVEL or APC_LEVEL
+[[noreturn]] NTKERNELAPI void NTAPI KeTerminateThread(KPRIORITY Increment) EXCLUDES_(AtDispatchLevel);
+
+/// Sets the current and base priority (1..31). @returns the old priority. @irql <= DISPATCH_LEVEL
+NTKERNELAPI KPRIORITY NTAPI KeSetPriorityThread(PKTHREAD Thread, KPRIORITY Priority);
+/// Sets the base priority to the process's plus `Increment`; the current priority follows. @returns the old increment.
+/// @irql <= DISPATCH_LEVEL
+NTKERNELAPI LONG NTAPI KeSetBasePriorityThread(PKTHREAD Thread, LONG Increment);
+/// @returns the base priority less the process's. @irql <= DISPATCH_LEVEL
+NTKERNELAPI LONG NTAPI KeQueryBasePriorityThread(PKTHREAD Thread);
+NTKERNELAPI KPRIORITY NTAPI KeQueryPriorityThread(PKTHREAD Thread);
+/// Raises the priority of a variable thread by `Increment`, at most to 15. @irql <= DISPATCH_LEVEL
+NTKERNELAPI void NTAPI KeBoostPriorityThread(PKTHREAD Thread, KPRIORITY Increment);
+/// @returns whether boosts were disabled before. @irql <= DISPATCH_LEVEL. SCH-19
+NTKERNELAPI BOOLEAN NTAPI KeSetDisableBoostThread(PKTHREAD Thread, BOOLEAN Disable);
+/// Restricts the thread to processors. @returns the old set. @irql <= DISPATCH_LEVEL
+NTKERNELAPI KAFFINITY NTAPI KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity);
+/// @returns the old ideal processor. @irql <= DISPATCH_LEVEL
+NTKERNELAPI UCHAR NTAPI KeSetIdealProcessorThread(PKTHREAD Thread, UCHAR Processor);
+/// Changes a process's base priority and that of its threads. @irql <= DISPATCH_LEVEL
+NTKERNELAPI KPRIORITY NTAPI KeSetPriorityProcess(PKPROCESS Process, KPRIORITY BasePriority);
+/// Gives up the rest of the turn to a ready thread of the same or higher priority, if there is one.
+/// @irql <= APC_LEVEL
+NTKERNELAPI NTSTATUS NTAPI KeYieldExecution() EXCLUDES_(AtDispatchLevel);
+
+/// Runs the calling thread in another process's address space until KeUnstackDetachProcess. @irql <= DISPATCH_LEVEL
+NTKERNELAPI void NTAPI KeStackAttachProcess(PKPROCESS Process, PKAPC_STATE ApcState);
+NTKERNELAPI void NTAPI KeUnstackDetachProcess(PKAPC_STATE ApcState);
+}

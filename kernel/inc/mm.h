@@ -1,0 +1,36 @@
+// The memory manager's public face. This slice has what boot needs: page frames, kernel stacks with guard pages, the
+// page directory. The memory lab's subsystem takes its place.
+//
+// In the books: "memory management", "kernel stacks". MEM-01, MEM-02
+#pragma once
+
+#include "ntstatus.h"
+
+struct LOADER_PARAMETER_BLOCK;
+
+constexpr ULONG_PTR MM_SYSTEM_RANGE_START = 0x80000000; ///< physical memory is mapped from here (first 256 MB)
+constexpr ULONG_PTR MM_STACK_REGION = 0xC8000000;       ///< kernel stacks, 4 KB pages, each below a guard page
+constexpr ULONG_PTR MM_STACK_REGION_END = 0xCA000000;
+constexpr ULONG_PTR MM_IO_REGION = 0xFE000000;          ///< device registers (local APIC and the like), not cached
+constexpr ULONG KERNEL_STACK_SIZE = 12 * 1024;
+
+extern "C" {
+/// Takes over the loader's memory map and page directory; drops the identity map. @irql HIGH_LEVEL, boot
+NTKERNELAPI BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock);
+/// @returns the highest address of a new kernel stack of KERNEL_STACK_SIZE bytes with a page below it that faults, or
+/// nullptr. @irql <= DISPATCH_LEVEL
+NTKERNELAPI PVOID NTAPI MmCreateKernelStack(BOOLEAN LargeStack);
+NTKERNELAPI void NTAPI MmDeleteKernelStack(PVOID PointerKernelStack, BOOLEAN LargeStack);
+/// Physical pages in a row, mapped; zeroed. @returns the address or nullptr. @irql <= DISPATCH_LEVEL
+NTKERNELAPI PVOID NTAPI MmAllocateContiguousPages(ULONG Pages);
+NTKERNELAPI void NTAPI MmFreeContiguousPages(PVOID Address, ULONG Pages);
+/// Maps device registers. @returns the virtual address, nullptr if there is no room. @irql <= DISPATCH_LEVEL
+NTKERNELAPI PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes);
+/// @returns whether reading the address would not fault. @irql any
+NTKERNELAPI BOOLEAN NTAPI MmIsAddressValid(const volatile void* VirtualAddress);
+/// Physical address of a mapped one, 0 if it is not. @irql any
+NTKERNELAPI PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(const volatile void* VirtualAddress);
+/// A new page directory with the system half shared. @returns its physical address, 0 if memory is short.
+NTKERNELAPI ULONG_PTR NTAPI MmCreatePageDirectory();
+NTKERNELAPI ULONG NTAPI MmQueryFreePages();
+}

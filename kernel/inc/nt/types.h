@@ -1,0 +1,88 @@
+// The basic types of NT, with the same width in the kernel (i686) and in host tests (x86-64).
+//
+// Books and the DDK spell these names in capitals; they are kept so that a reader recognises them.
+// LONG and ULONG are always 32 bits here: the host's `long` is not.
+#pragma once
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+using UCHAR = uint8_t;
+using USHORT = uint16_t;
+using ULONG = uint32_t;
+using ULONGLONG = uint64_t;
+using ULONG64 = uint64_t;
+using CHAR = char;
+using SCHAR = int8_t;
+using SHORT = int16_t;
+using LONG = int32_t;
+using LONGLONG = int64_t;
+using BOOLEAN = bool;
+using WCHAR = char16_t;
+using ULONG_PTR = uintptr_t;
+using LONG_PTR = intptr_t;
+using SIZE_T = size_t;
+using PVOID = void*;
+using PCSTR = const char*;
+using PSTR = char*;
+
+/// A processor set: bit n stands for processor n.
+using KAFFINITY = ULONG;
+/// A scheduling priority, 0..31, or a difference of two of them.
+using KPRIORITY = LONG;
+/// A physical address below 4 GB (the kernel runs without PAE).
+using PHYSICAL_ADDRESS = ULONG;
+/// Number of a physical page (address / PAGE_SIZE).
+using PFN_NUMBER = ULONG;
+
+/// A signed 64-bit value that books pass by pointer (times, mostly, in units of 100 ns).
+union LARGE_INTEGER {
+    struct {
+        ULONG LowPart;
+        LONG HighPart;
+    };
+    LONGLONG QuadPart;
+};
+using PLARGE_INTEGER = LARGE_INTEGER*;
+
+#define TRUE true
+#define FALSE false
+
+#if defined(__i386__)
+#define NTAPI __stdcall
+#define FASTCALL __fastcall
+#define CDECL __cdecl
+#else // host tests: one calling convention
+#define NTAPI
+#define FASTCALL
+#define CDECL
+#endif
+
+#if defined(__i386__) && defined(_WIN32)
+#define NTEXPORT __declspec(dllexport)
+#define NTIMPORT __declspec(dllimport)
+#else
+#define NTEXPORT
+#define NTIMPORT
+#endif
+
+/// Public routines of the kernel image: exported while it is built, imported by everybody else.
+#if defined(MICA_NTOSKRNL)
+#define NTKERNELAPI NTEXPORT
+#else
+#define NTKERNELAPI NTIMPORT
+#endif
+
+/// Public routines of the HAL image.
+#if defined(MICA_HAL)
+#define NTHALAPI NTEXPORT
+#else
+#define NTHALAPI NTIMPORT
+#endif
+
+constexpr ULONG PAGE_SIZE = 4096;
+constexpr ULONG PAGE_SHIFT = 12;
+
+#define CONTAINING_RECORD(address, type, field) \
+    (reinterpret_cast<type*>(reinterpret_cast<ULONG_PTR>(address) - offsetof(type, field)))

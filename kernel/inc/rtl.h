@@ -1,0 +1,10 @@
+// The run-time library: strings, formatted output, bitmaps, structured exceptions, stack traces.
+//
+// Depends on nothing but the language. Any IRQL unless stated; no routine allocates.
+// In the books: "executive support: run-time library". EXE-01, EXC-03
+#pragma once
+
+#include "ntstatus.h"
+#include "rtl/bitmap.h"
+#include "rtl/exception.h"
+#include "rtl/string.h"
