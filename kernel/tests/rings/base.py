@@ -1,0 +1,74 @@
+"""What a ring is, what a test says, and how a ring runs a command."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Iterator
+
+
+@dataclass
+class Outcome:
+    """What one test said. A failure carries expected, seen and repeat."""
+
+    ring: str
+    name: str
+    ok: bool
+    features: "list[str]" = field(default_factory=list)
+    expected: str = ""
+    seen: str = ""
+    seed: "int | str | None" = None
+    repeat: str = ""
+    where: str = ""
+
+
+@dataclass
+class Options:
+    root: Path
+    out: Path
+    jobs: int
+    only: str  # a glob over test names; empty: all
+    seed: str
+
+
+class Ring:
+    def __init__(self, name: str, what: str) -> None:
+        self.name = name
+        self.what = what
+
+    def run(self, options: Options) -> "Iterator[Outcome]":
+        raise NotImplementedError
+
+    def repeat(self, options: Options, test: str = "*") -> str:
+        return f"make test TEST='{self.name}:{test}'"
+
+
+def make(options: Options, *targets: str, **variables: str) -> subprocess.CompletedProcess:
+    """kernel/build.mk, with everything that the caller's make said about itself left out."""
+    command = ["make", "--no-print-directory", "-f", "kernel/build.mk", f"-j{options.jobs}", f"O={options.out}"]
+    command += [f"{name}={value}" for name, value in variables.items()] + list(targets)
+    return run(command, timeout=1200)
+
+
+def run(command: "list[str]", timeout: float, **more) -> subprocess.CompletedProcess:
+    env = {name: value for name, value in os.environ.items()
+           if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MICA_CHECKED", "O")}
+    env["PYTHONDONTWRITEBYTECODE"] = "1"
+    if command[0] == "python3":
+        command = [sys.executable] + command[1:]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace", timeout=timeout, env=env, **more)
+
+
+def tail(text: str, lines: int = 12) -> str:
+    return "\n".join(text.rstrip().splitlines()[-lines:])
+
+
+def compiler_errors(text: str, lines: int = 12) -> str:
+    """The first errors of a build's output, or its end where none is recognised."""
+    found = [line for line in text.splitlines() if re.search(r"\b(error|undefined symbol)\b", line)]
+    return "\n".join(found[:lines]) if found else tail(text, lines)

@@ -1,0 +1,75 @@
+"""A ring that is a program: it prints one JSON line a test, everything else is its log.
+
+A line: {"name": "suite.test", "ok": true, "features": ["SCH-17"], "expected": "", "seen": "", "seed": 1, "repeat": "",
+"where": "file:line"}; name and ok suffice for a pass. Exit status 0: all passed, 1: a test failed, any other: the ring
+itself broke, which counts as a failed test.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from typing import Iterator
+
+from .base import Options, Outcome, Ring, tail
+
+SECONDS = 900
+
+
+class ProgramRing(Ring):
+    def __init__(self, name: str, what: str, command: "list[str]") -> None:
+        super().__init__(name, what)
+        self.command = command
+
+    def run(self, options: Options) -> "Iterator[Outcome]":
+        command = [part.format(jobs=options.jobs) for part in self.command] + ["--out", str(options.out)]
+        if options.only:
+            command += ["--only", options.only]
+        if options.seed:
+            command += ["--seed", options.seed]
+        env = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+        env["PYTHONDONTWRITEBYTECODE"] = "1"
+        if command[0] == "python3":
+            command[0] = sys.executable
+        log: "list[str]" = []
+        any_failed = False
+        with tempfile.TemporaryFile("w+", errors="replace") as errors:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True,
+                                       errors="replace", env=env)
+            guard = threading.Timer(SECONDS, process.kill)
+            guard.start()
+            try:
+                for line in process.stdout:
+                    outcome = self.parse(line)
+                    if outcome is None:
+                        log.append(line)
+                    elif not options.only or fnmatch.fnmatch(outcome.name, options.only):
+                        any_failed |= not outcome.ok
+                        yield outcome
+                status = process.wait()
+            finally:
+                guard.cancel()
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+            errors.seek(0)
+            log.append(errors.read())
+        if status not in (0, 1) or (status == 1 and not any_failed):
+            yield Outcome(self.name, "the ring itself", False, expected="exit status 0, or 1 with a failed test",
+                          seen=f"exit status {status}\n{tail(''.join(log))}", repeat=" ".join(command))
+
+    def parse(self, line: str) -> "Outcome | None":
+        if not line.startswith("{"):
+            return None
+        try:
+            said = json.loads(line)
+            return Outcome(self.name, str(said["name"]), said["ok"] is True, list(said.get("features", [])),
+                           str(said.get("expected", "")), str(said.get("seen", "")), said.get("seed"),
+                           str(said.get("repeat", "") or self.repeat(None, str(said["name"]))), str(said.get("where", "")))
+        except (ValueError, KeyError, TypeError):
+            return None

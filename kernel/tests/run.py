@@ -1,0 +1,99 @@
+"""run.py: all tests of Mica, ring by ring, as `make test` runs them.
+
+A ring is a family of tests that needs the same machinery (host programs, QEMU, Bochs, Python). Green is short: a line
+a ring. A failure says what was expected, what was seen, the seed, and the command that repeats it alone. The last
+line is `N passed, N failed`; the exit status is 0 only when nothing failed. What ran is kept in
+$O/test-results.json, which `make coverage` joins with the feature map.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE))
+
+from rings import RINGS, Options, Outcome, Ring  # noqa: E402
+
+
+def show_failure(outcome: Outcome) -> None:
+    print(f"\nFAILED  {outcome.ring}: {outcome.name}" + (f"  ({outcome.where})" if outcome.where else ""))
+    for label, text in (("expected", outcome.expected), ("seen", outcome.seen), ("seed", outcome.seed),
+                        ("repeat", outcome.repeat)):
+        if text not in (None, ""):
+            lines = str(text).splitlines() or [""]
+            print(f"  {label + ':':<10}{lines[0]}")
+            for line in lines[1:]:
+                print(f"  {'':<10}{line}")
+    sys.stdout.flush()
+
+
+def run_ring(ring: Ring, options: Options) -> "list[Outcome]":
+    """Everything the ring's tests said; a ring that breaks, or runs nothing, is itself a failed test."""
+    outcomes: "list[Outcome]" = []
+    started = time.monotonic()
+    try:
+        for outcome in ring.run(options):
+            outcomes.append(outcome)
+            if not outcome.ok:
+                show_failure(outcome)
+    except Exception as error:  # one broken ring must not hide what the others say
+        outcomes.append(Outcome(ring.name, "the ring itself", False, expected="the ring runs to its end",
+                                seen=f"{type(error).__name__}: {error}", repeat=ring.repeat(options)))
+        show_failure(outcomes[-1])
+    if not outcomes and not options.only:
+        outcomes.append(Outcome(ring.name, "the ring itself", False, expected="at least one test", seen="no test ran",
+                                repeat=ring.repeat(options)))
+        show_failure(outcomes[-1])
+    failed = sum(not outcome.ok for outcome in outcomes)
+    print(f"{ring.name:<13}{len(outcomes) - failed:>5} passed"
+          + (f", {failed} FAILED" if failed else "") + f"   {time.monotonic() - started:.1f} s   {ring.what}")
+    sys.stdout.flush()
+    return outcomes
+
+
+def save(outcomes: "list[Outcome]", out: Path) -> None:
+    rows = [vars(outcome) for outcome in sorted(outcomes, key=lambda each: (each.ring, each.name))]
+    path = out / "test-results.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps({"version": 1, "tests": rows}, indent=1, sort_keys=True) + "\n")
+    part.replace(path)
+
+
+def main(argv: "list[str]") -> int:
+    parser = argparse.ArgumentParser(prog="make test", description=__doc__.splitlines()[0])
+    parser.add_argument("--out", default="build")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
+    parser.add_argument("--only", default="", metavar="GLOB", help="only tests of that name, or ring:GLOB")
+    parser.add_argument("--seed", default="", help="seed of the tests that draw their own input")
+    args = parser.parse_args(argv)
+    os.chdir(ROOT)
+    ring_glob, _, test_glob = args.only.rpartition(":")
+    options = Options(ROOT, Path(args.out), max(1, args.jobs), "" if test_glob == "*" else test_glob, args.seed)
+    chosen = [ring for ring in RINGS if fnmatch.fnmatch(ring.name, ring_glob or "*")]
+    if not chosen:
+        print(f"no ring is called '{ring_glob}'; there are: {', '.join(ring.name for ring in RINGS)}", file=sys.stderr)
+        return 2
+    outcomes: "list[Outcome]" = []
+    for ring in chosen:
+        outcomes += run_ring(ring, options)
+    if not args.only:
+        save(outcomes, options.out)
+    if not outcomes:
+        print(f"no test is called '{args.only}'", file=sys.stderr)
+        return 2
+    failed = sum(not outcome.ok for outcome in outcomes)
+    print(f"{len(outcomes) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
