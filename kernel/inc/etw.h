@@ -10,28 +10,29 @@
 
 enum class ETW_EVENT : UCHAR {
     None = 0,
-    ContextSwitch = 1,  ///< Argument: old thread, new thread, old state | old priority << 8 | new priority << 16, wait reason
-    ThreadState = 2,    ///< thread, old state, new state, priority
-    Ready = 3,          ///< thread, priority, processor, at head
-    Priority = 4,       ///< thread, old, new, reason (0 set, 1 boost, 2 decay, 3 starvation)
-    QuantumEnd = 5,     ///< thread, priority
-    Wait = 6,           ///< thread, object count, wait type, time-out given
-    Unwait = 7,         ///< thread, status, increment
-    Signal = 8,         ///< object, type, old state, new state
-    DpcQueue = 9,       ///< dpc, routine, processor
-    DpcRun = 10,        ///< dpc, routine
-    TimerSet = 11,      ///< timer, due time low, due time high
-    TimerExpire = 12,   ///< timer, tick
-    Interrupt = 13,     ///< vector, irql
-    Mark = 14,          ///< for tests and tools: four values of theirs
-    ThreadCreate = 15,  ///< thread, priority, start routine
-    ThreadEnd = 16,     ///< thread
-    BugCheck = 17,      ///< code, parameters 1..3
+    ContextSwitch =
+        1, ///< Argument: old thread, new thread, old state | old priority << 8 | new priority << 16, wait reason
+    ThreadState = 2,   ///< thread, old state, new state, priority
+    Ready = 3,         ///< thread, priority, processor, at head
+    Priority = 4,      ///< thread, old, new, reason (0 set, 1 boost, 2 decay, 3 starvation)
+    QuantumEnd = 5,    ///< thread, priority
+    Wait = 6,          ///< thread, object count, wait type, time-out given
+    Unwait = 7,        ///< thread, status, increment
+    Signal = 8,        ///< object, type, old state, new state
+    DpcQueue = 9,      ///< dpc, routine, processor
+    DpcRun = 10,       ///< dpc, routine
+    TimerSet = 11,     ///< timer, due time low, due time high
+    TimerExpire = 12,  ///< timer, tick
+    Interrupt = 13,    ///< vector, irql
+    Mark = 14,         ///< for tests and tools: four values of theirs
+    ThreadCreate = 15, ///< thread, priority, start routine
+    ThreadEnd = 16,    ///< thread
+    BugCheck = 17,     ///< code, parameters 1..3
 };
 
 struct ETW_RECORD {
-    ULONGLONG Time;      ///< time-stamp counter
-    ULONG Sequence;      ///< 1, 2, 3 ... over all processors
+    ULONGLONG Time; ///< time-stamp counter
+    ULONG Sequence; ///< 1, 2, 3 ... over all processors
     ETW_EVENT Event;
     UCHAR Processor;
     UCHAR Irql;

@@ -18,7 +18,7 @@ struct KD_FIELD {
 
 /// Where a tool finds everything, without symbols: exported, tagged, with the addresses of lists and tables.
 struct KDDEBUGGER_DATA {
-    ULONG OwnerTag;  ///< 'MICA' little-endian
+    ULONG OwnerTag; ///< 'MICA' little-endian
     ULONG Size;
     ULONG Version;
     ULONG FieldCount;

@@ -35,17 +35,17 @@ inline constexpr ULONG LDR_BLOCK_VERSION = 1;
 
 /// What a run of physical pages holds when the kernel gets control. The values are NT's.
 enum TYPE_OF_MEMORY : ULONG {
-    LoaderFree = 2,               ///< free RAM
-    LoaderBad = 3,                ///< firmware says: defective
-    LoaderLoadedProgram = 4,      ///< the loader itself: free once the kernel has its own GDT
-    LoaderFirmwareTemporary = 5,  ///< ACPI tables: free once they are read
-    LoaderFirmwarePermanent = 6,  ///< page 0, BIOS, ROMs, devices: never RAM for the kernel
-    LoaderSystemCode = 9,         ///< ntoskrnl.exe
-    LoaderHalCode = 10,           ///< hal.dll
-    LoaderBootDriver = 11,        ///< any other image in the boot list
+    LoaderFree = 2,                ///< free RAM
+    LoaderBad = 3,                 ///< firmware says: defective
+    LoaderLoadedProgram = 4,       ///< the loader itself: free once the kernel has its own GDT
+    LoaderFirmwareTemporary = 5,   ///< ACPI tables: free once they are read
+    LoaderFirmwarePermanent = 6,   ///< page 0, BIOS, ROMs, devices: never RAM for the kernel
+    LoaderSystemCode = 9,          ///< ntoskrnl.exe
+    LoaderHalCode = 10,            ///< hal.dll
+    LoaderBootDriver = 11,         ///< any other image in the boot list
     LoaderStartupKernelStack = 15, ///< the stack KiSystemStartup runs on
-    LoaderStartupPdrPage = 18,    ///< page directory and page tables
-    LoaderMemoryData = 20,        ///< the loader block and all it points to
+    LoaderStartupPdrPage = 18,     ///< page directory and page tables
+    LoaderMemoryData = 20,         ///< the loader block and all it points to
 };
 
 /// A run of physical pages of one type.
@@ -61,9 +61,9 @@ inline constexpr ULONG LDR_NAME_LENGTH = 32;
 inline constexpr ULONG LDR_PATH_LENGTH = 64;
 
 /// LDR_DATA_TABLE_ENTRY::Flags
-inline constexpr ULONG LDRP_IMAGE_DLL = 0x00000004;          ///< the image is a DLL
-inline constexpr ULONG LDRP_ENTRY_PROCESSED = 0x00004000;    ///< set by the kernel when the entry point has been called
-inline constexpr ULONG LDRP_IMAGE_NOT_AT_BASE = 0x00200000;  ///< relocated: DllBase is not OriginalBase
+inline constexpr ULONG LDRP_IMAGE_DLL = 0x00000004;         ///< the image is a DLL
+inline constexpr ULONG LDRP_ENTRY_PROCESSED = 0x00004000;   ///< set by the kernel when the entry point has been called
+inline constexpr ULONG LDRP_IMAGE_NOT_AT_BASE = 0x00200000; ///< relocated: DllBase is not OriginalBase
 
 /// One loaded image. The kernel keeps these as PsLoadedModuleList.
 struct LDR_DATA_TABLE_ENTRY {
@@ -79,8 +79,8 @@ struct LDR_DATA_TABLE_ENTRY {
     ULONG OriginalBase;                    ///< preferred base: symbol address = address - DllBase + OriginalBase
     USHORT LoadCount;
     USHORT TlsIndex;
-    CHAR FullDllName[LDR_PATH_LENGTH];     ///< "\MICA\ntoskrnl.exe", ASCII, ends with 0
-    CHAR BaseDllName[LDR_NAME_LENGTH];     ///< "ntoskrnl.exe", ASCII, ends with 0
+    CHAR FullDllName[LDR_PATH_LENGTH]; ///< "\MICA\ntoskrnl.exe", ASCII, ends with 0
+    CHAR BaseDllName[LDR_NAME_LENGTH]; ///< "ntoskrnl.exe", ASCII, ends with 0
 };
 using PLDR_DATA_TABLE_ENTRY = LDR_DATA_TABLE_ENTRY*;
 

@@ -6,7 +6,7 @@
 
 #include "nt/types.h"
 
-enum class [[nodiscard]] NTSTATUS : LONG {};
+enum class [[nodiscard]] NTSTATUS : LONG{};
 
 #define MICA_STATUS(name, value) inline constexpr NTSTATUS name = static_cast<NTSTATUS>(static_cast<LONG>(value))
 
@@ -61,7 +61,7 @@ MICA_STATUS(STATUS_ASSERTION_FAILURE, 0xC0000420);
 constexpr bool NT_SUCCESS(NTSTATUS status) { return static_cast<LONG>(status) >= 0; }
 
 /// Returns from the calling routine if `expression` failed.
-#define NT_TRY(expression)                                                                                             \
-    do {                                                                                                               \
-        if (const NTSTATUS ntTryStatus = (expression); !NT_SUCCESS(ntTryStatus)) return ntTryStatus;                   \
+#define NT_TRY(expression)                                                                           \
+    do {                                                                                             \
+        if (const NTSTATUS ntTryStatus = (expression); !NT_SUCCESS(ntTryStatus)) return ntTryStatus; \
     } while (false)

@@ -41,6 +41,6 @@ NTKERNELAPI extern ULONG_PTR KiBugCheckData[5];
 }
 
 /// What a laboratory's unwritten exercise does: names itself and stops.
-#define LAB_NOT_IMPLEMENTED(exercise)                                                                                  \
-    KeBugCheckEx(MICA_LAB_NOT_IMPLEMENTED, reinterpret_cast<ULONG_PTR>(exercise),                                      \
+#define LAB_NOT_IMPLEMENTED(exercise)                                             \
+    KeBugCheckEx(MICA_LAB_NOT_IMPLEMENTED, reinterpret_cast<ULONG_PTR>(exercise), \
                  reinterpret_cast<ULONG_PTR>(__FILE__), __LINE__, 0)

@@ -34,10 +34,10 @@ enum class KOBJECTS : UCHAR {
 /// The common head of every waitable object.
 struct DISPATCHER_HEADER {
     KOBJECTS Type;
-    UCHAR Size;           ///< of the whole object, in 32-bit words
-    UCHAR Inserted;       ///< timers: in the timer table
-    UCHAR DebugActive;    ///< reserved for debugging
-    LONG SignalState;     ///< > 0: signaled (a mutant: 1 free, <= 0 owned, counting recursion downwards)
+    UCHAR Size;              ///< of the whole object, in 32-bit words
+    UCHAR Inserted;          ///< timers: in the timer table
+    UCHAR DebugActive;       ///< reserved for debugging
+    LONG SignalState;        ///< > 0: signaled (a mutant: 1 free, <= 0 owned, counting recursion downwards)
     LIST_ENTRY WaitListHead; ///< of KWAIT_BLOCK::WaitListEntry, in the order of waiting
 };
 using PDISPATCHER_HEADER = DISPATCHER_HEADER*;
@@ -65,7 +65,7 @@ struct KWAIT_BLOCK {
 };
 using PKWAIT_BLOCK = KWAIT_BLOCK*;
 
-constexpr ULONG THREAD_WAIT_OBJECTS = 3;  ///< objects a wait may name without a KWAIT_BLOCK array of its own
+constexpr ULONG THREAD_WAIT_OBJECTS = 3;   ///< objects a wait may name without a KWAIT_BLOCK array of its own
 constexpr ULONG MAXIMUM_WAIT_OBJECTS = 64; ///< at most 64, ERR-04
 constexpr ULONG TIMER_WAIT_BLOCK = 3;      ///< the thread's wait block for its time-out timer
 
@@ -131,8 +131,7 @@ NTKERNELAPI LONG NTAPI KeReadStateMutant(PKMUTANT Mutant);
 /// @returns STATUS_SUCCESS, STATUS_TIMEOUT, STATUS_ABANDONED (a mutant whose owner ended).
 /// @irql PASSIVE_LEVEL or APC_LEVEL
 NTKERNELAPI NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode,
-                                                 BOOLEAN Alertable, PLARGE_INTEGER Timeout)
-    EXCLUDES_(AtDispatchLevel);
+                                                 BOOLEAN Alertable, PLARGE_INTEGER Timeout) EXCLUDES_(AtDispatchLevel);
 
 /// Waits for any one or all of `Count` objects. WaitAll takes nothing until all can be taken.
 /// @param WaitBlockArray `Count` wait blocks; may be nullptr up to THREAD_WAIT_OBJECTS objects.
@@ -145,8 +144,8 @@ NTKERNELAPI NTSTATUS NTAPI KeWaitForMultipleObjects(ULONG Count, PVOID Object[],
                                                     PKWAIT_BLOCK WaitBlockArray) EXCLUDES_(AtDispatchLevel);
 
 /// Lets `Interval` (100 ns units, negative: relative) pass. @irql PASSIVE_LEVEL or APC_LEVEL
-NTKERNELAPI NTSTATUS NTAPI KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable,
-                                                  PLARGE_INTEGER Interval) EXCLUDES_(AtDispatchLevel);
+NTKERNELAPI NTSTATUS NTAPI KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Interval)
+    EXCLUDES_(AtDispatchLevel);
 }
 
 /// A time `milliseconds` from now, for the Timeout parameter of a wait.

@@ -26,14 +26,14 @@ struct KINTERRUPT {
     PKSERVICE_ROUTINE ServiceRoutine;
     PVOID ServiceContext;
     KSPIN_LOCK SpinLock;
-    KSPIN_LOCK* ActualLock;        ///< SpinLock, or one shared with other interrupt objects
-    ULONG Vector;                  ///< IDT vector
+    KSPIN_LOCK* ActualLock; ///< SpinLock, or one shared with other interrupt objects
+    ULONG Vector;           ///< IDT vector
     KIRQL Irql;
     KIRQL SynchronizeIrql;
     KINTERRUPT_MODE Mode;
     BOOLEAN ShareVector;
     BOOLEAN Connected;
-    UCHAR Number;                  ///< processor
+    UCHAR Number; ///< processor
     ULONG DispatchCount;
 };
 

@@ -38,34 +38,35 @@ struct KDPC_DATA {
 };
 
 struct KPRCB {
-    KTHREAD* CurrentThread; // PrcbLock to change
+    KTHREAD* CurrentThread;                   // PrcbLock to change
     KTHREAD* NextThread GUARDED_BY(PrcbLock); ///< the Standby thread; nullptr: none chosen
     KTHREAD* IdleThread;
     ULONG Number;
-    KAFFINITY SetMember;    ///< 1 << Number
+    KAFFINITY SetMember; ///< 1 << Number
 
     KSPIN_LOCK PrcbLock;
     ULONG ReadySummary GUARDED_BY(PrcbLock);
     ULONG QueueIndex GUARDED_BY(PrcbLock); ///< where the next starvation scan goes on
     LIST_ENTRY DispatcherReadyListHead[MAXIMUM_PRIORITY] GUARDED_BY(PrcbLock); ///< of KTHREAD::WaitListEntry
     SINGLE_LIST_ENTRY DeferredReadyListHead; // own processor, at SYNCH_LEVEL; of KTHREAD::SwapListEntry
-    LIST_ENTRY WaitListHead GUARDED_BY(PrcbLock); ///< of KTHREAD::WaitListEntry, threads that wait with a swappable stack
+    LIST_ENTRY
+        WaitListHead GUARDED_BY(PrcbLock); ///< of KTHREAD::WaitListEntry, threads that wait with a swappable stack
 
     KDPC_DATA DpcData;
     PVOID DpcStack;
     volatile BOOLEAN DpcRoutineActive;
     volatile BOOLEAN DpcInterruptRequested;
-    volatile BOOLEAN QuantumEnd;  ///< the clock found the current thread's quantum used up
-    volatile BOOLEAN IdleHalt;    ///< halted in the idle loop
-    volatile ULONG TimerRequest;  ///< the clock found a due timer
-    volatile ULONG TimerHand;     ///< low part of the tick at which it was found
+    volatile BOOLEAN QuantumEnd; ///< the clock found the current thread's quantum used up
+    volatile BOOLEAN IdleHalt;   ///< halted in the idle loop
+    volatile ULONG TimerRequest; ///< the clock found a due timer
+    volatile ULONG TimerHand;    ///< low part of the tick at which it was found
 
     ULONG InterruptCount;
     ULONG KernelTime; ///< clock ticks
     ULONG UserTime;
     ULONG DpcTime;
     ULONG InterruptTime;
-    ULONG ContextSwitches; ///< KeContextSwitches
+    ULONG ContextSwitches;  ///< KeContextSwitches
     ULONG InterruptNesting; ///< ISRs active on this processor
 
     // Checked builds: the spin locks held, in order of acquisition
@@ -85,9 +86,9 @@ struct KPCR {
     KPCR* SelfPcr;
     KPRCB* Prcb;
     KIRQL Irql;
-    ULONG IRR;       ///< pending software interrupts and held-back device interrupts, a bit each (by IRQL or HAL line)
+    ULONG IRR; ///< pending software interrupts and held-back device interrupts, a bit each (by IRQL or HAL line)
     ULONG IrrActive;
-    ULONG IDR;       ///< HAL: interrupt lines disabled
+    ULONG IDR; ///< HAL: interrupt lines disabled
     PVOID KdVersionBlock;
     KIDTENTRY* IDT;
     KGDTENTRY* GDT;
@@ -99,7 +100,7 @@ struct KPCR {
     UCHAR SpareUnused;
     UCHAR Number;
     UCHAR Spare0[2];
-    ULONG HalReserved[16];  ///< the HAL's own
+    ULONG HalReserved[16]; ///< the HAL's own
     ULONG Reserved[29];
     KPRCB PrcbData;
 };

@@ -33,7 +33,7 @@ constexpr KPRIORITY LOW_REALTIME_PRIORITY = 16; ///< 16..31 are never boosted or
 constexpr KPRIORITY HIGH_PRIORITY = 31;
 constexpr ULONG MAXIMUM_PRIORITY = 32;
 
-constexpr SCHAR THREAD_QUANTUM = 6;        ///< quantum units of a new thread: two clock ticks
+constexpr SCHAR THREAD_QUANTUM = 6;          ///< quantum units of a new thread: two clock ticks
 constexpr SCHAR CLOCK_QUANTUM_DECREMENT = 3; ///< units that a clock tick costs
 constexpr SCHAR WAIT_QUANTUM_DECREMENT = 1;  ///< units that a wait costs
 
@@ -43,23 +43,23 @@ constexpr LONG KPROCESS_DISABLE_BOOST = 1 << 1;
 constexpr LONG KPROCESS_DISABLE_QUANTUM = 1 << 2;
 
 struct KPROCESS {
-    DISPATCHER_HEADER Header;      // D; signaled when the last thread has ended
+    DISPATCHER_HEADER Header; // D; signaled when the last thread has ended
     LIST_ENTRY ProfileListHead;
     ULONG_PTR DirectoryTableBase[2]; ///< [0] physical address of the page directory (CR3), [1] of hyperspace's table
-    volatile LONG ActiveProcessors; ///< processors that run one of its threads now, a bit each; interlocked
-    ULONG KernelTime;              ///< clock ticks of ended threads in kernel mode
-    ULONG UserTime;                ///< the same in user mode
-    LIST_ENTRY ReadyListHead;      // D; ready threads that wait for the process to come into memory
-    LIST_ENTRY ThreadListHead;     // ProcessLock; of KTHREAD::ThreadListEntry
+    volatile LONG ActiveProcessors;  ///< processors that run one of its threads now, a bit each; interlocked
+    ULONG KernelTime;                ///< clock ticks of ended threads in kernel mode
+    ULONG UserTime;                  ///< the same in user mode
+    LIST_ENTRY ReadyListHead;        // D; ready threads that wait for the process to come into memory
+    LIST_ENTRY ThreadListHead;       // ProcessLock; of KTHREAD::ThreadListEntry
     KSPIN_LOCK ProcessLock;
-    KAFFINITY Affinity;            ///< processors its threads may run on
-    volatile LONG ProcessFlags;    ///< KPROCESS_*
-    SCHAR BasePriority;            ///< of its new threads
-    SCHAR QuantumReset;            ///< units of a full quantum of its threads
+    KAFFINITY Affinity;         ///< processors its threads may run on
+    volatile LONG ProcessFlags; ///< KPROCESS_*
+    SCHAR BasePriority;         ///< of its new threads
+    SCHAR QuantumReset;         ///< units of a full quantum of its threads
     UCHAR State;
-    UCHAR ThreadSeed;              ///< ideal processor of its next thread
-    LIST_ENTRY ProcessListEntry;   // D; on KiProcessListHead while it has threads
-    ULONG StackCount;              ///< threads whose kernel stack is in memory
+    UCHAR ThreadSeed;            ///< ideal processor of its next thread
+    LIST_ENTRY ProcessListEntry; // D; on KiProcessListHead while it has threads
+    ULONG StackCount;            ///< threads whose kernel stack is in memory
 };
 
 /// Which process's address space a thread runs in, and its queued APCs.
@@ -90,50 +90,50 @@ struct KTHREAD {
     DISPATCHER_HEADER Header; // D; signaled when the thread has ended
 
     // Stacks and context
-    PVOID InitialStack;         ///< highest address of the kernel stack
-    PVOID StackLimit;           ///< lowest usable address
-    PVOID KernelStack;          ///< P: saved ESP while it does not run
-    PVOID StackBase;            ///< InitialStack at creation
-    KTRAP_FRAME* TrapFrame;     ///< T
+    PVOID InitialStack;     ///< highest address of the kernel stack
+    PVOID StackLimit;       ///< lowest usable address
+    PVOID KernelStack;      ///< P: saved ESP while it does not run
+    PVOID StackBase;        ///< InitialStack at creation
+    KTRAP_FRAME* TrapFrame; ///< T
     PVOID Teb;
-    KAPC_STATE ApcState;        ///< ApcState.Process: whose address space it runs in
+    KAPC_STATE ApcState; ///< ApcState.Process: whose address space it runs in
 
     // Scheduling
     volatile KTHREAD_STATE State; // P
-    volatile UCHAR SwapBusy;   ///< its context is still being saved: nobody may switch to it yet
-    SCHAR Priority;            // P: current priority
-    SCHAR BasePriority;        // P
-    SCHAR PriorityDecrement;   ///< P: boost still to be taken back at quantum end, beyond one level
+    volatile UCHAR SwapBusy;      ///< its context is still being saved: nobody may switch to it yet
+    SCHAR Priority;               // P: current priority
+    SCHAR BasePriority;           // P
+    SCHAR PriorityDecrement;      ///< P: boost still to be taken back at quantum end, beyond one level
     SCHAR Saturation;
-    SCHAR Quantum;             ///< P: units left; written at CLOCK_LEVEL by its own processor
-    SCHAR QuantumReset;        ///< units of a full quantum
-    BOOLEAN Preempted;         ///< P: goes to the head of its ready queue: it did not use up its turn
+    SCHAR Quantum;      ///< P: units left; written at CLOCK_LEVEL by its own processor
+    SCHAR QuantumReset; ///< units of a full quantum
+    BOOLEAN Preempted;  ///< P: goes to the head of its ready queue: it did not use up its turn
     BOOLEAN DisableBoost;
     ADJUST_REASON AdjustReason; // D
-    SCHAR AdjustIncrement;     // D
-    UCHAR NextProcessor;       ///< P: processor it runs on, is Standby for or is queued for
+    SCHAR AdjustIncrement;      // D
+    UCHAR NextProcessor;        ///< P: processor it runs on, is Standby for or is queued for
     UCHAR IdealProcessor;
     KAFFINITY Affinity;
     KAFFINITY UserAffinity;
     ULONG ContextSwitches;
-    ULONG WaitTime;            ///< low part of the tick count when it became ready or began to wait
+    ULONG WaitTime; ///< low part of the tick count when it became ready or began to wait
 
     // Waiting (D)
     NTSTATUS WaitStatus;
-    KIRQL WaitIrql;            ///< to which IRQL the wait returns
+    KIRQL WaitIrql; ///< to which IRQL the wait returns
     KPROCESSOR_MODE WaitMode;
     KWAIT_REASON WaitReason;
-    BOOLEAN WaitNext;          ///< the dispatcher database is held since KeSetEvent(..., Wait = TRUE) and the like
+    BOOLEAN WaitNext; ///< the dispatcher database is held since KeSetEvent(..., Wait = TRUE) and the like
     BOOLEAN Alertable;
     BOOLEAN Alerted[2];
-    KWAIT_BLOCK* WaitBlockList; ///< first block of the ring of the current wait
+    KWAIT_BLOCK* WaitBlockList;                     ///< first block of the ring of the current wait
     KWAIT_BLOCK WaitBlock[THREAD_WAIT_OBJECTS + 1]; ///< built-in blocks; [TIMER_WAIT_BLOCK] is the time-out's
-    KTIMER Timer;              ///< for time-outs
-    LIST_ENTRY WaitListEntry;  // P: on a ready queue (Ready) or the processor's wait list (Waiting)
+    KTIMER Timer;                                   ///< for time-outs
+    LIST_ENTRY WaitListEntry;        // P: on a ready queue (Ready) or the processor's wait list (Waiting)
     SINGLE_LIST_ENTRY SwapListEntry; ///< on a deferred ready list
-    LIST_ENTRY MutantListHead; // D: of KMUTANT::MutantListEntry, mutants it owns
-    KQUEUE* Queue;             // D
-    LIST_ENTRY QueueListEntry; // D
+    LIST_ENTRY MutantListHead;       // D: of KMUTANT::MutantListEntry, mutants it owns
+    KQUEUE* Queue;                   // D
+    LIST_ENTRY QueueListEntry;       // D
 
     // APCs (their delivery comes with the synchronization lab)
     KAPC_STATE SavedApcState;
@@ -146,12 +146,12 @@ struct KTHREAD {
     SCHAR FreezeCount;
 
     // Identity
-    KPROCESS* Process;         ///< the process it belongs to (ApcState.Process while attached differs)
+    KPROCESS* Process;          ///< the process it belongs to (ApcState.Process while attached differs)
     LIST_ENTRY ThreadListEntry; // KPROCESS::ProcessLock
     KPROCESSOR_MODE PreviousMode;
     BOOLEAN SystemThread;
     BOOLEAN KernelStackResident;
-    ULONG KernelTime;          ///< clock ticks in kernel mode
+    ULONG KernelTime; ///< clock ticks in kernel mode
     ULONG UserTime;
     KSPIN_LOCK ThreadLock;
 };

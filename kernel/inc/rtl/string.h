@@ -17,9 +17,7 @@ int strncmp(const char* left, const char* right, SIZE_T length);
 }
 
 inline void RtlZeroMemory(void* destination, SIZE_T length) { memset(destination, 0, length); }
-inline void RtlCopyMemory(void* destination, const void* source, SIZE_T length) {
-    memcpy(destination, source, length);
-}
+inline void RtlCopyMemory(void* destination, const void* source, SIZE_T length) { memcpy(destination, source, length); }
 
 extern "C" {
 /// Formats into `Buffer`, always terminated. Knows %c %s %d %i %u %x %X %p %% with flags `-`, `0`, width, precision
