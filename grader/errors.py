@@ -12,3 +12,7 @@ class GraderError(Exception):
 
 class SubmissionError(GraderError):
     """The submission cannot be read at all (not an archive, a link, a name with `..`, too large)."""
+
+
+class InfraError(GraderError):
+    """The host failed, not the submission: an emulator that died by itself, a lost socket, a full disk.  It is retried."""

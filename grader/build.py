@@ -1,0 +1,168 @@
+"""Builds the kernels of a grading: the base once, then one kernel an exercise with the student's files laid over it.
+
+Invariants
+  * The kernel of exercise E holds the student's files of E and the reference of every other exercise, so exercises are
+    independent.  The kernel "whole" holds every file of the student that compiles.
+  * An exercise whose files are missing or do not compile has Kernel.error and no images; the others are built all the same.
+  * A kernel is keyed by the content of the base and of the student's files: an unchanged submission builds nothing.
+  * Student files are compiled in the sandbox, where neither the reference of their exercise nor a test can be read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+
+from grader import locking, sandbox
+from grader.errors import GraderError
+from grader.labs import Course
+from grader.model import WHOLE, Kernel, KernelSet, Progress
+from grader.submission import Submission
+from grader.toolmessages import for_student
+from grader.tree import Tree
+
+KEPT = 96  # kernels of earlier gradings that stay on the disk
+
+
+class Builder:
+    """Builds for one tree.  `checked` chooses the checked kernel, as MICA_CHECKED=1 does for make."""
+
+    def __init__(self, tree: Tree, course: Course, progress: Optional[Progress] = None, jobs: int = 2) -> None:
+        self._tree, self._course, self._jobs = tree, course, max(1, jobs)
+        self._progress = progress or Progress()
+        self._base: Optional[Path] = None
+
+    @property
+    def flavour(self) -> str:
+        return "checked" if os.environ.get("MICA_CHECKED") else "free"
+
+    def base(self) -> Path:
+        """The kernel with the reference everywhere ($(B) of build.mk), built or brought up to date once."""
+        if self._base is None:
+            out = self._tree.scratch("reference") if self._tree.is_handout else self._tree.scratch()
+            self._progress.say("building the kernel")
+            with locking.held(out / "build.lock"):
+                done = subprocess.run(self._make(out, ["REFERENCE=1"] if self._tree.is_handout else []),
+                                      cwd=self._tree.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                      stdin=subprocess.DEVNULL, check=False)
+            if done.returncode != 0:
+                log = self._tree.scratch() / "grader-build.log"
+                log.write_bytes(done.stdout)
+                raise GraderError(f"the kernel does not build ({_last_line(done.stdout)}); the whole log is in {log}")
+            self._base = out / self.flavour
+        return self._base
+
+    def reference(self, student_seed: int = 0) -> KernelSet:
+        """The kernels of the tree itself: every key is the base build."""
+        kernel = Kernel(self.base())
+        keys = [exercise.number for lab in self._course.labs for exercise in lab.exercises]
+        return KernelSet({key: kernel for key in [*keys, WHOLE]}, self._tree.root, student_seed)
+
+    def build(self, submission: Submission, keys: Iterable[str], student_seed: int = 0) -> KernelSet:
+        """The kernels that `keys` (exercise numbers and "whole") ask for."""
+        base = self.base()
+        fingerprint = self._fingerprint(base)
+        kernels: Dict[str, Kernel] = {}
+        wanted = list(keys)
+        exercises = [exercise for lab in self._course.labs for exercise in lab.exercises]
+        for exercise in exercises:
+            if exercise.number in wanted or WHOLE in wanted:
+                kernels[exercise.number] = self._overlay(submission, exercise.files, base, fingerprint)
+        if WHOLE in wanted:
+            good = [name for exercise in exercises if not kernels[exercise.number].error for name in exercise.files]
+            kernels[WHOLE] = self._overlay(submission, tuple(dict.fromkeys(good)), base, fingerprint)
+        student = self._tree.scratch("submissions", submission.digest[:20])
+        submission.write_to(student, submission.files)
+        return KernelSet(kernels, student, student_seed)
+
+    def _overlay(self, submission: Submission, files: Sequence[str], base: Path, fingerprint: str) -> Kernel:
+        absent = [name for name in files if name in submission.missing]
+        if absent:
+            return Kernel(base, f"the submission has no {' and no '.join(absent)}; add it and submit again")
+        sources = [name for name in files if name.startswith("kernel/")]
+        if not sources:
+            return Kernel(base)
+        out = self._tree.scratch("kernels", _key(fingerprint, submission, sources))
+        with locking.held(out / "build.lock"):
+            stamp = out / "done.json"
+            if not stamp.is_file():
+                error = self._compile(submission, sources, out)
+                stamp.write_text(json.dumps({"error": error}), encoding="utf-8")
+                self._prune(keep=out)
+            os.utime(out)
+            error = json.loads(stamp.read_text(encoding="utf-8"))["error"]
+        return Kernel(out / self.flavour, error)
+
+    def _compile(self, submission: Submission, sources: Sequence[str], out: Path) -> str:
+        """Compiles and links the overlay in `out`; returns the message for the student, empty when it worked."""
+        self._progress.say("compiling " + " ".join(sources))
+        student = out / "student"
+        shutil.rmtree(student, ignore_errors=True)
+        submission.write_to(student, sources)
+        if sandbox.bwrap() is None:
+            refused = [line for name in sources
+                       for line in sandbox.scan(name, submission.files[name].decode("utf-8", "replace"))]
+            if refused:
+                return "\n".join(refused)
+        options = [f"STUDENT={student}", "EXERCISE_FILES=" + " ".join(sources), f"BASE={self._base_out()}"]
+        for target, view in (("student-objects", self._compile_view(student, out)), ("kernel", self._link_view(student, out))):
+            done = sandbox.run(self._make(out, options, target), view, self._tree.root)
+            if done.timed_out:
+                return "the compiler did not end in time; look for templates or constants that expand without bound"
+            if done.code != 0:
+                return for_student(done.output, [student, self._tree.root])
+        return ""
+
+    def _base_out(self) -> Path:
+        return self.base().parent
+
+    def _compile_view(self, student: Path, out: Path) -> sandbox.View:
+        """Headers and build rules, but no reference: neither its sources nor its objects."""
+        kernel = self._tree.root / "kernel"
+        hidden = [self._tree.root / name for name in self._course.files if (self._tree.root / name).exists()]
+        return sandbox.View(self._tree.root, (kernel,), (out,), (*hidden, kernel / "prebuilt"))
+
+    def _link_view(self, student: Path, out: Path) -> sandbox.View:
+        return sandbox.View(self._tree.root, (self._tree.root / "kernel", self._base_out()), (out,))
+
+    def _make(self, out: Path, options: List[str], target: str = "kernel") -> List[str]:
+        return ["make", "-s", "--no-print-directory", f"-j{self._jobs}", "-f", "kernel/build.mk", target, f"O={out}", *options]
+
+    def _fingerprint(self, base: Path) -> str:
+        """Changes with anything a student's kernel is made of beside the student's own files."""
+        total = hashlib.sha256()
+        for path in sorted([*self._tree.root.glob("kernel/**/*.h"), *self._tree.root.glob("kernel/*.mk"),
+                            *(base / "boot").glob("*")]):
+            if path.is_file():
+                total.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+        return total.hexdigest()
+
+    def _prune(self, keep: Path) -> None:
+        """Forgets the kernels that were not used for longest."""
+        folders = sorted((path for path in keep.parent.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+        for path in folders[:-KEPT]:
+            if path != keep:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _key(fingerprint: str, submission: Submission, sources: Sequence[str]) -> str:
+    total = hashlib.sha256(fingerprint.encode())
+    for name in sorted(sources):
+        total.update(name.encode() + b"\0" + hashlib.sha256(submission.files[name]).digest())
+    return total.hexdigest()[:20]
+
+
+def _last_line(output: bytes) -> str:
+    lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
+    errors = [line for line in lines if "error" in line.lower()]
+    return (errors or lines or ["no message"])[0][:200]
+
+
+def problems(kernels: KernelSet) -> List[Tuple[str, str]]:
+    """(exercise, message) for every kernel that could not be built."""
+    return [(key, kernel.error) for key, kernel in kernels.kernels.items() if kernel.error]

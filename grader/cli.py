@@ -1,0 +1,85 @@
+"""The command line: `python3 -m grader COMMAND`.  Each command lives in grader/commands/ and is imported when it is used,
+so a student's branch, which lacks the instructor's ones, needs no special case.
+
+Exit codes: 0 full marks (or done), 1 points lost, 2 could not grade.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import List, Optional, Sequence
+
+from grader.errors import GraderError
+from grader.tree import Tree, this_tree
+
+# name -> (module, one line of help).  A module has add_arguments(parser) and run(tree, options) -> int.
+COMMANDS = {
+    "grade": ("grader.commands.grade", "grade a submission, or the tree itself"),
+    "replay": ("grader.commands.replay", "run one test again under gdb"),
+    "run": ("grader.commands.run", "boot the kernel in an emulator, with its debugger on this terminal"),
+    "gdb": ("grader.commands.gdb", "boot the kernel with gdb attached"),
+    "seed": ("grader.commands.seed", "show or set the student's own seed"),
+    "handout": ("grader.commands.handout", "build the students' branches"),
+    "solution": ("grader.commands.solution", "print a lab's reference as a diff against the students' branch"),
+    "answers": ("grader.commands.answers", "print the answers of exercise 0.1 for a seed"),
+    "selfcheck": ("grader.commands.selfcheck", "grade starter, reference, accepted, mistakes and cheaters"),
+    "stability": ("grader.commands.stability", "grade many times and compare the result files byte by byte"),
+}
+
+
+def main(argv: Sequence[str], tree: Optional[Tree] = None) -> int:
+    """Runs one command; never raises."""
+    home = tree or this_tree()
+    try:
+        parser = _parser()
+        options = parser.parse_args(list(argv))
+        if getattr(options, "out", ""):
+            home = Tree(home.root, (home.root / options.out).resolve())
+        return importlib.import_module(COMMANDS[options.command][0]).run(home, options)
+    except GraderError as error:
+        print(f"grader: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("grader: stopped", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+    except SystemExit as leave:  # argparse: 0 for --help, 2 for a wrong option
+        return leave.code if isinstance(leave.code, int) else 2
+    except Exception:
+        print(f"grader: an error of the grader itself; please report it with {_write_log(home)}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python3 -m grader", description="Grades Mica labs from the host.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module, text) in COMMANDS.items():
+        if _exists(module):
+            command = commands.add_parser(name, help=text, description=text)
+            command.add_argument("--out", default="", help="the build folder (default: O or build)")
+            importlib.import_module(module).add_arguments(command)
+    return parser
+
+
+def _exists(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _write_log(tree: Tree) -> Path:
+    """Keeps the traceback where the one line on the screen says it is."""
+    lines: List[str] = [f"python {sys.version}", f"arguments {sys.argv[1:]}", traceback.format_exc()]
+    try:
+        path = tree.scratch() / "grader-error.log"
+        path.write_text("\n".join(lines), encoding="utf-8")
+    except OSError:
+        sys.stderr.write("\n".join(lines))
+        return Path("the lines above")
+    return path

@@ -1,0 +1,32 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Optional
+
+from grader.errors import GraderError
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Which labs, tests, seed and submission."""
+    parser.add_argument("--lab", default="", metavar="N", help="one lab (default: all)")
+    parser.add_argument("--test", default="", metavar="GLOB", help="tests by name, glob or exercise number")
+    parser.add_argument("--seed", default="", metavar="N", help="the master seed (default: from the submission's content)")
+    parser.add_argument("--submission", default="", metavar="WHAT", help="a folder, zip, tar or git ref (default: this tree)")
+    parser.add_argument("--jobs", default="2", metavar="N", help="machines at once")
+
+
+def number(text: str, name: str, least: int = 0) -> Optional[int]:
+    """A whole number given as an option; empty is None."""
+    if not text:
+        return None
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = -1
+    if value < least:
+        raise GraderError(f"{name}={text}: must be a whole number of at least {least}; for example {name}=2")
+    if value > 0xFFFF_FFFF:
+        raise GraderError(f"{name}={text}: too large; give a number below 4294967296")
+    return value

@@ -1,0 +1,32 @@
+"""`seed`: shows the student's own seed and where it comes from, or writes it to labs/0-boot/seed.txt."""
+
+from __future__ import annotations
+
+import argparse
+
+from grader.commands.options import number
+from grader.result import write
+from grader.studentseed import SEED_FILE, from_mail, student_seed
+from grader.tree import Tree
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `seed`."""
+    parser.add_argument("--lab", default="", metavar="N", help="accepted for the sake of the Makefile; the seed is one for all")
+    parser.add_argument("--set", default="", metavar="N", help="write this seed")
+    parser.add_argument("--email", default="", metavar="MAIL", help="write the seed of this e-mail (as the class list has it)")
+
+
+def run(tree: Tree, options: argparse.Namespace) -> int:
+    """Prints the seed; writes it when it is not in the file yet."""
+    path = tree.root / SEED_FILE
+    given = number(options.set, "--set")
+    if given is None and options.email:
+        given = from_mail(options.email)
+    content = path.read_bytes() if path.is_file() else None
+    seed = student_seed(tree, content, given)
+    print(f"student seed {seed.value}, from {'the command line' if given is not None else seed.origin}")
+    if given is not None or content is None:
+        write(path, b"# Picks your questions of exercise 0.1. Submit this file with your answers.\n%d\n" % seed.value)
+        print(f"written to {SEED_FILE}")
+    return 0

@@ -1,0 +1,102 @@
+"""One grading from end to end: submission -> kernels -> outcomes -> Result."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Dict, List, Optional, Sequence
+
+from grader import result as results
+from grader import sandbox, submission as submissions
+from grader.build import Builder
+from grader.errors import GraderError
+from grader.labs import Course
+from grader.model import WHOLE, ExerciseNote, KernelSet, Lab, Outcome, Progress, Result, Runner, TestSpec
+from grader.studentseed import SEED_FILE, student_seed
+from grader.submission import Submission
+from grader.tree import Tree
+
+
+class Grading:
+    """Grades submissions against one tree.  `runner` is grader.runner.run_tests, or a fake one in tests."""
+
+    def __init__(self, tree: Tree, course: Course, runner: Runner, progress: Optional[Progress] = None,
+                 jobs: int = 2, builder: Optional[Builder] = None) -> None:
+        self.tree, self.course, self._runner = tree, course, runner
+        self._progress = progress or Progress()
+        self._jobs = max(1, jobs)
+        self.builder = builder or Builder(tree, course, self._progress, jobs)
+
+    def read(self, source: str, files: Sequence[str] = ()) -> Submission:
+        """Reads SUBMISSION; empty in a student's branch (and for the complete kernel) means the tree itself."""
+        return submissions.read(source or str(self.tree.root), files or self.course.files, [SEED_FILE], self.tree.root)
+
+    def grade(self, source: str, labs: Sequence[Lab], tests: Sequence[TestSpec], seed: Optional[int] = None,
+              own_seed: Optional[int] = None) -> Result:
+        """Grades what SUBMISSION names."""
+        if not tests:
+            raise GraderError("no test to run; see `make grade LAB=...` for the labs that exist")
+        files = tuple(dict.fromkeys(name for lab in self.course.labs for name in lab.files))
+        submission = self.read(source, files)
+        own = student_seed(self.tree, submission.files.get(SEED_FILE), own_seed).value
+        if not source and not self.tree.is_handout:
+            return self._run(self.builder.reference(own), submission, labs, tests, seed, own)
+        return self.grade_files(submission, labs, tests, seed, own)
+
+    def grade_files(self, submission: Submission, labs: Sequence[Lab], tests: Sequence[TestSpec],
+                    seed: Optional[int], own: int) -> Result:
+        """Grades files that were read already."""
+        keys = list(dict.fromkeys([*(test.exercise for test in tests), *(test.kernel for test in tests)]))
+        return self._run(self.builder.build(submission, keys, own), submission, labs, tests, seed, own)
+
+    def _run(self, kernels: KernelSet, submission: Submission, labs: Sequence[Lab], tests: Sequence[TestSpec],
+             seed: Optional[int], own: int) -> Result:
+        chosen = default_seed(submission) if seed is None else seed
+        blocked = {test.name: message for test in tests for message in [_obstacle(kernels, test)] if message}
+        outcomes: Dict[str, Outcome] = {}
+        for test in tests:
+            if test.name in blocked:
+                outcomes[test.name] = results.not_built(test, blocked[test.name], chosen)
+                self._progress.finished(outcomes[test.name])
+        runnable = [test for test in tests if test.name not in blocked]
+        if runnable:
+            for outcome in self._runner(kernels, runnable, chosen, self._jobs, self._progress):
+                outcomes[outcome.test] = results.with_replay(outcome)
+        lost = [test.name for test in tests if test.name not in outcomes]
+        if lost:
+            raise GraderError(f"the runner gave no outcome for {', '.join(lost)}; report this with the log")
+        notes = self._notes(kernels, submission, tests)
+        return Result(chosen, own, tuple(labs), tuple(outcomes[test.name] for test in tests), notes, submission.digest)
+
+    def _notes(self, kernels: KernelSet, submission: Submission, tests: Sequence[TestSpec]) -> "tuple[ExerciseNote, ...]":
+        notes: List[ExerciseNote] = [ExerciseNote("", remark) for remark in submission.remarks]
+        exercises = list(dict.fromkeys(test.exercise for test in tests))
+        for exercise in exercises:
+            if kernels[exercise].error:
+                notes.append(ExerciseNote(exercise, kernels[exercise].error, fatal=True))
+        broken = [key for key, kernel in kernels.kernels.items() if kernel.error and key != WHOLE]
+        if broken and any(test.whole for test in tests):
+            notes.append(ExerciseNote("", "tests on the whole kernel ran with the reference in place of exercise "
+                                      + ", ".join(sorted(broken))))
+        return tuple(notes)
+
+
+def _obstacle(kernels: KernelSet, test: TestSpec) -> str:
+    """Why the test cannot run: its own exercise or its kernel was not built."""
+    return kernels[test.exercise].error or kernels[test.kernel].error
+
+
+def default_seed(submission: Submission) -> int:
+    """The master seed when none is given: from the content, so the same files get the same tests and score, and a file
+    that knows the seed of some run gets another one for knowing it."""
+    return int.from_bytes(hashlib.sha256(b"mica seed " + submission.digest.encode()).digest()[:4], "big") % 900_000 + 100_000
+
+
+def sandbox_note() -> str:
+    """One line for the report when the compiler ran without bubblewrap."""
+    return "" if sandbox.bwrap() else "the compiler ran without a sandbox (bubblewrap is not there or does not work here)"
+
+
+def default_runner() -> Runner:
+    """The runner that boots QEMU, imported late: everything else works without it."""
+    from grader.runner import run_tests
+    return run_tests

@@ -1,0 +1,45 @@
+"""Gradescope's results.json.
+
+In the format's own words: score, output, output_format, visibility, stdout_visibility, extra_data, tests[]; a test has
+score, max_score, status, name, number, output, output_format, tags, visibility, extra_data.
+"""
+
+from __future__ import annotations
+
+import json
+
+from grader.model import Outcome, Result, Verdict
+from grader.report.text import details, for_terminal
+
+
+def render(result: Result) -> bytes:
+    """results.json; an infra-error leaves `score` out, so that Gradescope shows "failed to execute" and no zero."""
+    data = {
+        "output": "\n\n".join(for_terminal(note.text) for note in result.notes),
+        "output_format": "text",
+        "visibility": "visible",
+        "stdout_visibility": "hidden",
+        "tests": [_test(outcome) for outcome in result.outcomes],
+        "extra_data": {"seed": result.seed, "student_seed": result.student_seed, "submission": result.submission},
+    }
+    if not result.infra_errors:
+        data["score"] = result.score
+    else:
+        data["tests"] = []
+        data["output"] = "This submission could not be graded; no points are lost. Please run the autograder again."
+    return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode("ascii")
+
+
+def _test(outcome: Outcome) -> dict:
+    return {
+        "name": f"{outcome.exercise} {outcome.test}: {outcome.title}",
+        "number": outcome.exercise,
+        "score": outcome.points,
+        "max_score": outcome.max_points,
+        "status": "passed" if outcome.verdict is Verdict.PASS else "failed",
+        "output": "" if outcome.verdict is Verdict.PASS else details(outcome),
+        "output_format": "text",
+        "tags": list(outcome.features),
+        "visibility": "after_published" if outcome.hidden else "visible",
+        "extra_data": {"verdict": outcome.verdict.value, "hint": outcome.hint_id},
+    }

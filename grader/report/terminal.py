@@ -1,0 +1,127 @@
+"""The report a student reads: progress while it runs, then points, failures with what to do next, and the score.
+
+On a terminal: colours (not with NO_COLOR) and one progress line that is redrawn.  Anywhere else: plain lines.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Dict, List, TextIO, Tuple
+
+from grader.model import Lab, Outcome, Progress, Result, TestSpec, Verdict
+from grader.report.text import details, for_terminal
+from grader.result import scores_of
+
+_WORDS = {Verdict.PASS: "PASS", Verdict.FAIL: "FAIL", Verdict.STUDENT_CRASH: "CRASH", Verdict.INFRA_ERROR: "NOT GRADED"}
+_COLOURS = {Verdict.PASS: "32", Verdict.FAIL: "31", Verdict.STUDENT_CRASH: "35", Verdict.INFRA_ERROR: "33"}
+
+
+class Paint:
+    """Colours for one stream: on a terminal only, and not where NO_COLOR is set."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.terminal = bool(getattr(stream, "isatty", lambda: False)()) and os.environ.get("TERM", "dumb") != "dumb"
+        self._on = self.terminal and not os.environ.get("NO_COLOR")
+
+    def __call__(self, colour: str, text: str) -> str:
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._on else text
+
+
+class TerminalProgress(Progress):
+    """Progress on `stream` (standard error): a line that is redrawn, or one plain line for each test."""
+
+    def __init__(self, stream: TextIO, total: int = 0) -> None:
+        self._stream, self._paint, self.total, self._done = stream, Paint(stream), total, 0
+
+    def say(self, text: str) -> None:
+        self._show(text, keep=not self._paint.terminal)
+
+    def started(self, test: TestSpec) -> None:
+        if self._paint.terminal:
+            self._show(f"[{self._done}/{self.total}] {test.exercise} {test.name}")
+
+    def finished(self, outcome: Outcome) -> None:
+        self._done += 1
+        if not self._paint.terminal:
+            self._show(f"[{self._done}/{self.total}] {_WORDS[outcome.verdict]:5} {outcome.exercise} {outcome.test}", keep=True)
+        else:
+            self._show(f"[{self._done}/{self.total}] {outcome.exercise} {outcome.test}")
+
+    def clear(self) -> None:
+        """Takes the progress line away before the report."""
+        if self._paint.terminal:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+    def _show(self, text: str, keep: bool = False) -> None:
+        if keep:
+            self._stream.write(text + "\n")
+        else:
+            width = shutil.get_terminal_size((80, 24)).columns
+            self._stream.write("\r\x1b[K" + text[: width - 1])
+        self._stream.flush()
+
+
+def write_report(result: Result, stream: TextIO, remarks: "tuple[str, ...]" = ()) -> None:
+    """Writes the whole report; its last line is `Score: earned/possible`."""
+    paint = Paint(stream)
+    lines: List[str] = []
+    for lab in result.labs:
+        lines += ["", paint("1", f"Lab {lab.number}: {lab.title}"), *_table(result, lab, paint)]
+    for note in result.notes:
+        if not note.exercise:
+            lines += ["", for_terminal(note.text)]
+    for remark in remarks:
+        lines += ["", paint("33", remark)]
+    lines += ["", f"seed {result.seed}  (make grade SEED={result.seed} asks the same questions again)"]
+    lines += _totals(result)
+    stream.write("\n".join(lines) + "\n")
+    stream.flush()
+
+
+def _totals(result: Result) -> List[str]:
+    lines = []
+    for lab in result.labs:
+        rows = scores_of(result, lab)
+        lines.append(f"Lab {lab.number}: {sum(row[1] for row in rows)}/{sum(row[2] for row in rows)}")
+    if result.infra_errors:
+        lines.append(f"{len(result.infra_errors)} tests could not be judged and count as neither right nor wrong: grade again")
+    return [*lines, f"Score: {result.score}/{result.max_score}"]
+
+
+def _table(result: Result, lab: Lab, paint: Paint) -> List[str]:
+    lines = []
+    for exercise, earned, possible in scores_of(result, lab):
+        colour = "32" if earned == possible else "33" if earned else "31"
+        lines.append(f"  {exercise.number}  {exercise.title:52.52} " + paint(colour, f"{earned:3}/{possible}"))
+        fatal = [note for note in result.notes if note.exercise == exercise.number and note.fatal]
+        for note in fatal:
+            lines += ["", *("      " + for_terminal(line) for line in note.text.splitlines()), ""]
+        mine = [] if fatal else [outcome for outcome in result.outcomes if outcome.exercise == exercise.number]
+        for group in _alike([outcome for outcome in mine if outcome.verdict is not Verdict.PASS]):
+            lines += ["", *("      " + line for line in _failure(group, paint)), ""]
+    return lines
+
+
+def _alike(outcomes: List[Outcome]) -> List[List[Outcome]]:
+    """Failures that say the same (an exercise that is not implemented) are told once."""
+    groups: Dict[Tuple[str, ...], List[Outcome]] = {}
+    for outcome in outcomes:
+        alike = outcome.hint_id == "not-implemented"
+        key = (outcome.where, outcome.seen) if alike else (outcome.test,)
+        groups.setdefault(key, []).append(outcome)
+    return list(groups.values())
+
+
+def _failure(group: List[Outcome], paint: Paint) -> List[str]:
+    first = group[0]
+    names = ", ".join(outcome.test for outcome in group)
+    possible = sum(outcome.max_points for outcome in group)
+    heading = f"{paint(_COLOURS[first.verdict], _WORDS[first.verdict])}  {names}  0/{possible}"
+    if len(group) == 1:
+        heading += f"  {for_terminal(first.title)}"
+    lines = [heading, *("  " + line for line in details(first).splitlines())]
+    if first.log:
+        lines += ["  end of the serial output:", *("  | " + line for line in for_terminal(first.log).splitlines()[-12:])]
+    return lines
