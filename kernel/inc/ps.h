@@ -20,7 +20,8 @@ struct ETHREAD {
     EPROCESS* ThreadsProcess;
     PKSTART_ROUTINE StartAddress;
     LIST_ENTRY TerminationLink; ///< on the reaper's list once ended
-    LONG PointerCount;          ///< references; the last one frees it
+    NTSTATUS ExitStatus;
+    volatile LONG PointerCount; ///< references; the last one frees it
     CHAR ThreadName[16];
 };
 using PETHREAD = ETHREAD*;

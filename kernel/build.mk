@@ -1,0 +1,219 @@
+# The kernel's build: every image as a real PE file, from clang and lld-link. Called from the repository's root.
+#
+#   make -f kernel/build.mk kernel            images in $(O)/free (MICA_CHECKED=1: $(O)/checked)
+#   make -f kernel/build.mk host-tests        GoogleTest binary of the sources that also run on the host
+#   make -f kernel/build.mk compile-commands  compile_commands.json for editors and clang-tidy
+#
+# A source that is missing but has an object (kernel/ntos/ke/x.cpp: kernel/prebuilt/ntos/ke/x.cpp.obj) is linked from
+# there: the withheld parts of a student's branch. STUDENT=dir EXERCISE_FILES="kernel/ntos/ke/ready.cpp" compiles those files from dir instead (into STUDENT_O,
+# $(O) of its own) and takes every other object from BASE_O, so that a submission costs a few compilations and a link.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+O              ?= build
+MICA_CHECKED   ?=
+STUDENT        ?=
+EXERCISE_FILES ?=
+BASE_O         ?= $(O)
+
+flavour := $(if $(filter 1 yes,$(MICA_CHECKED)),checked,free)
+B       := $(O)/$(flavour)
+BASE_B  := $(BASE_O)/$(flavour)
+V       ?=
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@printf '  %-5s %s\n' '$1' '$(2:$(O)/%=%)')
+
+CXX     := clang++
+LINK    := lld-link
+LIB     := llvm-lib
+OBJCOPY := llvm-objcopy
+LD      ?= ld.lld
+
+# ---- flags ------------------------------------------------------------------------------------------------------
+target   := --target=i686-pc-windows-msvc -march=i686
+include  := -Ikernel/inc -Ikernel/ntos
+warnings := -Wall -Wextra -Werror -Wshadow -Wimplicit-fallthrough -Wno-unused-parameter \
+            -Wno-missing-field-initializers -Wthread-safety -Wthread-safety-beta -Wno-ignored-attributes
+codegen  := -ffreestanding -fno-rtti -fexceptions -fms-extensions -mno-sse -mno-mmx -mno-80387 \
+            -mno-stack-arg-probe -fno-threadsafe-statics -fno-stack-protector -fno-omit-frame-pointer \
+            -fno-optimize-sibling-calls -fno-builtin-printf -gdwarf-4 -mllvm -dwarf-linkage-names=Abstract
+defines  := $(if $(filter checked,$(flavour)),-DMICA_CHECKED=1)
+reprod   := -ffile-prefix-map=$(CURDIR)/= -ffile-prefix-map=$(CURDIR)=. -no-canonical-prefixes
+OPT      := -O2
+CXXFLAGS := $(target) -std=c++20 $(OPT) $(codegen) $(warnings) $(include) $(defines) $(reprod)
+ASFLAGS  := $(target) $(include) $(defines) $(reprod) -gdwarf-4 -Wno-unused-command-line-argument
+LDFLAGS  := /machine:x86 /nodefaultlib /safeseh:no /debug:dwarf /subsystem:native /fixed:no /merge:.CRT=.rdata \
+            /incremental:no /opt:ref /opt:noicf /timestamp:0 /nologo /driver /align:4096 /filealign:512
+
+# ---- sources ----------------------------------------------------------------------------------------------------
+find     = $(sort $(filter-out %_test.cpp,$(shell find $1 \( -name '*.cpp' -o -name '*.S' \) 2>/dev/null)))
+prebuilt := $(shell find kernel/prebuilt -name '*.obj' -not -path '*/reference/*' 2>/dev/null)
+objects  = $(patsubst kernel/%,$(B)/obj/%.obj,$1)
+# objects of a folder: its sources, and the withheld ones that have no source here
+withheld = $(foreach p,$(filter kernel/prebuilt/$1/%,$(prebuilt)),$(if $(wildcard $(patsubst \
+           kernel/prebuilt/%.obj,kernel/%,$p)),,$p))
+
+crt_src  := $(call find,kernel/ntos/rtl/crt)
+ntos_src := $(filter-out kernel/ntos/rtl/crt/%,$(call find,kernel/ntos))
+hal_src  := $(call find,kernel/hal)
+
+# In a student's branch an exercise's file may be taken from the reference instead: REFERENCE_FILES.
+REFERENCE_FILES ?=
+reference := $(REFERENCE_FILES:kernel/%=kernel/prebuilt/reference/%.obj)
+ntos_src  := $(filter-out $(REFERENCE_FILES),$(ntos_src))
+hal_src   := $(filter-out $(REFERENCE_FILES),$(hal_src))
+
+# The student's own files are compiled in $(O); with a base build beside, everything else comes from there.
+own      := $(filter $(EXERCISE_FILES),$(ntos_src) $(hal_src))
+from_base = $(patsubst $(B)/obj/%,$(BASE_B)/obj/%,$(call objects,$(filter-out $(EXERCISE_FILES),$1)))
+all_objects = $(call objects,$(filter $(own),$1)) $(if $(STUDENT),$(from_base),$(call objects,$(filter-out $(own),$1)))
+
+ntos_obj := $(call all_objects,$(ntos_src)) $(call withheld,ntos) $(reference)
+hal_obj  := $(call all_objects,$(hal_src)) $(call withheld,hal)
+CRT      := $(if $(STUDENT),$(BASE_B),$(B))/crt.lib
+
+drivers := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard kernel/drivers/*/*.cpp)))))
+# guest test drivers: a folder with sources is one driver, a single file too; a lab's tests/ is one
+test_dirs  := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard kernel/tests/guest/*/*.cpp)))))
+test_files := $(basename $(notdir $(wildcard kernel/tests/guest/*.cpp)))
+labs       := $(foreach d,$(sort $(dir $(wildcard labs/*/tests/*.cpp))),lab$(firstword $(subst -, ,$(word 2,$(subst /, ,$d)))))
+
+driver_images := $(drivers:%=$(B)/drivers/%.sys)
+test_images   := $(patsubst %,$(B)/tests/%.sys,$(test_dirs) $(test_files) $(labs))
+images        := $(B)/ntoskrnl.exe $(B)/hal.dll $(if $(STUDENT),,$(driver_images) $(test_images))
+stripped      := $(addprefix $(B)/boot/,$(notdir $(images)))
+
+.PHONY: kernel host-tests compile-commands print-cxxflags objects
+.DEFAULT_GOAL := kernel
+
+kernel: $(images) $(stripped)
+
+-include kernel/boot/boot.mk
+kernel: $(if $(STUDENT),,$(BOOT_TARGETS))
+
+objects: $(call objects,$(ntos_src) $(hal_src))
+
+# ---- compiling --------------------------------------------------------------------------------------------------
+# Each object depends on the flags it was built with: a changed build.mk or variable builds it anew.
+flags_text := $(CXXFLAGS) $(ASFLAGS) $(shell $(CXX) --version 2>/dev/null | head -n 1)
+flags_file := $(B)/flags
+ifneq ($(file <$(flags_file)),$(flags_text))
+$(shell mkdir -p $(B))
+$(file >$(flags_file),$(flags_text))
+endif
+
+compile = $(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $2 -MMD -MP -MF $(@:.obj=.d) -MJ $(@:.obj=.json) -c $1 -o $@
+# A line `// build: FLAGS` at the head of a source adds flags (say, -O0 for one test).
+extra   = $(shell sed -n '1,10s|^// build: ||p' $1)
+
+$(B)/obj/ntos/%.cpp.obj: kernel/ntos/%.cpp $(flags_file)
+	$(call say,CXX,$<)
+	$(call compile,$<,-DMICA_NTOSKRNL $(call extra,$<))
+$(B)/obj/ntos/rtl/crt/%.cpp.obj: kernel/ntos/rtl/crt/%.cpp $(flags_file)
+	$(call say,CXX,$<)
+	$(call compile,$<,-DMICA_CRT)
+$(B)/obj/hal/%.cpp.obj: kernel/hal/%.cpp $(flags_file)
+	$(call say,CXX,$<)
+	$(call compile,$<,-DMICA_HAL)
+$(B)/obj/drivers/%.cpp.obj: kernel/drivers/%.cpp $(flags_file)
+	$(call say,CXX,$<)
+	$(call compile,$<,)
+$(B)/obj/tests/guest/%.cpp.obj: kernel/tests/guest/%.cpp $(flags_file)
+	$(call say,CXX,$<)
+	$(call compile,$<,-Ikernel/tests/guest $(call extra,$<))
+$(B)/obj/labs/%.cpp.obj: labs/%.cpp $(flags_file)
+	$(call say,CXX,$<)
+	$(call compile,$<,)
+$(B)/obj/%.S.obj: kernel/%.S $(flags_file)
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D) && $(CXX) $(ASFLAGS) -MMD -MP -MF $(@:.obj=.d) -c $< -o $@
+
+# the student's files, under the same names, so that messages and __FILE__ speak of kernel/...
+ifneq ($(STUDENT),)
+student_reprod = -ffile-prefix-map=$(STUDENT)/= -I$(STUDENT)/$(dir $1) -iquote $(dir $1)
+define student_rule
+$(call objects,$1): $(STUDENT)/$1 $(flags_file)
+	$(Q)mkdir -p $$(@D) && cd $(STUDENT) && $(CXX) $(if $(filter %.S,$1),$(ASFLAGS),$(CXXFLAGS) -DMICA_NTOSKRNL) \
+	    $(foreach i,$(include),$(patsubst -I%,-I$(CURDIR)/%,$i)) -iquote $(CURDIR)/$(dir $1) \
+	    -ffile-prefix-map=$(abspath $(STUDENT))/= -c $1 -o $(abspath $(call objects,$1))
+endef
+$(foreach f,$(own),$(eval $(call student_rule,$f)))
+endif
+
+# ---- linking ----------------------------------------------------------------------------------------------------
+$(B)/crt.lib: $(call objects,$(crt_src))
+	$(Q)rm -f $@ && $(LIB) /machine:x86 /nologo /out:$@ $^
+
+# ntoskrnl.exe and hal.dll import from each other: a first link of the HAL, with its imports left open, makes the
+# HAL's import library; then the kernel is linked, and the HAL for good with the kernel's library.
+lib_dir := $(if $(STUDENT),$(BASE_B),$(B))
+$(B)/hal.lib: $(call objects,$(hal_src)) $(call withheld,hal) $(B)/crt.lib
+	$(Q)$(LINK) $(LDFLAGS) /dll /noentry /force:unresolved /out:$(B)/hal.first /implib:$@ $^ >$(B)/hal.first.log 2>&1 || \
+	    { cat $(B)/hal.first.log >&2; exit 1; }
+	$(Q)rm -f $(B)/hal.first
+
+$(B)/ntoskrnl.exe: $(ntos_obj) $(CRT) $(if $(STUDENT),,$(B)/hal.lib)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(LINK) $(LDFLAGS) /entry:KiSystemStartup@4 /base:0x80100000 /out:$@ /implib:$(B)/nt.lib \
+	    /map:$(B)/ntoskrnl.map $(filter %.obj %.lib,$^) $(lib_dir)/hal.lib
+$(B)/nt.lib: $(B)/ntoskrnl.exe ;
+
+$(B)/hal.dll: $(hal_obj) $(CRT) $(if $(STUDENT),$(BASE_B)/nt.lib,$(B)/nt.lib)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) $(LDFLAGS) /dll /noentry /base:0x80400000 /out:$@ /implib:$(B)/hal.ignored.lib $(filter %.obj %.lib,$^)
+	$(Q)rm -f $(B)/hal.ignored.lib
+
+link_driver = $(Q)mkdir -p $(@D) && $(LINK) $(LDFLAGS) /entry:DriverEntry@8 /base:0x10000 /out:$@ \
+    /implib:$(@:.sys=.lib) $(filter %.obj %.lib,$^)
+
+define driver_rule
+$(B)/$1/$2.sys: $(call objects,$3) $(B)/crt.lib $(B)/nt.lib $(B)/hal.lib
+	$$(call say,LINK,$$@)
+	$$(link_driver)
+endef
+$(foreach d,$(drivers),$(eval $(call driver_rule,drivers,$d,$(call find,kernel/drivers/$d))))
+$(foreach d,$(test_dirs),$(eval $(call driver_rule,tests,$d,$(call find,kernel/tests/guest/$d))))
+$(foreach f,$(test_files),$(eval $(call driver_rule,tests,$f,kernel/tests/guest/$f.cpp)))
+lab_sources = $(patsubst labs/%,kernel/labs/%,$(call find,$(wildcard labs/$1-*/tests)))
+$(foreach l,$(labs),$(eval $(call driver_rule,tests,$l,$(call lab_sources,$(l:lab%=%)))))
+
+# The copies that are loaded carry no debug information.
+define strip_rule
+$(B)/boot/$(notdir $1): $1
+	$(Q)mkdir -p $$(@D) && $(OBJCOPY) --strip-debug $$< $$@
+endef
+$(foreach i,$(images),$(eval $(call strip_rule,$i)))
+
+# ---- host tests -------------------------------------------------------------------------------------------------
+HOST_SOURCES :=
+-include kernel/tests/host/sources.mk
+host_src   := $(sort $(HOST_SOURCES) $(wildcard kernel/tests/host/*.cpp) \
+              $(shell find kernel -name '*_test.cpp' -not -path 'kernel/prebuilt/*' 2>/dev/null))
+host_obj   := $(patsubst kernel/%,$(O)/host/obj/%.o,$(host_src))
+HOST_FLAGS := -std=c++20 -O1 -g -DMICA_HOST=1 -fms-extensions -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+              -fno-omit-frame-pointer -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers \
+              -Wno-ignored-attributes $(include) -Ikernel/tests/host -Ikernel/boot $(HOST_EXTRA_FLAGS) $(reprod)
+
+host-tests: $(O)/host/mica-host-tests
+$(O)/host/obj/%.o: kernel/%
+	$(call say,HOST,$<)
+	$(Q)mkdir -p $(@D) && $(CXX) $(HOST_FLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
+$(O)/host/mica-host-tests: $(host_obj)
+	$(call say,LINK,$@)
+	$(Q)$(CXX) -fsanitize=address,undefined -o $@ $^ -lgtest -lpthread
+
+# ---- tools ------------------------------------------------------------------------------------------------------
+all_obj := $(call objects,$(crt_src) $(ntos_src) $(hal_src) $(call find,kernel/drivers kernel/tests/guest)) \
+           $(patsubst labs/%,$(B)/obj/labs/%.obj,$(call find,$(wildcard labs/*/tests)))
+
+compile-commands: $(O)/compile_commands.json
+$(O)/compile_commands.json: $(filter %.cpp.obj,$(all_obj))
+	$(Q){ echo '['; cat $(wildcard $(all_obj:.obj=.json)) | sed '$$ s/,$$//'; echo ']'; } >$@
+	$(Q)ln -sf $@ compile_commands.json
+
+print-cxxflags:
+	@echo $(CXXFLAGS)
+
+-include $(all_obj:.obj=.d) $(host_obj:.o=.d)

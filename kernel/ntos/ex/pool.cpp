@@ -1,0 +1,128 @@
+// The tagged pool: small blocks from free lists by size, large ones as whole pages.
+//
+// A block smaller than a page has a header of 8 bytes in front: size class, state, tag. Blocks of one class are cut
+// from a page; a freed block goes back to its class and stays there. A block of a page or more is page-aligned and is
+// recorded in a table instead. The pools of the memory lab (coalescing, paged pool) take the place of this file.
+// Lock: PoolLock guards free lists and table. POL-05
+#include "ex.h"
+#include "ke/bugcheck.h"
+#include "ke/spinlock.h"
+#include "mm.h"
+#include "nt/list.h"
+
+namespace {
+
+enum class BLOCK_STATE : USHORT { Free = 0x4652, Used = 0x5553 };
+
+struct POOL_HEADER {
+    USHORT SizeClass;
+    BLOCK_STATE State;
+    ULONG Tag;
+};
+static_assert(sizeof(POOL_HEADER) == 8);
+
+struct LARGE_BLOCK {
+    PVOID Address; ///< nullptr: entry is free
+    ULONG Pages;
+    ULONG Tag;
+};
+
+constexpr ULONG SmallestShift = 4; // 16 bytes, header included
+constexpr ULONG ClassCount = 8;    // 16 .. 2048
+constexpr ULONG LargeBlocks = 512;
+
+constinit KSPIN_LOCK PoolLock = {0, KLOCK_RANK::Pool};
+SINGLE_LIST_ENTRY FreeLists[ClassCount] GUARDED_BY(PoolLock);
+LARGE_BLOCK LargeTable[LargeBlocks] GUARDED_BY(PoolLock);
+
+constexpr ULONG ClassSize(ULONG sizeClass) { return 1u << (SmallestShift + sizeClass); }
+
+POOL_HEADER* HeaderOf(SINGLE_LIST_ENTRY* body) { return reinterpret_cast<POOL_HEADER*>(body) - 1; }
+SINGLE_LIST_ENTRY* BodyOf(POOL_HEADER* header) { return reinterpret_cast<SINGLE_LIST_ENTRY*>(header + 1); }
+
+/// Cuts a new page into free blocks of a class.
+void AddPage(UCHAR* page, ULONG sizeClass) REQUIRES_(PoolLock) {
+    for (ULONG offset = 0; offset < PAGE_SIZE; offset += ClassSize(sizeClass)) {
+        auto* const header = reinterpret_cast<POOL_HEADER*>(page + offset);
+        header->SizeClass = USHORT(sizeClass);
+        header->State = BLOCK_STATE::Free;
+        PushEntryList(&FreeLists[sizeClass], BodyOf(header));
+    }
+}
+
+PVOID TakeBlock(ULONG sizeClass, ULONG tag) {
+    nt::SpinLockGuard guard(PoolLock);
+    SINGLE_LIST_ENTRY* const body = PopEntryList(&FreeLists[sizeClass]);
+    if (!body) return nullptr;
+    POOL_HEADER* const header = HeaderOf(body);
+    if (header->State != BLOCK_STATE::Free || header->SizeClass != sizeClass) {
+        KeBugCheckEx(BAD_POOL_HEADER, 1, reinterpret_cast<ULONG_PTR>(body), header->Tag, 0);
+    }
+    header->State = BLOCK_STATE::Used;
+    header->Tag = tag;
+    return body;
+}
+
+PVOID AllocateLarge(SIZE_T bytes, ULONG tag) {
+    const ULONG pages = ULONG((bytes + PAGE_SIZE - 1) / PAGE_SIZE);
+    PVOID const address = MmAllocateContiguousPages(pages);
+    if (!address) return nullptr;
+    {
+        nt::SpinLockGuard guard(PoolLock);
+        for (LARGE_BLOCK& block : LargeTable) {
+            if (block.Address) continue;
+            block = {address, pages, tag};
+            return address;
+        }
+    }
+    MmFreeContiguousPages(address, pages);
+    return nullptr;
+}
+
+void FreeLarge(PVOID address, ULONG tag) {
+    ULONG pages = 0;
+    {
+        nt::SpinLockGuard guard(PoolLock);
+        for (LARGE_BLOCK& block : LargeTable) {
+            if (block.Address != address) continue;
+            if (block.Tag != tag) break;
+            pages = block.Pages;
+            block.Address = nullptr;
+            break;
+        }
+    }
+    if (pages == 0) KeBugCheckEx(BAD_POOL_CALLER, 7, reinterpret_cast<ULONG_PTR>(address), tag, 0);
+    MmFreeContiguousPages(address, pages);
+}
+
+} // namespace
+
+BOOLEAN NTAPI ExInitSystem() { return TRUE; }
+
+PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag) {
+    if (NumberOfBytes == 0) KeBugCheckEx(BAD_POOL_CALLER, 0, 0, ULONG_PTR(PoolType), Tag);
+    if (NumberOfBytes >= PAGE_SIZE / 2 - sizeof(POOL_HEADER)) return AllocateLarge(NumberOfBytes, Tag);
+    ULONG sizeClass = 0;
+    while (ClassSize(sizeClass) < NumberOfBytes + sizeof(POOL_HEADER))
+        sizeClass++;
+    if (PVOID const block = TakeBlock(sizeClass, Tag)) return block;
+    auto* const page = static_cast<UCHAR*>(MmAllocateContiguousPages(1));
+    if (!page) return nullptr;
+    {
+        nt::SpinLockGuard guard(PoolLock);
+        AddPage(page, sizeClass);
+    }
+    return TakeBlock(sizeClass, Tag);
+}
+
+void NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag) {
+    if ((reinterpret_cast<ULONG_PTR>(P) & (PAGE_SIZE - 1)) == 0) return FreeLarge(P, Tag);
+    auto* const body = static_cast<SINGLE_LIST_ENTRY*>(P);
+    POOL_HEADER* const header = HeaderOf(body);
+    nt::SpinLockGuard guard(PoolLock);
+    if (header->State != BLOCK_STATE::Used) KeBugCheckEx(BAD_POOL_CALLER, 6, reinterpret_cast<ULONG_PTR>(P), Tag, 0);
+    if (header->Tag != Tag) KeBugCheckEx(BAD_POOL_CALLER, 10, reinterpret_cast<ULONG_PTR>(P), header->Tag, Tag);
+    if (header->SizeClass >= ClassCount) KeBugCheckEx(BAD_POOL_HEADER, 2, reinterpret_cast<ULONG_PTR>(P), Tag, 0);
+    header->State = BLOCK_STATE::Free;
+    PushEntryList(&FreeLists[header->SizeClass], body);
+}

@@ -1,0 +1,38 @@
+// The two processes of this kernel: Idle (PID 0) and System (PID 4). SYS-01, SYS-02
+#include "etw.h"
+#include "nt/atomic.h"
+#include "ps/psp.h"
+#include "rtl/string.h"
+
+namespace {
+EPROCESS IdleProcess;
+EPROCESS SystemProcess;
+volatile LONG LastId = LONG(SYSTEM_PROCESS_ID);
+constexpr KPRIORITY SystemBasePriority = 8;
+
+void InitializeProcess(EPROCESS* process, ULONG id, PCSTR name, KPRIORITY basePriority) {
+    ULONG_PTR directory[2] = {};
+#if defined(__i386__)
+    __asm__ __volatile__("movl %%cr3, %0" : "=r"(directory[0]));
+#endif
+    KeInitializeProcess(&process->Pcb, basePriority, ~KAFFINITY(0), directory);
+    process->UniqueProcessId = id;
+    InsertTailList(&PsActiveProcessHead, &process->ActiveProcessLinks);
+    (void)RtlStringCbPrintf(process->ImageFileName, sizeof(process->ImageFileName), "%s", name); // a constant that fits
+}
+} // namespace
+
+EPROCESS* PsIdleProcess = &IdleProcess;
+EPROCESS* PsInitialSystemProcess = &SystemProcess;
+constinit LIST_ENTRY PsActiveProcessHead = {&PsActiveProcessHead, &PsActiveProcessHead};
+
+ULONG PspNextId() { return ULONG(InterlockedExchangeAdd(&LastId, ID_STEP)) + ID_STEP; }
+
+BOOLEAN NTAPI PsInitSystem(ULONG Phase) {
+    if (Phase == 0) {
+        InitializeProcess(&IdleProcess, 0, "Idle", LOW_PRIORITY);
+        InitializeProcess(&SystemProcess, SYSTEM_PROCESS_ID, "System", SystemBasePriority);
+        return TRUE;
+    }
+    return NT_SUCCESS(PspInitializeReaper());
+}

@@ -1,0 +1,16 @@
+// Private to ps.
+#pragma once
+
+#include "ex.h"
+#include "ps.h"
+
+constexpr ULONG PS_THREAD_TAG = EX_TAG("Thre");
+constexpr ULONG SYSTEM_PROCESS_ID = 4;
+constexpr ULONG ID_STEP = 4; ///< process and thread IDs are multiples of four
+
+/// The next process or thread ID: both come from one sequence, so no two objects share one. @irql any
+ULONG PspNextId();
+/// Starts the reaper, the thread that frees the stacks of ended threads (nobody can free the stack he stands on).
+NTSTATUS PspInitializeReaper();
+/// Hands an ending thread to the reaper. Called by that thread, as its last act but KeTerminateThread.
+void PspQueueToReaper(PETHREAD Thread);

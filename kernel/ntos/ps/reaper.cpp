@@ -1,0 +1,47 @@
+// The reaper: frees the kernel stacks of ended threads, and the threads themselves when nobody refers to them.
+//
+// An ending thread still stands on its stack, so it hands itself over and terminates; the reaper waits until the thread
+// object is signaled and its last context switch is complete (SwapBusy clear), and only then frees.
+#include "mm.h"
+#include "nt/atomic.h"
+#include "ps/psp.h"
+
+namespace {
+
+constinit KSPIN_LOCK ReaperLock = {0, KLOCK_RANK::Object};
+LIST_ENTRY ReaperListHead GUARDED_BY(ReaperLock) = {&ReaperListHead, &ReaperListHead};
+KEVENT ReaperEvent; // shared: its own dispatcher header
+constexpr KPRIORITY ReaperPriority = 16;
+
+PETHREAD NextDeadThread() {
+    nt::SpinLockGuard guard(ReaperLock);
+    return nt::List<&ETHREAD::TerminationLink>(ReaperListHead).PopFront();
+}
+
+void NTAPI Reaper(PVOID) {
+    for (;;) {
+        (void)KeWaitForSingleObject(&ReaperEvent, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
+        while (PETHREAD const thread = NextDeadThread()) {
+            (void)KeWaitForSingleObject(thread, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
+            while (thread->Tcb.SwapBusy)
+                YieldProcessor();
+            MmDeleteKernelStack(thread->Tcb.StackBase, FALSE);
+            PsDereferenceThread(thread);
+        }
+    }
+}
+
+} // namespace
+
+NTSTATUS PspInitializeReaper() {
+    KeInitializeEvent(&ReaperEvent, SynchronizationEvent, FALSE);
+    return PsCreateSystemThread(nullptr, "Reaper", ReaperPriority, Reaper, nullptr);
+}
+
+void PspQueueToReaper(PETHREAD Thread) {
+    {
+        nt::SpinLockGuard guard(ReaperLock);
+        InsertTailList(&ReaperListHead, &Thread->TerminationLink);
+    }
+    (void)KeSetEvent(&ReaperEvent, 0, FALSE);
+}

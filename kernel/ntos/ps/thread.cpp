@@ -1,0 +1,58 @@
+// System threads: making, ending, references. SYS-02
+#include "etw.h"
+#include "mm.h"
+#include "nt/atomic.h"
+#include "ps/psp.h"
+#include "rtl/string.h"
+
+namespace {
+
+/// The kernel's first C++ code in a system thread; entered at APC_LEVEL.
+void NTAPI SystemThreadStartup(PKSTART_ROUTINE StartRoutine, PVOID StartContext) {
+    KfLowerIrql(PASSIVE_LEVEL);
+    StartRoutine(StartContext);
+    PsTerminateSystemThread(STATUS_SUCCESS);
+}
+
+} // namespace
+
+NTSTATUS NTAPI PsCreateSystemThread(PETHREAD* Thread, PCSTR Name, KPRIORITY Priority, PKSTART_ROUTINE StartRoutine,
+                                    PVOID StartContext) {
+    if (Priority <= LOW_PRIORITY || Priority > HIGH_PRIORITY) return STATUS_INVALID_PARAMETER;
+    auto* const thread = static_cast<ETHREAD*>(ExAllocatePoolWithTag(NonPagedPool, sizeof(ETHREAD), PS_THREAD_TAG));
+    if (!thread) return STATUS_INSUFFICIENT_RESOURCES;
+    PVOID const stack = MmCreateKernelStack(FALSE);
+    if (!stack) {
+        ExFreePoolWithTag(thread, PS_THREAD_TAG);
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    RtlZeroMemory(thread, sizeof(*thread));
+    thread->UniqueThreadId = PspNextId();
+    thread->ThreadsProcess = PsInitialSystemProcess;
+    thread->StartAddress = StartRoutine;
+    thread->PointerCount = Thread ? 2 : 1; // one for the running thread itself, one for the caller
+    const NTSTATUS named = RtlStringCbPrintf(thread->ThreadName, sizeof(thread->ThreadName), "%s", Name);
+    (void)named; // a long name is cut
+    KeInitializeThread(&thread->Tcb, stack, static_cast<UCHAR*>(stack) - KERNEL_STACK_SIZE, SystemThreadStartup,
+                       StartRoutine, StartContext, &PsInitialSystemProcess->Pcb);
+    thread->Tcb.SystemThread = TRUE;
+    (void)KeSetPriorityThread(&thread->Tcb, Priority);
+    EtwTraceEvent(ETW_EVENT::ThreadCreate, reinterpret_cast<ULONG_PTR>(thread), ULONG_PTR(Priority),
+                  reinterpret_cast<ULONG_PTR>(StartRoutine), thread->UniqueThreadId);
+    if (Thread) *Thread = thread;
+    KeReadyThread(&thread->Tcb);
+    return STATUS_SUCCESS;
+}
+
+void NTAPI PsTerminateSystemThread(NTSTATUS ExitStatus) {
+    auto* const thread = CONTAINING_RECORD(KeGetCurrentThread(), ETHREAD, Tcb);
+    thread->ExitStatus = ExitStatus;
+    PspQueueToReaper(thread);
+    KeTerminateThread(0);
+}
+
+void NTAPI PsReferenceThread(PETHREAD Thread) { InterlockedIncrement(&Thread->PointerCount); }
+
+void NTAPI PsDereferenceThread(PETHREAD Thread) {
+    if (InterlockedDecrement(&Thread->PointerCount) == 0) ExFreePoolWithTag(Thread, PS_THREAD_TAG);
+}
