@@ -1,0 +1,91 @@
+// What `make bench` measures: each routine does one operation `Iterations` times.
+//
+// The host calls a routine with n and with 2n iterations and divides the difference of guest instructions (-icount) by
+// n, so that calling costs nothing and the figure is the same on every machine. Called at PASSIVE_LEVEL in a thread.
+#include "ps.h"
+
+#include "guest_main.h"
+
+namespace {
+
+constexpr KPRIORITY BenchPriority = 17;
+
+struct PING_PONG {
+    KEVENT Ping;
+    KEVENT Pong;
+    ULONG Iterations;
+};
+
+void NTAPI Ponger(PVOID StartContext) {
+    auto& game = *static_cast<PING_PONG*>(StartContext);
+    for (ULONG i = 0; i < game.Iterations; i++) {
+        (void)KeWaitForSingleObject(&game.Ping, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
+        (void)KeSetEvent(&game.Pong, 0, FALSE);
+    }
+}
+
+volatile LONG DpcRuns;
+void NTAPI CountDpc(PKDPC, PVOID, PVOID, PVOID) { InterlockedIncrement(&DpcRuns); }
+
+} // namespace
+
+extern "C" {
+
+/// Two threads of one priority hand an event back and forth: two context switches an iteration.
+NTEXPORT ULONG NTAPI BenchContextSwitch(ULONG Iterations) {
+    PING_PONG game;
+    KeInitializeEvent(&game.Ping, SynchronizationEvent, FALSE);
+    KeInitializeEvent(&game.Pong, SynchronizationEvent, FALSE);
+    game.Iterations = Iterations;
+    const KPRIORITY before = KeSetPriorityThread(KeGetCurrentThread(), BenchPriority);
+    PETHREAD other;
+    if (!NT_SUCCESS(PsCreateSystemThread(&other, "Ponger", BenchPriority, Ponger, &game))) return 0;
+    for (ULONG i = 0; i < Iterations; i++) {
+        (void)KeSetEvent(&game.Ping, 0, FALSE);
+        (void)KeWaitForSingleObject(&game.Pong, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
+    }
+    (void)KeWaitForSingleObject(other, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
+    PsDereferenceThread(other);
+    (void)KeSetPriorityThread(KeGetCurrentThread(), before);
+    return Iterations;
+}
+
+/// KeSetEvent when nobody waits.
+NTEXPORT ULONG NTAPI BenchSetEvent(ULONG Iterations) {
+    KEVENT event;
+    KeInitializeEvent(&event, NotificationEvent, FALSE);
+    for (ULONG i = 0; i < Iterations; i++)
+        (void)KeSetEvent(&event, 0, FALSE);
+    return Iterations;
+}
+
+/// From KeInsertQueueDpc at PASSIVE_LEVEL to the return from the interrupt that ran the DPC.
+NTEXPORT ULONG NTAPI BenchDpc(ULONG Iterations) {
+    KDPC dpc;
+    KeInitializeDpc(&dpc, CountDpc, nullptr);
+    DpcRuns = 0;
+    for (ULONG i = 0; i < Iterations; i++)
+        (void)KeInsertQueueDpc(&dpc, nullptr, nullptr);
+    return ULONG(DpcRuns);
+}
+
+/// KeSetTimer and KeCancelTimer of a timer that does not expire.
+NTEXPORT ULONG NTAPI BenchTimer(ULONG Iterations) {
+    KTIMER timer;
+    KeInitializeTimer(&timer);
+    for (ULONG i = 0; i < Iterations; i++) {
+        (void)KeSetTimer(&timer, KeRelativeMilliseconds(60'000), nullptr);
+        (void)KeCancelTimer(&timer);
+    }
+    return Iterations;
+}
+
+/// KeAcquireSpinLock and KeReleaseSpinLock, uncontended, from PASSIVE_LEVEL.
+NTEXPORT ULONG NTAPI BenchSpinLock(ULONG Iterations) {
+    KSPIN_LOCK lock;
+    KeInitializeSpinLock(&lock);
+    for (ULONG i = 0; i < Iterations; i++)
+        nt::SpinLockGuard guard(lock);
+    return Iterations;
+}
+}
