@@ -68,8 +68,8 @@ CODE
 host_program() {
     printf '#include <vector>\n#include <gtest/gtest.h>\nTEST(A, B) { EXPECT_EQ(std::vector<int>(3).size(), 3u); }\n' \
         >"$scratch/host.cpp"
-    clang++ -std=c++20 "$scratch/host.cpp" -o "$scratch/host" -lgtest -lgtest_main -pthread && "$scratch/host" >/dev/null &&
-        echo "a C++20 program with GoogleTest"
+    clang++ -std=c++20 -fsanitize=address,undefined "$scratch/host.cpp" -o "$scratch/host" -lgtest -lgtest_main -pthread && "$scratch/host" >/dev/null &&
+        echo "a C++20 program with GoogleTest and sanitizers"
 }
 
 echo "Tried:"

@@ -11,7 +11,7 @@ room() { df -Pk "$1" 2>/dev/null | { read -r _; read -r _ _ _ free _; echo "${MI
 
 if [ -f "$stamp" ]; then
     { IFS= read -r was_path; IFS= read -r files; IFS= read -r -d '' was; } <"$stamp"
-    if [ "$was_path" = "$PATH" ] && [ "$(ls -lLdn $files 2>/dev/null)" = "${was%$'\n'}" ]; then
+    if [ "$was_path" = "$PATH" ] && [ "$(ls -ilLdn $files 2>/dev/null)" = "${was%$'\n'}" ]; then
         if [ "$(room .)" -ge 100000 ]; then exit 0; fi
         echo "The disk is full: less than 100 MB is free at $PWD. Free some and try again." >&2
         exit 2
@@ -74,4 +74,4 @@ if [ "$(room .)" -lt 1000000 ]; then
     exit 2
 fi
 mkdir -p "${stamp%/*}" || exit 2
-{ echo "$PATH"; echo "${found# }"; ls -lLdn $found; } >"$stamp"
+{ echo "$PATH"; echo "${found# }"; ls -ilLdn $found; } >"$stamp"

@@ -2,7 +2,8 @@
 #
 # id | what must be found | minimum | Debian package | Homebrew formula | what it is for
 # "What must be found" is a list of commands (the first one tells the version), or header:<file> for a C++ header,
-# or bochs:<file of its installation>, or file:<path>. Keep it bash 3.2 (macOS): no associative arrays.
+# runtime:<library of clang>, bochs:<file of its installation>, or file:<path>. Keep it bash 3.2 (macOS): no associative
+# arrays.
 
 mica_tools() {
     cat <<'TABLE'
@@ -16,6 +17,7 @@ bwrap   | bwrap                      | 0.4  | bubblewrap        | -            |
 gdb     | gdb                        | 10   | gdb               | gdb          | looks into the running kernel
 binutil | objcopy                    | 2.35 | binutils          | binutils     | gives gdb the kernel's symbols
 gtest   | header:gtest/gtest.h       | 1.10 | libgtest-dev      | googletest   | host tests
+asan    | runtime:asan               | -    | libclang-rt-dev   | llvm         | finds stray accesses in host tests
 bochs   | bochs                      | 2.6  | bochs             | bochs        | the second machine that Mica boots on
 bterm   | bochs:libbx_term_gui.so    | -    | bochs-term        | bochs        | Bochs without a window
 bbios   | bochs:BIOS-bochs-latest    | -    | bochsbios         | bochs        | Bochs' firmware
@@ -38,10 +40,10 @@ mica_set() {
     gdb)   echo "python clang lld llvm qemu qimg gdb binutil" ;;
     bochs) echo "bochs bterm bbios bvga" ;;
     gui)   echo "qgui?" ;;
-    test)  echo "python clang lld llvm qemu qimg bwrap? gdb? binutil gtest bochs bterm bbios bvga" ;;
+    test)  echo "python clang lld llvm qemu qimg bwrap? gdb? binutil gtest asan bochs bterm bbios bvga" ;;
     style) echo "python clang lld llvm format tidy" ;;
     docs)  echo "python doxygen dot awesome" ;;
-    all)   echo "python clang lld llvm qemu qimg bwrap? gdb binutil gtest bochs bterm bbios bvga format tidy doxygen dot awesome" ;;
+    all)   echo "python clang lld llvm qemu qimg bwrap? gdb binutil gtest asan bochs bterm bbios bvga format tidy doxygen dot awesome" ;;
     *)     echo "tools.sh: no tool set named '$1'" >&2; return 2 ;;
     esac
 }
@@ -79,6 +81,7 @@ look_for() {
         case $word in
         header:*) path=$(first_of {/usr,/usr/local,/opt/homebrew}/include/"${word#header:}") ;;
         bochs:*)  path=$(first_of {/usr,/usr/local,/opt/homebrew}/{share/bochs,lib/bochs/plugins,lib/*/bochs/plugins}/"${word#bochs:}") ;;
+        runtime:*) path=$(first_of "$(clang++ -print-resource-dir 2>/dev/null)"/lib/*/libclang_rt."${word#runtime:}"*) ;;
         file:*)   path=$(first_of "${word#file:}") ;;
         *)        path=$(command -v "$word" 2>/dev/null) ;;
         esac

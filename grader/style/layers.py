@@ -1,0 +1,113 @@
+"""Who may include whom.
+
+Public headers (kernel/inc) stand on floors and include downwards only; a component's sources include the public headers
+of their own floor and below. A private header stays in the folder of its component. A lower floor reaches a higher one
+through something registered with it, never by an include.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from .base import ASSEMBLY, CPP, Finding, Tree
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+
+# The floors, from the ground up. A floor names components; a header's component is its folder or its own name
+# (ke/irql.h and ke.h: ke). What the HAL and the kernel layer agree on lies below both.
+FLOORS = (
+    ("nt",),
+    ("rtl",),
+    ("contract",),
+    ("hal",),
+    ("etw",),
+    ("ke",),
+    ("kd",),
+    ("ex",),
+    ("ob",),
+    ("se",),
+    ("mm",),
+    ("ps",),
+    ("io",),
+    ("cc",),
+    ("cm",),
+    ("lpc",),
+    ("ldr",),
+    ("init", "drivers", "tests", "user"),
+)
+# Headers that do not belong to the component their name suggests.
+CONTRACT = {"ke/irql.h": "contract", "ke/spinlock.h": "contract", "ke/interrupt.h": "contract",
+            "ntstatus.h": "nt", "ntimage.h": "nt", "ldr.h": "nt"}
+FREESTANDING = {"stdarg.h", "stddef.h", "stdint.h", "limits.h", "float.h", "intrin.h", "excpt.h"}
+
+HEIGHT = {component: height for height, floor in enumerate(FLOORS) for component in floor}
+
+
+def header_component(header: str) -> str:
+    """The component of a public header by its path below kernel/inc; empty where it has none."""
+    if header in CONTRACT:
+        return CONTRACT[header]
+    component = header.split("/")[0].rsplit(".", 1)[0]
+    return component if component in HEIGHT else ""
+
+
+def source_component(name: str) -> str:
+    """The component of a source file by its folder; empty: the rules about floors do not hold for it (boot, host tests)."""
+    parts = name.split("/")
+    if parts[:2] == ["kernel", "ntos"] and len(parts) > 3:
+        return parts[2]
+    if parts[:2] == ["kernel", "inc"]:
+        return header_component("/".join(parts[2:]))
+    return "hal" if parts[:2] == ["kernel", "hal"] else ""
+
+
+def check(tree: Tree) -> "list[Finding]":
+    headers = set(tree.ending(".h"))
+    found = []
+    for name in tree.ending(*CPP, *ASSEMBLY, under="kernel/"):
+        for number, line in enumerate(tree.lines(name), 1):
+            match = INCLUDE.match(line)
+            if match:
+                text = broken_rule(name, match[1], match[2], headers)
+                if text:
+                    found.append(Finding(name, number, "layers", text))
+    for name in sorted(headers):
+        if name.startswith("kernel/inc/") and not header_component(name[len("kernel/inc/"):]):
+            found.append(Finding(name, 1, "layers", "no floor is known for this public header (grader/style/layers.py)"))
+    return found
+
+
+def broken_rule(name: str, bracket: str, included: str, headers: "set[str]") -> str:
+    """What is wrong with the file `name` including `included`; empty: nothing."""
+    is_test = name.endswith("_test.cpp") or name.startswith("kernel/tests/host/")
+    if bracket == "<":
+        return "" if included in FREESTANDING or is_test else f"<{included}> is not freestanding"
+    public = f"kernel/inc/{included}"
+    private = posixpath.normpath(posixpath.join(posixpath.dirname(name), included))
+    if public not in headers:
+        return private_rule(name, included, private, headers)
+    mine, other = source_component(name), header_component(included)
+    if is_test or not mine or not other or mine not in HEIGHT:
+        return ""
+    if HEIGHT[other] > HEIGHT[mine]:
+        return f"{mine} stands below {other} and may not include {included}"
+    return ""
+
+
+def private_rule(name: str, included: str, private: str, headers: "set[str]") -> str:
+    """A header that is not public: only files of the same component folder (with its i386/) may include it."""
+    candidates = [private] if private in headers else \
+        [header for header in headers if header.endswith("/" + included) and not header.startswith("kernel/inc/")]
+    if not candidates or any(home(header) == home(name) for header in candidates):
+        return ""
+    if home(name) in ("kernel/tests/host", "kernel/tests/guest") or name.endswith("_test.cpp"):
+        return ""
+    return f"{included} is private to {home(candidates[0])}"
+
+
+def home(name: str) -> str:
+    """The folder of a file's component: kernel/ntos/ke for kernel/ntos/ke/i386/trap.cpp."""
+    parts = posixpath.dirname(name).split("/")
+    depth = 3 if parts[:2] in (["kernel", "ntos"], ["kernel", "drivers"], ["kernel", "tests"], ["kernel", "user"]) else 2
+    return "/".join(parts[:depth])
