@@ -40,6 +40,7 @@ enum TYPE_OF_MEMORY : ULONG {
     LoaderLoadedProgram = 4,       ///< the loader itself: free once the kernel has its own GDT
     LoaderFirmwareTemporary = 5,   ///< ACPI tables: free once they are read
     LoaderFirmwarePermanent = 6,   ///< page 0, BIOS, ROMs, devices: never RAM for the kernel
+    LoaderOsloaderHeap = 7,        ///< only while the loader runs: image files before they are loaded
     LoaderSystemCode = 9,          ///< ntoskrnl.exe
     LoaderHalCode = 10,            ///< hal.dll
     LoaderBootDriver = 11,         ///< any other image in the boot list
@@ -83,6 +84,12 @@ struct LDR_DATA_TABLE_ENTRY {
     CHAR BaseDllName[LDR_NAME_LENGTH]; ///< "ntoskrnl.exe", ASCII, ends with 0
 };
 using PLDR_DATA_TABLE_ENTRY = LDR_DATA_TABLE_ENTRY*;
+
+extern "C" {
+/// The loaded images, of LDR_DATA_TABLE_ENTRY::InLoadOrderLinks: the kernel's own copy of LoadOrderListHead. Written in
+/// phase 0 only. Flink is nullptr before that.
+NTKERNELAPI extern LIST_ENTRY PsLoadedModuleList;
+}
 
 /// How the machine was started.
 enum LOADER_BOOT_PATH : ULONG { LoaderBootDisk = 0, LoaderBootMultiboot = 1 };

@@ -5,7 +5,7 @@
 
 /// Reports a broken contract and stops: bugcheck in the kernel, a failed test on the host.
 /// @irql any
-extern "C" [[noreturn]] void NTAPI RtlAssert(PCSTR Expression, PCSTR File, ULONG Line);
+extern "C" [[noreturn]] NTKERNELAPI void NTAPI RtlAssert(PCSTR Expression, PCSTR File, ULONG Line);
 
 #if defined(MICA_CHECKED) || defined(MICA_HOST)
 #define NT_ASSERT(expression) ((expression) ? void(0) : RtlAssert(#expression, __FILE__, __LINE__))

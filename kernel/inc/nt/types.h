@@ -67,9 +67,12 @@ using PLARGE_INTEGER = LARGE_INTEGER*;
 #define NTIMPORT
 #endif
 
-/// Public routines of the kernel image: exported while it is built, imported by everybody else.
+/// Public routines of the kernel image: exported while it is built, imported by everybody else. The C run-time pieces
+/// (crt.lib) are linked into both sides, so they name neither.
 #if defined(MICA_NTOSKRNL)
 #define NTKERNELAPI NTEXPORT
+#elif defined(MICA_CRT)
+#define NTKERNELAPI
 #else
 #define NTKERNELAPI NTIMPORT
 #endif

@@ -15,15 +15,15 @@ struct RTL_BITMAP {
 using PRTL_BITMAP = RTL_BITMAP*;
 
 extern "C" {
-void NTAPI RtlInitializeBitMap(PRTL_BITMAP BitMapHeader, ULONG* BitMapBuffer, ULONG SizeOfBitMap);
-void NTAPI RtlClearAllBits(PRTL_BITMAP BitMapHeader);
-void NTAPI RtlSetAllBits(PRTL_BITMAP BitMapHeader);
-void NTAPI RtlSetBits(PRTL_BITMAP BitMapHeader, ULONG StartingIndex, ULONG NumberToSet);
-void NTAPI RtlClearBits(PRTL_BITMAP BitMapHeader, ULONG StartingIndex, ULONG NumberToClear);
-BOOLEAN NTAPI RtlCheckBit(const RTL_BITMAP* BitMapHeader, ULONG BitPosition);
+NTKERNELAPI void NTAPI RtlInitializeBitMap(PRTL_BITMAP BitMapHeader, ULONG* BitMapBuffer, ULONG SizeOfBitMap);
+NTKERNELAPI void NTAPI RtlClearAllBits(PRTL_BITMAP BitMapHeader);
+NTKERNELAPI void NTAPI RtlSetAllBits(PRTL_BITMAP BitMapHeader);
+NTKERNELAPI void NTAPI RtlSetBits(PRTL_BITMAP BitMapHeader, ULONG StartingIndex, ULONG NumberToSet);
+NTKERNELAPI void NTAPI RtlClearBits(PRTL_BITMAP BitMapHeader, ULONG StartingIndex, ULONG NumberToClear);
+NTKERNELAPI BOOLEAN NTAPI RtlCheckBit(const RTL_BITMAP* BitMapHeader, ULONG BitPosition);
 /// @returns the first index of `NumberToFind` clear bits in a row, searched from `HintIndex` and then from the start;
 /// RTL_BITMAP_NOT_FOUND if there is none.
-ULONG NTAPI RtlFindClearBits(const RTL_BITMAP* BitMapHeader, ULONG NumberToFind, ULONG HintIndex);
-ULONG NTAPI RtlFindClearBitsAndSet(PRTL_BITMAP BitMapHeader, ULONG NumberToFind, ULONG HintIndex);
-ULONG NTAPI RtlNumberOfSetBits(const RTL_BITMAP* BitMapHeader);
+NTKERNELAPI ULONG NTAPI RtlFindClearBits(const RTL_BITMAP* BitMapHeader, ULONG NumberToFind, ULONG HintIndex);
+NTKERNELAPI ULONG NTAPI RtlFindClearBitsAndSet(PRTL_BITMAP BitMapHeader, ULONG NumberToFind, ULONG HintIndex);
+NTKERNELAPI ULONG NTAPI RtlNumberOfSetBits(const RTL_BITMAP* BitMapHeader);
 }

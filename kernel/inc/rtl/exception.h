@@ -73,17 +73,30 @@ struct EXCEPTION_REGISTRATION_RECORD {
 
 extern "C" {
 /// Raises an exception at the caller. Returns if a handler continues execution.
-void NTAPI RtlRaiseException(EXCEPTION_RECORD* ExceptionRecord);
+NTKERNELAPI void NTAPI RtlRaiseException(EXCEPTION_RECORD* ExceptionRecord);
 /// Raises `Status` as an exception that cannot be continued... unless a handler says so for a continuable status.
-void NTAPI RtlRaiseStatus(NTSTATUS Status);
+NTKERNELAPI void NTAPI RtlRaiseStatus(NTSTATUS Status);
 inline void ExRaiseStatus(NTSTATUS Status) { RtlRaiseStatus(Status); }
 /// Walks the registration chain. @returns whether a handler continued execution (with `Context`, maybe changed).
-BOOLEAN NTAPI RtlDispatchException(EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context);
-/// Calls termination handlers down to `TargetFrame` (nullptr: all) and continues at `TargetIp`'s caller.
-void NTAPI RtlUnwind(PVOID TargetFrame, PVOID TargetIp, EXCEPTION_RECORD* ExceptionRecord, PVOID ReturnValue);
+NTKERNELAPI BOOLEAN NTAPI RtlDispatchException(EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context);
+/// Calls the termination handlers of every frame below `TargetFrame` (nullptr: of all), takes those frames off the
+/// chain and returns, with EBX, ESI, EDI as they were. `TargetIp` is for debuggers.
+NTKERNELAPI void NTAPI RtlUnwind(PVOID TargetFrame, PVOID TargetIp, EXCEPTION_RECORD* ExceptionRecord,
+                                 PVOID ReturnValue);
+/// Gives the exception to whoever handles it, in the order of EXC-02: debugger, frame handlers, debugger, bugcheck.
+/// Returns when somebody wants execution to continue with `Context`. Supplied by the kernel layer.
+NTKERNELAPI void NTAPI KiDispatchRaisedException(EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context);
+/// The registers as they are when this call returns. @irql any
+NTKERNELAPI void NTAPI RtlCaptureContext(CONTEXT* Context);
+/// Goes on with these registers, on a kernel stack (segments stay as they are).
+[[noreturn]] NTKERNELAPI void NTAPI RtlRestoreContext(const CONTEXT* Context);
+/// The stack that `Address` lies on, as far as this processor knows it: the current thread's, the DPC stack, the boot
+/// stack. Supplied by the kernel layer. @irql any
+NTKERNELAPI void NTAPI KeQueryStackBounds(ULONG_PTR Address, ULONG_PTR* StackLow, ULONG_PTR* StackHigh);
 
 /// The frame chain: follows saved EBPs from `Frame` upwards within [StackLow, StackHigh) and stores return addresses.
 /// Stops at a frame that is misaligned, outside the stack or not above the one before; never faults on a bad chain.
 /// @returns the number of addresses stored. @irql any
-ULONG NTAPI RtlWalkFrameChain(PVOID* Callers, ULONG Count, ULONG_PTR Frame, ULONG_PTR StackLow, ULONG_PTR StackHigh);
+NTKERNELAPI ULONG NTAPI RtlWalkFrameChain(PVOID* Callers, ULONG Count, ULONG_PTR Frame, ULONG_PTR StackLow,
+                                          ULONG_PTR StackHigh);
 }

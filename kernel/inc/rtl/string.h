@@ -23,12 +23,13 @@ extern "C" {
 /// Formats into `Buffer`, always terminated. Knows %c %s %d %i %u %x %X %p %% with flags `-`, `0`, width, precision
 /// (numbers or `*`), and the lengths `h`, `l` and `ll`/`I64`.
 /// @returns STATUS_BUFFER_OVERFLOW if the text was cut, STATUS_INVALID_PARAMETER for a directive it does not know.
-NTSTATUS CDECL RtlStringCbPrintf(PSTR Buffer, SIZE_T Size, PCSTR Format, ...) __attribute__((format(printf, 3, 4)));
-NTSTATUS CDECL RtlStringCbVPrintf(PSTR Buffer, SIZE_T Size, PCSTR Format, va_list Arguments);
+NTKERNELAPI NTSTATUS CDECL RtlStringCbPrintf(PSTR Buffer, SIZE_T Size, PCSTR Format, ...)
+    __attribute__((format(printf, 3, 4)));
+NTKERNELAPI NTSTATUS CDECL RtlStringCbVPrintf(PSTR Buffer, SIZE_T Size, PCSTR Format, va_list Arguments);
 /// Reads an unsigned number. @param Base 10, 16, or 0: 0x means 16. STATUS_INVALID_PARAMETER unless all of `Text` is
 /// a number that fits.
-NTSTATUS NTAPI RtlCharToInteger(PCSTR Text, ULONG Base, ULONG* Value);
+NTKERNELAPI NTSTATUS NTAPI RtlCharToInteger(PCSTR Text, ULONG Base, ULONG* Value);
 /// Looks for `/NAME` or `/NAME=value` in an option string, ignoring case. @param Value if not nullptr, receives the
 /// value (empty if there is none), cut to fit. @returns whether the option is there.
-BOOLEAN NTAPI RtlFindOption(PCSTR Options, PCSTR Name, PSTR Value, SIZE_T ValueSize);
+NTKERNELAPI BOOLEAN NTAPI RtlFindOption(PCSTR Options, PCSTR Name, PSTR Value, SIZE_T ValueSize);
 }

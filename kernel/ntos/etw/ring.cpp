@@ -1,0 +1,59 @@
+// The event ring: EtwTraceEvent and its memory.
+//
+// Each processor writes only its own ring, with interrupts off, so that an interrupt's events land before or after a
+// record, never inside it. Records of all processors are ordered by a global sequence number. A reader on the outside
+// may see a record while it is written: its Sequence is 0 then, and is stored last.
+// In the books: "event tracing". EXE-03
+#include "etw.h"
+#include "ke/processor.h"
+#include "nt/atomic.h"
+#include "nt/interrupts.h"
+
+ETW_RING EtwRing[MAXIMUM_PROCESSORS];
+volatile LONG EtwSequence;
+
+static_assert((ETW_RING_RECORDS & (ETW_RING_RECORDS - 1)) == 0, "the index is taken by masking");
+
+namespace {
+
+ULONGLONG TimeStamp() {
+#if defined(__i386__)
+    return __builtin_ia32_rdtsc();
+#else
+    return static_cast<ULONGLONG>(EtwSequence);
+#endif
+}
+
+} // namespace
+
+extern "C" void NTAPI EtwInitializeProcessor(ULONG Number, ETW_RECORD* Records) {
+    ETW_RING& ring = EtwRing[Number];
+    ring.Next = 0;
+    ring.Size = ETW_RING_RECORDS;
+    KeCompilerBarrier();
+    ring.Records = Records;
+}
+
+extern "C" void NTAPI EtwTraceEvent(ETW_EVENT Event, ULONG_PTR Argument0, ULONG_PTR Argument1, ULONG_PTR Argument2,
+                                    ULONG_PTR Argument3) {
+    nt::InterruptsOff guard; // also keeps the processor from changing
+    const KPCR* const pcr = KeGetPcr();
+    ETW_RING& ring = EtwRing[pcr->Number];
+    if (!ring.Records) return;
+    ETW_RECORD& record = ring.Records[ring.Next & (ETW_RING_RECORDS - 1)];
+
+    record.Sequence = 0;
+    KeCompilerBarrier();
+    record.Time = TimeStamp();
+    record.Event = Event;
+    record.Processor = pcr->Number;
+    record.Irql = static_cast<UCHAR>(pcr->Irql);
+    record.Reserved = 0;
+    record.Argument[0] = static_cast<ULONG>(Argument0);
+    record.Argument[1] = static_cast<ULONG>(Argument1);
+    record.Argument[2] = static_cast<ULONG>(Argument2);
+    record.Argument[3] = static_cast<ULONG>(Argument3);
+    KeCompilerBarrier();
+    record.Sequence = static_cast<ULONG>(InterlockedIncrement(&EtwSequence));
+    ring.Next = ring.Next + 1;
+}

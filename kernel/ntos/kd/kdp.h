@@ -1,0 +1,11 @@
+// What the parts of the debugger share. Private to kernel/ntos/kd.
+#pragma once
+
+#include "kd.h"
+
+/// Text on COM1 and on the screen as one piece: another processor's text comes before or after. Works at any IRQL, with
+/// interrupts off, and from a fault inside itself.
+void KdpPutString(PCSTR Text);
+
+/// The image that holds `Address`: its name, and how far into it the address is. nullptr if there is none.
+PCSTR KdpFindModule(ULONG_PTR Address, ULONG_PTR* Offset);

@@ -1,0 +1,40 @@
+// KeQueryStackBounds: which stack an address lies on. Exception dispatch and stack traces read frames only inside it.
+//
+// A processor is on one of a few stacks: its thread's, the DPC stack, or (in the TIB, before the first thread) the boot
+// stack. A fault can leave it on none of them; then the mapped pages above the address have to do.
+// In the books: "kernel stacks", "exception dispatching". EXC-03, TRP-09
+#include "ke/processor.h"
+#include "mm.h"
+
+namespace {
+
+constexpr ULONG UNKNOWN_STACK_PAGES = 4;
+
+bool Contains(ULONG_PTR address, ULONG_PTR low, ULONG_PTR high) {
+    return low < high && address >= low && address < high;
+}
+
+} // namespace
+
+extern "C" void NTAPI KeQueryStackBounds(ULONG_PTR Address, ULONG_PTR* StackLow, ULONG_PTR* StackHigh) {
+    const KPCR* const pcr = KeGetPcr();
+    const auto number = [](const void* address) { return reinterpret_cast<ULONG_PTR>(address); };
+    const auto found = [&](ULONG_PTR low, ULONG_PTR high) {
+        *StackLow = low;
+        *StackHigh = high;
+        return Contains(Address, low, high);
+    };
+
+    if (const KPRCB* const prcb = pcr->Prcb) {
+        const KTHREAD* const thread = prcb->CurrentThread;
+        if (thread && found(number(thread->StackLimit), number(thread->InitialStack))) return;
+        if (prcb->DpcStack && found(number(prcb->DpcStack) - DPC_STACK_SIZE, number(prcb->DpcStack))) return;
+    }
+    if (found(number(pcr->NtTib.StackLimit), number(pcr->NtTib.StackBase))) return;
+
+    ULONG_PTR end = Address & ~ULONG_PTR(PAGE_SIZE - 1);
+    for (ULONG page = 0; page < UNKNOWN_STACK_PAGES && MmIsAddressValid(reinterpret_cast<const void*>(end)); page++)
+        end += PAGE_SIZE;
+    *StackLow = Address;
+    *StackHigh = end > Address ? end : Address;
+}
