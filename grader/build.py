@@ -16,7 +16,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, Optional, Sequence
 
 from grader import locking, sandbox
 from grader.errors import GraderError
@@ -47,9 +47,8 @@ class Builder:
             out = self._tree.scratch("reference") if self._tree.is_handout else self._tree.scratch()
             self._progress.say("building the kernel")
             with locking.held(out / "build.lock"):
-                done = subprocess.run(self._make(out, ["REFERENCE=1"] if self._tree.is_handout else []),
-                                      cwd=self._tree.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                      stdin=subprocess.DEVNULL, check=False)
+                done = subprocess.run(self._make(out, ["kernel"], self._references(())), cwd=self._tree.root,
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
             if done.returncode != 0:
                 log = self._tree.scratch() / "grader-build.log"
                 log.write_bytes(done.stdout)
@@ -109,17 +108,33 @@ class Builder:
                        for line in sandbox.scan(name, submission.files[name].decode("utf-8", "replace"))]
             if refused:
                 return "\n".join(refused)
-        options = [f"STUDENT={student}", "EXERCISE_FILES=" + " ".join(sources), f"BASE={self._base_out()}"]
-        for target, view in (("student-objects", self._compile_view(student, out)), ("kernel", self._link_view(student, out))):
-            done = sandbox.run(self._make(out, options, target), view, self._tree.root)
+        options = [f"STUDENT={student}", "EXERCISE_FILES=" + " ".join(sources), f"BASE_O={self.base().parent}",
+                   *self._references(sources)]
+        objects = [f"{out}/{self.flavour}/obj/{name[len('kernel/'):]}.obj" for name in sources]
+        for targets, view in ((objects, self._compile_view(student, out)), (["kernel"], self._link_view(out))):
+            done = sandbox.run(self._make(out, targets, options), view, self._tree.root)
             if done.timed_out:
                 return "the compiler did not end in time; look for templates or constants that expand without bound"
             if done.code != 0:
                 return for_student(done.output, [student, self._tree.root])
+        self._share(self.base(), out / self.flavour)
         return ""
 
-    def _base_out(self) -> Path:
-        return self.base().parent
+    def _references(self, own: Sequence[str]) -> List[str]:
+        """In a student's branch: the files whose reference object stands in for the tree's own source."""
+        if not self._tree.is_handout:
+            return []
+        names = [name for name in self._course.files if name.startswith("kernel/") and name not in own]
+        return ["REFERENCE_FILES=" + " ".join(names)]
+
+    @staticmethod
+    def _share(base: Path, target: Path) -> None:
+        """Puts the base's other images (loader, test drivers) beside the student's kernel."""
+        for path in sorted([*base.glob("boot/*"), *base.glob("tests/*.sys"), *base.glob("drivers/*.sys")]):
+            twin = target / path.relative_to(base)
+            if not twin.exists():
+                twin.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, twin)
 
     def _compile_view(self, student: Path, out: Path) -> sandbox.View:
         """Headers and build rules, but no reference: neither its sources nor its objects."""
@@ -127,11 +142,12 @@ class Builder:
         hidden = [self._tree.root / name for name in self._course.files if (self._tree.root / name).exists()]
         return sandbox.View(self._tree.root, (kernel,), (out,), (*hidden, kernel / "prebuilt"))
 
-    def _link_view(self, student: Path, out: Path) -> sandbox.View:
-        return sandbox.View(self._tree.root, (self._tree.root / "kernel", self._base_out()), (out,))
+    def _link_view(self, out: Path) -> sandbox.View:
+        """Objects and libraries, and no way to compile: the student's sources were read already."""
+        return sandbox.View(self._tree.root, (self._tree.root / "kernel", self.base().parent), (out,))
 
-    def _make(self, out: Path, options: List[str], target: str = "kernel") -> List[str]:
-        return ["make", "-s", "--no-print-directory", f"-j{self._jobs}", "-f", "kernel/build.mk", target, f"O={out}", *options]
+    def _make(self, out: Path, targets: Sequence[str], options: Sequence[str]) -> List[str]:
+        return ["make", "-s", "--no-print-directory", f"-j{self._jobs}", "-f", "kernel/build.mk", *targets, f"O={out}", *options]
 
     def _fingerprint(self, base: Path) -> str:
         """Changes with anything a student's kernel is made of beside the student's own files."""
@@ -162,7 +178,3 @@ def _last_line(output: bytes) -> str:
     errors = [line for line in lines if "error" in line.lower()]
     return (errors or lines or ["no message"])[0][:200]
 
-
-def problems(kernels: KernelSet) -> List[Tuple[str, str]]:
-    """(exercise, message) for every kernel that could not be built."""
-    return [(key, kernel.error) for key, kernel in kernels.kernels.items() if kernel.error]

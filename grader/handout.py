@@ -89,7 +89,7 @@ class Handout:
         number = sources.lab_number(shipped)
         if sources.has_object(name) and not (number > lab.number and self._open):
             kind = "" if number > lab.number else "reference/"
-            inner = name[len("kernel/"):]
+            inner = name[len("kernel/"):name.rindex(".")]
             files[f"kernel/prebuilt/{kind}{inner}.obj"] = object_of(objects, name)
         if number > lab.number and not self._open:
             if not sources.has_object(name):

@@ -9,7 +9,7 @@ from typing import Sequence
 MAX_LINES = 40
 MAX_LENGTH = 4000
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_MAKE = re.compile(r"^(make|gmake)(\[\d+\])?: ")
+_MAKE = re.compile(r"^(?:g?make(?:\[\d+\])?: |  (?:CXX|AS|LINK|HOST) +\S)")
 
 
 def for_student(output: str, roots: Sequence[Path]) -> str:

@@ -48,7 +48,8 @@ LDFLAGS  := /machine:x86 /nodefaultlib /safeseh:no /debug:dwarf /subsystem:nativ
             /incremental:no /opt:ref /opt:noicf /timestamp:0 /nologo /driver /align:4096 /filealign:512
 
 # ---- sources ----------------------------------------------------------------------------------------------------
-find     = $(sort $(filter-out %_test.cpp,$(shell find $1 \( -name '*.cpp' -o -name '*.S' \) 2>/dev/null)))
+find     = $(if $(strip $1),$(sort $(filter-out %_test.cpp,$(shell find $1 \( -name '*.cpp' -o -name '*.S' \) \
+           2>/dev/null))))
 prebuilt := $(shell find kernel/prebuilt -name '*.obj' -not -path '*/reference/*' 2>/dev/null)
 objects  = $(patsubst kernel/%,$(B)/obj/%.obj,$1)
 # objects of a folder: its sources, and the withheld ones that have no source here

@@ -1,0 +1,93 @@
+"""The patches in solutions/: correct variants, known mistakes and cheaters, each with a header that says what must come.
+
+    Mistake: the summary bit stays set when a queue empties        (or Accepted: / Cheat:)
+    Exercise: 1.1
+    Fails: bit_follows_queue, random_*                             (names or globs, of every lab)
+    Hint: ready-summary-bit
+    Base: reference                                                (or starter; cheaters: starter unless said)
+    --- a/kernel/ntos/ke/ready.cpp
+    ...
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, List, Mapping, Tuple
+
+from grader.errors import GraderError
+from grader.model import Lab
+from grader.tree import Tree
+
+_FOLDERS = (("accepted", "Accepted"), ("mistakes", "Mistake"), ("cheaters", "Cheat"))
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One patch file, read."""
+
+    path: Path
+    kind: str  # accepted, mistakes, cheaters
+    says: str
+    exercise: str
+    fails: Tuple[str, ...]
+    hints: Tuple[str, ...]
+    base: str
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+
+def of_lab(tree: Tree, lab: Lab) -> List[Patch]:
+    """The patches of a lab, in the order of the folders and of their names."""
+    return [_read(path, kind, word) for kind, word in _FOLDERS
+            for path in sorted((tree.solutions / lab.folder / kind).glob("*.patch"))]
+
+
+def apply(patch: Patch, files: Mapping[str, bytes], allowed: Tuple[str, ...]) -> Dict[str, bytes]:
+    """The files with the patch applied; it must apply exactly and touch student files only."""
+    with tempfile.TemporaryDirectory(prefix="mica-patch-") as folder:
+        for name, content in files.items():
+            path = Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(Path(folder).parent), "GIT_CONFIG_GLOBAL": os.devnull}
+        done = subprocess.run(["git", "apply", "--whitespace=nowarn", str(patch.path.resolve())], cwd=folder, env=environment,
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            reason = (done.stderr.strip().splitlines() or ["git apply failed"])[0]
+            raise GraderError(f"{patch.path}: does not apply to the {patch.base} ({reason}); make it anew with git diff")
+        found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+    strangers = sorted(set(found) - set(allowed))
+    if strangers:
+        raise GraderError(f"{patch.path}: touches {strangers[0]}, which is no student file; keep to those of lab.py")
+    if found == dict(files):
+        raise GraderError(f"{patch.path}: changes nothing; make it anew with git diff")
+    return found
+
+
+def _read(path: Path, kind: str, word: str) -> Patch:
+    fields: Dict[str, str] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith(("--- ", "diff ")):
+            break
+        name, colon, value = line.partition(":")
+        if colon and name.isalpha():
+            fields[name] = value.strip()
+    needed = [word, *(["Exercise", "Fails", "Hint"] if kind == "mistakes" else [])]
+    for name in needed:
+        if not fields.get(name):
+            raise GraderError(f"{path}: the header has no `{name}:` line; add it above the diff")
+    base = fields.get("Base", "starter" if kind == "cheaters" else "reference")
+    if base not in ("starter", "reference"):
+        raise GraderError(f"{path}: `Base: {base}` must be starter or reference")
+    return Patch(path, kind, fields[word], fields.get("Exercise", ""), _words(fields.get("Fails", "")),
+                 _words(fields.get("Hint", "")), base)
+
+
+def _words(text: str) -> Tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())

@@ -1,0 +1,111 @@
+"""The grader graded: what is known to be right must get full marks, what is known to be wrong must lose exactly its own.
+
+Rows of the table, for each lab
+  starter     0 points
+  reference   full marks
+  accepted    full marks
+  mistake     exactly the tests of `Fails:` fail, all others pass, and the hints shown are exactly those of `Hint:`
+  cheater     no more points than the starter
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence
+
+from grader import patches, sources
+from grader.errors import GraderError
+from grader.grading import Grading
+from grader.model import Lab, Result, TestSpec, Verdict
+from grader.patches import Patch
+from grader.studentseed import student_seed
+from grader.submission import Submission
+
+Files = Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; `trouble` is empty when the row is as it should be."""
+
+    lab: int
+    kind: str
+    name: str
+    score: str
+    trouble: str
+
+
+class SelfCheck:
+    """Runs the table for the labs of a tree."""
+
+    def __init__(self, grading: Grading, seed: Optional[int]) -> None:
+        self._grading, self._seed = grading, seed
+        tree, course = grading.tree, grading.course
+        marked = sources.marked(tree, course)
+        self.reference: Dict[str, bytes] = {name: (tree.root / name).read_bytes() for name in course.files}
+        self.starter: Dict[str, bytes] = {name: marked[name].starter.encode("utf-8", "surrogateescape") for name in course.files}
+        self._own = student_seed(tree, None).value
+        seed_file = tree.root / "labs/0-boot/seed.txt"
+        if seed_file.is_file():
+            self._own = student_seed(tree, seed_file.read_bytes()).value
+
+    def rows(self, lab: Lab, only: str = "") -> Iterator[Row]:
+        """The rows of one lab; `only` is a glob over their names."""
+        wanted: Callable[[str], bool] = lambda name: not only or fnmatch.fnmatchcase(name, only)
+        starter = self._grade(lab, self.starter)
+        if wanted("starter"):
+            yield _row(lab, "starter", "starter", starter, "" if starter.score == 0 else f"{starter.score} points, must be 0")
+        if wanted("reference"):
+            yield self._full(lab, "reference", "reference", self.reference)
+        for patch in patches.of_lab(self._grading.tree, lab):
+            if wanted(patch.name):
+                yield self._patched(lab, patch, starter)
+
+    def _patched(self, lab: Lab, patch: Patch, starter: Result) -> Row:
+        base = self.starter if patch.base == "starter" else self.reference
+        try:
+            files = patches.apply(patch, base, self._grading.course.files)
+        except GraderError as error:
+            return Row(lab.number, patch.kind, patch.name, "-", str(error))
+        if patch.kind == "accepted":
+            return self._full(lab, "accepted", patch.name, files)
+        result = self._grade(lab, files)
+        if patch.kind == "cheaters":
+            gained = result.score - starter.score
+            return _row(lab, "cheater", patch.name, result, f"gains {gained} points" if gained > 0 else "")
+        return _row(lab, "mistake", patch.name, result, judge_mistake(patch, result, self._grading.course.tests_of(lab)))
+
+    def _full(self, lab: Lab, kind: str, name: str, files: Files) -> Row:
+        result = self._grade(lab, files)
+        lost = [outcome.test for outcome in result.outcomes if outcome.verdict is not Verdict.PASS]
+        return _row(lab, kind, name, result, "fails " + ", ".join(lost) if lost else "")
+
+    def _grade(self, lab: Lab, files: Files) -> Result:
+        return self._grading.grade_files(Submission(dict(files), ()), [lab], self._grading.course.tests_of(lab), self._seed,
+                                         self._own)
+
+
+def judge_mistake(patch: Patch, result: Result, tests: Sequence[TestSpec]) -> str:
+    """What is wrong with a mistake's row: tests that fail too much or too little, hints that are not the ones."""
+    names = {test.name for test in tests}
+    expected = {name for name in names if any(fnmatch.fnmatchcase(name, pattern) for pattern in patch.fails)}
+    unknown = [pattern for pattern in patch.fails if not fnmatch.filter(sorted(names), pattern)]
+    failed = {outcome.test for outcome in result.outcomes if outcome.verdict is not Verdict.PASS}
+    hints = {outcome.hint_id for outcome in result.outcomes if outcome.verdict is not Verdict.PASS and outcome.hint_id}
+    trouble: List[str] = []
+    if unknown:
+        trouble.append("unknown test " + ", ".join(unknown))
+    if failed - expected:
+        trouble.append("fails too " + ", ".join(sorted(failed - expected)))
+    if expected - failed:
+        trouble.append("does not fail " + ", ".join(sorted(expected - failed)))
+    if hints != set(patch.hints):
+        trouble.append(f"hints {', '.join(sorted(hints)) or 'none'} instead of {', '.join(sorted(patch.hints))}")
+    return "; ".join(trouble)
+
+
+def _row(lab: Lab, kind: str, name: str, result: Result, trouble: str) -> Row:
+    if result.infra_errors:
+        trouble = f"{len(result.infra_errors)} tests could not be judged"
+    return Row(lab.number, kind, name, f"{result.score}/{result.max_score}", trouble)

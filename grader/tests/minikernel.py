@@ -1,0 +1,40 @@
+"""The smallest kernel that kernel/build.mk builds: for tests of overlay builds and of the handout."""
+
+from __future__ import annotations
+
+import shutil
+import unittest
+from pathlib import Path
+
+from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SOURCES = {
+    "kernel/ntos/rtl/crt/fltused.cpp": 'extern "C" int _fltused = 1;\n',
+    "kernel/ntos/ke/ki.h": '#pragma once\nextern "C" int KiReady(int), KiQuantum(int), KiSwitch();\n',
+    "kernel/ntos/init/start.cpp": '#include "../ke/ki.h"\nextern "C" __declspec(dllimport) int HalStall(int);\n'
+                                  'extern "C" __declspec(dllexport) int KeVersion() { return 1; }\n'
+                                  'extern "C" void __stdcall KiSystemStartup(void*) {\n'
+                                  '    HalStall(KiReady(1) + KiQuantum(2) + KiSwitch());\n}\n',
+    "kernel/hal/stall.cpp": 'extern "C" __declspec(dllimport) int KeVersion();\n'
+                            'extern "C" __declspec(dllexport) int HalStall(int n) { return n + KeVersion(); }\n',
+    READY: '#include "ki.h"\nextern "C" int KiReady(int n) {\n    // LAB(1.1) begin\n    return n + 41;\n    // LAB(1.1) else\n'
+           '    //| return 0;\n    // LAB(1.1) end\n}\n',
+    QUANTUM: '#include "ki.h"\nextern "C" int KiQuantum(int n) {\n    // LAB(1.2) begin\n    return n * 3;\n    // LAB(1.2) else\n'
+             '    //| return 0;\n    // LAB(1.2) end\n}\n',
+    SWITCH: '.globl _KiSwitch\n_KiSwitch:\n// LAB(1.2) begin\n    movl $7, %eax\n// LAB(1.2) else\n//|     xorl %eax, %eax\n'
+            '// LAB(1.2) end\n    ret\n',
+}
+
+
+@unittest.skipUnless(shutil.which("clang++") and shutil.which("lld-link"), "needs clang and lld")
+class KernelCase(TreeCase):
+    """A test with a kernel that builds."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name, text in SOURCES.items():
+            self.put(name, text)
+        shutil.copy(ROOT / "kernel/build.mk", self.tree.root / "kernel/build.mk")
+        shutil.copytree(ROOT / "grader", self.tree.root / "grader", ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,0 +1,177 @@
+"""Overlay builds: each exercise alone, compiler messages, the sandbox, and no work done twice."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Dict
+from unittest import mock, skipUnless
+
+from grader import labs, sandbox
+from grader.build import Builder
+from grader.errors import GraderError
+from grader.model import WHOLE, KernelSet
+from grader.submission import Submission
+from grader.tests.fixture import QUANTUM, READY, SWITCH
+from grader.tests.minikernel import SOURCES, KernelCase
+from grader.toolmessages import for_student
+
+KEYS = ["1.1", "1.2", WHOLE]
+
+
+class OverlayCase(KernelCase):
+    """A builder, and submissions that differ from the reference in one place."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.builder = Builder(self.tree, labs.load(self.tree))
+
+    def files(self, **changes: str) -> Dict[str, bytes]:
+        """The reference with some files changed: ready=, quantum=, switch=."""
+        texts = {READY: changes.get("ready"), QUANTUM: changes.get("quantum"), SWITCH: changes.get("switch")}
+        return {name: (text if text is not None else SOURCES[name]).encode() for name, text in texts.items()}
+
+    def build(self, files: Dict[str, bytes]) -> KernelSet:
+        missing = tuple(name for name in (READY, SWITCH, QUANTUM) if name not in files)
+        return self.builder.build(Submission(files, missing), KEYS)
+
+    def image(self, kernels: KernelSet, key: str) -> bytes:
+        self.assertEqual(kernels[key].error, "")
+        return (kernels[key].boot / "ntoskrnl.exe").read_bytes()
+
+
+class Overlay(OverlayCase):
+    """Kernels of a submission."""
+
+    def test_each_exercise_gets_its_own_files_only(self) -> None:
+        kernels = self.build(self.files(ready=SOURCES[READY].replace("41", "1234567"),
+                                        quantum=SOURCES[QUANTUM].replace("3", "7654321")))
+        ready, quantum = (1234567).to_bytes(4, "little"), (7654321).to_bytes(4, "little")
+        present = {key: (ready in self.image(kernels, key), quantum in self.image(kernels, key)) for key in KEYS}
+        self.assertEqual(present, {"1.1": (True, False), "1.2": (False, True), WHOLE: (True, True)})
+
+    def test_other_images_come_from_the_base(self) -> None:
+        kernels = self.build(self.files(ready=SOURCES[READY] + "\n"))
+        self.assertTrue((kernels["1.1"].boot / "hal.dll").is_file())
+
+    def test_unchanged_submission_builds_nothing(self) -> None:
+        files = self.files(ready=SOURCES[READY] + "// mine\n")
+        self.build(files)
+        with mock.patch.object(sandbox, "run", side_effect=AssertionError("built again")):
+            self.build(files)
+
+    def test_changed_header_builds_again(self) -> None:
+        files = self.files()
+        first = self.build(files)["1.1"].directory
+        self.put("kernel/ntos/ke/ki.h", SOURCES["kernel/ntos/ke/ki.h"] + "// more\n")
+        self.assertNotEqual(Builder(self.tree, labs.load(self.tree)).build(Submission(files, ()), KEYS)["1.1"].directory, first)
+
+    def test_compiler_message_is_the_students(self) -> None:
+        kernels = self.build(self.files(ready='#include "ki.h"\nextern "C" int KiReady(int n) { return m; }\n'))
+        self.assertRegex(kernels["1.1"].error, rf"^{READY}:2:\d+: error: use of undeclared identifier 'm'")
+        self.assertNotIn(str(self.home), kernels["1.1"].error)
+        self.assertEqual(kernels["1.2"].error, "")
+        self.assertEqual(kernels[WHOLE].error, "")
+
+    def test_missing_symbol_is_told(self) -> None:
+        self.assertIn("KiReady", self.build(self.files(ready="int other;\n"))["1.1"].error)
+
+    def test_missing_file_costs_its_exercise_only(self) -> None:
+        files = self.files()
+        del files[QUANTUM]
+        kernels = self.build(files)
+        self.assertIn(f"the submission has no {QUANTUM}", kernels["1.2"].error)
+        self.assertEqual((kernels["1.1"].error, kernels[WHOLE].error), ("", ""))
+
+    def test_base_that_does_not_build(self) -> None:
+        self.put("kernel/hal/stall.cpp", "broken")
+        with self.assertRaisesRegex(GraderError, "does not build .*the whole log is in"):
+            self.builder.base()
+
+    def test_compiler_without_end(self) -> None:
+        endless = "template<int n> struct A { static constexpr int v = A<n-1>::v + A<n-2>::v; };\n"
+        huge = f"{endless}constexpr int f(int n) {{ for (;;) n++; return n; }} constexpr int k = f(0);\n"
+        self.assertIn("error", self.build(self.files(ready=huge))["1.1"].error)
+
+    def test_reference_kernels_share_one_folder(self) -> None:
+        self.assertEqual(len({kernel.directory for kernel in self.builder.reference().kernels.values()}), 1)
+
+
+@skipUnless(sandbox.bwrap(), "needs bubblewrap")
+class Walls(OverlayCase):
+    """What the compiler may not read."""
+
+    def stolen(self, line: str, name: str = "ready") -> str:
+        source = {"ready": SOURCES[READY], "switch": SOURCES[SWITCH]}[name]
+        kernels = self.build(self.files(**{name: line + "\n" + source}))
+        return kernels["1.1" if name == "ready" else "1.2"].error
+
+    def test_reads_nothing_outside(self) -> None:
+        self.put("solutions/1-processes/hidden/secret.h", "int secret;")
+        secret = self.tree.root / "solutions/1-processes/hidden/secret.h"
+        for path in (secret, "../../../solutions/1-processes/hidden/secret.h", "/etc/passwd",
+                     self.tree.root / "labs/1-processes/tests/test_threads.py", Path(__file__)):
+            with self.subTest(path=path):
+                self.assertIn("file not found", self.stolen(f'#include "{path}"'))
+
+    def test_assembler_reads_nothing_outside(self) -> None:
+        for path in ("/etc/passwd", self.tree.root / "labs/1-processes/lab.py"):
+            self.assertRegex(self.stolen(f'.incbin "{path}"', "switch"), "Could not find incbin file")
+            self.assertRegex(self.stolen(f'asm(".incbin \\"{path}\\"");'), "Could not find incbin file")
+
+    def test_reference_is_out_of_reach(self) -> None:
+        reference = self.tree.root / READY
+        self.assertNotEqual(self.build({**self.files(), READY: f'#include "{reference}"\n'.encode()})["1.1"].error, "")
+        built = self.builder.base() / "obj/ntos/ke/ready.cpp.obj"
+        self.assertTrue(built.is_file())
+        self.assertRegex(self.stolen(f'.incbin "{built}"', "switch"), "Could not find incbin file")
+
+    def test_no_network(self) -> None:
+        done = sandbox.run(["cat", "/proc/net/dev"], sandbox.View(self.tree.root), Path("/"))
+        self.assertNotIn("eth0", done.output)
+
+    def test_output_is_capped(self) -> None:
+        done = sandbox.run(["sh", "-c", "yes | head -c 5000000"], sandbox.View(self.tree.root), Path("/"))
+        self.assertLessEqual(len(done.output), sandbox.MAX_OUTPUT)
+
+    def test_wall_clock(self) -> None:
+        self.assertTrue(sandbox.run(["sleep", "60"], sandbox.View(self.tree.root), Path("/"), wall_seconds=1).timed_out)
+
+
+class WithoutSandbox(KernelCase):
+    """Where bubblewrap is missing the text is scanned."""
+
+    def test_scan(self) -> None:
+        for line in ('#include "/etc/passwd"', '#include "../../x.h"', '# include <../x.h>', '%:include "/x.h"', "#include NAME",
+                     '#include "ready.cpp"', '#inc\\\nlude "/x.h"', '#include/**/"/x.h"', '.incbin "/x"', 'asm(".incbin \\"/x\\"");',
+                     '.include "/x.h"', 'asm(".include \\"/x.h\\"");', '#embed "/x"'):
+            with self.subTest(line=line):
+                self.assertTrue(sandbox.scan("a.cpp", line + "\n"))
+        for line in ('#include "ki.h"', "#include <ke/irql.h>", "// includes the reference", "int included;"):
+            with self.subTest(line=line):
+                self.assertEqual(sandbox.scan("a.cpp", line + "\n"), [])
+
+    def test_refused_line_is_the_message(self) -> None:
+        with mock.patch.object(sandbox, "bwrap", return_value=None):
+            builder = Builder(self.tree, labs.load(self.tree))
+            files = {name: SOURCES[name].encode() for name in (READY, SWITCH, QUANTUM)}
+            kernels = builder.build(Submission({**files, READY: b'#include "/etc/passwd"\n'}, ()), KEYS)
+            self.assertIn("refused without a sandbox", kernels["1.1"].error)
+            self.assertEqual(kernels["1.2"].error, "")
+
+
+class Messages(KernelCase):
+    """What is left of a tool's output."""
+
+    def test_paths_colours_and_make_are_gone(self) -> None:
+        text = "\x1b[1m/a/b/kernel/x.cpp:1:2: error: no\x1b[0m\nmake: *** [x] Error 1\n  CXX   x\n1 error generated.\n"
+        self.assertEqual(for_student(text, [Path("/a/b"), Path("/a")]), "kernel/x.cpp:1:2: error: no")
+
+    def test_long_output_is_cut(self) -> None:
+        self.assertIn("more lines", for_student("x\n" * 100, []))
+
+
+if __name__ == "__main__":
+    import unittest
+    unittest.main()
