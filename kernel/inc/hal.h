@@ -6,6 +6,7 @@
 // In the books: "hardware abstraction layer". HAL-01, HAL-03, HAL-05, HAL-07
 #pragma once
 
+#include "ke/dispatcher.h"
 #include "ke/interrupt.h"
 #include "ke/irql.h"
 #include "ntstatus.h"
