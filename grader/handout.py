@@ -89,8 +89,7 @@ class Handout:
         number = sources.lab_number(shipped)
         if sources.has_object(name) and not (number > lab.number and self._open):
             kind = "" if number > lab.number else "reference/"
-            inner = name[len("kernel/"):name.rindex(".")]
-            files[f"kernel/prebuilt/{kind}{inner}.obj"] = object_of(objects, name)
+            files[f"kernel/prebuilt/{kind}{name[len('kernel/'):]}.obj"] = object_of(objects, name)
         if number > lab.number and not self._open:
             if not sources.has_object(name):
                 raise GraderError(f"{name}: a region of lab {number} in a file that has no object; move it to a source file")

@@ -32,7 +32,8 @@ OBJCOPY := llvm-objcopy
 LD      ?= ld.lld
 
 # ---- flags ------------------------------------------------------------------------------------------------------
-target   := --target=i686-pc-windows-msvc -march=i686
+# (the last flag keeps the time of day out of object files)
+target   := --target=i686-pc-windows-msvc -march=i686 -mno-incremental-linker-compatible
 include  := -Ikernel/inc -Ikernel/ntos
 warnings := -Wall -Wextra -Werror -Wshadow -Wimplicit-fallthrough -Wno-unused-parameter \
             -Wno-missing-field-initializers -Wthread-safety -Wthread-safety-beta -Wno-ignored-attributes

@@ -1,0 +1,244 @@
+"""The students' branches: what they hold, what they must not, merging, grading inside one, and determinism."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import unittest
+from pathlib import Path
+
+
+from grader import labs, sources
+from grader.build import Builder
+from grader.commands import solution
+from grader.errors import GraderError
+from grader.grading import Grading
+from grader.handout import Handout
+from grader.model import Verdict
+from grader.tests.fixture import QUANTUM, READY, SWITCH, fails, passes, runner
+from grader.tests.minikernel import KernelCase
+from grader.tree import Tree
+
+UPTIME = "kernel/ntos/kd/uptime.cpp"
+ANSWERS = "labs/0-boot/answers.txt"
+TIMERS = "kernel/ntos/ke/timers.cpp"
+
+LAB0 = '''from grader.model import Exercise, Lab
+LAB = Lab(number=0, slug="boot", title="Boot", branch="lab0-boot", exercises=(
+    Exercise("0.1", "Questions", 1, ("labs/0-boot/answers.txt",)), Exercise("0.3", "Uptime", 2, ("kernel/ntos/kd/uptime.cpp",))))
+'''
+TESTS0 = '''from grader.model import TestSpec
+def answers(t): pass
+def uptime(t): pass
+answers.spec = TestSpec("0.1", "answers", 1, "Answers", answers, stage="none")
+uptime.spec = TestSpec("0.3", "uptime", 2, "Uptime", uptime)
+'''
+LAB2 = '''from grader.model import Exercise, Lab
+LAB = Lab(number=2, slug="memory", title="Memory", branch="lab2-memory", exercises=(
+    Exercise("2.1", "Timers", 0, ("kernel/ntos/ke/timers.cpp",)),))
+'''
+
+
+def git(folder: Path, *words: str) -> str:
+    """Runs git as a student would."""
+    done = subprocess.run(["git", "-C", str(folder), "-c", "user.name=s", "-c", "user.email=s@x", *words], capture_output=True,
+                          text=True, check=False)
+    if done.returncode != 0:
+        raise AssertionError(f"git {words}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+class HandoutCase(KernelCase):
+    """A tree with three labs, and its handout."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.put("labs/0-boot/lab.py", LAB0)
+        self.put("labs/0-boot/tests/test_boot.py", TESTS0)
+        self.put("labs/2-memory/lab.py", LAB2)
+        self.put(ANSWERS, "# LAB(0.1) begin\n1: 42\n# LAB(0.1) else\n#| 1:\n# LAB(0.1) end\n")
+        self.put(UPTIME, "// LAB(0.3) begin\nint KdUptime = 5;\n// LAB(0.3) else\n//| int KdUptime;\n// LAB(0.3) end\n")
+        self.put(TIMERS, "// LAB(2.1) begin\nint KiTimers = 77;\n// LAB(2.1) else\n//| int KiTimers;\n// LAB(2.1) end\n")
+        self.put("solutions/1-processes/README.md", "the worked explanation\n")
+        self.put("README.md", "for instructors\n")
+        self.put("labs/branch-readme.md", "for students\n")
+        self.put("SYLLABUS.md", "weeks\n")
+        self.out = self.home / "students"
+
+    def handout(self, **options: bool) -> Path:
+        Handout(self.tree, labs.load(self.tree), self.out, **options).build()
+        return self.out
+
+    def listing(self, branch: str) -> "set[str]":
+        return set(git(self.out, "ls-tree", "-r", "--name-only", branch).split())
+
+    def text(self, branch: str, name: str) -> str:
+        return git(self.out, "show", f"{branch}:{name}")
+
+
+class Branches(HandoutCase):
+    """Content of the branches."""
+
+    def test_branches(self) -> None:
+        self.handout()
+        names = git(self.out, "branch", "--format=%(refname:short)").split()
+        self.assertEqual(set(names), {"lab0-boot", "lab1-processes", "lab1-processes-fresh", "lab2-memory", "lab2-memory-fresh"})
+        self.assertEqual(git(self.out, "status", "--porcelain"), "")
+        self.assertEqual(git(self.out, "branch", "--show-current").strip(), "lab0-boot")
+
+    def test_own_regions_are_stubs_and_later_ones_objects(self) -> None:
+        self.handout()
+        first = self.listing("lab0-boot")
+        self.assertIn(UPTIME, first)
+        self.assertNotIn(READY, first)
+        self.assertIn("kernel/prebuilt/ntos/ke/ready.cpp.obj", first)
+        self.assertIn("kernel/prebuilt/reference/ntos/kd/uptime.cpp.obj", first)
+        second = self.listing("lab1-processes")
+        self.assertIn(READY, second)
+        self.assertNotIn("kernel/prebuilt/ntos/ke/ready.cpp.obj", second)
+        self.assertIn("kernel/prebuilt/reference/ntos/ke/ready.cpp.obj", second)
+        self.assertIn("kernel/prebuilt/ntos/ke/timers.cpp.obj", second)
+        self.assertNotIn(TIMERS, second)
+        self.assertEqual(self.text("lab1-processes", UPTIME), "// Exercise 0.3\nint KdUptime;\n")
+        self.assertIn("return 0;", self.text("lab1-processes", READY))
+
+    def test_answers_are_stubbed(self) -> None:
+        self.handout()
+        self.assertEqual(self.text("lab0-boot", ANSWERS), "# Exercise 0.1\n1:\n")
+
+    def test_fresh_branch_has_the_earlier_reference(self) -> None:
+        self.handout()
+        self.assertIn("KdUptime = 5", self.text("lab1-processes-fresh", UPTIME))
+        self.assertIn("return 0;", self.text("lab1-processes-fresh", READY))
+        self.assertIn("return n + 41;", self.text("lab2-memory-fresh", READY))
+
+    def test_no_instructor_material(self) -> None:
+        self.handout()
+        for branch in ("lab0-boot", "lab1-processes", "lab2-memory-fresh"):
+            names = self.listing(branch)
+            for bad in ("solutions/", "grader/tests/", "grader/handout.py", "grader/regions.py", "grader/commands/solution.py"):
+                self.assertFalse([name for name in names if name.startswith(bad)], f"{bad} in {branch}")
+            self.assertEqual(self.text(branch, "README.md"), "for students\n")
+        self.assertNotIn("labs/1-processes/lab.py", self.listing("lab0-boot"))
+
+    def test_no_marker_and_no_reference_text_anywhere(self) -> None:
+        self.handout()
+        for branch, secrets in (("lab0-boot", ("n + 41", "KdUptime = 5", "1: 42")), ("lab1-processes", ("n + 41", "n * 3", "$7"))):
+            for secret in (*secrets, "LAB(1.1) begin", "LAB(0.3) else"):
+                git(self.out, "checkout", "-q", branch)
+                found = subprocess.run(["git", "-C", str(self.out), "grep", "-I", "-l", "-F", secret, "--", "kernel", "labs"],
+                                       capture_output=True, text=True, check=False)
+                self.assertEqual(found.stdout, "", f"{secret!r} in {branch}")
+
+    def test_open_ships_every_source(self) -> None:
+        self.handout(open_sources=True)
+        self.assertIn("return n + 41;", self.text("lab0-boot", READY))
+        self.assertNotIn("kernel/prebuilt/ntos/ke/ready.cpp.obj", self.listing("lab0-boot"))
+        self.assertIn("return 0;", self.text("lab1-processes", READY))
+
+    def test_the_same_tree_gives_the_same_commits(self) -> None:
+        self.handout()
+        first = git(self.out, "for-each-ref", "--format=%(refname) %(objectname)")
+        self.out = self.home / "again"
+        os.utime(self.tree.root / READY)
+        self.handout()
+        self.assertEqual(git(self.out, "for-each-ref", "--format=%(refname) %(objectname)"), first)
+
+    def test_a_folder_in_use_is_left_alone(self) -> None:
+        self.out.mkdir()
+        (self.out / "thesis.txt").write_text("years of work")
+        with self.assertRaisesRegex(GraderError, "is there already"):
+            self.handout()
+        self.assertEqual([path.name for path in self.out.iterdir()], ["thesis.txt"])
+
+
+class Work(HandoutCase):
+    """What students do with a branch."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.handout()
+        self.mine = self.home / "mine"
+        git(self.home, "clone", "-q", "-b", "lab0-boot", str(self.out), str(self.mine))
+
+    def test_merge_into_solved_lab_has_no_conflict(self) -> None:
+        (self.mine / UPTIME).write_text("int KdUptime = 6; // my own\n")
+        (self.mine / ANSWERS).write_text("1: 43\n")
+        git(self.mine, "commit", "-q", "-a", "-m", "solved")
+        git(self.mine, "merge", "-q", "--no-edit", "origin/lab1-processes")
+        self.assertEqual((self.mine / UPTIME).read_text(), "int KdUptime = 6; // my own\n")
+        self.assertTrue((self.mine / READY).is_file())
+        (self.mine / READY).write_text("// mine\n")
+        git(self.mine, "commit", "-q", "-a", "-m", "lab 1")
+        git(self.mine, "merge", "-q", "--no-edit", "origin/lab2-memory")
+        self.assertEqual((self.mine / READY).read_text(), "// mine\n")
+
+    def branch(self, name: str) -> Tree:
+        git(self.mine, "checkout", "-q", name)
+        return Tree(self.mine, self.mine / "build")
+
+    def test_exercises_of_a_branch_are_built_apart(self) -> None:
+        tree = self.branch("lab1-processes")
+        (self.mine / READY).write_text('#include "ki.h"\nextern "C" int KiReady(int n) { return n + 123456789; }\n')
+        (self.mine / QUANTUM).write_text("does not compile\n")
+        course = labs.load(tree)
+        grading = Grading(tree, course, runner())
+        kernels = grading.builder.build(grading.read(""), ["1.1", "1.2", "whole"])
+        self.assertRegex(kernels["1.2"].error, rf"{QUANTUM}:1:\d+: error")
+        image = (kernels["1.1"].boot / "ntoskrnl.exe").read_bytes()
+        self.assertIn((123456789).to_bytes(4, "little"), image)
+        base = (grading.builder.base() / "boot/ntoskrnl.exe").read_bytes()
+        reference = (Builder(self.tree, labs.load(self.tree)).base() / "boot/ntoskrnl.exe").read_bytes()
+        self.assertEqual(len(base), len(reference))
+
+    def test_grading_in_a_branch(self) -> None:
+        tree = self.branch("lab1-processes")
+        course = labs.load(tree)
+        result = Grading(tree, course, runner(fails)).grade("", course.labs, course.tests)
+        self.assertEqual((result.score, result.exit_code), (0, 1))
+        self.assertEqual({outcome.verdict for outcome in result.outcomes}, {Verdict.FAIL})
+        result = Grading(tree, course, runner(passes)).grade("", course.labs, course.tests)
+        self.assertEqual((result.score, result.max_score), (11, 11))
+
+    def test_solution_diff_applies_to_the_branch(self) -> None:
+        self.branch("lab1-processes")
+        diff = self.home / "solution.diff"
+        diff.write_text(solution.diff(self.tree, labs.load(self.tree), "1"))
+        git(self.mine, "apply", str(diff))
+        self.assertIn("return n + 41;", (self.mine / READY).read_text())
+        self.assertIn("movl $7", (self.mine / SWITCH).read_text())
+
+    def test_commands_of_instructors_are_absent(self) -> None:
+        self.branch("lab1-processes")
+        done = subprocess.run(["python3", "-m", "grader", "--help"], cwd=self.mine, capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("grade", done.stdout)
+        self.assertNotIn("solution", done.stdout)
+
+
+class Agreement(HandoutCase):
+    """Regions and lab.py must agree."""
+
+    def refused(self, pattern: str) -> None:
+        with self.assertRaisesRegex(GraderError, pattern):
+            sources.marked(self.tree, labs.load(self.tree))
+
+    def test_student_file_without_region(self) -> None:
+        self.put(READY, "int a;\n")
+        self.refused("a student file of exercise 1.1 without a region")
+
+    def test_region_in_a_file_nobody_names(self) -> None:
+        self.put("kernel/ntos/ke/other.cpp", "// LAB(1.1) begin\n// LAB(1.1) end\n")
+        self.refused("other.cpp: holds a region of exercise 1.1, whose files")
+
+    def test_regions_of_two_labs(self) -> None:
+        self.put(READY, (self.tree.root / READY).read_text() + "// LAB(2.1) begin\n// LAB(2.1) end\n")
+        self.refused("regions of labs 1 and 2")
+
+    def test_file_that_is_not_there(self) -> None:
+        (self.tree.root / READY).unlink()
+        self.refused("named in a lab.py but not in the tree")
+
+
+if __name__ == "__main__":
+    unittest.main()
