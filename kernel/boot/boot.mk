@@ -1,0 +1,56 @@
+# boot.mk - the loader and the disk image. Included by kernel/build.mk, which sets B (output folder), CXX, OBJCOPY, say.
+#
+#   $(B)/boot/loader.elf   multiboot loader:  qemu-system-i386 -kernel loader.elf -initrd "ntoskrnl.exe,hal.dll,..."
+#   $(B)/mica.img          bootable disk; MICA_OPTIONS="/DEBUG" sets its boot options
+#   boot-guest-test        both boot paths and the failure messages, in QEMU and Bochs
+# The loader's host tests (*_test.cpp here) are part of host-tests.
+
+PYTHON       ?= python3
+MICA_OPTIONS ?=
+
+boot_dir := kernel/boot
+boot_o   := $(B)/obj/boot
+
+boot_flags := --target=i686-unknown-none-elf -march=i686 -malign-double -std=c++20 -Os -gdwarf-4 -ffreestanding \
+              -fno-pic -fno-rtti -fno-exceptions -fno-stack-protector -fno-threadsafe-statics -fno-builtin \
+              -fno-asynchronous-unwind-tables -fomit-frame-pointer -mno-sse -mno-mmx -mno-80387 -Wall -Wextra -Werror \
+              -Wshadow -Ikernel/inc -I$(boot_dir) -ffile-prefix-map=$(CURDIR)/= -MMD -MP
+boot_pure  := text pe_image pe_bind memory fat16 bootlist
+boot_cpp   := $(boot_pure) console exceptions plan images handoff bios disk multiboot
+boot_obj   := $(boot_o)/stage.o $(boot_cpp:%=$(boot_o)/%.o)
+
+# What the disk holds: the kernel, the HAL and the drivers (test drivers are passed by the runner with -initrd).
+disk_images = $(addprefix $(B)/boot/,ntoskrnl.exe hal.dll $(drivers:%=%.sys))
+
+BOOT_TARGETS := $(B)/boot/loader.elf $(B)/mica.img
+# Sources that also run on the host, for host-tests.
+BOOT_HOST_SOURCES := $(boot_pure:%=$(boot_dir)/%.cpp)
+
+.PHONY: boot-guest-test
+
+$(boot_o)/%.o: $(boot_dir)/%.cpp $(boot_dir)/boot.mk
+	$(call say,CXX,$<)
+	$(Q)mkdir -p $(@D) && $(CXX) $(boot_flags) -c $< -o $@
+$(boot_o)/%.o: $(boot_dir)/%.S $(boot_dir)/boot.mk
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D) && $(CXX) --target=i686-unknown-none-elf -I$(boot_dir) -MMD -MP -c $< -o $@
+
+$(B)/boot/loader.elf: $(boot_obj) $(boot_dir)/loader.ld
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && ld.lld -m elf_i386 -static --no-dynamic-linker -z norelro -T $(boot_dir)/loader.ld \
+	    $(boot_obj) -o $@
+$(boot_o)/stage.bin: $(B)/boot/loader.elf
+	$(Q)$(OBJCOPY) -O binary --only-section=.image $< $@
+$(boot_o)/mbr.bin: $(boot_o)/mbr.o
+	$(Q)ld.lld -m elf_i386 --oformat=binary -Ttext=0x7c00 -e MbrStart $< -o $@
+
+$(B)/mica.img: $(boot_o)/mbr.bin $(boot_o)/stage.bin $(boot_dir)/mkdisk.py $(disk_images)
+	$(call say,DISK,$@)
+	$(Q)$(PYTHON) $(boot_dir)/mkdisk.py --mbr $(boot_o)/mbr.bin --stage $(boot_o)/stage.bin --out $@ \
+	    --options "$(MICA_OPTIONS)" $(disk_images)
+
+boot-guest-test: $(B)/boot/loader.elf $(boot_o)/mbr.bin $(boot_o)/stage.bin
+	$(PYTHON) $(boot_dir)/tests/guest_test.py --loader $(B)/boot/loader.elf --mbr $(boot_o)/mbr.bin \
+	    --stage $(boot_o)/stage.bin --work $(B)/boot-test
+
+-include $(boot_obj:.o=.d) $(boot_o)/mbr.d

@@ -1,0 +1,217 @@
+// handoff.cpp - page tables, the loader block, and the jump into the kernel. BOO-04
+//
+// Behind the highest image lie, in this order: the boot stack, the page directory, the page table of the first 4 MB,
+// and the loader block with everything it points to.
+#include "console.h"
+#include "images.h"
+
+extern "C" [[noreturn]] void EnterKernel(ULONG pageDirectory, ULONG stackTop, ULONG entry, ULONG block);
+
+namespace boot {
+
+namespace {
+
+constexpr ULONG ENTRIES = 1024;
+constexpr ULONG PAGE_PRESENT = 0x1;
+constexpr ULONG PAGE_WRITABLE = 0x2;
+constexpr ULONG PAGE_LARGE = 0x80;
+constexpr ULONG LARGE_PAGE = 4u << 20;
+constexpr ULONG SYSTEM_SPACE_ENTRY = LDR_SYSTEM_SPACE / LARGE_PAGE;
+constexpr ULONG STACK_PAGES = LDR_BOOT_STACK_SIZE / PAGE_SIZE;
+constexpr ULONG CPUID_PSE = 1u << 3;
+
+/// The identity map of the low 4 MB: the loader's own memory, the kernel drops it.
+alignas(PAGE_SIZE) constinit ULONG g_identityTable[ENTRIES]{};
+
+/// Everything the block points to, in one piece of memory.
+struct LoaderData {
+    LOADER_PARAMETER_BLOCK Block;
+    LDR_DATA_TABLE_ENTRY Images[MAXIMUM_FILES];
+    MEMORY_ALLOCATION_DESCRIPTOR Descriptors[MemoryMap::CAPACITY];
+    CHAR Options[MAXIMUM_OPTIONS];
+    CHAR BootPath[8];
+};
+constexpr ULONG DATA_PAGES = (sizeof(LoaderData) + PAGE_SIZE - 1) / PAGE_SIZE;
+
+/// The address of loader memory as the kernel will see it.
+template <typename T>
+T* Virtual(T* physical)
+{
+    return reinterpret_cast<T*>(reinterpret_cast<ULONG_PTR>(physical) + LDR_SYSTEM_SPACE);
+}
+
+ULONG Physical(const void* address) { return static_cast<ULONG>(reinterpret_cast<ULONG_PTR>(address)); }
+
+template <typename T>
+T* PageAddress(ULONG page)
+{
+    return reinterpret_cast<T*>(static_cast<ULONG_PTR>(page) << PAGE_SHIFT);
+}
+
+/// Builds a list of virtual addresses while paging is off: `previous` is the last entry so far, or the head.
+void Append(LIST_ENTRY* head, LIST_ENTRY** previous, LIST_ENTRY* entry)
+{
+    entry->Blink = Virtual(*previous);
+    entry->Flink = Virtual(head);
+    (*previous)->Flink = Virtual(entry);
+    head->Blink = Virtual(entry);
+    *previous = entry;
+}
+
+void MakeEmpty(LIST_ENTRY* head) { head->Flink = head->Blink = Virtual(head); }
+
+void CheckProcessor()
+{
+    ULONG eax = 1;
+    ULONG edx = 0;
+    asm volatile("cpuid" : "+a"(eax), "=d"(edx) : : "ebx", "ecx");
+    if ((edx & CPUID_PSE) == 0) {
+        Fail("use a Pentium or later.", "This processor has no 4 MB pages.");
+    }
+}
+
+void BuildPageTables(ULONG* directory, ULONG* lowTable, ULONG directMapSize)
+{
+    memset(directory, 0, PAGE_SIZE);
+    for (ULONG page = 0; page < ENTRIES; page++) {
+        lowTable[page] = page << PAGE_SHIFT | PAGE_WRITABLE | PAGE_PRESENT;
+        g_identityTable[page] = page == 0 ? 0 : lowTable[page]; // null pointers fault
+    }
+    directory[0] = Physical(g_identityTable) | PAGE_WRITABLE | PAGE_PRESENT;
+    directory[SYSTEM_SPACE_ENTRY] = Physical(lowTable) | PAGE_WRITABLE | PAGE_PRESENT;
+    for (ULONG at = LARGE_PAGE; at < directMapSize; at += LARGE_PAGE) {
+        directory[SYSTEM_SPACE_ENTRY + at / LARGE_PAGE] = at | PAGE_LARGE | PAGE_WRITABLE | PAGE_PRESENT;
+    }
+}
+
+void DescribeImage(const PeModule& module, LDR_DATA_TABLE_ENTRY* entry)
+{
+    constexpr char folder[] = "\\MICA\\";
+    entry->DllBase = reinterpret_cast<PVOID>(static_cast<ULONG_PTR>(module.VirtualBase));
+    entry->EntryPoint = module.Info.EntryPoint == 0
+                            ? nullptr
+                            : reinterpret_cast<PVOID>(static_cast<ULONG_PTR>(module.VirtualBase + module.Info.EntryPoint));
+    entry->SizeOfImage = module.Info.SizeOfImage;
+    entry->Flags = ((module.Info.Characteristics & IMAGE_FILE_DLL) != 0 ? LDRP_IMAGE_DLL : 0) |
+                   (module.VirtualBase != module.Info.ImageBase ? LDRP_IMAGE_NOT_AT_BASE : 0);
+    entry->CheckSum = module.Info.CheckSum;
+    entry->TimeDateStamp = module.Info.TimeDateStamp;
+    entry->OriginalBase = module.Info.ImageBase;
+    entry->LoadCount = 1;
+    memcpy(entry->BaseDllName, module.Name, LDR_NAME_LENGTH);
+    static_assert(sizeof(folder) + LDR_NAME_LENGTH <= LDR_PATH_LENGTH);
+    memcpy(entry->FullDllName, folder, sizeof(folder));
+    memcpy(entry->FullDllName + sizeof(folder) - 1, module.Name, LDR_NAME_LENGTH);
+    MakeEmpty(&entry->InMemoryOrderLinks);
+    MakeEmpty(&entry->InInitializationOrderLinks);
+}
+
+/// Looks for a structure that starts with `signature` on a 16-byte boundary and whose first bytes sum to 0.
+ULONG FindTable(ULONG from, ULONG length, const char* signature, ULONG signatureLength, ULONG summed)
+{
+    for (ULONG at = from & ~15u; at + summed <= from + length; at += 16) {
+        const UCHAR* const candidate = reinterpret_cast<const UCHAR*>(static_cast<ULONG_PTR>(at));
+        if (memcmp(candidate, signature, signatureLength) != 0) {
+            continue;
+        }
+        UCHAR sum = 0;
+        for (ULONG index = 0; index < summed; index++) {
+            sum = static_cast<UCHAR>(sum + candidate[index]);
+        }
+        if (sum == 0) {
+            return at;
+        }
+    }
+    return 0;
+}
+
+/// The extended BIOS data area first, then the BIOS ROM: where ACPI and the MP specification say to look.
+ULONG FindFirmwareTable(const char* signature, ULONG signatureLength, ULONG summed)
+{
+    USHORT segment;
+    memcpy(&segment, PageAddress<UCHAR>(0) + 0x40e, sizeof(segment));
+    const ULONG extended = ULONG{segment} << 4;
+    if (extended >= 0x80000 && extended < 0xa0000) {
+        if (const ULONG found = FindTable(extended, 1024, signature, signatureLength, summed); found != 0) {
+            return found;
+        }
+    }
+    return FindTable(0xe0000, 0x20000, signature, signatureLength, summed);
+}
+
+void DescribeMemory(const MemoryMap& memory, LoaderData* data)
+{
+    LIST_ENTRY* const head = &data->Block.MemoryDescriptorListHead;
+    LIST_ENTRY* last = head;
+    MakeEmpty(head);
+    ULONG index = 0;
+    for (const MemoryRun& run : memory.Runs()) {
+        MEMORY_ALLOCATION_DESCRIPTOR& descriptor = data->Descriptors[index++];
+        descriptor.MemoryType = run.Type;
+        descriptor.BasePage = run.BasePage;
+        descriptor.PageCount = run.PageCount;
+        Append(head, &last, &descriptor.ListEntry);
+    }
+}
+
+} // namespace
+
+void StartKernel(BootPlan& plan)
+{
+    static constinit PeModule modules[MAXIMUM_FILES]{};
+    CheckProcessor();
+    const ULONG nextPage = LoadImages(plan, modules);
+
+    MemoryMap& memory = plan.Memory;
+    constexpr ULONG pages = STACK_PAGES + 2 + DATA_PAGES;
+    const nt::Optional<ULONG> first = memory.FindUp(pages, nextPage, DirectMapPages(memory));
+    if (!first) {
+        Fail("give the machine more memory.", "There is no room in memory for the loader block.");
+    }
+    const ULONG directoryPage = *first + STACK_PAGES;
+    const ULONG dataPage = directoryPage + 2;
+    if (!memory.Set(*first, STACK_PAGES, LoaderStartupKernelStack) ||
+        !memory.Set(directoryPage, 2, LoaderStartupPdrPage) || !memory.Set(dataPage, DATA_PAGES, LoaderMemoryData) ||
+        !memory.Retype(LoaderOsloaderHeap, LoaderFree)) { // the files have been read
+        Fail("report this machine.", "The memory map has too many ranges.");
+    }
+
+    ULONG* const directory = PageAddress<ULONG>(directoryPage);
+    ULONG* const lowTable = PageAddress<ULONG>(directoryPage + 1);
+    const ULONG directMapSize = DirectMapPages(memory) << PAGE_SHIFT;
+    BuildPageTables(directory, lowTable, directMapSize);
+    memset(PageAddress<UCHAR>(*first), 0, LDR_BOOT_STACK_SIZE);
+
+    LoaderData* const data = PageAddress<LoaderData>(dataPage);
+    memset(data, 0, DATA_PAGES * PAGE_SIZE);
+    memcpy(data->Options, plan.Options, MAXIMUM_OPTIONS);
+    memcpy(data->BootPath, "\\MICA\\", sizeof("\\MICA\\"));
+    LOADER_PARAMETER_BLOCK& block = data->Block;
+    block.Signature = LDR_BLOCK_SIGNATURE;
+    block.Version = LDR_BLOCK_VERSION;
+    block.Size = sizeof(block);
+    block.BootPath = plan.Path;
+    block.KernelStack = LDR_SYSTEM_SPACE + (directoryPage << PAGE_SHIFT);
+    block.LoadOptions = Virtual(data->Options);
+    block.NtBootPathName = Virtual(data->BootPath);
+    block.PageDirectory = Physical(directory);
+    block.LowPageTable = Physical(lowTable);
+    block.DirectMapSize = directMapSize;
+    block.HighestPhysicalPage = memory.EndOfRam() - 1;
+    block.AcpiRsdp = FindFirmwareTable("RSD PTR ", 8, 20);
+    block.MpFloatingPointer = FindFirmwareTable("_MP_", 4, 16);
+    block.BootDrive = plan.Drive;
+    block.TotalMemory = memory.TotalMemory();
+    DescribeMemory(memory, data);
+
+    LIST_ENTRY* last = &block.LoadOrderListHead;
+    MakeEmpty(last);
+    for (ULONG index = 0; index < plan.FileCount; index++) {
+        DescribeImage(modules[index], &data->Images[index]);
+        Append(&block.LoadOrderListHead, &last, &data->Images[index].InLoadOrderLinks);
+    }
+    EnterKernel(block.PageDirectory, block.KernelStack, modules[0].VirtualBase + modules[0].Info.EntryPoint,
+                Physical(Virtual(&block)));
+}
+
+} // namespace boot
