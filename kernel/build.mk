@@ -152,9 +152,9 @@ $(B)/crt.lib: $(call objects,$(crt_src))
 # HAL's import library; then the kernel is linked, and the HAL for good with the kernel's library.
 lib_dir := $(if $(STUDENT),$(BASE_B),$(B))
 $(B)/hal.lib: $(call objects,$(hal_src)) $(call withheld,hal) $(B)/crt.lib
-	$(Q)$(LINK) $(LDFLAGS) /dll /noentry /force:unresolved /out:$(B)/hal.first /implib:$@ $^ >$(B)/hal.first.log 2>&1 || \
-	    { cat $(B)/hal.first.log >&2; exit 1; }
-	$(Q)rm -f $(B)/hal.first
+	$(Q)mkdir -p $(B)/first && $(LINK) $(LDFLAGS) /dll /noentry /force:unresolved /out:$(B)/first/hal.dll /implib:$@ $^ \
+	    >$(B)/hal.first.log 2>&1 || { cat $(B)/hal.first.log >&2; exit 1; }
+	$(Q)rm -f $(B)/first/hal.dll
 
 $(B)/ntoskrnl.exe: $(ntos_obj) $(CRT) $(if $(STUDENT),,$(B)/hal.lib)
 	$(call say,LINK,$@)
@@ -189,7 +189,7 @@ endef
 $(foreach i,$(images),$(eval $(call strip_rule,$i)))
 
 # ---- host tests -------------------------------------------------------------------------------------------------
-HOST_SOURCES :=
+HOST_SOURCES := $(BOOT_HOST_SOURCES)
 -include kernel/tests/host/sources.mk
 host_src   := $(sort $(HOST_SOURCES) $(wildcard kernel/tests/host/*.cpp) \
               $(shell find kernel -name '*_test.cpp' -not -path 'kernel/prebuilt/*' 2>/dev/null))
