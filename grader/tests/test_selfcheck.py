@@ -1,0 +1,148 @@
+"""The self-check's table: every kind of row can be right and can be wrong, and patches that do not fit are told."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import unittest
+from typing import Dict
+from unittest import mock
+
+from grader import cli, labs, patches
+from grader.commands import selfcheck as command
+from grader.commands import stability
+from grader.errors import GraderError
+from grader.grading import Grading
+from grader.model import KernelSet, Outcome, TestSpec
+from grader.selfcheck import SelfCheck
+from grader.submission import Submission
+from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase, fails, passes, runner
+from grader.tests.test_grading import FakeBuilder
+
+
+class TextBuilder(FakeBuilder):
+    """Remembers the text of the submission, so that a fake runner can judge it."""
+
+    text = ""
+
+    def build(self, submission: Submission, keys: object, student_seed: int = 0) -> KernelSet:
+        TextBuilder.text = b"".join(submission.files[name] for name in sorted(submission.files)).decode()
+        return super().build(submission, keys, student_seed)
+
+
+def judge(test: TestSpec, seed: int) -> Outcome:
+    """Passes what the words in the student's files say."""
+    text = TextBuilder.text
+    if "\nSTUB" in text and "CHEAT-WORKS" not in text:
+        return fails(test, seed, hint_id="not-implemented")
+    if test.name == "bit_follows_queue" and "BIT" not in text:
+        return fails(test, seed, hint_id="summary")
+    if test.name == "registers_survive" and "EBX" not in text:
+        return fails(test, seed, hint_id="saved")
+    return passes(test, seed)
+
+
+class Table(TreeCase):
+    """Rows against a fake runner."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name, word, exercise in ((READY, "BIT", "1.1"), (SWITCH, "EBX", "1.2"), (QUANTUM, "Q", "1.2")):
+            self.put(name, f"// LAB({exercise}) begin\n{word}\n// LAB({exercise}) else\n//| STUB\n// LAB({exercise}) end\n")
+
+    def patch(self, kind: str, name: str, header: str, old: str = "BIT", new: str = "", path: str = READY, starter: bool = False) -> None:
+        """Writes a patch that replaces the line `old` by `new`."""
+        lines = ["// Exercise 1.1", old] if starter else ["// LAB(1.1) begin", old]
+        after = [] if starter else [" // LAB(1.1) else"]
+        body = "\n".join([f" {lines[0]}", f"-{old}", f"+{new}", *after]) + "\n"
+        self.put(f"solutions/1-processes/{kind}/{name}.patch",
+                 f"{header}\n--- a/{path}\n+++ b/{path}\n@@ -1,{2 + len(after)} +1,{2 + len(after)} @@\n{body}")
+
+    def rows(self) -> "Dict[str, tuple[str, str]]":
+        course = labs.load(self.tree)
+        grading = Grading(self.tree, course, runner(judge), builder=TextBuilder(self.tree, course))
+        return {row.name: (row.score, row.trouble) for row in SelfCheck(grading, None).rows(course.labs[0])}
+
+    def test_starter_and_reference(self) -> None:
+        self.assertEqual(self.rows(), {"starter": ("0/8", ""), "reference": ("8/8", "")})
+
+    def test_starter_with_points_is_trouble(self) -> None:
+        self.put(READY, "// LAB(1.1) begin\nBIT\n// LAB(1.1) else\n//| CHEAT-WORKS BIT EBX\n// LAB(1.1) end\n")
+        self.assertIn("must be 0", self.rows()["starter"][1])
+
+    def test_mistake(self) -> None:
+        self.patch("mistakes", "right", "Mistake: m\nExercise: 1.1\nFails: bit_*\nHint: summary")
+        self.patch("mistakes", "few", "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue, insert_at_tail\nHint: summary")
+        self.patch("mistakes", "many", "Mistake: m\nExercise: 1.1\nFails: insert_at_tail\nHint: summary")
+        self.patch("mistakes", "hint", "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue\nHint: other")
+        self.patch("mistakes", "typo", "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue, no_such\nHint: summary")
+        rows = self.rows()
+        self.assertEqual(rows["right"], ("5/8", ""))
+        self.assertIn("does not fail insert_at_tail", rows["few"][1])
+        self.assertIn("fails too bit_follows_queue", rows["many"][1])
+        self.assertIn("hints summary instead of other", rows["hint"][1])
+        self.assertIn("unknown test no_such", rows["typo"][1])
+
+    def test_accepted(self) -> None:
+        self.patch("accepted", "good", "Accepted: a", new="BIT BY BIT")
+        self.patch("accepted", "bad", "Accepted: a", new="nothing")
+        rows = self.rows()
+        self.assertEqual(rows["good"], ("8/8", ""))
+        self.assertEqual(rows["bad"], ("5/8", "fails bit_follows_queue"))
+
+    def test_cheater(self) -> None:
+        self.patch("cheaters", "vain", "Cheat: prints PASS", old="STUB", new="STUB PASS", starter=True)
+        self.patch("cheaters", "works", "Cheat: c", old="STUB", new="CHEAT-WORKS", starter=True)
+        rows = self.rows()
+        self.assertEqual(rows["vain"], ("0/8", ""))
+        self.assertIn("gains", rows["works"][1])
+
+    def test_patch_that_does_not_fit(self) -> None:
+        self.patch("accepted", "stale", "Accepted: a", old="SOMETHING ELSE", new="x")
+        self.patch("accepted", "stranger", "Accepted: a", path="Makefile")
+        self.assertIn("does not apply", self.rows()["stale"][1])
+        self.assertIn("does not apply", self.rows()["stranger"][1])
+
+    def test_patch_that_adds_a_file(self) -> None:
+        self.put("solutions/1-processes/accepted/new.patch", "Accepted: a\n--- /dev/null\n+++ b/grader/x.py\n@@ -0,0 +1 @@\n+x\n")
+        self.assertIn("touches grader/x.py", self.rows()["new"][1])
+
+    def test_header_must_be_whole(self) -> None:
+        self.patch("mistakes", "m", "Mistake: m\nExercise: 1.1\nFails: x")
+        with self.assertRaisesRegex(GraderError, "the header has no `Hint:` line"):
+            patches.of_lab(self.tree, labs.load(self.tree).labs[0])
+
+    def run_command(self, *arguments: str) -> "tuple[int, str]":
+        out = io.StringIO()
+        with mock.patch.object(command, "default_runner", lambda: runner(judge)), \
+                mock.patch.object(stability, "default_runner", lambda: runner(judge)), \
+                mock.patch("grader.grading.Builder", lambda tree, course, *_: TextBuilder(tree, course)), \
+                contextlib.redirect_stdout(out):
+            return cli.main(arguments, self.tree), out.getvalue()
+
+    def test_command(self) -> None:
+        code, text = self.run_command("selfcheck", "1")
+        self.assertEqual(code, 0)
+        self.assertIn("2 rows as they should be, 0 not", text)
+        self.patch("accepted", "bad", "Accepted: a", new="nothing")
+        code, text = self.run_command("selfcheck", "--lab", "1", "--only", "b*")
+        self.assertEqual(code, 1)
+        self.assertIn("0 rows as they should be, 1 not", text)
+
+    def test_stability_command(self) -> None:
+        code, text = self.run_command("stability", "--runs", "4", "--load", "--submission", str(self.tree.root))
+        self.assertEqual(code, 0, text)
+        self.assertIn("4 gradings, 1 different result files", text)
+
+    def test_stability_finds_a_difference(self) -> None:
+        counter = iter(range(100))
+        def moody(test: TestSpec, seed: int) -> Outcome:
+            return passes(test, seed) if next(counter) != 5 else fails(test, seed)
+        with mock.patch(__name__ + ".judge", moody):
+            code, text = self.run_command("stability", "--runs", "3", "--submission", str(self.tree.root))
+        self.assertEqual(code, 1)
+        self.assertIn("differs in: bit_follows_queue", text)
+
+
+if __name__ == "__main__":
+    unittest.main()
