@@ -72,20 +72,18 @@ struct EXCEPTION_REGISTRATION_RECORD {
 };
 
 extern "C" {
-/// Raises an exception at the caller. Returns if a handler continues execution.
+/// Raises an exception at the caller: debugger, frame handlers, debugger, bugcheck (EXC-02). Returns if a handler
+/// continues execution. Sets ExceptionAddress.
 NTKERNELAPI void NTAPI RtlRaiseException(EXCEPTION_RECORD* ExceptionRecord);
-/// Raises `Status` as an exception that cannot be continued... unless a handler says so for a continuable status.
-NTKERNELAPI void NTAPI RtlRaiseStatus(NTSTATUS Status);
-inline void ExRaiseStatus(NTSTATUS Status) { RtlRaiseStatus(Status); }
+/// Raises `Status` as an exception that cannot be continued.
+[[noreturn]] NTKERNELAPI void NTAPI RtlRaiseStatus(NTSTATUS Status);
+[[noreturn]] inline void ExRaiseStatus(NTSTATUS Status) { RtlRaiseStatus(Status); }
 /// Walks the registration chain. @returns whether a handler continued execution (with `Context`, maybe changed).
 NTKERNELAPI BOOLEAN NTAPI RtlDispatchException(EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context);
 /// Calls the termination handlers of every frame below `TargetFrame` (nullptr: of all), takes those frames off the
 /// chain and returns, with EBX, ESI, EDI as they were. `TargetIp` is for debuggers.
 NTKERNELAPI void NTAPI RtlUnwind(PVOID TargetFrame, PVOID TargetIp, EXCEPTION_RECORD* ExceptionRecord,
                                  PVOID ReturnValue);
-/// Gives the exception to whoever handles it, in the order of EXC-02: debugger, frame handlers, debugger, bugcheck.
-/// Returns when somebody wants execution to continue with `Context`. Supplied by the kernel layer.
-NTKERNELAPI void NTAPI KiDispatchRaisedException(EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context);
 /// The registers as they are when this call returns. @irql any
 NTKERNELAPI void NTAPI RtlCaptureContext(CONTEXT* Context);
 /// Goes on with these registers, on a kernel stack (segments stay as they are).

@@ -13,6 +13,9 @@ const int _fltused = 0x9875;
 /// A pure virtual routine was called: the object is under construction, destroyed, or overwritten.
 [[noreturn]] int CDECL _purecall() { RtlAssert("a pure virtual routine was called", __FILE__, __LINE__); }
 
+/// An exception was about to leave a routine that is `noexcept`, as every destructor is.
+[[noreturn]] void CDECL __std_terminate() { RtlAssert("an exception left a destructor", __FILE__, __LINE__); }
+
 int CDECL atexit(void(CDECL*)()) { return 0; }
 }
 
