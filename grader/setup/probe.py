@@ -20,14 +20,17 @@ SECONDS = 60
 
 def boot_sector() -> bytes:
     """A disk of one MB: prints MESSAGE on 0xE9 and COM1, then leaves by QEMU's exit port or stops."""
-    code = bytes([0x31, 0xC0, 0x8E, 0xD8,              # xor ax,ax; mov ds,ax
-                  0xBE, 0x20, 0x7C,                    # mov si,0x7C20
-                  0xAC, 0x84, 0xC0, 0x74, 0x08,        # next: lodsb; test al,al; jz done
-                  0xE6, 0xE9,                          # out 0xE9,al
-                  0xBA, 0xF8, 0x03, 0xEE, 0xEB, 0xF3,  # mov dx,0x3F8; out dx,al; jmp next
-                  0xB0, 0x15, 0xE6, 0xF4,              # done: mov al,0x15; out 0xF4,al
-                  0xFA, 0xF4, 0xEB, 0xFD])             # stop: cli; hlt; jmp stop
-    sector = code.ljust(0x20, b"\x90") + MESSAGE + b"\n\0"
+    code = bytes([0x31, 0xC0, 0x8E, 0xD8,                    # xor ax,ax; mov ds,ax
+                  0xBA, 0xFB, 0x03, 0xB0, 0x03, 0xEE,        # mov dx,0x3FB; mov al,3; out dx,al: 8 data bits
+                  0xBE, 0x40, 0x7C,                          # mov si,0x7C40
+                  0xAC, 0x84, 0xC0, 0x74, 0x13,              # next: lodsb; test al,al; jz done
+                  0xE6, 0xE9, 0x88, 0xC4,                    # out 0xE9,al; mov ah,al
+                  0xBA, 0xFD, 0x03,                          # mov dx,0x3FD
+                  0xEC, 0xA8, 0x20, 0x74, 0xFB,              # wait: in al,dx; test al,0x20; jz wait
+                  0xB2, 0xF8, 0x88, 0xE0, 0xEE, 0xEB, 0xE8,  # mov dl,0xF8; mov al,ah; out dx,al; jmp next
+                  0xB0, 0x15, 0xE6, 0xF4,                    # done: mov al,0x15; out 0xF4,al
+                  0xFA, 0xF4, 0xEB, 0xFD])                   # stop: cli; hlt; jmp stop
+    sector = code.ljust(0x40, b"\x90") + MESSAGE + b"\n\0"
     return (sector.ljust(510, b"\0") + b"\x55\xaa").ljust(1 << 20, b"\0")
 
 

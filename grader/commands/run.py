@@ -1,0 +1,65 @@
+"""`run`: the kernel in an emulator, its debugger's prompt on this terminal."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from grader.commands.options import number
+from grader.console import terminal
+from grader.console.backtrace import Annotate, Names
+from grader.console.machines import Boot, machine
+from grader.errors import GraderError
+from grader.tree import Tree
+
+PROMPT = b"kd> "
+PROBE_SECONDS = 120
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `run`, which `gdb` shares."""
+    parser.add_argument("--emu", default="qemu", choices=("qemu", "bochs"), help="the emulator")
+    parser.add_argument("--smp", default="1", metavar="N", help="processors")
+    parser.add_argument("--seed", default="", metavar="N", help="the /SEED boot option")
+    parser.add_argument("--append", default="", metavar="OPTIONS", help="more boot options, for example /HAL=PIC")
+    parser.add_argument("--gui", action="store_true", help="show the screen in a window")
+    parser.add_argument("--checked", action="store_true", help="the checked build")
+    parser.add_argument("--probe", action="store_true", help="only boot to the prompt, say so, and leave")
+
+
+def boot_of(tree: Tree, options: argparse.Namespace) -> Boot:
+    processors = number(options.smp, "SMP", 1) or 1
+    words = options.append.split()
+    seed = number(options.seed, "SEED")
+    if seed is not None:
+        words.append(f"/SEED={seed}")
+    if processors > 1:
+        words.append(f"/SMP={processors}")
+    return Boot(folder(tree, options.checked), " ".join(words), processors, window=options.gui)
+
+
+def folder(tree: Tree, checked: bool) -> Path:
+    return tree.out / ("checked" if checked else "free")
+
+
+def run(tree: Tree, options: argparse.Namespace) -> int:
+    boot = boot_of(tree, options)
+    with machine(options.emu, boot) as started:
+        if options.probe:
+            return probe(started)
+        if sys.stdin.isatty():
+            print(f"Mica in {options.emu}. Type help at the prompt; Ctrl-A X leaves.", flush=True)
+        terminal.tie(started, Annotate(Names(boot.folder)))
+        if sys.stdin.isatty():
+            print()
+    return 0
+
+
+def probe(started) -> int:
+    said = started.read_until(PROMPT, PROBE_SECONDS)
+    if PROMPT not in said:
+        tail = said.decode(errors="replace").strip().splitlines()[-6:]
+        raise GraderError("no prompt came; the machine said: " + (" / ".join(tail) or "nothing"))
+    print("boots to the debugger's prompt")
+    return 0

@@ -1,0 +1,1 @@
+"""The kernel on this terminal: `make run`, and the tests that talk to the kernel debugger's prompt."""

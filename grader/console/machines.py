@@ -1,0 +1,266 @@
+"""An emulator whose first serial line can be read and written, QEMU or Bochs alike.
+
+Both boot the same disk image, or (QEMU only) the loader with its images and boot options. Nothing here is deterministic:
+the clock is the host's, for somebody who watches. The graded machine is grader/machine.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import termios
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List, Optional
+
+from ..errors import GraderError
+
+DISK_SECTOR = 512
+HEADS, SECTORS = 16, 63  # the geometry that Bochs is told
+
+
+@dataclass(frozen=True)
+class Boot:
+    """What to boot. With `options` QEMU takes the loader and the images; without, and in Bochs, the disk."""
+
+    folder: Path  # build.mk's $(B)
+    options: str = ""
+    processors: int = 1
+    memory_mb: int = 64
+    window: bool = False
+
+    @property
+    def disk(self) -> Path:
+        return self.folder / "mica.img"
+
+    def images(self) -> "List[Path]":
+        """What the disk holds, for -initrd: kernel, HAL, drivers."""
+        drivers = sorted((self.folder / "drivers").glob("*.sys"))
+        return [self.folder / "boot" / name for name in ["ntoskrnl.exe", "hal.dll", *(each.name for each in drivers)]]
+
+
+class Machine:
+    """A running emulator. Use as a context manager; leaving ends it and removes its files."""
+
+    def __init__(self, boot: Boot) -> None:
+        self.boot = boot
+        self.folder = Path(tempfile.mkdtemp(prefix="mica-run-"))
+        self.process: "Optional[subprocess.Popen]" = None
+        self.descriptor = -1
+
+    def __enter__(self) -> "Machine":
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        raise NotImplementedError
+
+    def idle(self) -> None:
+        """Called while nothing comes from the serial line."""
+
+    def read(self, seconds: float) -> "Optional[bytes]":
+        """What the serial line says within some time: b"" for nothing, None when the machine has ended."""
+        ready, _, _ = select.select([self.descriptor], [], [], seconds)
+        self.idle()
+        if not ready:
+            return None if self.process.poll() is not None else b""
+        try:
+            return os.read(self.descriptor, 65536) or None
+        except OSError:
+            return None
+
+    def write(self, data: bytes) -> None:
+        while data:
+            data = data[os.write(self.descriptor, data):]
+
+    def read_until(self, mark: bytes, seconds: float) -> bytes:
+        """Everything up to and with `mark`; what came so far when time is over or the machine has ended."""
+        said, end = b"", time.monotonic() + seconds
+        while mark not in said and time.monotonic() < end:
+            part = self.read(min(0.2, max(0.0, end - time.monotonic())))
+            if part is None:
+                break
+            said += part
+        return said
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def need(self, *paths: Path) -> None:
+        for path in paths:
+            if not path.exists():
+                raise GraderError(f"{path} is not there: make kernel")
+
+
+class QemuMachine(Machine):
+    """QEMU with the serial line on a socket; `gdb_socket` stops it at reset and waits for gdb there."""
+
+    def __init__(self, boot: Boot, gdb_socket: "Optional[str]" = None) -> None:
+        super().__init__(boot)
+        self.gdb_socket = gdb_socket
+
+    def command(self) -> "List[str]":
+        boot = self.boot
+        line = ["qemu-system-i386", "-accel", "tcg", "-machine", "pc", "-m", str(boot.memory_mb),
+                "-smp", str(boot.processors), "-nic", "none", "-no-reboot", "-monitor", "none",
+                "-display", "gtk" if boot.window else "none",
+                "-chardev", f"socket,id=com1,path={self.folder}/com1,server=on,wait=off", "-serial", "chardev:com1"]
+        if self.gdb_socket:
+            line += ["-S", "-chardev", f"socket,id=gdb,{self.gdb_socket},server=on,wait=off", "-gdb", "chardev:gdb"]
+        if boot.options:
+            self.need(boot.folder / "boot" / "loader.elf", *boot.images())
+            return line + ["-kernel", str(boot.folder / "boot" / "loader.elf"), "-append", boot.options,
+                           "-initrd", ",".join(map(str, boot.images()))]
+        self.need(boot.disk)
+        return line + ["-drive", f"file={boot.disk},format=raw,if=ide,snapshot=on"]
+
+    def start(self) -> None:
+        errors = open(self.folder / "errors", "wb")
+        # QEMU starts stopped until the socket is taken, so that the first words are not lost.
+        command = self.command()
+        if "-S" not in command:
+            command += ["-S", "-chardev", f"socket,id=mon,path={self.folder}/mon,server=on,wait=off", "-mon", "mon"]
+        with errors:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
+                                            start_new_session=True)
+        self.descriptor = self.connect("com1").detach()
+        if not self.gdb_socket:
+            with self.connect("mon") as monitor:
+                monitor.sendall(b"cont\n")
+                self.wait_for(monitor, b"(qemu) cont")
+
+    def connect(self, name: str) -> socket.socket:
+        end = time.monotonic() + 20
+        while True:
+            link = socket.socket(socket.AF_UNIX)
+            try:
+                link.connect(str(self.folder / name))
+                return link
+            except OSError:
+                link.close()
+                if self.process.poll() is not None or time.monotonic() > end:
+                    said = (self.folder / "errors").read_text(errors="replace").strip()
+                    raise GraderError(f"QEMU did not start: {said or 'no message'}") from None
+                time.sleep(0.02)
+
+    @staticmethod
+    def wait_for(link: socket.socket, mark: bytes) -> None:
+        """Until the monitor has echoed its command (it redraws the line for each letter)."""
+        said = b""
+        link.settimeout(5)
+        try:
+            while said.count(b"(qemu)") < 2:
+                part = link.recv(4096)
+                if not part:
+                    return
+                said += part
+        except OSError:
+            return
+
+
+BOCHS = """display_library: term
+megs: {memory}
+cpu: count={processors}, ips=50000000
+log: {folder}/bochs.log
+ata0-master: type=disk, path="{folder}/disk.img", mode=flat, cylinders={cylinders}, heads={heads}, spt={sectors}
+boot: disk
+panic: action=fatal
+error: action=ignore
+info: action=ignore
+clock: sync=realtime, time0=local
+com1: enabled=1, mode=term, dev={com1}
+"""
+
+
+class BochsMachine(Machine):
+    """Bochs with the disk; its text display goes to a terminal nobody looks at, the serial line to one that we hold."""
+
+    def start(self) -> None:
+        self.need(self.boot.disk)
+        if not shutil.which("bochs"):
+            raise GraderError("bochs is not installed: make doctor")
+        cylinders = self.copy_disk()
+        self.descriptor, self.other = pty.openpty()
+        raw(self.other)
+        (self.folder / "commands").write_text("c\n")  # Debian's Bochs begins in its debugger
+        (self.folder / "bochsrc").write_text(BOCHS.format(
+            memory=self.boot.memory_mb, processors=1, folder=self.folder, cylinders=cylinders, heads=HEADS, sectors=SECTORS,
+            com1=os.ttyname(self.other)))
+        self.display, screen = pty.openpty()
+        self.process = subprocess.Popen(
+            ["bochs", "-q", "-f", str(self.folder / "bochsrc"), "-rc", str(self.folder / "commands")], stdin=screen,
+            stdout=screen, stderr=screen, env={**os.environ, "TERM": "vt100"}, start_new_session=True)
+        os.close(screen)
+        os.set_blocking(self.display, False)
+
+    def copy_disk(self) -> int:
+        """A copy of the disk, filled up to whole cylinders: Bochs wants the exact size."""
+        target = self.folder / "disk.img"
+        shutil.copyfile(self.boot.disk, target)
+        cylinder = HEADS * SECTORS * DISK_SECTOR
+        cylinders = -(-target.stat().st_size // cylinder)
+        os.truncate(target, cylinders * cylinder)
+        return cylinders
+
+    def idle(self) -> None:
+        try:  # a full terminal would stop Bochs
+            while os.read(self.display, 65536):
+                pass
+        except OSError:
+            pass
+
+    def read(self, seconds: float) -> "Optional[bytes]":
+        """As Machine.read, in short steps, so that the display never fills."""
+        end = time.monotonic() + seconds
+        while True:
+            part = super().read(max(0.0, min(0.05, end - time.monotonic())))
+            if part != b"" or time.monotonic() >= end:
+                return part
+
+    def log(self) -> str:
+        path = self.folder / "bochs.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        super().stop()
+        for name in ("other", "display"):
+            if getattr(self, name, -1) >= 0:
+                os.close(getattr(self, name))
+                setattr(self, name, -1)
+
+
+def raw(descriptor: int) -> None:
+    """A terminal that changes nothing of what passes through."""
+    mode = termios.tcgetattr(descriptor)
+    mode[0] = mode[1] = mode[3] = 0
+    termios.tcsetattr(descriptor, termios.TCSANOW, mode)
+
+
+def machine(emulator: str, boot: Boot) -> Machine:
+    if emulator == "bochs":
+        if boot.options or boot.processors > 1:
+            raise GraderError("Bochs boots the disk as it is: SMP, SEED and APPEND are for QEMU")
+        return BochsMachine(boot)
+    return QemuMachine(boot)

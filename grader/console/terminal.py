@@ -1,0 +1,71 @@
+"""This terminal and a machine's serial line, tied together until Ctrl-A X or the machine's end."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import termios
+import tty
+from typing import Callable
+
+from .machines import Machine
+
+ESCAPE = b"\x01"  # Ctrl-A
+
+
+class Keys:
+    """Takes Ctrl-A out of what is typed: Ctrl-A X leaves, Ctrl-A Ctrl-A is one Ctrl-A."""
+
+    def __init__(self) -> None:
+        self.escaped = False
+        self.leave = False
+
+    def __call__(self, data: bytes) -> bytes:
+        out = b""
+        for number in data:
+            byte = bytes([number])
+            if self.escaped:
+                self.escaped = False
+                if byte in b"xX":
+                    self.leave = True
+                else:
+                    out += byte
+            elif byte == ESCAPE:
+                self.escaped = True
+            else:
+                out += byte
+        return out
+
+
+def tie(machine: Machine, annotate: "Callable[[bytes], bytes]") -> None:
+    """Until Ctrl-A X, the end of the machine, or (when the input is no terminal) two silent seconds after its end."""
+    source = sys.stdin.fileno()
+    before = termios.tcgetattr(source) if os.isatty(source) else None
+    if before:
+        tty.setraw(source)
+    try:
+        talk(machine, annotate, source, Keys(), interactive=before is not None)
+    finally:
+        if before:
+            termios.tcsetattr(source, termios.TCSADRAIN, before)
+
+
+def talk(machine: Machine, annotate: "Callable[[bytes], bytes]", source: int, keys: Keys, interactive: bool) -> None:
+    typing, quiet = True, 0.0
+    while not keys.leave:
+        said = machine.read(0.02 if typing else 0.2)
+        if said is None:
+            return
+        if said:
+            quiet = 0.0
+            os.write(sys.stdout.fileno(), annotate(said))
+        elif not typing:
+            quiet += 0.2
+            if quiet > 2:
+                return
+        if typing and select.select([source], [], [], 0)[0]:
+            typed = os.read(source, 4096)
+            typing = bool(typed)
+            text = typed if interactive else typed.replace(b"\n", b"\r")
+            machine.write(keys(text))
