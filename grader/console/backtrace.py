@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Dict
 
-FRAME = re.compile(rb"#\d+\s+([\w.-]+)\+0x([0-9a-fA-F]+)[^\r\n]*$")
+FRAME = re.compile(rb"#(\d+)\s+([\w.-]+)\+0x([0-9a-fA-F]+)[^\r\n]*$")
 
 
 class Names:
@@ -59,7 +59,9 @@ class Annotate:
             if byte in (b"\n", b"\r\n"):
                 match = FRAME.search(self.line.rstrip(b"\r"))
                 if match:
-                    out += self.names.of(match[1].decode(), int(match[2], 16)).encode()
+                    # A caller's address is that of the instruction after the call: ask about the call.
+                    offset = int(match[3], 16) - (1 if int(match[1]) else 0)
+                    out += self.names.of(match[2].decode(), offset).encode()
                 out += byte
                 self.line = b""
             else:

@@ -13,7 +13,10 @@ RINGS: "list[Ring]" = [
     HostRing("host", "concepts without hardware (GoogleTest)"),
     PythonRing("grader", "the grader's own tests (unittest)"),
     ProgramRing("guest", "the kernel's tests in QEMU", ["python3", "kernel/tests/guest/run.py"]),
-    ProgramRing("bochs", "the disk image boots in Bochs", ["python3", "kernel/tests/bochs/run.py"]),
+    ProgramRing("console", "the disk image and the debugger's prompt in QEMU",
+                ["python3", "kernel/tests/console/run.py", "--emu", "qemu"]),
+    ProgramRing("bochs", "the same in Bochs, and guest tests by themselves",
+                ["python3", "kernel/tests/console/run.py", "--emu", "bochs"]),
     ProgramRing("selfcheck", "labs: starter, reference, accepted, mistakes, cheaters",
                 ["python3", "-m", "grader", "selfcheck", "--jsonl", "--jobs", "{jobs}"]),
 ]

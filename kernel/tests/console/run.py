@@ -1,0 +1,172 @@
+"""run.py --emu qemu|bochs: boots the disk image, talks to the kernel debugger's prompt, lets guest tests run alone.
+
+Prints one JSON line a test (see kernel/tests/rings/program.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, Tuple
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT))
+
+from grader.console.backtrace import Annotate, Names  # noqa: E402
+from grader.console.machines import Boot, Machine, machine  # noqa: E402
+
+PROMPT = b"kd> "
+BOOT_SECONDS, ANSWER_SECONDS, TESTS_SECONDS = 90, 30, 300
+GUEST_LINE = re.compile(r"^GUEST (\w+) (ok|FAILED)\s*$")
+COMMANDS = ("help", "threads", "ready", "waits", "irql", "timers", "ring", "stack", "bugcheck")
+
+
+class Failure(Exception):
+    def __init__(self, expected: str, seen: str) -> None:
+        super().__init__(expected)
+        self.expected, self.seen = expected, seen
+
+
+def plain(data: bytes) -> str:
+    return data.decode(errors="replace").replace("\r", "")
+
+
+def last_lines(text: str, count: int = 15) -> str:
+    return "\n".join(text.strip().splitlines()[-count:])
+
+
+def ask(started: Machine, command: str, until: bytes = PROMPT) -> str:
+    """Types a command at the prompt; what came back up to the next prompt."""
+    started.write(command.encode() + b"\r")
+    said = started.read_until(until, ANSWER_SECONDS)
+    if until not in said:
+        raise Failure(f"an answer to '{command}', and the prompt again", last_lines(plain(said)) or "nothing")
+    return plain(said)
+
+
+def expect(text: str, pattern: str, what: str) -> None:
+    if not re.search(pattern, text, re.MULTILINE):
+        raise Failure(f"{what} (/{pattern}/)", last_lines(text, 30))
+
+
+# ---- what is asked at the prompt ------------------------------------------------------------------------------------
+def help_lists_commands(started: Machine) -> None:
+    text = ask(started, "help")
+    for command in COMMANDS:
+        expect(text, rf"^\s*{command}\b", f"help names {command}")
+
+
+def threads_shows_system_and_idle(started: Machine) -> None:
+    text = ask(started, "threads")
+    expect(text, r"(?i)\bidle\b", "the idle thread")
+    expect(text, r"(?i)\brunning\b", "a running thread")
+
+
+def commands_answer(started: Machine) -> None:
+    for command in ("ready", "waits", "irql", "timers", "ring", "stack"):
+        text = ask(started, command)
+        body = text.replace(PROMPT.decode(), "").strip()
+        if len(body) <= len(command):
+            raise Failure(f"{command} says something", text)
+
+
+def unknown_command_is_told(started: Machine) -> None:
+    expect(ask(started, "xyzzy"), r"(?i)xyzzy|unknown|no such|help", "an unknown command is answered")
+
+
+def bugcheck_has_names(started: Machine, folder: Path) -> None:
+    started.write(b"bugcheck\r")
+    said = started.read_until(b"\n  #2 ", ANSWER_SECONDS) + started.read_until(b"\n\n", 3)
+    text = plain(Annotate(Names(folder))(said))
+    expect(text, r"\*\*\* STOP: 0x[0-9a-f]{8}", "the bugcheck's line")
+    expect(text, r"#\d+ ntoskrnl\.exe\+0x[0-9a-f]+  .*\bat kernel/ntos/\S+:\d+", "a frame with function, file and line")
+
+
+# ---- running --------------------------------------------------------------------------------------------------------
+def talk(emulator: str, folder: Path) -> "Iterator[Tuple[str, List[str], Callable[[], None]]]":
+    """The tests that share one boot: name, rows, what to do."""
+    started = machine(emulator, Boot(folder))
+
+    def boots() -> None:
+        started.__enter__()
+        said = started.read_until(PROMPT, BOOT_SECONDS)
+        if PROMPT not in said:
+            raise Failure("the disk image boots to the prompt 'kd> '", last_lines(plain(said)) or "nothing")
+
+    try:
+        yield "boots-to-prompt", ["BOO-04", "TOL-06"], boots
+        yield "help-lists-commands", ["TOL-06"], lambda: help_lists_commands(started)
+        yield "threads-shows-system-and-idle", ["SYS-01", "TOL-08"], lambda: threads_shows_system_and_idle(started)
+        yield "commands-answer", ["TOL-06"], lambda: commands_answer(started)
+        yield "unknown-command", ["TOL-06"], lambda: unknown_command_is_told(started)
+        yield "bugcheck-has-names", ["TRP-09", "TOL-07"], lambda: bugcheck_has_names(started, folder)
+    finally:
+        started.stop()
+
+
+def self_tests(emulator: str, folder: Path) -> "Dict[str, Tuple[bool, str]]":
+    """Boots a disk of its own with the guest test drivers and /SELFTEST: name -> passed, what it said."""
+    with tempfile.TemporaryDirectory(prefix="mica-selftest-") as scratch:
+        own = Path(scratch)
+        drivers = [path for path in sorted((folder / "tests").glob("*.sys")) if not path.name.startswith(("lab", "bench"))]
+        images = [folder / "boot" / name for name in ["ntoskrnl.exe", "hal.dll", *(each.name for each in drivers)]]
+        subprocess.run([sys.executable, str(ROOT / "kernel/boot/mkdisk.py"), "--mbr", str(folder / "obj/boot/mbr.bin"),
+                        "--stage", str(folder / "obj/boot/stage.bin"), "--out", str(own / "mica.img"),
+                        "--options", "/SELFTEST", *map(str, images)], check=True, capture_output=True)
+        with machine(emulator, Boot(own)) as started:
+            said = plain(started.read_until(PROMPT, TESTS_SECONDS))
+    found: "Dict[str, Tuple[bool, str]]" = {}
+    lines = said.splitlines()
+    for number, line in enumerate(lines):
+        match = GUEST_LINE.match(line)
+        if match:
+            detail = [each[6:].strip() for each in lines[number + 1:number + 2] if each.startswith("GUEST   ")]
+            found[match[1]] = (match[2] == "ok", " ".join(detail))
+    if PROMPT.decode() not in said:
+        found["self-tests-end"] = (False, last_lines(said) or "the machine said nothing")
+    return found
+
+
+def say(name: str, ok: bool, features: "List[str]", expected: str, seen: str, repeat: str) -> None:
+    print(json.dumps({"name": name, "ok": ok, "features": features, "expected": "" if ok else expected,
+                      "seen": "" if ok else seen, "repeat": repeat}), flush=True)
+
+
+def main(argv: "List[str]") -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--emu", default="qemu", choices=("qemu", "bochs"))
+    parser.add_argument("--out", default=os.environ.get("O", "build"))
+    parser.add_argument("--only", default="")
+    parser.add_argument("--seed", default="", help="ignored: nothing here is random")
+    args = parser.parse_args(argv)
+    folder = Path(args.out).resolve() / "free"
+    repeat = f"python3 kernel/tests/console/run.py --emu {args.emu} --out {args.out}"
+    failed = broken = False
+    for name, features, test in talk(args.emu, folder):
+        if broken:  # the machine is gone: what follows cannot be asked
+            say(name, False, features, "the prompt is there", "an earlier test lost it", repeat)
+            failed = True
+            continue
+        try:
+            test()
+            say(name, True, features, "", "", repeat)
+        except Failure as failure:
+            say(name, False, features, failure.expected, failure.seen, repeat)
+            failed, broken = True, True
+    if args.emu == "bochs":
+        for name, (ok, detail) in self_tests(args.emu, folder).items():
+            if not args.only or fnmatch.fnmatch(f"selftest.{name}", args.only):
+                say(f"selftest.{name}", ok, [], "the guest test passes in Bochs too", detail, repeat)
+                failed |= not ok
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
