@@ -37,8 +37,7 @@ USHORT SegmentOf(const void* address) { return static_cast<USHORT>(reinterpret_c
 ULONG OffsetOf(const void* address) { return reinterpret_cast<ULONG_PTR>(address) & 15; }
 
 /// Do addresses that differ in bit 20 only reach different memory?
-bool IsA20Open()
-{
+bool IsA20Open() {
     volatile ULONG* const low = reinterpret_cast<volatile ULONG*>(0x500);
     volatile ULONG* const high = reinterpret_cast<volatile ULONG*>(0x100500);
     const ULONG saved = *low;
@@ -56,8 +55,7 @@ bool IsA20Open()
 
 } // namespace
 
-void BiosCall(UCHAR vector, BiosRegisters* registers)
-{
+void BiosCall(UCHAR vector, BiosRegisters* registers) {
     const UCHAR drive = BiosFrame.BootDrive;
     BiosFrame = *registers;
     BiosFrame.Vector = vector;
@@ -66,14 +64,12 @@ void BiosCall(UCHAR vector, BiosRegisters* registers)
     *registers = BiosFrame;
 }
 
-void BiosSetTextMode()
-{
+void BiosSetTextMode() {
     BiosRegisters registers{.Eax = 0x0003};
     BiosCall(0x10, &registers);
 }
 
-bool BiosEnableA20()
-{
+bool BiosEnableA20() {
     if (IsA20Open()) {
         return true;
     }
@@ -87,8 +83,7 @@ bool BiosEnableA20()
     return IsA20Open();
 }
 
-ULONG BiosMemoryMap(nt::Span<FirmwareRange> ranges)
-{
+ULONG BiosMemoryMap(nt::Span<FirmwareRange> ranges) {
     ULONG count = 0;
     ULONG next = 0;
     do {
@@ -111,8 +106,7 @@ ULONG BiosMemoryMap(nt::Span<FirmwareRange> ranges)
     return count;
 }
 
-bool BiosReadSectors(void* drive, ULONG lba, ULONG count, UCHAR* to)
-{
+bool BiosReadSectors(void* drive, ULONG lba, ULONG count, UCHAR* to) {
     while (count != 0) {
         const ULONG now = count < BOUNCE_SECTORS ? count : BOUNCE_SECTORS;
         bool done = false;

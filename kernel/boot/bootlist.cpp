@@ -10,8 +10,7 @@ bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 constexpr char OPTIONS[] = "options";
 constexpr ULONG OPTIONS_LENGTH = sizeof(OPTIONS) - 1;
 
-bool IsOptions(const char* start, ULONG length)
-{
+bool IsOptions(const char* start, ULONG length) {
     if (length < OPTIONS_LENGTH || (length > OPTIONS_LENGTH && !IsBlank(start[OPTIONS_LENGTH]))) {
         return false;
     }
@@ -23,8 +22,7 @@ bool IsOptions(const char* start, ULONG length)
     return true;
 }
 
-void Trim(const char** start, const char** stop)
-{
+void Trim(const char** start, const char** stop) {
     while (*start != *stop && IsBlank(**start)) {
         ++*start;
     }
@@ -35,8 +33,7 @@ void Trim(const char** start, const char** stop)
 
 } // namespace
 
-BootLine NextBootLine(const char** text, const char* end, const char** start, ULONG* length)
-{
+BootLine NextBootLine(const char** text, const char* end, const char** start, ULONG* length) {
     while (*text != end) {
         const char* first = *text;
         const char* stop = first;

@@ -20,14 +20,9 @@ public:
 
     [[nodiscard]] UCHAR* Data() const { return m_data; }
     [[nodiscard]] ULONG Size() const { return m_size; }
-    [[nodiscard]] bool Has(ULONG offset, ULONG length) const
-    {
-        return offset <= m_size && length <= m_size - offset;
-    }
+    [[nodiscard]] bool Has(ULONG offset, ULONG length) const { return offset <= m_size && length <= m_size - offset; }
 
-    template <typename T>
-    [[nodiscard]] bool Read(ULONG offset, T* value) const
-    {
+    template <typename T> [[nodiscard]] bool Read(ULONG offset, T* value) const {
         if (!Has(offset, sizeof(T))) {
             return false;
         }
@@ -35,9 +30,7 @@ public:
         return true;
     }
 
-    template <typename T>
-    [[nodiscard]] bool Write(ULONG offset, const T& value) const
-    {
+    template <typename T> [[nodiscard]] bool Write(ULONG offset, const T& value) const {
         if (!Has(offset, sizeof(T))) {
             return false;
         }
@@ -46,8 +39,7 @@ public:
     }
 
     /// A string that ends with 0 inside the bytes, or nullptr.
-    [[nodiscard]] const char* String(ULONG offset) const
-    {
+    [[nodiscard]] const char* String(ULONG offset) const {
         for (ULONG at = offset; at < m_size; at++) {
             if (m_data[at] == 0) {
                 return reinterpret_cast<const char*>(m_data + offset);

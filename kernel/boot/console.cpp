@@ -23,25 +23,20 @@ ULONG g_row;
 ULONG g_column;
 bool g_screen; // output goes to the screen too
 
-volatile USHORT* Cell(ULONG row, ULONG column)
-{
+volatile USHORT* Cell(ULONG row, ULONG column) {
     return reinterpret_cast<volatile USHORT*>(0xb8000) + row * COLUMNS + column;
 }
 
-void SerialWait(UCHAR mask)
-{
-    for (ULONG tries = SERIAL_PATIENCE; tries != 0 && (ReadPort(COM1_STATUS) & mask) == 0; tries--) {
-    }
+void SerialWait(UCHAR mask) {
+    for (ULONG tries = SERIAL_PATIENCE; tries != 0 && (ReadPort(COM1_STATUS) & mask) == 0; tries--) {}
 }
 
-void SerialPut(char c)
-{
+void SerialPut(char c) {
     SerialWait(STATUS_HOLDING_EMPTY);
     WritePort(COM1, static_cast<UCHAR>(c));
 }
 
-void ClearScreen()
-{
+void ClearScreen() {
     for (ULONG row = 0; row < ROWS; row++) {
         for (ULONG column = 0; column < COLUMNS; column++) {
             *Cell(row, column) = WHITE_ON_BLUE | ' ';
@@ -50,8 +45,7 @@ void ClearScreen()
     g_row = g_column = 1;
 }
 
-void ScreenPut(char c)
-{
+void ScreenPut(char c) {
     if (c == '\n' || g_column >= COLUMNS - 1) {
         g_row += 1;
         g_column = 1;
@@ -61,8 +55,7 @@ void ScreenPut(char c)
     }
 }
 
-void Put(char c)
-{
+void Put(char c) {
     if (c == '\n') {
         SerialPut('\r');
     }
@@ -72,8 +65,7 @@ void Put(char c)
     }
 }
 
-void PutNumber(ULONG value, ULONG base, ULONG width)
-{
+void PutNumber(ULONG value, ULONG base, ULONG width) {
     char digits[10];
     ULONG count = 0;
     do {
@@ -85,8 +77,7 @@ void PutNumber(ULONG value, ULONG base, ULONG width)
     }
 }
 
-void PutFormatted(const char* format, va_list arguments)
-{
+void PutFormatted(const char* format, va_list arguments) {
     for (; *format != 0; format++) {
         if (*format != '%') {
             Put(*format);
@@ -107,8 +98,7 @@ void PutFormatted(const char* format, va_list arguments)
     }
 }
 
-void Print(const char* format, ...)
-{
+void Print(const char* format, ...) {
     va_list arguments;
     va_start(arguments, format);
     PutFormatted(format, arguments);
@@ -117,8 +107,7 @@ void Print(const char* format, ...)
 
 } // namespace
 
-void ConsoleInitialize()
-{
+void ConsoleInitialize() {
     WritePort(COM1 + 1, 0);    // no interrupts
     WritePort(COM1 + 3, 0x80); // divisor access
     WritePort(COM1 + 0, 1);    // 115200 baud
@@ -128,16 +117,14 @@ void ConsoleInitialize()
     WritePort(COM1 + 4, 3); // DTR, RTS
 }
 
-void SerialPrint(const char* format, ...)
-{
+void SerialPrint(const char* format, ...) {
     va_list arguments;
     va_start(arguments, format);
     PutFormatted(format, arguments);
     va_end(arguments);
 }
 
-void Fail(const char* advice, const char* format, ...)
-{
+void Fail(const char* advice, const char* format, ...) {
     ClearScreen();
     g_screen = true;
     Print("\nMica cannot start.\n\n");

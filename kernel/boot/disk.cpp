@@ -20,20 +20,20 @@ constinit BootPlan g_plan{};
 constinit FatVolume g_volume{};
 constinit FirmwareRange g_ranges[MAXIMUM_RANGES]{};
 
-[[noreturn]] void FailToRead(FatStatus status, const char* path)
-{
+[[noreturn]] void FailToRead(FatStatus status, const char* path) {
     switch (status) {
-    case FatStatus::ReadError: Fail("check the disk, or rebuild the image: make kernel.", "The disk cannot be read (%s).", path);
+    case FatStatus::ReadError:
+        Fail("check the disk, or rebuild the image: make kernel.", "The disk cannot be read (%s).", path);
     case FatStatus::NoPartition: Fail(REBUILD, "The disk has no FAT16 partition.");
     case FatStatus::NotFat16: Fail(REBUILD, "The partition is not a FAT16 volume: its boot sector is damaged.");
-    case FatStatus::NotFound: Fail("put it there, or take it off the boot list \\MICA\\BOOT.LST; make kernel does both.",
-                                   "%s is not on the disk.", path);
+    case FatStatus::NotFound:
+        Fail("put it there, or take it off the boot list \\MICA\\BOOT.LST; make kernel does both.",
+             "%s is not on the disk.", path);
     default: Fail(REBUILD, "The file system is damaged: %s cannot be followed through the allocation table.", path);
     }
 }
 
-Bytes LoadFile(const char* path, ULONG limit)
-{
+Bytes LoadFile(const char* path, ULONG limit) {
     FatFile file;
     if (const FatStatus status = g_volume.Open(path, &file); status != FatStatus::Ok) {
         FailToRead(status, path);
@@ -51,8 +51,7 @@ Bytes LoadFile(const char* path, ULONG limit)
     return {data, file.Size};
 }
 
-void LoadImage(const char* name, ULONG nameLength)
-{
+void LoadImage(const char* name, ULONG nameLength) {
     constexpr char folder[] = "\\MICA\\";
     constexpr ULONG largestFile = 64u << 20;
     BootFile& file = AddFile(g_plan, name, nameLength);
@@ -67,8 +66,7 @@ void LoadImage(const char* name, ULONG nameLength)
 
 extern "C" [[noreturn]] void LoaderDiskMain(ULONG drive);
 
-void LoaderDiskMain(ULONG drive)
-{
+void LoaderDiskMain(ULONG drive) {
     ConsoleInitialize();
     CatchExceptions();
     BiosSetTextMode();

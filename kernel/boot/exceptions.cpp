@@ -32,8 +32,7 @@ constinit Gate g_gates[EXCEPTIONS]{};
 
 } // namespace
 
-void CatchExceptions()
-{
+void CatchExceptions() {
     for (ULONG vector = 0; vector < EXCEPTIONS; vector++) {
         const ULONG_PTR stub = reinterpret_cast<ULONG_PTR>(LoaderExceptionStubs) + vector * STUB_SIZE;
         g_gates[vector] = {static_cast<USHORT>(stub), CODE_SELECTOR, INTERRUPT_GATE, static_cast<USHORT>(stub >> 16)};
@@ -44,8 +43,8 @@ void CatchExceptions()
 
 } // namespace boot
 
-void LoaderException(ULONG cr2, ULONG vector, ULONG error, ULONG eip)
-{
-    boot::Fail("if the address is 80xxxxxx it is the kernel's: look it up with llvm-symbolizer; otherwise report a loader bug.",
-               "Exception %u at %X before the kernel handles exceptions (error code %X, CR2 %X).", vector, eip, error, cr2);
+void LoaderException(ULONG cr2, ULONG vector, ULONG error, ULONG eip) {
+    boot::Fail(
+        "if the address is 80xxxxxx it is the kernel's: look it up with llvm-symbolizer; otherwise report a loader bug.",
+        "Exception %u at %X before the kernel handles exceptions (error code %X, CR2 %X).", vector, eip, error, cr2);
 }

@@ -20,9 +20,7 @@ constexpr ULONG FAT16_MAXIMUM_CLUSTERS = 65524;
 constexpr ULONG LONG_NAME_PART = 13; // characters in one long-name entry
 constexpr ULONG LONG_NAME_PARTS = 5;
 
-template <typename T>
-T Get(const UCHAR* sector, ULONG offset)
-{
+template <typename T> T Get(const UCHAR* sector, ULONG offset) {
     T value;
     memcpy(&value, sector + offset, sizeof(T));
     return value;
@@ -33,8 +31,7 @@ bool IsFat16Partition(UCHAR type) { return type == 0x04 || type == 0x06 || type 
 /// The long name that precedes a short entry, put together from its parts (which come last part first).
 class LongName {
 public:
-    void Add(const UCHAR* entry)
-    {
+    void Add(const UCHAR* entry) {
         constexpr UCHAR offsets[LONG_NAME_PART] = {1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30};
         const ULONG part = entry[0] & 0x3fu;
         if (part == 0 || part > LONG_NAME_PARTS) {
@@ -57,16 +54,14 @@ public:
         m_complete = m_expected == 0;
     }
 
-    void Clear()
-    {
+    void Clear() {
         memset(m_text, 0, sizeof(m_text));
         m_expected = 0;
         m_complete = false;
     }
 
     /// The name, or nullptr when the parts do not belong to this short name.
-    [[nodiscard]] const char* For(const UCHAR* shortName) const
-    {
+    [[nodiscard]] const char* For(const UCHAR* shortName) const {
         UCHAR sum = 0;
         for (ULONG index = 0; index < 11; index++) {
             sum = static_cast<UCHAR>((sum >> 1 | sum << 7) + shortName[index]);
@@ -82,8 +77,7 @@ private:
 };
 
 /// "NTOSKRNLEXE" to "NTOSKRNL.EXE".
-void ShortName(const UCHAR* entry, char (&text)[13])
-{
+void ShortName(const UCHAR* entry, char (&text)[13]) {
     ULONG length = 0;
     for (ULONG index = 0; index < 11; index++) {
         if (index == 8 && entry[8] != ' ') {
@@ -98,8 +92,7 @@ void ShortName(const UCHAR* entry, char (&text)[13])
 
 } // namespace
 
-FatStatus FatVolume::Mount(SectorReader reader, void* context)
-{
+FatStatus FatVolume::Mount(SectorReader reader, void* context) {
     m_reader = reader;
     m_context = context;
     m_tableCached = 0;
@@ -148,8 +141,7 @@ FatStatus FatVolume::Mount(SectorReader reader, void* context)
     return FatStatus::Ok;
 }
 
-FatStatus FatVolume::NextCluster(ULONG cluster, ULONG* next)
-{
+FatStatus FatVolume::NextCluster(ULONG cluster, ULONG* next) {
     const ULONG lba = m_fatLba + cluster * 2 / SECTOR_SIZE;
     if (lba != m_tableCached) {
         m_tableCached = 0;
@@ -163,8 +155,7 @@ FatStatus FatVolume::NextCluster(ULONG cluster, ULONG* next)
 }
 
 /// The `index`-th sector of a directory; NotFound past its end.
-FatStatus FatVolume::DirectorySector(ULONG directory, ULONG index, ULONG* lba)
-{
+FatStatus FatVolume::DirectorySector(ULONG directory, ULONG index, ULONG* lba) {
     if (directory == ROOT) {
         *lba = m_rootLba + index;
         return index < m_rootSectors ? FatStatus::Ok : FatStatus::NotFound;
@@ -182,8 +173,7 @@ FatStatus FatVolume::DirectorySector(ULONG directory, ULONG index, ULONG* lba)
     return FatStatus::Ok;
 }
 
-FatStatus FatVolume::FindInDirectory(ULONG directory, const char* name, ULONG nameLength, FatFile* file)
-{
+FatStatus FatVolume::FindInDirectory(ULONG directory, const char* name, ULONG nameLength, FatFile* file) {
     char wanted[LONG_NAME_PARTS * LONG_NAME_PART + 1];
     if (nameLength >= sizeof(wanted)) {
         return FatStatus::NotFound;
@@ -228,8 +218,7 @@ FatStatus FatVolume::FindInDirectory(ULONG directory, const char* name, ULONG na
     return FatStatus::NotFound;
 }
 
-FatStatus FatVolume::Open(const char* path, FatFile* file)
-{
+FatStatus FatVolume::Open(const char* path, FatFile* file) {
     *file = {ROOT, 0, true};
     for (;;) {
         while (*path == '\\') {
@@ -248,16 +237,14 @@ FatStatus FatVolume::Open(const char* path, FatFile* file)
         if (file->FirstCluster != ROOT && !IsCluster(file->FirstCluster)) {
             return FatStatus::Damaged;
         }
-        if (const FatStatus status = FindInDirectory(file->FirstCluster, path, length, file);
-            status != FatStatus::Ok) {
+        if (const FatStatus status = FindInDirectory(file->FirstCluster, path, length, file); status != FatStatus::Ok) {
             return status;
         }
         path += length;
     }
 }
 
-FatStatus FatVolume::Read(const FatFile& file, UCHAR* to)
-{
+FatStatus FatVolume::Read(const FatFile& file, UCHAR* to) {
     ULONG sectorsLeft = file.Size / SECTOR_SIZE + (file.Size % SECTOR_SIZE != 0 ? 1 : 0);
     ULONG cluster = file.FirstCluster;
     while (sectorsLeft != 0) {

@@ -15,7 +15,7 @@ constexpr ULONG SECTOR_SIZE = 512;
 /// Reads `count` sectors from `lba`. @returns false on a device error.
 using SectorReader = bool (*)(void* context, ULONG lba, ULONG count, UCHAR* to);
 
-enum class [[nodiscard]] FatStatus : UCHAR {
+enum class [[nodiscard]] FatStatus : UCHAR{
     Ok,
     ReadError,   ///< the device failed
     NoPartition, ///< the partition table names no FAT16 partition
@@ -57,7 +57,7 @@ private:
     ULONG m_rootSectors = 0;
     ULONG m_dataLba = 0;
     ULONG m_sectorsPerCluster = 0;
-    ULONG m_clusterEnd = 0; ///< one more than the last cluster's number
+    ULONG m_clusterEnd = 0;  ///< one more than the last cluster's number
     ULONG m_tableCached = 0; ///< LBA of the table sector in m_table, 0: none
     UCHAR m_table[SECTOR_SIZE] = {};
     UCHAR m_sector[SECTOR_SIZE] = {};

@@ -34,23 +34,18 @@ struct LoaderData {
 constexpr ULONG DATA_PAGES = (sizeof(LoaderData) + PAGE_SIZE - 1) / PAGE_SIZE;
 
 /// The address of loader memory as the kernel will see it.
-template <typename T>
-T* Virtual(T* physical)
-{
+template <typename T> T* Virtual(T* physical) {
     return reinterpret_cast<T*>(reinterpret_cast<ULONG_PTR>(physical) + LDR_SYSTEM_SPACE);
 }
 
 ULONG Physical(const void* address) { return static_cast<ULONG>(reinterpret_cast<ULONG_PTR>(address)); }
 
-template <typename T>
-T* PageAddress(ULONG page)
-{
+template <typename T> T* PageAddress(ULONG page) {
     return reinterpret_cast<T*>(static_cast<ULONG_PTR>(page) << PAGE_SHIFT);
 }
 
 /// Builds a list of virtual addresses while paging is off: `previous` is the last entry so far, or the head.
-void Append(LIST_ENTRY* head, LIST_ENTRY** previous, LIST_ENTRY* entry)
-{
+void Append(LIST_ENTRY* head, LIST_ENTRY** previous, LIST_ENTRY* entry) {
     entry->Blink = Virtual(*previous);
     entry->Flink = Virtual(head);
     (*previous)->Flink = Virtual(entry);
@@ -60,8 +55,7 @@ void Append(LIST_ENTRY* head, LIST_ENTRY** previous, LIST_ENTRY* entry)
 
 void MakeEmpty(LIST_ENTRY* head) { head->Flink = head->Blink = Virtual(head); }
 
-void CheckProcessor()
-{
+void CheckProcessor() {
     ULONG eax = 1;
     ULONG edx = 0;
     asm volatile("cpuid" : "+a"(eax), "=d"(edx) : : "ebx", "ecx");
@@ -70,8 +64,7 @@ void CheckProcessor()
     }
 }
 
-void BuildPageTables(ULONG* directory, ULONG* lowTable, ULONG directMapSize)
-{
+void BuildPageTables(ULONG* directory, ULONG* lowTable, ULONG directMapSize) {
     memset(directory, 0, PAGE_SIZE);
     for (ULONG page = 0; page < ENTRIES; page++) {
         lowTable[page] = page << PAGE_SHIFT | PAGE_WRITABLE | PAGE_PRESENT;
@@ -84,13 +77,13 @@ void BuildPageTables(ULONG* directory, ULONG* lowTable, ULONG directMapSize)
     }
 }
 
-void DescribeImage(const PeModule& module, LDR_DATA_TABLE_ENTRY* entry)
-{
+void DescribeImage(const PeModule& module, LDR_DATA_TABLE_ENTRY* entry) {
     constexpr char folder[] = "\\MICA\\";
     entry->DllBase = reinterpret_cast<PVOID>(static_cast<ULONG_PTR>(module.VirtualBase));
-    entry->EntryPoint = module.Info.EntryPoint == 0
-                            ? nullptr
-                            : reinterpret_cast<PVOID>(static_cast<ULONG_PTR>(module.VirtualBase + module.Info.EntryPoint));
+    entry->EntryPoint =
+        module.Info.EntryPoint == 0
+            ? nullptr
+            : reinterpret_cast<PVOID>(static_cast<ULONG_PTR>(module.VirtualBase + module.Info.EntryPoint));
     entry->SizeOfImage = module.Info.SizeOfImage;
     entry->Flags = ((module.Info.Characteristics & IMAGE_FILE_DLL) != 0 ? LDRP_IMAGE_DLL : 0) |
                    (module.VirtualBase != module.Info.ImageBase ? LDRP_IMAGE_NOT_AT_BASE : 0);
@@ -107,8 +100,7 @@ void DescribeImage(const PeModule& module, LDR_DATA_TABLE_ENTRY* entry)
 }
 
 /// Looks for a structure that starts with `signature` on a 16-byte boundary and whose first bytes sum to 0.
-ULONG FindTable(ULONG from, ULONG length, const char* signature, ULONG signatureLength, ULONG summed)
-{
+ULONG FindTable(ULONG from, ULONG length, const char* signature, ULONG signatureLength, ULONG summed) {
     for (ULONG at = from & ~15u; at + summed <= from + length; at += 16) {
         const UCHAR* const candidate = reinterpret_cast<const UCHAR*>(static_cast<ULONG_PTR>(at));
         if (memcmp(candidate, signature, signatureLength) != 0) {
@@ -126,8 +118,7 @@ ULONG FindTable(ULONG from, ULONG length, const char* signature, ULONG signature
 }
 
 /// The extended BIOS data area first, then the BIOS ROM: where ACPI and the MP specification say to look.
-ULONG FindFirmwareTable(const char* signature, ULONG signatureLength, ULONG summed)
-{
+ULONG FindFirmwareTable(const char* signature, ULONG signatureLength, ULONG summed) {
     USHORT segment;
     memcpy(&segment, PageAddress<UCHAR>(0) + 0x40e, sizeof(segment));
     const ULONG extended = ULONG{segment} << 4;
@@ -139,8 +130,7 @@ ULONG FindFirmwareTable(const char* signature, ULONG signatureLength, ULONG summ
     return FindTable(0xe0000, 0x20000, signature, signatureLength, summed);
 }
 
-void DescribeMemory(const MemoryMap& memory, LoaderData* data)
-{
+void DescribeMemory(const MemoryMap& memory, LoaderData* data) {
     LIST_ENTRY* const head = &data->Block.MemoryDescriptorListHead;
     LIST_ENTRY* last = head;
     MakeEmpty(head);
@@ -156,8 +146,7 @@ void DescribeMemory(const MemoryMap& memory, LoaderData* data)
 
 } // namespace
 
-void StartKernel(BootPlan& plan)
-{
+void StartKernel(BootPlan& plan) {
     static constinit PeModule modules[MAXIMUM_FILES]{};
     CheckProcessor();
     const ULONG nextPage = LoadImages(plan, modules);

@@ -12,8 +12,7 @@ constexpr ULONG FIRST_IMAGE_PAGE = 0x100; // 1 MB
 constexpr char REBUILD[] = "the file is damaged or not a Mica image; rebuild it: make kernel.";
 
 /// Says what a PeResult means for the image `name`.
-[[noreturn]] void FailImage(const char* name, const PeResult& result)
-{
+[[noreturn]] void FailImage(const char* name, const PeResult& result) {
     switch (result.Status) {
     case PeStatus::NotAnImage: Fail(REBUILD, "%s is not a PE image.", name);
     case PeStatus::Truncated: Fail(REBUILD, "%s is cut off: the file is shorter than its header says.", name);
@@ -48,8 +47,7 @@ constexpr char REBUILD[] = "the file is damaged or not a Mica image; rebuild it:
     }
 }
 
-TYPE_OF_MEMORY TypeOf(const char* name)
-{
+TYPE_OF_MEMORY TypeOf(const char* name) {
     if (EqualNames(name, KERNEL_NAME)) {
         return LoaderSystemCode;
     }
@@ -57,8 +55,7 @@ TYPE_OF_MEMORY TypeOf(const char* name)
 }
 
 /// The preferred base when it is in the direct map and free, else the next free pages upwards.
-ULONG PlaceImage(const BootPlan& plan, const BootFile& file, const PeInfo& info, ULONG nextPage)
-{
+ULONG PlaceImage(const BootPlan& plan, const BootFile& file, const PeInfo& info, ULONG nextPage) {
     const ULONG pages = info.SizeOfImage >> PAGE_SHIFT;
     const ULONG limit = DirectMapPages(plan.Memory);
     if (info.ImageBase >= LDR_SYSTEM_SPACE) {
@@ -77,8 +74,7 @@ ULONG PlaceImage(const BootPlan& plan, const BootFile& file, const PeInfo& info,
 
 } // namespace
 
-ULONG LoadImages(BootPlan& plan, PeModule (&modules)[MAXIMUM_FILES])
-{
+ULONG LoadImages(BootPlan& plan, PeModule (&modules)[MAXIMUM_FILES]) {
     if (plan.FileCount == 0) {
         Fail("name ntoskrnl.exe, hal.dll and the drivers there, or pass -initrd \"ntoskrnl.exe,hal.dll,...\".",
              "The boot list is empty: there is no kernel to start.");

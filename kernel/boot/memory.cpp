@@ -9,8 +9,7 @@ namespace {
 constexpr ULONGLONG FOUR_GIGABYTES = 1ULL << 32;
 constexpr ULONG FIRMWARE_USABLE = 1;
 
-TYPE_OF_MEMORY TypeOf(ULONG firmwareType)
-{
+TYPE_OF_MEMORY TypeOf(ULONG firmwareType) {
     switch (firmwareType) {
     case FIRMWARE_USABLE: return LoaderFree;
     case 3: return LoaderFirmwareTemporary;
@@ -24,8 +23,7 @@ ULONG Larger(ULONG a, ULONG b) { return a > b ? a : b; }
 
 } // namespace
 
-bool MemoryMap::Build(nt::Span<const FirmwareRange> ranges)
-{
+bool MemoryMap::Build(nt::Span<const FirmwareRange> ranges) {
     m_count = m_endOfRam = 0;
     m_totalMemory = 0;
     // Usable ranges first and rounded inwards, everything else over them and rounded outwards.
@@ -62,8 +60,7 @@ bool MemoryMap::Build(nt::Span<const FirmwareRange> ranges)
     return true;
 }
 
-bool MemoryMap::Set(ULONG basePage, ULONG pageCount, TYPE_OF_MEMORY type)
-{
+bool MemoryMap::Set(ULONG basePage, ULONG pageCount, TYPE_OF_MEMORY type) {
     const ULONG endPage = basePage + pageCount;
     MemoryRun result[CAPACITY];
     ULONG count = 0;
@@ -95,8 +92,7 @@ bool MemoryMap::Set(ULONG basePage, ULONG pageCount, TYPE_OF_MEMORY type)
     return true;
 }
 
-bool MemoryMap::Retype(TYPE_OF_MEMORY from, TYPE_OF_MEMORY to)
-{
+bool MemoryMap::Retype(TYPE_OF_MEMORY from, TYPE_OF_MEMORY to) {
     for (ULONG index = 0; index < m_count;) {
         const MemoryRun run = m_runs[index];
         if (run.Type != from) {
@@ -111,8 +107,7 @@ bool MemoryMap::Retype(TYPE_OF_MEMORY from, TYPE_OF_MEMORY to)
     return true;
 }
 
-bool MemoryMap::Is(ULONG basePage, ULONG pageCount, TYPE_OF_MEMORY type) const
-{
+bool MemoryMap::Is(ULONG basePage, ULONG pageCount, TYPE_OF_MEMORY type) const {
     for (const MemoryRun& run : Runs()) {
         if (run.Type == type && basePage >= run.BasePage && basePage <= run.End() &&
             pageCount <= run.End() - basePage) {
@@ -122,8 +117,7 @@ bool MemoryMap::Is(ULONG basePage, ULONG pageCount, TYPE_OF_MEMORY type) const
     return false;
 }
 
-nt::Optional<ULONG> MemoryMap::FindUp(ULONG pageCount, ULONG fromPage, ULONG limitPage) const
-{
+nt::Optional<ULONG> MemoryMap::FindUp(ULONG pageCount, ULONG fromPage, ULONG limitPage) const {
     for (const MemoryRun& run : Runs()) {
         const ULONG start = Larger(run.BasePage, fromPage);
         const ULONG end = Smaller(run.End(), limitPage);
@@ -134,8 +128,7 @@ nt::Optional<ULONG> MemoryMap::FindUp(ULONG pageCount, ULONG fromPage, ULONG lim
     return {};
 }
 
-nt::Optional<ULONG> MemoryMap::FindDown(ULONG pageCount, ULONG limitPage) const
-{
+nt::Optional<ULONG> MemoryMap::FindDown(ULONG pageCount, ULONG limitPage) const {
     nt::Optional<ULONG> best;
     for (const MemoryRun& run : Runs()) {
         const ULONG end = Smaller(run.End(), limitPage);

@@ -41,14 +41,9 @@ struct MultibootModule {
 constinit BootPlan g_plan{};
 constinit FirmwareRange g_ranges[MAXIMUM_RANGES]{};
 
-template <typename T>
-const T* At(ULONG address)
-{
-    return reinterpret_cast<const T*>(static_cast<ULONG_PTR>(address));
-}
+template <typename T> const T* At(ULONG address) { return reinterpret_cast<const T*>(static_cast<ULONG_PTR>(address)); }
 
-ULONG Length(const char* text)
-{
+ULONG Length(const char* text) {
     ULONG length = 0;
     while (text[length] != 0) {
         length++;
@@ -56,8 +51,7 @@ ULONG Length(const char* text)
     return length;
 }
 
-ULONG ReadMemoryMap(const MultibootInfo& info)
-{
+ULONG ReadMemoryMap(const MultibootInfo& info) {
     ULONG count = 0;
     if ((info.Flags & FLAG_MEMORY_MAP) != 0) {
         const ULONG end = info.Map + info.MapLength;
@@ -78,8 +72,7 @@ ULONG ReadMemoryMap(const MultibootInfo& info)
 }
 
 /// The options follow the loader's own name.
-void ReadOptions(const MultibootInfo& info)
-{
+void ReadOptions(const MultibootInfo& info) {
     const char* text = (info.Flags & FLAG_COMMAND_LINE) != 0 ? At<char>(info.CommandLine) : "";
     while (*text != 0 && *text != ' ') {
         text++;
@@ -95,8 +88,7 @@ void ReadOptions(const MultibootInfo& info)
 }
 
 /// "build/free/boot/hal.dll argument" to "hal.dll".
-void ReadName(const char* string, const char** name, ULONG* length)
-{
+void ReadName(const char* string, const char** name, ULONG* length) {
     *name = string;
     for (; *string != 0; string++) {
         if (*string == '/' || *string == '\\') {
@@ -108,8 +100,7 @@ void ReadName(const char* string, const char** name, ULONG* length)
     }
 }
 
-void ReadModules(const MultibootInfo& info)
-{
+void ReadModules(const MultibootInfo& info) {
     const ULONG count = (info.Flags & FLAG_MODULES) != 0 ? info.ModuleCount : 0;
     for (ULONG index = 0; index < count; index++) {
         const MultibootModule module = At<MultibootModule>(info.Modules)[index];
@@ -129,16 +120,14 @@ struct PageRange {
     ULONG Count;
 };
 
-PageRange PagesOf(const Bytes& data)
-{
+PageRange PagesOf(const Bytes& data) {
     const ULONG start = static_cast<ULONG>(reinterpret_cast<ULONG_PTR>(data.Data()));
     const ULONG first = start >> PAGE_SHIFT;
     return {first, ((start + data.Size() + PAGE_SIZE - 1) >> PAGE_SHIFT) - first};
 }
 
 /// The modules lie where ntoskrnl wants to be. All of them keep their pages until every one has its new place.
-void MoveModulesUp()
-{
+void MoveModulesUp() {
     constexpr char advice[] = "start it with qemu -kernel loader.elf -initrd \"ntoskrnl.exe,hal.dll,...\".";
     PageRange old[MAXIMUM_FILES];
     for (ULONG index = 0; index < g_plan.FileCount; index++) {
@@ -172,8 +161,7 @@ void MoveModulesUp()
 
 extern "C" [[noreturn]] void LoaderMultibootMain(ULONG magic, const MultibootInfo* information);
 
-void LoaderMultibootMain(ULONG magic, const MultibootInfo* information)
-{
+void LoaderMultibootMain(ULONG magic, const MultibootInfo* information) {
     ConsoleInitialize();
     CatchExceptions();
     if (magic != MULTIBOOT_ENTRY_MAGIC) {

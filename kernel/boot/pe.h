@@ -18,20 +18,20 @@ namespace boot {
 
 enum class PeStatus : UCHAR {
     Ok,
-    NotAnImage,      ///< no MZ or PE signature
-    Truncated,       ///< the file ends before what its header promises
-    WrongMachine,    ///< Value: the machine type
-    NotPe32,         ///< optional header of another format; Value: its magic
-    BadHeader,       ///< a field contradicts another; Value: which (offset in IMAGE_NT_HEADERS)
-    BadSection,      ///< Value: index of the section
-    BadCheckSum,     ///< Value: the checksum computed
-    NoRelocations,   ///< must move, but has no relocations
-    BadRelocation,   ///< Value: offset of the entry or block in the image
-    BadImports,      ///< import table outside the image; Value: offset
-    BadExports,      ///< export table of Module outside the image
-    ModuleMissing,   ///< Module is imported but not in the boot list
-    SymbolMissing,   ///< Module does not export Symbol (or ordinal Value when Symbol is null)
-    ForwarderLoop,   ///< Module!Symbol is forwarded too many times
+    NotAnImage,    ///< no MZ or PE signature
+    Truncated,     ///< the file ends before what its header promises
+    WrongMachine,  ///< Value: the machine type
+    NotPe32,       ///< optional header of another format; Value: its magic
+    BadHeader,     ///< a field contradicts another; Value: which (offset in IMAGE_NT_HEADERS)
+    BadSection,    ///< Value: index of the section
+    BadCheckSum,   ///< Value: the checksum computed
+    NoRelocations, ///< must move, but has no relocations
+    BadRelocation, ///< Value: offset of the entry or block in the image
+    BadImports,    ///< import table outside the image; Value: offset
+    BadExports,    ///< export table of Module outside the image
+    ModuleMissing, ///< Module is imported but not in the boot list
+    SymbolMissing, ///< Module does not export Symbol (or ordinal Value when Symbol is null)
+    ForwarderLoop, ///< Module!Symbol is forwarded too many times
 };
 
 struct [[nodiscard]] PeResult {
@@ -90,6 +90,5 @@ PeResult PeFindExport(const PeModule& module, const char* name, ULONG ordinal, n
 
 /// The PE header's checksum of a file whose checksum field is at `checkSumOffset`.
 [[nodiscard]] ULONG PeCheckSum(Bytes file, ULONG checkSumOffset);
-
 
 } // namespace boot

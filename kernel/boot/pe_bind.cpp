@@ -12,8 +12,7 @@ constexpr ULONG MAXIMUM_MODULE_NAME = 64;
 PeResult BadImports(ULONG at) { return {PeStatus::BadImports, at, nullptr, nullptr}; }
 PeResult BadExports(const PeModule& module) { return {PeStatus::BadExports, 0, module.Name, nullptr}; }
 
-const PeModule* FindModule(nt::Span<const PeModule> modules, const char* name)
-{
+const PeModule* FindModule(nt::Span<const PeModule> modules, const char* name) {
     for (const PeModule& module : modules) {
         if (EqualNames(module.Name, name)) {
             return &module;
@@ -23,8 +22,7 @@ const PeModule* FindModule(nt::Span<const PeModule> modules, const char* name)
 }
 
 /// Strings compare as bytes: the export name table is sorted that way.
-int Compare(const char* left, const char* right)
-{
+int Compare(const char* left, const char* right) {
     while (*left != 0 && *left == *right) {
         left++;
         right++;
@@ -35,8 +33,7 @@ int Compare(const char* left, const char* right)
 enum class Found : UCHAR { Yes, No, Damaged };
 
 /// Binary search in the export name table for the index of a function.
-Found FindName(const PeModule& module, const IMAGE_EXPORT_DIRECTORY& exports, const char* name, ULONG* index)
-{
+Found FindName(const PeModule& module, const IMAGE_EXPORT_DIRECTORY& exports, const char* name, ULONG* index) {
     ULONG low = 0;
     ULONG high = exports.NumberOfNames;
     while (low < high) {
@@ -68,8 +65,7 @@ Found FindName(const PeModule& module, const IMAGE_EXPORT_DIRECTORY& exports, co
 }
 
 /// Splits "hal.KfLowerIrql" into "hal.dll" and "KfLowerIrql" (or "#12" into an ordinal).
-bool SplitForwarder(const char* forwarder, char (&moduleName)[MAXIMUM_MODULE_NAME], const char** name, ULONG* ordinal)
-{
+bool SplitForwarder(const char* forwarder, char (&moduleName)[MAXIMUM_MODULE_NAME], const char** name, ULONG* ordinal) {
     ULONG dot = MAXIMUM_MODULE_NAME;
     for (ULONG at = 0; forwarder[at] != 0; at++) {
         if (forwarder[at] == '.') {
@@ -92,8 +88,7 @@ bool SplitForwarder(const char* forwarder, char (&moduleName)[MAXIMUM_MODULE_NAM
     return true;
 }
 
-const PeModule* FindForwarded(nt::Span<const PeModule> modules, char (&name)[MAXIMUM_MODULE_NAME])
-{
+const PeModule* FindForwarded(nt::Span<const PeModule> modules, char (&name)[MAXIMUM_MODULE_NAME]) {
     if (const PeModule* const found = FindModule(modules, name)) {
         return found;
     }
@@ -113,8 +108,7 @@ const PeModule* FindForwarded(nt::Span<const PeModule> modules, char (&name)[MAX
 } // namespace
 
 PeResult PeFindExport(const PeModule& start, const char* name, ULONG ordinal, nt::Span<const PeModule> modules,
-                      ULONG* address)
-{
+                      ULONG* address) {
     const PeModule* module = &start;
     for (ULONG hop = 0; hop < MAXIMUM_FORWARDS; hop++) {
         const PeResult missing = {PeStatus::SymbolMissing, ordinal, module->Name, name};
@@ -124,8 +118,8 @@ PeResult PeFindExport(const PeModule& start, const char* name, ULONG ordinal, nt
         }
         IMAGE_EXPORT_DIRECTORY exports;
         if (!module->Image.Has(table.VirtualAddress, table.Size) ||
-            !module->Image.Read(table.VirtualAddress, &exports) ||
-            exports.NumberOfNames > module->Image.Size() / 4 || exports.NumberOfFunctions > module->Image.Size() / 4) {
+            !module->Image.Read(table.VirtualAddress, &exports) || exports.NumberOfNames > module->Image.Size() / 4 ||
+            exports.NumberOfFunctions > module->Image.Size() / 4) {
             return BadExports(*module);
         }
         ULONG index = ordinal - exports.Base;
@@ -167,8 +161,7 @@ PeResult PeFindExport(const PeModule& start, const char* name, ULONG ordinal, nt
     return {PeStatus::ForwarderLoop, ordinal, start.Name, name};
 }
 
-PeResult PeBind(const PeModule& module, nt::Span<const PeModule> modules)
-{
+PeResult PeBind(const PeModule& module, nt::Span<const PeModule> modules) {
     const IMAGE_DATA_DIRECTORY table = module.Info.Imports;
     if (table.Size == 0) {
         return {};

@@ -11,8 +11,7 @@ constexpr ULONG Field(SIZE_T offset) { return static_cast<ULONG>(offset); }
 
 #define HEADER_FIELD(field) Field(offsetof(IMAGE_NT_HEADERS, field))
 
-IMAGE_DATA_DIRECTORY Directory(const IMAGE_OPTIONAL_HEADER& header, ULONG index)
-{
+IMAGE_DATA_DIRECTORY Directory(const IMAGE_OPTIONAL_HEADER& header, ULONG index) {
     if (index >= header.NumberOfRvaAndSizes) {
         return {0, 0};
     }
@@ -21,8 +20,7 @@ IMAGE_DATA_DIRECTORY Directory(const IMAGE_OPTIONAL_HEADER& header, ULONG index)
 
 bool Inside(ULONG offset, ULONG length, ULONG size) { return offset <= size && length <= size - offset; }
 
-PeResult CheckSections(Bytes file, const PeInfo& info, ULONG alignment)
-{
+PeResult CheckSections(Bytes file, const PeInfo& info, ULONG alignment) {
     ULONG end = info.SizeOfHeaders;
     for (ULONG index = 0; index < info.SectionCount; index++) {
         IMAGE_SECTION_HEADER section;
@@ -44,8 +42,7 @@ PeResult CheckSections(Bytes file, const PeInfo& info, ULONG alignment)
 
 } // namespace
 
-ULONG PeCheckSum(Bytes file, ULONG checkSumOffset)
-{
+ULONG PeCheckSum(Bytes file, ULONG checkSumOffset) {
     ULONG sum = 0;
     for (ULONG at = 0; at < file.Size(); at += 2) {
         if (at == checkSumOffset || at == checkSumOffset + 2) {
@@ -58,8 +55,7 @@ ULONG PeCheckSum(Bytes file, ULONG checkSumOffset)
     return sum + file.Size();
 }
 
-PeResult PeParse(Bytes file, PeInfo* info)
-{
+PeResult PeParse(Bytes file, PeInfo* info) {
     IMAGE_DOS_HEADER dos;
     if (!file.Read(0, &dos) || dos.e_magic != IMAGE_DOS_SIGNATURE) {
         return Error(PeStatus::NotAnImage);
@@ -140,8 +136,7 @@ PeResult PeParse(Bytes file, PeInfo* info)
     return {};
 }
 
-PeResult PeLayOut(Bytes file, const PeInfo& info, Bytes image)
-{
+PeResult PeLayOut(Bytes file, const PeInfo& info, Bytes image) {
     if (image.Size() < info.SizeOfImage || !file.Has(0, info.SizeOfHeaders)) {
         return Error(PeStatus::Truncated);
     }
@@ -168,8 +163,7 @@ PeResult PeLayOut(Bytes file, const PeInfo& info, Bytes image)
     return {};
 }
 
-PeResult PeRelocate(const PeModule& module)
-{
+PeResult PeRelocate(const PeModule& module) {
     const ULONG delta = module.VirtualBase - module.Info.ImageBase;
     const IMAGE_DATA_DIRECTORY table = module.Info.Relocations;
     if (delta != 0 && (module.Info.Characteristics & IMAGE_FILE_RELOCS_STRIPPED) != 0) {

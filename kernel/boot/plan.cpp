@@ -13,8 +13,7 @@ constexpr ULONG LARGE_PAGE_PAGES = 1024; // 4 MB
 
 constexpr ULONG PageOf(ULONG address) { return address >> PAGE_SHIFT; }
 
-void SetOrFail(MemoryMap& memory, ULONG firstPage, ULONG endPage, TYPE_OF_MEMORY type)
-{
+void SetOrFail(MemoryMap& memory, ULONG firstPage, ULONG endPage, TYPE_OF_MEMORY type) {
     if (!memory.Set(firstPage, endPage - firstPage, type)) {
         Fail("report this machine: the loader keeps 128 ranges.", "The memory map has too many ranges.");
     }
@@ -24,15 +23,13 @@ void SetOrFail(MemoryMap& memory, ULONG firstPage, ULONG endPage, TYPE_OF_MEMORY
 
 bool BootPlan::IsVerbose() const { return HasOption(Options, "/DEBUG") || HasOption(Options, "/SOS"); }
 
-ULONG DirectMapPages(const MemoryMap& memory)
-{
+ULONG DirectMapPages(const MemoryMap& memory) {
     const ULONG limit = PageOf(LDR_DIRECT_MAP_LIMIT);
     const ULONG pages = (memory.EndOfRam() + LARGE_PAGE_PAGES - 1) & ~(LARGE_PAGE_PAGES - 1);
     return pages < limit ? pages : limit;
 }
 
-void PlanMemory(BootPlan& plan, nt::Span<const FirmwareRange> ranges)
-{
+void PlanMemory(BootPlan& plan, nt::Span<const FirmwareRange> ranges) {
     MemoryMap& memory = plan.Memory;
     if (!memory.Build(ranges)) {
         Fail("report this machine: the loader keeps 128 ranges.", "The memory map has too many ranges.");
@@ -47,8 +44,7 @@ void PlanMemory(BootPlan& plan, nt::Span<const FirmwareRange> ranges)
     SetOrFail(memory, PageOf(LOADER_BASE), PageOf(BOUNCE_BUFFER + BOUNCE_BUFFER_SIZE), LoaderLoadedProgram);
 }
 
-UCHAR* AllocateForFile(BootPlan& plan, const char* name, ULONG size)
-{
+UCHAR* AllocateForFile(BootPlan& plan, const char* name, ULONG size) {
     const ULONG pages = (size >> PAGE_SHIFT) + 1;
     const nt::Optional<ULONG> page = plan.Memory.FindDown(pages, DirectMapPages(plan.Memory));
     if (!page || *page < PAGES_A_MEGABYTE) {
@@ -59,8 +55,7 @@ UCHAR* AllocateForFile(BootPlan& plan, const char* name, ULONG size)
     return reinterpret_cast<UCHAR*>(static_cast<ULONG_PTR>(*page) << PAGE_SHIFT);
 }
 
-BootFile& AddFile(BootPlan& plan, const char* name, ULONG nameLength)
-{
+BootFile& AddFile(BootPlan& plan, const char* name, ULONG nameLength) {
     if (plan.FileCount == MAXIMUM_FILES) {
         Fail("take images off the boot list.", "The boot list names more than %u images.", MAXIMUM_FILES);
     }
@@ -80,8 +75,7 @@ BootFile& AddFile(BootPlan& plan, const char* name, ULONG nameLength)
     return file;
 }
 
-void SetOptions(BootPlan& plan, const char* options, ULONG length)
-{
+void SetOptions(BootPlan& plan, const char* options, ULONG length) {
     if (length >= sizeof(plan.Options)) {
         Fail("shorten them.", "The boot options are longer than %u characters.",
              static_cast<ULONG>(sizeof(plan.Options) - 1));
@@ -90,8 +84,7 @@ void SetOptions(BootPlan& plan, const char* options, ULONG length)
     memcpy(plan.Options, options, length);
 }
 
-bool HasOption(const char* options, const char* option)
-{
+bool HasOption(const char* options, const char* option) {
     const auto upper = [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c; };
     bool atStart = true;
     for (; *options != 0; atStart = *options == ' ', options++) {

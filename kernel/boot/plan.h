@@ -52,5 +52,4 @@ void SetOptions(BootPlan& plan, const char* options, ULONG length);
 /// Loads the images, builds the loader block and jumps to KiSystemStartup.
 [[noreturn]] void StartKernel(BootPlan& plan);
 
-
 } // namespace boot

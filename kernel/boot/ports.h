@@ -7,8 +7,7 @@ namespace boot {
 
 inline void WritePort(USHORT port, UCHAR value) { asm volatile("outb %0, %1" : : "a"(value), "Nd"(port)); }
 
-inline UCHAR ReadPort(USHORT port)
-{
+inline UCHAR ReadPort(USHORT port) {
     UCHAR value;
     asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
     return value;
