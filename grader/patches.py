@@ -41,6 +41,11 @@ class Patch:
     def name(self) -> str:
         return self.path.stem
 
+    @property
+    def word(self) -> str:
+        """The kind as one speaks of one patch."""
+        return {"accepted": "accepted", "mistakes": "mistake", "cheaters": "cheater"}[self.kind]
+
 
 def of_lab(tree: Tree, lab: Lab) -> List[Patch]:
     """The patches of a lab, in the order of the folders and of their names."""

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import fnmatch
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from grader import patches, sources
 from grader.errors import GraderError
 from grader.grading import Grading
-from grader.model import Lab, Result, TestSpec, Verdict
+from grader.model import Lab, Outcome, Result, TestSpec, Verdict
 from grader.patches import Patch
 from grader.studentseed import student_seed
 from grader.submission import Submission
@@ -34,6 +34,12 @@ class Row:
     name: str
     score: str
     trouble: str
+    outcomes: Tuple[Outcome, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        """Unique over all labs: lab1.mistake.bit-stays-set."""
+        return f"lab{self.lab}.{self.kind}.{self.name}"
 
 
 class SelfCheck:
@@ -52,27 +58,31 @@ class SelfCheck:
 
     def rows(self, lab: Lab, only: str = "") -> Iterator[Row]:
         """The rows of one lab; `only` is a glob over their names."""
-        wanted: Callable[[str], bool] = lambda name: not only or fnmatch.fnmatchcase(name, only)
-        starter = self._grade(lab, self.starter)
-        if wanted("starter"):
-            yield _row(lab, "starter", "starter", starter, "" if starter.score == 0 else f"{starter.score} points, must be 0")
-        if wanted("reference"):
-            yield self._full(lab, "reference", "reference", self.reference)
-        for patch in patches.of_lab(self._grading.tree, lab):
-            if wanted(patch.name):
-                yield self._patched(lab, patch, starter)
+        def wanted(kind: str, name: str) -> bool:
+            return not only or any(fnmatch.fnmatchcase(text, only) for text in (name, f"lab{lab.number}.{kind}.{name}"))
 
-    def _patched(self, lab: Lab, patch: Patch, starter: Result) -> Row:
+        found = [patch for patch in patches.of_lab(self._grading.tree, lab) if wanted(patch.word, patch.name)]
+        starter = None
+        if wanted("starter", "starter") or any(patch.kind == "cheaters" for patch in found):
+            starter = self._grade(lab, self.starter)
+        if wanted("starter", "starter") and starter:
+            yield _row(lab, "starter", "starter", starter, "" if starter.score == 0 else f"{starter.score} points, must be 0")
+        if wanted("reference", "reference"):
+            yield self._full(lab, "reference", "reference", self.reference)
+        for patch in found:
+            yield self._patched(lab, patch, starter.score if starter else 0)
+
+    def _patched(self, lab: Lab, patch: Patch, baseline: int) -> Row:
         base = self.starter if patch.base == "starter" else self.reference
         try:
             files = patches.apply(patch, base, self._grading.course.files)
         except GraderError as error:
-            return Row(lab.number, patch.kind, patch.name, "-", str(error))
+            return Row(lab.number, patch.word, patch.name, "-", str(error))
         if patch.kind == "accepted":
             return self._full(lab, "accepted", patch.name, files)
         result = self._grade(lab, files)
         if patch.kind == "cheaters":
-            gained = result.score - starter.score
+            gained = result.score - baseline
             return _row(lab, "cheater", patch.name, result, f"gains {gained} points" if gained > 0 else "")
         return _row(lab, "mistake", patch.name, result, judge_mistake(patch, result, self._grading.course.tests_of(lab)))
 
@@ -108,4 +118,4 @@ def judge_mistake(patch: Patch, result: Result, tests: Sequence[TestSpec]) -> st
 def _row(lab: Lab, kind: str, name: str, result: Result, trouble: str) -> Row:
     if result.infra_errors:
         trouble = f"{len(result.infra_errors)} tests could not be judged"
-    return Row(lab.number, kind, name, f"{result.score}/{result.max_score}", trouble)
+    return Row(lab.number, kind, name, f"{result.score}/{result.max_score}", trouble, result.outcomes)

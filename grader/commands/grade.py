@@ -37,7 +37,7 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     chosen_labs, tests = labs.select(course, options.lab, options.test)
     if options.emu == "bochs":
         from grader.commands.bochs_smoke import smoke
-        return smoke(tree, course, options, len(tests))
+        return smoke(tree, options, len(tests))
     progress = TerminalProgress(sys.stderr, len(tests))
     grading = Grading(tree, course, default_runner(), progress, number(options.jobs, "JOBS", 1) or 2)
     result = grading.grade(options.submission, chosen_labs, tests, number(options.seed, "SEED"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import unittest
 from typing import Dict
 from unittest import mock
@@ -128,6 +129,14 @@ class Table(TreeCase):
         code, text = self.run_command("selfcheck", "--lab", "1", "--only", "b*")
         self.assertEqual(code, 1)
         self.assertIn("0 rows as they should be, 1 not", text)
+
+    def test_json_lines(self) -> None:
+        code, text = self.run_command("selfcheck", "--jsonl")
+        lines = [json.loads(line) for line in text.splitlines()]
+        self.assertEqual(code, 0)
+        self.assertEqual([line["name"] for line in lines[:2]], ["lab1.starter.starter", "lab1.reference.reference"])
+        self.assertEqual({line["name"]: line["features"] for line in lines[2:]}["lab1.test.insert_at_tail"], ["SCH-16"])
+        self.assertTrue(all(line["ok"] for line in lines))
 
     def test_stability_command(self) -> None:
         code, text = self.run_command("stability", "--runs", "4", "--load", "--submission", str(self.tree.root))
