@@ -62,7 +62,7 @@ class Overlay(OverlayCase):
             self.build(files)
 
     def test_changed_header_builds_again(self) -> None:
-        files = self.files()
+        files = self.files(ready=SOURCES[READY] + "\n")
         first = self.build(files)["1.1"].directory
         self.put("kernel/ntos/ke/ki.h", SOURCES["kernel/ntos/ke/ki.h"] + "// more\n")
         self.assertNotEqual(Builder(self.tree, labs.load(self.tree)).build(Submission(files, ()), KEYS)["1.1"].directory, first)
@@ -76,6 +76,11 @@ class Overlay(OverlayCase):
 
     def test_missing_symbol_is_told(self) -> None:
         self.assertIn("KiReady", self.build(self.files(ready="int other;\n"))["1.1"].error)
+
+    def test_reference_files_need_no_build(self) -> None:
+        kernels = self.build(self.files(ready=SOURCES[READY] + "\n"))
+        self.assertEqual(kernels["1.2"].directory, self.builder.base())
+        self.assertEqual(kernels[WHOLE].directory, kernels["1.1"].directory)
 
     def test_missing_file_costs_its_exercise_only(self) -> None:
         files = self.files()
