@@ -42,8 +42,8 @@ mica_set() {
     gui)   echo "qgui?" ;;
     test)  echo "python clang lld llvm qemu qimg bwrap? gdb? binutil gtest asan bochs bterm bbios bvga" ;;
     style) echo "python clang lld llvm format tidy" ;;
-    docs)  echo "python doxygen dot awesome" ;;
-    all)   echo "python clang lld llvm qemu qimg bwrap? gdb binutil gtest asan bochs bterm bbios bvga format tidy doxygen dot awesome" ;;
+    docs)  echo "python doxygen dot awesome?" ;;
+    all)   echo "python clang lld llvm qemu qimg bwrap? gdb binutil gtest asan bochs bterm bbios bvga format tidy doxygen dot awesome?" ;;
     *)     echo "tools.sh: no tool set named '$1'" >&2; return 2 ;;
     esac
 }
