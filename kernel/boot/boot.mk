@@ -2,7 +2,7 @@
 #
 #   $(B)/boot/loader.elf   multiboot loader:  qemu-system-i386 -kernel loader.elf -initrd "ntoskrnl.exe,hal.dll,..."
 #   $(B)/mica.img          bootable disk; MICA_OPTIONS="/DEBUG" sets its boot options
-#   boot-guest-test        both boot paths and the failure messages, in QEMU and Bochs
+#   boot-probe             images for kernel/tests/python/test_boot.py: both boot paths, and every failure's message
 # The loader's host tests (*_test.cpp here) are part of host-tests.
 
 PYTHON       ?= python3
@@ -26,8 +26,6 @@ BOOT_TARGETS := $(B)/boot/loader.elf $(B)/mica.img
 # Sources that also run on the host, for host-tests.
 BOOT_HOST_SOURCES := $(boot_pure:%=$(boot_dir)/%.cpp)
 
-.PHONY: boot-guest-test
-
 $(boot_o)/%.o: $(boot_dir)/%.cpp $(boot_dir)/boot.mk
 	$(call say,CXX,$<)
 	$(Q)mkdir -p $(@D) && $(CXX) $(boot_flags) -c $< -o $@
@@ -49,8 +47,23 @@ $(B)/mica.img: $(boot_o)/mbr.bin $(boot_o)/stage.bin $(boot_dir)/mkdisk.py $(dis
 	$(Q)$(PYTHON) $(boot_dir)/mkdisk.py --mbr $(boot_o)/mbr.bin --stage $(boot_o)/stage.bin --out $@ \
 	    --options "$(MICA_OPTIONS)" $(disk_images)
 
-boot-guest-test: $(B)/boot/loader.elf $(boot_o)/mbr.bin $(boot_o)/stage.bin
-	$(PYTHON) $(boot_dir)/tests/guest_test.py --loader $(B)/boot/loader.elf --mbr $(boot_o)/mbr.bin \
-	    --stage $(boot_o)/stage.bin --work $(B)/boot-test
+# The probe: three images that report how the loader left the machine.
+probe_o    := $(B)/boot-probe
+probe_link := lld-link /machine:x86 /nodefaultlib /safeseh:no /subsystem:native /fixed:no /driver /timestamp:0 /nologo \
+              /align:4096 /filealign:512
+$(probe_o)/%.obj: $(boot_dir)/probe/%.cpp $(boot_dir)/probe/probe.h kernel/inc/ldr.h
+	$(Q)mkdir -p $(@D) && $(CXX) --target=i686-pc-windows-msvc -march=i686 -std=c++20 -O2 -ffreestanding -fno-rtti \
+	    -fno-builtin -fms-extensions -mno-sse -mno-mmx -mno-80387 -mno-stack-arg-probe -fno-stack-protector -Wall -Wextra \
+	    -Werror -Ikernel/inc $(if $(filter %kernel.cpp,$<),-DPROBE_KERNEL) $(if $(filter %hal.cpp,$<),-DPROBE_HAL) -c $< -o $@
+$(probe_o)/boot-probe-driver.sys: $(addprefix $(probe_o)/,kernel.obj hal.obj driver.obj)
+	$(call say,PROBE,$(@D))
+	$(Q)cd $(@D) && mkdir -p first && $(probe_link) /dll /noentry /force:unresolved /out:first/hal.dll /implib:hal.lib \
+	    hal.obj >first/log 2>&1
+	$(Q)cd $(@D) && $(probe_link) /entry:KiSystemStartup@4 /base:0x80100000 /out:ntoskrnl.exe /implib:nt.lib kernel.obj hal.lib
+	$(Q)cd $(@D) && $(probe_link) /dll /noentry /base:0x80100000 /out:hal.dll /implib:first/hal.lib hal.obj nt.lib
+	$(Q)cd $(@D) && $(probe_link) /entry:DriverEntry@0 /base:0x10000 /out:$(@F) driver.obj nt.lib hal.lib
+
+.PHONY: boot-probe
+boot-probe: $(probe_o)/boot-probe-driver.sys $(B)/boot/loader.elf $(boot_o)/stage.bin $(boot_o)/mbr.bin
 
 -include $(boot_obj:.o=.d) $(boot_o)/mbr.d
