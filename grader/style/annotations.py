@@ -1,6 +1,7 @@
 """Every shared field and global of the kernel layer says how it is protected.
 
 Asked of each non-const field of a struct in kernel/inc/ke and ke's private headers, and of each non-const global of ke.
+A structure that only lives on a stack says so: `shared: no, ...`.
 It answers by GUARDED_BY (or PT_GUARDED_BY), by a lock key that the file's opening comment explains (`"D" fields are
 guarded by ...`, then `// D` on the field), or by a comment `shared: how it is protected` on its line, right above it, or
 right above its struct (then it holds for every field that says nothing else).
@@ -55,8 +56,8 @@ class Look:
 
     def record(self, node: dict) -> None:
         owner = self.mine(node)
-        if not owner or not node.get("completeDefinition"):
-            return
+        if not owner.endswith(".h") or not node.get("completeDefinition"):
+            return  # a structure of one source only: its instances are asked, as globals
         for child in node.get("inner", []):
             if child.get("kind") == "FieldDecl":
                 self.ask(child, "field", place(node)[1])

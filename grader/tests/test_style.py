@@ -49,6 +49,11 @@ class LayersTest(StyleTest):
     def test_hal_and_ke_share_a_contract_below_both(self) -> None:
         self.assertEqual([], self.found("kernel/inc/hal.h", '#include "ke/irql.h"'))
 
+    def test_debugger_looks_at_everything_but_its_interface_is_low(self) -> None:
+        files = {"kernel/inc/kd.h": "", "kernel/inc/ps.h": "", "kernel/ntos/ke/bugcheck.cpp": '#include "kd.h"\n'}
+        tree = self.tree({**files, "kernel/ntos/kd/threads.cpp": '#include "ps.h"\n'})
+        self.assertEqual([], layers.check(tree))
+
     def test_private_header_stays_in_its_folder(self) -> None:
         self.assertEqual([], self.found("kernel/ntos/ke/i386/trap.cpp", '#include "../ki.h"'))
         for include in ('#include "ki.h"', '#include "../ke/ki.h"', '#include "ke/ki.h"'):
@@ -135,6 +140,9 @@ struct __attribute__((capability("spin lock"))) KSPIN_LOCK { int Value; };
 
     def test_struct_may_answer_for_its_fields(self) -> None:
         self.assertEqual([], self.found("// One of them.\n// shared: never after boot\nstruct A {\n    int B;\n    int C;\n};\n"))
+
+    def test_structure_of_one_source_is_its_own_affair(self) -> None:
+        self.assertEqual([], self.found("", "struct Row {\n    int Code;\n};\nstatic const Row Table[] = {{1}};\n"))
 
     def test_globals(self) -> None:
         self.assertEqual(["a.cpp:2", "a.cpp:5"], self.found("", """#include "ke/a.h"
