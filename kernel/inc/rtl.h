@@ -8,3 +8,5 @@
 #include "rtl/bitmap.h"
 #include "rtl/exception.h"
 #include "rtl/string.h"
+#include "rtl/time.h"
+#include "rtl/useraccess.h"

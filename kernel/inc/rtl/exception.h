@@ -20,6 +20,13 @@ constexpr int EXCEPTION_EXECUTE_HANDLER = 1;
 constexpr int EXCEPTION_CONTINUE_SEARCH = 0;
 constexpr int EXCEPTION_CONTINUE_EXECUTION = -1;
 
+#if defined(__i386__)
+/// What a filter, an __except block and a __finally block may ask.
+#define GetExceptionCode() static_cast<NTSTATUS>(_exception_code())
+#define GetExceptionInformation() static_cast<EXCEPTION_POINTERS*>(_exception_info())
+#define AbnormalTermination() _abnormal_termination()
+#endif
+
 struct EXCEPTION_RECORD {
     NTSTATUS ExceptionCode;
     ULONG ExceptionFlags;
