@@ -1,7 +1,7 @@
 """Zip and tar, read member by member into memory with every size counted.
 
-Why not `extractall`: its filters are missing before Python 3.12 and were bypassed later.  Here nothing reaches the disk;
-a member's name is checked, a student file's bytes are read up to a cap, everything else is skipped.
+Why not `extractall`: its filters are missing before Python 3.12 and were bypassed later.  Here nothing reaches the
+disk; a member's name is checked, a student file's bytes are read up to a cap, everything else is skipped.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ MAX_FILE = 1 << 20  # a student file
 MAX_ARCHIVE = 64 << 20  # the packed file
 MAX_UNPACKED = 256 << 20  # what a stream may expand to before it is called a bomb
 MAX_MEMBERS = 20_000
+MAX_DIRECTORY = 4 << 20  # a zip's table of contents
+MAX_HEADER = 64 << 10  # a long name or extended header in a tar
 MAX_CANDIDATES = 256  # members whose name ends like a student file's
 
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError,
@@ -60,7 +62,8 @@ def read(path: Path, allowed: Sequence[str]) -> Members:
             raise
         except _BROKEN as error:
             reason = printable(str(error)).splitlines()[0] if str(error) else type(error).__name__
-            raise SubmissionError(f"{path.name}: not a complete zip or tar archive ({reason}); pack it again") from error
+            raise SubmissionError(
+                f"{path.name}: not a complete zip or tar archive ({reason}); pack it again") from error
 
 
 def capped(stream: BinaryIO, name: str) -> bytes:
@@ -103,6 +106,7 @@ class _Collector:
 
 def _read_zip(stream: BinaryIO, allowed: Sequence[str]) -> Members:
     found = _Collector(allowed)
+    _check_directory(stream)
     with zipfile.ZipFile(stream) as archive:
         entries = archive.infolist()
         if sum(entry.file_size for entry in entries) > MAX_UNPACKED:
@@ -123,8 +127,33 @@ def _read_zip(stream: BinaryIO, allowed: Sequence[str]) -> Members:
     return found.members()
 
 
+def _check_directory(stream: BinaryIO) -> None:
+    """Refuses a table of contents that would fill the memory before its entries can be counted."""
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(max(0, size - (1 << 16) - 42))
+    tail = stream.read()
+    stream.seek(0)
+    at = len(tail) - 22 if tail[-22:-18] == b"PK\x05\x06" else tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) < at + 16:
+        raise zipfile.BadZipFile("it has no end")
+    if tail[max(0, at -
+                20):at].startswith(b"PK\x06\x07") or int.from_bytes(tail[at + 12:at + 16], "little") > MAX_DIRECTORY:
+        raise SubmissionError("the archive's table of contents is too large; pack the student files only")
+
+
+class _Header(tarfile.TarInfo):
+    """A tar header whose text parts (long names, extended headers) may not be long."""
+
+    @classmethod
+    def frombuf(cls, buf, encoding, errors):  # type: ignore[no-untyped-def, override]
+        header = super().frombuf(buf, encoding, errors)
+        if not header.isreg() and header.size > MAX_HEADER:
+            raise SubmissionError("a header of the tar archive is too large; pack the student files only")
+        return header
+
+
 class _Bounded(io.RawIOBase):
-    """A stream that stops a bomb: at most MAX_UNPACKED bytes in all, at most 8 MB for one header."""
+    """A stream that stops a bomb: at most MAX_UNPACKED bytes in all."""
 
     def __init__(self, stream: BinaryIO) -> None:
         super().__init__()
@@ -132,8 +161,6 @@ class _Bounded(io.RawIOBase):
         self._left = MAX_UNPACKED
 
     def read(self, size: int = -1) -> bytes:  # type: ignore[override]
-        if size < 0 or size > 8 << 20:
-            raise SubmissionError("a header of the tar archive is too large; pack the student files only")
         data = self._stream.read(size)
         self._left -= len(data)
         if self._left < 0:
@@ -144,7 +171,12 @@ class _Bounded(io.RawIOBase):
 def _read_tar(stream: "BinaryIO | gzip.GzipFile | bz2.BZ2File", allowed: Sequence[str]) -> Members:
     found = _Collector(allowed)
     bounded = _Bounded(stream)  # type: ignore[arg-type]
-    with tarfile.open(fileobj=bounded, mode="r|", bufsize=1 << 16, errors="surrogateescape") as archive:  # type: ignore[call-overload]
+    with tarfile.open(
+            fileobj=bounded,
+            mode="r|",
+            bufsize=1 << 16,
+            errors="surrogateescape",  # type: ignore[call-overload]
+            tarinfo=_Header) as archive:
         for entry in archive:
             found.count()
             name = check_name(entry.name)

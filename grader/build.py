@@ -3,7 +3,7 @@
 Invariants
   * The kernel of exercise E holds the student's files of E and the reference of every other exercise, so exercises are
     independent.  The kernel "whole" holds every file of the student that compiles.
-  * An exercise whose files are missing or do not compile has Kernel.error and no images; the others are built all the same.
+  * An exercise whose files are missing or do not compile has Kernel.error and no images; the others are built anyway.
   * A kernel is keyed by the content of the base and of the files that differ from it: an unchanged submission builds
     nothing, and kernels with the same content are one folder (so the runner boots them once).
   * Student files are compiled in the sandbox, where neither the reference of their exercise nor a test can be read.
@@ -50,8 +50,12 @@ class Builder:
             out = self._tree.scratch("reference") if self._tree.is_handout else self._tree.scratch()
             self._progress.say("building the kernel")
             with locking.held(out / "build.lock"):
-                done = subprocess.run(self._make(out, ["kernel"], self._references(())), cwd=self._tree.root,
-                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
+                done = subprocess.run(self._make(out, ["kernel"], self._references(())),
+                                      cwd=self._tree.root,
+                                      stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT,
+                                      stdin=subprocess.DEVNULL,
+                                      check=False)
             if done.returncode != 0:
                 log = self._tree.scratch() / "grader-build.log"
                 log.write_bytes(done.stdout)
@@ -155,7 +159,10 @@ class Builder:
         return sandbox.View(self._tree.root, (self._tree.root / "kernel", self.base().parent), (out,))
 
     def _make(self, out: Path, targets: Sequence[str], options: Sequence[str]) -> List[str]:
-        return ["make", "-s", "--no-print-directory", f"-j{self._jobs}", "-f", "kernel/build.mk", *targets, f"O={out}", *options]
+        return [
+            "make", "-s", "--no-print-directory", f"-j{self._jobs}", "-f", "kernel/build.mk", *targets, f"O={out}",
+            *options
+        ]
 
     def _fingerprint(self, base: Path) -> str:
         """Changes with anything a student's kernel is made of beside the student's own files."""
@@ -188,4 +195,3 @@ def _last_line(output: bytes) -> str:
     lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
     return (errors or lines or ["no message"])[0][:200]
-

@@ -1,5 +1,7 @@
-"""The command line: `python3 -m grader COMMAND`.  Each command lives in grader/commands/ and is imported when it is used,
-so a student's branch, which lacks the instructor's ones, needs no special case.
+"""The command line: `python3 -m grader COMMAND`.
+
+Each command lives in grader/commands/ and exists where its module does, so a student's branch, which lacks the
+instructor's ones, needs no special case.
 
 Exit codes: 0 full marks (or done), 1 points lost, 2 could not grade.
 """

@@ -67,7 +67,8 @@ class Grading:
         notes = self._notes(kernels, submission, tests)
         return Result(chosen, own, tuple(labs), tuple(outcomes[test.name] for test in tests), notes, submission.digest)
 
-    def _notes(self, kernels: KernelSet, submission: Submission, tests: Sequence[TestSpec]) -> "tuple[ExerciseNote, ...]":
+    def _notes(self, kernels: KernelSet, submission: Submission,
+               tests: Sequence[TestSpec]) -> "tuple[ExerciseNote, ...]":
         notes: List[ExerciseNote] = [ExerciseNote("", remark) for remark in submission.remarks]
         exercises = list(dict.fromkeys(test.exercise for test in tests))
         for exercise in exercises:
@@ -88,12 +89,14 @@ def _obstacle(kernels: KernelSet, test: TestSpec) -> str:
 def default_seed(submission: Submission) -> int:
     """The master seed when none is given: from the content, so the same files get the same tests and score, and a file
     that knows the seed of some run gets another one for knowing it."""
-    return int.from_bytes(hashlib.sha256(b"mica seed " + submission.digest.encode()).digest()[:4], "big") % 900_000 + 100_000
+    return int.from_bytes(hashlib.sha256(b"mica seed " + submission.digest.encode()).digest()[:4],
+                          "big") % 900_000 + 100_000
 
 
 def sandbox_note() -> str:
     """One line for the report when the compiler ran without bubblewrap."""
-    return "" if sandbox.bwrap() else "the compiler ran without a sandbox (bubblewrap is not there or does not work here)"
+    return "" if sandbox.bwrap(
+    ) else "the compiler ran without a sandbox (bubblewrap is not there or does not work here)"
 
 
 def default_runner() -> Runner:

@@ -3,9 +3,9 @@
     lab0-boot ---- lab1-processes ---- ...          (a -fresh branch beside each but the first)
 
 What a branch of lab n holds
-  * sources with regions of lab n: the starter; of earlier labs: exactly what the earlier branch shipped, so that a merge
-    into a student's work has no conflict (the reference instead on -fresh); of later labs: only their object file in
-    kernel/prebuilt/ (with `--open`: the source)
+  * sources with regions of lab n: the starter; of earlier labs: exactly what the earlier branch shipped, so that a
+    merge into a student's work has no conflict (the reference instead on -fresh); of later labs: only their object
+    file in kernel/prebuilt/ (with `--open`: the source)
   * the reference objects of the student files in kernel/prebuilt/reference/, so that an exercise can be graded alone
   * nothing from solutions/, no tests of the grader, none of the instructor's commands
 
@@ -49,7 +49,8 @@ class Handout:
         self._builder = builder or Builder(tree, course, self._progress)
         self._marked = sources.marked(tree, course)
         self._names = [name for name in sources.tracked(tree) if not WITHHELD.search(name)]
-        self._date = self._git(tree.root, "log", "-1", "--format=%cI", check=False).strip() or "2000-01-01T00:00:00+00:00"
+        self._date = self._git(tree.root, "log", "-1", "--format=%cI",
+                               check=False).strip() or "2000-01-01T00:00:00+00:00"
 
     def build(self) -> None:
         """Makes the repository; the target must not hold anything yet."""
@@ -65,7 +66,8 @@ class Handout:
             self._commit(self._files(lab, objects), f"Lab {lab.number}: {lab.title}")
             if lab is not self._course.labs[0]:
                 self._git(self._target, "checkout", "-q", "-b", lab.branch + "-fresh")
-                self._commit(self._files(lab, objects, fresh=True), f"Lab {lab.number}: {lab.title}, earlier labs solved")
+                self._commit(self._files(lab, objects, fresh=True),
+                             f"Lab {lab.number}: {lab.title}, earlier labs solved")
                 self._git(self._target, "checkout", "-q", lab.branch)
         self._git(self._target, "checkout", "-q", self._course.labs[0].branch)
 
@@ -93,7 +95,8 @@ class Handout:
             files[f"kernel/prebuilt/{kind}{name[len('kernel/'):]}.obj"] = object_of(objects, name)
         if number > lab.number and not self._open:
             if not sources.has_object(name):
-                raise GraderError(f"{name}: a region of lab {number} in a file that has no object; move it to a source file")
+                raise GraderError(
+                    f"{name}: a region of lab {number} in a file that has no object; move it to a source file")
             return
         text = shipped.reference if number > lab.number or (fresh and number < lab.number) else shipped.starter
         files[name] = text.encode("utf-8", "surrogateescape")
@@ -133,7 +136,8 @@ class Handout:
         done = subprocess.run(["git", *settings, "-C", str(folder), *arguments], env=environment, capture_output=True,
                               text=True, check=False)
         if check and done.returncode != 0:
-            raise GraderError(f"git {arguments[0]} failed in {folder}: {done.stderr.strip()[:200]}; see that git is installed")
+            raise GraderError(
+                f"git {arguments[0]} failed in {folder}: {done.stderr.strip()[:200]}; see that git is installed")
         return done.stdout if done.returncode == 0 else ""
 
 

@@ -75,7 +75,8 @@ def select(course: Course, lab: str = "", pattern: str = "") -> Tuple[List[Lab],
 
 
 def _matches(test: TestSpec, pattern: str) -> bool:
-    return any(fnmatch.fnmatchcase(test.name, part) or part == test.exercise for part in pattern.replace(",", " ").split())
+    return any(
+        fnmatch.fnmatchcase(test.name, part) or part == test.exercise for part in pattern.replace(",", " ").split())
 
 
 def _names_of(lab: Lab) -> Sequence[str]:

@@ -78,7 +78,7 @@ class Lab:
 
 @dataclass(frozen=True)
 class TestSpec:
-    """One test.  api.test() makes it and leaves it on the function as `function.spec`; labs.py completes lab and hidden.
+    """One test.  api.test() leaves it on the function as `function.spec`; labs.py completes lab, driver and hidden.
 
     `function(t)` returns when the student's code is right and raises api.TestFailure otherwise.
     """
@@ -107,7 +107,7 @@ class TestSpec:
 
 @dataclass(frozen=True)
 class Kernel:
-    """One built kernel.  `directory` is build.mk's $(B): ntoskrnl.exe, hal.dll, tests/*.sys with symbols, boot/ stripped."""
+    """One built kernel.  `directory` is build.mk's $(B): images and tests/*.sys with symbols, boot/ without."""
 
     directory: Path
     error: str = ""  # not empty: it was not built; the compiler's message for the student's own file
@@ -119,7 +119,7 @@ class Kernel:
 
 @dataclass(frozen=True)
 class KernelSet:
-    """Exercise number (and "whole") -> kernel.  A test runs on kernels[spec.kernel]; equal directories may share a snapshot."""
+    """Exercise number (and "whole") -> kernel.  A test runs on kernels[spec.kernel]; equal directories share snapshots."""
 
     kernels: Mapping[str, Kernel]
     student_dir: Path  # the accepted student files, by their path in the tree (answers.txt is read from here)

@@ -15,7 +15,8 @@ def check_name(name: str) -> str:
     """Returns the name without `./` and a trailing slash; raises for one that could leave the folder or deceive."""
     shown = printable(name)
     if not name or len(name) > MAX_NAME:
-        raise SubmissionError(f"{shown[:60]!r}: a name of {len(name)} characters; pack the files again with plain names")
+        raise SubmissionError(
+            f"{shown[:60]!r}: a name of {len(name)} characters; pack the files again with plain names")
     if "\0" in name or any(unicodedata.category(letter) in ("Cc", "Cf", "Cs") for letter in name):
         raise SubmissionError(f"{shown!r}: control characters or bytes that are not UTF-8 in a name; rename the file")
     if "\\" in name or name.startswith("/") or (len(name) > 1 and name[1] == ":"):

@@ -1,4 +1,4 @@
-"""The patches in solutions/: correct variants, known mistakes and cheaters, each with a header that says what must come.
+"""The patches in solutions/: correct variants, known mistakes, cheaters; the header of each says what must come.
 
     Mistake: the summary bit stays set when a queue empties        (or Accepted: / Cheat:)
     Exercise: 1.1
@@ -60,13 +60,25 @@ def apply(patch: Patch, files: Mapping[str, bytes], allowed: Tuple[str, ...]) ->
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(Path(folder).parent), "GIT_CONFIG_GLOBAL": os.devnull}
-        done = subprocess.run(["git", "apply", "--whitespace=nowarn", str(patch.path.resolve())], cwd=folder, env=environment,
-                              capture_output=True, text=True, check=False)
+        environment = {
+            **os.environ, "GIT_CEILING_DIRECTORIES": str(Path(folder).parent),
+            "GIT_CONFIG_GLOBAL": os.devnull
+        }
+        done = subprocess.run(["git", "apply", "--whitespace=nowarn",
+                               str(patch.path.resolve())],
+                              cwd=folder,
+                              env=environment,
+                              capture_output=True,
+                              text=True,
+                              check=False)
         if done.returncode != 0:
             reason = (done.stderr.strip().splitlines() or ["git apply failed"])[0]
-            raise GraderError(f"{patch.path}: does not apply to the {patch.base} ({reason}); make it anew with git diff")
-        found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+            raise GraderError(
+                f"{patch.path}: does not apply to the {patch.base} ({reason}); make it anew with git diff")
+        found = {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in Path(folder).rglob("*") if path.is_file()
+        }
     strangers = sorted(set(found) - set(allowed))
     if strangers:
         raise GraderError(f"{patch.path}: touches {strangers[0]}, which is no student file; keep to those of lab.py")

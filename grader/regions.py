@@ -61,11 +61,13 @@ def split(name: str, text: str, known: Optional[Collection[str]] = None) -> Ship
             continue
         exercise, word = marker["exercise"], marker["word"]
         if known is not None and exercise not in known:
-            raise GraderError(f"{where}: there is no exercise {exercise}; add it to labs/*/lab.py or correct the marker")
+            raise GraderError(
+                f"{where}: there is no exercise {exercise}; add it to labs/*/lab.py or correct the marker")
         if word == "begin":
             if region is not None:
-                raise GraderError(f"{where}: LAB({exercise}) begins inside LAB({region.exercise}) of line {region.line}; "
-                                  "regions do not nest, end that one first")
+                raise GraderError(
+                    f"{where}: LAB({exercise}) begins inside LAB({region.exercise}) of line {region.line}; "
+                    "regions do not nest, end that one first")
             region = _Open(exercise, number)
             exercises.add(exercise)
             heading = line[: line.index(marker["comment"])] + f"{marker['comment']} Exercise {exercise}"
@@ -73,7 +75,8 @@ def split(name: str, text: str, known: Optional[Collection[str]] = None) -> Ship
             starter.append(heading)
         elif word in ("else", "end"):
             if region is None or region.exercise != exercise:
-                raise GraderError(f"{where}: LAB({exercise}) {word} without its begin; add `LAB({exercise}) begin` above")
+                raise GraderError(
+                    f"{where}: LAB({exercise}) {word} without its begin; add `LAB({exercise}) begin` above")
             if word == "end":
                 region = None
             elif region.in_stub:
@@ -83,7 +86,8 @@ def split(name: str, text: str, known: Optional[Collection[str]] = None) -> Ship
         else:
             raise GraderError(f"{where}: LAB({exercise}) {word!r}: the word must be begin, else or end")
     if region is not None:
-        raise GraderError(f"{name}:{region.line}: LAB({region.exercise}) has no end; add `// LAB({region.exercise}) end`")
+        raise GraderError(
+            f"{name}:{region.line}: LAB({region.exercise}) has no end; add `// LAB({region.exercise}) end`")
     return Shipped("\n".join(reference), "\n".join(starter), frozenset(exercises))
 
 

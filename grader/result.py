@@ -69,16 +69,20 @@ def to_bytes(result: Result) -> bytes:
 def from_json(data: Dict) -> Result:
     """Reads a canonical result again, for example to render another format later."""
     if data.get("version") != VERSION:
-        raise GraderError(f"a result of version {data.get('version')!r}; this grader reads version {VERSION}: grade again")
+        raise GraderError(
+            f"a result of version {data.get('version')!r}; this grader reads version {VERSION}: grade again")
     outcomes = []
     for one in data["tests"]:
         values = dict(one, verdict=Verdict(one["verdict"]), backtrace=tuple(one["backtrace"]),
                       features=tuple(one["features"]))
         outcomes.append(Outcome(**values))
-    labs = tuple(Lab(lab["number"], "", lab["title"], "", tuple(
-        Exercise(one["number"], one["title"], one["max_score"], ()) for one in lab["exercises"])) for lab in data["labs"])
+    labs = tuple(
+        Lab(lab["number"], "", lab["title"], "",
+            tuple(Exercise(one["number"], one["title"], one["max_score"], ()) for one in lab["exercises"]))
+        for lab in data["labs"])
     notes = tuple(ExerciseNote(**note) for note in data["notes"])
-    return Result(data["seed"], data["student_seed"], labs, tuple(outcomes), notes, data["submission"], data["emulator"])
+    return Result(data["seed"], data["student_seed"], labs, tuple(outcomes), notes, data["submission"],
+                  data["emulator"])
 
 
 def write(path: Path, data: bytes) -> None:

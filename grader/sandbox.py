@@ -63,8 +63,8 @@ def bwrap() -> Optional[str]:
 def run(argv: Sequence[str], view: View, cwd: Path, environment: Mapping[str, str] = os.environ,
         wall_seconds: int = WALL_SECONDS) -> Run:
     """Runs `argv` under the caps, inside the view where bubblewrap works."""
-    limits = f"ulimit -c 0; ulimit -t {CPU_SECONDS}; ulimit -f {FILE_BLOCKS}; ulimit -v {MEMORY_KB} 2>/dev/null; exec \"$@\""
-    command = ["/bin/sh", "-c", limits, "sh", *argv]
+    caps = f"ulimit -c 0; ulimit -t {CPU_SECONDS}; ulimit -f {FILE_BLOCKS}; ulimit -v {MEMORY_KB} 2>/dev/null"
+    command = ["/bin/sh", "-c", caps + '; exec "$@"', "sh", *argv]
     program = bwrap()
     if program is not None:
         command = [program, *_mounts(view), "--chdir", str(cwd), *command]
@@ -83,7 +83,9 @@ def run(argv: Sequence[str], view: View, cwd: Path, environment: Mapping[str, st
 
 def _mounts(view: View) -> List[str]:
     """bubblewrap's arguments: later mounts lie over earlier ones."""
-    arguments = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--ro-bind", "/usr", "/usr"]
+    arguments = [
+        "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--ro-bind", "/usr", "/usr"
+    ]
     for name in ("/bin", "/sbin", "/lib", "/lib32", "/lib64"):
         if os.path.islink(name):
             arguments += ["--symlink", os.readlink(name), name]
@@ -108,7 +110,8 @@ def _mounts(view: View) -> List[str]:
 
 
 # What the text scan looks for once line continuations and comments between the tokens are gone.
-_DIRECTIVE = re.compile(r"^[ \t]*(?:\#|%:|\?\?=)[ \t]*(?:include|include_next|import|embed)\b[ \t]*(?P<what>.*)$", re.MULTILINE)
+_DIRECTIVE = re.compile(r"^[ \t]*(?:\#|%:|\?\?=)[ \t]*(?:include|include_next|import|embed)\b[ \t]*(?P<what>.*)$",
+                        re.MULTILINE)
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _NAME = re.compile(r"^(?:\"([^\"]+)\"|<([^>]+)>)")
 

@@ -1,4 +1,4 @@
-"""The grader graded: what is known to be right must get full marks, what is known to be wrong must lose exactly its own.
+"""The grader graded: what is known to be right gets full marks, what is known to be wrong loses exactly its own.
 
 Rows of the table, for each lab
   starter     0 points
@@ -50,7 +50,10 @@ class SelfCheck:
         tree, course = grading.tree, grading.course
         marked = sources.marked(tree, course)
         self.reference: Dict[str, bytes] = {name: (tree.root / name).read_bytes() for name in course.files}
-        self.starter: Dict[str, bytes] = {name: marked[name].starter.encode("utf-8", "surrogateescape") for name in course.files}
+        self.starter: Dict[str, bytes] = {
+            name: marked[name].starter.encode("utf-8", "surrogateescape")
+            for name in course.files
+        }
         self._own = student_seed(tree, None).value
         seed_file = tree.root / "labs/0-boot/seed.txt"
         if seed_file.is_file():
@@ -66,7 +69,8 @@ class SelfCheck:
         if wanted("starter", "starter") or any(patch.kind == "cheaters" for patch in found):
             starter = self._grade(lab, self.starter)
         if wanted("starter", "starter") and starter:
-            yield _row(lab, "starter", "starter", starter, "" if starter.score == 0 else f"{starter.score} points, must be 0")
+            yield _row(lab, "starter", "starter", starter,
+                       "" if starter.score == 0 else f"{starter.score} points, must be 0")
         if wanted("reference", "reference"):
             yield self._full(lab, "reference", "reference", self.reference)
         for patch in found:
@@ -84,7 +88,8 @@ class SelfCheck:
         if patch.kind == "cheaters":
             gained = result.score - baseline
             return _row(lab, "cheater", patch.name, result, f"gains {gained} points" if gained > 0 else "")
-        return _row(lab, "mistake", patch.name, result, judge_mistake(patch, result, self._grading.course.tests_of(lab)))
+        return _row(lab, "mistake", patch.name, result, judge_mistake(patch, result,
+                                                                      self._grading.course.tests_of(lab)))
 
     def _full(self, lab: Lab, kind: str, name: str, files: Files) -> Row:
         result = self._grade(lab, files)
@@ -92,8 +97,8 @@ class SelfCheck:
         return _row(lab, kind, name, result, "fails " + ", ".join(lost) if lost else "")
 
     def _grade(self, lab: Lab, files: Files) -> Result:
-        return self._grading.grade_files(Submission(dict(files), ()), [lab], self._grading.course.tests_of(lab), self._seed,
-                                         self._own)
+        return self._grading.grade_files(Submission(dict(files), ()), [lab], self._grading.course.tests_of(lab),
+                                         self._seed, self._own)
 
 
 def judge_mistake(patch: Patch, result: Result, tests: Sequence[TestSpec]) -> str:

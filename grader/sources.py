@@ -1,4 +1,4 @@
-"""The sources of the complete tree seen as material for students: what is whose, and the two texts of a student file."""
+"""The complete tree's sources as material for students: what is whose, and the two texts of a student file."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ _OBJECTS = (".cpp", ".S")
 
 def tracked(tree: Tree) -> List[str]:
     """The files that belong to the tree: what git tracks, or everything but the build folder where there is no git."""
-    listed = subprocess.run(["git", "-C", str(tree.root), "ls-files", "-z", "--full-name", "."], capture_output=True, check=False)
+    listed = subprocess.run(["git", "-C", str(tree.root), "ls-files", "-z", "--full-name", "."],
+                            capture_output=True,
+                            check=False)
     if listed.returncode == 0 and listed.stdout and (tree.root / ".git").exists():
         names = listed.stdout.decode("utf-8", "surrogateescape").split("\0")
         return sorted(name for name in names if name and os.path.lexists(tree.root / name))
     found = []
     for folder, folders, files in os.walk(tree.root):
-        folders[:] = [name for name in folders if name not in (".git", "__pycache__") and Path(folder, name) != tree.out]
+        folders[:] = [
+            name for name in folders if name not in (".git", "__pycache__") and Path(folder, name) != tree.out
+        ]
         found += [Path(folder, name).relative_to(tree.root).as_posix() for name in files]
     return sorted(found)
 
@@ -69,7 +73,9 @@ def _text(tree: Tree, name: str) -> str:
 def _agree(name: str, shipped: Shipped, owners: "List[str] | None") -> None:
     labs = sorted({lab_of(number) for number in shipped.exercises})
     if len(labs) > 1:
-        raise GraderError(f"{name}: holds regions of labs {labs[0]} and {labs[1]}; split it, a source belongs to one lab")
+        raise GraderError(
+            f"{name}: holds regions of labs {labs[0]} and {labs[1]}; split it, a source belongs to one lab")
     strangers = sorted(shipped.exercises - set(owners or []))
     if strangers:
-        raise GraderError(f"{name}: holds a region of exercise {strangers[0]}, whose files in lab.py do not name it; add it")
+        raise GraderError(
+            f"{name}: holds a region of exercise {strangers[0]}, whose files in lab.py do not name it; add it")

@@ -54,7 +54,7 @@ class Submission:
 
 
 def read(source: str, wanted: Sequence[str], optional: Sequence[str], root: Path) -> Submission:
-    """Reads the `wanted` (and `optional`) files from `source`, relative to the caller's folder or a ref of `root`'s git."""
+    """Reads the `wanted` (and `optional`) files from `source`: a path, or a ref of the git repository at `root`."""
     path = Path(source)
     allowed = [*wanted, *optional]
     if path.is_dir():
@@ -62,7 +62,8 @@ def read(source: str, wanted: Sequence[str], optional: Sequence[str], root: Path
     elif path.is_file():
         found, remarks = _place(archives.read(path, allowed), allowed)
     elif path.exists() or path.is_symlink():
-        raise SubmissionError(f"{source}: neither a folder nor a regular file; give a folder, a zip, a tar or a git ref")
+        raise SubmissionError(
+            f"{source}: neither a folder nor a regular file; give a folder, a zip, a tar or a git ref")
     else:
         found, remarks = _read_ref(root, source, allowed), []
     missing = tuple(name for name in wanted if name not in found)

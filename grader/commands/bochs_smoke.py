@@ -33,5 +33,5 @@ def smoke(tree: Tree, options: argparse.Namespace, tests: int) -> int:
     if not booted:
         print("\n".join(for_terminal(line) for line in said.decode("utf-8", "replace").splitlines()[-20:]))
     print(f"Bochs: the disk {'boots to the prompt' if booted else 'does not reach the prompt'}.")
-    print(f"{tests} tests were not run: they call into the kernel from outside, which needs QEMU (make grade without EMU).")
+    print(f"{tests} tests were not run: they call into the kernel from outside, which needs QEMU (leave EMU out).")
     return 0 if booted else 1

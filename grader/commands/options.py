@@ -12,8 +12,14 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     """Which labs, tests, seed and submission."""
     parser.add_argument("--lab", default="", metavar="N", help="one lab (default: all)")
     parser.add_argument("--test", default="", metavar="GLOB", help="tests by name, glob or exercise number")
-    parser.add_argument("--seed", default="", metavar="N", help="the master seed (default: from the submission's content)")
-    parser.add_argument("--submission", default="", metavar="WHAT", help="a folder, zip, tar or git ref (default: this tree)")
+    parser.add_argument("--seed",
+                        default="",
+                        metavar="N",
+                        help="the master seed (default: from the submission's content)")
+    parser.add_argument("--submission",
+                        default="",
+                        metavar="WHAT",
+                        help="a folder, zip, tar or git ref (default: this tree)")
     parser.add_argument("--jobs", default="2", metavar="N", help="machines at once")
 
 

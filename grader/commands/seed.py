@@ -12,9 +12,15 @@ from grader.tree import Tree
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `seed`."""
-    parser.add_argument("--lab", default="", metavar="N", help="accepted for the sake of the Makefile; the seed is one for all")
+    parser.add_argument("--lab",
+                        default="",
+                        metavar="N",
+                        help="accepted for the sake of the Makefile; the seed is one for all")
     parser.add_argument("--set", default="", metavar="N", help="write this seed")
-    parser.add_argument("--email", default="", metavar="MAIL", help="write the seed of this e-mail (as the class list has it)")
+    parser.add_argument("--email",
+                        default="",
+                        metavar="MAIL",
+                        help="write the seed of this e-mail (as the class list has it)")
 
 
 def run(tree: Tree, options: argparse.Namespace) -> int:

@@ -60,12 +60,21 @@ def speak(rows: Iterable[Row]) -> int:
     for row in rows:
         bad |= bool(row.trouble)
         again = f"python3 -m grader selfcheck --lab {row.lab} --only {row.name}"
-        _line(row.full_name, not row.trouble, seen=row.trouble, expected="the row of the self-check is as it should be", repeat=again)
+        _line(row.full_name,
+              not row.trouble,
+              seen=row.trouble,
+              expected="the row of the self-check is as it should be",
+              repeat=again)
         for outcome in row.outcomes if row.kind == "reference" else ():
             passed = outcome.verdict is Verdict.PASS
             bad |= not passed
-            _line(f"lab{row.lab}.test.{outcome.test}", passed, seen=outcome.seen, expected=outcome.expected, repeat=outcome.replay,
-                  features=list(outcome.features), seed=outcome.seed)
+            _line(f"lab{row.lab}.test.{outcome.test}",
+                  passed,
+                  seen=outcome.seen,
+                  expected=outcome.expected,
+                  repeat=outcome.replay,
+                  features=list(outcome.features),
+                  seed=outcome.seed)
     return 1 if bad else 0
 
 

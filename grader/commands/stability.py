@@ -1,4 +1,4 @@
-"""`stability`: grades one submission many times, half of them while every core is busy, and compares the result files."""
+"""`stability`: grades one submission many times, half of them on busy cores, and compares the result files."""
 
 from __future__ import annotations
 

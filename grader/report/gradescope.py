@@ -7,6 +7,7 @@ score, max_score, status, name, number, output, output_format, tags, visibility,
 from __future__ import annotations
 
 import json
+from typing import Any, Dict
 
 from grader.model import Outcome, Result, Verdict
 from grader.report.text import details, for_terminal
@@ -14,7 +15,7 @@ from grader.report.text import details, for_terminal
 
 def render(result: Result) -> bytes:
     """results.json; an infra-error leaves `score` out, so that Gradescope shows "failed to execute" and no zero."""
-    data = {
+    data: Dict[str, Any] = {
         "output": "\n\n".join(for_terminal(note.text) for note in result.notes),
         "output_format": "text",
         "visibility": "visible",

@@ -16,7 +16,10 @@ def render(result: Result) -> bytes:
             mine = [outcome for outcome in result.outcomes if outcome.exercise == exercise.number]
             if not mine:
                 continue
-            suite = ET.SubElement(root, "testsuite", name=for_xml(f"{exercise.number} {exercise.title}"), **_counts(mine))
+            suite = ET.SubElement(root,
+                                  "testsuite",
+                                  name=for_xml(f"{exercise.number} {exercise.title}"),
+                                  **_counts(mine))
             for outcome in mine:
                 _case(suite, outcome)
             notes = [note.text for note in result.notes if note.exercise == exercise.number]

@@ -44,7 +44,8 @@ class TerminalProgress(Progress):
     def finished(self, outcome: Outcome) -> None:
         self._done += 1
         if not self._paint.terminal:
-            self._show(f"[{self._done}/{self.total}] {_WORDS[outcome.verdict]:5} {outcome.exercise} {outcome.test}", keep=True)
+            self._show(f"[{self._done}/{self.total}] {_WORDS[outcome.verdict]:5} {outcome.exercise} {outcome.test}",
+                       keep=True)
         else:
             self._show(f"[{self._done}/{self.total}] {outcome.exercise} {outcome.test}")
 
@@ -86,7 +87,8 @@ def _totals(result: Result) -> List[str]:
         rows = scores_of(result, lab)
         lines.append(f"Lab {lab.number}: {sum(row[1] for row in rows)}/{sum(row[2] for row in rows)}")
     if result.infra_errors:
-        lines.append(f"{len(result.infra_errors)} tests could not be judged and count as neither right nor wrong: grade again")
+        lines.append(
+            f"{len(result.infra_errors)} tests could not be judged and count as neither right nor wrong: grade again")
     return [*lines, f"Score: {result.score}/{result.max_score}"]
 
 
@@ -123,5 +125,7 @@ def _failure(group: List[Outcome], paint: Paint) -> List[str]:
         heading += f"  {for_terminal(first.title)}"
     lines = [heading, *("  " + line for line in details(first).splitlines())]
     if first.log:
-        lines += ["  end of the serial output:", *("  | " + line for line in for_terminal(first.log).splitlines()[-12:])]
+        lines += [
+            "  end of the serial output:", *("  | " + line for line in for_terminal(first.log).splitlines()[-12:])
+        ]
     return lines

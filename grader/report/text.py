@@ -21,8 +21,8 @@ def for_terminal(text: str) -> str:
 
 def details(outcome: "object") -> str:
     """The failure as plain lines: what was asked, expected, seen, where, the hint, the command that reruns it."""
-    rows = [("asked", "asked"), ("expected", "expected"), ("seen", "seen"), ("differs", "difference"), ("where", "where"),
-            ("hint", "hint"), ("rerun", "replay")]
+    rows = [("asked", "asked"), ("expected", "expected"), ("seen", "seen"), ("differs", "difference"),
+            ("where", "where"), ("hint", "hint"), ("rerun", "replay")]
     lines = []
     for label, field in rows:
         value = for_terminal(getattr(outcome, field))

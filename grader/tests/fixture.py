@@ -26,7 +26,8 @@ LAB = Lab(number=1, slug="processes", title="Threads", branch="lab1-processes", 
 TESTS_PY = '''from grader.model import TestSpec
 def _test(exercise, points, **more):
     def mark(function):
-        function.spec = TestSpec(exercise, function.__name__, points, function.__name__.replace("_", " "), function, **more)
+        name = function.__name__
+        function.spec = TestSpec(exercise, name, points, name.replace("_", " "), function, **more)
         return function
     return mark
 @_test("1.1", 2, features=("SCH-16",))
@@ -62,12 +63,25 @@ class TreeCase(unittest.TestCase):
 
 def passes(test: TestSpec, seed: int) -> Outcome:
     """The outcome of a test that was passed."""
-    return Outcome(test.name, test.exercise, test.title, test.points, test.points, Verdict.PASS, seed, features=test.features)
+    return Outcome(test.name,
+                   test.exercise,
+                   test.title,
+                   test.points,
+                   test.points,
+                   Verdict.PASS,
+                   seed,
+                   features=test.features)
 
 
 def fails(test: TestSpec, seed: int, verdict: Verdict = Verdict.FAIL, **more: str) -> Outcome:
     """The outcome of a test that was failed."""
-    values: Dict[str, str] = {"asked": "insert 3 threads", "expected": "A B C", "seen": "A C B", "hint_id": "order", **more}
+    values: Dict[str, str] = {
+        "asked": "insert 3 threads",
+        "expected": "A B C",
+        "seen": "A C B",
+        "hint_id": "order",
+        **more
+    }
     return dataclasses.replace(passes(test, seed), points=0, verdict=verdict, **values)  # type: ignore[arg-type]
 
 

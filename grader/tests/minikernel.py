@@ -10,21 +10,33 @@ from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase
 
 ROOT = Path(__file__).resolve().parents[2]
 
+C_SOURCE = """#include "ki.h"
+extern "C" int {name}(int n) {{
+    // LAB({exercise}) begin
+    return {result};
+    // LAB({exercise}) else
+    //| return 0;
+    // LAB({exercise}) end
+}}
+"""
+
 SOURCES = {
-    "kernel/ntos/rtl/crt/fltused.cpp": 'extern "C" int _fltused = 1;\n',
-    "kernel/ntos/ke/ki.h": '#pragma once\nextern "C" int KiReady(int), KiQuantum(int), KiSwitch();\n',
-    "kernel/ntos/init/start.cpp": '#include "../ke/ki.h"\nextern "C" __declspec(dllimport) int HalStall(int);\n'
-                                  'extern "C" __declspec(dllexport) int KeVersion() { return 1; }\n'
-                                  'extern "C" void __stdcall KiSystemStartup(void*) {\n'
-                                  '    HalStall(KiReady(1) + KiQuantum(2) + KiSwitch());\n}\n',
-    "kernel/hal/stall.cpp": 'extern "C" __declspec(dllimport) int KeVersion();\n'
-                            'extern "C" __declspec(dllexport) int HalStall(int n) { return n + KeVersion(); }\n',
-    READY: '#include "ki.h"\nextern "C" int KiReady(int n) {\n    // LAB(1.1) begin\n    return n + 41;\n    // LAB(1.1) else\n'
-           '    //| return 0;\n    // LAB(1.1) end\n}\n',
-    QUANTUM: '#include "ki.h"\nextern "C" int KiQuantum(int n) {\n    // LAB(1.2) begin\n    return n * 3;\n    // LAB(1.2) else\n'
-             '    //| return 0;\n    // LAB(1.2) end\n}\n',
-    SWITCH: '.globl _KiSwitch\n_KiSwitch:\n// LAB(1.2) begin\n    movl $7, %eax\n// LAB(1.2) else\n//|     xorl %eax, %eax\n'
-            '// LAB(1.2) end\n    ret\n',
+    "kernel/ntos/rtl/crt/fltused.cpp":
+    'extern "C" int _fltused = 1;\n',
+    "kernel/ntos/ke/ki.h":
+    '#pragma once\nextern "C" int KiReady(int), KiQuantum(int), KiSwitch();\n',
+    "kernel/ntos/init/start.cpp":
+    '#include "../ke/ki.h"\nextern "C" __declspec(dllimport) int HalStall(int);\n'
+    'extern "C" __declspec(dllexport) int KeVersion() { return 1; }\n'
+    'extern "C" void __stdcall KiSystemStartup(void*) {\n'
+    '    HalStall(KiReady(1) + KiQuantum(2) + KiSwitch());\n}\n',
+    "kernel/hal/stall.cpp":
+    'extern "C" __declspec(dllimport) int KeVersion();\n'
+    'extern "C" __declspec(dllexport) int HalStall(int n) { return n + KeVersion(); }\n',
+    READY: C_SOURCE.format(name="KiReady", exercise="1.1", result="n + 41"),
+    QUANTUM: C_SOURCE.format(name="KiQuantum", exercise="1.2", result="n * 3"),
+    SWITCH: ".globl _KiSwitch\n_KiSwitch:\n// LAB(1.2) begin\n    movl $7, %eax\n// LAB(1.2) else\n"
+            "//|     xorl %eax, %eax\n// LAB(1.2) end\n    ret\n",
 }
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 from typing import Dict
 from unittest import mock, skipUnless
@@ -65,7 +63,8 @@ class Overlay(OverlayCase):
         files = self.files(ready=SOURCES[READY] + "\n")
         first = self.build(files)["1.1"].directory
         self.put("kernel/ntos/ke/ki.h", SOURCES["kernel/ntos/ke/ki.h"] + "// more\n")
-        self.assertNotEqual(Builder(self.tree, labs.load(self.tree)).build(Submission(files, ()), KEYS)["1.1"].directory, first)
+        self.assertNotEqual(
+            Builder(self.tree, labs.load(self.tree)).build(Submission(files, ()), KEYS)["1.1"].directory, first)
 
     def test_compiler_message_is_the_students(self) -> None:
         kernels = self.build(self.files(ready='#include "ki.h"\nextern "C" int KiReady(int n) { return m; }\n'))
@@ -148,9 +147,10 @@ class WithoutSandbox(KernelCase):
     """Where bubblewrap is missing the text is scanned."""
 
     def test_scan(self) -> None:
-        for line in ('#include "/etc/passwd"', '#include "../../x.h"', '# include <../x.h>', '%:include "/x.h"', "#include NAME",
-                     '#include "ready.cpp"', '#inc\\\nlude "/x.h"', '#include/**/"/x.h"', '.incbin "/x"', 'asm(".incbin \\"/x\\"");',
-                     '.include "/x.h"', 'asm(".include \\"/x.h\\"");', '#embed "/x"'):
+        for line in ('#include "/etc/passwd"', '#include "../../x.h"', '# include <../x.h>', '%:include "/x.h"',
+                     "#include NAME", '#include "ready.cpp"', '#inc\\\nlude "/x.h"', '#include/**/"/x.h"',
+                     '.incbin "/x"', 'asm(".incbin \\"/x\\"");', '.include "/x.h"', 'asm(".include \\"/x.h\\"");',
+                     '#embed "/x"'):
             with self.subTest(line=line):
                 self.assertTrue(sandbox.scan("a.cpp", line + "\n"))
         for line in ('#include "ki.h"', "#include <ke/irql.h>", "// includes the reference", "int included;"):

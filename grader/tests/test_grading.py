@@ -62,7 +62,8 @@ class Select(TreeCase):
     def test_unknown_lists_what_exists(self) -> None:
         with self.assertRaisesRegex(GraderError, r"unknown lab '9'; there are: 1 \(processes\)"):
             self.names("9")
-        with self.assertRaisesRegex(GraderError, "no test matches 'nope'; there are: insert_at_tail, bit_follows_queue"):
+        with self.assertRaisesRegex(GraderError,
+                                    "no test matches 'nope'; there are: insert_at_tail, bit_follows_queue"):
             self.names("1", "nope")
 
 
@@ -87,7 +88,8 @@ class Broken(TreeCase):
         self.refused(r"labs/1-processes/lab.py: SyntaxError")
 
     def test_double_name(self) -> None:
-        self.put("labs/1-processes/tests/test_zzz.py", (self.tree.root / "labs/1-processes/tests/test_threads.py").read_text())
+        self.put("labs/1-processes/tests/test_zzz.py",
+                 (self.tree.root / "labs/1-processes/tests/test_threads.py").read_text())
         self.refused("a test named insert_at_tail is in")
 
     def test_no_labs(self) -> None:
@@ -116,7 +118,10 @@ class Grade(TreeCase):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("mine\n")
 
-    def grade(self, judge: Callable[[TestSpec, int], Outcome] = passes, errors: "dict[str, str] | None" = None, **more: object):
+    def grade(self,
+              judge: Callable[[TestSpec, int], Outcome] = passes,
+              errors: "dict[str, str] | None" = None,
+              **more: object):
         course = labs.load(self.tree)
         grading = Grading(self.tree, course, runner(judge), builder=FakeBuilder(self.tree, course, errors))
         return grading.grade(str(self.student), course.labs, course.tests, **more)  # type: ignore[arg-type]
@@ -198,7 +203,8 @@ class CommandLine(TreeCase):
         return code, out.getvalue(), err.getvalue()
 
     def test_full_marks(self) -> None:
-        code, out, err = self.run_grader("grade", "--lab", "", "--test", "", "--seed", "", "--submission", str(self.tree.root))
+        code, out, err = self.run_grader("grade", "--lab", "", "--test", "", "--seed", "", "--submission",
+                                         str(self.tree.root))
         self.assertEqual(code, 0, err)
         self.assertTrue(out.endswith("Lab 1: 8/8\nScore: 8/8\n"))
         self.assertIn("[4/4] PASS", err)
@@ -207,9 +213,11 @@ class CommandLine(TreeCase):
         self.assertEqual(self.run_grader("grade", judge=fails)[0], 1)
 
     def test_could_not_grade(self) -> None:
-        for arguments, message in ((("grade", "--lab", "9"), "there are: 1 (processes)"), (("grade", "--test", "x"), "insert_at_tail"),
-                                   (("grade", "--submission", "nowhere"), "no such folder, archive or git ref"),
-                                   (("grade", "--seed", "abc"), "must be a whole number"), (("grade", "--jobs", "0"), "at least 1")):
+        for arguments, message in ((("grade", "--lab", "9"), "there are: 1 (processes)"),
+                                   (("grade", "--test", "x"), "insert_at_tail"), (("grade", "--submission", "nowhere"),
+                                                                                  "no such folder, archive or git ref"),
+                                   (("grade", "--seed", "abc"), "must be a whole number"), (("grade", "--jobs", "0"),
+                                                                                            "at least 1")):
             code, out, err = self.run_grader(*arguments)
             self.assertEqual((code, out), (2, ""), arguments)
             self.assertIn(message, err)
@@ -234,6 +242,18 @@ class CommandLine(TreeCase):
         self.assertEqual(json.loads(Path(names["github"]).read_text())["status"], "pass")
         self.assertTrue(Path(names["github"] + ".output").read_text().startswith("result="))
         self.assertIn("<testsuites", Path(names["junit"]).read_text())
+
+    def test_refused_submission_leaves_files_too(self) -> None:
+        archive = self.home / "bad.zip"
+        archive.write_bytes(b"no archive")
+        names = {name: str(self.home / f"out/{name}") for name in ("json", "gradescope", "github", "junit")}
+        with mock.patch.dict("os.environ", {"GITHUB_OUTPUT": ""}):
+            code, _, _ = self.run_grader("grade", "--submission", str(archive),
+                                         *[word for name, path in names.items() for word in (f"--{name}", path)])
+        self.assertEqual(code, 2)
+        for path in names.values():
+            self.assertIn("not a complete zip or tar", Path(path).read_text())
+        self.assertEqual(json.loads(Path(names["json"]).read_text())["exit_code"], 2)
 
     def test_step_output_of_github(self) -> None:
         target = self.home / "step"

@@ -25,7 +25,8 @@ TIMERS = "kernel/ntos/ke/timers.cpp"
 
 LAB0 = '''from grader.model import Exercise, Lab
 LAB = Lab(number=0, slug="boot", title="Boot", branch="lab0-boot", exercises=(
-    Exercise("0.1", "Questions", 1, ("labs/0-boot/answers.txt",)), Exercise("0.3", "Uptime", 2, ("kernel/ntos/kd/uptime.cpp",))))
+    Exercise("0.1", "Questions", 1, ("labs/0-boot/answers.txt",)),
+    Exercise("0.3", "Uptime", 2, ("kernel/ntos/kd/uptime.cpp",))))
 '''
 TESTS0 = '''from grader.model import TestSpec
 def answers(t): pass
@@ -41,8 +42,10 @@ LAB = Lab(number=2, slug="memory", title="Memory", branch="lab2-memory", exercis
 
 def git(folder: Path, *words: str) -> str:
     """Runs git as a student would."""
-    done = subprocess.run(["git", "-C", str(folder), "-c", "user.name=s", "-c", "user.email=s@x", *words], capture_output=True,
-                          text=True, check=False)
+    done = subprocess.run(["git", "-C", str(folder), "-c", "user.name=s", "-c", "user.email=s@x", *words],
+                          capture_output=True,
+                          text=True,
+                          check=False)
     if done.returncode != 0:
         raise AssertionError(f"git {words}: {done.stdout}{done.stderr}")
     return done.stdout
@@ -58,7 +61,8 @@ class HandoutCase(KernelCase):
         self.put("labs/2-memory/lab.py", LAB2)
         self.put(ANSWERS, "# LAB(0.1) begin\n1: 42\n# LAB(0.1) else\n#| 1:\n# LAB(0.1) end\n")
         self.put(UPTIME, "// LAB(0.3) begin\nint KdUptime = 5;\n// LAB(0.3) else\n//| int KdUptime;\n// LAB(0.3) end\n")
-        self.put(TIMERS, "// LAB(2.1) begin\nint KiTimers = 77;\n// LAB(2.1) else\n//| int KiTimers;\n// LAB(2.1) end\n")
+        self.put(TIMERS,
+                 "// LAB(2.1) begin\nint KiTimers = 77;\n// LAB(2.1) else\n//| int KiTimers;\n// LAB(2.1) end\n")
         self.put("solutions/1-processes/README.md", "the worked explanation\n")
         self.put("README.md", "for instructors\n")
         self.put("labs/branch-readme.md", "for students\n")
@@ -82,7 +86,8 @@ class Branches(HandoutCase):
     def test_branches(self) -> None:
         self.handout()
         names = git(self.out, "branch", "--format=%(refname:short)").split()
-        self.assertEqual(set(names), {"lab0-boot", "lab1-processes", "lab1-processes-fresh", "lab2-memory", "lab2-memory-fresh"})
+        self.assertEqual(set(names),
+                         {"lab0-boot", "lab1-processes", "lab1-processes-fresh", "lab2-memory", "lab2-memory-fresh"})
         self.assertEqual(git(self.out, "status", "--porcelain"), "")
         self.assertEqual(git(self.out, "branch", "--show-current").strip(), "lab0-boot")
 
@@ -116,18 +121,24 @@ class Branches(HandoutCase):
         self.handout()
         for branch in ("lab0-boot", "lab1-processes", "lab2-memory-fresh"):
             names = self.listing(branch)
-            for bad in ("solutions/", "grader/tests/", "grader/handout.py", "grader/regions.py", "grader/commands/solution.py"):
+            for bad in ("solutions/", "grader/tests/", "grader/handout.py", "grader/regions.py",
+                        "grader/commands/solution.py"):
                 self.assertFalse([name for name in names if name.startswith(bad)], f"{bad} in {branch}")
             self.assertEqual(self.text(branch, "README.md"), "for students\n")
         self.assertNotIn("labs/1-processes/lab.py", self.listing("lab0-boot"))
 
     def test_no_marker_and_no_reference_text_anywhere(self) -> None:
         self.handout()
-        for branch, secrets in (("lab0-boot", ("n + 41", "KdUptime = 5", "1: 42")), ("lab1-processes", ("n + 41", "n * 3", "$7"))):
+        for branch, secrets in (("lab0-boot", ("n + 41", "KdUptime = 5", "1: 42")), ("lab1-processes",
+                                                                                     ("n + 41", "n * 3", "$7"))):
             for secret in (*secrets, "LAB(1.1) begin", "LAB(0.3) else"):
                 git(self.out, "checkout", "-q", branch)
-                found = subprocess.run(["git", "-C", str(self.out), "grep", "-I", "-l", "-F", secret, "--", "kernel", "labs"],
-                                       capture_output=True, text=True, check=False)
+                found = subprocess.run([
+                    "git", "-C", str(self.out), "grep", "-I", "-l", "-F", secret, "--", "kernel", "labs"
+                ],
+                                       capture_output=True,
+                                       text=True,
+                                       check=False)
                 self.assertEqual(found.stdout, "", f"{secret!r} in {branch}")
 
     def test_open_ships_every_source(self) -> None:
@@ -210,7 +221,11 @@ class Work(HandoutCase):
 
     def test_commands_of_instructors_are_absent(self) -> None:
         self.branch("lab1-processes")
-        done = subprocess.run(["python3", "-m", "grader", "--help"], cwd=self.mine, capture_output=True, text=True, check=False)
+        done = subprocess.run(["python3", "-m", "grader", "--help"],
+                              cwd=self.mine,
+                              capture_output=True,
+                              text=True,
+                              check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("grade", done.stdout)
         self.assertNotIn("solution", done.stdout)

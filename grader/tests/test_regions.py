@@ -30,8 +30,10 @@ class Split(unittest.TestCase):
                          "void A() {\n    // Exercise 1.1\n    Insert();\n}\n# Exercise 1.2\n    ret\n")
 
     def test_starter_has_the_stub_with_its_indentation(self) -> None:
-        self.assertEqual(split("a.cpp", SOURCE).starter,
-                         "void A() {\n    // Exercise 1.1\n    LAB_NOT_IMPLEMENTED(\"1.1\");\n\n        return;\n}\n# Exercise 1.2\n")
+        self.assertEqual(
+            split("a.cpp", SOURCE).starter,
+            "void A() {\n    // Exercise 1.1\n    LAB_NOT_IMPLEMENTED(\"1.1\");\n\n        return;\n}\n# Exercise 1.2\n"
+        )
 
     def test_exercises(self) -> None:
         self.assertEqual(split("a.cpp", SOURCE).exercises, {"1.1", "1.2"})
@@ -49,7 +51,8 @@ class Wrong(unittest.TestCase):
             split("a.cpp", text, known=["1.1", "1.2"])
 
     def test_nested(self) -> None:
-        self.refused("// LAB(1.1) begin\n// LAB(1.2) begin\n", r"a\.cpp:2: LAB\(1\.2\) begins inside LAB\(1\.1\) of line 1")
+        self.refused("// LAB(1.1) begin\n// LAB(1.2) begin\n",
+                     r"a\.cpp:2: LAB\(1\.2\) begins inside LAB\(1\.1\) of line 1")
 
     def test_no_end(self) -> None:
         self.refused("\n// LAB(1.1) begin\n", r"a\.cpp:2: LAB\(1\.1\) has no end")
@@ -73,7 +76,8 @@ class Wrong(unittest.TestCase):
         self.refused("int a; // LAB(1.1) begin\n", r"a\.cpp:1: .*alone on its line")
 
     def test_live_code_in_the_stub(self) -> None:
-        self.refused("// LAB(1.1) begin\n// LAB(1.1) else\nreturn;\n// LAB(1.1) end\n", r"a\.cpp:3: a stub line starts with")
+        self.refused("// LAB(1.1) begin\n// LAB(1.1) else\nreturn;\n// LAB(1.1) end\n",
+                     r"a\.cpp:3: a stub line starts with")
 
 
 if __name__ == "__main__":

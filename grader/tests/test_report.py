@@ -21,15 +21,28 @@ from grader.tests.fixture import LAB
 HOSTILE = "A\x00B\x1b[31mC\x07\ud800\ufffe<&]]>\u202e\r\n\tD"
 
 
-def outcome(name: str, exercise: str = "1.1", verdict: Verdict = Verdict.PASS, points: int = 2, **more: object) -> Outcome:
+def outcome(name: str,
+            exercise: str = "1.1",
+            verdict: Verdict = Verdict.PASS,
+            points: int = 2,
+            **more: object) -> Outcome:
     """An outcome; anything but a pass earns nothing."""
     made = Outcome(name, exercise, name.title(), points if verdict is Verdict.PASS else 0, points, verdict, 7)
     return dataclasses.replace(made, **more)  # type: ignore[arg-type]
 
 
-FAILED = outcome("order", verdict=Verdict.FAIL, asked="insert 3", expected="A B C", seen="A C B", difference="at 1: B, C",
-                 where="kernel/ntos/ke/ready.cpp:42", hint="look at the tail", hint_id="wrong-end",
-                 replay="make replay LAB=1 TEST=order SEED=7", backtrace=("KiReadyThread ready.cpp:42",), features=("SCH-16",))
+FAILED = outcome("order",
+                 verdict=Verdict.FAIL,
+                 asked="insert 3",
+                 expected="A B C",
+                 seen="A C B",
+                 difference="at 1: B, C",
+                 where="kernel/ntos/ke/ready.cpp:42",
+                 hint="look at the tail",
+                 hint_id="wrong-end",
+                 replay="make replay LAB=1 TEST=order SEED=7",
+                 backtrace=("KiReadyThread ready.cpp:42", ),
+                 features=("SCH-16", ))
 CRASHED = outcome("crash", "1.2", Verdict.STUDENT_CRASH, 1, seen=HOSTILE, log=HOSTILE, where="kernel/x.cpp")
 LOST = outcome("lost", "1.2", Verdict.INFRA_ERROR, 2)
 
@@ -87,8 +100,11 @@ class Gradescope(unittest.TestCase):
         self.assertLessEqual(set(data), {"score", "execution_time", "output", "output_format", "visibility",
                                          "stdout_visibility", "extra_data", "tests", "leaderboard"})
         for test in data["tests"]:
-            self.assertLessEqual(set(test), {"score", "max_score", "status", "name", "number", "output", "output_format",
-                                             "tags", "visibility", "extra_data"})
+            self.assertLessEqual(
+                set(test), {
+                    "score", "max_score", "status", "name", "number", "output", "output_format", "tags", "visibility",
+                    "extra_data"
+                })
             self.assertIn(test["status"], ("passed", "failed"))
             self.assertIn(test["visibility"], ("hidden", "after_due_date", "after_published", "visible"))
         self.assertEqual((data["score"], [test["score"] for test in data["tests"]]), (3, [3, 0, 0]))
@@ -121,7 +137,8 @@ class GitHub(unittest.TestCase):
         self.assertEqual(set(data), {"version", "status", "max_score", "tests"})
         self.assertEqual((data["version"], data["status"], data["max_score"]), (1, "fail", 6))
         for test in data["tests"]:
-            self.assertEqual(set(test), {"name", "status", "score", "message", "test_code", "filename", "line_no", "duration"})
+            self.assertEqual(set(test),
+                             {"name", "status", "score", "message", "test_code", "filename", "line_no", "duration"})
         self.assertEqual((data["tests"][1]["filename"], data["tests"][1]["line_no"]), ("kernel/ntos/ke/ready.cpp", 42))
         self.assertEqual((data["tests"][2]["filename"], data["tests"][2]["line_no"]), ("kernel/x.cpp", 0))
 
@@ -146,8 +163,10 @@ class JUnit(unittest.TestCase):
         root = self.root(outcome("good"), FAILED, CRASHED, LOST)
         self.assertEqual((root.get("tests"), root.get("failures"), root.get("errors")), ("4", "2", "1"))
         self.assertEqual([len(suite) for suite in root.findall("testsuite")], [2, 2])
-        self.assertEqual(root.find(".//testcase[@name='lost']/error").get("type"), "infra-error")  # type: ignore[union-attr]
-        self.assertEqual(root.find(".//testcase[@name='crash']/failure").get("type"), "student-crash")  # type: ignore[union-attr]
+        self.assertEqual(root.find(".//testcase[@name='lost']/error").get("type"),
+                         "infra-error")  # type: ignore[union-attr]
+        self.assertEqual(root.find(".//testcase[@name='crash']/failure").get("type"),
+                         "student-crash")  # type: ignore[union-attr]
 
     def test_illegal_bytes_are_gone(self) -> None:
         text = self.root(CRASHED).find(".//system-out").text  # type: ignore[union-attr]
@@ -173,8 +192,9 @@ class Terminal(unittest.TestCase):
 
     def test_failure_teaches(self) -> None:
         text = self.text()
-        for line in ("FAIL  order  0/2  Order", "asked     insert 3", "expected  A B C", "seen      A C B", "differs   at 1: B, C",
-                     "where     kernel/ntos/ke/ready.cpp:42", "backtrace KiReadyThread ready.cpp:42", "hint      look at the tail",
+        for line in ("FAIL  order  0/2  Order", "asked     insert 3", "expected  A B C", "seen      A C B",
+                     "differs   at 1: B, C", "where     kernel/ntos/ke/ready.cpp:42",
+                     "backtrace KiReadyThread ready.cpp:42", "hint      look at the tail",
                      "rerun     make replay LAB=1 TEST=order SEED=7", "CRASH  crash"):
             self.assertIn(line, text)
 
@@ -188,7 +208,10 @@ class Terminal(unittest.TestCase):
         self.assertEqual(text.count("error: no"), 1)
 
     def test_not_implemented_is_told_once(self) -> None:
-        stub = dict(verdict=Verdict.STUDENT_CRASH, hint_id="not-implemented", seen="exercise 1.1 is not implemented", where="x:1")
+        stub = dict(verdict=Verdict.STUDENT_CRASH,
+                    hint_id="not-implemented",
+                    seen="exercise 1.1 is not implemented",
+                    where="x:1")
         text = self.text(outcome("a", **stub), outcome("b", **stub))  # type: ignore[arg-type]
         self.assertEqual(text.count("is not implemented"), 1)
         self.assertIn("a, b  0/4", text)
@@ -203,7 +226,13 @@ class Terminal(unittest.TestCase):
         class Screen(io.StringIO):
             def isatty(self) -> bool:
                 return True
-        for environment, coloured in (({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False), ({}, False)):
+
+        for environment, coloured in (({
+                "TERM": "xterm"
+        }, True), ({
+                "TERM": "xterm",
+                "NO_COLOR": "1"
+        }, False), ({}, False)):
             with mock.patch.dict(os.environ, environment, clear=True):
                 screen = Screen()
                 write_report(result(), screen)

@@ -49,9 +49,17 @@ class Table(TreeCase):
     def setUp(self) -> None:
         super().setUp()
         for name, word, exercise in ((READY, "BIT", "1.1"), (SWITCH, "EBX", "1.2"), (QUANTUM, "Q", "1.2")):
-            self.put(name, f"// LAB({exercise}) begin\n{word}\n// LAB({exercise}) else\n//| STUB\n// LAB({exercise}) end\n")
+            self.put(name,
+                     f"// LAB({exercise}) begin\n{word}\n// LAB({exercise}) else\n//| STUB\n// LAB({exercise}) end\n")
 
-    def patch(self, kind: str, name: str, header: str, old: str = "BIT", new: str = "", path: str = READY, starter: bool = False) -> None:
+    def patch(self,
+              kind: str,
+              name: str,
+              header: str,
+              old: str = "BIT",
+              new: str = "",
+              path: str = READY,
+              starter: bool = False) -> None:
         """Writes a patch that replaces the line `old` by `new`."""
         lines = ["// Exercise 1.1", old] if starter else ["// LAB(1.1) begin", old]
         after = [] if starter else [" // LAB(1.1) else"]
@@ -73,7 +81,8 @@ class Table(TreeCase):
 
     def test_mistake(self) -> None:
         self.patch("mistakes", "right", "Mistake: m\nExercise: 1.1\nFails: bit_*\nHint: summary")
-        self.patch("mistakes", "few", "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue, insert_at_tail\nHint: summary")
+        self.patch("mistakes", "few",
+                   "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue, insert_at_tail\nHint: summary")
         self.patch("mistakes", "many", "Mistake: m\nExercise: 1.1\nFails: insert_at_tail\nHint: summary")
         self.patch("mistakes", "hint", "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue\nHint: other")
         self.patch("mistakes", "typo", "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue, no_such\nHint: summary")
@@ -105,7 +114,8 @@ class Table(TreeCase):
         self.assertIn("does not apply", self.rows()["stranger"][1])
 
     def test_patch_that_adds_a_file(self) -> None:
-        self.put("solutions/1-processes/accepted/new.patch", "Accepted: a\n--- /dev/null\n+++ b/grader/x.py\n@@ -0,0 +1 @@\n+x\n")
+        self.put("solutions/1-processes/accepted/new.patch",
+                 "Accepted: a\n--- /dev/null\n+++ b/grader/x.py\n@@ -0,0 +1 @@\n+x\n")
         self.assertIn("touches grader/x.py", self.rows()["new"][1])
 
     def test_header_must_be_whole(self) -> None:
