@@ -57,6 +57,7 @@ class ProgramRing(Ring):
                 if process.poll() is None:
                     process.kill()
                     process.wait()
+                process.stdout.close()
             errors.seek(0)
             log.append(errors.read())
         if status not in (0, 1) or (status == 1 and not any_failed):

@@ -1,0 +1,131 @@
+"""make test itself: nothing that breaks, hangs or stays silent may count as passed."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import subprocess
+import sys
+import tempfile
+import textwrap
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "kernel" / "tests"))
+
+import run as runner  # noqa: E402
+from rings import RINGS, Options, Outcome, Ring  # noqa: E402
+from rings.program import ProgramRing  # noqa: E402
+
+
+class Fixed(Ring):
+    def __init__(self, *outcomes, error=None):
+        super().__init__("fixed", "made up")
+        self.outcomes, self.error = outcomes, error
+
+    def run(self, options):
+        yield from self.outcomes
+        if self.error:
+            raise self.error
+
+
+def options(**more) -> Options:
+    return Options(ROOT, Path("build"), 1, more.get("only", ""), "")
+
+
+class RunnerTest(unittest.TestCase):
+    def run_ring(self, ring: Ring, **more) -> "tuple[list[Outcome], str]":
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            outcomes = runner.run_ring(ring, options(**more))
+        return outcomes, said.getvalue()
+
+    def test_failure_says_everything(self) -> None:
+        _, said = self.run_ring(Fixed(Outcome("fixed", "a.b", False, [], "7", "8\nand 9", 42, "make it", "x.cpp:3")))
+        for part in ("FAILED  fixed: a.b  (x.cpp:3)", "expected: 7", "seen:     8", "          and 9", "seed:     42",
+                     "repeat:   make it", "0 passed, 1 FAILED"):
+            self.assertIn(part, said)
+
+    def test_green_is_one_line(self) -> None:
+        _, said = self.run_ring(Fixed(Outcome("fixed", "a", True)))
+        self.assertEqual(1, len(said.splitlines()), said)
+
+    def test_silent_ring_fails(self) -> None:
+        outcomes, _ = self.run_ring(Fixed())
+        self.assertEqual([False], [each.ok for each in outcomes])
+
+    def test_broken_ring_fails_and_keeps_what_it_said(self) -> None:
+        outcomes, _ = self.run_ring(Fixed(Outcome("fixed", "a", True), error=RuntimeError("no emulator")))
+        self.assertEqual([True, False], [each.ok for each in outcomes])
+        self.assertIn("no emulator", outcomes[1].seen)
+
+    def test_last_line_and_exit_status(self) -> None:
+        before = RINGS[:]
+        try:
+            for outcomes, last, status in (((Outcome("fixed", "a", True),), "1 passed, 0 failed", 0),
+                                           ((Outcome("fixed", "a", True), Outcome("fixed", "b", False)), "1 passed, 1 failed", 1)):
+                RINGS[:] = [Fixed(*outcomes)]
+                said = io.StringIO()
+                with tempfile.TemporaryDirectory() as out, contextlib.redirect_stdout(said):
+                    self.assertEqual(status, runner.main(["--out", out]))
+                    kept = json.loads((Path(out) / "test-results.json").read_text())["tests"]
+                self.assertEqual(last, said.getvalue().splitlines()[-1])
+                self.assertEqual([each.ok for each in outcomes], [each["ok"] for each in kept])
+        finally:
+            RINGS[:] = before
+
+    def test_unknown_ring_is_told(self) -> None:
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            self.assertEqual(2, runner.main(["--only", "nothere:*"]))
+        self.assertIn("host", said.getvalue())
+
+
+class ProgramTest(unittest.TestCase):
+    def run_program(self, body: str, **more) -> "list[Outcome]":
+        with tempfile.TemporaryDirectory() as folder:
+            program = Path(folder) / "ring.py"
+            program.write_text("import json, sys\ndef say(**line): print(json.dumps(line), flush=True)\n" + textwrap.dedent(body))
+            return list(ProgramRing("r", "w", ["python3", str(program)]).run(options(**more)))
+
+    def test_lines_become_outcomes(self) -> None:
+        first, second = self.run_program("say(name='a', ok=True, features=['SCH-17'])\nprint('log')\n"
+                                         "say(name='b', ok=False, expected='1', seen='2', seed=9, repeat='r')\nsys.exit(1)")
+        self.assertEqual((True, ["SCH-17"]), (first.ok, first.features))
+        self.assertEqual((False, "1", "2", 9, "r"), (second.ok, second.expected, second.seen, second.seed, second.repeat))
+
+    def test_only_a_real_true_is_a_pass(self) -> None:
+        self.assertEqual([False, False], [each.ok for each in self.run_program("say(name='a', ok='yes')\nsay(name='b', ok=1)\nsys.exit(1)")])
+
+    def test_crash_after_passes_is_a_failure(self) -> None:
+        outcomes = self.run_program("say(name='a', ok=True)\nraise SystemError('lost the machine')")
+        self.assertEqual([True, False], [each.ok for each in outcomes])
+        self.assertIn("lost the machine", outcomes[1].seen)
+
+    def test_killed_program_is_a_failure(self) -> None:
+        outcomes = self.run_program("say(name='a', ok=True)\nimport os\nos.kill(os.getpid(), 9)")
+        self.assertEqual([True, False], [each.ok for each in outcomes])
+
+    def test_forged_json_in_a_log_line_is_no_test(self) -> None:
+        self.assertEqual(["a"], [each.name for each in self.run_program("print('x {\"name\": \"z\", \"ok\": true}')\nsay(name='a', ok=True)")])
+
+    def test_selection(self) -> None:
+        body = "say(name='a', ok=True)\nsay(name='b', ok=True)"
+        self.assertEqual(["b"], [each.name for each in self.run_program(body, only="b*")])
+
+
+class UnittestLinesTest(unittest.TestCase):
+    def test_skips_and_errors_do_not_pass(self) -> None:
+        body = ("import unittest\nclass T(unittest.TestCase):\n    def test_ok(self): pass\n    def test_bad(self): self.fail('x')\n"
+                "    @unittest.skip('later')\n    def test_skipped(self): pass\n    def test_error(self): raise OSError('y')\n")
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "test_made_up.py").write_text(body)
+            done = subprocess.run([sys.executable, str(ROOT / "kernel/tests/rings/unittest_lines.py"), "test_made_up", "build"],
+                                  cwd=folder, capture_output=True, text=True)
+        said = {line["unittest"]["name"].split(".")[-1]: line["unittest"]["ok"] for line in map(json.loads, done.stdout.splitlines())}
+        self.assertEqual({"test_ok": True, "test_bad": False, "test_skipped": False, "test_error": False}, said)
+
+
+if __name__ == "__main__":
+    unittest.main()
