@@ -24,6 +24,7 @@ class Grading:
         self.tree, self.course, self._runner = tree, course, runner
         self._progress = progress or Progress()
         self._jobs = max(1, jobs)
+        self.seed_origin = ""
         self.builder = builder or Builder(tree, course, self._progress, jobs)
 
     def read(self, source: str, files: Sequence[str] = ()) -> Submission:
@@ -37,7 +38,8 @@ class Grading:
             raise GraderError("no test to run; see `make grade LAB=...` for the labs that exist")
         files = tuple(dict.fromkeys(name for lab in self.course.labs for name in lab.files))
         submission = self.read(source, files)
-        own = student_seed(self.tree, submission.files.get(SEED_FILE), own_seed).value
+        found = student_seed(self.tree, submission.files.get(SEED_FILE), own_seed)
+        own, self.seed_origin = found.value, found.origin
         if not source and not self.tree.is_handout:
             return self._run(self.builder.reference(own), submission, labs, tests, seed, own)
         return self.grade_files(submission, labs, tests, seed, own)

@@ -8,13 +8,13 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Callable, Dict, Mapping
+from typing import Callable, Dict, Mapping, Sequence
 
 from grader import labs, result as results
 from grader.commands.options import add_selection, number
 from grader.errors import SubmissionError
 from grader.grading import Grading, default_runner, sandbox_note
-from grader.model import Result
+from grader.model import Lab, Result
 from grader.report import canonical, github, gradescope, junit, refusal
 from grader.report.terminal import TerminalProgress, write_report
 from grader.tree import Tree
@@ -55,8 +55,15 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
         raise
     progress.clear()
     write_files({name: render(result) for name, render in _FORMATS.items()}, github.step_output(result), options)
-    write_report(result, sys.stdout, tuple(filter(None, [sandbox_note() if options.submission else ""])))
+    remarks = [f"student seed {result.student_seed}, from {grading.seed_origin}" if has_seed(chosen_labs) else "",
+               sandbox_note() if options.submission else ""]
+    write_report(result, sys.stdout, tuple(filter(None, remarks)))
     return result.exit_code
+
+
+def has_seed(chosen: Sequence[Lab]) -> bool:
+    """Lab 0 is the one whose questions depend on the student's own seed."""
+    return any(lab.number == 0 for lab in chosen)
 
 
 def write_files(contents: Mapping[str, bytes], step_output: bytes, options: argparse.Namespace) -> None:
