@@ -181,10 +181,10 @@ $(foreach f,$(test_files),$(eval $(call driver_rule,tests,$f,kernel/tests/guest/
 lab_sources = $(patsubst labs/%,kernel/labs/%,$(call find,$(wildcard labs/$1-*/tests)))
 $(foreach l,$(labs),$(eval $(call driver_rule,tests,$l,$(call lab_sources,$(l:lab%=%)))))
 
-# The copies that are loaded carry no debug information.
+# The copies that are loaded carry no debug information, and a checksum that the loader verifies.
 define strip_rule
 $(B)/boot/$(notdir $1): $1
-	$(Q)mkdir -p $$(@D) && $(OBJCOPY) --strip-debug $$< $$@
+	$(Q)mkdir -p $$(@D) && $(OBJCOPY) --strip-debug $$< $$@ && $(PYTHON) kernel/boot/seal.py $$@
 endef
 $(foreach i,$(images),$(eval $(call strip_rule,$i)))
 

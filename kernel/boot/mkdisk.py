@@ -19,7 +19,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 SECTOR = 512
 PARTITION_START = 2048
-PARTITION_SECTORS = 63488          # 31 MB: the disk is 32 MB
+PARTITION_SECTORS = 63472          # 31 MB: the disk is 65 whole cylinders of 16 heads x 63 sectors, as Bochs likes it
 SECTORS_PER_CLUSTER = 4
 RESERVED_SECTORS = 1
 TABLES = 2

@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "kernel" / "boot"))
 import mkdisk  # noqa: E402
+import seal  # noqa: E402
 
 SECONDS = 60
 PROBE_DONE = 2 * 0x10 + 1    # isa-debug-exit turns a value v into exit status 2v + 1
@@ -308,10 +309,15 @@ class BadImages(BootCase):
         fixed = patched(driver, header(driver, 22), "<H", 0x0103)
         self.assert_fails(self.multiboot(self.replaced("boot-probe-driver.sys", fixed)), "has no relocations", "/fixed:no")
 
-    def test_wrong_checksum(self) -> None:  # BOO-01
-        kernel = built().images["ntoskrnl.exe"]
-        self.assert_fails(self.multiboot(self.replaced("ntoskrnl.exe", patched(kernel, header(kernel, 88), "<I", 0x1234))),
-                          "ntoskrnl.exe is corrupt: its checksum is ")
+    def test_any_damage_to_a_sealed_image(self) -> None:  # BOO-01
+        """What `make kernel` puts into boot/ carries a checksum: one changed bit anywhere is noticed."""
+        sealed = [(name, seal.sealed(data)) for name, data in self.good()]
+        self.assertEqual(self.multiboot(sealed)[0], PROBE_DONE, "a sealed image starts")
+        kernel = sealed[0][1]
+        for offset in (header(kernel, 8), file_offset(kernel, 0x1000), len(kernel) - 1):
+            damaged = patched(kernel, offset, "<B", kernel[offset] ^ 0x04)
+            self.assert_fails(self.multiboot([("ntoskrnl.exe", damaged)] + sealed[1:]),
+                              "ntoskrnl.exe is corrupt: its checksum is ")
 
     def test_bad_section_and_header(self) -> None:  # BOO-01
         kernel = built().images["ntoskrnl.exe"]

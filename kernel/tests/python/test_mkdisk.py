@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "kernel" / "boot"))
 import mkdisk  # noqa: E402
+import seal  # noqa: E402
 
 MBR = bytes(510) + b"\x55\xaa"
 STAGE = b"\xeb\x00\x90\x90MICA" + bytes(3000)
@@ -35,7 +36,7 @@ class MakeDisk(unittest.TestCase):
 
     def test_partition_and_stage(self) -> None:  # BOO-04
         disk = self.build([("ntoskrnl.exe", b"k")])
-        self.assertEqual(len(disk), 32 << 20)
+        self.assertEqual(len(disk), 65 * 16 * 63 * 512, "whole cylinders")
         self.assertEqual(disk[512:512 + len(STAGE)], STAGE)
         self.assertEqual(disk[mkdisk.STAGE_SECTORS_AT], 6)
         self.assertEqual((disk[0x1BE], disk[0x1C2]), (0x80, mkdisk.PARTITION_FAT16_LBA))
@@ -81,6 +82,11 @@ class MakeDisk(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertEqual(len(done.stderr.splitlines()), 1)
         self.assertTrue(done.stderr.startswith("mkdisk: "))
+
+    def test_seal_refuses_what_is_no_image(self) -> None:  # BOO-01
+        for data in (b"", b"MZ", b"MZ" + bytes(58) + b"\xff\xff\xff\x7f", b"\x7fELF" * 100):
+            with self.assertRaises(ValueError):
+                seal.sealed(data)
 
 
 if __name__ == "__main__":
