@@ -4,6 +4,7 @@ Rows of the table, for each lab
   starter     0 points
   reference   full marks
   accepted    full marks
+              (every row must build: a patch that does not compile proves nothing)
   mistake     exactly the tests of `Fails:` fail, all others pass, and the hints shown are exactly those of `Hint:`
   cheater     no more points than the starter
 """
@@ -121,6 +122,9 @@ def judge_mistake(patch: Patch, result: Result, tests: Sequence[TestSpec]) -> st
 
 
 def _row(lab: Lab, kind: str, name: str, result: Result, trouble: str) -> Row:
+    broken = [note for note in result.notes if note.fatal]
+    if broken:
+        trouble = f"exercise {broken[0].exercise} does not build: {broken[0].text.splitlines()[0]}"
     if result.infra_errors:
         trouble = f"{len(result.infra_errors)} tests could not be judged"
     return Row(lab.number, kind, name, f"{result.score}/{result.max_score}", trouble, result.outcomes)

@@ -10,6 +10,7 @@ from typing import Dict
 from unittest import mock
 
 from grader import cli, labs, patches
+from grader.build import Builder
 from grader.commands import selfcheck as command
 from grader.commands import stability
 from grader.errors import GraderError
@@ -106,6 +107,14 @@ class Table(TreeCase):
         rows = self.rows()
         self.assertEqual(rows["vain"], ("0/8", ""))
         self.assertIn("gains", rows["works"][1])
+
+    def test_row_that_does_not_build_is_trouble(self) -> None:
+        self.patch("cheaters", "vain", "Cheat: prints PASS", old="STUB", new="STUB PASS", starter=True)
+        with mock.patch.object(TextBuilder, "errors", {"1.1": "kernel/x.cpp:1:1: error: no"}, create=True), \
+                mock.patch.object(FakeBuilder, "__init__", Builder.__init__):
+            rows = self.rows()
+        for name in ("starter", "reference", "vain"):
+            self.assertIn("exercise 1.1 does not build: kernel/x.cpp:1:1", rows[name][1])
 
     def test_patch_that_does_not_fit(self) -> None:
         self.patch("accepted", "stale", "Accepted: a", old="SOMETHING ELSE", new="x")
