@@ -1,0 +1,1 @@
+"""Emulators under the grader's control: QEMU (judging, debugging) and Bochs (smoke runs)."""

@@ -1,0 +1,243 @@
+"""Client of QEMU's gdbstub: registers, breakpoints, run and stop, over a Unix socket.
+
+Invariants: guest memory is never patched (TCG breakpoints live in the translator, so the guest
+cannot see them); the guest is stopped whenever no `resume` is outstanding; every wait is bounded.
+In the books: GDB manual, "Remote Serial Protocol".
+"""
+from __future__ import annotations
+
+import re
+import select
+import socket
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from typing import Callable, Dict, List, Optional, Set, Tuple
+
+from grader.errors import InfraError
+from grader.machine.qmp import connect_unix
+
+SIGTRAP, SIGINT = 5, 2
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why the guest stopped: a signal (5 breakpoint or step, 2 asked by the host) or the end."""
+
+    signal: int
+    exited: bool = False
+
+
+def checksum(body: bytes) -> bytes:
+    return b"%02x" % (sum(body) & 0xFF)
+
+
+class Gdbstub:
+    """One connection. Connecting stops the guest."""
+
+    def __init__(self, path: str, wall: float = 20.0, alive: Callable[[], bool] = lambda: True) -> None:
+        self.wall = wall
+        self.breakpoints: Set[int] = set()
+        self._buffer = b""
+        self._socket = connect_unix(path, wall, alive)
+        self._ack = True
+        features = self.ask(b"qSupported:swbreak+;hwbreak+;vContSupported+;xmlRegisters=i386")
+        if b"QStartNoAckMode+" in features and self.ask(b"QStartNoAckMode") == b"OK":
+            self._ack = False
+        self._registers = self._describe_registers()
+        self.ask(b"?")
+        # Steps must keep interrupts and timers as they are: a step is a moment, not another machine.
+        self.ask(b"Qqemu.sstep=1")
+
+    # -- registers -------------------------------------------------------------------------
+    def registers(self) -> Dict[str, int]:
+        """All integer registers by QEMU's names: eax..edi, eip, eflags, cs, cr3, fs_base, ..."""
+        data = bytes.fromhex(self.ask(b"g").replace(b"x", b"0").decode())
+        return {name: int.from_bytes(data[offset:offset + size], "little")
+                for name, (_, offset, size) in self._registers.items() if offset + size <= len(data)}
+
+    def set_registers(self, **values: int) -> None:
+        """Change some registers and leave the others."""
+        for name, value in values.items():
+            if name not in self._registers:
+                raise InfraError(f"the emulator has no register {name}")
+            number, _, size = self._registers[name]
+            raw = (value & ((1 << (8 * size)) - 1)).to_bytes(size, "little")
+            self._expect_ok(b"P%x=%s" % (number, raw.hex().encode()))
+
+    # -- memory (virtual, through the current page tables) ------------------------------------
+    def read(self, address: int, size: int) -> bytes:
+        reply = self.ask(b"m%x,%x" % (address & 0xFFFFFFFF, size))
+        if reply.startswith(b"E"):
+            raise InfraError(f"the gdbstub cannot read {size} bytes at {address:#010x}")
+        return bytes.fromhex(reply.decode())
+
+    def write(self, address: int, data: bytes) -> None:
+        self._expect_ok(b"M%x,%x:%s" % (address & 0xFFFFFFFF, len(data), data.hex().encode()))
+
+    # -- breakpoints -------------------------------------------------------------------------
+    def insert_breakpoint(self, address: int) -> None:
+        if address not in self.breakpoints:
+            self._expect_ok(b"Z0,%x,1" % address)
+            self.breakpoints.add(address)
+
+    def remove_breakpoint(self, address: int) -> None:
+        if address in self.breakpoints:
+            self._expect_ok(b"z0,%x,1" % address)
+            self.breakpoints.discard(address)
+
+    def set_breakpoints(self, wanted: Set[int]) -> None:
+        """Make exactly these breakpoints exist."""
+        for address in sorted(self.breakpoints - wanted):
+            self.remove_breakpoint(address)
+        for address in sorted(wanted - self.breakpoints):
+            self.insert_breakpoint(address)
+
+    # -- running -------------------------------------------------------------------------------
+    def resume(self) -> None:
+        """Let the guest run; `wait` reports how it stopped."""
+        self._send(b"vCont;c")
+
+    def step(self) -> Stop:
+        """One instruction of the current processor."""
+        self._send(b"vCont;s")
+        stop = self.wait(self.wall)
+        if stop is None:
+            raise InfraError("the emulator did not finish a single step")
+        return stop
+
+    def wait(self, seconds: float) -> Optional[Stop]:
+        """The stop reply, or None when none came within that wall time."""
+        deadline = time.monotonic() + seconds
+        while True:
+            packet = self._receive(max(0.0, deadline - time.monotonic()))
+            if packet is None:
+                return None
+            kind = packet[:1]
+            if kind in b"TS":
+                return Stop(int(packet[1:3], 16))
+            if kind in b"WX":
+                return Stop(int(packet[1:3] or b"0", 16), exited=True)
+
+    def interrupt(self) -> Stop:
+        """Stop a running guest at a host-chosen moment (not a deterministic one)."""
+        self._raw(b"\x03")
+        stop = self.wait(self.wall)
+        if stop is None:
+            raise InfraError("the emulator did not stop when asked")
+        return stop
+
+    def leave(self) -> None:
+        """Close the connection and leave the guest stopped, without breakpoints."""
+        self.set_breakpoints(set())
+        self._socket.close()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    # -- protocol ------------------------------------------------------------------------------
+    def ask(self, body: bytes) -> bytes:
+        """Send one packet and return the body of its answer."""
+        self._send(body)
+        reply = self._receive(self.wall)
+        if reply is None:
+            raise InfraError(f"the gdbstub did not answer {body[:20]!r}")
+        return reply
+
+    def _expect_ok(self, body: bytes) -> None:
+        reply = self.ask(body)
+        if reply != b"OK":
+            raise InfraError(f"the gdbstub refused {body[:24].decode()}: {reply.decode()}")
+
+    def _describe_registers(self) -> Dict[str, Tuple[int, int, int]]:
+        """name -> (number, offset in the g packet, size), from the target description."""
+        layout: Dict[str, Tuple[int, int, int]] = {}
+        number = offset = 0
+        queue: List[str] = ["target.xml"]
+        while queue:
+            root = ElementTree.fromstring(self._read_feature(queue.pop(0)))
+            for node in root.iter():
+                tag = node.tag.rpartition("}")[2]
+                if tag == "include":
+                    queue.append(node.attrib["href"])
+                elif tag == "reg":
+                    number = int(node.attrib.get("regnum", number))
+                    size = int(node.attrib["bitsize"]) // 8
+                    layout[node.attrib["name"]] = (number, offset, size)
+                    number, offset = number + 1, offset + size
+        for needed in ("eax", "esp", "eip", "eflags", "cr3"):
+            if needed not in layout:
+                raise InfraError(f"this QEMU's gdbstub does not describe register {needed}; QEMU 6.2 or newer is needed")
+        return layout
+
+    def _read_feature(self, name: str) -> str:
+        text = b""
+        while True:
+            part = self.ask(b"qXfer:features:read:%s:%x,ffb" % (name.encode(), len(text)))
+            text += part[1:]
+            if part[:1] != b"m":
+                break
+        body = text.decode()
+        return re.sub(r"<!DOCTYPE[^>]*>", "", body).replace("xi:include", "include")
+
+    def _send(self, body: bytes) -> None:
+        self._raw(b"$" + body + b"#" + checksum(body))
+        if self._ack:
+            deadline = time.monotonic() + self.wall
+            while not self._buffer.startswith(b"+"):
+                if not self._fill(deadline - time.monotonic()):
+                    raise InfraError("the gdbstub did not acknowledge a packet")
+            self._buffer = self._buffer[1:]
+
+    def _raw(self, data: bytes) -> None:
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            raise InfraError(f"the gdbstub's socket is gone ({error})") from error
+
+    def _receive(self, seconds: float) -> Optional[bytes]:
+        deadline = time.monotonic() + seconds
+        while True:
+            start = self._buffer.find(b"$")
+            end = self._buffer.find(b"#", start + 1)
+            if start >= 0 and 0 <= end <= len(self._buffer) - 3:
+                body = self._buffer[start + 1:end]
+                self._buffer = self._buffer[end + 3:]
+                if self._ack:
+                    self._raw(b"+")
+                return _unescape(body)
+            if not self._fill(deadline - time.monotonic()):
+                return None
+
+    def _fill(self, seconds: float) -> bool:
+        ready, _, _ = select.select([self._socket], [], [], max(0.0, seconds))
+        if not ready:
+            return False
+        try:
+            data = self._socket.recv(65536)
+        except OSError as error:
+            raise InfraError(f"the gdbstub's socket is gone ({error})") from error
+        if not data:
+            raise InfraError("QEMU closed the gdbstub's socket")
+        self._buffer += data
+        return True
+
+
+def _unescape(body: bytes) -> bytes:
+    """Undo RSP's run-length (`c*n`) and escape (`}x`) encodings."""
+    if b"*" not in body and b"}" not in body:
+        return body
+    out = bytearray()
+    index = 0
+    while index < len(body):
+        byte = body[index]
+        if byte == 0x7D:
+            index += 1
+            out.append(body[index] ^ 0x20)
+        elif byte == 0x2A:
+            index += 1
+            out.extend(out[-1:] * (body[index] - 29))
+        else:
+            out.append(byte)
+        index += 1
+    return bytes(out)

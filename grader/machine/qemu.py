@@ -1,0 +1,255 @@
+"""One QEMU under the grader's control: deterministic flags, shared RAM, gdbstub, QMP, snapshots, bounded serial log.
+
+Invariants
+  * Time is the guest's: `-icount shift=3,sleep=off` makes one instruction 8 ns of virtual time, so the same boot gives
+    the same instruction counts however busy the host is.  The wall clock only guards the host (InfraError).
+  * The guest is stopped whenever the host looks: every method but `resume` leaves it stopped.
+  * The serial port writes into a ring of QEMU's own (`ringbuf`): a flood neither blocks the guest nor fills the disk.
+  * A guest that resets, triple-faults or powers off leaves a stopped machine (`GuestEnd`), not a lost process.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence
+
+from grader.errors import GraderError, InfraError
+from grader.machine.gdbstub import SIGTRAP, Gdbstub, Stop
+from grader.machine.memory import Ram
+from grader.machine.qmp import Qmp, QmpError
+
+NANOSECONDS_PER_INSTRUCTION = 8  # -icount shift=3
+SERIAL_CAP = 256 * 1024  # a power of two (ringbuf asks for one)
+SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+
+
+class GuestEnd(Exception):
+    """The guest ended the machine: a reset (triple fault), a shutdown, or QEMU left at its request."""
+
+
+class OverLimit(Exception):
+    """The guest used up its instruction budget (or its virtual time)."""
+
+
+@dataclass(frozen=True)
+class BootPlan:
+    """What to boot: the multiboot loader, modules in order, options."""
+
+    loader: Path
+    modules: Sequence[Path] = ()
+    options: str = "/TEST"
+    memory_mb: int = 64
+    processors: int = 1
+
+
+@dataclass
+class Qemu:
+    """A started machine.  Use as a context manager."""
+
+    plan: BootPlan
+    wall: float = 60.0  # seconds of host time for one run of the guest; guards the host only
+    program: str = "qemu-system-i386"
+    serial_log: bytearray = field(default_factory=bytearray)
+
+    def __enter__(self) -> "Qemu":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # -- life ------------------------------------------------------------------------------------------------------
+    def start(self) -> None:
+        """Start QEMU stopped at reset, connected to every control socket."""
+        if not shutil.which(self.program):
+            raise GraderError(f"{self.program} is not installed; run `make doctor`")
+        self.folder = Path(tempfile.mkdtemp(prefix="mica-qemu-"))
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
+        self.ram_path = self.folder / "ram"
+        create_snapshot_disk(self.folder / "snapshots.qcow2")
+        with open(self.folder / "stderr", "wb") as errors:
+            self.process = subprocess.Popen(
+                self.command_line(),
+                stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, cwd=str(self.folder))
+        try:
+            self.qmp = Qmp(str(self.folder / "qmp"), alive=self._alive)
+            self.gdb = Gdbstub(str(self.folder / "gdb"), alive=self._alive)
+        except InfraError as error:
+            raise InfraError(f"QEMU did not start: {self._stderr() or error}") from error
+        self.ram = Ram(self.ram_path)
+
+    def command_line(self) -> List[str]:
+        plan, folder = self.plan, self.folder
+        line = [
+            self.program, "-nodefaults", "-no-user-config", "-accel", "tcg", "-icount", "shift=3,sleep=off",
+            "-rtc", "base=2000-01-01,clock=vm", "-m", str(plan.memory_mb), "-smp", str(plan.processors),
+            "-machine", "pc,memory-backend=ram,hpet=off",
+            "-object", f"memory-backend-file,id=ram,size={plan.memory_mb}M,mem-path={folder}/ram,share=on",
+            "-drive", f"if=none,id=snap,format=qcow2,file={folder}/snapshots.qcow2,discard=unmap",
+            "-device", "VGA", "-display", "none", "-nic", "none",
+            "-chardev", f"ringbuf,id=com1,size={SERIAL_CAP}", "-serial", "chardev:com1",
+            "-chardev", f"socket,id=qmp,path={folder}/qmp,server=on,wait=off", "-mon", "chardev=qmp,mode=control",
+            "-chardev", f"socket,id=gdb,path={folder}/gdb,server=on,wait=off", "-gdb", "chardev:gdb",
+            "-action", "reboot=shutdown,shutdown=pause,panic=pause", "-S",
+            "-device", "i6300esb,addr=0x1f", "-action", "watchdog=inject-nmi",
+            "-kernel", str(plan.loader), "-append", plan.options,
+        ]
+        if os.uname().sysname == "Linux":
+            line += ["-sandbox", SANDBOX]
+        if plan.modules:
+            line += ["-initrd", ",".join(str(module) for module in plan.modules)]
+        return line
+
+    def stop(self) -> None:
+        """End the process and remove its files."""
+        process = getattr(self, "process", None)
+        for name in ("gdb", "qmp", "ram"):
+            part = getattr(self, name, None)
+            if part is not None:
+                part.close()
+        if process is not None and process.poll() is None:
+            process.kill()
+            process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # -- running ---------------------------------------------------------------------------------------------------
+    def icount(self) -> int:
+        return self.qmp.icount()
+
+    def run(self, until: Optional[int] = None) -> Stop:
+        """Run to the next breakpoint.  `until` bounds the instruction count; the bound's verdict is deterministic
+        because the count is checked again after every stop.  Raises OverLimit or GuestEnd."""
+        self.gdb.resume()
+        deadline = time.monotonic() + self.wall
+        pause = 0.02
+        while True:
+            stop = self._wait(pause)
+            if stop is not None:
+                break
+            if self._guest_ended():
+                raise GuestEnd(self.end_reason)
+            if until is not None and self.icount() > until:
+                self.gdb.interrupt()
+                raise OverLimit()
+            if time.monotonic() > deadline:
+                self.gdb.interrupt()
+                if until is not None and self.icount() > until:
+                    raise OverLimit()
+                raise InfraError(f"the guest was still running after {self.wall:.0f} s of host time")
+            pause = min(0.1, pause * 1.5)
+        if self._guest_ended():
+            raise GuestEnd(self.end_reason)
+        return stop
+
+    def step(self) -> Stop:
+        return self.gdb.step()
+
+    def run_past(self, address: int, until: Optional[int] = None) -> Stop:
+        """Like `run`, from a breakpoint at the current instruction: step over it first."""
+        stop = self.gdb.step()
+        if self._guest_ended():
+            raise GuestEnd(self.end_reason)
+        if stop.signal == SIGTRAP and self.gdb.registers()["eip"] in self.gdb.breakpoints:
+            return stop
+        return self.run(until)
+
+    end_reason = ""
+
+    def _wait(self, seconds: float) -> Optional[Stop]:
+        try:
+            return self.gdb.wait(seconds)
+        except InfraError:
+            self.qmp_dead()
+            raise
+
+    def _guest_ended(self) -> bool:
+        for name in ("SHUTDOWN", "GUEST_PANICKED"):
+            event = self.qmp.poll_event(name)
+            if event is not None:
+                self.end_reason = event.get("data", {}).get("reason", name.lower())
+                return True
+        return False
+
+    def qmp_dead(self) -> None:
+        """Turn a lost socket into the reason for it."""
+        try:
+            code = self.process.wait(2)
+        except subprocess.TimeoutExpired:
+            return
+        raise InfraError(f"QEMU ended by itself (status {code}): {self._stderr() or 'no message'}")
+
+    # -- snapshots -------------------------------------------------------------------------------------------------
+    def save(self, name: str) -> None:
+        self._monitor(f"savevm {name}")
+
+    def load(self, name: str) -> None:
+        """Restore a snapshot and forget what the serial port said before.  Revives a machine that its guest ended."""
+        if self.end_reason:
+            self._revive()
+        self._monitor(f"loadvm {name}")
+        self.qmp.events.clear()
+        self.read_serial()
+        self.serial_log.clear()
+
+    def _revive(self) -> None:
+        """QEMU runs no machine that was shut down until it is reset."""
+        self.qmp.execute("set-action", reboot="reset")
+        self.qmp.events.clear()
+        self.qmp.execute("system_reset")
+        self.qmp.wait_event("RESET")
+        self.qmp.execute("set-action", reboot="shutdown")
+        self.end_reason = ""
+
+    def _monitor(self, line: str) -> None:
+        text = self.qmp.monitor(line).strip()
+        if text:
+            raise InfraError(f"QEMU could not `{line}`: {text}")
+
+    # -- serial ----------------------------------------------------------------------------------------------------
+    def read_serial(self) -> bytes:
+        """Everything that the guest wrote since the last `load` (the last SERIAL_CAP bytes of it)."""
+        try:
+            while True:
+                text = self.qmp.execute("ringbuf-read", device="com1", size=SERIAL_CAP, format="base64")
+                data = base64.b64decode(text)
+                self.serial_log += data
+                del self.serial_log[:-SERIAL_CAP]
+                if len(data) < SERIAL_CAP:
+                    break
+        except QmpError:
+            pass
+        return bytes(self.serial_log)
+
+    def _alive(self) -> bool:
+        return self.process.poll() is None
+
+    def _stderr(self) -> str:
+        try:
+            lines = (self.folder / "stderr").read_text(errors="replace").strip().splitlines()
+        except OSError:
+            return ""
+        return lines[-1] if lines else ""
+
+
+def create_snapshot_disk(path: Path) -> None:
+    """An empty qcow2 volume: `savevm` keeps the machine's state in it."""
+    tool = shutil.which("qemu-img")
+    if not tool:
+        raise GraderError("qemu-img is not installed (package qemu-utils); run `make doctor`")
+    done = subprocess.run([tool, "create", "-q", "-f", "qcow2", str(path), "16M"], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        raise InfraError(f"qemu-img failed: {done.stdout.decode(errors='replace').strip()}")
