@@ -26,6 +26,7 @@ GUI           ?=
 OUT           ?=
 SCOPE         ?=
 APPEND        ?=
+GDB_WAIT      ?=
 MICA_CHECKED  ?=
 YES           ?=
 PYTHON        ?= python3
@@ -61,7 +62,7 @@ run gdb:
 	@$(need) $@ $(filter bochs,$(EMU)) $(if $(GUI),gui)
 	@$(build) kernel
 	@$(grader) $@ --out $(O) --emu $(EMU) --smp $(SMP) $(if $(GUI),--gui) $(if $(MICA_CHECKED),--checked) \
-	    $(call opt,SEED,--seed) $(call opt,APPEND,--append)
+	    $(call opt,SEED,--seed) $(call opt,APPEND,--append) $(if $(and $(filter gdb,$@),$(GDB_WAIT)),--wait)
 
 replay:
 	@$(if $(and $(LAB),$(TEST),$(SEED)),,echo "make replay needs LAB, TEST and SEED, as the failure printed them: \

@@ -34,7 +34,7 @@ class Names:
 
     def ask(self, image: str, offset: int) -> str:
         path, tool = self.image(image), shutil.which("llvm-symbolizer")
-        if not path or not tool:
+        if not path or not tool or offset >= size_of_image(path):
             return ""
         done = subprocess.run([tool, f"--obj={path}", "--relative-address", "--inlines", "--demangle", hex(offset)],
                               capture_output=True, text=True, timeout=20)
@@ -42,8 +42,16 @@ class Names:
         found = []
         for function, place in zip(lines[0::2], lines[1::2]):
             if function != "??":
-                found.append(f"{function} at {place.rsplit(':', 1)[0]}")
+                found.append(function if place.startswith("??") else f"{function} at {place.rsplit(':', 1)[0]}")
         return "  " + ", inlined in ".join(found) if found else ""
+
+
+def size_of_image(path: Path) -> int:
+    """SizeOfImage of the PE's optional header."""
+    with open(path, "rb") as stream:
+        head = stream.read(4096)
+    at = int.from_bytes(head[0x3C:0x40], "little") + 24 + 56
+    return int.from_bytes(head[at:at + 4], "little")
 
 
 class Annotate:

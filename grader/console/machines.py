@@ -135,12 +135,11 @@ class QemuMachine(Machine):
         return line + ["-drive", f"file={boot.disk},format=raw,if=ide,snapshot=on"]
 
     def start(self) -> None:
-        errors = open(self.folder / "errors", "wb")
         # QEMU starts stopped until the socket is taken, so that the first words are not lost.
         command = self.command()
         if "-S" not in command:
             command += ["-S", "-chardev", f"socket,id=mon,path={self.folder}/mon,server=on,wait=off", "-mon", "mon"]
-        with errors:
+        with open(self.folder / "errors", "wb") as errors:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
                                             start_new_session=True)
         self.descriptor = self.connect("com1").detach()

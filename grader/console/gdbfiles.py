@@ -1,0 +1,50 @@
+"""What gdb is given: the kernel's symbols in a form it takes, and the commands it starts with.
+
+gdb cannot use a PE image above 2 GB live, so each image's symbols are copied into an ELF file beside the build; the
+addresses stay those that the image was linked for, which is where kernel and HAL are loaded.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import List
+
+from ..errors import GraderError
+
+
+def elf_copy(image: Path, target: Path) -> Path:
+    """The image as ELF, made anew when the image is newer."""
+    if not target.exists() or target.stat().st_mtime < image.stat().st_mtime:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run([tool(), "-I", "pei-i386", "-O", "elf32-i386", str(image), str(target)],
+                              capture_output=True, text=True)
+        if done.returncode:
+            raise GraderError(f"objcopy cannot copy the symbols of {image.name}: {done.stderr.strip()}")
+    return target
+
+
+def tool() -> str:
+    for name in ("objcopy", "gobjcopy", "x86_64-elf-objcopy", "i686-linux-gnu-objcopy"):
+        path = shutil.which(name)
+        if path:
+            return path
+    raise GraderError("objcopy (GNU binutils) is not installed: make doctor")
+
+
+def commands(root: Path, folder: Path) -> "List[str]":
+    """gdb's first commands, up to the connection."""
+    kernel, hal = (elf_copy(folder / name, folder / "gdb" / f"{name}.elf") for name in ("ntoskrnl.exe", "hal.dll"))
+    lines = ["set pagination off", "set confirm off", "set print pretty on", f"directory {root}",
+             f"file {kernel}", f"add-symbol-file {hal}"]
+    own = root / "grader" / "gdb" / "mica.py"
+    return lines + ([f"source {own}"] if own.exists() else [])
+
+
+def write(root: Path, folder: Path, target: str) -> Path:
+    """A command file that ends connected to `target`."""
+    path = folder / "gdb" / "init.gdb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([*commands(root, folder), f"target remote {target}", ""]))
+    return path

@@ -1,0 +1,138 @@
+"""The kernel on this terminal: names in backtraces, keys, both emulators, gdb's files - with images made on the spot."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from grader.console import gdbfiles
+from grader.console.backtrace import Annotate, Names
+from grader.console.machines import BochsMachine, Boot, QemuMachine, machine
+from grader.console.terminal import Keys
+from grader.errors import GraderError
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = """extern "C" int _fltused = 0;
+extern "C" __declspec(noinline) int Inner(int a) { return a * 3; }
+extern "C" int __stdcall Entry(void* a) {
+    return Inner((int)a) + 1;
+}
+"""
+
+
+def build_images(folder: Path) -> None:
+    """ntoskrnl.exe and hal.dll with DWARF, as kernel/build.mk links them."""
+    (folder / "probe.cpp").write_text(SOURCE)
+    subprocess.run(["clang++", "--target=i686-pc-windows-msvc", "-ffreestanding", "-fms-extensions", "-fno-omit-frame-pointer",
+                    "-gdwarf-4", "-O1", "-c", "probe.cpp", "-o", "probe.obj"], cwd=folder, check=True)
+    for name, base in (("ntoskrnl.exe", "0x80100000"), ("hal.dll", "0x80400000")):
+        subprocess.run(["lld-link", "/machine:x86", "/nodefaultlib", "/safeseh:no", "/debug:dwarf", "/subsystem:native",
+                        "/driver", "/entry:Entry", f"/base:{base}", f"/out:{name}", "probe.obj"], cwd=folder, check=True,
+                       capture_output=True)
+
+
+def boot_sector() -> bytes:
+    spec = importlib.util.spec_from_file_location("probe", ROOT / "grader" / "setup" / "probe.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.boot_sector()
+
+
+class ImagesTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.scratch = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.scratch.cleanup)
+        cls.folder = Path(cls.scratch.name)
+        build_images(cls.folder)
+
+    def offset_of(self, name: str) -> int:
+        said = subprocess.run(["llvm-symbolizer", f"--obj={self.folder / 'ntoskrnl.exe'}", "--relative-address"],
+                              input="\n".join(hex(at) for at in range(0x1000, 0x1040)) + "\n", capture_output=True, text=True)
+        names = [block.split("\n")[0] for block in said.stdout.split("\n\n") if block.strip()]
+        return 0x1000 + next(number for number, each in enumerate(names) if name in each)
+
+    # TOL-07
+    def test_frames_get_names(self) -> None:
+        text = f"*** STOP\r\n  #0 ntoskrnl.exe+{self.offset_of('Inner'):#x}\r\nkd> ".encode()
+        self.assertRegex(Annotate(Names(self.folder))(text).decode(),
+                         r"\*\*\* STOP\r\n  #0 ntoskrnl.exe\+0x10\w\w  Inner at .*probe.cpp:2\r\nkd> $")
+
+    def test_names_do_not_depend_on_how_the_text_arrives(self) -> None:
+        text = f"x\n  #0 ntoskrnl.exe+{self.offset_of('Inner'):#x}\nplain #1\n".encode()
+        whole = Annotate(Names(self.folder))(text)
+        piecewise = Annotate(Names(self.folder))
+        self.assertEqual(whole, b"".join(piecewise(text[at:at + 1]) for at in range(len(text))))
+
+    def test_unknown_images_stay_as_they_are(self) -> None:
+        for text in (b"  #0 nosuch.sys+0x1234\n", b"  #1 0x80123456\n", b"  #1 ntoskrnl.exe+0xfffffff\n"):
+            self.assertEqual(text, Annotate(Names(self.folder))(text))
+
+    # TOL-06, TOL-07
+    def test_gdb_finds_functions_and_lines(self) -> None:
+        script = "\n".join([*gdbfiles.commands(ROOT, self.folder), "info line Inner", "info symbol 0x80401000"])
+        script = "\n".join(line for line in script.splitlines() if not line.startswith("source "))
+        (self.folder / "try.gdb").write_text(script)
+        said = subprocess.run(["gdb", "-q", "-nx", "-batch", "-x", str(self.folder / "try.gdb")], capture_output=True, text=True)
+        self.assertRegex(said.stdout, r'Line 2 of ".*probe.cpp" starts at address 0x80101', said.stdout + said.stderr)
+        self.assertRegex(said.stdout, r"(Inner|Entry).* in section .text of .*hal.dll.elf")
+
+    def test_elf_copy_is_made_once(self) -> None:
+        first = gdbfiles.elf_copy(self.folder / "hal.dll", self.folder / "once.elf")
+        before = first.stat().st_mtime_ns
+        self.assertEqual(before, gdbfiles.elf_copy(self.folder / "hal.dll", first).stat().st_mtime_ns)
+
+
+class KeysTest(unittest.TestCase):
+    def test_ctrl_a_x_leaves(self) -> None:
+        keys = Keys()
+        self.assertEqual(b"help\r", keys(b"help\r"))
+        self.assertEqual(b"\x01", keys(b"\x01\x01"))
+        self.assertEqual(b"", keys(b"\x01"))
+        self.assertFalse(keys.leave)
+        keys(b"x")
+        self.assertTrue(keys.leave)
+
+
+class MachinesTest(unittest.TestCase):
+    def setUp(self) -> None:
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.boot = Boot(Path(scratch.name))
+        self.boot.disk.write_bytes(boot_sector())
+
+    def test_both_emulators_speak_and_leave_nothing_behind(self) -> None:
+        for kind in (QemuMachine, BochsMachine):
+            with self.subTest(emulator=kind.__name__):
+                with kind(self.boot) as started:
+                    self.assertIn(b"mica-probe", started.read_until(b"mica-probe", 60))
+                self.assertFalse(started.folder.exists())
+                self.assertIsNotNone(started.process.poll())
+                self.assertEqual(boot_sector(), self.boot.disk.read_bytes(), "the disk was written to")
+
+    def test_missing_disk_says_what_to_do(self) -> None:
+        self.boot.disk.unlink()
+        for emulator in ("qemu", "bochs"):
+            with self.subTest(emulator=emulator), self.assertRaisesRegex(GraderError, "make kernel"):
+                with machine(emulator, self.boot):
+                    pass
+
+    def test_bochs_refuses_what_it_cannot_do(self) -> None:
+        with self.assertRaisesRegex(GraderError, "QEMU"):
+            machine("bochs", Boot(self.boot.folder, "/HAL=PIC"))
+
+    def test_qemu_that_does_not_start_says_why(self) -> None:
+        (self.boot.folder / "boot").mkdir()
+        for name in ("loader.elf", "ntoskrnl.exe", "hal.dll"):
+            (self.boot.folder / "boot" / name).write_bytes(b"not a kernel")
+        with self.assertRaisesRegex(GraderError, "QEMU did not start: .+"):
+            with QemuMachine(Boot(self.boot.folder, "/DEBUG")):
+                pass
+
+
+if __name__ == "__main__":
+    unittest.main()
