@@ -24,6 +24,7 @@ EMU           ?= qemu
 SMP           ?= 1
 GUI           ?=
 OUT           ?=
+OPEN          ?=
 SCOPE         ?=
 APPEND        ?=
 GDB_WAIT      ?=
@@ -86,7 +87,7 @@ handout:
 	@$(if $(OUT),,echo "make handout needs OUT, the folder that receives the students' repository: \
 	    make handout OUT=../mica-student" >&2; exit 2)
 	@$(need) grade
-	@$(grader) handout --out $(O) --to "$(OUT)" $(call opt,SEED,--seed)
+	@$(grader) handout --out $(O) --to "$(OUT)" $(if $(OPEN),--open)
 
 solution:
 	@$(if $(LAB),,echo "make solution needs LAB: make solution LAB=1" >&2; exit 2)

@@ -42,7 +42,7 @@ class Builder:
 
     @property
     def flavour(self) -> str:
-        return "checked" if os.environ.get("MICA_CHECKED") else "free"
+        return "checked" if os.environ.get("MICA_CHECKED") in ("1", "yes") else "free"
 
     def base(self) -> Path:
         """The kernel with the reference everywhere ($(B) of build.mk), built or brought up to date once."""

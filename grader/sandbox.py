@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Mapping, Optional, Sequence, Tuple
 
-CPU_SECONDS = 120
-WALL_SECONDS = 300
+CPU_SECONDS = 60
+WALL_SECONDS = 240
 MEMORY_KB = 4 << 20
 FILE_BLOCKS = 256 << 11  # 512-byte blocks: 256 MB
 MAX_OUTPUT = 256 << 10

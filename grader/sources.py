@@ -34,6 +34,14 @@ def tracked(tree: Tree) -> List[str]:
     return sorted(found)
 
 
+def untracked(tree: Tree) -> List[str]:
+    """Files that lie in the tree and would not be shipped; empty where there is no git."""
+    listed = subprocess.run(["git", "-C", str(tree.root), "ls-files", "-z", "--others", "--exclude-standard"],
+                            capture_output=True,
+                            check=False)
+    return sorted(filter(None, listed.stdout.decode("utf-8", "replace").split("\0")))
+
+
 def marked(tree: Tree, course: Course) -> Dict[str, Shipped]:
     """Every source that holds regions, by its path.  Checks that regions and lab.py agree."""
     known = [exercise.number for lab in course.labs for exercise in lab.exercises]

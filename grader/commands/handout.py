@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from grader import labs
+from grader import labs, sources
 from grader.errors import GraderError
 from grader.handout import Handout
 from grader.report.terminal import TerminalProgress
@@ -31,6 +31,9 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     course = labs.load(tree)
     Handout(tree, course, Path(target).resolve(), options.open, progress=progress).build()
     progress.clear()
+    left = sources.untracked(tree)
+    if left:
+        print(f"not shipped, because git does not know them: {', '.join(left[:5])}{' ...' if len(left) > 5 else ''}")
     print(f"{target}: branches " + ", ".join(lab.branch for lab in course.labs))
     print(f"publish it with: git -C {target} push --all URL")
     return 0

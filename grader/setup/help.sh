@@ -17,7 +17,7 @@ if [ "${1:-}" = whole ]; then
     echo
     echo "Instructors"
     row "grade SUBMISSION=x"         "grade a folder, a zip, a tar or a git ref instead of this checkout"
-    row "handout OUT=folder"         "make the students' repository, one branch a lab"
+    row "handout OUT=folder"         "make the students' repository, one branch a lab (OPEN=1: with every source)"
     row "solution LAB=1"             "the reference as a diff against the students' branch"
     row "selfcheck [LAB=1]"          "grade the starter, accepted variants, known mistakes and cheaters: one table"
     echo
