@@ -10,15 +10,11 @@
 #include "ke/interrupt.h"
 #include "ke/irql.h"
 #include "ntstatus.h"
+#include "rtl/time.h"
 
 struct LOADER_PARAMETER_BLOCK;
 struct KTRAP_FRAME;
 struct KEXCEPTION_FRAME;
-
-/// A broken-down time of day, as the real-time clock keeps it.
-struct TIME_FIELDS {
-    SHORT Year, Month, Day, Hour, Minute, Second, Milliseconds, Weekday;
-};
 
 enum class INTERFACE_TYPE : UCHAR { Internal, Isa };
 
@@ -62,9 +58,13 @@ NTHALAPI BOOLEAN NTAPI HalQueryRealTimeClock(TIME_FIELDS* TimeFields);
 /// Waits for the next interrupt with interrupts on; returns with interrupts on. Called by the idle thread with
 /// interrupts off so that no wake-up is lost.
 NTHALAPI void NTAPI HalProcessorIdle();
+/// Halts without enabling interrupts: the end of everything but an NMI.
+NTHALAPI void NTAPI HalProcessorHalt();
 
 /// Shows text on the screen (VGA text mode). @irql any
 NTHALAPI void NTAPI HalDisplayString(PCSTR Text);
+/// Clears the screen; text from now on has this VGA attribute (0x07 grey on black, 0x1F white on blue). @irql any
+NTHALAPI void NTAPI HalClearDisplay(UCHAR Attribute);
 /// Text for the debugging port: COM1. Does not use interrupts. @irql any
 NTHALAPI void NTAPI HalDebugPutString(PCSTR Text);
 /// @returns the next character from COM1, -1 if there is none. @irql any

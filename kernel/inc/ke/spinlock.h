@@ -72,7 +72,8 @@ public:
     explicit SpinLockAtDpcGuard(KSPIN_LOCK& lock) ACQUIRE_(lock) REQUIRES_(AtDispatchLevel) : m_lock(lock) {
         KefAcquireSpinLockAtDpcLevel(&lock);
     }
-    ~SpinLockAtDpcGuard() RELEASE_() NO_THREAD_SAFETY_ANALYSIS { KefReleaseSpinLockFromDpcLevel(&m_lock); }
+    // Clang counts AtDispatchLevel as the guard's own because the constructor requires it, so the destructor gives it back.
+    ~SpinLockAtDpcGuard() RELEASE_() ACQUIRE_(AtDispatchLevel) NO_THREAD_SAFETY_ANALYSIS { KefReleaseSpinLockFromDpcLevel(&m_lock); }
     SpinLockAtDpcGuard(const SpinLockAtDpcGuard&) = delete;
     SpinLockAtDpcGuard& operator=(const SpinLockAtDpcGuard&) = delete;
 

@@ -32,8 +32,7 @@ BOOLEAN MiInitializeRegion(MI_REGION* region, ULONG_PTR base, ULONG* bitmap, ULO
     return TRUE;
 }
 
-BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) {
-    KeAssertDispatchLevel();
+static bool MiTakeOverMemory(LOADER_PARAMETER_BLOCK* LoaderBlock) REQUIRES_(AtDispatchLevel) {
     nt::SpinLockAtDpcGuard guard(MiPageLock);
     if (MiInitializeFrames(LoaderBlock) == 0) return FALSE;
     if (!MiInitializeRegion(&MiStackRegion, MM_STACK_REGION, StackBits, StackPages)) return FALSE;
@@ -44,6 +43,11 @@ BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) {
     ULONG directory;
     __asm__ __volatile__("movl %%cr3, %0\n\tmovl %0, %%cr3" : "=r"(directory)::"memory");
     return TRUE;
+}
+
+BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) {
+    KeAssertDispatchLevel();
+    return MiTakeOverMemory(LoaderBlock);
 }
 
 PVOID NTAPI MmCreateKernelStack(BOOLEAN LargeStack) {

@@ -1,0 +1,11 @@
+// Finding the firmware's tables in memory.
+#pragma once
+
+#include "apictables.h"
+
+struct LOADER_PARAMETER_BLOCK;
+
+/// @returns an ACPI table by its signature; empty if there is none.
+nt::Span<const UCHAR> HalpFindAcpiTable(const LOADER_PARAMETER_BLOCK& block, PCSTR signature);
+/// MADT, else MP tables. @returns false if neither describes an APIC machine.
+bool HalpReadApicTables(const LOADER_PARAMETER_BLOCK& block, HALP_APIC_INFO& info);

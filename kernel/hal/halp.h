@@ -1,0 +1,71 @@
+// Private to the HAL.
+#pragma once
+
+#include "controller.h"
+#include "hal.h"
+#include "i386/cpu.h"
+#include "i386/trap.h"
+#include "ke.h"
+#include "ke/options.h"
+#include "ldr.h"
+#include "mm.h"
+#include "nt/interrupts.h"
+
+/// The controller in use. The PIC until HalInitSystem has looked around.
+extern HalpInterruptController* HalpController;
+
+/// The two controllers. HalpDetectApic @returns nullptr if the machine has no usable APICs.
+HalpInterruptController* HalpGetPic();
+HalpInterruptController* HalpDetectApic(LOADER_PARAMETER_BLOCK& block);
+
+// ---- this processor's KPCR, by single instructions: right even if the thread changes processors in between ----
+
+inline KIRQL HalpGetIrql() {
+    UCHAR irql;
+    __asm__ __volatile__("movb %%fs:%c1, %0" : "=q"(irql) : "i"(PCR_IRQL) : "memory");
+    return static_cast<KIRQL>(irql);
+}
+inline void HalpSetIrql(KIRQL irql) {
+    __asm__ __volatile__("movb %0, %%fs:%c1" ::"q"(static_cast<UCHAR>(irql)), "i"(PCR_IRQL) : "memory");
+}
+inline ULONG HalpGetPending() {
+    ULONG irr;
+    __asm__ __volatile__("movl %%fs:%c1, %0" : "=r"(irr) : "i"(PCR_IRR) : "memory");
+    return irr;
+}
+inline void HalpSetPending(KIRQL level) {
+    __asm__ __volatile__("orl %0, %%fs:%c1" ::"r"(HalpBit(level)), "i"(PCR_IRR) : "memory", "cc");
+}
+inline void HalpClearPending(KIRQL level) {
+    __asm__ __volatile__("andl %0, %%fs:%c1" ::"r"(~HalpBit(level)), "i"(PCR_IRR) : "memory", "cc");
+}
+
+/// KPCR::HalReserved: what the HAL keeps for a processor.
+constexpr ULONG HALP_REPLAYED_LEVEL = 0; ///< the level whose held-back interrupt is being replayed, 0: none
+
+/// Lowers to `target` and delivers what is above it, highest first. Interrupts are off, before and after.
+void HalpDeliverPending(KIRQL target);
+/// Delivers a held-back device interrupt. Interrupts are off.
+void HalpReplayInterrupt(KIRQL level);
+
+/// Counts per second of the time-stamp counter and of another counter, measured against the PIT (calibrate.cpp).
+struct HalpFrequencies {
+    ULONG TimeStamp;
+    ULONG Other;
+};
+using HALP_COUNTER = ULONG();
+HalpFrequencies HalpMeasureFrequencies(HALP_COUNTER* other);
+
+void HalpInitializeSerial();
+void HalpIdentifyProcessor(KPRCB& prcb);
+/// A pointer to physical memory (tables of the firmware). @returns nullptr if it cannot be mapped.
+const UCHAR* HalpMapTable(PHYSICAL_ADDRESS address, SIZE_T length);
+
+extern "C" {
+/// `int vector`.
+void FASTCALL HalpRaiseVector(ULONG Vector);
+void NTAPI HalpClockInterrupt(KTRAP_FRAME* TrapFrame, ULONG Vector);
+}
+
+/// Starts the clock of this processor.
+void HalpStartClock();

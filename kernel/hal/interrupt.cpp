@@ -1,0 +1,99 @@
+// Device interrupts under the lazy IRQL: beginning, holding back, replaying, ending.
+//
+// The controller is told nothing when the IRQL is raised. If an interrupt then comes whose level is not above the IRQL,
+// it is premature: its source is masked, the controller is acknowledged, and the level's bit goes to KPCR::IRR. When
+// the IRQL falls below, the source is unmasked. A latched (edge-triggered) interrupt was an event and is replayed with
+// `int vector`; a level-sensitive one is a state, and the controller sends it again if the device still asks for it.
+// A level-sensitive source is also masked while it is in service: it stays up until its device is served.
+// In the books: "lazy IRQL", "level-sensitive and latched interrupts". INT-02, INT-04, HAL-05
+#include "halp.h"
+
+/// Levels whose source is level-sensitive. Written while no source of that level is enabled.
+static volatile ULONG HalpLevelSensitive;
+
+static bool IsLevelSensitive(KIRQL level) { return (HalpLevelSensitive & HalpBit(level)) != 0; }
+
+static void HoldBack(KIRQL level, ULONG vector) {
+    HalpController->Mask(level);
+    HalpController->Acknowledge(vector);
+    HalpSetPending(level);
+}
+
+/// Takes the note that HalpReplayInterrupt left.
+static bool IsReplayed(KPCR& pcr, KIRQL level) {
+    if (pcr.HalReserved[HALP_REPLAYED_LEVEL] != HalpNumber(level)) return false;
+    pcr.HalReserved[HALP_REPLAYED_LEVEL] = 0;
+    return true;
+}
+
+void HalpReplayInterrupt(KIRQL level) {
+    HalpController->Unmask(level);
+    if (IsLevelSensitive(level)) return;
+    HalpSetIrql(static_cast<KIRQL>(HalpNumber(level) - 1)); // lower levels stay pending until this one is served
+    KeGetPcr()->HalReserved[HALP_REPLAYED_LEVEL] = HalpNumber(level);
+    HalpRaiseVector(HalpController->VectorOf(level));
+}
+
+extern "C" {
+
+BOOLEAN NTAPI HalBeginSystemInterrupt(KIRQL Irql, ULONG Vector, KIRQL* OldIrql) {
+    KPCR& pcr = *KeGetPcr(); // interrupts are off: the processor cannot change
+    const KIRQL current = HalpGetIrql();
+    const KIRQL level = HalpController->LevelOf(Vector);
+    if (level != PASSIVE_LEVEL && !IsReplayed(pcr, level)) {
+        if (HalpController->IsSpurious(Vector)) return FALSE;
+        if (current >= level) {
+            HoldBack(level, Vector);
+            return FALSE;
+        }
+        if (IsLevelSensitive(level)) HalpController->Mask(level);
+        HalpController->Acknowledge(Vector);
+    }
+    if (level != PASSIVE_LEVEL) pcr.IrrActive |= HalpBit(level);
+    *OldIrql = current;
+    if (Irql > current) HalpSetIrql(Irql);
+    nt::cpu::EnableInterrupts();
+    return TRUE;
+}
+
+void NTAPI HalEndSystemInterrupt(KIRQL OldIrql, ULONG Vector) {
+    nt::cpu::DisableInterrupts();
+    const KIRQL level = HalpController->LevelOf(Vector);
+    if (level != PASSIVE_LEVEL) {
+        KeGetPcr()->IrrActive &= ~HalpBit(level);
+        if (IsLevelSensitive(level)) HalpController->Unmask(level);
+    }
+    HalpDeliverPending(OldIrql);
+}
+
+ULONG NTAPI HalGetInterruptVector(INTERFACE_TYPE InterfaceType, ULONG BusNumber, ULONG BusInterruptLevel,
+                                  ULONG BusInterruptVector, KIRQL* Irql, KAFFINITY* Affinity) {
+    *Irql = HalpIrqlOfLine(BusInterruptLevel);
+    *Affinity = 1; // lines are routed to the first processor
+    return *Irql == PASSIVE_LEVEL ? 0 : HalpController->VectorOf(*Irql);
+}
+
+BOOLEAN NTAPI HalEnableSystemInterrupt(ULONG Vector, KIRQL Irql, KINTERRUPT_MODE Mode) {
+    const nt::InterruptsOff off;
+    const KIRQL level = HalpController->LevelOf(Vector);
+    if (level == PASSIVE_LEVEL) return TRUE; // a vector without a source: software may raise it
+    if (level != Irql) return FALSE;
+    if (Mode == KINTERRUPT_MODE::LevelSensitive) {
+        HalpLevelSensitive = HalpLevelSensitive | HalpBit(level);
+    } else {
+        HalpLevelSensitive = HalpLevelSensitive & ~HalpBit(level);
+    }
+    KeGetPcr()->IDR &= ~HalpBit(level);
+    return HalpController->Enable(level, Mode);
+}
+
+void NTAPI HalDisableSystemInterrupt(ULONG Vector, KIRQL Irql) {
+    const nt::InterruptsOff off;
+    const KIRQL level = HalpController->LevelOf(Vector);
+    if (level == PASSIVE_LEVEL) return;
+    HalpController->Disable(level);
+    HalpController->Unmask(level);
+    HalpClearPending(level); // nobody is left to take it
+    KeGetPcr()->IDR |= HalpBit(level);
+}
+}

@@ -1,0 +1,24 @@
+// Boot options, parsed once from the loader's option string.
+//
+// Written in phase 0 before anything else runs, read-only afterwards. IRQL: any.
+// In the books: "boot options". BOO-04
+#pragma once
+
+#include "nt/types.h"
+
+struct LOADER_PARAMETER_BLOCK;
+
+struct KLOADER_OPTIONS {
+    BOOLEAN Test;         ///< /TEST: a host stops the machine at KdTestPoint and drives it
+    BOOLEAN Debug;        ///< /DEBUG: the monitor is entered at boot and after a bugcheck
+    BOOLEAN Break;        ///< /BREAK: the monitor is entered as early as it can
+    BOOLEAN ForcePic;     ///< /HAL=PIC: PIC and PIT even where there is an APIC
+    ULONG Seed;           ///< /SEED=n, 0 without
+    ULONG ProcessorLimit; ///< /SMP=n: at most n processors; MAXIMUM_PROCESSORS without
+};
+
+extern "C" {
+NTKERNELAPI extern KLOADER_OPTIONS KeLoaderOptions;
+/// The loader's block; stays reachable after boot.
+NTKERNELAPI extern LOADER_PARAMETER_BLOCK* KeLoaderBlock;
+}

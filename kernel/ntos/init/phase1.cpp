@@ -1,0 +1,70 @@
+// Phase 1: the rest of initialization, in a system thread with interrupts on.
+//
+// Ends as the kernel's last resident: under /TEST it calls KdTestPoint(1) for ever, for the host that drives the
+// machine; otherwise it is the monitor's prompt, until the shell exists.
+// In the books: "startup: kernel initialization, phase 1". BOO-04, HAL-07
+#include "hal.h"
+#include "init/init.h"
+#include "kd.h"
+#include "ke.h"
+#include "ke/options.h"
+#include "ldr.h"
+#include "ps.h"
+#include "rtl.h"
+
+namespace {
+
+constexpr KPRIORITY BALANCE_SET_PRIORITY = 16;
+constexpr KPRIORITY RESIDENT_PRIORITY = 8;
+
+void Require(bool done, ULONG step) {
+    if (!done) KeBugCheckEx(PHASE1_INITIALIZATION_FAILED, step, 0, 0, 0);
+}
+
+void SetSystemTimeFromClock() {
+    TIME_FIELDS fields;
+    LARGE_INTEGER now, before;
+    if (!HalQueryRealTimeClock(&fields) || !RtlTimeFieldsToTime(&fields, &now)) {
+        DbgPrint("The real-time clock is not set: system time begins in 1601.\n");
+        return;
+    }
+    KeSetSystemTime(&now, &before);
+}
+
+void PrintBanner(const LOADER_PARAMETER_BLOCK& block) {
+    const KPRCB& prcb = *KeGetCurrentPrcb();
+    const ULONG processors = ULONG(KeNumberProcessors);
+    LARGE_INTEGER now;
+    TIME_FIELDS time;
+    KeQuerySystemTime(&now);
+    RtlTimeToTimeFields(&now, &time);
+    DbgPrint("Mica, %s build, %u processor%s, %u MB, %s\n", MICA_BUILD, processors, processors == 1 ? "" : "s",
+             ULONG(block.TotalMemory >> 20), HalQueryControllerName());
+    DbgPrint("%s%s%u MHz; %04d-%02d-%02d %02d:%02d:%02d UTC\n", prcb.CpuBrand, prcb.CpuBrand[0] ? ", " : "", prcb.MHz,
+             time.Year, time.Month, time.Day, time.Hour, time.Minute, time.Second);
+}
+
+[[noreturn]] void Reside() {
+    (void)KeSetPriorityThread(KeGetCurrentThread(), RESIDENT_PRIORITY);
+    for (;;) {
+        if (KeLoaderOptions.Test) {
+            KdTestPoint(1);
+        } else {
+            KdEnterMonitor(nullptr);
+        }
+    }
+}
+
+} // namespace
+
+extern "C" void NTAPI Phase1Initialization(PVOID StartContext) {
+    auto* const block = static_cast<LOADER_PARAMETER_BLOCK*>(StartContext);
+    Require(HalInitSystem(1, block), 1);
+    SetSystemTimeFromClock();
+    Require(PsInitSystem(1), 2);
+    Require(NT_SUCCESS(PsCreateSystemThread(nullptr, "BalanceSet", BALANCE_SET_PRIORITY, KeBalanceSetManager, nullptr)),
+            3);
+    PrintBanner(*block);
+    LdrCallBootDrivers();
+    Reside();
+}

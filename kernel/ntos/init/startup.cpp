@@ -1,0 +1,76 @@
+// KiSystemStartup: from the loader's jump to the idle loop. Phase 0.
+//
+// The loader has set up paging and a boot stack, nothing else. Each step below needs those before it: the processor's
+// control region first (everything uses fs), then the HAL's console, then memory, then what memory makes possible.
+// From HalInitializeProcessor on the IRQL is DISPATCH_LEVEL and interrupts are off; the idle loop, which the boot stack
+// becomes, turns them on.
+// In the books: "startup: kernel initialization, phase 0". BOO-04, ARC-02
+#include "etw.h"
+#include "ex.h"
+#include "hal.h"
+#include "init/init.h"
+#include "kd.h"
+#include "ke.h"
+#include "ke/options.h"
+#include "ldr.h"
+#include "mm.h"
+#include "ps.h"
+#include "rtl.h"
+
+namespace {
+
+constexpr ULONG PHASE1_PRIORITY = 31; ///< nothing shall run before it is done
+
+void Require(bool done, ULONG step) {
+    if (!done) KeBugCheckEx(PHASE0_INITIALIZATION_FAILED, step, 0, 0, 0);
+}
+
+void InitializeEventRing() {
+    constexpr ULONG pages = ETW_RING_RECORDS * sizeof(ETW_RECORD) / PAGE_SIZE;
+    auto* const records = static_cast<ETW_RECORD*>(MmAllocateContiguousPages(pages));
+    if (records) EtwInitializeProcessor(KeGetCurrentProcessorNumber(), records); // without, events are dropped
+}
+
+/// The first processor's idle thread: the code that boots becomes it.
+ETHREAD IdleThread;
+
+void BecomeIdleThread(KPRCB* prcb, const LOADER_PARAMETER_BLOCK& block) {
+    IdleThread.ThreadsProcess = PsIdleProcess;
+    IdleThread.PointerCount = 1;
+    (void)RtlStringCbPrintf(IdleThread.ThreadName, sizeof IdleThread.ThreadName, "Idle"); // a constant that fits
+    KiInitializeIdleThread(prcb, &IdleThread.Tcb, &PsIdleProcess->Pcb, reinterpret_cast<PVOID>(block.KernelStack),
+                           reinterpret_cast<PVOID>(block.KernelStack - LDR_BOOT_STACK_SIZE));
+}
+
+/// The parts of the kernel that live in memory the memory manager gives out. @irql DISPATCH_LEVEL
+void InitializeExecutive(LOADER_PARAMETER_BLOCK& block) {
+    Require(MmInitSystem(&block), 1);
+    Require(ExInitSystem(), 2);
+    InitializeEventRing();
+    KPRCB* const prcb = KeGetCurrentPrcb();
+    KiInitializeDispatcher(prcb);
+    Require(PsInitSystem(0), 3);
+    BecomeIdleThread(prcb, block);
+    if (!HalInitSystem(0, &block)) KeBugCheck(HAL_INITIALIZATION_FAILED);
+}
+
+} // namespace
+
+extern "C" [[noreturn]] NTKERNELAPI void NTAPI KiSystemStartup(PLOADER_PARAMETER_BLOCK LoaderBlock) {
+    LOADER_PARAMETER_BLOCK& block = *LoaderBlock;
+    KeLoaderBlock = LoaderBlock;
+    KiInitializeBootProcessor(block.KernelStack, block.KernelStack - LDR_BOOT_STACK_SIZE);
+    HalInitializeProcessor(0, LoaderBlock);
+    KfLowerIrql(DISPATCH_LEVEL);
+
+    LdrInitializeLoadedModuleList(block);
+    InitParseOptions(block.LoadOptions);
+    KdInitSystem(LoaderBlock);
+    Require(block.Signature == LDR_BLOCK_SIGNATURE && block.Version == LDR_BLOCK_VERSION, 0);
+    if (KeLoaderOptions.Break) DbgBreakPoint();
+
+    InitializeExecutive(block);
+    if (KeLoaderOptions.Test) KdTestPoint(0);
+    Require(NT_SUCCESS(PsCreateSystemThread(nullptr, "Phase1", PHASE1_PRIORITY, Phase1Initialization, LoaderBlock)), 4);
+    KiIdleLoop();
+}

@@ -1,0 +1,47 @@
+// Names of the bugcheck codes. TRP-09
+#include "ke/bugcheck.h"
+#include "ke/bugcodes.h"
+
+namespace {
+
+struct BugCheckName {
+    ULONG Code;
+    PCSTR Name;
+};
+
+#define NAMED(code) \
+    { code, #code }
+
+constexpr BugCheckName Names[] = {
+    NAMED(IRQL_NOT_GREATER_OR_EQUAL),
+    NAMED(IRQL_NOT_LESS_OR_EQUAL),
+    NAMED(MAXIMUM_WAIT_OBJECTS_EXCEEDED),
+    NAMED(SPIN_LOCK_ALREADY_OWNED),
+    NAMED(SPIN_LOCK_NOT_OWNED),
+    NAMED(TRAP_CAUSE_UNKNOWN),
+    NAMED(BAD_POOL_HEADER),
+    NAMED(KMODE_EXCEPTION_NOT_HANDLED),
+    NAMED(NO_MORE_SYSTEM_PTES),
+    NAMED(PHASE0_INITIALIZATION_FAILED),
+    NAMED(PHASE1_INITIALIZATION_FAILED),
+    NAMED(PAGE_FAULT_IN_NONPAGED_AREA),
+    NAMED(HAL_INITIALIZATION_FAILED),
+    NAMED(UNEXPECTED_KERNEL_MODE_TRAP),
+    NAMED(NMI_HARDWARE_FAILURE),
+    NAMED(KERNEL_MODE_EXCEPTION_NOT_HANDLED),
+    NAMED(MACHINE_CHECK_EXCEPTION),
+    NAMED(ATTEMPTED_SWITCH_FROM_DPC),
+    NAMED(BAD_POOL_CALLER),
+    NAMED(MANUALLY_INITIATED_CRASH),
+    NAMED(MICA_LAB_NOT_IMPLEMENTED),
+    NAMED(MICA_ASSERTION_FAILED),
+    NAMED(MICA_THREAD_RETURNED),
+};
+
+} // namespace
+
+PCSTR KiBugCheckName(ULONG code) {
+    for (const BugCheckName& entry : Names)
+        if (entry.Code == code) return entry.Name;
+    return "unknown code";
+}

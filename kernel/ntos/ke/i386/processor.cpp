@@ -1,0 +1,42 @@
+// The processor control region of a processor, from the first instruction to its place in KiProcessorBlock.
+//
+// KiInitializeProcessor runs on the processor it prepares, with interrupts off, before anything that uses fs.
+// In the books: "processor control region and control block". INT-01, ARC-03
+#include "ki386.h"
+#include "init/init.h"
+
+extern "C" {
+KPRCB* KiProcessorBlock[MAXIMUM_PROCESSORS];
+CHAR KeNumberProcessors;
+KAFFINITY KeActiveProcessors;
+}
+
+static KI_PROCESSOR KiBootProcessor;
+
+void KiInitializeProcessor(KI_PROCESSOR& processor, ULONG number, ULONG_PTR stackTop, ULONG_PTR stackLimit) {
+    constexpr ULONG_PTR noHandlers = ~ULONG_PTR(0);
+    KPCR& pcr = processor.Pcr;
+    pcr.NtTib.ExceptionList = reinterpret_cast<EXCEPTION_REGISTRATION_RECORD*>(noHandlers);
+    pcr.NtTib.StackBase = reinterpret_cast<PVOID>(stackTop);
+    pcr.NtTib.StackLimit = reinterpret_cast<PVOID>(stackLimit);
+    pcr.NtTib.Self = &pcr.NtTib;
+    pcr.SelfPcr = &pcr;
+    pcr.Prcb = &pcr.PrcbData;
+    pcr.Irql = HIGH_LEVEL;
+    pcr.MajorVersion = pcr.MinorVersion = 1;
+    pcr.Number = UCHAR(number);
+    pcr.SetMember = KAFFINITY(1) << number;
+    pcr.PrcbData.Number = number;
+    pcr.PrcbData.SetMember = pcr.SetMember;
+
+    KiInitializeGdt(processor);
+    KiInitializeIdt(processor);
+
+    KiProcessorBlock[number] = pcr.Prcb;
+    KeActiveProcessors |= pcr.SetMember;
+    ++KeNumberProcessors;
+}
+
+void KiInitializeBootProcessor(ULONG_PTR stackTop, ULONG_PTR stackLimit) {
+    KiInitializeProcessor(KiBootProcessor, 0, stackTop, stackLimit);
+}

@@ -1,0 +1,64 @@
+// What each of the processor's own vectors means: exceptions become exception records, the rest is a bugcheck.
+//
+// Runs on the interrupted thread's kernel stack, entered with interrupts off. Exceptions are synchronous: they belong
+// to the code at Eip, run at its IRQL and get its interrupt flag back before any handler is asked.
+// In the books: "trap dispatching: exceptions", "interrupts and exceptions". EXC-01, TRP-02, TRP-08
+#include "ki386.h"
+
+namespace {
+
+/// Vectors of the processor, as its manual numbers them.
+enum TrapVector : ULONG {
+    DivideError = 0,
+    Debug = 1,
+    Breakpoint = 3,
+    Overflow = 4,
+    BoundRange = 5,
+    InvalidOpcode = 6,
+    GeneralProtection = 13,
+    PageFault = 14,
+    AlignmentCheck = 17,
+    MachineCheck = 18,
+};
+
+constexpr ULONG_PTR UNKNOWN_ADDRESS = ~ULONG_PTR(0); ///< #GP does not tell which address was meant
+
+void GiveInterruptsBack(const KTRAP_FRAME& frame) {
+    if (frame.EFlags & nt::cpu::EFLAGS_INTERRUPT) nt::cpu::EnableInterrupts();
+}
+
+} // namespace
+
+void KiDispatchTrapException(KTRAP_FRAME& frame, NTSTATUS code, ULONG parameters, ULONG_PTR parameter0,
+                             ULONG_PTR parameter1) {
+    EXCEPTION_RECORD record{};
+    record.ExceptionCode = code;
+    record.ExceptionAddress = reinterpret_cast<PVOID>(frame.Eip);
+    record.NumberParameters = parameters;
+    record.ExceptionInformation[0] = parameter0;
+    record.ExceptionInformation[1] = parameter1;
+    GiveInterruptsBack(frame);
+    KiDispatchException(&record, nullptr, &frame, KiPreviousMode(frame), TRUE);
+}
+
+extern "C" void NTAPI KiTrap(KTRAP_FRAME* TrapFrame, ULONG Vector) {
+    KTRAP_FRAME& frame = *TrapFrame;
+    if (Vector >= PRIMARY_VECTOR_BASE) return KiDispatchInterruptVector(frame, Vector);
+
+    switch (Vector) {
+    case DivideError: return KiDispatchTrapException(frame, STATUS_INTEGER_DIVIDE_BY_ZERO);
+    case Debug: return KiDispatchTrapException(frame, STATUS_SINGLE_STEP);
+    case Breakpoint:
+        --frame.Eip; // the exception is at the int3, not behind it; who handles it moves on
+        return KiDispatchTrapException(frame, STATUS_BREAKPOINT);
+    case Overflow: return KiDispatchTrapException(frame, STATUS_INTEGER_OVERFLOW);
+    case BoundRange: return KiDispatchTrapException(frame, STATUS_ARRAY_BOUNDS_EXCEEDED);
+    case InvalidOpcode: return KiDispatchTrapException(frame, STATUS_ILLEGAL_INSTRUCTION);
+    case GeneralProtection:
+        return KiDispatchTrapException(frame, STATUS_ACCESS_VIOLATION, 2, 0, UNKNOWN_ADDRESS);
+    case PageFault: return KiPageFault(frame, nt::cpu::ReadCr2());
+    case AlignmentCheck: return KiDispatchTrapException(frame, STATUS_DATATYPE_MISALIGNMENT);
+    case MachineCheck: KeBugCheck2(MACHINE_CHECK_EXCEPTION, 0, 0, 0, 0, &frame);
+    default: KeBugCheck2(UNEXPECTED_KERNEL_MODE_TRAP, Vector, frame.ErrCode, frame.Eip, 0, &frame);
+    }
+}

@@ -1,0 +1,139 @@
+// Interrupt objects: connecting service routines to vectors, chains, and synchronizing with a service routine.
+//
+// Invariants: KiInterruptChain[v] holds the connected objects of vector v in the order of connecting; all of them have
+// the same IRQL and mode, and more than one only if all share. The chain changes under KiInterruptLock at HIGH_LEVEL
+// with interrupts off, so no service routine of this processor runs meanwhile; dispatching walks it with the
+// interrupt in service.
+// In the books: "interrupt objects". INT-03, INT-04, HAL-05
+#include "ke.h"
+#include "etw.h"
+#include "hal.h"
+#include "i386/trap.h"
+#include "nt/interrupts.h"
+#include "rtl/string.h"
+
+namespace {
+
+constexpr ULONG VECTORS = 256;
+LIST_ENTRY KiInterruptChain[VECTORS];
+KSPIN_LOCK KiInterruptLock{0, KLOCK_RANK::Interrupt};
+
+using Chain = nt::List<&KINTERRUPT::InterruptListEntry>;
+
+/// Calls one service routine with its lock held.
+bool CallServiceRoutine(KINTERRUPT& interrupt) REQUIRES_(AtDispatchLevel) {
+    nt::SpinLockAtDpcGuard guard(*interrupt.ActualLock);
+    ++interrupt.DispatchCount;
+    return interrupt.ServiceRoutine(&interrupt, interrupt.ServiceContext);
+}
+
+/// One pass over the chain. @returns whether anybody claimed the interrupt.
+bool CallChain(LIST_ENTRY& head, bool stopAtFirst) REQUIRES_(AtDispatchLevel) {
+    bool claimed = false;
+    for (KINTERRUPT* interrupt : Chain(head)) {
+        if (!CallServiceRoutine(*interrupt)) continue;
+        claimed = true;
+        if (stopAtFirst) break;
+    }
+    return claimed;
+}
+
+/// A level-sensitive line stays up until every device is served: one claimant is enough, the line brings the rest. A
+/// latched line tells of an edge only once: pass after pass until nobody claims.
+void ServeVector(LIST_ENTRY& head) REQUIRES_(AtDispatchLevel) {
+    const KINTERRUPT* const first = Chain(head).Front();
+    if (!first) return; // disconnected between the interrupt and now
+    if (first->Mode == KINTERRUPT_MODE::LevelSensitive) {
+        (void)CallChain(head, true);
+        return;
+    }
+    const bool alone = head.Flink == head.Blink;
+    while (CallChain(head, false) && !alone) {}
+}
+
+void NTAPI InterruptDispatch(KTRAP_FRAME* TrapFrame, ULONG Vector) {
+    LIST_ENTRY& head = KiInterruptChain[Vector];
+    const KINTERRUPT* const first = Chain(head).Front();
+    KIRQL oldIrql;
+    if (!HalBeginSystemInterrupt(first->Irql, Vector, &oldIrql)) return;
+    KeAssertDispatchLevel();
+    KPRCB* const prcb = KeGetCurrentPrcb();
+    ++prcb->InterruptNesting;
+    EtwTraceEvent(ETW_EVENT::Interrupt, Vector, ULONG_PTR(KeGetCurrentIrql()), 0, 0);
+    ServeVector(head);
+    --prcb->InterruptNesting;
+    HalEndSystemInterrupt(oldIrql, Vector);
+}
+
+bool FitsChain(const KINTERRUPT& interrupt, LIST_ENTRY& head) {
+    const KINTERRUPT* const first = Chain(head).Front();
+    return first->ShareVector && interrupt.ShareVector && first->Mode == interrupt.Mode &&
+           first->Irql == interrupt.Irql;
+}
+
+} // namespace
+
+extern "C" {
+
+void NTAPI KeInitializeInterrupt(PKINTERRUPT Interrupt, PKSERVICE_ROUTINE ServiceRoutine, PVOID ServiceContext,
+                                 PKSPIN_LOCK SpinLock, ULONG Vector, KIRQL Irql, KIRQL SynchronizeIrql,
+                                 KINTERRUPT_MODE Mode, BOOLEAN ShareVector, CHAR ProcessorNumber) {
+    NT_ASSERT(Vector < VECTORS && Irql >= DEVICE_LEVEL_FIRST && SynchronizeIrql >= Irql);
+    RtlZeroMemory(Interrupt, sizeof *Interrupt);
+    InitializeListHead(&Interrupt->InterruptListEntry);
+    KeInitializeSpinLock(&Interrupt->SpinLock, KLOCK_RANK::Interrupt);
+    Interrupt->ServiceRoutine = ServiceRoutine;
+    Interrupt->ServiceContext = ServiceContext;
+    Interrupt->ActualLock = SpinLock ? SpinLock : &Interrupt->SpinLock;
+    Interrupt->Vector = Vector;
+    Interrupt->Irql = Irql;
+    Interrupt->SynchronizeIrql = SynchronizeIrql;
+    Interrupt->Mode = Mode;
+    Interrupt->ShareVector = ShareVector;
+    Interrupt->Number = UCHAR(ProcessorNumber);
+}
+
+BOOLEAN NTAPI KeConnectInterrupt(PKINTERRUPT Interrupt) {
+    const nt::IrqlGuard irql(HIGH_LEVEL);
+    const nt::InterruptsOff off;
+    const nt::SpinLockAtDpcGuard guard(KiInterruptLock);
+    LIST_ENTRY& head = KiInterruptChain[Interrupt->Vector];
+    if (!head.Flink) InitializeListHead(&head);
+    if (Interrupt->Connected) return TRUE;
+    if (IsListEmpty(&head)) {
+        if (KiQueryInterruptHandler(Interrupt->Vector)) return FALSE; // the HAL's own
+        Chain(head).PushBack(Interrupt);
+        KiSetInterruptHandler(Interrupt->Vector, InterruptDispatch);
+        if (!HalEnableSystemInterrupt(Interrupt->Vector, Interrupt->Irql, Interrupt->Mode)) {
+            KiSetInterruptHandler(Interrupt->Vector, nullptr);
+            RemoveEntryList(&Interrupt->InterruptListEntry);
+            return FALSE;
+        }
+    } else {
+        if (!FitsChain(*Interrupt, head)) return FALSE;
+        Chain(head).PushBack(Interrupt);
+    }
+    Interrupt->Connected = TRUE;
+    return TRUE;
+}
+
+BOOLEAN NTAPI KeDisconnectInterrupt(PKINTERRUPT Interrupt) {
+    const nt::IrqlGuard irql(HIGH_LEVEL);
+    const nt::InterruptsOff off;
+    const nt::SpinLockAtDpcGuard guard(KiInterruptLock);
+    if (!Interrupt->Connected) return FALSE;
+    Interrupt->Connected = FALSE;
+    if (RemoveEntryList(&Interrupt->InterruptListEntry)) {
+        HalDisableSystemInterrupt(Interrupt->Vector, Interrupt->Irql);
+        KiSetInterruptHandler(Interrupt->Vector, nullptr);
+    }
+    return TRUE;
+}
+
+BOOLEAN NTAPI KeSynchronizeExecution(PKINTERRUPT Interrupt, PKSYNCHRONIZE_ROUTINE SynchronizeRoutine,
+                                     PVOID SynchronizeContext) {
+    const nt::IrqlGuard irql(Interrupt->SynchronizeIrql);
+    const nt::SpinLockAtDpcGuard guard(*Interrupt->ActualLock);
+    return SynchronizeRoutine(SynchronizeContext);
+}
+}

@@ -1,0 +1,28 @@
+// Boot drivers: every image beyond the kernel and the HAL has its entry point called once, in load order.
+//
+// There is no I/O manager yet, so DriverEntry gets no driver object. BOO-04
+#include "init/init.h"
+#include "kd.h"
+#include "ldr.h"
+#include "ntstatus.h"
+
+namespace {
+
+using DRIVER_INITIALIZE = NTSTATUS NTAPI(PVOID DriverObject, PVOID RegistryPath);
+
+bool IsDriver(const LDR_DATA_TABLE_ENTRY& module) {
+    const LIST_ENTRY* const kernel = PsLoadedModuleList.Flink;
+    const LIST_ENTRY* const hal = kernel->Flink;
+    return &module.InLoadOrderLinks != kernel && &module.InLoadOrderLinks != hal && module.EntryPoint != nullptr;
+}
+
+} // namespace
+
+void LdrCallBootDrivers() {
+    for (LDR_DATA_TABLE_ENTRY* module : nt::List<&LDR_DATA_TABLE_ENTRY::InLoadOrderLinks>(PsLoadedModuleList)) {
+        if (!IsDriver(*module) || (module->Flags & LDRP_ENTRY_PROCESSED)) continue;
+        module->Flags |= LDRP_ENTRY_PROCESSED;
+        const NTSTATUS status = reinterpret_cast<DRIVER_INITIALIZE*>(module->EntryPoint)(nullptr, nullptr);
+        if (!NT_SUCCESS(status)) DbgPrint("%s: DriverEntry failed, %08x\n", module->BaseDllName, ULONG(status));
+    }
+}

@@ -1,0 +1,16 @@
+// PsLoadedModuleList: the images in memory, as the loader brought them.
+//
+// The list takes over the loader's entries, which stay where they are for good. It does not change after phase 0.
+// In the books: "image loader", "loaded module list". BOO-04
+#include "init/init.h"
+#include "ldr.h"
+
+extern "C" {
+LIST_ENTRY PsLoadedModuleList;
+}
+
+void LdrInitializeLoadedModuleList(LOADER_PARAMETER_BLOCK& block) {
+    InitializeListHead(&PsLoadedModuleList);
+    while (!IsListEmpty(&block.LoadOrderListHead))
+        InsertTailList(&PsLoadedModuleList, RemoveHeadList(&block.LoadOrderListHead));
+}
