@@ -4,6 +4,7 @@
 // In the books: "memory management", "kernel stacks". MEM-01, MEM-02
 #pragma once
 
+#include "ke/irql.h"
 #include "ntstatus.h"
 
 struct LOADER_PARAMETER_BLOCK;
@@ -16,7 +17,7 @@ constexpr ULONG KERNEL_STACK_SIZE = 12 * 1024;
 
 extern "C" {
 /// Takes over the loader's memory map and page directory; drops the identity map. @irql HIGH_LEVEL, boot
-NTKERNELAPI BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock);
+NTKERNELAPI BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) REQUIRES_(AtDispatchLevel);
 /// @returns the highest address of a new kernel stack of KERNEL_STACK_SIZE bytes with a page below it that faults, or
 /// nullptr. @irql <= DISPATCH_LEVEL
 NTKERNELAPI PVOID NTAPI MmCreateKernelStack(BOOLEAN LargeStack);

@@ -46,7 +46,6 @@ static bool MiTakeOverMemory(LOADER_PARAMETER_BLOCK* LoaderBlock) REQUIRES_(AtDi
 }
 
 BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) {
-    KeAssertDispatchLevel();
     return MiTakeOverMemory(LoaderBlock);
 }
 
