@@ -1,0 +1,19 @@
+"""Lab 1, the thread half: from a ready queue to a fair scheduler.  Exercises, points and student files."""
+
+from grader.model import Exercise, Lab
+
+LAB = Lab(
+    number=1,
+    slug="processes",
+    title="Processes and threads: the scheduler",
+    branch="lab1-processes",
+    driver="lab1.sys",
+    exercises=(
+        Exercise("1.1", "Ready queues and ready summary", 12, ("kernel/ntos/ke/ready.cpp",)),
+        Exercise("1.2", "First frame and context switch", 12,
+                 ("kernel/ntos/ke/i386/threadframe.cpp", "kernel/ntos/ke/i386/ctxswap.S")),
+        Exercise("1.3", "Preemption and quantum end", 14,
+                 ("kernel/ntos/ke/dispatch.cpp", "kernel/ntos/ke/quantum.cpp", "kernel/ntos/ke/priority.cpp")),
+        Exercise("1.4", "Boost, decay and starvation relief", 12, ("kernel/ntos/ke/policy.cpp",)),
+    ),
+)

@@ -1,0 +1,199 @@
+"""The real processor's scheduling state, driven by call injection and compared with the model.
+
+The machine stands in the phase-1 thread, held at DISPATCH_LEVEL so that no switch takes place: the current thread stays,
+and the student's routines choose and queue threads that the host has made.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional
+
+from .queues import read_queues
+from .scheduler import DEFERRED, INITIALIZED, READY, RUNNING, STANDBY, STATES, WAITING, Scheduler, Thread
+
+DISPATCH_LEVEL = 2
+SET, BOOST = 0, 1
+ADJUST_NONE, ADJUST_UNWAIT, ADJUST_BOOST = 0, 1, 2
+
+HINTS = {
+    "equal-displaces": "Only a higher priority displaces. A thread of equal priority waits its turn on the ready queue.",
+    "no-preemption": "A thread with a higher priority than the one that would run must become the standby thread at once.",
+    "standby-left-behind": "The old standby thread is on no ready queue now, and nobody will ever run it: queue it when a better one takes its "
+                           "place (KxQueueReadyThread).",
+    "two-standby": "Two threads are in state Standby; a processor has one next thread. Put the old one back before you set the new one.",
+    "displaced-to-tail": "Who is displaced has not used up his turn: set Preempted, and the thread goes to the head of its queue, not to the "
+                         "tail.",
+    "tail-forgotten": "This thread had no claim to the head of its queue: it goes to the tail.",
+    "old-queue": "The thread is on the queue of its old priority. Take it off before Priority changes: afterwards nobody knows where it was.",
+    "not-raised": "A ready thread whose priority is raised may now be better than who runs: place it anew (KiReadyThread).",
+    "not-reconsidered": "When the running or the standby thread changes its priority, the choice must be made again: whoever is best now runs "
+                        "next.",
+    "adjust-ignored": "AdjustReason says that a boost is due. Apply it first, then choose, then clear AdjustReason.",
+    "quantum-ignored": "The current thread has used up its quantum: the policy gives a new one and a priority, and an equal takes its turn.",
+    "quantum-early": "The current thread has quantum left: its turn is not over, nothing changes.",
+    "quantum-endless": "A real-time thread of a process with KPROCESS_DISABLE_QUANTUM keeps the processor: Quantum = KI_ENDLESS_QUANTUM.",
+    "quantum-preempted": "A quantum end is no preemption: clear Preempted, so that the thread goes to the tail.",
+    "quantum-standby": "A standby thread that was chosen before the quantum ended stays chosen.",
+    "quantum-lower": "At quantum end only a thread of the same priority or a higher one takes the processor. With none ready, the thread goes on.",
+    "thread-lost": "A ready thread is on no queue and is not the standby thread.",
+    "wrong-order": "The threads of a queue are in the wrong order.",
+}
+
+
+class Processor:
+    """Processor 0 with scratch threads.  `model.current` stands for the phase-1 thread."""
+
+    def __init__(self, t, count: int, current_priority: int) -> None:
+        self.t, self.guest = t, t.guest
+        guest = self.guest
+        self.prcb = guest.u32(guest.sym("KiProcessorBlock"))
+        self.current = guest.get(self.prcb, "KPRCB.CurrentThread")
+        heads, _ = guest.field("KPRCB.DispatcherReadyListHead")
+        self.heads = self.prcb + heads
+        t.infra(not read_queues(guest, self.heads, 0, {}).queues, "nobody else is ready when the test begins")
+        guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
+        self.process = guest.alloc(guest.size("KPROCESS"))
+        guest.write(self.process, bytes(guest.size("KPROCESS")))
+        self.addresses = [guest.alloc(guest.size("KTHREAD")) for _ in range(count)]
+        self.numbers = {address: number for number, address in enumerate(self.addresses)}
+        self.numbers[self.current] = -1
+        runner = Thread(-1, current_priority)
+        self.model = Scheduler([Thread(number, 0) for number in range(count)], runner)
+        self.set_current(current_priority)
+        for thread in self.model.threads:
+            self.make(thread.number, 1, DEFERRED)
+        self.done: List[str] = []
+
+    # -- making ----------------------------------------------------------------------------------------------------
+    def make(self, number: int, priority: int, state: int, **fields: int) -> Thread:
+        """A thread of the host's in a state, on no queue."""
+        guest, address = self.guest, self.addresses[number]
+        guest.write(address, bytes(guest.size("KTHREAD")))
+        values = {"Priority": priority, "BasePriority": priority, "State": state, "Quantum": 6, "QuantumReset": 6, "Affinity": 1,
+                  "Process": self.process, **fields}
+        for name, value in values.items():
+            guest.set(address, f"KTHREAD.{name}", value)
+        guest.set(address + guest.field("KTHREAD.ApcState")[0], "KAPC_STATE.Process", self.process)
+        thread = self.model.threads[number]
+        thread.priority = thread.base = priority
+        thread.state, thread.preempted = state, False
+        return thread
+
+    def set_current(self, priority: int) -> None:
+        self.guest.set(self.current, "KTHREAD.Priority", priority)
+        self.guest.set(self.current, "KTHREAD.BasePriority", priority)
+        self.guest.set(self.current, "KTHREAD.Preempted", 0)
+        self.model.current.priority = self.model.current.base = priority
+
+    # -- the student's routines ------------------------------------------------------------------------------------
+    def place(self, number: int, priority: int, hint: str = "no-preemption", **fields: int) -> None:
+        """A new thread becomes ready: KiDeferredReadyThread."""
+        thread = self.make(number, priority, DEFERRED, **fields)
+        self._say(f"KiDeferredReadyThread({self._describe(thread)})", hint)
+        self.guest.call("KiDeferredReadyThread", self.addresses[number])
+        reason, increment = fields.get("AdjustReason", ADJUST_NONE), fields.get("AdjustIncrement", 0)
+        if priority < 16 and reason == ADJUST_UNWAIT:
+            thread.priority = max(priority, min(priority + increment, 15))
+        elif priority < 16 and reason == ADJUST_BOOST:
+            thread.priority = max(priority, increment)
+        self.model.place(thread)
+        self.compare(hint)
+
+    def set_priority(self, number: int, priority: int, hint: str) -> None:
+        """KiSetPriorityThread, and what the end of the dispatcher's work does after it.  -1: the current thread."""
+        thread = self.model.current if number < 0 else self.model.threads[number]
+        self._say(f"KiSetPriorityThread({self._describe(thread)}, {priority})", hint)
+        self.guest.call("KiSetPriorityThread", self.current if number < 0 else self.addresses[number], priority, SET)
+        self.guest.call("KiProcessDeferredReadyList")
+        self.model.set_priority(thread, priority)
+        self.compare(hint)
+
+    def quantum_end(self, left: int, hint: str) -> None:
+        """KiQuantumEnd with `left` units of quantum; the reference's policy decides about the priority."""
+        guest, current = self.guest, self.model.current
+        guest.set(self.current, "KTHREAD.Quantum", left & 0xFF)
+        preempted = self.model.next is not None
+        guest.set(self.current, "KTHREAD.Preempted", int(preempted))
+        current.preempted = preempted
+        self._say(f"KiQuantumEnd() with Quantum {left} of {self._describe(current)}", hint)
+        guest.call("KiQuantumEnd")
+        if left <= 0:
+            self.model.quantum_end(current.priority if current.priority >= 16 else max(current.base, current.priority - 1))
+        self.compare(hint)
+
+    # -- judging ---------------------------------------------------------------------------------------------------
+    def compare(self, hint: str) -> None:
+        """Standby thread, queues, states, priorities and claims against the model."""
+        guest, model = self.guest, self.model
+        seen = read_queues(guest, self.heads, guest.get(self.prcb, "KPRCB.ReadySummary"), self.numbers)
+        next_address = guest.get(self.prcb, "KPRCB.NextThread")
+        next_seen = self.numbers.get(next_address, next_address) if next_address else None
+        next_wanted = model.next.number if model.next else None
+        states = {number: guest.get(address, "KTHREAD.State") for number, address in enumerate(self.addresses)}
+        placed = [thread for thread in model.threads if thread.state in (READY, STANDBY)]
+        bad_state = [thread for thread in placed if states[thread.number] != thread.state]
+        expected = f"next thread {_name(next_wanted)}; ready: {_queues(model.ready())}"
+        found = f"next thread {_name(next_seen)}; ready: {_queues(seen.queues)}" + (f"; {seen.broken}" if seen.broken else "")
+        if next_wanted != next_seen or seen.queues != model.ready() or bad_state:
+            if bad_state and next_wanted == next_seen and seen.queues == model.ready():
+                expected += "; " + ", ".join(f"T{thread.number} {STATES[thread.state]}" for thread in bad_state)
+                found += "; " + ", ".join(f"T{thread.number} {STATES[min(states[thread.number], 8)]}" for thread in bad_state)
+            self._fail(expected, found, self._diagnose(seen.queues, next_seen, states, hint))
+        for thread in placed + [model.current]:
+            address = self.current if thread.number < 0 else self.addresses[thread.number]
+            priority = guest.get(address, "KTHREAD.Priority")
+            if priority != thread.priority:
+                self._fail(f"{_name(thread.number)} has priority {thread.priority}", f"priority {priority}", hint)
+            if thread.number >= 0 and guest.get(address, "KTHREAD.AdjustReason"):
+                self._fail(f"AdjustReason of {_name(thread.number)} is AdjustNone", "it is still set", "adjust-ignored")
+        claim = bool(guest.get(self.current, "KTHREAD.Preempted"))
+        if claim != model.current.preempted:
+            self._fail(f"Preempted of the current thread is {model.current.preempted}", f"it is {claim}",
+                       "displaced-to-tail" if model.current.preempted else hint if hint.startswith("quantum") else "tail-forgotten")
+
+    def _diagnose(self, queues: Dict[int, Optional[List[int]]], next_seen: Optional[int], states: Dict[int, int], hint: str) -> str:
+        model = self.model
+        everywhere = [number for queue in queues.values() for number in queue or []]
+        lost = [thread.number for thread in model.threads if thread.state == READY and thread.number not in everywhere
+                and thread.number != next_seen]
+        if any(states[number] == STANDBY for number in lost):
+            return "standby-left-behind"
+        if any(self.guest.get(self.addresses[number], "KTHREAD.Priority") != priority for priority, queue in queues.items()
+               for number in queue or [] if number in range(len(self.addresses))):
+            return "old-queue"
+        if lost:
+            return "thread-lost"
+        wanted = model.ready()
+        if {priority: sorted(queue or []) for priority, queue in queues.items()} == {
+                priority: sorted(queue) for priority, queue in wanted.items()}:
+            differing = next(priority for priority in wanted if queues[priority] != wanted[priority])
+            head = wanted[differing][0]
+            return "displaced-to-tail" if (queues[differing] or [0])[-1] == head else "tail-forgotten"
+        return hint
+
+    def _say(self, call: str, hint: str) -> None:
+        self.done.append(call)
+        self.t.asking(self._asked(), hint=self.t.hint(hint, HINTS[hint]))
+
+    def _fail(self, expected: str, seen: str, hint: str) -> None:
+        self.t.fail(asked=self._asked(), expected=expected, seen=seen, hint=self.t.hint(hint, HINTS[hint]))
+
+    def _asked(self) -> str:
+        before = "; ".join(self.done[-4:-1])
+        return (self.done[-1] if self.done else "nothing yet") + f"  (current thread: priority {self.model.current.priority}" + (
+            f"; before: {before})" if before else ")")
+
+    def _describe(self, thread: Thread) -> str:
+        what = {READY: "ready", STANDBY: "standby", RUNNING: "running", WAITING: "waiting", INITIALIZED: "initialized"}.get(thread.state, "new")
+        return f"{_name(thread.number)} {what} at {thread.priority}"
+
+
+def _name(number: Optional[int]) -> str:
+    if number is None:
+        return "none"
+    return "the current thread" if number == -1 else f"T{number}" if number < 4096 else f"{number:#010x}"
+
+
+def _queues(queues: Dict[int, Optional[List[int]]]) -> str:
+    return "; ".join(f"[{priority}] " + ("broken" if queue is None else " ".join(_name(number) for number in queue))
+                     for priority, queue in sorted(queues.items(), reverse=True)) or "nobody"

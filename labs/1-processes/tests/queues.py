@@ -1,0 +1,223 @@
+"""Ready queues: the model in Python, and the same queues in guest memory.
+
+The bench is a KPRCB and some KTHREADs that no processor uses: the host makes them in the driver's scratch memory, calls
+the student's routines on them, and compares all 32 queues and the summary with the model after every call.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Dict, List, Optional, Tuple
+
+PRIORITIES = 32
+READY = 1
+ROUTINES = ("KiInsertReadyQueue", "KiRemoveReadyQueue", "KiSelectReadyThread")
+
+HINTS = {
+    "ready-bit-stays": "A bit of ReadySummary is set although its queue is empty. Whoever takes the last thread off a queue, "
+                       "by choice or by removal, clears the bit.",
+    "ready-bit-missing": "A queue holds threads but its bit of ReadySummary is clear, so nobody will ever look there. Set bit p "
+                         "with every insertion, and clear it only when queue p became empty.",
+    "ready-wrong-end": "The threads of a queue are in the wrong order. AtHead puts a thread first, otherwise it goes last; the "
+                       "next to run is always taken from the head.",
+    "ready-wrong-queue": "The thread is on the queue of another priority. The index is Thread->Priority.",
+    "ready-still-queued": "A thread that was taken is still on its queue: unlink its WaitListEntry.",
+    "ready-low-priority": "LowPriority is a bound: a thread below it must stay where it is, and nullptr is returned.",
+    "ready-highest": "The highest non-empty queue comes first: the highest set bit of ReadySummary at or above LowPriority.",
+    "ready-links": "A queue's links are broken: from the head, Flink must lead round to the head again, and Blink the same way "
+                   "back.",
+}
+
+
+class Model:
+    """32 queues of thread numbers.  The summary is not stored: it follows from the queues."""
+
+    def __init__(self) -> None:
+        self.queues: List[List[int]] = [[] for _ in range(PRIORITIES)]
+
+    @property
+    def summary(self) -> int:
+        return sum(1 << priority for priority, queue in enumerate(self.queues) if queue)
+
+    def insert(self, thread: int, priority: int, at_head: bool) -> None:
+        self.queues[priority].insert(0 if at_head else len(self.queues[priority]), thread)
+
+    def remove(self, thread: int) -> None:
+        for queue in self.queues:
+            if thread in queue:
+                queue.remove(thread)
+
+    def select(self, low: int) -> Optional[int]:
+        for priority in range(PRIORITIES - 1, low - 1, -1):
+            if self.queues[priority]:
+                return self.queues[priority].pop(0)
+        return None
+
+    def where(self, thread: int) -> Optional[int]:
+        return next((priority for priority, queue in enumerate(self.queues) if thread in queue), None)
+
+    def show(self) -> str:
+        return _show({priority: queue for priority, queue in enumerate(self.queues) if queue}, self.summary)
+
+
+@dataclass
+class Snapshot:
+    """What guest memory says: queues by priority (None: the links are broken) and the summary."""
+
+    queues: Dict[int, Optional[List[int]]]
+    summary: int
+    broken: str = ""
+
+    def show(self) -> str:
+        return _show(self.queues, self.summary) + (f"; {self.broken}" if self.broken else "")
+
+
+def _show(queues: Dict[int, Optional[List[int]]], summary: int) -> str:
+    parts = [f"[{priority}] " + ("broken" if queue is None else " ".join(f"T{thread}" for thread in queue))
+             for priority, queue in sorted(queues.items(), reverse=True)]
+    return f"ReadySummary {summary:#010x}, queues " + ("; ".join(parts) or "all empty")
+
+
+@dataclass
+class Bench:
+    """A processor's control block and threads that exist only for the test."""
+
+    t: object
+    threads: List[int]
+    prcb: int
+    priorities: List[int]
+    model: Model = field(default_factory=Model)
+    done: List[str] = field(default_factory=list)
+
+    @classmethod
+    def make(cls, t, count: int, rng: Optional[random.Random] = None, priorities: Optional[List[int]] = None) -> "Bench":
+        """`count` threads with drawn priorities (or the given ones), all off the queues, every queue empty."""
+        rng = rng or t.rng
+        guest = t.guest
+        prcb = guest.alloc(guest.size("KPRCB"))
+        threads = [guest.alloc(guest.size("KTHREAD")) for _ in range(count)]
+        guest.write(prcb, bytes(guest.size("KPRCB")))
+        heads, _ = guest.field("KPRCB.DispatcherReadyListHead")
+        for priority in range(PRIORITIES):
+            head = prcb + heads + 8 * priority
+            guest.write(head, head.to_bytes(4, "little") * 2)
+        chosen = priorities or [rng.randrange(PRIORITIES) for _ in range(count)]
+        for thread, priority in zip(threads, chosen):
+            guest.write(thread, bytes(rng.getrandbits(8) for _ in range(guest.size("KTHREAD"))))
+            guest.set(thread, "KTHREAD.Priority", priority)
+            guest.set(thread, "KTHREAD.State", READY)
+            guest.set(thread, "KTHREAD.NextProcessor", 0)
+        return cls(t, threads, prcb, list(chosen))
+
+    # -- the student's routines ------------------------------------------------------------------------------------
+    def insert(self, thread: int, at_head: bool = False) -> None:
+        self._say(f"KiInsertReadyQueue(Prcb, T{thread} of priority {self.priorities[thread]}, AtHead={str(at_head).upper()})")
+        self.t.guest.call("KiInsertReadyQueue", self.prcb, self.threads[thread], int(at_head))
+        self.model.insert(thread, self.priorities[thread], at_head)
+        self.compare()
+
+    def remove(self, thread: int) -> None:
+        self._say(f"KiRemoveReadyQueue(Prcb, T{thread} of priority {self.priorities[thread]})")
+        self.t.guest.call("KiRemoveReadyQueue", self.prcb, self.threads[thread])
+        self.model.remove(thread)
+        self.compare()
+
+    def select(self, low: int) -> Optional[int]:
+        self._say(f"KiSelectReadyThread(LowPriority={low}, Prcb)")
+        before = self.model.show()
+        address = self.t.guest.call("KiSelectReadyThread", low, self.prcb)
+        expected = self.model.select(low)
+        seen = self.threads.index(address) if address in self.threads else None
+        if (expected is None) != (address == 0) or seen != expected:
+            self._fail(f"returns {self._name(expected)} (before: {before})",
+                       f"returns {self._name(seen) if seen is not None or not address else f'{address:#010x}'}",
+                       self._selection_hint(seen, expected, low))
+        self.compare()
+        return expected
+
+    # -- judging ---------------------------------------------------------------------------------------------------
+    def compare(self) -> None:
+        """All queues and the summary against the model."""
+        seen = self.read()
+        want = {priority: queue for priority, queue in enumerate(self.model.queues) if queue}
+        if seen.queues != want or seen.summary != self.model.summary:
+            self._fail(self.model.show(), seen.show(), classify(self.model, seen))
+
+    def read(self) -> Snapshot:
+        guest = self.t.guest
+        heads, _ = guest.field("KPRCB.DispatcherReadyListHead")
+        return read_queues(guest, self.prcb + heads, guest.get(self.prcb, "KPRCB.ReadySummary"),
+                           {address: number for number, address in enumerate(self.threads)})
+
+    def _say(self, call: str) -> None:
+        self.done.append(call)
+        self.t.asking(call)
+
+    def _fail(self, expected: str, seen: str, hint: str) -> None:
+        earlier = len(self.done) - 1
+        last = self.done[-1] if self.done else "the empty queues"
+        self.t.fail(asked=last + (f", after {earlier} calls" if earlier > 0 else ""), expected=expected, seen=seen,
+                    hint=self.t.hint(hint, HINTS[hint]))
+
+    def _selection_hint(self, seen: Optional[int], expected: Optional[int], low: int) -> str:
+        if seen is None:
+            return "ready-highest"
+        priority = self.priorities[seen]
+        if priority < low:
+            return "ready-low-priority"
+        if expected is not None and self.priorities[expected] == priority:
+            return "ready-wrong-end"
+        return "ready-highest"
+
+    @staticmethod
+    def _name(thread: Optional[int]) -> str:
+        return "nullptr" if thread is None else f"T{thread}"
+
+
+def read_queues(guest, heads: int, summary: int, numbers: Dict[int, int]) -> Snapshot:
+    """Walks the 32 lists at `heads` both ways.  `numbers`: thread address -> number; strangers keep their address."""
+    link, _ = guest.field("KTHREAD.WaitListEntry")
+    raw = guest.read(heads, 8 * PRIORITIES)
+    queues: Dict[int, Optional[List[int]]] = {}
+    broken = ""
+    for priority in range(PRIORITIES):
+        head = heads + 8 * priority
+        flink = int.from_bytes(raw[8 * priority:8 * priority + 4], "little")
+        blink = int.from_bytes(raw[8 * priority + 4:8 * priority + 8], "little")
+        if flink == head and blink == head:
+            continue
+        found, trouble = _walk(guest, head, flink, link, numbers)
+        queues[priority] = found
+        broken = broken or (trouble and f"queue {priority}: {trouble}")
+    return Snapshot(queues, summary, broken)
+
+
+def _walk(guest, head: int, entry: int, link: int, numbers: Dict[int, int]) -> Tuple[Optional[List[int]], str]:
+    found: List[int] = []
+    before = head
+    for _ in range(256):
+        if not guest.readable(entry, 8):
+            return None, f"a link leads to {entry:#010x}, where no memory is"
+        if guest.u32(entry + 4) != before:
+            return None, f"the Blink of the entry at {entry:#010x} does not lead back"
+        if entry == head:
+            return found, ""
+        thread = (entry - link) & 0xFFFFFFFF
+        found.append(numbers.get(thread, thread))
+        before, entry = entry, guest.u32(entry)
+    return None, "the list never comes back to its head"
+
+
+def classify(model: Model, seen: Snapshot) -> str:
+    """The mistake behind a difference, by its traces."""
+    if seen.broken:
+        return "ready-links"
+    want = {priority: queue for priority, queue in enumerate(model.queues) if queue}
+    if seen.queues == want:
+        return "ready-bit-stays" if seen.summary & ~model.summary else "ready-bit-missing"
+    flat = lambda queues: sorted(thread for queue in queues.values() for thread in queue)
+    if flat(seen.queues) == flat(want):
+        same = all(sorted(seen.queues.get(priority, [])) == sorted(want.get(priority, [])) for priority in range(PRIORITIES))
+        return "ready-wrong-end" if same else "ready-wrong-queue"
+    return "ready-still-queued" if len(flat(seen.queues)) > len(flat(want)) else "ready-links"

@@ -1,0 +1,198 @@
+"""1.3: who runs next.  The three routines by call injection, and whole schedules step by step against the model."""
+
+from __future__ import annotations
+
+from typing import List
+
+from grader.api import test
+
+from .processor import ADJUST_BOOST, ADJUST_UNWAIT, HINTS, Processor
+from .schedules import follow, random_scripts, signals_only
+from .scheduler import DEFERRED, WAITING
+from .trace import judge_ring
+from .workload import Workload
+
+FEATURES = ("SCH-01", "SCH-12", "SCH-13")
+ENDLESS = 127
+DISABLE_QUANTUM = 4
+
+
+@test("1.3", points=2, title="a thread that becomes ready displaces a lower one, and only a lower one", features=FEATURES + ("SCH-05", "SCH-06"))
+def deferred_ready_places(t):
+    processor = Processor(t, 20, t.rng.randint(4, 12))
+    running = processor.model.current.priority
+    some = [running - 2, running, running + 1, running + 1, running + 3, t.rng.randint(16, 31), t.rng.randint(2, 15)]
+    for number in range(20):
+        # An equal of the running or of the standby thread is the case that tells "higher" from "not lower".
+        rival = (processor.model.next or processor.model.current).priority
+        priority = t.rng.choice(some + [rival, rival, min(31, rival + 1)])
+        if priority > running + 12:
+            priority = t.rng.choice(some[:5])
+        processor.place(number, priority, hint="equal-displaces" if priority == rival else "no-preemption")
+
+
+@test("1.3", points=1, title="a boost that is due is applied before the choice", features=FEATURES + ("SCH-03",))
+def deferred_ready_boosts(t):
+    processor = Processor(t, 12, t.rng.randint(6, 10))
+    for number in range(12):
+        processor.place(number, t.rng.randint(1, 14) if number % 4 else t.rng.randint(16, 18), hint="adjust-ignored", Quantum=30,
+                        AdjustReason=t.rng.choice((ADJUST_UNWAIT, ADJUST_BOOST)), AdjustIncrement=t.rng.randint(0, 13))
+
+
+@test("1.3", points=1, title="a ready thread changes its queue with its priority", features=FEATURES + ("SCH-02", "SCH-16"))
+def set_priority_of_ready(t):
+    processor = Processor(t, 10, t.rng.randint(10, 14))
+    running = processor.model.current.priority
+    for number in range(10):
+        processor.place(number, t.rng.randint(1, running))
+    for _ in range(24):
+        number = t.rng.choice([thread.number for queue in processor.model.queues for thread in queue])
+        old = processor.model.threads[number].priority
+        priority = t.rng.choice((t.rng.randint(1, running), t.rng.randint(1, running), old - 1, old + 1, running + 1))
+        priority = min(31, max(1, priority))
+        processor.set_priority(number, priority, "not-raised" if priority > old else "old-queue")
+
+
+@test("1.3", points=1, title="the running thread changes its priority", features=FEATURES + ("SCH-02", "SCH-07"))
+def set_priority_of_running(t):
+    processor = Processor(t, 8, 12)
+    for number in range(8):
+        processor.place(number, t.rng.randint(3, 12))
+    for _ in range(16):
+        processor.set_priority(-1, t.rng.choice((t.rng.randint(1, 15), t.rng.randint(1, 15), t.rng.randint(16, 31))), "not-reconsidered")
+
+
+@test("1.3", points=1, title="the standby thread changes its priority", features=FEATURES + ("SCH-02", "SCH-06"))
+def set_priority_of_standby(t):
+    processor = Processor(t, 9, t.rng.randint(4, 8))
+    running = processor.model.current.priority
+    for number in range(8):
+        processor.place(number, running + t.rng.randint(0, 5))
+    if processor.model.next is None:
+        processor.place(8, running + 6)
+    for _ in range(16):
+        standby = processor.model.next
+        number = standby.number if standby else t.rng.choice([thread.number for queue in processor.model.queues for thread in queue])
+        processor.set_priority(number, t.rng.randint(max(1, running - 3), running + 8), "not-reconsidered")
+
+
+@test("1.3", points=1, title="a thread that is not on its way to a processor only gets the number", features=FEATURES + ("SCH-08",))
+def set_priority_of_waiting(t):
+    processor = Processor(t, 6, 8)
+    for number, priority in ((0, 5), (1, 8), (2, 11)):
+        processor.place(number, priority)
+    for number in (3, 4, 5):
+        processor.make(number, t.rng.randint(1, 15), t.rng.choice((WAITING, 0)))
+        wanted = t.rng.randint(1, 31)
+        processor.set_priority(number, wanted, "thread-lost")
+        seen = t.guest.get(processor.addresses[number], "KTHREAD.Priority")
+        t.check(seen == wanted, asked=f"KiSetPriorityThread of a waiting thread to {wanted}", expected=f"Priority {wanted}",
+                seen=f"Priority {seen}")
+
+
+@test("1.3", points=1, title="quantum end: the turn goes to an equal, or stays", features=FEATURES + ("SCH-11",))
+def quantum_end_choice(t):
+    def fresh(*priorities: int) -> Processor:
+        processor = Processor(t, 6, 9) if not made else made[0]
+        if not made:
+            made.append(processor)
+        _empty(processor)
+        processor.set_current(9)
+        for number, priority in enumerate(priorities):
+            processor.place(number, priority)
+        return processor
+
+    made: List[Processor] = []
+    fresh(9, 5).quantum_end(t.rng.randint(1, 5), "quantum-early")
+    processor = fresh(t.rng.randint(2, 8), t.rng.randint(2, 8))
+    processor.quantum_end(-t.rng.randint(0, 2), "quantum-lower")
+    _quantum(t, processor, 6, "quantum-ignored")
+    processor = fresh(9, 9, 4)
+    processor.quantum_end(0, "quantum-ignored")
+    _quantum(t, processor, 6, "quantum-ignored")
+    fresh(9, t.rng.randint(10, 14), 9).quantum_end(0, "quantum-standby")
+    processor = fresh(9, 10)
+    processor.model.current.priority = 12
+    t.guest.set(processor.current, "KTHREAD.Priority", 12)  # boosted: base 9
+    processor.quantum_end(0, "quantum-preempted")
+
+    flags = t.guest.get(t.guest.get(processor.current, "KTHREAD.Process"), "KPROCESS.ProcessFlags")
+    processor = fresh()
+    processor.set_current(20)
+    processor.place(0, 20)
+    t.guest.set(t.guest.get(processor.current, "KTHREAD.Process"), "KPROCESS.ProcessFlags", flags | DISABLE_QUANTUM)
+    t.guest.set(processor.current, "KTHREAD.Quantum", 0)
+    processor.model.current.preempted = False
+    t.asking("KiQuantumEnd() of a real-time thread in a process with KPROCESS_DISABLE_QUANTUM",
+             hint=t.hint("quantum-endless", HINTS["quantum-endless"]))
+    t.guest.call("KiQuantumEnd")
+    processor.compare("quantum-endless")
+    _quantum(t, processor, ENDLESS, "quantum-endless")
+
+
+@test("1.3", points=2, title="equals take turns of one quantum, clock tick by clock tick", features=FEATURES + ("SCH-11", "SCH-14", "KPR-07"),
+      limit=150_000_000)
+def quantum_turns(t):
+    """Spinning threads with different quanta; sampled in every clock interrupt."""
+    count = t.rng.randint(3, 5)
+    priority = t.rng.randint(4, 13)
+    quanta = [t.rng.choice((3, 6, 9, 12)) for _ in range(count)]
+    priorities = [priority] * count + [t.rng.randint(2, priority - 1)]  # the last one never runs
+    quanta_all = quanta + [6]
+    workload = Workload.spinners(t, priorities, quanta_all)
+    workload.start_ticking()
+    guest = t.guest
+    asked = f"spinning threads, all of priority {priority}, with quanta " + ", ".join(
+        f"A{number}: {quantum}" for number, quantum in enumerate(quanta)) + ": who runs at each clock tick?"
+    expected = _turns(quanta)
+    seen: List[str] = []
+    for tick in range(45):
+        runner = workload.number(guest.get(workload.prcb, "KPRCB.CurrentThread"))
+        wanted = next(expected)
+        seen.append(f"A{runner}" if runner is not None else "?")
+        hint = "quantum-ignored" if len(seen) > 1 and seen[-1] == seen[-2] else "wrong-order"
+        t.check(runner == wanted, asked=asked, expected=f"tick {tick + 1}: A{wanted}", seen="ticks so far: " + " ".join(seen),
+                hint=t.hint(hint, HINTS[hint]))
+        workload.onwards("KeUpdateSystemTime")
+
+
+@test("1.3", points=2, title="random signals: every step of every thread in the order of the model", features=FEATURES + ("SCH-08", "SCH-15"),
+      limit=150_000_000)
+def preemption_order(t):
+    follow(t, signals_only(t.rng, actors=t.rng.randint(8, 14), events=8))
+    judge_ring(t)
+
+
+@test("1.3", points=2, title="random schedules: priorities, signals, bursts and yields, step by step",
+      features=FEATURES + ("SCH-04", "SCH-05", "SCH-06", "SCH-07", "SCH-08"), limit=200_000_000)
+def random_schedules(t):
+    follow(t, random_scripts(t.rng, actors=t.rng.randint(8, 14), events=8), look=0.5)
+    judge_ring(t)
+
+
+def _turns(quanta: List[int]):
+    """Who runs at tick 1, 2, ...: the thread at the head of the queue for as many ticks as its quantum pays."""
+    while True:
+        for number, quantum in enumerate(quanta):
+            for _ in range((quantum + 2) // 3):
+                yield number
+
+
+def _quantum(t, processor: Processor, wanted: int, hint: str) -> None:
+    seen = t.guest.get(processor.current, "KTHREAD.Quantum")
+    t.check(seen == wanted, asked=processor.done[-1], expected=f"Quantum {wanted} afterwards", seen=f"Quantum {seen - 256 if seen > 127 else seen}",
+            hint=t.hint(hint, HINTS[hint]))
+
+
+def _empty(processor: Processor) -> None:
+    """Takes every thread of the test off queues and standby, in memory and in the model."""
+    guest = processor.guest
+    for priority in range(32):
+        head = processor.heads + 8 * priority
+        guest.write(head, head.to_bytes(4, "little") * 2)
+    guest.set(processor.prcb, "KPRCB.ReadySummary", 0)
+    guest.set(processor.prcb, "KPRCB.NextThread", 0)
+    processor.model.queues = [[] for _ in range(32)]
+    processor.model.next = None
+    for thread in processor.model.threads:
+        processor.make(thread.number, 1, DEFERRED)

@@ -1,0 +1,205 @@
+"""1.4: boost, decay and starvation relief: the numbers by call injection, the scan on a bench, one whole run."""
+
+from __future__ import annotations
+
+from typing import List
+
+from grader.api import test
+
+from .policy import (FIRST_SCANNED, HINTS, LAST_SCANNED, SCAN_BOOSTS, SCAN_THREADS, STARVATION_TICKS, State, Subject,
+                     after_quantum, after_wait, when_starved)
+from .queues import Bench
+from .workload import Workload
+
+FEATURES = ("SCH-03", "SCH-19")
+AFTER_WAIT, AFTER_QUANTUM, WHEN_STARVED = "KiPriorityAfterWait", "KiPriorityAfterQuantum", "KiPriorityWhenStarved"
+DISPATCH_LEVEL = 2
+
+
+def _variable(t, low: int = 1, high: int = 13, boosted: int = 0) -> State:
+    base = t.rng.randint(low, high)
+    return State(priority=min(15, base + boosted), base=base, quantum=t.rng.randint(2, 36), reset=t.rng.choice((6, 9, 12, 18, 36)))
+
+
+@test("1.4", points=2, title="the end of a wait boosts over the base priority, and never lowers", stage="early", features=FEATURES)
+def boost_adds_to_base(t):
+    subject = Subject(t)
+    for _ in range(40):
+        state = _variable(t, high=9, boosted=t.rng.choice((0, 0, 1, 2, 5)))
+        increment = t.rng.randint(0, 15 - state.base)
+        subject.ask(AFTER_WAIT, state, [increment], after_wait(state, increment), "policy-base")
+
+
+@test("1.4", points=1, title="a boost ends at 15", stage="early", features=FEATURES)
+def boost_stops_at_15(t):
+    subject = Subject(t)
+    for base in range(1, 16):
+        state = State(base, base, t.rng.randint(2, 18), 18)
+        increment = 15 - base + t.rng.randint(1, 16)
+        subject.ask(AFTER_WAIT, state, [increment], after_wait(state, increment), "policy-cap")
+
+
+@test("1.4", points=1, title="real-time threads keep their priority", stage="early", features=FEATURES + ("SCH-02",))
+def realtime_untouched(t):
+    subject = Subject(t)
+    for priority in range(16, 32):
+        state = State(priority, priority, t.rng.randint(-2, 5), t.rng.choice((6, 18)))
+        increment = t.rng.randint(1, 8)
+        subject.ask(AFTER_WAIT, state, [increment], after_wait(state, increment), "policy-realtime")
+        subject.ask(AFTER_QUANTUM, state, [], after_quantum(state), "policy-realtime")
+        ticks = STARVATION_TICKS + t.rng.randint(0, 5000)
+        subject.ask(WHEN_STARVED, state, [ticks], when_starved(state, ticks), "policy-realtime")
+
+
+@test("1.4", points=1, title="no boost for who does not want one, or is being relieved", stage="early", features=FEATURES + ("KPR-14",))
+def boost_refused(t):
+    subject = Subject(t)
+    for kind in ("thread", "process", "relieved") * 5:
+        state = _variable(t, high=8)
+        state.disable_boost, state.process_disables = kind == "thread", kind == "process"
+        if kind == "relieved":
+            state.priority, state.decrement = 15, 15 - state.base
+        increment = t.rng.randint(1, 6)
+        subject.ask(AFTER_WAIT, state, [increment], after_wait(state, increment), "policy-disabled")
+
+
+@test("1.4", points=1, title="a wait costs quantum, or renews it", stage="early", features=FEATURES + ("SCH-11",))
+def wait_costs_quantum(t):
+    subject = Subject(t)
+    for base in list(range(1, 16)) * 2:
+        state = State(min(15, base + t.rng.choice((0, 3))), base, t.rng.choice((1, 1, 2, 5, 17)), t.rng.choice((6, 18)))
+        increment = t.rng.randint(0, 2)
+        subject.ask(AFTER_WAIT, state, [increment], after_wait(state, increment), "policy-wait-quantum")
+
+
+@test("1.4", points=2, title="a quantum end takes one level, down to the base priority", stage="early", features=FEATURES + ("SCH-11",))
+def decay_to_base(t):
+    subject = Subject(t)
+    for _ in range(8):
+        base = t.rng.randint(1, 11)
+        state = State(15, base, 0, t.rng.choice((6, 18, 36)))
+        while True:
+            expected = after_quantum(state)
+            hint = "policy-floor" if state.priority <= base else "policy-decay"
+            subject.ask(AFTER_QUANTUM, state, [], expected, hint)
+            if state.priority == base:
+                break
+            state.priority, state.quantum = expected[0], t.rng.choice((0, -1, -2))
+
+
+@test("1.4", points=1, title="PriorityDecrement is taken back at once, and only once", stage="early", features=FEATURES)
+def decrement_taken_back(t):
+    subject = Subject(t)
+    for _ in range(16):
+        base = t.rng.randint(1, 9)
+        extra = t.rng.randint(0, 3)
+        state = State(15, base, 0, 12, decrement=15 - base - extra)
+        expected = after_quantum(state)
+        subject.ask(AFTER_QUANTUM, state, [], expected, "policy-decay" if extra > 1 else "policy-floor")
+
+
+@test("1.4", points=1, title="who is starved, and what relief is", stage="early", features=FEATURES)
+def starved_numbers(t):
+    subject = Subject(t)
+    for ticks in (0, STARVATION_TICKS - 1, STARVATION_TICKS, STARVATION_TICKS + t.rng.randint(1, 10 ** 6), 0x80000000, 0xFFFFFFFF):
+        for state in (_variable(t), _variable(t, boosted=t.rng.randint(1, 2)), State(15, t.rng.randint(8, 15), 6, 6),
+                      State(t.rng.randint(0, 3), 0, 6, 6), State(9, 7, 6, t.rng.randint(64, 100), decrement=1)):
+            subject.ask(WHEN_STARVED, state, [ticks], when_starved(state, ticks), "policy-starved")
+
+
+@test("1.4", points=1, title="the scan finds the starved, in turn and within its limits", stage="ready", features=FEATURES + ("SCH-13",))
+def scan_finds_starved(t):
+    """Several scans of a bench processor; what they relieve lands on the real processor, which is held at DISPATCH_LEVEL."""
+    guest = t.guest
+    now = guest.u32(guest.sym("KeTickCount"))
+    guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
+    bench = Bench.make(t, 24, priorities=[t.rng.choice((0, 1, 2, 5, 7, 8, 13, 14, 15, 20)) for _ in range(24)])
+    process = guest.alloc(guest.size("KPROCESS"))
+    guest.write(process, bytes(guest.size("KPROCESS")))
+    starved: List[bool] = []
+    for number, thread in enumerate(bench.threads):
+        guest.write(thread, bytes(guest.size("KTHREAD")))
+        starved.append(t.rng.random() < 0.7)
+        waited = STARVATION_TICKS + t.rng.randint(0, 400) if starved[-1] else t.rng.randint(0, STARVATION_TICKS - 5)
+        for name, value in (("Priority", bench.priorities[number]), ("BasePriority", bench.priorities[number]), ("State", 1),
+                            ("QuantumReset", 6), ("Quantum", 3), ("Affinity", 1), ("WaitTime", (now - waited) & 0xFFFFFFFF),
+                            ("Process", process)):
+            guest.set(thread, f"KTHREAD.{name}", value)
+        guest.set(thread + guest.field("KTHREAD.ApcState")[0], "KAPC_STATE.Process", process)
+        bench.insert(number)
+    index = t.rng.randint(FIRST_SCANNED, LAST_SCANNED)
+    guest.set(bench.prcb, "KPRCB.QueueIndex", index)
+    for scan in range(4):
+        asked = f"KiScanReadyQueues, scan {scan + 1}, QueueIndex {index}, of {bench.model.show()}"
+        relieved, index = _scan(bench, starved, index)
+        t.asking(asked)
+        answer = guest.call("KiScanReadyQueues", bench.prcb)
+        seen = [number for number, thread in enumerate(bench.threads) if bench.model.where(number) is not None
+                and guest.get(thread, "KTHREAD.Priority") != bench.priorities[number]]
+        hint = "scan-limit" if len(seen) > SCAN_BOOSTS else "scan-forgotten" if set(seen) < set(relieved) else "scan-order"
+        t.check(answer == len(relieved) and sorted(seen) == sorted(relieved), asked=asked,
+                expected=f"relieves {len(relieved)}: {_names(sorted(relieved))}", seen=f"returns {answer}, relieved {_names(seen)}",
+                hint=t.hint(hint, HINTS[hint]))
+        for number in relieved:
+            bench.model.remove(number)
+            bench.priorities[number] = 15
+        queues = bench.read()
+        want = {priority: queue for priority, queue in enumerate(bench.model.queues) if queue}
+        t.check(queues.queues == want and queues.summary == bench.model.summary, asked=asked, expected=bench.model.show(),
+                seen=queues.show(), hint=t.hint("scan-queue", HINTS["scan-queue"]))
+        next_index = guest.get(bench.prcb, "KPRCB.QueueIndex")
+        t.check(next_index == index, asked=asked, expected=f"QueueIndex {index} afterwards", seen=f"QueueIndex {next_index}",
+                hint=t.hint("scan-order", HINTS["scan-order"]))
+
+
+@test("1.4", points=1, title="a starved thread runs, for one doubled quantum, and is then where it was", stage="ready",
+      features=FEATURES + ("SCH-01",), limit=200_000_000)
+def starved_thread_runs(t):
+    """A spinning thread keeps a lower one off the processor; the host makes its waiting time long and calls the scan."""
+    guest = t.guest
+    low, high = sorted(t.rng.sample(range(2, 13), 2))
+    quantum = t.rng.choice((6, 9, 12))
+    workload = Workload.spinners(t, [high, low], [quantum, quantum])
+    workload.start_ticking()
+    workload.onwards("KeUpdateSystemTime", hits=t.rng.randint(1, 4))
+    t.check(guest.get(workload.prcb, "KPRCB.CurrentThread") == workload.threads[0], asked="two spinning threads: who runs?",
+            expected=f"A0 (priority {high})", seen=workload.name(guest.get(workload.prcb, "KPRCB.CurrentThread")))
+    waited = guest.u32(guest.sym("KeTickCount")) - STARVATION_TICKS - t.rng.randint(0, 50)
+    workload.set(1, "WaitTime", waited & 0xFFFFFFFF)
+    asked = f"A1 (priority {low}) has been ready for {STARVATION_TICKS} ticks while A0 (priority {high}) runs"
+    t.asking(asked + ": the balance-set manager's next scan relieves it", hint=t.hint("scan-forgotten", HINTS["scan-forgotten"]))
+    ran = 0
+    for _ in range(130):  # a scan comes every 100 ticks
+        workload.onwards("KeUpdateSystemTime")
+        if guest.get(workload.prcb, "KPRCB.CurrentThread") == workload.threads[1]:
+            ran += 1
+            t.check(workload.get(1, "Priority") == 15, asked=asked, expected="A1 runs at priority 15",
+                    seen=f"A1 runs at {workload.get(1, 'Priority')}", hint=t.hint("policy-relief", HINTS["policy-relief"]))
+        elif ran:
+            break
+    wanted = (2 * quantum + 2) // 3
+    t.check(ran == wanted and workload.get(1, "Priority") == low, asked=asked,
+            expected=f"A1 runs for {wanted} ticks and falls back to priority {low}",
+            seen=f"A1 ran for {ran} ticks and has priority {workload.get(1, 'Priority')}",
+            hint=t.hint(*(("policy-decay", HINTS["policy-decay"]) if ran else ("scan-forgotten", HINTS["scan-forgotten"]))))
+
+
+def _scan(bench: Bench, starved: List[bool], index: int) -> "tuple[list[int], int]":
+    """The model of one scan: who is relieved, and where the next one begins."""
+    relieved: List[int] = []
+    looked, queue = 0, index
+    for _ in range(FIRST_SCANNED, LAST_SCANNED + 1):
+        for number in list(bench.model.queues[queue]):
+            if looked == SCAN_THREADS or len(relieved) == SCAN_BOOSTS:
+                return relieved, queue
+            looked += 1
+            if starved[number]:
+                relieved.append(number)
+        if looked == SCAN_THREADS or len(relieved) == SCAN_BOOSTS:
+            return relieved, queue
+        queue = FIRST_SCANNED if queue == LAST_SCANNED else queue + 1
+    return relieved, queue
+
+
+def _names(numbers: List[int]) -> str:
+    return " ".join(f"T{number}" for number in numbers) or "nobody"

@@ -1,0 +1,116 @@
+"""1.1: the ready queues and the ready summary, by call injection on a bench and in the running kernel."""
+
+from __future__ import annotations
+
+from grader.api import test
+
+from .queues import PRIORITIES, Bench, classify, HINTS, Model, read_queues
+from .workload import Workload
+
+FEATURES = ("SCH-02", "SCH-16", "SCH-17")
+
+
+@test("1.1", points=2, title="a thread goes to the tail of its priority's queue, and the bit is set", stage="early",
+      features=FEATURES)
+def insert_at_tail(t):
+    for _ in range(3):
+        bench = Bench.make(t, 14, priorities=_few(t, 14, 4))
+        for thread in _shuffled(t, 14):
+            bench.insert(thread)
+
+
+@test("1.1", points=2, title="AtHead puts a thread first", stage="early", features=FEATURES)
+def insert_at_head(t):
+    for _ in range(3):
+        bench = Bench.make(t, 14, priorities=_few(t, 14, 3))
+        for thread in _shuffled(t, 14):
+            bench.insert(thread, at_head=t.rng.random() < 0.6)
+
+
+@test("1.1", points=2, title="the head of the highest queue is selected, and the bit follows the queue", stage="early",
+      features=FEATURES)
+def select_highest(t):
+    for extreme in ([0, 31], [31, 31, 0], []):
+        bench = Bench.make(t, 12, priorities=(_few(t, 12, 5) + extreme)[-12:])
+        for thread in _shuffled(t, 12):
+            bench.insert(thread)
+        while bench.select(0) is not None:
+            pass
+
+
+@test("1.1", points=2, title="LowPriority bounds the selection", stage="early", features=FEATURES)
+def select_low_priority(t):
+    for low in [0, 1, 15, 16, 30, 31] + [t.rng.randrange(PRIORITIES) for _ in range(6)]:
+        near = [max(0, low - 1), low, min(31, low + 1)]
+        bench = Bench.make(t, 6, priorities=[t.rng.choice(near + [t.rng.randrange(PRIORITIES)]) for _ in range(6)])
+        for thread in _shuffled(t, 6):
+            bench.insert(thread)
+        while bench.select(low) is not None:
+            pass
+
+
+@test("1.1", points=1, title="a thread is removed from anywhere in its queue", stage="early", features=FEATURES)
+def remove_from_queue(t):
+    for _ in range(3):
+        bench = Bench.make(t, 12, priorities=_few(t, 12, 4))
+        for thread in _shuffled(t, 12):
+            bench.insert(thread)
+        for thread in _shuffled(t, 12):
+            bench.remove(thread)
+
+
+@test("1.1", points=2, title="300 random calls keep queues and summary as the model has them", stage="early",
+      features=FEATURES, limit=20_000_000)
+def random_interleaving(t):
+    bench = Bench.make(t, 20, priorities=_few(t, 20, 8))
+    for _ in range(300):
+        queued = [thread for thread in range(20) if bench.model.where(thread) is not None]
+        free = [thread for thread in range(20) if thread not in queued]
+        action = t.rng.choices(("insert", "select", "remove"), (3, 2, 1))[0]
+        if action == "insert" and free:
+            bench.insert(t.rng.choice(free), at_head=t.rng.random() < 0.4)
+        elif action == "remove" and queued:
+            bench.remove(t.rng.choice(queued))
+        else:
+            bench.select(t.rng.choice((0, 0, 8, t.rng.randrange(PRIORITIES))))
+
+
+@test("1.1", points=1, title="in the running kernel the summary tells the truth at any clock interrupt", stage="ready",
+      features=FEATURES + ("KPR-23",), limit=150_000_000)
+def summary_in_live_kernel(t):
+    """Spinning and waiting threads of many priorities; the machine stops in clock interrupts that the guest cannot tell
+    from others."""
+    guest = t.guest
+    workload = Workload.spinners(t, [t.rng.randint(2, 15) for _ in range(10)])
+    workload.start_ticking()
+    prcb = guest.u32(guest.sym("KiProcessorBlock"))
+    heads, _ = guest.field("KPRCB.DispatcherReadyListHead")
+    for _ in range(8):
+        guest.run_until("KeUpdateSystemTime", hits=t.rng.randint(1, 6))
+        if guest.get(prcb, "KPRCB.PrcbLock"):
+            continue  # the interrupt came while the queues were being changed
+        seen = read_queues(guest, prcb + heads, guest.get(prcb, "KPRCB.ReadySummary"), {})
+        model = Model()
+        for priority, queue in seen.queues.items():
+            model.queues[priority] = queue or []
+        wrong = [(thread, priority) for priority, queue in seen.queues.items() for thread in queue or []
+                 if guest.get(thread, "KTHREAD.Priority") != priority or guest.get(thread, "KTHREAD.State") != 1]
+        asked = "the live KPRCB in a clock interrupt: queues, their threads and the summary"
+        t.check(not seen.broken and seen.summary == model.summary, asked=asked,
+                expected=f"ReadySummary {model.summary:#010x} for the queues that are there", seen=seen.show(),
+                hint=t.hint(classify(model, seen), HINTS[classify(model, seen)]))
+        t.check(not wrong, asked=asked, expected="threads of state Ready on the queue of their priority",
+                seen=f"thread {wrong[0][0]:#010x} on queue {wrong[0][1]}" if wrong else "",
+                hint=t.hint("ready-wrong-queue", HINTS["ready-wrong-queue"]))
+
+
+def _few(t, count: int, kinds: int) -> "list[int]":
+    """`count` priorities out of a few, so that queues become long."""
+    some = t.rng.sample(range(PRIORITIES), kinds)
+    return [t.rng.choice(some) for _ in range(count)]
+
+
+def _shuffled(t, count: int) -> "list[int]":
+    order = list(range(count))
+    t.rng.shuffle(order)
+    return order
