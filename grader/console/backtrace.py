@@ -11,6 +11,8 @@ import subprocess
 from pathlib import Path
 from typing import Dict
 
+from ..pe import PeImage
+
 FRAME = re.compile(rb"#(\d+)\s+([\w.-]+)\+0x([0-9a-fA-F]+)[^\r\n]*$")
 
 
@@ -34,7 +36,7 @@ class Names:
 
     def ask(self, image: str, offset: int) -> str:
         path, tool = self.image(image), shutil.which("llvm-symbolizer")
-        if not path or not tool or offset >= size_of_image(path):
+        if not path or not tool or offset >= PeImage.load(path).size:
             return ""
         done = subprocess.run([tool, f"--obj={path}", "--relative-address", "--inlines", "--demangle", hex(offset)],
                               capture_output=True, text=True, timeout=20)
@@ -45,13 +47,6 @@ class Names:
                 found.append(function if place.startswith("??") else f"{function} at {place.rsplit(':', 1)[0]}")
         return "  " + ", inlined in ".join(found) if found else ""
 
-
-def size_of_image(path: Path) -> int:
-    """SizeOfImage of the PE's optional header."""
-    with open(path, "rb") as stream:
-        head = stream.read(4096)
-    at = int.from_bytes(head[0x3C:0x40], "little") + 24 + 56
-    return int.from_bytes(head[at:at + 4], "little")
 
 
 class Annotate:

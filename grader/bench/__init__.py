@@ -1,0 +1,1 @@
+"""What the kernel's primitives cost, in guest instructions: `make bench`."""
