@@ -43,7 +43,7 @@ void BecomeIdleThread(KPRCB* prcb, const LOADER_PARAMETER_BLOCK& block) {
 }
 
 /// The parts of the kernel that live in memory the memory manager gives out. @irql DISPATCH_LEVEL
-void InitializeExecutive(LOADER_PARAMETER_BLOCK& block) {
+void InitializeExecutive(LOADER_PARAMETER_BLOCK& block) REQUIRES_(AtDispatchLevel) {
     Require(MmInitSystem(&block), 1);
     Require(ExInitSystem(), 2);
     InitializeEventRing();
@@ -69,6 +69,7 @@ extern "C" [[noreturn]] NTKERNELAPI void NTAPI KiSystemStartup(PLOADER_PARAMETER
     Require(block.Signature == LDR_BLOCK_SIGNATURE && block.Version == LDR_BLOCK_VERSION, 0);
     if (KeLoaderOptions.Break) DbgBreakPoint();
 
+    KeAssertDispatchLevel();
     InitializeExecutive(block);
     if (KeLoaderOptions.Test) KdTestPoint(0);
     Require(NT_SUCCESS(PsCreateSystemThread(nullptr, "Phase1", PHASE1_PRIORITY, Phase1Initialization, LoaderBlock)), 4);

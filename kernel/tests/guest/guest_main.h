@@ -2,8 +2,8 @@
 #pragma once
 
 #include "guest_test.h"
-
-NTKERNELAPI extern "C" CHAR KeLoaderOptions[];
+#include "ke/options.h"
+#include "ldr.h"
 
 extern "C" {
 __attribute__((section(".gtest$a"), used)) extern const GUEST_TEST_ENTRY GuestTestFirst = {};
@@ -40,6 +40,6 @@ static void GuestRunAll() {
 }
 
 extern "C" NTSTATUS NTAPI DriverEntry(PVOID DriverObject, PVOID RegistryPath) {
-    if (RtlFindOption(KeLoaderOptions, "SELFTEST", nullptr, 0)) GuestRunAll();
+    if (RtlFindOption(KeLoaderBlock->LoadOptions, "SELFTEST", nullptr, 0)) GuestRunAll();
     return STATUS_SUCCESS;
 }
