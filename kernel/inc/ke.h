@@ -10,5 +10,6 @@
 #include "ke/policy.h"
 #include "ke/processor.h"
 #include "ke/spinlock.h"
+#include "ke/startup.h"
 #include "ke/thread.h"
 #include "nt/atomic.h"

@@ -41,6 +41,7 @@ struct KTIMER {
     LIST_ENTRY TimerListEntry; ///< on a chain of KiTimerTableListHead, in order of DueTime
     KDPC* Dpc;                 ///< queued at expiry; may be nullptr
     LONG Period;               ///< milliseconds; 0: once
+    BOOLEAN Absolute;          ///< due at a system time: follows KeSetSystemTime
 };
 using PKTIMER = KTIMER*;
 

@@ -191,8 +191,8 @@ NTKERNELAPI KAFFINITY NTAPI KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affin
 NTKERNELAPI UCHAR NTAPI KeSetIdealProcessorThread(PKTHREAD Thread, UCHAR Processor);
 /// Changes a process's base priority and that of its threads. @irql <= DISPATCH_LEVEL
 NTKERNELAPI KPRIORITY NTAPI KeSetPriorityProcess(PKPROCESS Process, KPRIORITY BasePriority);
-/// Gives up the rest of the turn to a ready thread of the same or higher priority, if there is one.
-/// @irql <= APC_LEVEL
+/// Gives up the rest of the turn to a ready thread of the same or higher priority.
+/// @returns STATUS_NO_YIELD_PERFORMED if there is none. @irql <= APC_LEVEL
 NTKERNELAPI NTSTATUS NTAPI KeYieldExecution() EXCLUDES_(AtDispatchLevel);
 
 /// Runs the calling thread in another process's address space until KeUnstackDetachProcess. @irql <= DISPATCH_LEVEL

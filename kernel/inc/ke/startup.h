@@ -1,0 +1,48 @@
+// What start-up code and debuggers name of the dispatcher: everybody else leaves it alone.
+//
+// Order at boot, per processor: fill KPRCB::Number and SetMember, KiInitializeDispatcher, KiInitializeIdleThread (now
+// there is a current thread), interrupts on, and when nothing is left to do for the boot code: KiIdleLoop.
+// In the books: "system initialization", "dispatcher database". BOO-04, SCH-15
+#pragma once
+
+#include "ke/processor.h"
+
+/// A 64-bit time with one writer (the clock) and readers everywhere, without a lock: the writer stores High2Time, then
+/// LowPart, then High1Time; a reader reads in the opposite order and tries again while the two high parts differ.
+struct KSYSTEM_TIME {
+    volatile ULONG LowPart;
+    volatile LONG High1Time;
+    volatile LONG High2Time;
+};
+
+extern "C" {
+
+/// Guards the dispatcher database: dispatcher headers, wait blocks, the timer table.
+NTKERNELAPI extern KSPIN_LOCK KiDispatcherLock;
+/// The timer table: chain n holds the timers whose tick of expiry is n modulo TIMER_TABLE_SIZE.
+NTKERNELAPI extern LIST_ENTRY KiTimerTableListHead[TIMER_TABLE_SIZE] GUARDED_BY(KiDispatcherLock);
+/// Clock interrupts since boot.
+NTKERNELAPI extern KSYSTEM_TIME KeTickCount;
+/// Processors that run their idle thread and have no next thread.
+NTKERNELAPI extern volatile LONG KiIdleSummary;
+
+/// Makes the dispatcher's part of a processor: ready queues, DPC queue, locks. The first call makes the timer table
+/// too. @param Prcb Number and SetMember are set. @irql HIGH_LEVEL or DISPATCH_LEVEL, before the processor's first thread
+NTKERNELAPI void NTAPI KiInitializeDispatcher(PKPRCB Prcb);
+/// Turns the boot code of a processor into its idle thread: it becomes the current thread, in state Running.
+/// @param KernelStack, StackLimit of the stack the boot code stands on. @irql >= DISPATCH_LEVEL
+NTKERNELAPI void NTAPI KiInitializeIdleThread(PKPRCB Prcb, PKTHREAD Thread, PKPROCESS Process, PVOID KernelStack,
+                                              PVOID StackLimit);
+/// What the idle thread does for ever: DPCs, the next thread, halting. @irql DISPATCH_LEVEL, interrupts on
+[[noreturn]] NTKERNELAPI void NTAPI KiIdleLoop();
+
+/// Sends an interrupt that leads to KiDispatchInterrupt to other processors. Registered by the start-up of the second
+/// processor; with one processor it is nullptr and never called.
+NTKERNELAPI extern void(NTAPI* KiSendDispatchInterrupt)(KAFFINITY TargetProcessors);
+
+/// The balance-set manager's thread: once a second it relieves starved threads. Start routine of a system thread of
+/// priority 16. @irql PASSIVE_LEVEL
+NTKERNELAPI void NTAPI KeBalanceSetManager(PVOID StartContext);
+/// Called by the HAL before it starts the clock: no call of KeUpdateSystemTime will pass a longer interval. In 100 ns.
+NTKERNELAPI void NTAPI KeSetTimeIncrement(ULONG MaximumIncrement);
+}

@@ -1,0 +1,70 @@
+// The clock interrupt: time goes on, and somebody pays for it.
+//
+// Runs at CLOCK_LEVEL, so it takes no lock of the dispatcher: what is due is left to a DPC, and a used-up quantum to the
+// dispatch interrupt.
+// Locks: none. IRQL: CLOCK_LEVEL.
+// In the books: "clock interrupt", "quantum accounting", "timer processing". KPR-07, SCH-11, SCH-13, INT-09
+#include "ke/ki.h"
+
+namespace {
+
+/// Low-importance DPCs do not ask for an interrupt of their own: the clock sees to it that they do not wait for ever.
+void PushWaitingDpcs(KPRCB* prcb) {
+    if (prcb->DpcData.DpcQueueDepth == 0 || prcb->DpcRoutineActive) return;
+    prcb->DpcInterruptRequested = TRUE;
+    HalRequestSoftwareInterrupt(DISPATCH_LEVEL);
+}
+
+// Only looks whether the chain has timers at all, which is one aligned word: what is due is decided under the lock, by
+// the DPC. A timer that is being inserted right now is not missed: KiInsertTimer looks at the clock afterwards.
+bool HasTimers(ULONGLONG hand) NO_THREAD_SAFETY_ANALYSIS {
+    LIST_ENTRY* const chain = &KiTimerTableListHead[hand % TIMER_TABLE_SIZE];
+    return __atomic_load_n(&chain->Flink, __ATOMIC_SEQ_CST) != chain;
+}
+
+} // namespace
+
+void NTAPI KeUpdateSystemTime(KTRAP_FRAME* TrapFrame, ULONG TimeIncrement) {
+    NT_ASSERT(TimeIncrement <= KeMaximumIncrement); // else a chain of the timer table could be skipped
+    const ULONGLONG oldHand = KiTimerHand();
+    KiWriteTime(KiInterruptTime, KiReadTime(KiInterruptTime) + TimeIncrement);
+    KiWriteTime(KiSystemTime, KiReadTime(KiSystemTime) + TimeIncrement);
+    KiWriteTime(KeTickCount, KiReadTime(KeTickCount) + 1);
+
+    const ULONGLONG hand = KiTimerHand();
+    if (hand != oldHand && HasTimers(hand)) {
+        KPRCB* const prcb = KeGetCurrentPrcb();
+        prcb->TimerHand = ULONG(hand);
+        prcb->TimerRequest = 1;
+        KeInsertQueueDpc(&KiTimerExpireDpc, nullptr, nullptr);
+    }
+    KeUpdateRunTime(TrapFrame);
+}
+
+void NTAPI KeUpdateRunTime(KTRAP_FRAME* TrapFrame) {
+    KPRCB* const prcb = KeGetCurrentPrcb();
+    KTHREAD* const thread = prcb->CurrentThread;
+
+    if (KiIsUserFrame(TrapFrame)) {
+        prcb->UserTime++;
+        thread->UserTime++;
+    } else {
+        prcb->KernelTime++;
+        if (prcb->InterruptNesting != 0) {
+            prcb->InterruptTime++; // the clock interrupted another service routine
+        } else if (prcb->DpcRoutineActive) {
+            prcb->DpcTime++;
+        } else {
+            thread->KernelTime++;
+        }
+    }
+
+    PushWaitingDpcs(prcb);
+
+    if (thread == prcb->IdleThread) return; // it has no turn
+    thread->Quantum = SCHAR(thread->Quantum - CLOCK_QUANTUM_DECREMENT);
+    if (thread->Quantum > 0) return;
+    thread->Quantum = 0; // a turn that cannot end yet (the IRQL is high) does not run into a debt
+    prcb->QuantumEnd = TRUE;
+    HalRequestSoftwareInterrupt(DISPATCH_LEVEL);
+}

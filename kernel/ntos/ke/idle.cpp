@@ -1,0 +1,37 @@
+// The idle thread: what a processor does when no thread is ready.
+//
+// It runs at DISPATCH_LEVEL, so the dispatch interrupt never reaches it; it looks for DPCs and for a next thread itself.
+// It looks with interrupts off and halts in the same breath: an interrupt that brings work wakes the processor.
+// It is on no ready queue and always Running in its own books; KPRCB::CurrentThread == IdleThread says that it runs.
+// Locks: none held between its steps. IRQL: DISPATCH_LEVEL.
+// In the books: "idle thread". SCH-01, SCH-02
+#include "ke/ki.h"
+
+namespace {
+
+bool HasWork(PKPRCB prcb) REQUIRES_(AtDispatchLevel) {
+    if (prcb->DpcData.DpcQueueDepth != 0) return true;
+    nt::SpinLockAtDpcGuard guard(prcb->PrcbLock);
+    return prcb->NextThread != nullptr;
+}
+
+} // namespace
+
+void NTAPI KiIdleLoop() {
+    KeAssertDispatchLevel();
+    KPRCB* const prcb = KeGetCurrentPrcb();
+    for (;;) {
+        KiDisableInterrupts();
+        if (!HasWork(prcb)) {
+            prcb->IdleHalt = TRUE;
+            HalProcessorIdle(); // interrupts are on when it returns
+            prcb->IdleHalt = FALSE;
+            continue;
+        }
+        KiEnableInterrupts();
+        HalClearSoftwareInterrupt(DISPATCH_LEVEL); // what it asked for is done here
+        prcb->QuantumEnd = FALSE;
+        if (prcb->DpcData.DpcQueueDepth != 0) KiRetireDpcList(prcb);
+        KiSwitchToNextThread();
+    }
+}

@@ -1,0 +1,16 @@
+// Private to ke: the dispatcher's locks and the routines that its files share.
+//
+// Lock order: KiDispatcherLock -> KPRCB::PrcbLock (lower processor number first) -> KDPC_DATA::DpcLock.
+// Routines of this folder that run under a lock say so in their declaration, and clang refuses a call without it.
+// In the books: "dispatcher database", "thread scheduling".
+#pragma once
+
+#include "etw.h"
+#include "hal.h"
+#include "ke.h"
+#include "ke/ki/context.h"
+#include "ke/ki/dispatcher.h"
+#include "ke/ki/policy.h"
+#include "ke/ki/scheduler.h"
+#include "ke/ki/time.h"
+#include "ke/ki/wait.h"

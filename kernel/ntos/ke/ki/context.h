@@ -1,0 +1,55 @@
+// The context switch: what a thread that does not run has on its stack.
+//
+// Invariant: a thread that does not run has KernelStack == &KSWITCH_FRAME on its own stack. KiSwapContext made the
+// frame when the thread left the processor, or KiInitializeContextThread when the thread was made; KiSwapContext undoes
+// it and cannot tell the two apart.
+// In the books: "context switching". SCH-14
+#pragma once
+
+#include "ke.h"
+
+/// Lowest address first: the order of the pops.
+struct KSWITCH_FRAME {
+    ULONG_PTR ExceptionList; ///< fs:[0]: the chain belongs to the stack
+    ULONG_PTR EFlags;
+    ULONG_PTR Edi;
+    ULONG_PTR Esi;
+    ULONG_PTR Ebx;
+    ULONG_PTR Ebp;
+    ULONG_PTR ReturnAddress; ///< into KiSwapContext's caller; a new thread's: KiThreadStartup
+};
+
+/// Above a new thread's switch frame: what KiThreadStartup finds at its ESP.
+struct KSTART_FRAME {
+    PKSYSTEM_ROUTINE SystemRoutine;
+    PKSTART_ROUTINE StartRoutine; ///< the first argument of SystemRoutine ...
+    PVOID StartContext;           ///< ... and the second
+};
+
+constexpr ULONG_PTR EXCEPTION_CHAIN_END = ~ULONG_PTR(0);
+constexpr ULONG_PTR EFLAGS_ALWAYS_ONE = 0x002;
+constexpr ULONG_PTR EFLAGS_INTERRUPT_MASK = 0x200;
+
+#if defined(__i386__)
+static_assert(sizeof(KSWITCH_FRAME) == 0x1C && sizeof(KSTART_FRAME) == 0x0C, "ctxswap.S relies on this layout");
+#endif
+
+extern "C" {
+/// Makes a new thread's first frame. @irql any
+void NTAPI KiInitializeContextThread(PKTHREAD Thread, PKSYSTEM_ROUTINE SystemRoutine, PKSTART_ROUTINE StartRoutine,
+                                     PVOID StartContext);
+/// Saves the current context in OldThread and goes on in NewThread; returns when OldThread runs again. @irql SYNCH_LEVEL
+void FASTCALL KiSwapContext(PKTHREAD OldThread, PKTHREAD NewThread);
+/// Where every thread begins; not called but returned to.
+void KiThreadStartup();
+}
+
+/// KeInitializeThread without a first frame: all that an idle thread needs, which runs already.
+void KiInitializeThreadObject(PKTHREAD Thread, PVOID KernelStack, PVOID StackLimit, PKPROCESS Process);
+/// Loads a process's page directory. @irql >= DISPATCH_LEVEL
+void KiLoadDirectoryTable(const KPROCESS* Process);
+/// The idle loop looks for work with interrupts off, so that none is lost before it halts.
+void KiDisableInterrupts();
+void KiEnableInterrupts();
+/// @returns whether the frame is of an interrupted user mode. @param TrapFrame nullptr: kernel mode
+bool KiIsUserFrame(const KTRAP_FRAME* TrapFrame);

@@ -1,0 +1,51 @@
+// Waiting: what the wait routines and the objects that end waits share.
+//
+// A waiting thread has one wait block an object, each on that object's WaitListHead, chained in a ring through
+// NextWaitBlock; a wait with a time-out has the thread's timer as one more object, whose wait block's key is
+// STATUS_TIMEOUT. An object that becomes signaled walks its list in order (KiWaitTest) and releases whom it can.
+// Locks: KiDispatcherLock for everything here.
+// In the books: "waiting for dispatcher objects", "wait blocks". DSP-12..14, DSP-16
+#pragma once
+
+#include "ke.h"
+
+/// The end of a wait, computed once when it begins.
+struct KI_DEADLINE {
+    bool Given;         ///< there is a time-out at all
+    bool Passed;        ///< it is over already
+    bool Absolute;      ///< the caller named a system time
+    ULONGLONG DueTime;  ///< interrupt time
+};
+KI_DEADLINE KiComputeDeadline(const LARGE_INTEGER* Timeout);
+
+/// @returns whether a wait of `Thread` for the object would be satisfied now.
+bool KiIsSignaled(const DISPATCHER_HEADER* Object, const KTHREAD* Thread) REQUIRES_(KiDispatcherLock);
+/// Takes the object for `Thread`: consumes a synchronization object's signal, a semaphore's unit, owns a mutant.
+/// @returns STATUS_SUCCESS, STATUS_ABANDONED, or STATUS_MUTANT_LIMIT_EXCEEDED (nothing is changed then).
+NTSTATUS KiSatisfyWait(PDISPATCHER_HEADER Object, PKTHREAD Thread) REQUIRES_(KiDispatcherLock);
+
+/// Locks the database for a wait, unless KeSetEvent(..., Wait = TRUE) and the like left it locked.
+/// @returns the current thread, WaitIrql set
+PKTHREAD KiBeginWait(KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode, BOOLEAN Alertable)
+    ACQUIRE_(KiDispatcherLock, AtDispatchLevel);
+/// Ends a wait that needed no waiting. @returns `Status`, but raises STATUS_MUTANT_LIMIT_EXCEEDED
+NTSTATUS KiEndWait(PKTHREAD Thread, NTSTATUS Status) RELEASE_(KiDispatcherLock, AtDispatchLevel);
+/// Makes a wait block and puts it at the tail of its object's list. The ring is closed by KiCommitWait.
+void KiInsertWaitBlock(PKWAIT_BLOCK Block, PKTHREAD Thread, PDISPATCHER_HEADER Object, ULONG WaitKey, WAIT_TYPE Type)
+    REQUIRES_(KiDispatcherLock);
+/// Closes the ring from `First` to `Last` (both nullptr: only a time-out), starts the timer, and waits.
+NTSTATUS KiCommitWait(PKTHREAD Thread, PKWAIT_BLOCK First, PKWAIT_BLOCK Last, const KI_DEADLINE& Deadline)
+    RELEASE_(KiDispatcherLock, AtDispatchLevel);
+/// Ends a routine that signals: leaves the database, or (Wait) keeps it for the KeWaitXxx that follows.
+void KiFinishSignal(KIRQL OldIrql, BOOLEAN Wait) RELEASE_(KiDispatcherLock, AtDispatchLevel);
+
+extern "C" {
+/// The object's state changed: releases the waiters whose wait is satisfied, in the order of the list.
+void NTAPI KiWaitTest(PDISPATCHER_HEADER Object, KPRIORITY Increment) REQUIRES_(KiDispatcherLock, AtDispatchLevel);
+/// Ends a thread's wait with `Status`: takes its wait blocks and timer away and makes it ready.
+void NTAPI KiUnwaitThread(PKTHREAD Thread, NTSTATUS Status, KPRIORITY Increment)
+    REQUIRES_(KiDispatcherLock, AtDispatchLevel);
+}
+
+/// Gives the mutants that an ending thread owns to whoever waits, as abandoned ones.
+void KiAbandonMutants(PKTHREAD Thread) REQUIRES_(KiDispatcherLock, AtDispatchLevel);

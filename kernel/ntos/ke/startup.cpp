@@ -1,0 +1,48 @@
+// The dispatcher's part of start-up.
+//
+// Runs before the processor's first thread and with interrupts off, so there is nobody to lock out.
+// IRQL: >= DISPATCH_LEVEL.
+// In the books: "kernel initialization". BOO-04
+#include "ke/ki.h"
+
+extern "C" constinit KSPIN_LOCK KiDispatcherLock = {0, KLOCK_RANK::Dispatcher};
+
+// Nobody shares these structures yet: the locks they are guarded by are made here.
+static void InitializeProcessorQueues(PKPRCB Prcb) NO_THREAD_SAFETY_ANALYSIS {
+    KeInitializeSpinLock(&Prcb->PrcbLock, KLOCK_RANK::Prcb);
+    Prcb->ReadySummary = 0;
+    Prcb->QueueIndex = LOW_PRIORITY + 1;
+    for (LIST_ENTRY& queue : Prcb->DispatcherReadyListHead)
+        InitializeListHead(&queue);
+    InitializeListHead(&Prcb->WaitListHead);
+    Prcb->DeferredReadyListHead.Next = nullptr;
+    Prcb->NextThread = nullptr;
+
+    KeInitializeSpinLock(&Prcb->DpcData.DpcLock, KLOCK_RANK::Dpc);
+    InitializeListHead(&Prcb->DpcData.DpcListHead);
+    Prcb->DpcData.DpcQueueDepth = 0;
+}
+
+static void InitializeTimers() NO_THREAD_SAFETY_ANALYSIS {
+    for (LIST_ENTRY& chain : KiTimerTableListHead)
+        InitializeListHead(&chain);
+    KeInitializeDpc(&KiTimerExpireDpc, KiTimerExpiration, nullptr);
+}
+
+void NTAPI KiInitializeDispatcher(PKPRCB Prcb) {
+    InitializeProcessorQueues(Prcb);
+    if (Prcb->Number == 0) InitializeTimers();
+}
+
+// As above: the processor has no thread yet, so nobody else looks at its fields.
+void NTAPI KiInitializeIdleThread(PKPRCB Prcb, PKTHREAD Thread, PKPROCESS Process, PVOID KernelStack,
+                                  PVOID StackLimit) NO_THREAD_SAFETY_ANALYSIS {
+    KiInitializeThreadObject(Thread, KernelStack, StackLimit, Process);
+    Thread->Priority = Thread->BasePriority = LOW_PRIORITY;
+    Thread->Affinity = Thread->UserAffinity = Prcb->SetMember;
+    Thread->IdealProcessor = Thread->NextProcessor = UCHAR(Prcb->Number);
+    Prcb->CurrentThread = Prcb->IdleThread = Thread;
+    KiSetThreadState(Thread, KTHREAD_STATE::Running);
+    InterlockedOr(&Process->ActiveProcessors, LONG(Prcb->SetMember));
+    InterlockedOr(&KiIdleSummary, LONG(Prcb->SetMember));
+}

@@ -1,0 +1,130 @@
+// The life of a thread: made, started, ended.
+//
+// A thread object is made around a kernel stack that the caller provides; who frees both waits for the thread object and
+// then for SwapBusy to clear, because an ending thread stands on its stack until the last switch.
+// Locks: ProcessLock for the process's thread list, KiDispatcherLock for states. IRQL: as each routine says.
+// In the books: "thread internals", "thread states". KPR-11, KPR-22, KPR-23, DSP-07, DSP-08, SCH-03, SCH-04
+#include "ke/ki.h"
+#include "rtl/string.h"
+
+/// Processes that have threads (KPROCESS::ProcessListEntry).
+static LIST_ENTRY KiProcessListHead GUARDED_BY(KiDispatcherLock) = {&KiProcessListHead, &KiProcessListHead};
+
+namespace {
+
+void InitializeWaiting(KTHREAD* thread) {
+    InitializeListHead(&thread->WaitListEntry);
+    InitializeListHead(&thread->MutantListHead);
+    InitializeListHead(&thread->QueueListEntry);
+    KeInitializeTimer(&thread->Timer);
+    for (KWAIT_BLOCK& block : thread->WaitBlock)
+        block.Thread = thread;
+}
+
+void InitializeApcs(KTHREAD* thread, KPROCESS* process) {
+    for (LIST_ENTRY& list : thread->ApcState.ApcListHead)
+        InitializeListHead(&list);
+    for (LIST_ENTRY& list : thread->SavedApcState.ApcListHead)
+        InitializeListHead(&list);
+    thread->ApcState.Process = process;
+    thread->ApcStatePointer[0] = &thread->ApcState;
+    thread->ApcStatePointer[1] = &thread->SavedApcState;
+    thread->ApcQueueable = TRUE;
+}
+
+void InitializeScheduling(KTHREAD* thread, KPROCESS* process) {
+    thread->State = KTHREAD_STATE::Initialized;
+    thread->Priority = thread->BasePriority = process->BasePriority;
+    thread->Quantum = thread->QuantumReset = process->QuantumReset;
+    thread->Affinity = thread->UserAffinity = process->Affinity;
+    thread->WaitTime = KeTickCount.LowPart;
+}
+
+/// The next processor in turn that the process allows.
+UCHAR NextIdealProcessor(KPROCESS* process) REQUIRES_(process->ProcessLock) {
+    const KAFFINITY allowed = process->Affinity & KeActiveProcessors;
+    if (allowed == 0) return 0;
+    ULONG number = process->ThreadSeed;
+    do {
+        number = (number + 1) % MAXIMUM_PROCESSORS;
+    } while ((allowed & (1u << number)) == 0);
+    process->ThreadSeed = UCHAR(number);
+    return UCHAR(number);
+}
+
+/// Takes the thread out of its process's list. @returns whether it was the last
+bool LeaveProcess(KTHREAD* thread) {
+    KPROCESS* const process = thread->Process;
+    nt::SpinLockGuard guard(process->ProcessLock);
+    process->KernelTime += thread->KernelTime;
+    process->UserTime += thread->UserTime;
+    process->StackCount--;
+    return RemoveEntryList(&thread->ThreadListEntry);
+}
+
+} // namespace
+
+void KiInitializeThreadObject(PKTHREAD Thread, PVOID KernelStack, PVOID StackLimit, PKPROCESS Process) {
+    RtlZeroMemory(Thread, sizeof(*Thread));
+    Thread->Header.Type = KOBJECTS::ThreadObject;
+    Thread->Header.Size = sizeof(KTHREAD) / sizeof(ULONG);
+    InitializeListHead(&Thread->Header.WaitListHead);
+    InitializeListHead(&Thread->ThreadListEntry);
+    KeInitializeSpinLock(&Thread->ThreadLock, KLOCK_RANK::Object);
+    InitializeWaiting(Thread);
+    InitializeApcs(Thread, Process);
+    InitializeScheduling(Thread, Process);
+    Thread->Process = Process;
+    Thread->InitialStack = Thread->StackBase = KernelStack;
+    Thread->StackLimit = StackLimit;
+    Thread->KernelStackResident = TRUE;
+}
+
+void NTAPI KeInitializeThread(PKTHREAD Thread, PVOID KernelStack, PVOID StackLimit, PKSYSTEM_ROUTINE SystemRoutine,
+                              PKSTART_ROUTINE StartRoutine, PVOID StartContext, PKPROCESS Process) {
+    KiInitializeThreadObject(Thread, KernelStack, StackLimit, Process);
+    // Last: the frame is made on the stack that the fields above describe.
+    KiInitializeContextThread(Thread, SystemRoutine, StartRoutine, StartContext);
+}
+
+void NTAPI KeReadyThread(PKTHREAD Thread) {
+    NT_ASSERT(Thread->State == KTHREAD_STATE::Initialized);
+    KPROCESS* const process = Thread->Process;
+    bool first;
+    {
+        nt::SpinLockGuard guard(process->ProcessLock);
+        first = IsListEmpty(&process->ThreadListHead);
+        InsertTailList(&process->ThreadListHead, &Thread->ThreadListEntry);
+        process->StackCount++;
+        Thread->IdealProcessor = NextIdealProcessor(process);
+    }
+    KiDispatcherGuard guard;
+    if (first) InsertTailList(&KiProcessListHead, &process->ProcessListEntry);
+    KiReadyThread(Thread);
+}
+
+void NTAPI KeTerminateThread(KPRIORITY Increment) {
+    KTHREAD* const thread = KeGetCurrentThread();
+    KPROCESS* const process = thread->Process;
+    NT_ASSERT(thread->ApcState.Process == process); // a thread does not end while it is attached to another process
+    const bool last = LeaveProcess(thread);
+
+    const KIRQL oldIrql = KiLockDispatcherDatabase();
+    NT_ASSERT(oldIrql <= APC_LEVEL && !thread->WaitNext);
+    thread->WaitIrql = oldIrql;
+    KiAbandonMutants(thread);
+    EtwTraceEvent(ETW_EVENT::ThreadEnd, reinterpret_cast<ULONG_PTR>(thread), 0, 0, 0);
+    thread->Header.SignalState = 1;
+    KiWaitTest(&thread->Header, Increment);
+    if (last) {
+        RemoveEntryList(&process->ProcessListEntry);
+        InitializeListHead(&process->ProcessListEntry);
+        process->Header.SignalState = 1;
+        KiWaitTest(&process->Header, Increment);
+    }
+    thread->SwapBusy = TRUE; // until the last switch the stack is in use
+    KiSetThreadState(thread, KTHREAD_STATE::Terminated);
+    KiUnlockDispatcherDatabaseFromSynchLevel();
+    (void)KiSwapThread();
+    KeBugCheckEx(MICA_THREAD_RETURNED, reinterpret_cast<ULONG_PTR>(thread), 0, 0, 0); // nobody switches to it any more
+}

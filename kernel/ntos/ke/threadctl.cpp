@@ -1,0 +1,139 @@
+// What others may say about a thread's scheduling: priorities, boosts, processors, giving up the turn.
+//
+// Locks: takes KiDispatcherLock. IRQL: <= DISPATCH_LEVEL.
+// In the books: "thread priorities", "priority boosts", "affinity and ideal processor". SCH-02, SCH-03, SCH-18, SCH-19
+#include "ke/ki.h"
+
+namespace {
+
+bool IsRealtime(KPRIORITY priority) { return priority >= LOW_REALTIME_PRIORITY; }
+
+KPRIORITY Clamp(KPRIORITY priority, KPRIORITY low, KPRIORITY high) {
+    if (priority < low) return low;
+    return priority > high ? high : priority;
+}
+
+/// Brings a priority into the half of `classPriority`: 1..15 or 16..31.
+KPRIORITY ClampToClass(KPRIORITY priority, KPRIORITY classPriority) {
+    return IsRealtime(classPriority) ? Clamp(priority, LOW_REALTIME_PRIORITY, HIGH_PRIORITY)
+                                     : Clamp(priority, LOW_PRIORITY + 1, HIGHEST_VARIABLE_PRIORITY);
+}
+
+/// A new priority begins a new turn, without what was left of a boost.
+void BeginTurn(KTHREAD* thread) {
+    thread->Quantum = thread->QuantumReset;
+    thread->PriorityDecrement = 0;
+}
+
+/// A ready or standby thread leaves a processor that it may not use any more; a running one leaves at its next switch.
+/// @returns false if the thread moved before the lock was held: look again
+bool LeaveProcessor(KTHREAD* thread, KPRCB* prcb) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
+    nt::SpinLockAtDpcGuard guard(prcb->PrcbLock);
+    if (KiThreadProcessor(thread) != prcb) return false;
+    if (thread->Affinity & prcb->SetMember) return true;
+    switch (thread->State) {
+    case KTHREAD_STATE::Ready:
+        KiRemoveReadyQueue(prcb, thread);
+        KiReadyThread(thread);
+        break;
+    case KTHREAD_STATE::Standby: {
+        prcb->NextThread = nullptr;
+        KiReadyThread(thread);
+        KiReconsiderNextThread(prcb);
+        if (!prcb->NextThread && prcb->CurrentThread == prcb->IdleThread)
+            InterlockedOr(&KiIdleSummary, LONG(prcb->SetMember));
+        break;
+    }
+    case KTHREAD_STATE::Running:
+        if (!prcb->NextThread) {
+            KTHREAD* const ready = KiSelectReadyThread(LOW_PRIORITY, prcb);
+            if (!ready) break; // alone here: it moves when its next wait ends
+            KiSetStandbyThread(prcb, ready);
+        }
+        KiRequestDispatchInterrupt(prcb);
+        break;
+    default: break;
+    }
+    return true;
+}
+
+} // namespace
+
+KPRIORITY NTAPI KeSetPriorityThread(PKTHREAD Thread, KPRIORITY Priority) {
+    NT_ASSERT(Priority > LOW_PRIORITY && Priority <= HIGH_PRIORITY);
+    KiDispatcherGuard guard;
+    const KPRIORITY oldPriority = Thread->Priority;
+    Thread->BasePriority = SCHAR(Priority);
+    BeginTurn(Thread);
+    KiSetPriorityThread(Thread, Priority, KPRIORITY_CHANGE::Set);
+    return oldPriority;
+}
+
+LONG NTAPI KeSetBasePriorityThread(PKTHREAD Thread, LONG Increment) {
+    KiDispatcherGuard guard;
+    const KPRIORITY processBase = Thread->Process->BasePriority;
+    const KPRIORITY oldBase = Thread->BasePriority;
+    const KPRIORITY newBase = ClampToClass(processBase + Increment, processBase);
+    // Between the classes a boost means nothing; within one, what is left of a boost stays on top of the new base.
+    const bool sameClass = IsRealtime(oldBase) == IsRealtime(newBase);
+    const KPRIORITY boost = sameClass ? Thread->Priority - Thread->PriorityDecrement - oldBase : 0;
+    const KPRIORITY priority = ClampToClass(newBase + (boost > 0 ? boost : 0), newBase);
+
+    Thread->BasePriority = SCHAR(newBase);
+    BeginTurn(Thread);
+    KiSetPriorityThread(Thread, priority, KPRIORITY_CHANGE::Set);
+    return oldBase - processBase;
+}
+
+LONG NTAPI KeQueryBasePriorityThread(PKTHREAD Thread) { return Thread->BasePriority - Thread->Process->BasePriority; }
+
+KPRIORITY NTAPI KeQueryPriorityThread(PKTHREAD Thread) { return Thread->Priority; }
+
+void NTAPI KeBoostPriorityThread(PKTHREAD Thread, KPRIORITY Increment) {
+    KiDispatcherGuard guard;
+    if (IsRealtime(Thread->Priority)) return;
+    const KPRIORITY priority = Clamp(Thread->Priority + Increment, Thread->Priority, HIGHEST_VARIABLE_PRIORITY);
+    KiSetPriorityThread(Thread, priority, KPRIORITY_CHANGE::Boost);
+}
+
+BOOLEAN NTAPI KeSetDisableBoostThread(PKTHREAD Thread, BOOLEAN Disable) {
+    KiDispatcherGuard guard;
+    const BOOLEAN old = Thread->DisableBoost;
+    Thread->DisableBoost = Disable;
+    return old;
+}
+
+KAFFINITY NTAPI KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity) {
+    KiDispatcherGuard guard;
+    NT_ASSERT((Affinity & KeActiveProcessors) != 0);
+    const KAFFINITY old = Thread->Affinity;
+    Thread->Affinity = Thread->UserAffinity = Affinity;
+    while (!LeaveProcessor(Thread, KiThreadProcessor(Thread)))
+        YieldProcessor();
+    return old;
+}
+
+UCHAR NTAPI KeSetIdealProcessorThread(PKTHREAD Thread, UCHAR Processor) {
+    KiDispatcherGuard guard;
+    const UCHAR old = Thread->IdealProcessor;
+    if (Processor < MAXIMUM_PROCESSORS && KiProcessorBlock[Processor]) Thread->IdealProcessor = Processor;
+    return old;
+}
+
+NTSTATUS NTAPI KeYieldExecution() {
+    nt::DispatchLevelGuard level;
+    KPRCB* const prcb = KeGetCurrentPrcb();
+    KTHREAD* const thread = prcb->CurrentThread;
+    {
+        nt::SpinLockAtDpcGuard guard(prcb->PrcbLock);
+        if (!prcb->NextThread) {
+            KTHREAD* const next = KiSelectReadyThread(thread->Priority, prcb);
+            if (!next) return STATUS_NO_YIELD_PERFORMED;
+            KiSetStandbyThread(prcb, next);
+        }
+        thread->Quantum = thread->QuantumReset; // the turn was given away, not used up: the priority stays
+        thread->Preempted = FALSE;
+    }
+    KiSwitchToNextThread();
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,53 @@
+// System time, interrupt time, tick count: what the clock keeps and everybody reads.
+//
+// Interrupt time runs from boot and is never adjusted; relative due times count in it. System time is interrupt time
+// plus what KeSetSystemTime says; absolute due times are converted when a timer is set and moved when it is changed.
+// Locks: none for reading (KSYSTEM_TIME). The clock processor is the only writer, at CLOCK_LEVEL or above.
+// In the books: "system time", "timer processing". HAL-07
+#include "ke/ki.h"
+
+extern "C" {
+constinit KSYSTEM_TIME KiInterruptTime = {};
+constinit KSYSTEM_TIME KiSystemTime = {};
+constinit KSYSTEM_TIME KeTickCount = {};
+constinit ULONG KeMaximumIncrement = 100'000; ///< 10 ms, until the HAL says what its clock does
+}
+
+LONGLONG KiReadTime(const KSYSTEM_TIME& Time) {
+    for (;;) {
+        const LONG high1 = __atomic_load_n(&Time.High1Time, __ATOMIC_ACQUIRE);
+        const ULONG low = __atomic_load_n(&Time.LowPart, __ATOMIC_ACQUIRE);
+        const LONG high2 = __atomic_load_n(&Time.High2Time, __ATOMIC_ACQUIRE);
+        if (high1 == high2) return LONGLONG(ULONGLONG(ULONG(high1)) << 32 | low);
+        YieldProcessor();
+    }
+}
+
+void KiWriteTime(KSYSTEM_TIME& Time, LONGLONG Value) {
+    const LONG high = LONG(Value >> 32);
+    __atomic_store_n(&Time.High2Time, high, __ATOMIC_RELEASE);
+    __atomic_store_n(&Time.LowPart, ULONG(Value), __ATOMIC_RELEASE);
+    __atomic_store_n(&Time.High1Time, high, __ATOMIC_RELEASE);
+}
+
+void NTAPI KeQuerySystemTime(PLARGE_INTEGER CurrentTime) { CurrentTime->QuadPart = KiReadTime(KiSystemTime); }
+
+ULONGLONG NTAPI KeQueryInterruptTime() { return ULONGLONG(KiReadTime(KiInterruptTime)); }
+
+void NTAPI KeQueryTickCount(PLARGE_INTEGER TickCount) { TickCount->QuadPart = KiReadTime(KeTickCount); }
+
+ULONG NTAPI KeQueryTimeIncrement() { return KeMaximumIncrement; }
+
+void NTAPI KeSetTimeIncrement(ULONG MaximumIncrement) {
+    NT_ASSERT(MaximumIncrement != 0);
+    KeMaximumIncrement = MaximumIncrement;
+}
+
+void NTAPI KeSetSystemTime(PLARGE_INTEGER NewTime, PLARGE_INTEGER OldTime) {
+    KiDispatcherGuard guard;
+    const KIRQL oldIrql = KfRaiseIrql(HIGH_LEVEL); // the clock is the other writer
+    OldTime->QuadPart = KiReadTime(KiSystemTime);
+    KiWriteTime(KiSystemTime, NewTime->QuadPart);
+    KfLowerIrql(oldIrql);
+    KiShiftAbsoluteTimers(NewTime->QuadPart - OldTime->QuadPart);
+}

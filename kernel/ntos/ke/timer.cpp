@@ -1,0 +1,159 @@
+// Timers: the table of running timers, setting and cancelling.
+//
+// The table has TIMER_TABLE_SIZE chains. A timer's hand is the clock tick at which it is due (rounded up); it is on chain
+// hand modulo TIMER_TABLE_SIZE, and a chain is sorted by DueTime, timers of one due time in the order they were set.
+// Invariant: a timer is on a chain exactly while Header.Inserted. NextHand is the first hand that has not expired yet; no
+// timer is on a chain that only an earlier hand would visit.
+// Locks: KiDispatcherLock. IRQL: <= DISPATCH_LEVEL.
+// In the books: "timer processing", "dispatcher objects: timers". DSP-09, INT-09
+#include "ke/ki.h"
+
+extern "C" {
+LIST_ENTRY KiTimerTableListHead[TIMER_TABLE_SIZE];
+KDPC KiTimerExpireDpc; // shared: its DPC queue's lock
+}
+
+namespace {
+
+constexpr LONGLONG UnitsPerMillisecond = 10'000; ///< of 100 ns
+
+constinit ULONGLONG NextHand GUARDED_BY(KiDispatcherLock) = 0;
+
+/// First hand at or after a due time.
+ULONGLONG HandOf(ULONGLONG dueTime) { return (dueTime + KeMaximumIncrement - 1) / KeMaximumIncrement; }
+
+LIST_ENTRY* ChainOf(ULONGLONG hand) REQUIRES_(KiDispatcherLock) {
+    return &KiTimerTableListHead[hand % TIMER_TABLE_SIZE];
+}
+
+/// Expires what is due on the chain of one hand.
+void ExpireChain(ULONGLONG hand, ULONGLONG now) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
+    LIST_ENTRY* const chain = ChainOf(hand);
+    while (!IsListEmpty(chain)) {
+        KTIMER* const timer = CONTAINING_RECORD(chain->Flink, KTIMER, TimerListEntry);
+        if (ULONGLONG(timer->DueTime.QuadPart) > now) break; // a later turn of the table
+        KiRemoveTimer(timer);
+        KiSignalTimer(timer);
+    }
+}
+
+} // namespace
+
+ULONGLONG KiTimerHand() { return KeQueryInterruptTime() / KeMaximumIncrement; }
+
+ULONGLONG KiInterruptTimeOf(LARGE_INTEGER DueTime) {
+    const LONGLONG now = LONGLONG(KeQueryInterruptTime());
+    if (DueTime.QuadPart <= 0) return ULONGLONG(now - DueTime.QuadPart);
+    const LONGLONG due = now + (DueTime.QuadPart - KiReadTime(KiSystemTime));
+    return due < 0 ? 0 : ULONGLONG(due);
+}
+
+void KiInsertTimer(PKTIMER Timer, ULONGLONG DueTime) {
+    Timer->DueTime.QuadPart = LONGLONG(DueTime);
+    Timer->Header.Inserted = TRUE;
+    EtwTraceEvent(ETW_EVENT::TimerSet, reinterpret_cast<ULONG_PTR>(Timer), ULONG(DueTime), ULONG(DueTime >> 32), 0);
+
+    ULONGLONG hand = HandOf(DueTime);
+    if (hand < NextHand) hand = NextHand; // its own tick has been worked off
+    LIST_ENTRY* const chain = ChainOf(hand);
+    LIST_ENTRY* after = chain->Blink;
+    while (after != chain && CONTAINING_RECORD(after, KTIMER, TimerListEntry)->DueTime.QuadPart > LONGLONG(DueTime))
+        after = after->Blink;
+    InsertHeadList(after, &Timer->TimerListEntry);
+
+    // The clock does not take the lock. If it passed the hand meanwhile, it saw the chain without this timer.
+    if (hand <= KiTimerHand()) KeInsertQueueDpc(&KiTimerExpireDpc, nullptr, nullptr);
+}
+
+void KiRemoveTimer(PKTIMER Timer) {
+    RemoveEntryList(&Timer->TimerListEntry);
+    Timer->Header.Inserted = FALSE;
+}
+
+void KiSignalTimer(PKTIMER Timer) {
+    EtwTraceEvent(ETW_EVENT::TimerExpire, reinterpret_cast<ULONG_PTR>(Timer), KeTickCount.LowPart, 0, 0);
+    Timer->Header.SignalState = 1;
+    KiWaitTest(&Timer->Header, 0);
+    if (Timer->Period != 0) {
+        const ULONGLONG period = ULONGLONG(Timer->Period * UnitsPerMillisecond);
+        const ULONGLONG due = ULONGLONG(Timer->DueTime.QuadPart) + period; // counted from the due time: no drift
+        const ULONGLONG now = KeQueryInterruptTime();
+        Timer->Absolute = FALSE; // only the first due time was a time of day
+        KiInsertTimer(Timer, due > now ? due : now + period);
+    }
+    if (Timer->Dpc) {
+        LARGE_INTEGER systemTime;
+        KeQuerySystemTime(&systemTime);
+        KeInsertQueueDpc(Timer->Dpc, reinterpret_cast<PVOID>(ULONG_PTR(systemTime.LowPart)),
+                         reinterpret_cast<PVOID>(LONG_PTR(systemTime.HighPart)));
+    }
+}
+
+void NTAPI KiTimerExpiration(PKDPC, PVOID, PVOID, PVOID) {
+    KiDispatcherGuard guard;
+    KeGetCurrentPrcb()->TimerRequest = 0;
+    const ULONGLONG now = KeQueryInterruptTime();
+    const ULONGLONG hand = KiTimerHand();
+    ULONGLONG first = NextHand;
+    if (hand + 1 > first + TIMER_TABLE_SIZE) first = hand + 1 - TIMER_TABLE_SIZE; // once round is every chain
+    if (hand >= NextHand) NextHand = hand + 1;
+    for (ULONGLONG each = first; each <= hand; each++)
+        ExpireChain(each, now);
+}
+
+void KiShiftAbsoluteTimers(LONGLONG Change) {
+    LIST_ENTRY moved;
+    InitializeListHead(&moved);
+    for (LIST_ENTRY& chain : KiTimerTableListHead) {
+        for (KTIMER* timer : nt::List<&KTIMER::TimerListEntry>(chain)) {
+            if (!timer->Absolute) continue;
+            KiRemoveTimer(timer);
+            InsertTailList(&moved, &timer->TimerListEntry);
+        }
+    }
+    const LONGLONG now = LONGLONG(KeQueryInterruptTime());
+    while (!IsListEmpty(&moved)) {
+        KTIMER* const timer = CONTAINING_RECORD(RemoveHeadList(&moved), KTIMER, TimerListEntry);
+        const LONGLONG due = timer->DueTime.QuadPart - Change;
+        KiInsertTimer(timer, ULONGLONG(due > now ? due : now)); // what is past expires with the next DPC
+    }
+}
+
+void NTAPI KeInitializeTimerEx(PKTIMER Timer, TIMER_TYPE Type) {
+    *Timer = {};
+    Timer->Header.Type = Type == NotificationTimer ? KOBJECTS::TimerNotificationObject
+                                                   : KOBJECTS::TimerSynchronizationObject;
+    Timer->Header.Size = sizeof(KTIMER) / sizeof(ULONG);
+    InitializeListHead(&Timer->Header.WaitListHead);
+}
+
+BOOLEAN NTAPI KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PKDPC Dpc) {
+    NT_ASSERT(Period >= 0);
+    KiDispatcherGuard guard;
+    const BOOLEAN wasRunning = Timer->Header.Inserted;
+    if (wasRunning) KiRemoveTimer(Timer);
+    Timer->Header.SignalState = 0;
+    Timer->Dpc = Dpc;
+    Timer->Period = Period;
+    Timer->Absolute = DueTime.QuadPart > 0;
+
+    const ULONGLONG due = KiInterruptTimeOf(DueTime);
+    if (due <= KeQueryInterruptTime()) {
+        Timer->DueTime.QuadPart = LONGLONG(due);
+        KiSignalTimer(Timer);
+    } else {
+        KiInsertTimer(Timer, due);
+    }
+    return wasRunning;
+}
+
+BOOLEAN NTAPI KeCancelTimer(PKTIMER Timer) {
+    KiDispatcherGuard guard;
+    const BOOLEAN wasRunning = Timer->Header.Inserted;
+    if (wasRunning) KiRemoveTimer(Timer);
+    return wasRunning;
+}
+
+BOOLEAN NTAPI KeReadStateTimer(PKTIMER Timer) {
+    return *const_cast<volatile LONG*>(&Timer->Header.SignalState) > 0;
+}
