@@ -19,6 +19,9 @@ TEST          ?=
 SEED          ?=
 SUBMISSION    ?=
 JSON          ?=
+GRADESCOPE    ?=
+GITHUB        ?=
+JUNIT         ?=
 JOBS          ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 EMU           ?= qemu
 SMP           ?= 1
@@ -28,6 +31,7 @@ OPEN          ?=
 SCOPE         ?=
 APPEND        ?=
 GDB_WAIT      ?=
+EMAIL         ?=
 MICA_CHECKED  ?=
 YES           ?=
 PYTHON        ?= python3
@@ -57,7 +61,8 @@ help:
 grade:
 	@$(need) grade
 	@$(grader) grade --out $(O) --jobs $(JOBS) $(call opt,LAB,--lab) $(call opt,TEST,--test) $(call opt,SEED,--seed) \
-	    $(call opt,SUBMISSION,--submission) $(call opt,JSON,--json) $(if $(filter bochs,$(EMU)),--emu bochs)
+	    $(call opt,SUBMISSION,--submission) $(call opt,JSON,--json) $(call opt,GRADESCOPE,--gradescope) \
+	    $(call opt,GITHUB,--github) $(call opt,JUNIT,--junit) $(if $(filter bochs,$(EMU)),--emu bochs)
 
 run gdb:
 	@$(need) $@ $(filter bochs,$(EMU)) $(if $(GUI),gui)
@@ -73,7 +78,7 @@ replay:
 
 seed:
 	@$(need) grade
-	@$(grader) seed $(call opt,LAB,--lab)
+	@$(grader) seed --out $(O) $(call opt,LAB,--lab) $(call opt,SEED,--set) $(call opt,EMAIL,--email)
 
 kernel:
 	@$(need) build

@@ -48,7 +48,6 @@ class Names:
         return "  " + ", inlined in ".join(found) if found else ""
 
 
-
 class Annotate:
     """A filter for serial output."""
 

@@ -6,7 +6,7 @@ echo "Mica: an NT-like kernel for 32-bit x86, its labs and its grader."
 echo
 echo "Students"
 row "grade"                          "build, boot, run every lab's tests, show the points"
-row "grade LAB=1 TEST='insert*'"     "some of them (SEED=n, JOBS=n, EMU=bochs, JSON=file)"
+row "grade LAB=1 TEST='insert*'"     "some of them (SEED=n, JOBS=n, JSON=file, EMU=bochs)"
 row "run"                            "boot to the kernel debugger's prompt (EMU=bochs, SMP=n, GUI=1, MICA_CHECKED=1)"
 row "gdb"                            "the same, stopped at the first instruction, with gdb attached"
 row "replay LAB=1 TEST=name SEED=n"  "exactly one failure again, under gdb"
@@ -16,7 +16,7 @@ row "doctor"                         "what is installed, which versions, what wo
 if [ "${1:-}" = whole ]; then
     echo
     echo "Instructors"
-    row "grade SUBMISSION=x"         "grade a folder, a zip, a tar or a git ref instead of this checkout"
+    row "grade SUBMISSION=x"         "grade a folder, a zip, a tar or a git ref (GRADESCOPE=file, GITHUB=file, JUNIT=file)"
     row "handout OUT=folder"         "make the students' repository, one branch a lab (OPEN=1: with every source)"
     row "solution LAB=1"             "the reference as a diff against the students' branch"
     row "selfcheck [LAB=1]"          "grade the starter, accepted variants, known mistakes and cheaters: one table"
