@@ -18,12 +18,13 @@ say_missing() {
 
 lacking() { look_for "$1"; echo "$tool_lack"; }
 
-# packages_of COLUMN: the packages behind $missing and $wanted, each once.
+# packages_of COLUMN ID...: the packages behind these tools, each once.
 packages_of() {
-    local id package all=' '
-    for id in $missing $wanted; do
+    local column=$1 id package all=' '
+    shift
+    for id; do
         mica_tool "$id"
-        [ "$1" = brew ] && tool_deb=$tool_brew
+        [ "$column" = brew ] && tool_deb=$tool_brew
         for package in $tool_deb; do
             case "$all- " in *" $package "*) ;; *) all="$all$package " ;; esac
         done
@@ -33,23 +34,21 @@ packages_of() {
 }
 
 install_missing() {
-    local packages
     if command -v apt-get >/dev/null 2>&1; then
-        packages=$(packages_of deb)
-        apt_install $packages
+        apt_install $(packages_of deb $missing)
     elif [ "$(uname -s)" = Darwin ]; then
         echo "Install them with Homebrew (https://brew.sh), then run make again:"
-        echo "    brew install $(packages_of brew)"
+        echo "    brew install $(packages_of brew $missing $wanted)"
         return 1
     else
         echo "Install them with this system's package manager, then run make again. Debian's names for them:"
-        echo "    $(packages_of deb)"
+        echo "    $(packages_of deb $missing $wanted)"
         return 1
     fi
 }
 
 apt_install() {
-    local sudo='' answer free log=${O:-build}/.setup/apt.log
+    local sudo='' answer free package log=${O:-build}/.setup/apt.log
     if [ "$(id -u)" != 0 ]; then
         if ! command -v sudo >/dev/null 2>&1; then
             echo "This account may not install packages and there is no sudo. As root, run:"
@@ -77,6 +76,9 @@ apt_install() {
     if [ -z "$(find /var/lib/apt/lists -name '*Packages*' -print -quit 2>/dev/null)" ]; then
         apt_run "Reading the lists of packages" update || { apt_failed "$log" update; return 1; }
     fi
+    for package in $(packages_of deb $wanted); do # what can be done without comes along where this release has it
+        if apt-cache show "$package" >/dev/null 2>&1; then set -- "$@" "$package"; fi
+    done
     if ! apt_run "Installing" install -y --no-install-recommends "$@"; then
         # The lists may be older than the mirror: read them again and try once more.
         apt_run "Reading the lists of packages again" update || { apt_failed "$log" update; return 1; }

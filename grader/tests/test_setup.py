@@ -157,6 +157,17 @@ class AptTest(unittest.TestCase):
         self.assertIn("Installed: lld", done.stdout)
         self.assertRegex(self.calls(), r"install -y --no-install-recommends lld\b")
 
+    def test_optional_packages_come_along_where_they_exist(self) -> None:
+        (self.machine.bin / "bwrap").unlink()
+        for known in ("exit 0", "exit 100"):
+            with self.subTest(known=known):
+                (self.machine.root / "calls").unlink(missing_ok=True)
+                self.machine.tool("apt-cache", known)
+                self.apt("exit 0")
+                self.machine.need("grade", YES="1")
+                self.assertEqual(known == "exit 0", "bubblewrap" in self.calls(), self.calls())
+                self.assertIn("lld", self.calls())
+
     def test_package_without_the_tool(self) -> None:
         self.apt("exit 0")
         done = self.machine.need("build", YES="1")
