@@ -76,6 +76,7 @@ TEST(PeBind, WhatIsMissingIsNamed) { // BOO-01
         {{"hal.dll", "Aaa", 0}, PeStatus::SymbolMissing, "hal.dll", "Aaa"},
         {{"hal.dll", "halput", 0}, PeStatus::SymbolMissing, "hal.dll", "halput"}, // symbols compare by case
         {{"hal.dll", "", 99}, PeStatus::SymbolMissing, "hal.dll", nullptr},
+        {{"hal.dll", "", 7}, PeStatus::SymbolMissing, "hal.dll", nullptr}, // one beyond the last
         {{"hal.dll", "", 0}, PeStatus::SymbolMissing, "hal.dll", nullptr},
         {{"win32k.sys", "Draw", 0}, PeStatus::ModuleMissing, "win32k.sys", nullptr},
         {{"hal.dll", "HalLost", 0}, PeStatus::ModuleMissing, "win32k.Draw", "Draw"},
