@@ -1,0 +1,80 @@
+// Calendar time and system time, checked against each other and against known dates. HAL-07
+#include "rtl/time.h"
+
+#include <gtest/gtest.h>
+
+namespace {
+
+LONGLONG Time(SHORT year, SHORT month, SHORT day, SHORT hour = 0, SHORT minute = 0, SHORT second = 0, SHORT ms = 0) {
+    const TIME_FIELDS fields{year, month, day, hour, minute, second, ms, 0};
+    LARGE_INTEGER time;
+    return RtlTimeFieldsToTime(&fields, &time) ? time.QuadPart : -1;
+}
+
+constexpr LONGLONG DAY = 24 * 60 * 60 * TIME_UNITS_PER_SECOND;
+
+} // namespace
+
+// HAL-07
+TEST(SystemTime, KnownDates) {
+    EXPECT_EQ(Time(1601, 1, 1), 0);
+    EXPECT_EQ(Time(1601, 1, 1, 0, 0, 1), TIME_UNITS_PER_SECOND);
+    EXPECT_EQ(Time(1970, 1, 1), 116'444'736'000'000'000); // the UNIX epoch
+    EXPECT_EQ(Time(2000, 1, 1), 125'911'584'000'000'000);
+    EXPECT_EQ(Time(2000, 1, 1, 0, 0, 0, 1) - Time(2000, 1, 1), 10'000);
+}
+
+// HAL-07
+TEST(SystemTime, LeapYears) {
+    EXPECT_EQ(Time(2000, 3, 1) - Time(2000, 2, 28), 2 * DAY);
+    EXPECT_EQ(Time(1900, 3, 1) - Time(1900, 2, 28), DAY);
+    EXPECT_EQ(Time(2024, 3, 1) - Time(2024, 2, 28), 2 * DAY);
+    EXPECT_EQ(Time(1900, 2, 29), -1);
+    EXPECT_EQ(Time(2100, 2, 29), -1);
+    EXPECT_NE(Time(2400, 2, 29), -1);
+}
+
+// HAL-07
+TEST(SystemTime, OutOfRangeIsRefused) {
+    EXPECT_EQ(Time(1600, 12, 31), -1);
+    EXPECT_EQ(Time(2000, 0, 1), -1);
+    EXPECT_EQ(Time(2000, 13, 1), -1);
+    EXPECT_EQ(Time(2000, 4, 31), -1);
+    EXPECT_EQ(Time(2000, 1, 1, 24), -1);
+    EXPECT_EQ(Time(2000, 1, 1, 0, 60), -1);
+    EXPECT_EQ(Time(2000, 1, 1, 0, 0, 60), -1);
+    EXPECT_EQ(Time(2000, 1, 1, 0, 0, 0, 1000), -1);
+}
+
+// HAL-07: every day of 800 years follows the one before and comes back as itself
+TEST(SystemTime, RoundTripsThroughEveryDay) {
+    LARGE_INTEGER time{};
+    SHORT weekday = 1; // 1 January 1601 was a Monday
+    for (LONG day = 0; day < 2 * 146097; ++day, time.QuadPart += DAY) {
+        TIME_FIELDS fields;
+        RtlTimeToTimeFields(&time, &fields);
+        LARGE_INTEGER back;
+        ASSERT_TRUE(RtlTimeFieldsToTime(&fields, &back)) << day;
+        ASSERT_EQ(back.QuadPart, time.QuadPart) << fields.Year << "-" << fields.Month << "-" << fields.Day;
+        ASSERT_EQ(fields.Weekday, weekday);
+        weekday = SHORT((weekday + 1) % 7);
+    }
+    TIME_FIELDS last;
+    RtlTimeToTimeFields(&time, &last);
+    EXPECT_EQ(last.Year, 2401);
+    EXPECT_EQ(last.Month, 1);
+    EXPECT_EQ(last.Day, 1);
+}
+
+// HAL-07
+TEST(SystemTime, TimeOfDay) {
+    LARGE_INTEGER time;
+    time.QuadPart = Time(2026, 11, 21, 23, 35, 59, 999);
+    TIME_FIELDS f;
+    RtlTimeToTimeFields(&time, &f);
+    EXPECT_EQ(f.Hour, 23);
+    EXPECT_EQ(f.Minute, 35);
+    EXPECT_EQ(f.Second, 59);
+    EXPECT_EQ(f.Milliseconds, 999);
+    EXPECT_EQ(f.Weekday, 6); // a Saturday
+}
