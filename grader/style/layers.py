@@ -39,7 +39,7 @@ FLOORS = (
 )
 # Headers that stand on another floor than their names suggest.
 CONTRACT = re.compile(r"i386/trap\.h|ke/\w+\.h|kd\.h|etw\.h|mm/pages\.h")  # trap frames, structures, locks; print; events; pages
-GROUND = {"ntstatus.h", "ntimage.h", "ldr.h"}
+GROUND = {"ntstatus.h", "ntimage.h", "ldr.h", "ke/bugcheck.h"}  # everybody may stop the system
 HOST_ONLY = {"kernel/boot/pe_builder.h"}  # makes PE images for host tests
 FREESTANDING = {"stdarg.h", "stddef.h", "stdint.h", "limits.h", "float.h", "intrin.h", "excpt.h"}
 

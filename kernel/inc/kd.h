@@ -49,6 +49,9 @@ NTKERNELAPI BOOLEAN NTAPI KdTrap(KTRAP_FRAME* TrapFrame, EXCEPTION_RECORD* Excep
                                  BOOLEAN SecondChance);
 /// The monitor's prompt; returns on `go`. @irql any; with a thread's context, or after a bugcheck
 NTKERNELAPI void NTAPI KdEnterMonitor(CONTEXT* Context);
+/// Runs one line of the monitor and keeps what it prints. @param Output receives the text, terminated, cut to fit.
+/// @returns its length. @irql PASSIVE_LEVEL
+NTKERNELAPI ULONG NTAPI KdExecuteCommand(PCSTR Line, PSTR Output, ULONG Size);
 /// A breakpoint in code: the debugger that is there gets control. @irql any
 NTKERNELAPI void NTAPI DbgBreakPoint();
 /// A place where a host that tests the kernel stops the machine. @param Stage 0 before the first thread, 1 in a thread.

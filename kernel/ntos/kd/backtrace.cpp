@@ -8,20 +8,11 @@
 #include "nt/list.h"
 #include "ps.h"
 #include "rtl/exception.h"
+#include "session.h"
 
 namespace {
 
 constexpr ULONG BACKTRACE_FRAMES = 32;
-
-void PrintFrame(ULONG number, ULONG_PTR address) {
-    ULONG_PTR offset = 0;
-    const PCSTR module = KdpFindModule(address, &offset);
-    if (module) {
-        DbgPrint("  #%u %s+0x%x\n", number, module, static_cast<ULONG>(offset));
-    } else {
-        DbgPrint("  #%u 0x%08x\n", number, static_cast<ULONG>(address));
-    }
-}
 
 } // namespace
 
@@ -36,6 +27,16 @@ PCSTR KdpFindModule(ULONG_PTR Address, ULONG_PTR* Offset) {
     return nullptr;
 }
 
+void KdpPrintFrame(KD_SESSION& session, ULONG number, ULONG_PTR address) {
+    ULONG_PTR offset = 0;
+    const PCSTR module = KdpFindModule(address, &offset);
+    if (module) {
+        session.Print("  #%u %s+0x%x\n", number, module, static_cast<ULONG>(offset));
+    } else {
+        session.Print("  #%u 0x%08x\n", number, static_cast<ULONG>(address));
+    }
+}
+
 extern "C" void NTAPI KdPrintBacktrace(ULONG_PTR Eip, ULONG_PTR Frame) {
     ULONG_PTR low;
     ULONG_PTR high;
@@ -43,9 +44,9 @@ extern "C" void NTAPI KdPrintBacktrace(ULONG_PTR Eip, ULONG_PTR Frame) {
     PVOID callers[BACKTRACE_FRAMES];
     const ULONG count = RtlWalkFrameChain(callers, BACKTRACE_FRAMES, Frame, low, high);
 
+    KD_SESSION session(nullptr);
     ULONG number = 0;
-    if (Eip) PrintFrame(number++, Eip);
+    if (Eip) KdpPrintFrame(session, number++, Eip);
     for (ULONG i = 0; i < count; i++)
-        PrintFrame(number++, reinterpret_cast<ULONG_PTR>(callers[i]));
-    if (number == 0) DbgPrint("  (no frames)\n");
+        KdpPrintFrame(session, number++, reinterpret_cast<ULONG_PTR>(callers[i]));
 }

@@ -3,9 +3,14 @@
 
 #include "kd.h"
 
+class KD_SESSION;
+
 /// Text on COM1 and on the screen as one piece: another processor's text comes before or after. Works at any IRQL, with
 /// interrupts off, and from a fault inside itself.
 void KdpPutString(PCSTR Text);
 
 /// The image that holds `Address`: its name, and how far into it the address is. nullptr if there is none.
 PCSTR KdpFindModule(ULONG_PTR Address, ULONG_PTR* Offset);
+
+/// One line of a stack trace: `  #2 ntoskrnl.exe+0x1234`.
+void KdpPrintFrame(KD_SESSION& session, ULONG number, ULONG_PTR address);

@@ -1,4 +1,56 @@
-// The monitor: a prompt on COM1 through which one looks at the running or the crashed kernel.
+// The monitor: a prompt on COM1 through which one looks at the running or the stopped kernel.
+//
+// Entered from a thread it is one thread among others: it waits for input by polling and sleeping, and the kernel goes
+// on. Entered with a context (breakpoint, bugcheck) the processor stays here at HIGH_LEVEL, so what one sees does not
+// move, and no lock is taken.
+// In the books: "kernel debugging". TOL-06
+#include "commands.h"
 #include "kdp.h"
+#include "ke/irql.h"
+#include "lineedit.h"
 
-extern "C" void NTAPI KdEnterMonitor(CONTEXT*) { KdpPutString("kd> \n"); }
+namespace {
+
+KdpLineEditor Editor; ///< one terminal, one history
+
+void ReadLine(KD_SESSION& session) {
+    CHAR echo[KdpLineEditor::KD_ECHO_SIZE];
+    for (;;) {
+        KdpPutString("kd> ");
+        Editor.Begin();
+        KdpLineEditor::Result result;
+        do {
+            result = Editor.Feed(session.ReadChar(), echo);
+            KdpPutString(echo);
+        } while (result == KdpLineEditor::Result::More);
+        if (result == KdpLineEditor::Result::Line) return;
+    }
+}
+
+void Converse(KD_SESSION& session) {
+    while (!session.IsOver()) {
+        ReadLine(session);
+        KdpExecuteLine(session, Editor.Line());
+    }
+}
+
+} // namespace
+
+extern "C" void NTAPI KdEnterMonitor(CONTEXT* Context) {
+    KD_SESSION session(Context);
+    if (Context) {
+        nt::IrqlGuard still(HIGH_LEVEL);
+        Converse(session);
+    } else {
+        Converse(session);
+    }
+}
+
+extern "C" ULONG NTAPI KdExecuteCommand(PCSTR Line, PSTR Output, ULONG Size) {
+    KD_SESSION session(nullptr, Output, Size);
+    KdpExecuteLine(session, Line);
+    ULONG length = 0;
+    while (length < Size && Output[length])
+        length++;
+    return length;
+}

@@ -1,0 +1,9 @@
+// help: what the monitor can do.
+#include "../commands.h"
+
+KD_COMMAND(help, "", "this list") {
+    (void)KdpForEachCommand([&](const KD_COMMAND_ENTRY& command) {
+        session.Print("  %-9s %-12s %s\n", command.Name, command.Arguments, command.Help);
+        return false;
+    });
+}

@@ -1,0 +1,60 @@
+// stack: who called whom: in the stopped code, in the monitor's own thread, or in a thread that does not run.
+//
+// A thread that does not run has its registers on its stack, where the context switch put them; KernelStack points
+// there. Its EBP is the link to its callers.
+#include "../kdp.h"
+#include "../names.h"
+#include "../threadview.h"
+#include "../commands.h"
+
+namespace {
+
+constexpr ULONG FRAMES = 32;
+/// Where the context switch keeps EBP and the return address, in words above KernelStack (ke/ki/context.h).
+constexpr ULONG SAVED_EBP = 5;
+
+void PrintChain(KD_SESSION& session, ULONG_PTR eip, ULONG_PTR frame, ULONG_PTR low, ULONG_PTR high) {
+    PVOID callers[FRAMES];
+    const ULONG count = RtlWalkFrameChain(callers, FRAMES, frame, low, high);
+    KdpPrintFrame(session, 0, eip);
+    for (ULONG i = 0; i < count; i++)
+        KdpPrintFrame(session, i + 1, reinterpret_cast<ULONG_PTR>(callers[i]));
+}
+
+void PrintSaved(KD_SESSION& session, const KD_THREAD_VIEW& view) {
+    const auto low = reinterpret_cast<ULONG_PTR>(view.Thread->StackLimit);
+    const auto high = reinterpret_cast<ULONG_PTR>(view.Thread->InitialStack);
+    const auto saved = reinterpret_cast<ULONG_PTR>(view.Thread->KernelStack);
+    if (saved < low || saved + (SAVED_EBP + 2) * sizeof(ULONG_PTR) > high) {
+        session.Print("its saved stack pointer %p is not on its stack\n", view.Thread->KernelStack);
+        return;
+    }
+    const auto* const words = reinterpret_cast<const ULONG_PTR*>(saved);
+    PrintChain(session, words[SAVED_EBP + 1], words[SAVED_EBP], low, high);
+}
+
+void PrintHere(KD_SESSION& session) {
+    CONTEXT here;
+    if (!session.Stopped()) RtlCaptureContext(&here);
+    const CONTEXT& context = session.Stopped() ? *session.Stopped() : here;
+    ULONG_PTR low;
+    ULONG_PTR high;
+    KeQueryStackBounds(context.Ebp, &low, &high);
+    PrintChain(session, context.Eip, context.Ebp, low, high);
+}
+
+} // namespace
+
+KD_COMMAND(stack, "[thread]", "stack trace; a thread by ID or address") {
+    ULONG which;
+    if (!session.NextNumber(&which)) {
+        PrintHere(session);
+    } else if (const KD_THREAD_VIEW* const view = KdpFindThread(session, which)) {
+        session.Print("thread %u %s, %s\n", view->Id, view->Name, KdpStateName(view->State));
+        if (view->State == KTHREAD_STATE::Running) {
+            PrintHere(session);
+        } else {
+            PrintSaved(session, *view);
+        }
+    }
+}

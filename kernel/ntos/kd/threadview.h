@@ -1,0 +1,59 @@
+// Copies of what the monitor prints about threads, taken under the right locks in one short moment.
+//
+// Printing is slow (a character takes 87 microseconds on the line), so nothing is printed while a lock is held.
+// Locks: KPROCESS::ProcessLock for a process's list of threads, then KiDispatcherLock for states and wait blocks. In a
+// stopped kernel (session.Stopped()) none is taken: its holder could not give it back.
+// In the books: "thread internals". TOL-06
+#pragma once
+
+#include "ke/startup.h"
+#include "ps.h"
+#include "session.h"
+
+/// A spin lock, unless the kernel stands still.
+class KdpLock {
+public:
+    KdpLock(const KD_SESSION& session, KSPIN_LOCK& lock) NO_THREAD_SAFETY_ANALYSIS
+        : m_lock(session.Stopped() ? nullptr : &lock) {
+        if (m_lock) m_oldIrql = KfAcquireSpinLock(m_lock);
+    }
+    ~KdpLock() NO_THREAD_SAFETY_ANALYSIS {
+        if (m_lock) KfReleaseSpinLock(m_lock, m_oldIrql);
+    }
+    KdpLock(const KdpLock&) = delete;
+    KdpLock& operator=(const KdpLock&) = delete;
+
+private:
+    KSPIN_LOCK* const m_lock;
+    KIRQL m_oldIrql{};
+};
+
+struct KD_WAIT_VIEW {
+    const void* Object;
+    KOBJECTS Type;
+    LONG SignalState;
+};
+
+struct KD_THREAD_VIEW {
+    const KTHREAD* Thread;
+    ULONG Id;
+    CHAR Name[16];
+    KTHREAD_STATE State;
+    SCHAR Priority;
+    SCHAR BasePriority;
+    SCHAR Quantum;
+    UCHAR Processor;
+    ULONG ContextSwitches;
+    ULONG WaitTime;
+    KWAIT_REASON WaitReason;
+    ULONG WaitCount; ///< wait blocks of the current wait; the first THREAD_WAIT_OBJECTS + 1 are in Waits
+    WAIT_TYPE WaitType;
+    KD_WAIT_VIEW Waits[THREAD_WAIT_OBJECTS + 1];
+};
+
+/// Every thread of every process, at most `limit`. @returns how many.
+ULONG KdpViewThreads(const KD_SESSION& session, KD_THREAD_VIEW* views, ULONG limit);
+/// The threads of the monitor's own table, which is large for a stack. @returns how many.
+ULONG KdpViewThreads(const KD_SESSION& session, const KD_THREAD_VIEW** views);
+/// One of them by ID or by address. @returns nullptr if there is none; that is said to the user.
+const KD_THREAD_VIEW* KdpFindThread(KD_SESSION& session, ULONG idOrAddress);
