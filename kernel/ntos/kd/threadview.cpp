@@ -42,6 +42,9 @@ void Copy(const KTHREAD& thread, KD_THREAD_VIEW& view) {
 
 ULONG KdpViewThreads(const KD_SESSION& session, KD_THREAD_VIEW* views, ULONG limit) {
     ULONG count = 0;
+    for (const KPRCB* prcb : KiProcessorBlock) { // idle threads are on no list
+        if (prcb && prcb->IdleThread && count < limit) Copy(*prcb->IdleThread, views[count++]);
+    }
     for (EPROCESS* process : nt::List<&EPROCESS::ActiveProcessLinks>(PsActiveProcessHead)) {
         KdpLock threads(session, process->Pcb.ProcessLock);
         KdpLock states(session, KiDispatcherLock);
