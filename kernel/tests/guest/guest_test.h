@@ -46,6 +46,16 @@ bool GuestCheck(bool ok, LONGLONG expected, LONGLONG seen, PCSTR what, PCSTR fil
 #define GUEST_TEST(name) GUEST_TEST_ENTRY_IN_TABLE(name, 0)
 #define GUEST_TEST_BUGCHECK(name, code) GUEST_TEST_ENTRY_IN_TABLE(name, code)
 
-#define GUEST_EQUAL(expected, seen) \
-    GuestCheck((expected) == (seen), LONGLONG(expected), LONGLONG(seen), #seen " == " #expected, __FILE__, __LINE__)
+/// Compares two values, each evaluated once.
+template <typename A, typename B>
+bool GuestEqual(const A& expected, const B& seen, PCSTR what, PCSTR file, ULONG line) {
+    return GuestCheck(expected == static_cast<A>(seen), LONGLONG(expected), LONGLONG(seen), what, file, line);
+}
+template <typename A, typename B>
+bool GuestEqual(A* const& expected, B* const& seen, PCSTR what, PCSTR file, ULONG line) {
+    return GuestCheck(expected == seen, LONGLONG(reinterpret_cast<ULONG_PTR>(expected)),
+                      LONGLONG(reinterpret_cast<ULONG_PTR>(seen)), what, file, line);
+}
+
+#define GUEST_EQUAL(expected, seen) GuestEqual(expected, seen, #seen " == " #expected, __FILE__, __LINE__)
 #define GUEST_TRUE(expression) GuestCheck((expression), 1, 0, #expression, __FILE__, __LINE__)

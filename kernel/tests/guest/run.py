@@ -1,0 +1,193 @@
+"""run.py: runs the guest tests in QEMU, one JSON line a test (kernel/tests/rings/program.py says its form).
+
+Every driver of kernel/tests/guest is booted once; every test starts from the snapshot of the ready stage, is called by
+injection, and is judged from what it left in GuestResult, or from the bugcheck that it announced.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterator, List, Optional
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT))
+
+from grader.errors import GraderError, InfraError  # noqa: E402
+from grader.guest import Guest  # noqa: E402
+from grader.machine.qemu import GuestEnd  # noqa: E402
+from grader.session import BootFailure, Session  # noqa: E402
+from grader.stops import Bugcheck, GuestStop  # noqa: E402
+
+HERE = Path(__file__).resolve().parent
+LIMIT = 400_000_000  # guest instructions of one test
+VIRTUAL_SECONDS = 60.0
+ENTRY_SIZE = 20
+FEATURE = re.compile(r"\b[A-Z]{3}-\d{2}\b")
+TEST = re.compile(r"^GUEST_TEST(?:_BUGCHECK)?\((\w+)")
+NOT_DRIVERS = ("bench",)  # has routines to measure, no tests
+
+
+@dataclass(frozen=True)
+class GuestTest:
+    """An entry of a driver's table."""
+
+    driver: str
+    name: str
+    routine: int
+    bugcheck: int
+    where: str
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.driver}.{self.name}"
+
+
+def drivers(build: Path) -> List[str]:
+    """The test drivers that have a table of tests: a source of theirs includes guest_main.h."""
+    names = []
+    for source in sorted(HERE.glob("*.cpp")) + sorted(HERE.glob("*/*.cpp")):
+        name = source.stem if source.parent == HERE else source.parent.name
+        if "guest_main.h" in source.read_text() and name not in NOT_DRIVERS:
+            names.append(name)
+    missing = [name for name in names if not (build / "boot" / f"{name}.sys").exists()]
+    if missing:
+        raise GraderError(f"{missing[0]}.sys is not built; run `make kernel`")
+    return names
+
+
+def features() -> "dict[str, List[str]]":
+    """Feature IDs by test name: from the comment lines right above a test, and from a file's head for all of its tests."""
+    found: "dict[str, List[str]]" = {}
+    for source in [*HERE.glob("*.cpp"), *HERE.glob("*/*.cpp"), *HERE.glob("*/*.inc")]:
+        head: List[str] = []
+        above: List[str] = []
+        seen_code = False
+        for line in source.read_text().splitlines():
+            test = TEST.match(line)
+            if test:
+                found[test[1]] = sorted({*head, *above})
+            if line.startswith("//"):
+                above += FEATURE.findall(line)
+                if not seen_code:
+                    head += FEATURE.findall(line)
+            else:
+                seen_code, above = True, []
+    return found
+
+
+def table(guest: Guest, driver: str) -> List[GuestTest]:
+    """The tests of the loaded driver; the linker may pad between entries with zeros."""
+    tests, end = [], guest.sym("GuestTestLast")
+    address = guest.sym("GuestTestFirst") + ENTRY_SIZE
+    while address < end:
+        name, routine, bugcheck, path, line = (guest.u32(address + 4 * index) for index in range(5))
+        if name == 0:
+            address += 4
+            continue
+        tests.append(GuestTest(driver, guest.text(name), routine, bugcheck, f"{guest.text(path)}:{line}"))
+        address += ENTRY_SIZE
+    return tests
+
+
+def judge(guest: Guest, test: GuestTest) -> "Optional[tuple[str, str, str]]":
+    """Runs a test. Returns None if it passed, else (expected, seen, where)."""
+    wanted = f"bugcheck {test.bugcheck:#x}" if test.bugcheck else "the test returns with every check met"
+    try:
+        guest.call(test.routine)
+    except Bugcheck as stop:
+        if test.bugcheck and stop.code == test.bugcheck:
+            return None
+        return wanted, "\n".join([str(stop), *guest.backtrace(stop.registers)]), test.where
+    except GuestStop as stop:
+        lines = guest.backtrace(stop.registers) if stop.registers else []
+        return wanted, "\n".join([str(stop), *lines]), test.where
+    except GuestEnd as end:
+        return wanted, f"the machine ended: {end}", test.where
+    if test.bugcheck:
+        return wanted, "the test returned", test.where
+    result = guest.sym("GuestResult")
+    checks, failures, what, path, line, _ = (guest.u32(result + 4 * index) for index in range(6))
+    if failures:
+        expected, seen = guest.u64(result + 24), guest.u64(result + 32)
+        return (f"{guest.text(what)} ({expected:#x})", f"{seen:#x}; {failures} of {checks} checks failed",
+                f"{guest.text(path)}:{line}")
+    return None if checks else ("at least one check", "none was made", test.where)
+
+
+def run_driver(build: Path, driver: str, only: str, options: str, named: "dict[str, List[str]]") -> Iterator[dict]:
+    """Boots a driver and runs its tests."""
+    with Session(build, f"{driver}.sys", options) as session:
+        session.boot()
+        try:
+            state = session.restore("ready")
+        except BootFailure as failure:
+            yield {"name": f"{driver}.boot", "ok": False, "expected": "the kernel boots to the ready stage",
+                   "seen": f"{failure.cause}\n{session.machine.read_serial().decode(errors='replace')[-2000:]}"}
+            return
+        guest = Guest(session)
+        tests = table(guest, driver)
+        if not tests:
+            yield {"name": f"{driver}.table", "ok": False, "expected": "a table of tests", "seen": "it is empty"}
+        for test in tests:
+            if only and not fnmatch.fnmatch(test.full_name, only):
+                continue
+            state = session.restore("ready")
+            guest = Guest(session)
+            guest.begin(state, LIMIT, VIRTUAL_SECONDS)
+            guest.arm()
+            failure = judge(guest, test)
+            line = {"name": test.full_name, "ok": failure is None, "features": named.get(test.name, []), "where": test.where}
+            if failure:
+                line.update(expected=failure[0], seen=failure[1], where=failure[2],
+                            repeat=f"python3 kernel/tests/guest/run.py --only '{test.full_name}'")
+            yield line
+
+
+def main(argv: List[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("build"))
+    parser.add_argument("--only", default="", metavar="GLOB", help="only tests of that name, e.g. 'waits.*'")
+    parser.add_argument("--checked", action="store_true", help="the checked build, with its assertions")
+    parser.add_argument("--pic", action="store_true", help="with the PIC and the PIT instead of the APICs")
+    parser.add_argument("--seed", default="", help="accepted for the sake of the other rings; nothing here is random")
+    parser.add_argument("--jobs", type=int, default=2)
+    arguments = parser.parse_args(argv)
+    build = ROOT / arguments.out / ("checked" if arguments.checked else "free")
+    options = "/TEST" + (" /HAL=PIC" if arguments.pic else "")
+    subprocess.run(["make", "-s", "-f", "kernel/build.mk", "kernel", f"O={arguments.out}",
+                    *(["MICA_CHECKED=1"] if arguments.checked else [])], cwd=ROOT, check=True, stdout=sys.stderr)
+    named = features()
+    wanted = [name for name in drivers(build) if not arguments.only or fnmatch.fnmatch(name, arguments.only.split(".")[0])]
+    ok = True
+
+    def work(driver: str) -> List[dict]:
+        for last in (False, True):  # an infra-error is retried once
+            try:
+                return list(run_driver(build, driver, arguments.only, options, named))
+            except InfraError as error:
+                if last:
+                    return [{"name": f"{driver}.machine", "ok": False, "expected": "QEMU runs", "seen": str(error)}]
+        return []
+
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        for lines in pool.map(work, wanted):
+            for line in lines:
+                ok = ok and line["ok"]
+                print(json.dumps(line), flush=True)
+    return 0 if ok else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (GraderError, subprocess.CalledProcessError) as error:
+        print(f"guest tests: {error}", file=sys.stderr)
+        sys.exit(2)
