@@ -213,8 +213,8 @@ all_obj := $(call objects,$(crt_src) $(ntos_src) $(hal_src) $(call find,kernel/d
            $(patsubst labs/%,$(B)/obj/labs/%.obj,$(call find,$(wildcard labs/*/tests)))
 
 compile-commands: $(O)/compile_commands.json
-$(O)/compile_commands.json: $(filter %.cpp.obj,$(all_obj))
-	$(Q){ echo '['; cat $(wildcard $(all_obj:.obj=.json)) | sed '$$ s/,$$//'; echo ']'; } >$@
+$(O)/compile_commands.json: $(filter %.cpp.obj,$(all_obj)) $(boot_obj)
+	$(Q){ echo '['; cat $(wildcard $(all_obj:.obj=.json) $(boot_obj:.o=.json)) | sed '$$ s/,$$//'; echo ']'; } >$@
 	$(Q)ln -sf $@ compile_commands.json
 
 print-cxxflags:

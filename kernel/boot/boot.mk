@@ -28,7 +28,7 @@ BOOT_HOST_SOURCES := $(boot_pure:%=$(boot_dir)/%.cpp)
 
 $(boot_o)/%.o: $(boot_dir)/%.cpp $(boot_dir)/boot.mk
 	$(call say,CXX,$<)
-	$(Q)mkdir -p $(@D) && $(CXX) $(boot_flags) -c $< -o $@
+	$(Q)mkdir -p $(@D) && $(CXX) $(boot_flags) -MJ $(@:.o=.json) -c $< -o $@
 $(boot_o)/%.o: $(boot_dir)/%.S $(boot_dir)/boot.mk
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D) && $(CXX) --target=i686-unknown-none-elf -I$(boot_dir) -MMD -MP -c $< -o $@

@@ -85,7 +85,7 @@ PeResult PeBind(const PeModule& module, nt::Span<const PeModule> modules);
 
 /// Looks up an export by name (or by ordinal when name is null); forwarders are followed through `modules`.
 /// @param address receives the virtual address of the routine or variable.
-PeResult PeFindExport(const PeModule& module, const char* name, ULONG ordinal, nt::Span<const PeModule> modules,
+PeResult PeFindExport(const PeModule& first, const char* name, ULONG ordinal, nt::Span<const PeModule> modules,
                       ULONG* address);
 
 /// The PE header's checksum of a file whose checksum field is at `checkSumOffset`.

@@ -107,9 +107,9 @@ const PeModule* FindForwarded(nt::Span<const PeModule> modules, char (&name)[MAX
 
 } // namespace
 
-PeResult PeFindExport(const PeModule& start, const char* name, ULONG ordinal, nt::Span<const PeModule> modules,
+PeResult PeFindExport(const PeModule& first, const char* name, ULONG ordinal, nt::Span<const PeModule> modules,
                       ULONG* address) {
-    const PeModule* module = &start;
+    const PeModule* module = &first;
     for (ULONG hop = 0; hop < MAXIMUM_FORWARDS; hop++) {
         const PeResult missing = {PeStatus::SymbolMissing, ordinal, module->Name, name};
         const IMAGE_DATA_DIRECTORY table = module->Info.Exports;
@@ -158,7 +158,7 @@ PeResult PeFindExport(const PeModule& start, const char* name, ULONG ordinal, nt
             return {PeStatus::ModuleMissing, 0, forwarder, name};
         }
     }
-    return {PeStatus::ForwarderLoop, ordinal, start.Name, name};
+    return {PeStatus::ForwarderLoop, ordinal, first.Name, name};
 }
 
 PeResult PeBind(const PeModule& module, nt::Span<const PeModule> modules) {
