@@ -23,15 +23,11 @@ static void InitializeProcessorQueues(PKPRCB Prcb) NO_THREAD_SAFETY_ANALYSIS {
     Prcb->DpcData.DpcQueueDepth = 0;
 }
 
-static void InitializeTimers() NO_THREAD_SAFETY_ANALYSIS {
-    for (LIST_ENTRY& chain : KiTimerTableListHead)
-        InitializeListHead(&chain);
-    KeInitializeDpc(&KiTimerExpireDpc, KiTimerExpiration, nullptr);
-}
-
 void NTAPI KiInitializeDispatcher(PKPRCB Prcb) {
     InitializeProcessorQueues(Prcb);
-    if (Prcb->Number == 0) InitializeTimers();
+    if (Prcb->Number != 0) return;
+    KiInitializeTimerTable();
+    KiInitializeProcessList();
 }
 
 // As above: the processor has no thread yet, so nobody else looks at its fields.

@@ -8,7 +8,7 @@
 #include "rtl/string.h"
 
 /// Processes that have threads (KPROCESS::ProcessListEntry).
-static LIST_ENTRY KiProcessListHead GUARDED_BY(KiDispatcherLock) = {&KiProcessListHead, &KiProcessListHead};
+static LIST_ENTRY KiProcessListHead GUARDED_BY(KiDispatcherLock);
 
 namespace {
 
@@ -63,6 +63,9 @@ bool LeaveProcess(KTHREAD* thread) {
 }
 
 } // namespace
+
+// Before the first thread: nobody shares the list yet.
+void KiInitializeProcessList() NO_THREAD_SAFETY_ANALYSIS { InitializeListHead(&KiProcessListHead); }
 
 void KiInitializeThreadObject(PKTHREAD Thread, PVOID KernelStack, PVOID StackLimit, PKPROCESS Process) {
     RtlZeroMemory(Thread, sizeof(*Thread));

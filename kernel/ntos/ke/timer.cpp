@@ -39,6 +39,14 @@ void ExpireChain(ULONGLONG hand, ULONGLONG now) REQUIRES_(KiDispatcherLock, AtDi
 
 } // namespace
 
+// Before the first thread: nobody shares the table yet.
+void KiInitializeTimerTable() NO_THREAD_SAFETY_ANALYSIS {
+    for (LIST_ENTRY& chain : KiTimerTableListHead)
+        InitializeListHead(&chain);
+    NextHand = KiTimerHand() + 1;
+    KeInitializeDpc(&KiTimerExpireDpc, KiTimerExpiration, nullptr);
+}
+
 ULONGLONG KiTimerHand() { return KeQueryInterruptTime() / KeMaximumIncrement; }
 
 ULONGLONG KiInterruptTimeOf(LARGE_INTEGER DueTime) {

@@ -44,6 +44,8 @@ void FASTCALL KiSwapContext(PKTHREAD OldThread, PKTHREAD NewThread);
 void KiThreadStartup();
 }
 
+/// Part of KiInitializeDispatcher, once.
+void KiInitializeProcessList();
 /// KeInitializeThread without a first frame: all that an idle thread needs, which runs already.
 void KiInitializeThreadObject(PKTHREAD Thread, PVOID KernelStack, PVOID StackLimit, PKPROCESS Process);
 /// Loads a process's page directory. @irql >= DISPATCH_LEVEL

@@ -28,6 +28,8 @@ void NTAPI KiTimerExpiration(PKDPC Dpc, PVOID DeferredContext, PVOID SystemArgum
 LONGLONG KiReadTime(const KSYSTEM_TIME& Time);
 void KiWriteTime(KSYSTEM_TIME& Time, LONGLONG Value);
 
+/// Part of KiInitializeDispatcher, once.
+void KiInitializeTimerTable();
 /// The tick of the timer table that the clock has reached.
 ULONGLONG KiTimerHand();
 /// Interrupt time of a due time in the caller's terms: negative relative, positive absolute system time.

@@ -1,0 +1,97 @@
+// The HAL of the fake machine: IRQL, software interrupts, halting; and what the kernel asks of the processor.
+//
+// As lazy as the real one: raising writes the level, lowering delivers what is pending above the new level.
+#include "fiber.h"
+#include "ke/ki.h"
+#include "machine.h"
+
+#include <cstdlib>
+
+namespace {
+
+/// Outside of a machine (tests of single routines) there is one processor at PASSIVE_LEVEL.
+KPCR* LonelyProcessor() {
+    static KPCR pcr;
+    pcr.Prcb = &pcr.PrcbData;
+    return &pcr;
+}
+
+constexpr ULONG DispatchBit = 1u << unsigned(DISPATCH_LEVEL);
+
+} // namespace
+
+KPCR* KeGetPcr() {
+    host::Machine* const machine = host::Machine::Current();
+    return machine ? machine->Pcr() : LonelyProcessor();
+}
+
+PKTHREAD NTAPI KeGetCurrentThread() { return KeGetCurrentPrcb()->CurrentThread; }
+
+KIRQL NTAPI KeGetCurrentIrql() { return KeGetPcr()->Irql; }
+
+KIRQL FASTCALL KfRaiseIrql(KIRQL NewIrql) {
+    const KIRQL old = KeGetPcr()->Irql;
+    NT_ASSERT(NewIrql >= old);
+    KeGetPcr()->Irql = NewIrql;
+    return old;
+}
+
+void FASTCALL KfLowerIrql(KIRQL NewIrql) {
+    NT_ASSERT(NewIrql <= KeGetPcr()->Irql);
+    KeGetPcr()->Irql = NewIrql;
+    while (NewIrql < DISPATCH_LEVEL && (KeGetPcr()->IRR & DispatchBit) != 0) {
+        KeGetPcr()->IRR &= ~DispatchBit;
+        KeGetPcr()->Irql = DISPATCH_LEVEL;
+        KiDispatchInterrupt(); // this flow may go on later, on another processor
+        KeGetPcr()->Irql = NewIrql;
+    }
+}
+
+KIRQL NTAPI KeRaiseIrqlToDpcLevel() { return KfRaiseIrql(DISPATCH_LEVEL); }
+
+KIRQL FASTCALL KfAcquireSpinLock(PKSPIN_LOCK SpinLock) {
+    const KIRQL old = KfRaiseIrql(DISPATCH_LEVEL);
+    KefAcquireSpinLockAtDpcLevel(SpinLock);
+    return old;
+}
+
+void FASTCALL KfReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL OldIrql) {
+    KefReleaseSpinLockFromDpcLevel(SpinLock);
+    KfLowerIrql(OldIrql);
+}
+
+void FASTCALL HalRequestSoftwareInterrupt(KIRQL RequestIrql) {
+    KeGetPcr()->IRR |= 1u << unsigned(RequestIrql);
+    KfLowerIrql(KeGetCurrentIrql());
+}
+
+void FASTCALL HalClearSoftwareInterrupt(KIRQL RequestIrql) { KeGetPcr()->IRR &= ~(1u << unsigned(RequestIrql)); }
+
+void NTAPI HalProcessorIdle() { host::Machine::Current()->Halt(); }
+
+void KiDisableInterrupts() {}
+void KiEnableInterrupts() {}
+bool KiIsUserFrame(const KTRAP_FRAME* TrapFrame) { return TrapFrame != nullptr; }
+
+void KiLoadDirectoryTable(const KPROCESS* Process) {
+    host::Machine* const machine = host::Machine::Current();
+    machine->LoadedDirectory = Process->DirectoryTableBase[0];
+    machine->DirectoryLoads++;
+}
+
+void NTAPI KiInitializeContextThread(PKTHREAD Thread, PKSYSTEM_ROUTINE SystemRoutine, PKSTART_ROUTINE StartRoutine,
+                                     PVOID StartContext) {
+    Thread->KernelStack = host::Machine::Current()->MakeFiber([=] {
+        KfLowerIrql(APC_LEVEL);
+        SystemRoutine(StartRoutine, StartContext);
+        KeBugCheckEx(MICA_THREAD_RETURNED, reinterpret_cast<ULONG_PTR>(Thread), 0, 0, 0);
+    });
+}
+
+void FASTCALL KiSwapContext(PKTHREAD OldThread, PKTHREAD NewThread) {
+    if (OldThread->ApcState.Process != NewThread->ApcState.Process) KiLoadDirectoryTable(NewThread->ApcState.Process);
+    KeGetCurrentPrcb()->ContextSwitches++;
+    NewThread->ContextSwitches++;
+    OldThread->SwapBusy = FALSE;
+    host::Machine::Current()->SwapFibers(OldThread, NewThread);
+}
