@@ -43,6 +43,14 @@ constinit FirmwareRange g_ranges[MAXIMUM_RANGES]{};
 
 template <typename T> const T* At(ULONG address) { return reinterpret_cast<const T*>(static_cast<ULONG_PTR>(address)); }
 
+/// The loader copies itself to a fixed place: boot information that lay there is gone.
+void RequireIntact(ULONG address) {
+    if (address >= LOADER_BASE && address < LOADER_LIMIT) {
+        Fail("use QEMU, or boot from the disk image.",
+             "The boot manager left its information at %X, where the loader runs.", address);
+    }
+}
+
 ULONG Length(const char* text) {
     ULONG length = 0;
     while (text[length] != 0) {
@@ -54,6 +62,7 @@ ULONG Length(const char* text) {
 ULONG ReadMemoryMap(const MultibootInfo& info) {
     ULONG count = 0;
     if ((info.Flags & FLAG_MEMORY_MAP) != 0) {
+        RequireIntact(info.Map);
         const ULONG end = info.Map + info.MapLength;
         for (ULONG at = info.Map; at < end && count < MAXIMUM_RANGES;) {
             ULONG size; // of what follows it
@@ -73,6 +82,7 @@ ULONG ReadMemoryMap(const MultibootInfo& info) {
 
 /// The options follow the loader's own name.
 void ReadOptions(const MultibootInfo& info) {
+    if ((info.Flags & FLAG_COMMAND_LINE) != 0) RequireIntact(info.CommandLine);
     const char* text = (info.Flags & FLAG_COMMAND_LINE) != 0 ? At<char>(info.CommandLine) : "";
     while (*text != 0 && *text != ' ') {
         text++;
@@ -102,8 +112,10 @@ void ReadName(const char* string, const char** name, ULONG* length) {
 
 void ReadModules(const MultibootInfo& info) {
     const ULONG count = (info.Flags & FLAG_MODULES) != 0 ? info.ModuleCount : 0;
+    if (count != 0) RequireIntact(info.Modules);
     for (ULONG index = 0; index < count; index++) {
         const MultibootModule module = At<MultibootModule>(info.Modules)[index];
+        RequireIntact(module.String);
         const char* name;
         ULONG length;
         ReadName(At<char>(module.String), &name, &length);
@@ -168,6 +180,7 @@ void LoaderMultibootMain(ULONG magic, const MultibootInfo* information) {
         Fail("start it with qemu -kernel, or from a multiboot boot manager.",
              "The loader was not started as the Multiboot Specification says (EAX is %X).", magic);
     }
+    RequireIntact(static_cast<ULONG>(reinterpret_cast<ULONG_PTR>(information)));
     const MultibootInfo info = *information;
     g_plan.Path = LoaderBootMultiboot;
     const ULONG ranges = ReadMemoryMap(info);
