@@ -1,0 +1,297 @@
+// Interrupts on the real machine: the lazy IRQL, interrupt objects and chains.
+#include "guest_main.h"
+#include "nt/interrupts.h"
+#include "uart.h"
+
+namespace {
+
+/// What a service routine shall do, and what it saw.
+struct DEVICE {
+    KINTERRUPT Interrupt;
+    char Name;
+    bool Claims;       ///< serves the UART if it was asking
+    bool ClaimsBlindly; ///< says yes without looking
+    ULONG Calls;
+    KIRQL Irql;
+};
+
+char Order[16];
+ULONG OrderLength;
+
+void Note(char letter) {
+    if (OrderLength < sizeof Order) Order[OrderLength++] = letter;
+}
+bool OrderIs(PCSTR expected) { return OrderLength == strlen(expected) && strncmp(Order, expected, OrderLength) == 0; }
+
+BOOLEAN NTAPI Serve(PKINTERRUPT Interrupt, PVOID ServiceContext) {
+    auto* const device = static_cast<DEVICE*>(ServiceContext);
+    ++device->Calls;
+    device->Irql = KeGetCurrentIrql();
+    Note(device->Name);
+    if (device->ClaimsBlindly) return TRUE;
+    return device->Claims && uart::Withdraw();
+}
+
+ULONG TicksInside; ///< clock ticks while ServeSlowly ran
+
+BOOLEAN NTAPI ServeSlowly(PKINTERRUPT, PVOID ServiceContext) {
+    auto* const device = static_cast<DEVICE*>(ServiceContext);
+    LARGE_INTEGER before, after;
+    KeQueryTickCount(&before);
+    if (++device->Calls == 1) KeStallExecutionProcessor(25'000); // more than two intervals of the clock
+    KeQueryTickCount(&after);
+    TicksInside += ULONG(after.QuadPart - before.QuadPart);
+    return uart::Withdraw();
+}
+
+/// For KeSynchronizeExecution: the device asks while its service routine is kept out.
+BOOLEAN NTAPI AskWhileSynchronized(PVOID SynchronizeContext) {
+    const auto* const device = static_cast<DEVICE*>(SynchronizeContext);
+    uart::RequestAndWait();
+    GUEST_EQUAL(device->Interrupt.Irql, KeGetCurrentIrql());
+    GUEST_EQUAL(0, device->Calls);
+    return TRUE;
+}
+
+void Prepare(DEVICE& device, char name, bool claims, KINTERRUPT_MODE mode, bool share = false,
+             const uart::Line& line = {}) {
+    device = {};
+    device.Name = name;
+    device.Claims = claims;
+    KeInitializeInterrupt(&device.Interrupt, Serve, &device, nullptr, line.Vector, line.Irql, line.Irql, mode, share, 0);
+}
+
+/// A device connected for the length of a test.
+class Connected {
+public:
+    explicit Connected(DEVICE& device) : m_device(device) {
+        OrderLength = 0;
+        GUEST_TRUE(KeConnectInterrupt(&m_device.Interrupt));
+    }
+    ~Connected() {
+        uart::Quiet();
+        KeDisconnectInterrupt(&m_device.Interrupt);
+    }
+    Connected(const Connected&) = delete;
+    Connected& operator=(const Connected&) = delete;
+
+private:
+    DEVICE& m_device;
+};
+
+bool IsPending(KIRQL level) { return (KeGetPcr()->IRR >> ULONG(level) & 1) != 0; }
+
+void NTAPI NoteDpc(PKDPC, PVOID, PVOID, PVOID) { Note('d'); }
+
+} // namespace
+
+// INT-02, HAL-05
+GUEST_TEST(InterruptComesAtItsLevel) {
+    DEVICE device;
+    Prepare(device, 'u', true, KINTERRUPT_MODE::Latched);
+    const Connected connected(device);
+    uart::RequestAndWait();
+    GUEST_EQUAL(1, device.Calls);
+    GUEST_EQUAL(device.Interrupt.Irql, device.Irql);
+    GUEST_EQUAL(PASSIVE_LEVEL, KeGetCurrentIrql());
+    GUEST_EQUAL(1, device.Interrupt.DispatchCount > 0);
+}
+
+// INT-02, SYH-02: at its own level it is held back, one level below it comes
+GUEST_TEST(HeldBackAtItsOwnLevelAndDeliveredOnLowering) {
+    DEVICE device;
+    Prepare(device, 'u', true, KINTERRUPT_MODE::Latched);
+    const Connected connected(device);
+    const KIRQL level = device.Interrupt.Irql;
+    const KIRQL below{UCHAR(ULONG(level) - 1)};
+    (void)KfRaiseIrql(level);
+    uart::RequestAndWait();
+    GUEST_EQUAL(0, device.Calls);
+    GUEST_TRUE(IsPending(level));
+    KfLowerIrql(below);
+    GUEST_EQUAL(1, device.Calls);
+    GUEST_EQUAL(level, device.Irql);
+    GUEST_TRUE(!IsPending(level));
+    GUEST_EQUAL(below, KeGetCurrentIrql());
+    uart::RequestAndWait();
+    GUEST_EQUAL(2, device.Calls);
+    KfLowerIrql(PASSIVE_LEVEL);
+    GUEST_EQUAL(2, device.Calls);
+}
+
+// INT-02: an edge that came twice while it was held back is one interrupt
+GUEST_TEST(HeldBackEdgesMerge) {
+    DEVICE device;
+    Prepare(device, 'u', true, KINTERRUPT_MODE::Latched);
+    const Connected connected(device);
+    (void)KfRaiseIrql(HIGH_LEVEL);
+    for (ULONG i = 0; i < 5; ++i)
+        uart::RequestAndWait();
+    KfLowerIrql(PASSIVE_LEVEL);
+    GUEST_EQUAL(1, device.Calls);
+    uart::RequestAndWait(); // and the line still works
+    GUEST_EQUAL(2, device.Calls);
+}
+
+// INT-02, INT-05, INT-06: a held-back interrupt runs before a DPC that was queued first
+GUEST_TEST(LoweringDeliversHighestFirst) {
+    DEVICE device;
+    Prepare(device, 'u', true, KINTERRUPT_MODE::Latched);
+    const Connected connected(device);
+    KDPC dpc;
+    KeInitializeDpc(&dpc, NoteDpc, nullptr);
+    (void)KfRaiseIrql(HIGH_LEVEL);
+    GUEST_TRUE(KeInsertQueueDpc(&dpc, nullptr, nullptr));
+    uart::RequestAndWait();
+    GUEST_EQUAL(0, OrderLength);
+    KfLowerIrql(PASSIVE_LEVEL);
+    GUEST_TRUE(OrderIs("ud"));
+}
+
+// INT-02: lowering part of the way delivers only what is above
+GUEST_TEST(LoweringToDispatchLevelKeepsDpcsWaiting) {
+    DEVICE device;
+    Prepare(device, 'u', true, KINTERRUPT_MODE::Latched);
+    const Connected connected(device);
+    KDPC dpc;
+    KeInitializeDpc(&dpc, NoteDpc, nullptr);
+    (void)KfRaiseIrql(HIGH_LEVEL);
+    GUEST_TRUE(KeInsertQueueDpc(&dpc, nullptr, nullptr));
+    uart::RequestAndWait();
+    KfLowerIrql(DISPATCH_LEVEL);
+    GUEST_TRUE(OrderIs("u"));
+    KfLowerIrql(PASSIVE_LEVEL);
+    GUEST_TRUE(OrderIs("ud"));
+}
+
+// INT-02: a level-sensitive device that gave up while it was held back is not served
+GUEST_TEST(LevelSensitiveRequestThatWentAwayIsForgotten) {
+    DEVICE device;
+    Prepare(device, 'u', true, KINTERRUPT_MODE::LevelSensitive);
+    const Connected connected(device);
+    (void)KfRaiseIrql(HIGH_LEVEL);
+    uart::RequestAndWait();
+    GUEST_TRUE(IsPending(device.Interrupt.Irql));
+    GUEST_TRUE(uart::Withdraw());
+    KfLowerIrql(PASSIVE_LEVEL);
+    KeStallExecutionProcessor(uart::LONG_ENOUGH);
+    GUEST_EQUAL(0, device.Calls);
+    uart::RequestAndWait();
+    GUEST_EQUAL(1, device.Calls);
+}
+
+// INT-02: one that still asks is served once
+GUEST_TEST(LevelSensitiveRequestIsServedOnce) {
+    DEVICE device;
+    Prepare(device, 'u', true, KINTERRUPT_MODE::LevelSensitive);
+    const Connected connected(device);
+    (void)KfRaiseIrql(HIGH_LEVEL);
+    uart::RequestAndWait();
+    KfLowerIrql(PASSIVE_LEVEL);
+    KeStallExecutionProcessor(uart::LONG_ENOUGH);
+    GUEST_EQUAL(1, device.Calls);
+}
+
+// INT-04: a service routine is interrupted by the clock, which is above every device
+GUEST_TEST(ServiceRoutineNestsUnderTheClock) {
+    DEVICE device;
+    Prepare(device, 'u', true, KINTERRUPT_MODE::Latched);
+    device.Interrupt.ServiceRoutine = ServeSlowly;
+    const Connected connected(device);
+    TicksInside = 0;
+    uart::RequestAndWait();
+    GUEST_TRUE(TicksInside >= 2);
+}
+
+// INT-03: two drivers on one vector; a latched one asks everybody until nobody claims
+GUEST_TEST(LatchedChainAsksAllUntilNobodyClaims) {
+    DEVICE first, second;
+    Prepare(first, '1', false, KINTERRUPT_MODE::Latched, true);
+    Prepare(second, '2', true, KINTERRUPT_MODE::Latched, true);
+    const Connected one(first), two(second);
+    uart::RequestAndWait();
+    GUEST_TRUE(OrderIs("1212")); // the second pass finds nothing
+    GUEST_EQUAL(2, first.Calls);
+    GUEST_EQUAL(2, second.Calls);
+}
+
+// INT-03: a level-sensitive one stops at the first that claims
+GUEST_TEST(LevelSensitiveChainStopsAtTheFirstThatClaims) {
+    DEVICE first, second, third;
+    Prepare(first, '1', false, KINTERRUPT_MODE::LevelSensitive, true);
+    Prepare(second, '2', true, KINTERRUPT_MODE::LevelSensitive, true);
+    Prepare(third, '3', true, KINTERRUPT_MODE::LevelSensitive, true);
+    const Connected one(first), two(second), three(third);
+    uart::RequestAndWait();
+    GUEST_TRUE(OrderIs("12"));
+}
+
+// INT-03: a vector is shared only by those who all say so, and only in one mode
+GUEST_TEST(VectorIsSharedOnlyByAgreement) {
+    DEVICE sharing, other, exclusive, latched;
+    Prepare(sharing, 's', true, KINTERRUPT_MODE::LevelSensitive, true);
+    Prepare(other, 'o', true, KINTERRUPT_MODE::LevelSensitive, true);
+    Prepare(exclusive, 'e', true, KINTERRUPT_MODE::LevelSensitive, false);
+    Prepare(latched, 'l', true, KINTERRUPT_MODE::Latched, true);
+    {
+        const Connected connected(sharing);
+        GUEST_TRUE(!KeConnectInterrupt(&exclusive.Interrupt));
+        GUEST_TRUE(!KeConnectInterrupt(&latched.Interrupt));
+        GUEST_TRUE(KeConnectInterrupt(&other.Interrupt));
+        GUEST_TRUE(KeDisconnectInterrupt(&other.Interrupt));
+        GUEST_TRUE(!KeDisconnectInterrupt(&other.Interrupt));
+        uart::RequestAndWait();
+        GUEST_TRUE(OrderIs("s"));
+    }
+    const Connected connected(exclusive);
+    GUEST_TRUE(!KeConnectInterrupt(&sharing.Interrupt));
+}
+
+// INT-03: the clock's vector belongs to the HAL
+GUEST_TEST(HalVectorsAreNotForDrivers) {
+    DEVICE device;
+    Prepare(device, 'c', false, KINTERRUPT_MODE::Latched);
+    KIRQL irql;
+    KAFFINITY affinity;
+    device.Interrupt.Vector = HalGetInterruptVector(INTERFACE_TYPE::Isa, 0, 0, 0, &irql, &affinity);
+    device.Interrupt.Irql = device.Interrupt.SynchronizeIrql = irql;
+    GUEST_EQUAL(CLOCK_LEVEL, irql);
+    GUEST_TRUE(!KeConnectInterrupt(&device.Interrupt));
+}
+
+// INT-03, HAL-05: after disconnecting the line is quiet
+GUEST_TEST(DisconnectedLineIsQuiet) {
+    DEVICE device;
+    Prepare(device, 'u', true, KINTERRUPT_MODE::Latched);
+    { const Connected connected(device); }
+    uart::RequestAndWait();
+    GUEST_EQUAL(0, device.Calls);
+    uart::Quiet();
+    (void)uart::Withdraw();
+}
+
+// INT-03: KeSynchronizeExecution keeps the service routine out
+GUEST_TEST(SynchronizeExecutionHoldsTheInterruptBack) {
+    DEVICE device;
+    Prepare(device, 'u', true, KINTERRUPT_MODE::Latched);
+    const Connected connected(device);
+    GUEST_TRUE(KeSynchronizeExecution(&device.Interrupt, AskWhileSynchronized, &device));
+    GUEST_EQUAL(1, device.Calls);
+}
+
+// TRP-07, INT-02: a vector nobody connected is survived
+GUEST_TEST(UnexpectedInterruptIsSurvived) {
+    const ULONG before = KeGetCurrentPrcb()->InterruptCount;
+    __asm__ __volatile__("int $0xF3" ::: "memory");
+    GUEST_TRUE(KeGetCurrentPrcb()->InterruptCount > before);
+    GUEST_EQUAL(PASSIVE_LEVEL, KeGetCurrentIrql());
+}
+
+// INT-01, SYH-02
+GUEST_TEST_BUGCHECK(RaisingToALowerLevelIsABugcheck, IRQL_NOT_GREATER_OR_EQUAL) {
+    (void)KfRaiseIrql(KIRQL{12});
+    (void)KfRaiseIrql(DISPATCH_LEVEL);
+}
+
+// INT-01
+GUEST_TEST_BUGCHECK(LoweringToAHigherLevelIsABugcheck, IRQL_NOT_LESS_OR_EQUAL) { KfLowerIrql(DISPATCH_LEVEL); }
