@@ -6,12 +6,12 @@ Works on a stream: text passes at once, and a name is added before the end of a 
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Dict
 
 from ..pe import PeImage
+from ..symbols import short_path, symbolizer
 
 FRAME = re.compile(rb"#(\d+)\s+([\w.-]+)\+0x([0-9a-fA-F]+)[^\r\n]*$")
 
@@ -35,7 +35,7 @@ class Names:
         return self.known[key]
 
     def ask(self, image: str, offset: int) -> str:
-        path, tool = self.image(image), shutil.which("llvm-symbolizer")
+        path, tool = self.image(image), symbolizer()
         if not path or not tool or offset >= PeImage.load(path).size:
             return ""
         done = subprocess.run([tool, f"--obj={path}", "--relative-address", "--inlines", "--demangle", hex(offset)],
@@ -44,8 +44,18 @@ class Names:
         found = []
         for function, place in zip(lines[0::2], lines[1::2]):
             if function != "??":
-                found.append(function if place.startswith("??") else f"{function} at {place.rsplit(':', 1)[0]}")
+                file, line = place.rsplit(":", 2)[:2]
+                found.append(plain(function) + ("" if file == "??" else f" at {short_path(file)}:{line}"))
         return "  " + ", inlined in ".join(found) if found else ""
+
+
+def plain(name: str) -> str:
+    """A C++ name as one says it: without return type, arguments and template arguments."""
+    name = name.replace("`anonymous namespace'::", "")
+    if name.startswith("`") and "'" in name:  # something local to a function
+        return plain(name[1:name.index("'")]) + "::<lambda>"
+    words = re.split(r"[(<]", name, maxsplit=1)[0].split()
+    return words[-1] if words else name
 
 
 class Annotate:
@@ -61,9 +71,11 @@ class Annotate:
             if byte in (b"\n", b"\r\n"):
                 match = FRAME.search(self.line.rstrip(b"\r"))
                 if match:
-                    # A caller's address is that of the instruction after the call: ask about the call.
-                    offset = int(match[3], 16) - (1 if int(match[1]) else 0)
-                    out += self.names.of(match[2].decode(), offset).encode()
+                    # A caller's address is that of the instruction after the call: ask about the call. The first
+                    # frame may be either; the place of the call is the one with a line.
+                    image, offset = match[2].decode(), int(match[3], 16)
+                    name = "" if int(match[1]) else self.names.of(image, offset)
+                    out += (name if " at " in name else self.names.of(image, offset - 1) or name).encode()
                 out += byte
                 self.line = b""
             else:

@@ -38,6 +38,9 @@ class Keys:
         return out
 
 
+PROMPT = b"kd> "
+
+
 def tie(machine: Machine, annotate: "Callable[[bytes], bytes]") -> None:
     """Until Ctrl-A X, the end of the machine, or (when the input is no terminal) two silent seconds after its end."""
     source = sys.stdin.fileno()
@@ -53,18 +56,21 @@ def tie(machine: Machine, annotate: "Callable[[bytes], bytes]") -> None:
 
 def talk(machine: Machine, annotate: "Callable[[bytes], bytes]", source: int, keys: Keys, interactive: bool) -> None:
     typing, quiet = True, 0.0
+    listens, tail = interactive, b""  # what a pipe says waits for the prompt: before it nobody listens
     while not keys.leave:
         said = machine.read(0.02 if typing else 0.2)
         if said is None:
             return
         if said:
             quiet = 0.0
+            tail = (tail + said)[-len(PROMPT):]
+            listens |= tail == PROMPT
             os.write(sys.stdout.fileno(), annotate(said))
         elif not typing:
             quiet += 0.2
             if quiet > 2:
                 return
-        if typing and select.select([source], [], [], 0)[0]:
+        if typing and listens and select.select([source], [], [], 0)[0]:
             typed = os.read(source, 4096)
             typing = bool(typed)
             text = typed if interactive else typed.replace(b"\n", b"\r")

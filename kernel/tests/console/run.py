@@ -63,10 +63,10 @@ def help_lists_commands(started: Machine) -> None:
         expect(text, rf"^\s*{command}\b", f"help names {command}")
 
 
-def threads_shows_system_and_idle(started: Machine) -> None:
+def threads_shows_states(started: Machine) -> None:
     text = ask(started, "threads")
-    expect(text, r"(?i)\bidle\b", "the idle thread")
-    expect(text, r"(?i)\brunning\b", "a running thread")
+    expect(text, r"\bRunning\b", "a running thread: the one that serves this prompt")
+    expect(text, r"\bWaiting\b", "a waiting system thread")
 
 
 def commands_answer(started: Machine) -> None:
@@ -103,7 +103,7 @@ def talk(emulator: str, folder: Path) -> "Iterator[Tuple[str, List[str], Callabl
     try:
         yield "boots-to-prompt", ["BOO-04", "TOL-06"], boots
         yield "help-lists-commands", ["TOL-06"], lambda: help_lists_commands(started)
-        yield "threads-shows-system-and-idle", ["SYS-01", "TOL-08"], lambda: threads_shows_system_and_idle(started)
+        yield "threads-shows-states", ["SYS-02", "TOL-08"], lambda: threads_shows_states(started)
         yield "commands-answer", ["TOL-06"], lambda: commands_answer(started)
         yield "unknown-command", ["TOL-06"], lambda: unknown_command_is_told(started)
         yield "bugcheck-has-names", ["TRP-09", "TOL-07"], lambda: bugcheck_has_names(started, folder)
