@@ -22,7 +22,7 @@ def build(folder: Path) -> Path:
         _run("clang++", *flags, "-c", str(HERE / source), "-o", str(folder / output))
     image = folder / "ntoskrnl.exe"
     _run("lld-link", "/machine:x86", "/nodefaultlib", "/safeseh:no", "/debug:dwarf", "/subsystem:native",
-         "/fixed:no", "/incremental:no", "/opt:noref", "/opt:noicf", "/base:0x80100000", "/entry:ProbeEntry",
+         "/fixed:no", "/incremental:no", "/opt:noref", "/opt:noicf", "/base:0x80100000", "/entry:ProbeMain",
          "/merge:.mboot=.text", f"/out:{image}", str(folder / "start.obj"), str(folder / "probe.obj"))
     (boot / "ntoskrnl.exe").write_bytes(image.read_bytes())
     (boot / "loader.elf").write_bytes(PeImage.load(image).layout())

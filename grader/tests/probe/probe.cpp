@@ -79,13 +79,26 @@ void ProbeTimer() { Ticks = Ticks + 1; Out(0x20, 0x20); }
 void ProbeFault() { KeBugCheckEx(0x7F, 0, 0, 0, 0); }
 void ProbeTimerEntry(); void ProbeNmiEntry(); void ProbeFaultEntry();
 
+struct MODULE { LIST_ENTRY Load, Memory, Initialization; ULONG Base, Entry; UCHAR Rest[0x78 - 0x20]; char Name[32]; };
+struct LOADER { ULONG Signature, Version, Size, Path; LIST_ENTRY Modules; };
+MODULE Module = {{}, {}, {}, 0, 0, {}, "ntoskrnl.exe"};
+LOADER Loader;
+NOINLINE void __stdcall ProbeMain(LOADER*);
+NOINLINE void ProbeLoad() {
+    Module.Load = {&Loader.Modules, &Loader.Modules};
+    Loader.Modules = {&Module.Load, &Module.Load};
+    Module.Base = 0x80100000;
+    ProbeMain(&Loader);
+}
+
 struct GATE { USHORT Low, Selector, Type, High; } Idt[256];
 static void SetGate(ULONG vector, void (*routine)()) {
     ULONG address = ULONG(routine);
     Idt[vector] = {USHORT(address), 8, 0x8E00, USHORT(address >> 16)};
 }
 
-void ProbeMain() {
+NOINLINE void __stdcall ProbeMain(LOADER* loader) {
+    __asm__ volatile("" ::"r"(loader));
     for (ULONG v = 0; v < 256; ++v) SetGate(v, &ProbeFaultEntry);
     SetGate(2, &ProbeNmiEntry);
     SetGate(32, &ProbeTimerEntry);

@@ -34,7 +34,7 @@ _High:
     movw %ax, %ds
     movw %ax, %es
     movw %ax, %ss
-    call _ProbeMain
+    call _ProbeLoad
 3:  jmp 3b
 
 // Interrupt stubs: int 32 is the timer, int 2 the host's watchdog.

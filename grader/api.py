@@ -1,0 +1,180 @@
+"""What a lab's test is written in: `@test(...)` and the context `t` that its function gets.
+
+    from grader.api import test
+
+    @test("1.1", points=2, title="a ready thread goes to the tail", stage="early", features=("SCH-16",))
+    def insert_at_tail(t):
+        thread = t.guest.alloc(t.guest.size("KTHREAD"))
+        ...
+        t.guest.call("KiInsertReadyQueue", prcb, thread, 0)
+        t.equal([thread], t.guest.list(head, "KTHREAD.WaitListEntry"), "the queue of priority 8")
+
+A function that returns has passed.  The host computes what is expected, from parameters drawn out of `t.rng`; nothing that
+the guest prints or stores about itself is evidence.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, List, NoReturn, Optional, Sequence
+
+from grader.errors import InfraError
+from grader.guest import Guest
+from grader.model import Stage, TestSpec
+from grader.stops import Bugcheck, GuestStop
+from grader.views.ring import Event, Record
+
+ANSWER_MAX = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Hint:
+    """Advice that belongs to one mistake; solutions/*/mistakes name it by its id."""
+
+    id: str
+    text: str
+
+
+class TestFailure(Exception):
+    """The student's code did not do what the contract says."""
+
+    __test__ = False
+
+    def __init__(self, asked: str, expected: str, seen: str, hint: Optional[Hint] = None, difference: str = "") -> None:
+        super().__init__(f"{asked}: expected {expected}, seen {seen}")
+        self.asked, self.expected, self.seen, self.hint, self.difference = asked, expected, seen, hint, difference
+
+
+def test(exercise: str, *, points: int, title: str, stage: str = Stage.READY.value, features: Sequence[str] = (),
+         whole: bool = False, limit: int = 50_000_000) -> Callable[[Callable[["Context"], None]], Callable[["Context"], None]]:
+    """Mark a function as a test.  `limit`: guest instructions for all of it."""
+
+    def mark(function: Callable[["Context"], None]) -> Callable[["Context"], None]:
+        function.spec = TestSpec(exercise=exercise, name=function.__name__, points=points, title=title,  # type: ignore[attr-defined]
+                                 function=function, stage=Stage(stage).value, features=tuple(features), whole=whole, limit=limit)
+        return function
+
+    return mark
+
+
+test.__test__ = False  # type: ignore[attr-defined]
+
+
+class Context:
+    """`t`: one run of one test."""
+
+    def __init__(self, spec: TestSpec, seed: int, guest: Optional[Guest], student_dir: Path, student_seed: int) -> None:
+        self.spec, self.seed, self.student_seed = spec, seed, student_seed
+        self.rng = random.Random(f"{seed}/{spec.name}")
+        self._guest, self._student_dir = guest, student_dir
+        self.question = ""
+        self.question_hint: Optional[Hint] = None
+
+    @property
+    def guest(self) -> Guest:
+        if self._guest is None:
+            raise InfraError(f"test {self.spec.name} has stage \"none\" and no guest")
+        return self._guest
+
+    # -- saying what is asked --------------------------------------------------------------------------------------
+    def asking(self, asked: str, hint: Optional[Hint] = None) -> None:
+        """What comes next.  Shown, with the hint, should the guest crash, hang or return wrongly while it does it."""
+        self.question, self.question_hint = asked, hint
+
+    def hint(self, id: str, text: str) -> Hint:
+        """Advice to give with a failure."""
+        return Hint(id, text)
+
+    # -- judging ---------------------------------------------------------------------------------------------------
+    def fail(self, *, asked: str = "", expected: Any, seen: Any, hint: Optional[Hint] = None, difference: str = "") -> NoReturn:
+        raise TestFailure(asked or self.question or self.spec.title, show(expected), show(seen), hint, difference)
+
+    def check(self, condition: bool, *, asked: str = "", expected: Any, seen: Any, hint: Optional[Hint] = None) -> None:
+        if not condition:
+            self.fail(asked=asked, expected=expected, seen=seen, hint=hint)
+
+    def equal(self, expected: Any, seen: Any, what: str, hint: Optional[Hint] = None) -> None:
+        """Both must be equal; for sequences the first difference is pointed out."""
+        if expected != seen:
+            self.fail(asked=what, expected=expected, seen=seen, hint=hint, difference=first_difference(expected, seen))
+
+    def infra(self, condition: bool, what: str) -> None:
+        """The courseware's own assumption.  When it does not hold nobody loses points."""
+        if not condition:
+            raise InfraError(f"test {self.spec.name}: not as the courseware has it: {what}")
+
+    # -- what the student handed in --------------------------------------------------------------------------------
+    def submitted(self, path: str) -> str:
+        """The text of a student's file; empty when it is not there."""
+        if path.startswith("/") or ".." in path.split("/"):
+            raise InfraError(f"{path} is no name of a student's file")
+        try:
+            with open(self._student_dir / path, "rb") as stream:
+                return stream.read(ANSWER_MAX).decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    # -- the event ring, cross-checked -----------------------------------------------------------------------------
+    def trace(self, place: str, hits: int, moments: int = 8) -> List[Record]:
+        """Run to the `hits`-th arrival at a courseware routine and return the events on the way.
+
+        The ring is the guest's own claim, so at `moments` arrivals that the host draws, and the guest is not told, two
+        things are checked: the thread that the ring says is running owns the stack that ESP lies on, and no event that
+        was seen once has changed since.
+        """
+        guest = self.guest
+        chosen = set(self.rng.sample(range(hits), min(moments, hits)))
+        seen: List[Record] = guest.events()
+        first = seen[-1].sequence if seen else 0
+        for number in range(hits):
+            guest.run_until(place)
+            if number in chosen or number == hits - 1:
+                seen = self._cross_check(seen)
+        return [record for record in seen if record.sequence > first]
+
+    def _cross_check(self, before: Sequence[Record]) -> List[Record]:
+        guest = self.guest
+        now = guest.events()
+        by_sequence = {record.sequence: record for record in now}
+        oldest = now[0].sequence if now else 0
+        for record in before:
+            if record.sequence >= oldest and by_sequence.get(record.sequence) != record:
+                self.fail(asked="the kernel's event ring, read again later", expected=f"event {record.sequence} as it was: {record.name}",
+                          seen="it was rewritten", hint=Hint("forged-ring", "Events are written once, by the kernel's own code."))
+        switches = [record for record in now if record.event == Event.CONTEXT_SWITCH]
+        truth = guest.true_thread()
+        if switches and truth and switches[-1].arguments[1] != truth:
+            self.fail(asked="which thread runs, by the event ring and by the stack that ESP lies on",
+                      expected=f"the thread at {truth:#010x}, on whose stack the processor is",
+                      seen=f"the ring says {switches[-1].arguments[1]:#010x}",
+                      hint=Hint("forged-ring", "The last context switch in the ring must be the one that happened."))
+        return now
+
+
+def show(value: Any) -> str:
+    """A value as the report prints it: addresses and masks in hexadecimal, long lists cut."""
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    if isinstance(value, int):
+        return f"{value:#010x}" if value > 0xFFFF else str(value)
+    if isinstance(value, (list, tuple)):
+        shown = [show(one) for one in value[:32]]
+        return "[" + ", ".join(shown) + (f", ... {len(value)} in all]" if len(value) > 32 else "]")
+    return str(value)
+
+
+def first_difference(expected: Any, seen: Any) -> str:
+    """Where two sequences part, or nothing."""
+    if not isinstance(expected, (list, tuple)) or not isinstance(seen, (list, tuple)):
+        return ""
+    for index, (one, other) in enumerate(zip(expected, seen)):
+        if one != other:
+            return f"the first difference is at {index}: expected {show(one)}, seen {show(other)}"
+    longer, what = (expected, "missing") if len(expected) > len(seen) else (seen, "too many")
+    at = min(len(expected), len(seen))
+    return f"the same up to {at}; then {show(longer[at])} is {what}"
+
+
+__all__ = ["Bugcheck", "Context", "GuestStop", "Hint", "TestFailure", "test"]

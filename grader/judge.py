@@ -1,0 +1,131 @@
+"""From what happened to a verdict: every way a test can end becomes an Outcome that teaches.
+
+Invariant: nothing here depends on the host's time or place; the same end gives the same Outcome.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Callable, Dict, List, Optional, Tuple
+
+from grader.api import Context, Hint, TestFailure
+from grader.errors import GraderError
+from grader.guest import Guest
+from grader.machine.qemu import GuestEnd
+from grader.model import Outcome, TestSpec, Verdict
+from grader.session import BootFailure
+from grader.stops import (LAB_NOT_IMPLEMENTED, BadReturn, Bugcheck, GuestStop, IdleTooLong, TooManyInstructions, WildAccess)
+from grader.symbols import short_path
+from grader.views.memory import BrokenList
+
+LOG_TAIL = 2000
+_PLACE = re.compile(r" at ((?:kernel|labs|probe)/\S+:\d+)$")
+REASONS = {"guest-reset": "the machine reset itself: a triple fault (a fault while a double fault was being delivered), or a "
+                          "reset through a port", "guest-shutdown": "the kernel switched the machine off"}
+
+
+@dataclass
+class End:
+    """How a test ended, before it is told as an Outcome."""
+
+    verdict: Verdict
+    asked: str = ""
+    expected: str = ""
+    seen: str = ""
+    hint: Optional[Hint] = None
+    difference: str = ""
+    where: str = ""
+    registers: Optional[Dict[str, int]] = None
+
+
+def judge(context: Context, cause: Optional[BaseException], guest: Optional[Guest]) -> End:
+    """The verdict of a test whose function returned (`cause` None) or raised."""
+    if cause is None:
+        return End(Verdict.PASS)
+    if isinstance(cause, TestFailure):
+        return End(Verdict.FAIL, cause.asked, cause.expected, cause.seen, cause.hint, cause.difference)
+    if isinstance(cause, BootFailure):
+        context.asking(f"boot to the {cause.stage} stage", None)
+        return judge(context, cause.cause, guest)
+    asked = context.question or context.spec.title
+    if isinstance(cause, Bugcheck) and cause.code == LAB_NOT_IMPLEMENTED:
+        return _not_implemented(asked, cause, guest)
+    hint = context.question_hint
+    if isinstance(cause, Bugcheck):
+        return End(Verdict.STUDENT_CRASH, asked, "the kernel goes on", str(cause), hint, registers=cause.registers)
+    if isinstance(cause, GuestEnd):
+        registers = guest.regs() if guest else None
+        return End(Verdict.STUDENT_CRASH, asked, "the kernel goes on", REASONS.get(str(cause), f"the machine stopped ({cause})"),
+                   hint, registers=registers)
+    if isinstance(cause, (TooManyInstructions, IdleTooLong)):
+        own = Hint("hang", "The backtrace shows where the guest was when its time was up: look for a loop that cannot end."
+                   if isinstance(cause, TooManyInstructions) else
+                   "Somebody waits and nobody wakes it: look for a thread that is on no queue, or a switch that never comes.")
+        return End(Verdict.FAIL, asked, "the guest comes back", str(cause), hint or own, registers=cause.registers)
+    if isinstance(cause, BadReturn):
+        own = Hint("calling-convention", "A routine keeps ebx, esi, edi, ebp and esp for its caller; __stdcall takes its arguments off.")
+        return End(Verdict.FAIL, asked, "a return by the calling convention", str(cause), hint or own)
+    if isinstance(cause, (WildAccess, BrokenList)):
+        own = Hint("broken-links", "Follow the links by hand: `make replay` stops at this moment.")
+        return End(Verdict.FAIL, asked, "structures that can be followed", str(cause), hint or own)
+    if isinstance(cause, GuestStop):
+        return End(Verdict.FAIL, asked, "", str(cause), hint)
+    what = str(cause) if isinstance(cause, GraderError) else f"{type(cause).__name__}: {cause}"
+    return End(Verdict.INFRA_ERROR, asked, "", what)
+
+
+def tampered(change: str) -> End:
+    """The integrity check found the courseware's own code changed."""
+    return End(Verdict.FAIL, "the courseware's code, compared with its image after the test", "unchanged", change,
+               Hint("courseware-changed", "Something wrote over code or constants: a wild pointer, or on purpose."))
+
+
+def outcome(spec: TestSpec, seed: int, end: End, guest: Optional[Guest], log: bytes, instructions: int) -> Outcome:
+    """Tell an end as an Outcome."""
+    backtrace: Tuple[str, ...] = ()
+    where = end.where
+    if guest is not None and end.registers is not None:
+        backtrace = tuple(trim(guest.backtrace(end.registers)))
+        where = where or place_of(backtrace)
+    passed = end.verdict is Verdict.PASS
+    return Outcome(
+        test=spec.name, exercise=spec.exercise, title=spec.title, points=spec.points if passed else 0, max_points=spec.points,
+        verdict=end.verdict, seed=seed, asked=end.asked, expected=end.expected, seen=end.seen, difference=end.difference,
+        hint_id=end.hint.id if end.hint else "", hint=end.hint.text if end.hint else "", where=where, backtrace=backtrace,
+        log="" if passed else printable(log), instructions=instructions, features=spec.features, hidden=spec.hidden)
+
+
+def _not_implemented(asked: str, cause: Bugcheck, guest: Optional[Guest]) -> End:
+    exercise, file, line = "?", "", cause.parameters[2]
+    if guest is not None:
+        exercise, file = guest.text(cause.parameters[0], 16), short_path(guest.text(cause.parameters[1]))
+    where = f"{file}:{line}" if file else ""
+    return End(Verdict.FAIL, asked, f"exercise {exercise} is there", f"not implemented: exercise {exercise}" + (f" ({where})" if where else ""),
+               Hint("not-implemented", f"Write exercise {exercise} where LAB_NOT_IMPLEMENTED stands."), where=where)
+
+
+def trim(lines: List[str]) -> List[str]:
+    """Without the bugcheck's own frames in front: they are the same in every crash."""
+    own = ("KiBugCheckStop", "KeBugCheck")
+    while len(lines) > 1 and lines[0].startswith(own):
+        lines = lines[1:]
+    return lines
+
+
+def place_of(backtrace: Tuple[str, ...]) -> str:
+    """file:line of the innermost frame that has one."""
+    for line in backtrace:
+        match = _PLACE.search(line)
+        if match:
+            return match[1]
+    return ""
+
+
+def printable(log: bytes) -> str:
+    """The end of the serial output, as text without control characters."""
+    text = log[-LOG_TAIL:].decode("ascii", "replace").replace("\r", "")
+    return "".join(letter if letter == "\n" or letter.isprintable() and letter != "\ufffd" else "?" for letter in text)
+
+
+Say = Callable[[str], None]

@@ -1,0 +1,161 @@
+"""Runs tests: a session for every kernel, a restored snapshot for every test, an Outcome for every end.
+
+Invariants
+  * The outcomes are those of the tests alone: neither their order, nor `jobs`, nor the host's load shows in them.
+  * Our own trouble (InfraError) is retried once in a fresh machine and is never a zero.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Tuple
+
+from grader.api import Context
+from grader.errors import GraderError
+from grader.guest import Guest
+from grader.judge import End, judge, outcome, tampered
+from grader.machine.qemu import GuestEnd
+from grader.model import KernelSet, Outcome, Progress, Stage, TestSpec, Verdict
+from grader.session import BootFailure, Session
+
+VIRTUAL_SECONDS = 60.0  # that a test's guest may sleep; its instructions have their own limit
+ATTEMPTS = 2
+Unit = Tuple[Path, str, List[TestSpec]]
+
+
+def run_tests(kernels: KernelSet, tests: List[TestSpec], seed: int, jobs: int = 1,
+              progress: Optional[Progress] = None) -> List[Outcome]:
+    """One Outcome for each test, in the order of `tests`."""
+    run = _Run(kernels, seed, progress or Progress())
+    for spec in tests:
+        if spec.stage == Stage.NONE.value:
+            run.finish(spec, run.without_machine(spec))
+    units = plan([spec for spec in tests if spec.stage != Stage.NONE.value], kernels, jobs)
+    waiting: "queue.Queue[Unit]" = queue.Queue()
+    for unit in units:
+        waiting.put(unit)
+    workers = [threading.Thread(target=run.work, args=(waiting,), daemon=True) for _ in range(min(jobs, len(units)))]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    if run.trouble:
+        raise run.trouble[0]
+    return [run.outcomes[spec.name] for spec in tests]
+
+
+def plan(tests: Sequence[TestSpec], kernels: KernelSet, jobs: int) -> List[Unit]:
+    """Tests by kernel and driver, big groups split so that every worker has something to do."""
+    groups: Dict[Tuple[Path, str], List[TestSpec]] = {}
+    for spec in tests:
+        groups.setdefault((kernels[spec.kernel].directory, spec.driver), []).append(spec)
+    share = max(4, -(-len(tests) // max(1, jobs)))
+    units: List[Unit] = []
+    for (directory, driver), group in groups.items():
+        for start in range(0, len(group), share):
+            units.append((directory, driver, group[start:start + share]))
+    return sorted(units, key=lambda unit: -len(unit[2]))
+
+
+class _Run:
+    """What the workers share."""
+
+    def __init__(self, kernels: KernelSet, seed: int, progress: Progress) -> None:
+        self.kernels, self.seed, self.progress = kernels, seed, progress
+        self.outcomes: Dict[str, Outcome] = {}
+        self.trouble: List[BaseException] = []
+        self._lock = threading.Lock()
+
+    def work(self, waiting: "queue.Queue[Unit]") -> None:
+        """A worker: takes units until none is left."""
+        while not self.trouble:
+            try:
+                directory, driver, tests = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                self.unit(directory, driver, tests)
+            except BaseException as error:  # the caller's thread raises it
+                self.trouble.append(error)
+
+    def unit(self, directory: Path, driver: str, tests: Sequence[TestSpec]) -> None:
+        """Every test of a unit, on one machine as long as it lasts."""
+        session: Optional[Session] = None
+        try:
+            for spec in tests:
+                self.tell("started", spec)
+                for attempt in range(ATTEMPTS):
+                    try:
+                        session = session or boot(directory, driver)
+                        told = self.one(session, spec)
+                    except (GraderError, OSError) as error:
+                        told = outcome(spec, self.seed, End(Verdict.INFRA_ERROR, spec.title, "", str(error)), None, b"", 0)
+                    if told.verdict is not Verdict.INFRA_ERROR:
+                        break
+                    if session is not None:
+                        session.close()
+                        session = None
+                self.finish(spec, told)
+        finally:
+            if session is not None:
+                session.close()
+
+    def one(self, session: Session, spec: TestSpec) -> Outcome:
+        """One test on a booted kernel."""
+        guest = Guest(session)
+        context = Context(spec, self.seed, guest, self.kernels.student_dir, self.kernels.student_seed)
+        cause: Optional[BaseException] = None
+        try:
+            prepare(session, guest, spec)
+            spec.function(context)
+        except Exception as error:
+            cause = error
+        booted = not isinstance(cause, BootFailure)
+        end = judge(context, cause, guest if booted or session.machine else None)
+        if booted and end.verdict is not Verdict.INFRA_ERROR:
+            change = session.integrity.changed()
+            if change:
+                end = tampered(change)
+        instructions = guest.icount() if booted else 0
+        told = outcome(spec, self.seed, end, guest, session.machine.read_serial(), instructions)
+        return told
+
+    def without_machine(self, spec: TestSpec) -> Outcome:
+        context = Context(spec, self.seed, None, self.kernels.student_dir, self.kernels.student_seed)
+        cause: Optional[BaseException] = None
+        try:
+            spec.function(context)
+        except Exception as error:
+            cause = error
+        return outcome(spec, self.seed, judge(context, cause, None), None, b"", 0)
+
+    def finish(self, spec: TestSpec, told: Outcome) -> None:
+        self.outcomes[spec.name] = told
+        self.tell("finished", told)
+
+    def tell(self, what: str, about: object) -> None:
+        with self._lock:
+            getattr(self.progress, what)(about)
+
+
+def boot(directory: Path, driver: str) -> Session:
+    """A started session with its snapshots taken."""
+    session = Session(directory, driver)
+    session.start()
+    try:
+        session.boot()
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+def prepare(session: Session, guest: Guest, spec: TestSpec) -> None:
+    """The machine at the test's stage, with the test's budget."""
+    guest.begin(session.restore(spec.stage), spec.limit, VIRTUAL_SECONDS)
+    guest.arm()
+
+
+__all__ = ["GuestEnd", "boot", "plan", "prepare", "run_tests"]

@@ -1,0 +1,152 @@
+"""A booted kernel that tests start from: modules located, golden copy taken, a snapshot at each stage.
+
+One boot serves every test of a kernel: `restore(stage)` goes back to the snapshot in a few milliseconds, so a test
+cannot hurt the next one.
+Invariant: whatever is trusted about the guest (where modules lie, their code, the field layout) is fixed at the kernel's
+first instruction or read from image files; nothing that a student's code wrote is.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Dict, List, Optional, Tuple
+
+from grader.errors import GraderError, InfraError
+from grader.integrity import Integrity, find_modules
+from grader.machine.interrupted import NmiEntry, find_nmi_entry
+from grader.machine.memory import AddressSpace
+from grader.machine.qemu import BootPlan, GuestEnd, Qemu
+from grader.machine.watchdog import Watchdog
+from grader.pe import PeImage
+from grader.stops import GuestStop
+from grader.symbols import Symbols, images_in
+from grader.views.fields import Layout, read_layout
+
+BOOT_LIMIT = 600_000_000  # guest instructions to the ready stage; a normal boot needs a fraction
+STAGES = ("early", "ready")
+KERNEL = "ntoskrnl.exe"
+
+
+@dataclass
+class StageState:
+    """What is known at a stage."""
+
+    icount: int
+    registers: Dict[str, int]
+    nmi: NmiEntry
+
+
+class BootFailure(Exception):
+    """The kernel does not reach a stage.  `cause` is the exception that says why (a bugcheck, a reset, a limit)."""
+
+    def __init__(self, stage: str, cause: Exception) -> None:
+        super().__init__(f"the kernel does not reach the {stage} stage")
+        self.stage, self.cause = stage, cause
+
+
+@dataclass
+class Session:
+    """A kernel directory (build.mk's $(B)) booted with one test driver."""
+
+    directory: Path
+    driver: str = ""
+    options: str = "/TEST"
+    memory_mb: int = 64
+    stages: Dict[str, StageState] = field(default_factory=dict)
+    failures: Dict[str, BootFailure] = field(default_factory=dict)
+
+    def __enter__(self) -> "Session":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Boot to the kernel's first instruction."""
+        self.images = [PeImage.load(path) for path in images_in(self.directory).values()]
+        kernel = next((image for image in self.images if image.path.name.lower() == KERNEL), None)
+        if kernel is None:
+            raise GraderError(f"no {KERNEL} in the kernel's folder; build the kernel first")
+        self.kernel = kernel
+        self.machine = Qemu(self._plan())
+        self.machine.start()
+        try:
+            self._enter_kernel()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self.machine.stop()
+
+    @property
+    def layout(self) -> Layout:
+        return read_layout(self.kernel)
+
+    def boot(self) -> None:
+        """Run to every stage and snapshot it; a stage that is not reached is noted in `failures`."""
+        from grader.guest import Guest  # the guest needs a session to live in
+
+        guest = Guest(self)
+        start = self.machine.icount()
+        for number, stage in enumerate(STAGES):
+            try:
+                guest.run_to_stage(number, start + BOOT_LIMIT)
+            except (GuestStop, GuestEnd) as cause:
+                for missed in STAGES[number:]:
+                    self.failures[missed] = BootFailure(missed, cause)
+                return
+            nmi = find_nmi_entry(self.machine.qmp, self.space)
+            self.stages[stage] = StageState(self.machine.icount(), self.machine.gdb.registers(), nmi)
+            self.machine.save(stage)
+            guest.nmi = nmi
+
+    def restore(self, stage: str) -> StageState:
+        """The machine as it was at a stage.  Raises BootFailure where it never got there."""
+        if stage in self.failures:
+            raise self.failures[stage]
+        self.machine.load(stage)
+        return self.stages[stage]
+
+    def _plan(self) -> BootPlan:
+        boot = self.directory / "boot"
+        names = [KERNEL, "hal.dll"]
+        modules: List[Path] = [boot / name for name in names if (boot / name).exists()]
+        modules += sorted(boot.glob("drivers/*.sys"))
+        if self.driver:
+            found = next((path for path in (boot / "tests" / self.driver, boot / self.driver) if path.exists()), None)
+            if found is None:
+                raise GraderError(f"the test driver {self.driver} is not in the kernel's boot folder; build the kernel again")
+            modules.append(found)
+        return BootPlan(boot / "loader.elf", modules, self.options, self.memory_mb)
+
+    def _enter_kernel(self) -> None:
+        entry = self.kernel.base + self.kernel.entry
+        gdb = self.machine.gdb
+        gdb.set_breakpoints({entry})
+        self.machine.run(until=BOOT_LIMIT)
+        registers = gdb.registers()
+        self.space = AddressSpace(self.machine.ram, self._control)
+        self._registers: Optional[Tuple[int, int]] = (registers["cr0"], registers["cr3"])
+        if registers["eip"] != entry:
+            raise InfraError(f"the machine stopped at {registers['eip']:#010x}, not at the kernel's entry point")
+        block = struct.unpack("<I", self.space.read(registers["esp"] + 4, 4))[0]
+        self.symbols = Symbols(find_modules(self.space, block, self.images))
+        self.integrity = Integrity(self.symbols, self.space)
+        self.watchdog = Watchdog(self.machine.qmp, gdb)
+        self.watchdog.set_up()
+        gdb.set_breakpoints(set())
+
+    def _control(self) -> Tuple[int, int]:
+        """CR0 and CR3, asked once a stop."""
+        if self._registers is None:
+            registers = self.machine.gdb.registers()
+            self._registers = (registers["cr0"], registers["cr3"])
+        return self._registers
+
+    def moved(self) -> None:
+        """The guest ran: forget what was read of its registers."""
+        self._registers = None

@@ -1,0 +1,62 @@
+"""Why a guest did not come to where the test wanted it: each is its own exception, with what a student should read."""
+
+from __future__ import annotations
+
+from typing import Dict, Optional, Tuple
+
+LAB_NOT_IMPLEMENTED = 0x4C414230
+
+BUGCHECK_NAMES = {
+    0x0A: "IRQL_NOT_LESS_OR_EQUAL", 0x1E: "KMODE_EXCEPTION_NOT_HANDLED", 0x35: "NO_MORE_IRP_STACK_LOCATIONS",
+    0x50: "PAGE_FAULT_IN_NONPAGED_AREA", 0x7F: "UNEXPECTED_KERNEL_MODE_TRAP", 0x80: "NMI_HARDWARE_FAILURE",
+    0xE2: "MANUALLY_INITIATED_CRASH", 0x0F: "SPIN_LOCK_ALREADY_OWNED", 0xC2: "BAD_POOL_CALLER",
+    0xFC: "ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY", 0x139: "KERNEL_SECURITY_CHECK_FAILURE",
+}
+
+
+class GuestStop(Exception):
+    """The guest stopped somewhere else.  `registers` are those of that moment, where it is the same in every run."""
+
+    registers: Optional[Dict[str, int]] = None
+
+
+class Bugcheck(GuestStop):
+    """KeBugCheckEx: the kernel gave up."""
+
+    def __init__(self, code: int, parameters: Tuple[int, ...], registers: Dict[str, int]) -> None:
+        name = BUGCHECK_NAMES.get(code, "")
+        shown = ", ".join(f"{parameter:#010x}" for parameter in parameters)
+        super().__init__(f"bugcheck {code:#010x}{' ' + name if name else ''} ({shown})")
+        self.code, self.parameters, self.registers = code, parameters, registers
+
+
+class TooManyInstructions(GuestStop):
+    """The budget of guest instructions is used up."""
+
+    def __init__(self, limit: int, registers: Optional[Dict[str, int]]) -> None:
+        super().__init__(f"did not finish within {limit:,} guest instructions")
+        self.limit, self.registers = limit, registers
+
+
+class IdleTooLong(GuestStop):
+    """Nothing runs: the guest's time passes and no instructions are used."""
+
+    def __init__(self, registers: Dict[str, int]) -> None:
+        super().__init__("did not finish: the processor is idle and nothing wakes the thread that should go on")
+        self.registers = registers
+
+
+class BadReturn(GuestStop):
+    """A routine came back, but not as its calling convention says."""
+
+    def __init__(self, routine: str, what: str) -> None:
+        super().__init__(f"{routine} {what}")
+        self.routine, self.what = routine, what
+
+
+class WildAccess(GuestStop):
+    """The host followed a pointer of the guest's that leads to no memory."""
+
+    def __init__(self, address: int) -> None:
+        super().__init__(f"a pointer in the kernel's structures leads to {address & 0xFFFFFFFF:#010x}, where no memory is mapped")
+        self.address = address

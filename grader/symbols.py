@@ -1,0 +1,149 @@
+"""Names for addresses of a running kernel, and addresses for names: the modules that are loaded, and where.
+
+Invariants: images come from the build's folder, never from guest memory; a path that is shown is relative to the root of
+the tree, whatever machine it was compiled on.
+In the books: "symbol files".  TOL-07.
+"""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Tuple
+
+from grader.errors import GraderError
+from grader.pe import PeImage
+
+ROOTS = ("kernel/", "labs/", "solutions/", "grader/", "probe/")
+
+
+@dataclass(frozen=True)
+class Module:
+    """An image at its place in memory.  `image` is the copy with symbols."""
+
+    name: str
+    image: PeImage
+    base: int
+
+    def __contains__(self, address: int) -> bool:
+        return self.base <= address < self.base + self.image.size
+
+
+class Symbols:
+    """Every loaded module."""
+
+    def __init__(self, modules: Sequence[Module]) -> None:
+        self.modules = tuple(modules)
+
+    def find(self, name: str) -> Optional[int]:
+        """The address of a routine or variable; `module!name` asks one module only."""
+        wanted, _, bare = name.rpartition("!")
+        for module in self.modules:
+            if wanted and wanted.lower() not in (module.name.lower(), module.name.lower().rpartition(".")[0]):
+                continue
+            symbol = module.image.symbols.get(bare)
+            if symbol is not None:
+                return module.base + symbol.rva
+        return None
+
+    def address(self, name: str) -> int:
+        found = self.find(name)
+        if found is None:
+            raise GraderError(f"no loaded module has a symbol {name} ({', '.join(one.name for one in self.modules)})")
+        return found
+
+    def module_at(self, address: int) -> Optional[Module]:
+        return next((module for module in self.modules if address in module), None)
+
+    def nearest(self, address: int) -> Optional[Tuple[str, int]]:
+        """(symbol, offset) of the routine or variable that holds the address."""
+        module = self.module_at(address)
+        if module is None:
+            return None
+        table = module.image.by_address
+        index = bisect.bisect_right(_addresses(module.image), address - module.base) - 1
+        while index > 0 and table[index - 1].rva == table[index].rva:
+            index -= 1  # several names for one place: the external one comes first
+        if index < 0:
+            return None
+        return table[index].name, address - module.base - table[index].rva
+
+    def name(self, address: int) -> str:
+        """The symbol that holds the address, without offset; hexadecimal when nothing does."""
+        found = self.nearest(address)
+        return found[0] if found else f"{address & 0xFFFFFFFF:#010x}"
+
+    def describe(self, address: int) -> str:
+        """`KeSetEvent+0x1c`, or the bare number outside every module."""
+        found = self.nearest(address)
+        if not found:
+            return f"{address & 0xFFFFFFFF:#010x}"
+        return found[0] + (f"+{found[1]:#x}" if found[1] else "")
+
+    def place(self, address: int) -> str:
+        """`kernel/ntos/ke/ready.cpp:42`, or nothing."""
+        module = self.module_at(address)
+        return source_line(module.image.path, address - module.base) if module else ""
+
+    def frame(self, address: int, is_return: bool) -> str:
+        """A line of a backtrace.  A return address is looked up one byte before: inside the call."""
+        inside = address - 1 if is_return else address
+        place = self.place(inside)
+        return self.describe(inside) + (f" at {place}" if place else "")
+
+
+@functools.lru_cache(maxsize=32)
+def _addresses(image: PeImage) -> Tuple[int, ...]:
+    return tuple(symbol.rva for symbol in image.by_address)
+
+
+@functools.lru_cache(maxsize=4096)
+def source_line(image: Path, rva: int) -> str:
+    """file:line of an image's address, by llvm-symbolizer; empty without one."""
+    tool = symbolizer()
+    if tool is None or not image.exists():
+        return ""
+    try:
+        done = subprocess.run([tool, f"--obj={image}", "--relative-address", "--inlining=false", f"{rva:#x}"],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    lines: List[str] = done.stdout.decode(errors="replace").splitlines()
+    if len(lines) < 2 or lines[1].startswith("??"):
+        return ""
+    file, _, rest = lines[1].partition(":")
+    return f"{short_path(file)}:{rest.split(':')[0]}"
+
+
+def short_path(path: str) -> str:
+    """Relative to the root of the tree: from the last folder that only a tree has."""
+    path = path.replace("\\", "/")
+    best = -1
+    for root in ROOTS:
+        at = path.rfind("/" + root)
+        best = max(best, at + 1 if at >= 0 else -1)
+    if best > 0 and not path.startswith(ROOTS):
+        return path[best:]
+    return path if path.startswith(ROOTS) else path.rpartition("/")[2]
+
+
+@functools.lru_cache(maxsize=1)
+def symbolizer() -> Optional[str]:
+    for name in ("llvm-symbolizer", *(f"llvm-symbolizer-{version}" for version in range(21, 13, -1))):
+        path = shutil.which(name)
+        if path:
+            return path
+    return None
+
+
+def images_in(directory: Path) -> Dict[str, Path]:
+    """Every image of a build with symbols, by file name."""
+    found: Dict[str, Path] = {}
+    for pattern in ("*.exe", "*.dll", "drivers/*.sys", "tests/*.sys"):
+        for path in sorted(directory.glob(pattern)):
+            found.setdefault(path.name.lower(), path)
+    return found
