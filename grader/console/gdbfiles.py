@@ -12,17 +12,34 @@ from pathlib import Path
 from typing import List
 
 from ..errors import GraderError
+from ..pe import undecorate
 
 
 def elf_copy(image: Path, target: Path) -> Path:
     """The image as ELF, made anew when the image is newer."""
     if not target.exists() or target.stat().st_mtime < image.stat().st_mtime:
         target.parent.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run([tool(), "-I", "pei-i386", "-O", "elf32-i386", str(image), str(target)],
-                              capture_output=True, text=True)
+        names = target.with_suffix(".names")
+        names.write_text(plain_names(image))
+        done = subprocess.run([tool(), "-I", "pei-i386", "-O", "elf32-i386", f"--redefine-syms={names}", str(image),
+                               str(target)], capture_output=True, text=True)
         if done.returncode:
             raise GraderError(f"objcopy cannot copy the symbols of {image.name}: {done.stderr.strip()}")
     return target
+
+
+def plain_names(image: Path) -> str:
+    """`old new` for each decorated symbol: gdb shall know @KiSwapContext@8 as KiSwapContext."""
+    listed = subprocess.run(["llvm-nm", "--format=just-symbols", str(image)], capture_output=True, text=True)
+    old = sorted(set(listed.stdout.split()))
+    taken = set(old)
+    lines = []
+    for name in old:
+        new = undecorate(name)
+        if new != name and new not in taken:
+            taken.add(new)
+            lines.append(f"{name} {new}")
+    return "\n".join(lines) + "\n"
 
 
 def tool() -> str:

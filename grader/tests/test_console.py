@@ -81,6 +81,13 @@ class ImagesTest(unittest.TestCase):
         self.assertRegex(said.stdout, r'Line 2 of ".*probe.cpp" starts at address 0x80101', said.stdout + said.stderr)
         self.assertRegex(said.stdout, r"(Inner|Entry).* in section .text of .*hal.dll.elf")
 
+    def test_gdb_knows_names_without_decoration(self) -> None:
+        self.assertIn("_Entry@4 Entry", gdbfiles.plain_names(self.folder / "hal.dll").splitlines())
+        copy = gdbfiles.elf_copy(self.folder / "hal.dll", self.folder / "plain.elf")
+        said = subprocess.run(["llvm-nm", "--format=just-symbols", str(copy)], capture_output=True, text=True).stdout.split()
+        self.assertIn("Entry", said)
+        self.assertNotIn("_Entry@4", said)
+
     def test_elf_copy_is_made_once(self) -> None:
         first = gdbfiles.elf_copy(self.folder / "hal.dll", self.folder / "once.elf")
         before = first.stat().st_mtime_ns
