@@ -93,16 +93,17 @@ def _totals(result: Result) -> List[str]:
 
 
 def _table(result: Result, lab: Lab, paint: Paint) -> List[str]:
-    lines = []
+    lines: List[str] = []
     for exercise, earned, possible in scores_of(result, lab):
         colour = "32" if earned == possible else "33" if earned else "31"
         lines.append(f"  {exercise.number}  {exercise.title:52.52} " + paint(colour, f"{earned:3}/{possible}"))
-        fatal = [note for note in result.notes if note.exercise == exercise.number and note.fatal]
-        for note in fatal:
-            lines += ["", *("      " + for_terminal(line) for line in note.text.splitlines()), ""]
-        mine = [] if fatal else [outcome for outcome in result.outcomes if outcome.exercise == exercise.number]
-        for group in _alike([outcome for outcome in mine if outcome.verdict is not Verdict.PASS]):
-            lines += ["", *("      " + line for line in _failure(group, paint)), ""]
+        told = [for_terminal(note.text).splitlines() for note in result.notes if note.exercise == exercise.number and note.fatal]
+        if not told:
+            lost = [one for one in result.outcomes if one.exercise == exercise.number and one.verdict is not Verdict.PASS]
+            told = [_failure(group, paint) for group in _alike(lost)]
+        for block in told:
+            lines += ["", *("      " + line for line in block)]
+        lines += [""] if told else []
     return lines
 
 
@@ -116,6 +117,11 @@ def _alike(outcomes: List[Outcome]) -> List[List[Outcome]]:
     return list(groups.values())
 
 
+def _width() -> int:
+    """Columns for text: the terminal's, 110 where there is none, at most 140 for the sake of the eye."""
+    return min(shutil.get_terminal_size((110, 24)).columns, 140)
+
+
 def _failure(group: List[Outcome], paint: Paint) -> List[str]:
     first = group[0]
     names = ", ".join(outcome.test for outcome in group)
@@ -123,7 +129,7 @@ def _failure(group: List[Outcome], paint: Paint) -> List[str]:
     heading = f"{paint(_COLOURS[first.verdict], _WORDS[first.verdict])}  {names}  0/{possible}"
     if len(group) == 1:
         heading += f"  {for_terminal(first.title)}"
-    lines = [heading, *("  " + line for line in details(first).splitlines())]
+    lines = [heading, *("  " + line for line in details(first, _width() - 8).splitlines())]
     if first.log:
         lines += [
             "  end of the serial output:", *("  | " + line for line in for_terminal(first.log).splitlines()[-12:])

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import textwrap
+from typing import List
+
+from grader.model import Outcome
 
 # What XML 1.0 does not allow, not even as a reference.
 _XML_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -19,16 +23,26 @@ def for_terminal(text: str) -> str:
     return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
 
 
-def details(outcome: "object") -> str:
-    """The failure as plain lines: what was asked, expected, seen, where, the hint, the command that reruns it."""
+LABEL = 10  # columns of the label in front of each row
+
+
+def details(outcome: Outcome, width: int = 0) -> str:
+    """The failure as plain lines: what was asked, expected, seen, where, the hint, the command that reruns it.
+
+    `width`: columns to wrap the text in; 0 leaves lines as they are.
+    """
     rows = [("asked", "asked"), ("expected", "expected"), ("seen", "seen"), ("differs", "difference"),
             ("where", "where"), ("hint", "hint"), ("rerun", "replay")]
     lines = []
     for label, field in rows:
-        value = for_terminal(getattr(outcome, field))
-        for index, line in enumerate(value.splitlines()):
-            lines.append(f"{label if index == 0 else '':9} {line}")
+        lines += _row(label, getattr(outcome, field), 0 if field == "replay" else width)
         if field == "where":
-            for index, frame in enumerate(getattr(outcome, "backtrace")):
-                lines.append(f"{'backtrace' if index == 0 else '':9} {for_terminal(frame)}")
+            lines += _row("backtrace", "\n".join(outcome.backtrace), 0)
     return "\n".join(lines)
+
+
+def _row(label: str, text: str, width: int) -> List[str]:
+    """One label and its text, which may have lines of its own."""
+    lines = [part for line in for_terminal(text).splitlines()
+             for part in (textwrap.wrap(line, max(width - LABEL, 40), break_long_words=False) if width else [line])]
+    return [f"{label if index == 0 else '':{LABEL}}{line}" for index, line in enumerate(lines)]
