@@ -95,9 +95,7 @@ private:
         return {.Input = line, .ActiveLow = true, .LevelSensitive = true}; // as PCI lines are wired
     }
 
-    /// A line of the local APIC (the clock) is never masked: its edges merge in KPCR::IRR.
     void UpdateMask(KIRQL level) {
-        if (level == CLOCK_LEVEL) return;
         HalpMaskIoApicInput(RouteOf(level).Input, (m_masked & HalpBit(level)) || !(m_enabled & HalpBit(level)));
     }
 

@@ -1,10 +1,11 @@
 // Device interrupts under the lazy IRQL: beginning, holding back, replaying, ending.
 //
 // The controller is told nothing when the IRQL is raised. If an interrupt then comes whose level is not above the IRQL,
-// it is premature: its source is masked, the controller is acknowledged, and the level's bit goes to KPCR::IRR. When
-// the IRQL falls below, the source is unmasked. A latched (edge-triggered) interrupt was an event and is replayed with
-// `int vector`; a level-sensitive one is a state, and the controller sends it again if the device still asks for it.
-// A level-sensitive source is also masked while it is in service: it stays up until its device is served.
+// it is premature: the controller is acknowledged and the level's bit goes to KPCR::IRR, until the IRQL falls below.
+// A latched (edge-triggered) interrupt was an event: it is replayed with `int vector`; edges that come meanwhile merge
+// in the bit. A level-sensitive one is a state: its source is masked, and unmasked later, and the controller sends the
+// interrupt again if the device still asks for it. It is masked while it is in service, too: the line stays up until
+// the device is served.
 // In the books: "lazy IRQL", "level-sensitive and latched interrupts". INT-02, INT-04, HAL-05
 #include "halp.h"
 
@@ -14,7 +15,7 @@ static volatile ULONG HalpLevelSensitive;
 static bool IsLevelSensitive(KIRQL level) { return (HalpLevelSensitive & HalpBit(level)) != 0; }
 
 static void HoldBack(KIRQL level, ULONG vector) {
-    HalpController->Mask(level);
+    if (IsLevelSensitive(level)) HalpController->Mask(level);
     HalpController->Acknowledge(vector);
     HalpSetPending(level);
 }
@@ -27,8 +28,7 @@ static bool IsReplayed(KPCR& pcr, KIRQL level) {
 }
 
 void HalpReplayInterrupt(KIRQL level) {
-    HalpController->Unmask(level);
-    if (IsLevelSensitive(level)) return;
+    if (IsLevelSensitive(level)) return HalpController->Unmask(level);
     HalpSetIrql(static_cast<KIRQL>(HalpNumber(level) - 1)); // lower levels stay pending until this one is served
     KeGetPcr()->HalReserved[HALP_REPLAYED_LEVEL] = HalpNumber(level);
     HalpRaiseVector(HalpController->VectorOf(level));

@@ -10,6 +10,7 @@ namespace {
 
 constexpr USHORT MASTER_COMMAND = 0x20, MASTER_DATA = 0x21;
 constexpr USHORT SLAVE_COMMAND = 0xA0, SLAVE_DATA = 0xA1;
+constexpr USHORT TRIGGER_CONTROL = 0x4D0;
 constexpr UCHAR ICW1_CASCADE_ICW4 = 0x11;
 constexpr UCHAR ICW4_8086 = 0x01;
 constexpr UCHAR OCW2_SPECIFIC_EOI = 0x60;
@@ -38,7 +39,10 @@ public:
         return line < PIC_LINES ? HalpIrqlOfLine(line) : PASSIVE_LEVEL;
     }
 
-    bool Enable(KIRQL level, KINTERRUPT_MODE) override {
+    bool Enable(KIRQL level, KINTERRUPT_MODE mode) override {
+        const ULONG line = HalpLineOfIrql(level);
+        if (line >= PIC_LINES) return false;
+        if (line != HALP_CLOCK_LINE) SetTrigger(line, mode);
         m_enabled |= Bit(level);
         WriteMasks();
         return true;
@@ -84,6 +88,14 @@ private:
         WRITE_PORT_UCHAR(data, UCHAR(vectorBase));
         WRITE_PORT_UCHAR(data, UCHAR(cascade));
         WRITE_PORT_UCHAR(data, ICW4_8086);
+    }
+
+    /// The chipset's edge/level control, a bit a line.
+    static void SetTrigger(ULONG line, KINTERRUPT_MODE mode) {
+        const USHORT port = USHORT(TRIGGER_CONTROL + line / 8);
+        const ULONG bit = 1u << line % 8;
+        const ULONG others = READ_PORT_UCHAR(port) & ~bit;
+        WRITE_PORT_UCHAR(port, UCHAR(others | (mode == KINTERRUPT_MODE::LevelSensitive ? bit : 0)));
     }
 
     static ULONG Bit(KIRQL level) { return 1u << HalpLineOfIrql(level); }

@@ -65,8 +65,9 @@ void Prepare(DEVICE& device, char name, bool claims, KINTERRUPT_MODE mode, bool 
 class Connected {
 public:
     explicit Connected(DEVICE& device) : m_device(device) {
-        OrderLength = 0;
         GUEST_TRUE(KeConnectInterrupt(&m_device.Interrupt));
+        KeStallExecutionProcessor(uart::LONG_ENOUGH); // an edge that the controller latched long ago
+        m_device.Calls = OrderLength = 0;
     }
     ~Connected() {
         uart::Quiet();
