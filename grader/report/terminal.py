@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import Dict, List, TextIO, Tuple
+import textwrap
+from typing import Dict, List, TextIO
 
 from grader.model import Lab, Outcome, Progress, Result, TestSpec, Verdict
 from grader.report.text import details, for_terminal
 from grader.result import scores_of
 
 _WORDS = {Verdict.PASS: "PASS", Verdict.FAIL: "FAIL", Verdict.STUDENT_CRASH: "CRASH", Verdict.INFRA_ERROR: "NOT GRADED"}
+NOT_WRITTEN = "not-implemented"  # the hint id of judge.py for LAB_NOT_IMPLEMENTED
+LOG_LINES = 14
 _COLOURS = {Verdict.PASS: "32", Verdict.FAIL: "31", Verdict.STUDENT_CRASH: "35", Verdict.INFRA_ERROR: "33"}
 
 
@@ -97,24 +100,30 @@ def _table(result: Result, lab: Lab, paint: Paint) -> List[str]:
     for exercise, earned, possible in scores_of(result, lab):
         colour = "32" if earned == possible else "33" if earned else "31"
         lines.append(f"  {exercise.number}  {exercise.title:52.52} " + paint(colour, f"{earned:3}/{possible}"))
-        told = [for_terminal(note.text).splitlines() for note in result.notes if note.exercise == exercise.number and note.fatal]
+        fatal = [note for note in result.notes if note.exercise == exercise.number and note.fatal]
+        told = [for_terminal(note.text).splitlines() for note in fatal]
         if not told:
             lost = [one for one in result.outcomes if one.exercise == exercise.number and one.verdict is not Verdict.PASS]
-            told = [_failure(group, paint) for group in _alike(lost)]
+            stubs = [one for one in lost if one.hint_id == NOT_WRITTEN]
+            told = [_unwritten(stubs, paint)] if stubs else []
+            told += [_failure(one, paint) for one in lost if one.hint_id != NOT_WRITTEN]
         for block in told:
             lines += ["", *("      " + line for line in block)]
         lines += [""] if told else []
     return lines
 
 
-def _alike(outcomes: List[Outcome]) -> List[List[Outcome]]:
-    """Failures that say the same (an exercise that is not implemented) are told once."""
-    groups: Dict[Tuple[str, ...], List[Outcome]] = {}
+def _unwritten(outcomes: List[Outcome], paint: Paint) -> List[str]:
+    """An exercise that is not implemented yet: where its stubs stand, and the tests that came to each."""
+    places: Dict[str, List[Outcome]] = {}
     for outcome in outcomes:
-        alike = outcome.hint_id == "not-implemented"
-        key = (outcome.where, outcome.seen) if alike else (outcome.test,)
-        groups.setdefault(key, []).append(outcome)
-    return list(groups.values())
+        places.setdefault(outcome.where, []).append(outcome)
+    possible = sum(outcome.max_points for outcome in outcomes)
+    lines = [f"{paint('33', 'NOT WRITTEN YET')}  0/{possible}"]
+    for place, tests in sorted(places.items()):
+        names = textwrap.wrap(", ".join(test.test for test in tests), max(_width() - 12, 40))
+        lines += [f"  {for_terminal(place)}", *("    " + line for line in names)]
+    return lines
 
 
 def _width() -> int:
@@ -122,16 +131,12 @@ def _width() -> int:
     return min(shutil.get_terminal_size((110, 24)).columns, 140)
 
 
-def _failure(group: List[Outcome], paint: Paint) -> List[str]:
-    first = group[0]
-    names = ", ".join(outcome.test for outcome in group)
-    possible = sum(outcome.max_points for outcome in group)
-    heading = f"{paint(_COLOURS[first.verdict], _WORDS[first.verdict])}  {names}  0/{possible}"
-    if len(group) == 1:
-        heading += f"  {for_terminal(first.title)}"
-    lines = [heading, *("  " + line for line in details(first, _width() - 8).splitlines())]
-    if first.log:
-        lines += [
-            "  end of the serial output:", *("  | " + line for line in for_terminal(first.log).splitlines()[-12:])
-        ]
+def _failure(outcome: Outcome, paint: Paint) -> List[str]:
+    """One failure in full."""
+    word = paint(_COLOURS[outcome.verdict], _WORDS[outcome.verdict])
+    lines = [f"{word}  {outcome.test}  0/{outcome.max_points}  {for_terminal(outcome.title)}"]
+    lines += ["  " + line for line in details(outcome, _width() - 8).splitlines()]
+    if outcome.log:
+        tail = [line for line in for_terminal(outcome.log).splitlines() if line.strip()][-LOG_LINES:]
+        lines += ["  end of the serial output:", *("  | " + line for line in tail)]
     return lines
