@@ -145,8 +145,9 @@ class QemuMachine(Machine):
         self.descriptor = self.connect("com1").detach()
         if not self.gdb_socket:
             with self.connect("mon") as monitor:
-                monitor.sendall(b"cont\n")
-                self.wait_for(monitor, b"(qemu) cont")
+                if not self.let_go(monitor):
+                    self.process.wait(20)
+                    self.did_not_start()
 
     def connect(self, name: str) -> socket.socket:
         end = time.monotonic() + 20
@@ -158,23 +159,28 @@ class QemuMachine(Machine):
             except OSError:
                 link.close()
                 if self.process.poll() is not None or time.monotonic() > end:
-                    said = (self.folder / "errors").read_text(errors="replace").strip()
-                    raise GraderError(f"QEMU did not start: {said or 'no message'}") from None
+                    self.did_not_start()
                 time.sleep(0.02)
 
+    def did_not_start(self) -> None:
+        said = (self.folder / "errors").read_text(errors="replace").strip()
+        raise GraderError(f"QEMU did not start: {said or 'no message'}") from None
+
     @staticmethod
-    def wait_for(link: socket.socket, mark: bytes) -> None:
-        """Until the monitor has echoed its command (it redraws the line for each letter)."""
+    def let_go(monitor: socket.socket) -> bool:
+        """Lets the stopped machine run. False: QEMU is not there any more."""
+        monitor.settimeout(20)
         said = b""
-        link.settimeout(5)
         try:
-            while said.count(b"(qemu)") < 2:
-                part = link.recv(4096)
+            monitor.sendall(b"cont\n")
+            while said.count(b"(qemu)") < 2:  # its greeting, and the prompt after the command
+                part = monitor.recv(4096)
                 if not part:
-                    return
+                    return False
                 said += part
         except OSError:
-            return
+            return False
+        return True
 
 
 BOCHS = """display_library: term
