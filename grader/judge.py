@@ -21,8 +21,9 @@ from grader.views.memory import BrokenList
 
 LOG_TAIL = 2000
 _PLACE = re.compile(r" at ((?:kernel|labs|probe)/\S+:\d+)$")
+POWER_OFF = "guest-shutdown"
 REASONS = {"guest-reset": "the machine reset itself: a triple fault (a fault while a double fault was being delivered), or a "
-                          "reset through a port", "guest-shutdown": "the kernel switched the machine off"}
+                          "reset through a port", POWER_OFF: "the kernel switched the machine off"}
 
 
 @dataclass
@@ -55,7 +56,8 @@ def judge(context: Context, cause: Optional[BaseException], guest: Optional[Gues
     if isinstance(cause, Bugcheck):
         return End(Verdict.STUDENT_CRASH, asked, "the kernel goes on", str(cause), hint, registers=cause.registers)
     if isinstance(cause, GuestEnd):
-        registers = guest.regs() if guest else None
+        # A power-off is not done at the instruction that asks for it: that place differs from run to run.
+        registers = guest.regs() if guest and str(cause) != POWER_OFF else None
         return End(Verdict.STUDENT_CRASH, asked, "the kernel goes on", REASONS.get(str(cause), f"the machine stopped ({cause})"),
                    hint, registers=registers)
     if isinstance(cause, (TooManyInstructions, IdleTooLong)):

@@ -15,7 +15,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from grader.api import Context
 from grader.errors import GraderError
 from grader.guest import Guest
-from grader.judge import End, judge, outcome, tampered
+from grader.judge import POWER_OFF, End, judge, outcome, tampered
 from grader.machine.qemu import GuestEnd
 from grader.model import KernelSet, Outcome, Progress, Stage, TestSpec, Verdict
 from grader.session import BootFailure, Session
@@ -110,6 +110,7 @@ class _Run:
         try:
             prepare(session, guest, spec)
             spec.function(context)
+            guest.check_budget()
         except Exception as error:
             cause = error
         booted = not isinstance(cause, BootFailure)
@@ -118,7 +119,7 @@ class _Run:
             change = session.integrity.changed()
             if change:
                 end = tampered(change)
-        instructions = guest.icount() if booted else 0
+        instructions = guest.icount() if booted and session.machine.end_reason != POWER_OFF else 0
         told = outcome(spec, self.seed, end, guest, session.machine.read_serial(), instructions)
         return told
 

@@ -139,8 +139,7 @@ class Qemu:
             stop = self._wait(pause)
             if stop is not None:
                 break
-            if self._guest_ended():
-                raise GuestEnd(self.end_reason)
+            self.check_end()
             if until is not None and self.icount() > until:
                 self.gdb.interrupt()
                 raise OverLimit()
@@ -150,8 +149,7 @@ class Qemu:
                     raise OverLimit()
                 raise InfraError(f"the guest was still running after {self.wall:.0f} s of host time")
             pause = min(0.1, pause * 1.5)
-        if self._guest_ended():
-            raise GuestEnd(self.end_reason)
+        self.check_end()
         return stop
 
     def step(self) -> Stop:
@@ -160,13 +158,18 @@ class Qemu:
     def run_past(self, address: int, until: Optional[int] = None) -> Stop:
         """Like `run`, from a breakpoint at the current instruction: step over it first."""
         stop = self.gdb.step()
-        if self._guest_ended():
-            raise GuestEnd(self.end_reason)
+        self.check_end()
         if stop.signal == SIGTRAP and self.gdb.registers()["eip"] in self.gdb.breakpoints:
             return stop
         return self.run(until)
 
     end_reason = ""
+
+    def check_end(self) -> None:
+        """Raise GuestEnd if the guest ended the machine.  A power-off is processed beside the running guest, so ask again
+        after the first gdb packet that follows a stop: by then QEMU has told."""
+        if self._guest_ended():
+            raise GuestEnd(self.end_reason)
 
     def _wait(self, seconds: float) -> Optional[Stop]:
         try:
@@ -176,6 +179,8 @@ class Qemu:
             raise
 
     def _guest_ended(self) -> bool:
+        if self.end_reason:
+            return True
         for name in ("SHUTDOWN", "GUEST_PANICKED"):
             event = self.qmp.poll_event(name)
             if event is not None:
