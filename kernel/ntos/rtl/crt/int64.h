@@ -5,6 +5,7 @@
 // In the books: "run-time library: arithmetic". EXE-01
 #pragma once
 
+#include "nt/assert.h"
 #include "nt/types.h"
 
 namespace nt {
@@ -16,6 +17,7 @@ struct Division {
 
 /// The processor's division. Needs high(dividend) < divisor, otherwise it faults.
 inline ULONG DivideWide(ULONGLONG dividend, ULONG divisor, ULONG* remainder) {
+    NT_ASSERT(divisor == 0 || (dividend >> 32) < divisor);
 #if defined(__i386__)
     ULONG quotient;
     __asm__("divl %4"
