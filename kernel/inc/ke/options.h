@@ -11,7 +11,7 @@ struct LOADER_PARAMETER_BLOCK;
 struct KLOADER_OPTIONS {
     BOOLEAN Test;         ///< /TEST: a host stops the machine at KdTestPoint and drives it
     BOOLEAN Debug;        ///< /DEBUG: the monitor is entered at boot and after a bugcheck
-    BOOLEAN Break;        ///< /BREAK: the monitor is entered as early as it can
+    BOOLEAN Break;        ///< /BREAK: with /DEBUG, the monitor is entered as early as it can
     BOOLEAN ForcePic;     ///< /HAL=PIC: PIC and PIT even where there is an APIC
     ULONG Seed;           ///< /SEED=n, 0 without
     ULONG ProcessorLimit; ///< /SMP=n: at most n processors; MAXIMUM_PROCESSORS without

@@ -14,6 +14,7 @@
 
 namespace {
 
+constexpr ULONG MEGABYTE = 1u << 20;
 constexpr KPRIORITY BALANCE_SET_PRIORITY = 16;
 constexpr KPRIORITY RESIDENT_PRIORITY = 8;
 
@@ -39,7 +40,7 @@ void PrintBanner(const LOADER_PARAMETER_BLOCK& block) {
     KeQuerySystemTime(&now);
     RtlTimeToTimeFields(&now, &time);
     DbgPrint("Mica, %s build, %u processor%s, %u MB, %s\n", MICA_BUILD, processors, processors == 1 ? "" : "s",
-             ULONG(block.TotalMemory >> 20), HalQueryControllerName());
+             ULONG((block.TotalMemory + MEGABYTE - 1) / MEGABYTE), HalQueryControllerName());
     DbgPrint("%s%s%u MHz; %04d-%02d-%02d %02d:%02d:%02d UTC\n", prcb.CpuBrand, prcb.CpuBrand[0] ? ", " : "", prcb.MHz,
              time.Year, time.Month, time.Day, time.Hour, time.Minute, time.Second);
 }

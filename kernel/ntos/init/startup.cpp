@@ -67,7 +67,7 @@ extern "C" [[noreturn]] NTKERNELAPI void NTAPI KiSystemStartup(PLOADER_PARAMETER
     InitParseOptions(block.LoadOptions);
     KdInitSystem(LoaderBlock);
     Require(block.Signature == LDR_BLOCK_SIGNATURE && block.Version == LDR_BLOCK_VERSION, 0);
-    if (KeLoaderOptions.Break) DbgBreakPoint();
+    if (KeLoaderOptions.Break && KeLoaderOptions.Debug) DbgBreakPoint();
 
     KeAssertDispatchLevel();
     InitializeExecutive(block);
