@@ -35,6 +35,7 @@ class Boot:
     processors: int = 1
     memory_mb: int = 64
     window: bool = False
+    realtime: bool = True  # Bochs: its clock follows the host's, or runs by instructions alone
 
     @property
     def disk(self) -> Path:
@@ -192,8 +193,9 @@ boot: disk
 panic: action=fatal
 error: action=ignore
 info: action=ignore
-clock: sync=realtime, time0=local
+clock: {clock}
 com1: enabled=1, mode=term, dev={com1}
+com2: enabled=1, mode=null
 """
 
 
@@ -210,6 +212,7 @@ class BochsMachine(Machine):
         (self.folder / "commands").write_text("c\n")  # Debian's Bochs begins in its debugger
         (self.folder / "bochsrc").write_text(BOCHS.format(
             memory=self.boot.memory_mb, processors=1, folder=self.folder, cylinders=cylinders, heads=HEADS, sectors=SECTORS,
+            clock="sync=realtime, time0=local" if self.boot.realtime else "sync=none, time0=946684800",
             com1=os.ttyname(self.other)))
         self.display, screen = pty.openpty()
         self.process = subprocess.Popen(

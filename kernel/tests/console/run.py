@@ -92,7 +92,7 @@ def bugcheck_has_names(started: Machine, folder: Path) -> None:
 # ---- running --------------------------------------------------------------------------------------------------------
 def talk(emulator: str, folder: Path) -> "Iterator[Tuple[str, List[str], Callable[[], None]]]":
     """The tests that share one boot: name, rows, what to do."""
-    started = machine(emulator, Boot(folder))
+    started = machine(emulator, Boot(folder, realtime=False))
 
     def boots() -> None:
         started.__enter__()
@@ -120,7 +120,7 @@ def self_tests(emulator: str, folder: Path) -> "Dict[str, Tuple[bool, str]]":
         subprocess.run([sys.executable, str(ROOT / "kernel/boot/mkdisk.py"), "--mbr", str(folder / "obj/boot/mbr.bin"),
                         "--stage", str(folder / "obj/boot/stage.bin"), "--out", str(own / "mica.img"),
                         "--options", "/SELFTEST", *map(str, images)], check=True, capture_output=True)
-        with machine(emulator, Boot(own)) as started:
+        with machine(emulator, Boot(own, realtime=False)) as started:
             said = plain(started.read_until(PROMPT, TESTS_SECONDS))
     found: "Dict[str, Tuple[bool, str]]" = {}
     lines = said.splitlines()
