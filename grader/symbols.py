@@ -57,7 +57,8 @@ class Symbols:
         return found
 
     def module_at(self, address: int) -> Optional[Module]:
-        return next((module for module in self.modules if address in module), None)
+        # An image file counts its debug sections too, which are not loaded: the nearest base below wins.
+        return max((module for module in self.modules if address in module), key=lambda module: module.base, default=None)
 
     def nearest(self, address: int) -> Optional[Tuple[str, int]]:
         """(symbol, offset) of the routine or variable that holds the address."""
