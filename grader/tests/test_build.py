@@ -102,7 +102,7 @@ class Overlay(OverlayCase):
         self.assertEqual(len({kernel.directory for kernel in self.builder.reference().kernels.values()}), 1)
 
 
-@skipUnless(sandbox.bwrap(), "needs bubblewrap")
+@skipUnless(sandbox.bwrap(), "not on this system: bubblewrap is missing or not permitted")
 class Walls(OverlayCase):
     """What the compiler may not read."""
 

@@ -1,0 +1,93 @@
+"""The journey of a handout, with the real kernel: build the branches, clone one, grade it untouched, solve it, grade again.
+
+Slow (a whole kernel is built in the clone, and booted many times): one class, one clone, tests in order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from grader import labs
+from grader.commands import solution
+from grader.handout import Handout
+from grader.tree import this_tree
+
+LAB = 1
+TOOLS = ("git", "make", "clang++", "lld-link", "qemu-system-i386")
+
+
+@unittest.skipUnless(all(map(shutil.which, TOOLS)), f"needs {', '.join(TOOLS)}")
+class Journey(unittest.TestCase):
+    """lab1-processes as a student gets it."""
+
+    home: Path
+    clone: Path
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.home = Path(tempfile.mkdtemp(prefix="mica-journey-")).resolve()
+        cls.addClassCleanup(shutil.rmtree, cls.home, ignore_errors=True)
+        cls.tree, cls.clone = this_tree(), cls.home / "clone"
+        cls.course = labs.load(cls.tree)
+        Handout(cls.tree, cls.course, cls.home / "students").build()
+        cls.git("clone", "-q", "-b", cls.course.lab(LAB).branch, str(cls.home / "students"), str(cls.clone), folder=cls.home)
+
+    @classmethod
+    def git(cls, *words: str, folder: "Path | None" = None) -> str:
+        identity = ("-c", "user.name=Student", "-c", "user.email=student@localhost")
+        done = subprocess.run(["git", *identity, "-C", str(folder or cls.clone), *words], capture_output=True, text=True,
+                              check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"git {' '.join(words)}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def grade(self, *options: str) -> dict:
+        """Grades in the clone, as its own `make grade` does; returns the canonical result."""
+        target = self.home / "result.json"
+        environment = {name: value for name, value in os.environ.items() if name not in ("O", "MICA_CHECKED", "PYTHONPATH")}
+        done = subprocess.run([sys.executable, "-m", "grader", "grade", "--lab", str(LAB), "--json", str(target), *options],
+                              cwd=self.clone, env=environment, capture_output=True, text=True, check=False)
+        self.assertIn(done.returncode, (0, 1), done.stdout[-3000:] + done.stderr[-3000:])
+        return json.loads(target.read_text())
+
+    def test_1_untouched_branch_has_no_points_and_says_where_to_write(self) -> None:
+        result = self.grade()
+        self.assertEqual((result["score"], result["max_score"]), (0, self.course.lab(LAB).points))
+        for test in result["tests"]:
+            self.assertEqual(test["hint_id"], "not-implemented", test)
+            name, _, line = test["where"].rpartition(":")
+            text = (self.clone / name).read_text().splitlines()[int(line) - 1]
+            self.assertIn("LAB_NOT_IMPLEMENTED", text, test["where"])
+
+    def test_2_reference_in_the_branch_has_full_marks(self) -> None:
+        diff = self.home / "solution.diff"
+        diff.write_text(solution.diff(self.tree, self.course, str(LAB)))
+        self.git("apply", str(diff))
+        result = self.grade()
+        lost = [test["test"] for test in result["tests"] if test["verdict"] != "pass"]
+        self.assertEqual((lost, result["score"]), ([], self.course.lab(LAB).points))
+
+    def test_3_next_lab_merges_into_solved_work(self) -> None:
+        first = self.course.labs[0]
+        work = self.home / "work"
+        self.git("clone", "-q", "-b", first.branch, str(self.home / "students"), str(work), folder=self.home)
+        for name in first.files:
+            (work / name).write_text((work / name).read_text() + "\n// solved my own way\n")
+        self.git("commit", "-q", "-a", "-m", "Solve lab 0", folder=work)
+        for lab in self.course.labs[1:]:
+            self.git("merge", "-q", "--no-edit", f"origin/{lab.branch}", folder=work)
+        for name in first.files:
+            self.assertTrue((work / name).read_text().endswith("// solved my own way\n"), name)
+        last = f"origin/{self.course.labs[-1].branch}"
+        self.assertEqual(self.git("diff", "--name-only", last, folder=work).split(), sorted(first.files))
+
+
+if __name__ == "__main__":
+    unittest.main()
