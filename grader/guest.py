@@ -16,7 +16,7 @@ from grader.machine.interrupted import NmiEntry, go_back, interrupted_registers
 from grader.machine.memory import BadAddress
 from grader.machine.qemu import NANOSECONDS_PER_INSTRUCTION, OverLimit
 from grader.session import STAGES, Session, StageState
-from grader.stops import BadReturn, Bugcheck, IdleTooLong, TooManyInstructions, WildAccess
+from grader.stops import BadReturn, Bugcheck, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
 from grader.views.memory import Structures
 from grader.views.ring import Record, read_all
 from grader.views.threads import Thread, Threads
@@ -26,6 +26,7 @@ SCRATCH, SCRATCH_SIZE = "LabScratch", 64 * 1024
 CALLEE_SAVED = ("ebx", "esi", "edi", "ebp")
 SCRATCH_REGISTERS = ("eax", "ecx", "edx")
 EFLAGS_DF = 0x400
+APC_STATE_PROCESS = 0x10  # KAPC_STATE::Process
 RED_ZONE = 0x100  # left free below the landing point's stack pointer
 SECOND = 1_000_000_000
 WATCHDOG_MARGIN = 100_000_000  # instructions past the limit at which the host stops waiting for the watchdog
@@ -331,9 +332,18 @@ class Guest:
             raise TooManyInstructions(self.limit, interrupted)
         if self._left <= 0:
             raise IdleTooLong(interrupted)
-        go_back(self.nmi, self.machine.gdb, self.space, self._iret())
+        go_back(self.nmi, self.machine.gdb, self.space, self._iret(), self._page_directory())
         self.moved()
         self._arm(least=SLEEPER_STEP)  # it slept: give it longer at a time, at the price of a later verdict
+
+    def _page_directory(self) -> int:
+        """CR3 of the thread that runs, by the kernel's structures; 0 when they do not say."""
+        try:
+            attached = self.current_thread() + self.field("KTHREAD.ApcState")[0] + APC_STATE_PROCESS
+            base = self.get(self.u32(attached), "KPROCESS.DirectoryTableBase") & 0xFFFFFFFF
+        except (GraderError, GuestStop):
+            return 0
+        return base if base % 4096 == 0 and base < self.machine.ram.size else 0
 
     def _iret(self) -> int:
         for module in self.symbols.modules:

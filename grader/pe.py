@@ -20,6 +20,7 @@ WRITABLE, EXECUTABLE, DISCARDABLE = 0x80000000, 0x20000000, 0x02000000
 RELOCATION_DIRECTORY, IMPORT_ADDRESS_DIRECTORY = 5, 12
 RELOCATION_HIGHLOW = 3
 EXTERNAL, STATIC = 2, 3
+_MANGLED = re.compile(r"^\?([A-Za-z_]\w*)@((?:(?:[A-Za-z_]\w*|\?A0x\w+)@)*)@")
 _DECORATED = re.compile(r"^[@_]?([A-Za-z_$][\w$]*?)(?:@\d+)?$")
 
 
@@ -143,9 +144,13 @@ class PeImage:
 
 
 def undecorate(name: str) -> str:
-    """`_KeSetEvent@12`, `@KfLowerIrql@4`, `_Name` -> the name in the source; C++ names stay mangled."""
+    """`_KeSetEvent@12`, `@KfLowerIrql@4`, `?Find@Table@nt@@QAE...` -> KeSetEvent, KfLowerIrql, nt::Table::Find."""
     if name.startswith("?"):
-        return name
+        match = _MANGLED.match(name)
+        if not match:
+            return name
+        scopes = [part for part in match.group(2).split("@") if part and not part.startswith("?A0x")]
+        return "::".join([*reversed(scopes), match.group(1)])
     match = _DECORATED.match(name)
     return match.group(1) if match else name
 

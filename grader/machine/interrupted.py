@@ -23,7 +23,7 @@ NMI = 2
 TASK_GATE = 0x5
 TSS_LINK, TSS_CR3 = 0, 0x1C
 TSS_REGISTERS = ("eip", "eflags", "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
-TSS_FIRST = 0x20
+TSS_FIRST, TSS_SIZE = 0x20, 104
 CR0_TS = 0x8
 
 
@@ -71,20 +71,25 @@ def interrupted_registers(entry: NmiEntry, now: Dict[str, int], space: AddressSp
     return registers
 
 
-def go_back(entry: NmiEntry, gdb: Gdbstub, space: AddressSpace, iret: int) -> None:
-    """Undo the NMI: run the IRET at `iret` (any courseware byte 0xCF) and leave no other trace."""
-    kept = space.read(entry.task, 104) if entry.task else b""
-    before = gdb.registers()
+def go_back(entry: NmiEntry, gdb: Gdbstub, space: AddressSpace, iret: int, cr3: int = 0) -> None:
+    """Undo the NMI: run the IRET at `iret` (any courseware byte 0xCF) and leave no other trace.
+
+    A task switch saves everything of the interrupted task but CR3; `cr3` says what it was (0: the handler's own).
+    """
+    if not entry.task:
+        gdb.set_registers(eip=iret)
+        gdb.step()
+        return
+    handler = space.read(entry.task, TSS_SIZE)
+    back = _interrupted_task(entry, space)
+    kept = space.read(back + TSS_CR3, 4)
+    space.write(back + TSS_CR3, struct.pack("<I", cr3 or gdb.registers()["cr3"]))
     gdb.set_registers(eip=iret)
     gdb.step()
-    if entry.task:
-        # The processor stored the handler's task as it left it: one instruction on. The next NMI must start afresh.
-        current = bytearray(space.read(entry.task, 104))
-        current[TSS_FIRST:TSS_FIRST + 40] = kept[TSS_FIRST:TSS_FIRST + 40]
-        space.write(entry.task, bytes(current))
-        after = gdb.registers()
-        gdb.set_registers(cr0=after["cr0"] & ~CR0_TS)
-    del before
+    space.write(back + TSS_CR3, kept)
+    # The processor stored the handler's task as it left it, one instruction on. The next NMI must start afresh.
+    space.write(entry.task + TSS_FIRST, handler[TSS_FIRST:TSS_FIRST + 4 * len(TSS_REGISTERS)])
+    gdb.set_registers(cr0=gdb.registers()["cr0"] & ~CR0_TS)
 
 
 def _interrupted_task(entry: NmiEntry, space: AddressSpace) -> int:
