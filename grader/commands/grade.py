@@ -5,7 +5,9 @@ Options mirror the Makefile's variables; an empty one counts as not given."""
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Callable, Dict, Mapping, Sequence
@@ -57,8 +59,17 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     write_files({name: render(result) for name, render in _FORMATS.items()}, github.step_output(result), options)
     remarks = [f"student seed {result.student_seed}, from {grading.seed_origin}" if has_seed(chosen_labs) else "",
                sandbox_note() if options.submission else ""]
-    write_report(result, sys.stdout, tuple(filter(None, remarks)))
+    write_report(for_screen(result, options.submission), sys.stdout, tuple(filter(None, remarks)))
     return result.exit_code
+
+
+def for_screen(result: Result, submission: str) -> Result:
+    """The replay commands name the submission on the screen; the result file does not depend on where it lay."""
+    if not submission:
+        return result
+    more = f" SUBMISSION={shlex.quote(submission)}"
+    return dataclasses.replace(result, outcomes=tuple(
+        dataclasses.replace(one, replay=one.replay + more) if one.replay else one for one in result.outcomes))
 
 
 def has_seed(chosen: Sequence[Lab]) -> bool:

@@ -212,6 +212,12 @@ class CommandLine(TreeCase):
     def test_points_lost(self) -> None:
         self.assertEqual(self.run_grader("grade", judge=fails)[0], 1)
 
+    def test_replay_command_names_the_submission_on_the_screen_only(self) -> None:
+        target = self.home / "r.json"
+        _, out, _ = self.run_grader("grade", "--submission", str(self.tree.root), "--json", str(target), judge=fails)
+        self.assertRegex(out, r"make replay LAB=1 TEST=insert_at_tail SEED=\d+ SUBMISSION=/")
+        self.assertNotIn("SUBMISSION", target.read_text())
+
     def test_could_not_grade(self) -> None:
         for arguments, message in ((("grade", "--lab", "9"), "there are: 1 (processes)"),
                                    (("grade", "--test", "x"), "insert_at_tail"), (("grade", "--submission", "nowhere"),
