@@ -15,4 +15,4 @@ class SubmissionError(GraderError):
 
 
 class InfraError(GraderError):
-    """The host failed, not the submission: an emulator that died by itself, a lost socket, a full disk.  It is retried."""
+    """The host failed, not the submission: an emulator that died by itself, a lost socket, a full disk.  Retried."""

@@ -119,7 +119,7 @@ class Kernel:
 
 @dataclass(frozen=True)
 class KernelSet:
-    """Exercise number (and "whole") -> kernel.  A test runs on kernels[spec.kernel]; equal directories share snapshots."""
+    """Exercise number (and "whole") -> kernel.  A test runs on kernels[spec.kernel]; equal directories share a boot."""
 
     kernels: Mapping[str, Kernel]
     student_dir: Path  # the accepted student files, by their path in the tree (answers.txt is read from here)

@@ -10,16 +10,14 @@ from grader.report.text import details, for_xml
 
 def render(result: Result) -> bytes:
     """One <testsuites> with a <testsuite> for each exercise."""
-    root = ET.Element("testsuites", name="mica", **_counts(result.outcomes))
+    root = ET.Element("testsuites", {"name": "mica", **_counts(result.outcomes)})
     for lab in result.labs:
         for exercise in lab.exercises:
             mine = [outcome for outcome in result.outcomes if outcome.exercise == exercise.number]
             if not mine:
                 continue
-            suite = ET.SubElement(root,
-                                  "testsuite",
-                                  name=for_xml(f"{exercise.number} {exercise.title}"),
-                                  **_counts(mine))
+            title = for_xml(f"{exercise.number} {exercise.title}")
+            suite = ET.SubElement(root, "testsuite", {"name": title, **_counts(mine)})
             for outcome in mine:
                 _case(suite, outcome)
             notes = [note.text for note in result.notes if note.exercise == exercise.number]

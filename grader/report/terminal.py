@@ -103,7 +103,9 @@ def _table(result: Result, lab: Lab, paint: Paint) -> List[str]:
         fatal = [note for note in result.notes if note.exercise == exercise.number and note.fatal]
         told = [for_terminal(note.text).splitlines() for note in fatal]
         if not told:
-            lost = [one for one in result.outcomes if one.exercise == exercise.number and one.verdict is not Verdict.PASS]
+            lost = [
+                one for one in result.outcomes if one.exercise == exercise.number and one.verdict is not Verdict.PASS
+            ]
             stubs = [one for one in lost if one.hint_id == NOT_WRITTEN]
             told = [_unwritten(stubs, paint)] if stubs else []
             told += [_failure(one, paint) for one in lost if one.hint_id != NOT_WRITTEN]

@@ -1,4 +1,4 @@
-"""The journey of a handout, with the real kernel: build the branches, clone one, grade it untouched, solve it, grade again.
+"""The journey of a handout with the real kernel: build the branches, clone one, grade it untouched, solve it, grade.
 
 Slow (a whole kernel is built in the clone, and booted many times): one class, one clone, tests in order.
 """
@@ -37,12 +37,20 @@ class Journey(unittest.TestCase):
         cls.tree, cls.clone = this_tree(), cls.home / "clone"
         cls.course = labs.load(cls.tree)
         Handout(cls.tree, cls.course, cls.home / "students").build()
-        cls.git("clone", "-q", "-b", cls.course.lab(LAB).branch, str(cls.home / "students"), str(cls.clone), folder=cls.home)
+        cls.git("clone",
+                "-q",
+                "-b",
+                cls.course.lab(LAB).branch,
+                str(cls.home / "students"),
+                str(cls.clone),
+                folder=cls.home)
 
     @classmethod
     def git(cls, *words: str, folder: "Path | None" = None) -> str:
         identity = ("-c", "user.name=Student", "-c", "user.email=student@localhost")
-        done = subprocess.run(["git", *identity, "-C", str(folder or cls.clone), *words], capture_output=True, text=True,
+        done = subprocess.run(["git", *identity, "-C", str(folder or cls.clone), *words],
+                              capture_output=True,
+                              text=True,
                               check=False)
         if done.returncode != 0:
             raise AssertionError(f"git {' '.join(words)}: {done.stdout}{done.stderr}")
@@ -51,9 +59,20 @@ class Journey(unittest.TestCase):
     def grade(self, *options: str) -> dict:
         """Grades in the clone, as its own `make grade` does; returns the canonical result."""
         target = self.home / "result.json"
-        environment = {name: value for name, value in os.environ.items() if name not in ("O", "MICA_CHECKED", "PYTHONPATH")}
-        done = subprocess.run([sys.executable, "-m", "grader", "grade", "--lab", str(LAB), "--json", str(target), *options],
-                              cwd=self.clone, env=environment, capture_output=True, text=True, check=False)
+        environment = {
+            name: value
+            for name, value in os.environ.items() if name not in ("O", "MICA_CHECKED", "PYTHONPATH")
+        }
+        done = subprocess.run([
+            sys.executable, "-m", "grader", "grade", "--lab",
+            str(LAB), "--json",
+            str(target), *options
+        ],
+                              cwd=self.clone,
+                              env=environment,
+                              capture_output=True,
+                              text=True,
+                              check=False)
         self.assertIn(done.returncode, (0, 1), done.stdout[-3000:] + done.stderr[-3000:])
         return json.loads(target.read_text())
 
