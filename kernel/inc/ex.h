@@ -15,8 +15,15 @@ constexpr ULONG EX_TAG(const char (&text)[5]) {
            ULONG(UCHAR(text[3])) << 24;
 }
 
+/// Where the pool gets whole pages: the memory manager stands above and registers its routines.
+struct EX_PAGE_SOURCE {
+    PVOID(NTAPI* Allocate)(ULONG Pages); ///< pages in a row, or nullptr. @irql <= DISPATCH_LEVEL
+    void(NTAPI* Free)(PVOID Address, ULONG Pages);
+};
+
 extern "C" {
-NTKERNELAPI BOOLEAN NTAPI ExInitSystem();
+/// @param PageSource stays in use for ever. @irql DISPATCH_LEVEL, boot
+NTKERNELAPI BOOLEAN NTAPI ExInitSystem(const EX_PAGE_SOURCE* PageSource);
 /// @param NumberOfBytes at least 1; the block is aligned to 8, to a page if it is a page or larger.
 /// @returns the block, not cleared, or nullptr. @irql <= DISPATCH_LEVEL (PagedPool: <= APC_LEVEL)
 NTKERNELAPI PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag);

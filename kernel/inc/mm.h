@@ -5,6 +5,7 @@
 #pragma once
 
 #include "ke/irql.h"
+#include "mm/pages.h"
 #include "ntstatus.h"
 
 struct LOADER_PARAMETER_BLOCK;
@@ -27,10 +28,10 @@ NTKERNELAPI PVOID NTAPI MmAllocateContiguousPages(ULONG Pages);
 NTKERNELAPI void NTAPI MmFreeContiguousPages(PVOID Address, ULONG Pages);
 /// Maps device registers. @returns the virtual address, nullptr if there is no room. @irql <= DISPATCH_LEVEL
 NTKERNELAPI PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes);
-/// @returns whether reading the address would not fault. @irql any
-NTKERNELAPI BOOLEAN NTAPI MmIsAddressValid(const volatile void* VirtualAddress);
 /// Physical address of a mapped one, 0 if it is not. @irql any
 NTKERNELAPI PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(const volatile void* VirtualAddress);
+/// Physical address of this processor's page directory. @irql any
+NTKERNELAPI PHYSICAL_ADDRESS NTAPI MmGetPageDirectory();
 /// A new page directory with the system half shared. @returns its physical address, 0 if memory is short.
 NTKERNELAPI ULONG_PTR NTAPI MmCreatePageDirectory();
 NTKERNELAPI ULONG NTAPI MmQueryFreePages();

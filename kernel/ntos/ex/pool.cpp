@@ -7,7 +7,6 @@
 #include "ex.h"
 #include "ke/bugcheck.h"
 #include "ke/spinlock.h"
-#include "mm.h"
 #include "nt/list.h"
 
 namespace {
@@ -31,6 +30,7 @@ constexpr ULONG SmallestShift = 4; // 16 bytes, header included
 constexpr ULONG ClassCount = 8;    // 16 .. 2048
 constexpr ULONG LargeBlocks = 512;
 
+const EX_PAGE_SOURCE* PageSource; // written once at boot
 constinit KSPIN_LOCK PoolLock = {0, KLOCK_RANK::Pool};
 SINGLE_LIST_ENTRY FreeLists[ClassCount] GUARDED_BY(PoolLock);
 LARGE_BLOCK LargeTable[LargeBlocks] GUARDED_BY(PoolLock);
@@ -65,7 +65,7 @@ PVOID TakeBlock(ULONG sizeClass, ULONG tag) {
 
 PVOID AllocateLarge(SIZE_T bytes, ULONG tag) {
     const ULONG pages = ULONG((bytes + PAGE_SIZE - 1) / PAGE_SIZE);
-    PVOID const address = MmAllocateContiguousPages(pages);
+    PVOID const address = PageSource->Allocate(pages);
     if (!address) return nullptr;
     {
         nt::SpinLockGuard guard(PoolLock);
@@ -75,7 +75,7 @@ PVOID AllocateLarge(SIZE_T bytes, ULONG tag) {
             return address;
         }
     }
-    MmFreeContiguousPages(address, pages);
+    PageSource->Free(address, pages);
     return nullptr;
 }
 
@@ -92,12 +92,15 @@ void FreeLarge(PVOID address, ULONG tag) {
         }
     }
     if (pages == 0) KeBugCheckEx(BAD_POOL_CALLER, 7, reinterpret_cast<ULONG_PTR>(address), tag, 0);
-    MmFreeContiguousPages(address, pages);
+    PageSource->Free(address, pages);
 }
 
 } // namespace
 
-BOOLEAN NTAPI ExInitSystem() { return TRUE; }
+BOOLEAN NTAPI ExInitSystem(const EX_PAGE_SOURCE* NewPageSource) {
+    PageSource = NewPageSource;
+    return PageSource->Allocate && PageSource->Free;
+}
 
 PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag) {
     if (NumberOfBytes == 0) KeBugCheckEx(BAD_POOL_CALLER, 0, 0, ULONG_PTR(PoolType), Tag);
@@ -106,7 +109,7 @@ PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULON
     while (ClassSize(sizeClass) < NumberOfBytes + sizeof(POOL_HEADER))
         sizeClass++;
     if (PVOID const block = TakeBlock(sizeClass, Tag)) return block;
-    auto* const page = static_cast<UCHAR*>(MmAllocateContiguousPages(1));
+    auto* const page = static_cast<UCHAR*>(PageSource->Allocate(1));
     if (!page) return nullptr;
     {
         nt::SpinLockGuard guard(PoolLock);

@@ -39,6 +39,8 @@ ULONG* MiGetPdeAddress(const volatile void* address);
 ULONG* MiGetPteAddress(const volatile void* address);
 /// Forgets the processor's translation of a page.
 void MiFlushEntry(PVOID address);
+/// Forgets all of the processor's translations.
+void MiFlushAll();
 
 /// A part of system space that is mapped page by page: its page tables exist from the start, so that every page
 /// directory made later shares them.

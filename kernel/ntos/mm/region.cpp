@@ -40,14 +40,11 @@ static bool MiTakeOverMemory(LOADER_PARAMETER_BLOCK* LoaderBlock) REQUIRES_(AtDi
     // The loader ran below 4 MB; from here on the user half is nobody's, and a null pointer faults.
     for (ULONG pde = 0; pde < PTE_PER_PAGE / 2; pde++)
         MiGetPdeAddress(nullptr)[pde] = 0;
-    ULONG directory;
-    __asm__ __volatile__("movl %%cr3, %0\n\tmovl %0, %%cr3" : "=r"(directory)::"memory");
+    MiFlushAll();
     return TRUE;
 }
 
-BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) {
-    return MiTakeOverMemory(LoaderBlock);
-}
+BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) { return MiTakeOverMemory(LoaderBlock); }
 
 PVOID NTAPI MmCreateKernelStack(BOOLEAN LargeStack) {
     const ULONG pages = (LargeStack ? LargeStackSize : KERNEL_STACK_SIZE) / PAGE_SIZE;

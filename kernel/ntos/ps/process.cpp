@@ -1,5 +1,5 @@
 // The two processes of this kernel: Idle (PID 0) and System (PID 4). SYS-01, SYS-02
-#include "etw.h"
+#include "mm.h"
 #include "nt/atomic.h"
 #include "ps/psp.h"
 #include "rtl/string.h"
@@ -11,10 +11,7 @@ volatile LONG LastId = LONG(SYSTEM_PROCESS_ID);
 constexpr KPRIORITY SystemBasePriority = 8;
 
 void InitializeProcess(EPROCESS* process, ULONG id, PCSTR name, KPRIORITY basePriority) {
-    ULONG_PTR directory[2] = {};
-#if defined(__i386__)
-    __asm__ __volatile__("movl %%cr3, %0" : "=r"(directory[0]));
-#endif
+    ULONG_PTR directory[2] = {MmGetPageDirectory(), 0};
     KeInitializeProcess(&process->Pcb, basePriority, ~KAFFINITY(0), directory);
     process->UniqueProcessId = id;
     InsertTailList(&PsActiveProcessHead, &process->ActiveProcessLinks);

@@ -7,7 +7,7 @@
 
 #include "guest_main.h"
 
-extern "C" NTKERNELAPI LIST_ENTRY PsLoadedModuleList;
+
 
 namespace {
 

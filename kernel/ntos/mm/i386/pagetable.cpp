@@ -2,10 +2,16 @@
 #include "mm/mi.h"
 #include "rtl/string.h"
 
-ULONG* MiGetPdeAddress(const volatile void* address) {
+PHYSICAL_ADDRESS NTAPI MmGetPageDirectory() {
     ULONG directory;
     __asm__ __volatile__("movl %%cr3, %0" : "=r"(directory));
-    return static_cast<ULONG*>(MiDirectMap(directory & ~(PAGE_SIZE - 1))) +
+    return directory & ~(PAGE_SIZE - 1);
+}
+
+void MiFlushAll() { __asm__ __volatile__("movl %0, %%cr3" ::"r"(MmGetPageDirectory()) : "memory"); }
+
+ULONG* MiGetPdeAddress(const volatile void* address) {
+    return static_cast<ULONG*>(MiDirectMap(MmGetPageDirectory())) +
            (reinterpret_cast<ULONG_PTR>(address) >> LARGE_PAGE_SHIFT);
 }
 
