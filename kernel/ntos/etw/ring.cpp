@@ -8,23 +8,12 @@
 #include "ke/processor.h"
 #include "nt/atomic.h"
 #include "nt/interrupts.h"
+#include "nt/timestamp.h"
 
 ETW_RING EtwRing[MAXIMUM_PROCESSORS];
 volatile LONG EtwSequence;
 
 static_assert((ETW_RING_RECORDS & (ETW_RING_RECORDS - 1)) == 0, "the index is taken by masking");
-
-namespace {
-
-ULONGLONG TimeStamp() {
-#if defined(__i386__)
-    return __builtin_ia32_rdtsc();
-#else
-    return static_cast<ULONGLONG>(EtwSequence);
-#endif
-}
-
-} // namespace
 
 extern "C" void NTAPI EtwInitializeProcessor(ULONG Number, ETW_RECORD* Records) {
     ETW_RING& ring = EtwRing[Number];
@@ -44,7 +33,7 @@ extern "C" void NTAPI EtwTraceEvent(ETW_EVENT Event, ULONG_PTR Argument0, ULONG_
 
     record.Sequence = 0;
     KeCompilerBarrier();
-    record.Time = TimeStamp();
+    record.Time = nt::ReadTimeStamp();
     record.Event = Event;
     record.Processor = pcr->Number;
     record.Irql = static_cast<UCHAR>(pcr->Irql);

@@ -40,13 +40,12 @@ template <typename Each> bool KdpForEachCommand(Each each);
 /// Runs one line. An unknown command names `help`.
 void KdpExecuteLine(KD_SESSION& session, PCSTR line);
 
-#if defined(_WIN32)
+#if !defined(_WIN32) // host tests: the linker names a section's ends itself
+#define KdpCommandsBegin __start_kdcmd
+#define KdpCommandsEnd __stop_kdcmd
+#endif
 extern "C" const KD_COMMAND_ENTRY* const KdpCommandsBegin[];
 extern "C" const KD_COMMAND_ENTRY* const KdpCommandsEnd[];
-#else
-extern "C" const KD_COMMAND_ENTRY* const KdpCommandsBegin[] __asm__("__start_kdcmd");
-extern "C" const KD_COMMAND_ENTRY* const KdpCommandsEnd[] __asm__("__stop_kdcmd");
-#endif
 
 template <typename Each> bool KdpForEachCommand(Each each) {
     for (const KD_COMMAND_ENTRY* const* at = KdpCommandsBegin; at < KdpCommandsEnd; at++) {

@@ -22,7 +22,7 @@ extern "C" void NTAPI KdInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) {
     KdpMonitorEnabled = !KdpHostDrives && RtlFindOption(LoaderBlock->LoadOptions, "DEBUG", nullptr, 0);
 }
 
-extern "C" void NTAPI DbgBreakPoint() { __asm__ __volatile__("int3"); }
+extern "C" void NTAPI DbgBreakPoint() { __debugbreak(); }
 
 extern "C" BOOLEAN NTAPI KdTrap(KTRAP_FRAME* TrapFrame, EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context,
                                 BOOLEAN SecondChance) {

@@ -6,6 +6,7 @@
 //     "sizeof KTHREAD"                offset 0, size of the structure
 //     "enum KTHREAD_STATE.Ready"      offset = the value, size = of the enumeration
 // Constant data in the image: a host reads it from the file, so that a kernel cannot forge it.
+// size: one table, a line a field.
 // In the books: "symbols", "kernel debugging". TOL-07
 #include "fields.h"
 #include "etw.h"

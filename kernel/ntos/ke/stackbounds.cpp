@@ -4,7 +4,7 @@
 // stack. A fault can leave it on none of them; then the mapped pages above the address have to do.
 // In the books: "kernel stacks", "exception dispatching". EXC-03, TRP-09
 #include "ke/processor.h"
-#include "mm.h"
+#include "mm/pages.h"
 
 namespace {
 

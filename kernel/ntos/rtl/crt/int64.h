@@ -5,8 +5,11 @@
 // In the books: "run-time library: arithmetic". EXE-01
 #pragma once
 
-#include "nt/assert.h"
-#include "nt/types.h"
+#if defined(MICA_HOST)
+#include "dividewide_host.h"
+#else
+#include "i386/dividewide.h"
+#endif
 
 namespace nt {
 
@@ -14,22 +17,6 @@ struct Division {
     ULONGLONG Quotient;
     ULONGLONG Remainder;
 };
-
-/// The processor's division. Needs high(dividend) < divisor, otherwise it faults.
-inline ULONG DivideWide(ULONGLONG dividend, ULONG divisor, ULONG* remainder) {
-    NT_ASSERT(divisor == 0 || (dividend >> 32) < divisor);
-#if defined(__i386__)
-    ULONG quotient;
-    __asm__("divl %4"
-            : "=a"(quotient), "=d"(*remainder)
-            : "a"(static_cast<ULONG>(dividend)), "d"(static_cast<ULONG>(dividend >> 32)), "rm"(divisor)
-            : "cc");
-    return quotient;
-#else
-    *remainder = static_cast<ULONG>(dividend % divisor);
-    return static_cast<ULONG>(dividend / divisor);
-#endif
-}
 
 /// Any 64-bit dividend by any 64-bit divisor.
 inline Division DivideUnsigned(ULONGLONG dividend, ULONGLONG divisor) {
