@@ -32,6 +32,7 @@ enum class KOBJECTS : UCHAR {
 };
 
 /// The common head of every waitable object.
+/// shared: KiDispatcherLock guards it; SignalState may be read without, as a snapshot (KeReadStateXxx)
 struct DISPATCHER_HEADER {
     KOBJECTS Type;
     UCHAR Size;              ///< of the whole object, in 32-bit words
@@ -55,6 +56,7 @@ inline constexpr KPROCESSOR_MODE UserMode = KPROCESSOR_MODE::UserMode;
 
 /// One thread waiting for one object: on the object's WaitListHead, and chained to the thread's other blocks of the
 /// same wait in a ring (NextWaitBlock).
+/// shared: KiDispatcherLock guards it
 struct KWAIT_BLOCK {
     LIST_ENTRY WaitListEntry;
     KTHREAD* Thread;
@@ -73,18 +75,21 @@ enum class EVENT_TYPE : UCHAR { NotificationEvent = 0, SynchronizationEvent = 1 
 inline constexpr EVENT_TYPE NotificationEvent = EVENT_TYPE::NotificationEvent;
 inline constexpr EVENT_TYPE SynchronizationEvent = EVENT_TYPE::SynchronizationEvent;
 
+/// shared: as its header
 struct KEVENT {
     DISPATCHER_HEADER Header;
 };
 using PKEVENT = KEVENT*;
 using PRKEVENT = KEVENT*;
 
+/// shared: as its header; Limit is fixed when the semaphore is made
 struct KSEMAPHORE {
     DISPATCHER_HEADER Header; ///< SignalState is the count; signaled while > 0 (ERR-03)
     LONG Limit;
 };
 using PKSEMAPHORE = KSEMAPHORE*;
 
+/// shared: KiDispatcherLock guards it
 struct KMUTANT {
     DISPATCHER_HEADER Header;
     LIST_ENTRY MutantListEntry; ///< on the owner's KTHREAD::MutantListHead

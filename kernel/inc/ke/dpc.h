@@ -18,6 +18,7 @@ using PKDEFERRED_ROUTINE = KDEFERRED_ROUTINE*;
 
 enum class KDPC_IMPORTANCE : UCHAR { LowImportance, MediumImportance, HighImportance };
 
+/// shared: the DpcLock of the queue it is on guards the entry, the arguments and DpcData; the rest is fixed meanwhile
 struct KDPC {
     UCHAR Type;
     KDPC_IMPORTANCE Importance; ///< HighImportance: to the head of the queue
@@ -35,6 +36,7 @@ enum class TIMER_TYPE : UCHAR { NotificationTimer = 0, SynchronizationTimer = 1 
 inline constexpr TIMER_TYPE NotificationTimer = TIMER_TYPE::NotificationTimer;
 inline constexpr TIMER_TYPE SynchronizationTimer = TIMER_TYPE::SynchronizationTimer;
 
+/// shared: KiDispatcherLock guards it
 struct KTIMER {
     DISPATCHER_HEADER Header;
     LARGE_INTEGER DueTime;     ///< interrupt time at which it expires, 100 ns units

@@ -21,6 +21,8 @@ using PKSYNCHRONIZE_ROUTINE = KSYNCHRONIZE_ROUTINE*;
 
 enum class KINTERRUPT_MODE : UCHAR { LevelSensitive, Latched };
 
+/// shared: entry and Connected change under the lock of all chains (intobj.cpp), DispatchCount under ActualLock; the rest
+/// is fixed while it is connected
 struct KINTERRUPT {
     LIST_ENTRY InterruptListEntry; ///< chain of the vector
     PKSERVICE_ROUTINE ServiceRoutine;

@@ -8,6 +8,7 @@
 
 struct LOADER_PARAMETER_BLOCK;
 
+/// shared: written in phase 0, read-only afterwards
 struct KLOADER_OPTIONS {
     BOOLEAN Test;         ///< /TEST: a host stops the machine at KdTestPoint and drives it
     BOOLEAN Debug;        ///< /DEBUG: the monitor is entered at boot and after a bugcheck

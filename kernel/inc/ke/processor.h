@@ -19,6 +19,7 @@ struct KIDTENTRY;
 struct KGDTENTRY;
 struct KTSS;
 
+/// shared: no, it belongs to its processor; switched with the thread
 struct NT_TIB {
     EXCEPTION_REGISTRATION_RECORD* ExceptionList;
     PVOID StackBase;
@@ -30,6 +31,7 @@ struct NT_TIB {
 };
 
 /// The DPC queue of a processor.
+/// shared: DpcLock guards it; the counters may be read without, as hints
 struct KDPC_DATA {
     KSPIN_LOCK DpcLock;
     LIST_ENTRY DpcListHead GUARDED_BY(DpcLock);
@@ -37,6 +39,7 @@ struct KDPC_DATA {
     volatile ULONG DpcCount; ///< DPCs queued since boot
 };
 
+/// shared: written by its own processor only, where a field does not say otherwise; others read hints
 struct KPRCB {
     KTHREAD* CurrentThread;                   // PrcbLock to change
     KTHREAD* NextThread GUARDED_BY(PrcbLock); ///< the Standby thread; nullptr: none chosen
@@ -50,7 +53,7 @@ struct KPRCB {
     LIST_ENTRY DispatcherReadyListHead[MAXIMUM_PRIORITY] GUARDED_BY(PrcbLock); ///< of KTHREAD::WaitListEntry
     SINGLE_LIST_ENTRY DeferredReadyListHead; // own processor, at SYNCH_LEVEL; of KTHREAD::SwapListEntry
     LIST_ENTRY
-        WaitListHead GUARDED_BY(PrcbLock); ///< of KTHREAD::WaitListEntry, threads that wait with a swappable stack
+    WaitListHead GUARDED_BY(PrcbLock); ///< of KTHREAD::WaitListEntry, threads that wait with a swappable stack
 
     KDPC_DATA DpcData;
     PVOID DpcStack;
@@ -81,6 +84,8 @@ struct KPRCB {
 };
 using PKPRCB = KPRCB*;
 
+/// shared: no, it belongs to its processor and is reached through fs; fixed after its start but for Irql, IRR, IrrActive,
+/// IDR and HalReserved, which are written with interrupts off
 struct KPCR {
     NT_TIB NtTib;
     KPCR* SelfPcr;

@@ -21,6 +21,7 @@ enum class KLOCK_RANK : UCHAR {
     Debug = 80,      ///< serial line and monitor
 };
 
+/// shared: Value changes by interlocked operations; Rank is fixed when the lock is made
 struct CAPABILITY("spin lock") KSPIN_LOCK {
     volatile ULONG_PTR Value; ///< 0 free; 1 held (checked builds: processor number + 1)
     KLOCK_RANK Rank;
@@ -73,7 +74,9 @@ public:
         KefAcquireSpinLockAtDpcLevel(&lock);
     }
     // Clang counts AtDispatchLevel as the guard's own because the constructor requires it, so the destructor gives it back.
-    ~SpinLockAtDpcGuard() RELEASE_() ACQUIRE_(AtDispatchLevel) NO_THREAD_SAFETY_ANALYSIS { KefReleaseSpinLockFromDpcLevel(&m_lock); }
+    ~SpinLockAtDpcGuard() RELEASE_() ACQUIRE_(AtDispatchLevel) NO_THREAD_SAFETY_ANALYSIS {
+        KefReleaseSpinLockFromDpcLevel(&m_lock);
+    }
     SpinLockAtDpcGuard(const SpinLockAtDpcGuard&) = delete;
     SpinLockAtDpcGuard& operator=(const SpinLockAtDpcGuard&) = delete;
 

@@ -9,6 +9,7 @@
 
 /// A 64-bit time with one writer (the clock) and readers everywhere, without a lock: the writer stores High2Time, then
 /// LowPart, then High1Time; a reader reads in the opposite order and tries again while the two high parts differ.
+/// shared: by this protocol
 struct KSYSTEM_TIME {
     volatile ULONG LowPart;
     volatile LONG High1Time;

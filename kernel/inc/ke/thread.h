@@ -42,6 +42,8 @@ constexpr LONG KPROCESS_AUTO_ALIGNMENT = 1 << 0;
 constexpr LONG KPROCESS_DISABLE_BOOST = 1 << 1;
 constexpr LONG KPROCESS_DISABLE_QUANTUM = 1 << 2;
 
+/// shared: ProcessLock guards what a field does not say otherwise of; ActiveProcessors and ProcessFlags change by
+/// interlocked operations; Affinity, DirectoryTableBase and QuantumReset are fixed once it has threads
 struct KPROCESS {
     DISPATCHER_HEADER Header; // D; signaled when the last thread has ended
     LIST_ENTRY ProfileListHead;
@@ -63,6 +65,7 @@ struct KPROCESS {
 };
 
 /// Which process's address space a thread runs in, and its queued APCs.
+/// shared: written by the thread itself, or before it starts
 struct KAPC_STATE {
     LIST_ENTRY ApcListHead[2]; ///< of KAPC, kernel mode and user mode
     KPROCESS* Process;
@@ -86,6 +89,9 @@ using PKSTART_ROUTINE = KSTART_ROUTINE*;
 using KSYSTEM_ROUTINE = void NTAPI(PKSTART_ROUTINE StartRoutine, PVOID StartContext);
 using PKSYSTEM_ROUTINE = KSYSTEM_ROUTINE*;
 
+/// shared: beside D, P and T: the waiting part, boosts, base priority, affinity and ideal processor change under the
+/// dispatcher lock; SwapBusy is written by the processor that leaves the thread; times and counts by the processor that
+/// runs it; stacks and identity are fixed when it is made
 struct KTHREAD {
     DISPATCHER_HEADER Header; // D; signaled when the thread has ended
 

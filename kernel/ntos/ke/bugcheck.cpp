@@ -15,12 +15,12 @@
 #include "nt/interrupts.h"
 
 extern "C" {
-ULONG_PTR KiBugCheckData[5];
+ULONG_PTR KiBugCheckData[5]; // shared: written once, by the processor that wins KiBugCheckDepth
 }
 
 namespace {
 
-volatile LONG KiBugCheckDepth;
+volatile LONG KiBugCheckDepth;      // shared: interlocked
 constexpr UCHAR BLUE_SCREEN = 0x1F; ///< VGA attribute: white on blue
 
 /// What the parameters of Mica's own codes mean, in words.
@@ -54,9 +54,7 @@ void Show(const ULONG_PTR (&data)[5], const CONTEXT& context, KIRQL irql) {
     (void)KfRaiseIrql(HIGH_LEVEL);
     switch (InterlockedIncrement(&KiBugCheckDepth)) {
     case 1: break;
-    case 2:
-        HalDebugPutString("\n*** a second bugcheck while the first was shown\n");
-        [[fallthrough]];
+    case 2: HalDebugPutString("\n*** a second bugcheck while the first was shown\n"); [[fallthrough]];
     default: KiBugCheckStop();
     }
     for (ULONG i = 0; i < 5; ++i)

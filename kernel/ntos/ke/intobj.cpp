@@ -15,6 +15,7 @@
 namespace {
 
 constexpr ULONG VECTORS = 256;
+// shared: changed under KiInterruptLock with interrupts off; walked by the one processor that a vector is sent to
 LIST_ENTRY KiInterruptChain[VECTORS];
 KSPIN_LOCK KiInterruptLock{0, KLOCK_RANK::Interrupt};
 

@@ -7,7 +7,8 @@
 #include "ke/ki.h"
 
 extern "C" {
-constinit volatile LONG KiIdleSummary = 0;
+constinit volatile LONG KiIdleSummary = 0; // shared: interlocked
+// shared: written while the second processor starts, then fixed
 constinit void(NTAPI* KiSendDispatchInterrupt)(KAFFINITY TargetProcessors) = nullptr;
 }
 

@@ -5,8 +5,8 @@
 #include "ke/ki.h"
 
 namespace {
-constinit KiDefaultPolicy DefaultPolicy;
-constinit KSCHEDULING_POLICY* volatile CurrentPolicy = &DefaultPolicy;
+constinit KiDefaultPolicy DefaultPolicy;                               // shared: has no state
+constinit KSCHEDULING_POLICY* volatile CurrentPolicy = &DefaultPolicy; // shared: interlocked
 } // namespace
 
 KSCHEDULING_POLICY* NTAPI KeSetSchedulingPolicy(KSCHEDULING_POLICY* Policy) {

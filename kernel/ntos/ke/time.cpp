@@ -7,10 +7,11 @@
 #include "ke/ki.h"
 
 extern "C" {
+// shared: one writer, the clock processor, and readers without a lock: KSYSTEM_TIME's protocol
 constinit KSYSTEM_TIME KiInterruptTime = {};
-constinit KSYSTEM_TIME KiSystemTime = {};
-constinit KSYSTEM_TIME KeTickCount = {};
-constinit ULONG KeMaximumIncrement = 100'000; ///< 10 ms, until the HAL says what its clock does
+constinit KSYSTEM_TIME KiSystemTime = {};     // shared: the same; KeSetSystemTime writes it at HIGH_LEVEL
+constinit KSYSTEM_TIME KeTickCount = {};      // shared: the same
+constinit ULONG KeMaximumIncrement = 100'000; // shared: the HAL sets it before the clock starts; 10 ms until then
 }
 
 LONGLONG KiReadTime(const KSYSTEM_TIME& Time) {

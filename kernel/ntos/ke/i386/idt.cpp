@@ -6,7 +6,7 @@
 // In the books: "trap dispatching: interrupt dispatch table (IDT)". TRP-07
 #include "ki386.h"
 
-static KIDTENTRY KiIdt[MAXIMUM_IDTVECTOR + 1];
+static KIDTENTRY KiIdt[MAXIMUM_IDTVECTOR + 1]; // shared: filled before interrupts are enabled, then fixed
 
 static void SetGate(ULONG vector, ULONG selector, ULONG_PTR offset, USHORT access) {
     KiIdt[vector] = {

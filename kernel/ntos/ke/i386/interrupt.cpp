@@ -10,8 +10,9 @@
 #include "kd.h"
 #include "nt/atomic.h"
 
+// shared: a word each, written whole, under the lock of the interrupt chains (intobj.cpp) or at start-up
 static KI_INTERRUPT_HANDLER* volatile KiInterruptHandler[MAXIMUM_IDTVECTOR + 1];
-static volatile LONG KiUnexpectedInterruptCount;
+static volatile LONG KiUnexpectedInterruptCount; // shared: interlocked
 
 static void UnexpectedInterrupt(ULONG vector) {
     KIRQL oldIrql;

@@ -12,6 +12,7 @@ constexpr ULONG KI_TASK_STACK_SIZE = 12 * 1024;
 
 /// Everything that a processor has for itself and that must not move. The first processor's is static; another's is
 /// allocated before it starts.
+/// shared: no, it belongs to its processor
 struct alignas(16) KI_PROCESSOR {
     KPCR Pcr;
     KGDTENTRY Gdt[KGDT_LENGTH / sizeof(KGDTENTRY)];

@@ -6,12 +6,13 @@
 #include "init/init.h"
 
 extern "C" {
+// shared: these three are written while a processor starts, one at a time, and only grow
 KPRCB* KiProcessorBlock[MAXIMUM_PROCESSORS];
-CHAR KeNumberProcessors;
-KAFFINITY KeActiveProcessors;
+CHAR KeNumberProcessors;      // shared: as above
+KAFFINITY KeActiveProcessors; // shared: as above
 }
 
-static KI_PROCESSOR KiBootProcessor;
+static KI_PROCESSOR KiBootProcessor; // shared: no, the first processor's
 
 void KiInitializeProcessor(KI_PROCESSOR& processor, ULONG number, ULONG_PTR stackTop, ULONG_PTR stackLimit) {
     constexpr ULONG_PTR noHandlers = ~ULONG_PTR(0);

@@ -9,6 +9,7 @@
 #include "ke.h"
 
 /// Lowest address first: the order of the pops.
+/// shared: no, it lies on the stack of a thread that does not run
 struct KSWITCH_FRAME {
     ULONG_PTR ExceptionList; ///< fs:[0]: the chain belongs to the stack
     ULONG_PTR EFlags;
@@ -20,6 +21,7 @@ struct KSWITCH_FRAME {
 };
 
 /// Above a new thread's switch frame: what KiThreadStartup finds at its ESP.
+/// shared: no, it lies on a new thread's stack
 struct KSTART_FRAME {
     PKSYSTEM_ROUTINE SystemRoutine;
     PKSTART_ROUTINE StartRoutine; ///< the first argument of SystemRoutine ...

@@ -18,7 +18,7 @@ public:
 constexpr KPRIORITY HIGHEST_VARIABLE_PRIORITY = LOW_REALTIME_PRIORITY - 1;
 constexpr KPRIORITY TIME_CRITICAL_BASE_PRIORITY = 14; ///< from here on a wait renews the quantum
 
-constexpr SCHAR KI_ENDLESS_QUANTUM = 127;             ///< as many units as fit
+constexpr SCHAR KI_ENDLESS_QUANTUM = 127; ///< as many units as fit
 
 constexpr ULONG READY_SCAN_THREADS = 16; ///< ready threads that one scan for starved ones looks at
 constexpr ULONG READY_SCAN_BOOSTS = 10;  ///< threads that one scan relieves

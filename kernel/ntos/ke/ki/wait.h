@@ -10,11 +10,12 @@
 #include "ke.h"
 
 /// The end of a wait, computed once when it begins.
+/// shared: no, it lives on the waiting thread's stack
 struct KI_DEADLINE {
-    bool Given;         ///< there is a time-out at all
-    bool Passed;        ///< it is over already
-    bool Absolute;      ///< the caller named a system time
-    ULONGLONG DueTime;  ///< interrupt time
+    bool Given;        ///< there is a time-out at all
+    bool Passed;       ///< it is over already
+    bool Absolute;     ///< the caller named a system time
+    ULONGLONG DueTime; ///< interrupt time
 };
 KI_DEADLINE KiComputeDeadline(const LARGE_INTEGER* Timeout);
 
