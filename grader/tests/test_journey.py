@@ -17,6 +17,7 @@ from pathlib import Path
 from grader import labs
 from grader.commands import solution
 from grader.handout import Handout
+from grader.regions import split
 from grader.tree import this_tree
 
 LAB = 1
@@ -106,6 +107,14 @@ class Journey(unittest.TestCase):
             self.assertTrue((work / name).read_text().endswith("// solved my own way\n"), name)
         last = f"origin/{self.course.labs[-1].branch}"
         self.assertEqual(self.git("diff", "--name-only", last, folder=work).split(), sorted(first.files))
+
+    def test_4_answers_command_finds_what_the_tree_has(self) -> None:
+        done = subprocess.run([sys.executable, "-m", "grader", "answers", "--out", str(self.tree.out)], cwd=self.tree.root,
+                              capture_output=True, text=True, check=False)
+        lines = [line for line in done.stdout.splitlines() if not line.startswith("#")]
+        reference = split("answers.txt", (self.tree.root / "labs/0-boot/answers.txt").read_text()).reference
+        self.assertTrue(lines, done.stderr)
+        self.assertEqual(lines, [line for line in reference.splitlines() if line and not line.startswith("#")])
 
 
 if __name__ == "__main__":

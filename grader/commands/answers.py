@@ -1,0 +1,68 @@
+"""`answers`: what a student with a given seed must find in exercise 0.1 (for instructors).
+
+solutions/0-boot/answers.py says how; it is asked on the reference kernel, in the machine that the tests use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Callable, Dict
+
+from grader import labs
+from grader.build import Builder
+from grader.commands.options import number
+from grader.errors import GraderError
+from grader.grading import default_runner
+from grader.model import TestSpec, Verdict
+from grader.studentseed import SEED_FILE, from_mail, student_seed
+from grader.tree import Tree
+
+FILE = "solutions/0-boot/answers.py"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `answers`."""
+    parser.add_argument("--seed", default="", metavar="N", help="the student's seed (default: the tree's own)")
+    parser.add_argument("--email", default="", metavar="MAIL", help="the student's e-mail instead of the seed")
+
+
+def run(tree: Tree, options: argparse.Namespace) -> int:
+    """Prints `name = value` lines."""
+    course = labs.load(tree)
+    sample = next((test for test in course.tests if test.lab == 0), None)
+    if sample is None:
+        raise GraderError("lab 0 has no tests here; run this in the complete tree")
+    given = from_mail(options.email) if options.email else number(options.seed, "SEED")
+    path = tree.root / SEED_FILE
+    seed = student_seed(tree, path.read_bytes() if path.is_file() else None, given)
+    found: Dict[str, str] = {}
+    test = probe(sample, tree.root / FILE, found)
+    outcome = default_runner()(Builder(tree, course).reference(seed.value), [test], seed.value, 1, None)[0]
+    if outcome.verdict is not Verdict.PASS:
+        raise GraderError(f"the kernel gave no answers for seed {seed.value}: {outcome.seen}; run make selfcheck LAB=0")
+    print(f"# student seed {seed.value}, from {'the command line' if given is not None else seed.origin}")
+    for name, value in found.items():
+        print(f"{name:10} = {value}")
+    return 0
+
+
+def probe(sample: TestSpec, path: Path, found: Dict[str, str]) -> TestSpec:
+    """A test that asks instead of judging; it starts where lab 0's own tests start."""
+    ask = load(path)
+    return dataclasses.replace(sample, name="answers", title="the answers", function=lambda t: found.update(ask(t)))
+
+
+def load(path: Path) -> "Callable[..., Dict[str, str]]":
+    """`answers` of solutions/0-boot/answers.py, as a module of the lab's test package."""
+    if not path.is_file():
+        raise GraderError(f"{path}: not there; answers are in the complete tree only")
+    spec = importlib.util.spec_from_file_location("mica_lab0_tests.answers", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module.answers
