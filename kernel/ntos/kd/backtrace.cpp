@@ -47,6 +47,6 @@ extern "C" void NTAPI KdPrintBacktrace(ULONG_PTR Eip, ULONG_PTR Frame) {
     KD_SESSION session(nullptr);
     ULONG number = 0;
     if (Eip) KdpPrintFrame(session, number++, Eip);
-    for (ULONG i = 0; i < count; i++)
+    for (ULONG i = 0; i < count && callers[i]; i++) // the first frame of a stack returns to nowhere
         KdpPrintFrame(session, number++, reinterpret_cast<ULONG_PTR>(callers[i]));
 }

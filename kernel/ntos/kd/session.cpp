@@ -9,7 +9,7 @@ namespace {
 
 constexpr SIZE_T PRINT_SIZE = 256 + 1;
 constexpr ULONG PAGE_ROWS = 23;    ///< of a 25-row screen: one for the question, one for the prompt
-constexpr LONG POLL_INTERVAL = 10; ///< milliseconds between two looks at the serial line
+constexpr LONG POLL_INTERVAL = 30; ///< milliseconds between two looks at the serial line
 
 bool IsBlank(CHAR character) { return character == ' ' || character == '\t'; }
 

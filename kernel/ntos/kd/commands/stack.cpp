@@ -17,7 +17,7 @@ void PrintChain(KD_SESSION& session, ULONG_PTR eip, ULONG_PTR frame, ULONG_PTR l
     PVOID callers[FRAMES];
     const ULONG count = RtlWalkFrameChain(callers, FRAMES, frame, low, high);
     KdpPrintFrame(session, 0, eip);
-    for (ULONG i = 0; i < count; i++)
+    for (ULONG i = 0; i < count && callers[i]; i++)
         KdpPrintFrame(session, i + 1, reinterpret_cast<ULONG_PTR>(callers[i]));
 }
 
