@@ -112,7 +112,7 @@ class Session:
         return self.stages[stage]
 
     def _plan(self) -> BootPlan:
-        boot = self.directory / "boot"
+        boot = self.directory.resolve() / "boot"
         names = [KERNEL, "hal.dll"]
         modules: List[Path] = [boot / name for name in names if (boot / name).exists()]
         modules += sorted(boot.glob("drivers/*.sys"))

@@ -11,7 +11,6 @@ Invariants
 from __future__ import annotations
 
 import base64
-import os
 import shutil
 import subprocess
 import tempfile
@@ -21,13 +20,13 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
 from grader.errors import GraderError, InfraError
+from grader.machine.confine import confine, seccomp
 from grader.machine.gdbstub import SIGTRAP, Gdbstub, Stop
 from grader.machine.memory import Ram
 from grader.machine.qmp import Qmp, QmpError
 
 NANOSECONDS_PER_INSTRUCTION = 8  # -icount shift=3
 SERIAL_CAP = 256 * 1024  # a power of two (ringbuf asks for one)
-SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
 
 class GuestEnd(Exception):
@@ -82,7 +81,7 @@ class Qemu:
         create_snapshot_disk(self.folder / "snapshots.qcow2")
         with open(self.folder / "stderr", "wb") as errors:
             self.process = subprocess.Popen(
-                self.command_line(),
+                confine(self.command_line(), self.folder, self._images()),
                 stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, cwd=str(self.folder))
         try:
             self.qmp = Qmp(str(self.folder / "qmp"), alive=self._alive)
@@ -90,6 +89,10 @@ class Qemu:
         except InfraError as error:
             raise InfraError(f"QEMU did not start: {self._stderr() or error}") from error
         self.ram = Ram(self.ram_path)
+
+    def _images(self) -> List[Path]:
+        """The folders that the emulator reads."""
+        return sorted({path.resolve().parent for path in (self.plan.loader, *self.plan.modules)})
 
     def command_line(self) -> List[str]:
         plan, folder = self.plan, self.folder
@@ -105,10 +108,8 @@ class Qemu:
             "-chardev", f"socket,id=gdb,path={folder}/gdb,server=on,wait=off", "-gdb", "chardev:gdb",
             "-action", "reboot=shutdown,shutdown=pause,panic=pause", "-S",
             "-device", "i6300esb,addr=0x1f", "-action", "watchdog=inject-nmi",
-            "-kernel", str(plan.loader), "-append", plan.options,
+            *seccomp(self.program), "-kernel", str(plan.loader), "-append", plan.options,
         ]
-        if os.uname().sysname == "Linux":
-            line += ["-sandbox", SANDBOX]
         if plan.modules:
             line += ["-initrd", ",".join(str(module) for module in plan.modules)]
         return line

@@ -70,6 +70,14 @@ NOINLINE void __stdcall ProbeTripleFault() {
 NOINLINE void __stdcall ProbeExit() { Out(0xF4, 0); Out(0x501, 0); __asm__ volatile("outw %0, %1" ::"a"(USHORT(0x2000)), "d"(USHORT(0x604))); }
 NOINLINE void __stdcall ProbeReset() { Out(0x64, 0xFE); for (;;) __asm__ volatile("cli; hlt"); }
 NOINLINE void __stdcall ProbePatch() { *reinterpret_cast<volatile UCHAR*>(&ProbeAdd) = 0xC3; }
+NOINLINE ULONG __attribute__((naked)) __stdcall ProbeLosesEbx() { __asm__ volatile("xorl %ebx, %ebx\n\tretl"); }
+extern ULONG PageDirectory[1024];
+NOINLINE void __stdcall ProbeRemap() {  // the kernel's own 4 MB, but from 32 MB, after copying: nothing seems to change
+    UCHAR* from = reinterpret_cast<UCHAR*>(0x80000000);
+    for (ULONG i = 0; i < 0x400000; i += 4) *reinterpret_cast<ULONG*>(from + 0x2000000 + i) = *reinterpret_cast<ULONG*>(from + i);
+    PageDirectory[512] = 0x2000083;
+    __asm__ volatile("movl %%cr3, %%eax; movl %%eax, %%cr3" ::: "eax", "memory");
+}
 NOINLINE void __stdcall ProbeCrash(ULONG code) { KeBugCheckEx(code, 1, 2, 3, 4); }
 NOINLINE void __stdcall ProbeUnimplemented() { KeBugCheckEx(0x4C414230, ULONG("9.1"), ULONG("probe/student.cpp"), 42, 0); }
 NOINLINE ULONG __attribute__((naked)) __stdcall ProbeBadReturn(ULONG) { __asm__ volatile("xorl %eax, %eax\n\tretl"); }

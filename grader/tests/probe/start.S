@@ -61,6 +61,7 @@ _GdtPointer:
     .long _Gdt
     .bss
     .p2align 12
+    .globl _PageDirectory
 _PageDirectory:
     .space 4096
 _BootStack:

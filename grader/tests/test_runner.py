@@ -1,0 +1,174 @@
+"""The runner on the probe guest: each end of a test has its own verdict, and nothing but the test shows in it.
+
+(grading.md: promises 1 to 4)
+"""
+
+from __future__ import annotations
+
+import time
+import unittest
+from pathlib import Path
+from typing import Dict
+from unittest import mock
+
+from grader import runner
+from grader.errors import InfraError
+from grader.model import Kernel, KernelSet, Outcome, Progress, Verdict
+from grader.tests.machine import grade, needs_emulator, probe_folder, spec
+
+
+def calling(name: str, *arguments: int):
+    """A test that calls one routine and expects 77."""
+
+    def body(t) -> None:
+        t.asking(f"calling {name}", t.hint("asked-hint", "of the question"))
+        t.equal(77, t.guest.call(name, *arguments), f"the result of {name}")
+
+    return body
+
+
+def catalogue() -> list:
+    """One test for every way to end."""
+    ways = {"right": ("ProbeAdd", 70, 7), "wrong": ("ProbeAdd", 70, 8), "hangs": ("ProbeHang",), "crashes": ("ProbeCrash", 0x50),
+            "returns_badly": ("ProbeBadReturn", 1), "not_written": ("ProbeUnimplemented",), "triple": ("ProbeTripleFault",),
+            "leaves": ("ProbeExit",), "patches": ("ProbePatch",), "floods": ("ProbeFlood", 3000)}
+    return [spec(calling(*call), name) for name, call in ways.items()]
+
+
+@needs_emulator
+class Verdicts(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.outcomes: Dict[str, Outcome] = {outcome.test: outcome for outcome in grade(catalogue())}
+
+    def test_right_and_wrong(self) -> None:
+        right, wrong = self.outcomes["right"], self.outcomes["wrong"]
+        self.assertEqual((right.verdict, right.points, right.max_points), (Verdict.PASS, 2, 2))
+        self.assertEqual((wrong.verdict, wrong.points, wrong.expected, wrong.seen), (Verdict.FAIL, 0, "77", "78"))
+        self.assertEqual((wrong.asked, wrong.seed), ("the result of ProbeAdd", 7))
+
+    def test_a_hang_is_a_failure_with_a_place(self) -> None:
+        hang = self.outcomes["hangs"]
+        self.assertEqual((hang.verdict, hang.seen), (Verdict.FAIL, "did not finish within 5,000,000 guest instructions"))
+        self.assertEqual((hang.asked, hang.hint_id), ("calling ProbeHang", "asked-hint"))
+        self.assertRegex(hang.where, r"^probe/probe.cpp:\d+$")
+
+    def test_a_bugcheck_is_a_crash_with_a_backtrace(self) -> None:
+        crash = self.outcomes["crashes"]
+        self.assertEqual(crash.verdict, Verdict.STUDENT_CRASH)
+        self.assertIn("bugcheck 0x00000050 PAGE_FAULT_IN_NONPAGED_AREA", crash.seen)
+        self.assertRegex(crash.backtrace[0], r"^ProbeCrash\+0x[0-9a-f]+ at probe/probe.cpp:\d+$")
+        self.assertIn("*** STOP", crash.log)
+
+    def test_an_unwritten_exercise_says_so(self) -> None:
+        stub = self.outcomes["not_written"]
+        self.assertEqual((stub.verdict, stub.hint_id, stub.where), (Verdict.FAIL, "not-implemented", "probe/student.cpp:42"))
+        self.assertEqual(stub.seen, "not implemented: exercise 9.1 (probe/student.cpp:42)")
+
+    def test_leaving_the_machine_is_a_crash(self) -> None:
+        self.assertEqual(self.outcomes["triple"].verdict, Verdict.STUDENT_CRASH)
+        self.assertIn("triple fault", self.outcomes["triple"].seen)
+        self.assertEqual(self.outcomes["leaves"].verdict, Verdict.STUDENT_CRASH)
+
+    def test_a_broken_return_is_explained(self) -> None:
+        self.assertIn("returned with ESP -4 bytes", self.outcomes["returns_badly"].seen)
+
+    def test_changed_code_fails_whatever_the_result_says(self) -> None:
+        patched = self.outcomes["patches"]
+        self.assertEqual((patched.verdict, patched.hint_id), (Verdict.FAIL, "courseware-changed"))
+        self.assertEqual(patched.seen, "courseware code was changed at ProbeAdd")
+
+    def test_printing_pass_proves_nothing_and_the_log_is_capped(self) -> None:
+        flood = self.outcomes["floods"]
+        self.assertEqual(flood.verdict, Verdict.FAIL)
+        self.assertIn("PASS PASS", flood.log)
+        self.assertLessEqual(len(flood.log), 2000)
+
+    def test_order_jobs_and_neighbours_do_not_show(self) -> None:
+        tests = catalogue()
+        for jobs, order in ((2, tests), (1, list(reversed(tests)))):
+            self.assertEqual({outcome.test: outcome for outcome in grade(order, jobs=jobs)}, self.outcomes)
+
+    def test_nothing_of_the_host_is_in_an_outcome(self) -> None:
+        text = "".join(str(outcome.to_json()) for outcome in self.outcomes.values())
+        for secret in (str(probe_folder()), "/tmp/", str(Path.home())):
+            self.assertNotIn(secret, text)
+
+
+@needs_emulator
+class Trouble(unittest.TestCase):
+    def test_an_emulator_that_dies_is_retried_once(self) -> None:
+        attempts = []
+
+        def body(t) -> None:
+            attempts.append(1)
+            if len(attempts) == 1:
+                t.guest.machine.process.kill()
+                t.guest.machine.process.wait()
+            t.equal(77, t.guest.call("ProbeAdd", 70, 7), "")
+
+        self.assertEqual([outcome.verdict for outcome in grade([spec(body, "dies_once"), spec(calling("ProbeAdd", 7, 70), "next")])],
+                         [Verdict.PASS, Verdict.PASS])
+        self.assertEqual(len(attempts), 2)
+
+    def test_trouble_that_stays_is_no_zero(self) -> None:
+        def body(t) -> None:
+            t.infra(False, "the moon is up")
+
+        outcome, after = grade([spec(body, "moon"), spec(calling("ProbeAdd", 7, 70), "after")])
+        self.assertEqual(outcome.verdict, Verdict.INFRA_ERROR)
+        self.assertIn("the moon is up", outcome.seen)
+        self.assertEqual(after.verdict, Verdict.PASS)
+
+    def test_a_bug_in_a_test_is_our_trouble(self) -> None:
+        self.assertEqual(grade([spec(lambda t: [][1], "bug")])[0].verdict, Verdict.INFRA_ERROR)
+
+    def test_a_kernel_without_images_is_our_trouble_and_ends(self) -> None:
+        kernels = KernelSet({"9.1": Kernel(Path("/nonexistent"))}, Path("/nonexistent"))
+        outcome = runner.run_tests(kernels, [spec(calling("ProbeAdd", 1, 1), "none")], 1, 1)[0]
+        self.assertEqual(outcome.verdict, Verdict.INFRA_ERROR)
+
+    def test_the_wall_clock_only_guards_the_host(self) -> None:
+        def body(t) -> None:
+            t.guest.machine.wall = 0.2
+            t.guest.session.watchdog.disarm()
+            t.guest.set_budget(10 ** 12, 30.0)
+            t.guest.call("ProbeHang")
+
+        begun = time.monotonic()
+        outcome = grade([spec(body, "slow_host")])[0]
+        self.assertEqual(outcome.verdict, Verdict.INFRA_ERROR)
+        self.assertLess(time.monotonic() - begun, 20)
+
+
+class Planning(unittest.TestCase):
+    def test_stage_none_needs_no_machine(self) -> None:
+        def body(t) -> None:
+            t.equal("", t.submitted("labs/answers.txt"), "no answer")
+
+        kernels = KernelSet({"9.1": Kernel(Path("/nonexistent"))}, Path("/nonexistent"))
+        with mock.patch.object(runner, "boot", side_effect=InfraError("no machine here")):
+            outcome = runner.run_tests(kernels, [spec(body, "answers", stage="none")], 1, 1)[0]
+        self.assertEqual(outcome.verdict, Verdict.PASS)
+
+    def test_equal_kernels_share_a_machine_and_big_groups_are_split(self) -> None:
+        tests = [spec(lambda t: None, f"test{number}") for number in range(12)]
+        kernels = KernelSet({"9.1": Kernel(Path("/k"))}, Path("/"))
+        self.assertEqual([len(unit[2]) for unit in runner.plan(tests, kernels, 1)], [12])
+        self.assertEqual([len(unit[2]) for unit in runner.plan(tests, kernels, 2)], [6, 6])
+
+    def test_the_random_numbers_depend_on_seed_and_test_only(self) -> None:
+        drawn = []
+
+        def body(t) -> None:
+            drawn.append(t.rng.random())
+
+        kernels = KernelSet({"9.1": Kernel(Path("/k"))}, Path("/"))
+        for seed, name in ((1, "a"), (1, "a"), (2, "a"), (1, "b")):
+            runner.run_tests(kernels, [spec(body, name, stage="none")], seed, 1, Progress())
+        self.assertEqual(drawn[0], drawn[1])
+        self.assertEqual(len(set(drawn)), 3)
+
+
+if __name__ == "__main__":
+    unittest.main()
