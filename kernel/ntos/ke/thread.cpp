@@ -40,15 +40,15 @@ void InitializeScheduling(KTHREAD* thread, KPROCESS* process) {
     thread->WaitTime = KeTickCount.LowPart;
 }
 
-/// The next processor in turn that the process allows.
-UCHAR NextIdealProcessor(KPROCESS* process) REQUIRES_(process->ProcessLock) {
+/// The processors that the process allows, in turn: its threads are spread.
+UCHAR NextIdealProcessor(KPROCESS* process) {
+    nt::SpinLockGuard guard(process->ProcessLock);
     const KAFFINITY allowed = process->Affinity & KeActiveProcessors;
     if (allowed == 0) return 0;
     ULONG number = process->ThreadSeed;
-    do {
+    while ((allowed & (1u << number)) == 0)
         number = (number + 1) % MAXIMUM_PROCESSORS;
-    } while ((allowed & (1u << number)) == 0);
-    process->ThreadSeed = UCHAR(number);
+    process->ThreadSeed = UCHAR((number + 1) % MAXIMUM_PROCESSORS);
     return UCHAR(number);
 }
 
@@ -86,6 +86,7 @@ void KiInitializeThreadObject(PKTHREAD Thread, PVOID KernelStack, PVOID StackLim
 void NTAPI KeInitializeThread(PKTHREAD Thread, PVOID KernelStack, PVOID StackLimit, PKSYSTEM_ROUTINE SystemRoutine,
                               PKSTART_ROUTINE StartRoutine, PVOID StartContext, PKPROCESS Process) {
     KiInitializeThreadObject(Thread, KernelStack, StackLimit, Process);
+    Thread->IdealProcessor = Thread->NextProcessor = NextIdealProcessor(Process);
     // Last: the frame is made on the stack that the fields above describe.
     KiInitializeContextThread(Thread, SystemRoutine, StartRoutine, StartContext);
 }
@@ -99,7 +100,6 @@ void NTAPI KeReadyThread(PKTHREAD Thread) {
         first = IsListEmpty(&process->ThreadListHead);
         InsertTailList(&process->ThreadListHead, &Thread->ThreadListEntry);
         process->StackCount++;
-        Thread->IdealProcessor = NextIdealProcessor(process);
     }
     KiDispatcherGuard guard;
     if (first) InsertTailList(&KiProcessListHead, &process->ProcessListEntry);
