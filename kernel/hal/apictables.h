@@ -12,8 +12,8 @@ constexpr ULONG HALP_ISA_LINES = 16;
 
 /// How a line's input is wired.
 struct HALP_LINE_ROUTE {
-    ULONG Input;      ///< global system interrupt: input number over all I/O APICs
-    bool ActiveLow;   ///< polarity
+    ULONG Input;    ///< global system interrupt: input number over all I/O APICs
+    bool ActiveLow; ///< polarity
     bool LevelSensitive;
 };
 

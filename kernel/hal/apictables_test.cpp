@@ -118,7 +118,7 @@ TEST(MpTable, ProcessorsBusAndInterrupts) {
     Append(t, {0, 7, 0x14, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
     Append(t, {1, 1, 'I', 'S', 'A', ' ', ' ', ' '});
     Append(t, {2, 8, 0x11, 1, 0, 0, 0xC0, 0xFE});
-    Append(t, {3, 0, 0, 0, 1, 0, 8, 2});  // line 0 -> input 2
+    Append(t, {3, 0, 0, 0, 1, 0, 8, 2});    // line 0 -> input 2
     Append(t, {3, 0, 0xF, 0, 0, 4, 8, 16}); // another bus: not an ISA line
     HALP_APIC_INFO info;
     ASSERT_TRUE(HalpParseMpTable(View(pointer), View(Seal(t, 7)), info));

@@ -3,7 +3,7 @@
 
 namespace {
 
-constexpr USHORT ISA_DEBUG_EXIT = 0xF4;     ///< QEMU's device: ends the emulator with status 2 * value + 1
+constexpr USHORT ISA_DEBUG_EXIT = 0xF4; ///< QEMU's device: ends the emulator with status 2 * value + 1
 constexpr USHORT KEYBOARD_COMMAND = 0x64;
 constexpr UCHAR KEYBOARD_BUSY = 0x02;
 constexpr UCHAR PULSE_RESET_LINE = 0xFE;

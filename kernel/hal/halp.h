@@ -5,10 +5,13 @@
 #include "hal.h"
 #include "i386/cpu.h"
 #include "i386/trap.h"
-#include "ke.h"
+#include "ke/bugcheck.h"
 #include "ke/options.h"
+#include "ke/processor.h"
+#include "ke/startup.h"
 #include "ldr.h"
-#include "mm.h"
+#include "mm/pages.h"
+#include "nt/atomic.h"
 #include "nt/interrupts.h"
 
 /// The controller in use. The PIC until HalInitSystem has looked around.

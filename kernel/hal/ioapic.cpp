@@ -81,7 +81,8 @@ void HalpRouteIoApicInput(const HALP_LINE_ROUTE& route, ULONG vector, UCHAR loca
     const ULONG at = RedirectionOf(*apic, route.Input);
     apic->Write(at, MASKED);
     apic->Write(at + 1, ULONG(localApicId) << 24);
-    apic->Write(at, vector | MASKED | (route.ActiveLow ? ACTIVE_LOW : 0) | (route.LevelSensitive ? LEVEL_SENSITIVE : 0));
+    apic->Write(at,
+                vector | MASKED | (route.ActiveLow ? ACTIVE_LOW : 0) | (route.LevelSensitive ? LEVEL_SENSITIVE : 0));
 }
 
 void HalpMaskIoApicInput(ULONG input, bool masked) {

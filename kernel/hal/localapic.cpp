@@ -60,9 +60,7 @@ UCHAR HalpLocalApicId() { return UCHAR(Read(Id) >> 24); }
 
 void HalpLocalApicEndOfInterrupt() { Write(EndOfInterrupt, 0); }
 
-bool HalpLocalApicInService(ULONG vector) {
-    return (Read(InService + vector / 32 * 16) & (1u << vector % 32)) != 0;
-}
+bool HalpLocalApicInService(ULONG vector) { return (Read(InService + vector / 32 * 16) & (1u << vector % 32)) != 0; }
 
 void HalpStartLocalApicCounter() {
     Write(TimerDivider, DIVIDE_BY_16);

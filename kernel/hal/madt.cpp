@@ -17,7 +17,8 @@ void AddProcessor(Bytes entry, HALP_APIC_INFO& info) {
 
 void AddIoApic(Bytes entry, HALP_APIC_INFO& info) {
     if (entry.Size() < 12 || info.IoApicCount == HALP_MAXIMUM_IOAPICS) return;
-    info.IoApic[info.IoApicCount++] = {.Address = HalpRead32(entry, 4), .InputBase = HalpRead32(entry, 8), .Id = entry[2]};
+    info.IoApic[info.IoApicCount++] = {
+        .Address = HalpRead32(entry, 4), .InputBase = HalpRead32(entry, 8), .Id = entry[2]};
 }
 
 /// An ISA line that does not arrive at the input of its number, or not as the bus's lines do (latched, active high).

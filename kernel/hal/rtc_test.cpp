@@ -6,8 +6,15 @@
 namespace {
 
 HALP_RTC_REGISTERS Bcd() {
-    return {.Second = 0x59, .Minute = 0x34, .Hour = 0x23, .Weekday = 1, .Day = 0x29, .Month = 0x02, .Year = 0x00,
-            .Century = 0x20, .StatusB = RTC_B_24_HOURS};
+    return {.Second = 0x59,
+            .Minute = 0x34,
+            .Hour = 0x23,
+            .Weekday = 1,
+            .Day = 0x29,
+            .Month = 0x02,
+            .Year = 0x00,
+            .Century = 0x20,
+            .StatusB = RTC_B_24_HOURS};
 }
 
 } // namespace
@@ -28,8 +35,15 @@ TEST(Rtc, BcdTwentyFourHours) {
 // HAL-07
 TEST(Rtc, Binary) {
     TIME_FIELDS t;
-    ASSERT_TRUE(HalpDecodeRtc({.Second = 59, .Minute = 10, .Hour = 19, .Weekday = 7, .Day = 31, .Month = 12, .Year = 26,
-                               .Century = 0, .StatusB = RTC_B_24_HOURS | RTC_B_BINARY},
+    ASSERT_TRUE(HalpDecodeRtc({.Second = 59,
+                               .Minute = 10,
+                               .Hour = 19,
+                               .Weekday = 7,
+                               .Day = 31,
+                               .Month = 12,
+                               .Year = 26,
+                               .Century = 0,
+                               .StatusB = RTC_B_24_HOURS | RTC_B_BINARY},
                               &t));
     EXPECT_EQ(t.Year, 2026);
     EXPECT_EQ(t.Hour, 19);
@@ -43,8 +57,8 @@ TEST(Rtc, TwelveHours) {
     const struct {
         UCHAR Register;
         SHORT Hour;
-    } cases[] = {{0x12, 0},  {0x01, 1}, {0x11, 11}, {RTC_HOUR_PM | 0x12, 12}, {RTC_HOUR_PM | 0x01, 13},
-                 {RTC_HOUR_PM | 0x11, 23}};
+    } cases[] = {
+        {0x12, 0}, {0x01, 1}, {0x11, 11}, {RTC_HOUR_PM | 0x12, 12}, {RTC_HOUR_PM | 0x01, 13}, {RTC_HOUR_PM | 0x11, 23}};
     for (const auto& c : cases) {
         TIME_FIELDS t;
         r.Hour = c.Register;
@@ -78,9 +92,9 @@ TEST(Rtc, CenturyRegisterOrPivot) {
 // HAL-07
 TEST(Rtc, WhatIsNotADateIsRefused) {
     TIME_FIELDS t;
-    for (UCHAR HALP_RTC_REGISTERS::*field : {&HALP_RTC_REGISTERS::Second, &HALP_RTC_REGISTERS::Minute,
-                                             &HALP_RTC_REGISTERS::Hour, &HALP_RTC_REGISTERS::Day,
-                                             &HALP_RTC_REGISTERS::Month, &HALP_RTC_REGISTERS::Year}) {
+    for (UCHAR HALP_RTC_REGISTERS::*field :
+         {&HALP_RTC_REGISTERS::Second, &HALP_RTC_REGISTERS::Minute, &HALP_RTC_REGISTERS::Hour, &HALP_RTC_REGISTERS::Day,
+          &HALP_RTC_REGISTERS::Month, &HALP_RTC_REGISTERS::Year}) {
         HALP_RTC_REGISTERS r = Bcd();
         r.*field = 0xFF;
         EXPECT_FALSE(HalpDecodeRtc(r, &t));

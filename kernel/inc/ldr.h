@@ -117,6 +117,13 @@ struct LOADER_PARAMETER_BLOCK {
 };
 using PLOADER_PARAMETER_BLOCK = LOADER_PARAMETER_BLOCK*;
 
+extern "C" {
+/// PsLoadedModuleList takes over the loader's entries. Phase 0.
+void NTAPI LdrInitializeLoadedModuleList(PLOADER_PARAMETER_BLOCK LoaderBlock);
+/// Calls the entry points of the drivers that the loader brought. @irql PASSIVE_LEVEL
+void NTAPI LdrCallBootDrivers();
+}
+
 #if __SIZEOF_POINTER__ == 4 // host tests may be 64-bit: the layout is a contract between the two 32-bit sides only
 static_assert(sizeof(MEMORY_ALLOCATION_DESCRIPTOR) == 20);
 static_assert(__builtin_offsetof(MEMORY_ALLOCATION_DESCRIPTOR, MemoryType) == 8);

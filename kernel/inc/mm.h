@@ -26,8 +26,6 @@ NTKERNELAPI void NTAPI MmDeleteKernelStack(PVOID PointerKernelStack, BOOLEAN Lar
 /// Physical pages in a row, mapped; zeroed. @returns the address or nullptr. @irql <= DISPATCH_LEVEL
 NTKERNELAPI PVOID NTAPI MmAllocateContiguousPages(ULONG Pages);
 NTKERNELAPI void NTAPI MmFreeContiguousPages(PVOID Address, ULONG Pages);
-/// Maps device registers. @returns the virtual address, nullptr if there is no room. @irql <= DISPATCH_LEVEL
-NTKERNELAPI PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes);
 /// Physical address of a mapped one, 0 if it is not. @irql any
 NTKERNELAPI PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(const volatile void* VirtualAddress);
 /// Physical address of this processor's page directory. @irql any

@@ -30,15 +30,15 @@ static_assert(sizeof(KIDTENTRY) == 8);
 constexpr ULONG MAXIMUM_IDTVECTOR = 0xFF;
 
 /// KGDTENTRY::Flags1: present, and what the descriptor is.
-constexpr UCHAR DESCRIPTOR_CODE = 0x9A;          ///< code, readable
-constexpr UCHAR DESCRIPTOR_DATA = 0x92;          ///< data, writable
-constexpr UCHAR DESCRIPTOR_TSS = 0x89;           ///< 32-bit task state segment, available
-constexpr UCHAR DESCRIPTOR_DPL3 = 0x60;          ///< ring 3 may use it
-constexpr UCHAR DESCRIPTOR_32BIT = 0x40;         ///< Flags2: 32-bit
-constexpr UCHAR DESCRIPTOR_PAGES = 0x80;         ///< Flags2: the limit counts 4 KB pages
-constexpr USHORT GATE_INTERRUPT = 0x8E00;        ///< clears the interrupt flag on entry
-constexpr USHORT GATE_TASK = 0x8500;             ///< switches to another task state segment
-constexpr USHORT GATE_DPL3 = 0x6000;             ///< ring 3 may call it with `int n`
+constexpr UCHAR DESCRIPTOR_CODE = 0x9A;   ///< code, readable
+constexpr UCHAR DESCRIPTOR_DATA = 0x92;   ///< data, writable
+constexpr UCHAR DESCRIPTOR_TSS = 0x89;    ///< 32-bit task state segment, available
+constexpr UCHAR DESCRIPTOR_DPL3 = 0x60;   ///< ring 3 may use it
+constexpr UCHAR DESCRIPTOR_32BIT = 0x40;  ///< Flags2: 32-bit
+constexpr UCHAR DESCRIPTOR_PAGES = 0x80;  ///< Flags2: the limit counts 4 KB pages
+constexpr USHORT GATE_INTERRUPT = 0x8E00; ///< clears the interrupt flag on entry
+constexpr USHORT GATE_TASK = 0x8500;      ///< switches to another task state segment
+constexpr USHORT GATE_DPL3 = 0x6000;      ///< ring 3 may call it with `int n`
 
 /// The 32-bit task state segment. Of the ordinary one the kernel uses Esp0 and Ss0 only; of those behind a task gate
 /// everything.

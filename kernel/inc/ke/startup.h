@@ -27,6 +27,10 @@ NTKERNELAPI extern KSYSTEM_TIME KeTickCount;
 /// Processors that run their idle thread and have no next thread.
 NTKERNELAPI extern volatile LONG KiIdleSummary;
 
+/// The first processor's KPCR, KPRCB, GDT, IDT and TSS, from the loader's state on; everything else uses fs.
+/// @param StackTop, StackLimit of the boot stack. @irql HIGH_LEVEL afterwards, interrupts off
+void NTAPI KiInitializeBootProcessor(ULONG_PTR StackTop, ULONG_PTR StackLimit);
+
 /// Makes the dispatcher's part of a processor: ready queues, DPC queue, locks. The first call makes the timer table
 /// too. @param Prcb Number and SetMember are set. @irql HIGH_LEVEL or DISPATCH_LEVEL, before the processor's first thread
 NTKERNELAPI void NTAPI KiInitializeDispatcher(PKPRCB Prcb);

@@ -64,7 +64,7 @@ extern "C" [[noreturn]] NTKERNELAPI void NTAPI KiSystemStartup(PLOADER_PARAMETER
     HalInitializeProcessor(0, LoaderBlock);
     KfLowerIrql(DISPATCH_LEVEL);
 
-    LdrInitializeLoadedModuleList(block);
+    LdrInitializeLoadedModuleList(LoaderBlock);
     InitParseOptions(block.LoadOptions);
     KdInitSystem(LoaderBlock);
     Require(block.Signature == LDR_BLOCK_SIGNATURE && block.Version == LDR_BLOCK_VERSION, 0);

@@ -1,7 +1,6 @@
 // Boot drivers: every image beyond the kernel and the HAL has its entry point called once, in load order.
 //
 // There is no I/O manager yet, so DriverEntry gets no driver object. BOO-04
-#include "init/init.h"
 #include "kd.h"
 #include "ldr.h"
 #include "ntstatus.h"
@@ -18,7 +17,7 @@ bool IsDriver(const LDR_DATA_TABLE_ENTRY& module) {
 
 } // namespace
 
-void LdrCallBootDrivers() {
+void NTAPI LdrCallBootDrivers() {
     for (LDR_DATA_TABLE_ENTRY* module : nt::List<&LDR_DATA_TABLE_ENTRY::InLoadOrderLinks>(PsLoadedModuleList)) {
         if (!IsDriver(*module) || (module->Flags & LDRP_ENTRY_PROCESSED)) continue;
         module->Flags |= LDRP_ENTRY_PROCESSED;

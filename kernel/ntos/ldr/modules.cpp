@@ -2,15 +2,14 @@
 //
 // The list takes over the loader's entries, which stay where they are for good. It does not change after phase 0.
 // In the books: "image loader", "loaded module list". BOO-04
-#include "init/init.h"
 #include "ldr.h"
 
 extern "C" {
 LIST_ENTRY PsLoadedModuleList;
 }
 
-void LdrInitializeLoadedModuleList(LOADER_PARAMETER_BLOCK& block) {
+void NTAPI LdrInitializeLoadedModuleList(PLOADER_PARAMETER_BLOCK LoaderBlock) {
     InitializeListHead(&PsLoadedModuleList);
-    while (!IsListEmpty(&block.LoadOrderListHead))
-        InsertTailList(&PsLoadedModuleList, RemoveHeadList(&block.LoadOrderListHead));
+    while (!IsListEmpty(&LoaderBlock->LoadOrderListHead))
+        InsertTailList(&PsLoadedModuleList, RemoveHeadList(&LoaderBlock->LoadOrderListHead));
 }

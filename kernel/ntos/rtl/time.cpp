@@ -42,8 +42,8 @@ BOOLEAN NTAPI RtlTimeFieldsToTime(const TIME_FIELDS* TimeFields, PLARGE_INTEGER 
         !InRange(f.Hour, 0, 23) || !InRange(f.Minute, 0, 59) || !InRange(f.Second, 0, 59) ||
         !InRange(f.Milliseconds, 0, 999))
         return FALSE;
-    const LONGLONG seconds = LONGLONG(DaysSince1601(f.Year, f.Month, f.Day)) * SECONDS_PER_DAY +
-                             (f.Hour * 60 + f.Minute) * 60 + f.Second;
+    const LONGLONG seconds =
+        LONGLONG(DaysSince1601(f.Year, f.Month, f.Day)) * SECONDS_PER_DAY + (f.Hour * 60 + f.Minute) * 60 + f.Second;
     Time->QuadPart = seconds * TIME_UNITS_PER_SECOND + f.Milliseconds * UNITS_PER_MILLISECOND;
     return TRUE;
 }

@@ -9,7 +9,7 @@ namespace {
 struct DEVICE {
     KINTERRUPT Interrupt;
     char Name;
-    bool Claims;       ///< serves the UART if it was asking
+    bool Claims;        ///< serves the UART if it was asking
     bool ClaimsBlindly; ///< says yes without looking
     ULONG Calls;
     KIRQL Irql;
@@ -58,7 +58,8 @@ void Prepare(DEVICE& device, char name, bool claims, KINTERRUPT_MODE mode, bool 
     device = {};
     device.Name = name;
     device.Claims = claims;
-    KeInitializeInterrupt(&device.Interrupt, Serve, &device, nullptr, line.Vector, line.Irql, line.Irql, mode, share, 0);
+    KeInitializeInterrupt(&device.Interrupt, Serve, &device, nullptr, line.Vector, line.Irql, line.Irql, mode, share,
+                          0);
 }
 
 /// A device connected for the length of a test.

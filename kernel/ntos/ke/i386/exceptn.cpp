@@ -5,7 +5,7 @@
 // In the books: "exception dispatching". EXC-02, EXC-03
 #include "ki386.h"
 #include "kd.h"
-#include "mm.h"
+#include "ldr.h"
 
 namespace {
 
@@ -23,7 +23,7 @@ bool AskInOrder(EXCEPTION_RECORD& record, CONTEXT& context, KTRAP_FRAME* frame, 
     const ULONG_PTR address = reinterpret_cast<ULONG_PTR>(record.ExceptionAddress);
     const ULONG_PTR* const information = record.ExceptionInformation;
     if (!frame) KeBugCheckContext(KMODE_EXCEPTION_NOT_HANDLED, code, address, information[0], information[1], context);
-    if (record.ExceptionCode == STATUS_ACCESS_VIOLATION && information[1] >= MM_SYSTEM_RANGE_START &&
+    if (record.ExceptionCode == STATUS_ACCESS_VIOLATION && information[1] >= LDR_SYSTEM_SPACE &&
         information[1] != ~ULONG_PTR(0))
         KeBugCheck2(PAGE_FAULT_IN_NONPAGED_AREA, information[1], information[0], address, 0, frame);
     KeBugCheck2(KERNEL_MODE_EXCEPTION_NOT_HANDLED, code, address, reinterpret_cast<ULONG_PTR>(frame), 0, frame);
@@ -40,8 +40,7 @@ void NTAPI KiDispatchException(EXCEPTION_RECORD* ExceptionRecord, KEXCEPTION_FRA
     KeContextFromKframes(TrapFrame, ExceptionFrame, &context);
     // The handlers to ask are those of the interrupted code, on this stack above the trap frame.
     nt::cpu::WriteExceptionList(reinterpret_cast<ULONG_PTR>(TrapFrame->ExceptionList));
-    if (!AskInOrder(*ExceptionRecord, context, TrapFrame, FirstChance))
-        Unhandled(*ExceptionRecord, context, TrapFrame);
+    if (!AskInOrder(*ExceptionRecord, context, TrapFrame, FirstChance)) Unhandled(*ExceptionRecord, context, TrapFrame);
     KeContextToKframes(TrapFrame, ExceptionFrame, &context, context.ContextFlags, PreviousMode);
 }
 

@@ -10,7 +10,6 @@ constexpr ULONG FAULT_WRITE = 1u << 1; ///< error code: the access was a write
 void KiPageFault(KTRAP_FRAME& frame, ULONG_PTR address) {
     const ULONG_PTR write = (frame.ErrCode & FAULT_WRITE) ? 1 : 0;
     const KIRQL irql = KeGetCurrentIrql();
-    if (irql >= DISPATCH_LEVEL)
-        KeBugCheck2(IRQL_NOT_LESS_OR_EQUAL, address, ULONG_PTR(irql), write, frame.Eip, &frame);
+    if (irql >= DISPATCH_LEVEL) KeBugCheck2(IRQL_NOT_LESS_OR_EQUAL, address, ULONG_PTR(irql), write, frame.Eip, &frame);
     KiDispatchTrapException(frame, STATUS_ACCESS_VIOLATION, 2, write, address);
 }

@@ -3,7 +3,6 @@
 // KiInitializeProcessor runs on the processor it prepares, with interrupts off, before anything that uses fs.
 // In the books: "processor control region and control block". INT-01, ARC-03
 #include "ki386.h"
-#include "init/init.h"
 
 extern "C" {
 // shared: these three are written while a processor starts, one at a time, and only grow
@@ -38,6 +37,6 @@ void KiInitializeProcessor(KI_PROCESSOR& processor, ULONG number, ULONG_PTR stac
     ++KeNumberProcessors;
 }
 
-void KiInitializeBootProcessor(ULONG_PTR stackTop, ULONG_PTR stackLimit) {
-    KiInitializeProcessor(KiBootProcessor, 0, stackTop, stackLimit);
+void NTAPI KiInitializeBootProcessor(ULONG_PTR StackTop, ULONG_PTR StackLimit) {
+    KiInitializeProcessor(KiBootProcessor, 0, StackTop, StackLimit);
 }

@@ -54,8 +54,7 @@ extern "C" void NTAPI KiTrap(KTRAP_FRAME* TrapFrame, ULONG Vector) {
     case Overflow: return KiDispatchTrapException(frame, STATUS_INTEGER_OVERFLOW);
     case BoundRange: return KiDispatchTrapException(frame, STATUS_ARRAY_BOUNDS_EXCEEDED);
     case InvalidOpcode: return KiDispatchTrapException(frame, STATUS_ILLEGAL_INSTRUCTION);
-    case GeneralProtection:
-        return KiDispatchTrapException(frame, STATUS_ACCESS_VIOLATION, 2, 0, UNKNOWN_ADDRESS);
+    case GeneralProtection: return KiDispatchTrapException(frame, STATUS_ACCESS_VIOLATION, 2, 0, UNKNOWN_ADDRESS);
     case PageFault: return KiPageFault(frame, nt::cpu::ReadCr2());
     case AlignmentCheck: return KiDispatchTrapException(frame, STATUS_DATATYPE_MISALIGNMENT);
     case MachineCheck: KeBugCheck2(MACHINE_CHECK_EXCEPTION, 0, 0, 0, 0, &frame);
