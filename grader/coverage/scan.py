@@ -6,7 +6,9 @@ A doc comment or decorator counts like a comment: features=("SCH-17",). Tests ar
 
 from __future__ import annotations
 
+import io
 import re
+import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +37,12 @@ def ids_in(text: str) -> "set[str]":
 
 
 def scan_cpp(file: str, lines: "list[str]") -> "list[Named]":
-    return attach(file, lines, comment_marks=("//", "*", "/*"), find=cpp_name)
+    comments = {}
+    for number, line in enumerate(lines, 1):
+        code, mark, comment = line.partition("//")
+        if mark:
+            comments[number] = (ids_in(comment), not code.strip())
+    return attach(file, lines, comments, cpp_name)
 
 
 def scan_python(file: str, lines: "list[str]") -> "list[Named]":
@@ -49,7 +56,19 @@ def scan_python(file: str, lines: "list[str]") -> "list[Named]":
         match = PY_TEST.match(line)
         return f"{module}.{state['class']}.{match[1]}" if match else ""
 
-    return attach(file, lines, comment_marks=("#", "@", '"""', "features"), find=find)
+    return attach(file, lines, python_comments(lines), find)
+
+
+def python_comments(lines: "list[str]") -> "dict[int, tuple[set[str], bool]]":
+    """Real comments only (an ID in a string names nothing), and decorators' features=(...)."""
+    comments = {}
+    for token in tokenize.generate_tokens(io.StringIO("\n".join(lines) + "\n").readline):
+        if token.type == tokenize.COMMENT:
+            comments[token.start[0]] = (ids_in(token.string), token.line.strip().startswith("#"))
+    for number, line in enumerate(lines, 1):
+        if line.strip().startswith("@"):
+            comments[number] = (ids_in(line), True)
+    return comments
 
 
 def cpp_name(line: str) -> str:
@@ -59,28 +78,25 @@ def cpp_name(line: str) -> str:
     return f"{match[1]}.{match[2]}" if match[2] else match[1]
 
 
-def attach(file: str, lines: "list[str]", comment_marks: "tuple[str, ...]", find) -> "list[Named]":
-    """Gives each test the IDs of the comment block right above it and of the comments in it."""
+def attach(file: str, lines: "list[str]", comments: "dict[int, tuple[set[str], bool]]", find) -> "list[Named]":
+    """Gives each test the IDs of the comment block right above it and of the comments in it.
+
+    `comments`: line -> the IDs in its comment, and whether the line is nothing but comment.
+    """
     whole: "set[str]" = set()  # before the first test, not right above it
     above: "set[str]" = set()  # the comment block that ends at this line
     tests: "list[tuple[int, str, set[str]]]" = []
     for number, line in enumerate(lines, 1):
+        ids, alone = comments.get(number, (set(), False))
         name = find(line)
-        text = line.strip()
-        comment = text.startswith(comment_marks) or "//" in text or "  # " in text
         if name:
-            tests.append((number, name, above | (ids_in(line) if comment else set())))
+            tests.append((number, name, above | ids))
             above = set()
-        elif text.startswith(comment_marks):
-            above |= ids_in(line)
+        elif alone:
+            above |= ids
         else:
-            if above:
-                (tests[-1][2] if tests else whole).update(above)
+            (tests[-1][2] if tests else whole).update(above | ids)
             above = set()
-            if comment and tests:
-                tests[-1][2].update(ids_in(line))
-            elif comment:
-                whole |= ids_in(line)
     if above and tests:
         tests[-1][2].update(above)
     return [Named(file, number, name, frozenset(ids | whole)) for number, name, ids in tests if ids | whole]

@@ -84,7 +84,8 @@ TEST(InterlockedTest, CompareExchangeLoopsLoseNothing) {
     Together([&](int) {
         for (LONG i = 0; i < ROUNDS; i++) {
             LONGLONG seen = value;
-            for (LONGLONG found; (found = InterlockedCompareExchange64(&value, seen + step, seen)) != seen; seen = found)
+            for (LONGLONG found; (found = InterlockedCompareExchange64(&value, seen + step, seen)) != seen;
+                 seen = found)
                 YieldProcessor();
         }
     });
