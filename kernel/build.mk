@@ -91,6 +91,7 @@ stripped      := $(addprefix $(B)/boot/,$(notdir $(images)))
 .DEFAULT_GOAL := kernel
 
 kernel: $(images) $(stripped)
+	@:
 
 -include kernel/boot/boot.mk
 kernel: $(if $(STUDENT),,$(BOOT_TARGETS))
