@@ -9,10 +9,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
-from typing import List
+from typing import List, Sequence
 
 from ..errors import GraderError
-from ..pe import undecorate
+from ..pe import PeImage, undecorate
 
 
 def elf_copy(image: Path, target: Path) -> Path:
@@ -50,18 +50,32 @@ def tool() -> str:
     raise GraderError("objcopy (GNU binutils) is not installed: make doctor")
 
 
-def commands(root: Path, folder: Path) -> "List[str]":
+def commands(root: Path, folder: Path, drivers: "Sequence[str]" = ()) -> "List[str]":
     """gdb's first commands, up to the connection."""
     kernel, hal = (elf_copy(folder / name, folder / "gdb" / f"{name}.elf") for name in ("ntoskrnl.exe", "hal.dll"))
     lines = ["set pagination off", "set confirm off", "set print pretty on", f"directory {root}",
              f"file {kernel}", f"add-symbol-file {hal}"]
+    lines += driver_symbols(folder, drivers)
     own = root / "grader" / "gdb" / "mica.py"
     return lines + ([f"source {own}"] if own.exists() else [])
 
 
-def write(root: Path, folder: Path, target: str) -> Path:
+def driver_symbols(folder: Path, drivers: "Sequence[str]") -> "List[str]":
+    """The boot drivers' symbols: the loader puts each behind the one before, from the end of the HAL upwards."""
+    lines = []
+    hal = PeImage.load(folder / "boot" / "hal.dll")
+    free = hal.base + hal.size
+    for name in drivers:
+        loaded = PeImage.load(folder / "boot" / name)
+        image = next(path for path in (folder / "drivers" / name, folder / "tests" / name) if path.exists())
+        lines.append(f"add-symbol-file {elf_copy(image, folder / 'gdb' / (name + '.elf'))} -o {free - loaded.base:#x}")
+        free += loaded.size
+    return lines
+
+
+def write(root: Path, folder: Path, target: str, drivers: "Sequence[str]" = ()) -> Path:
     """A command file that ends connected to `target`."""
     path = folder / "gdb" / "init.gdb"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join([*commands(root, folder), f"target remote {target}", ""]))
+    path.write_text("\n".join([*commands(root, folder, drivers), f"target remote {target}", ""]))
     return path

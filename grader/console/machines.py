@@ -43,8 +43,12 @@ class Boot:
 
     def images(self) -> "List[Path]":
         """What the disk holds, for -initrd: kernel, HAL, drivers."""
-        drivers = sorted((self.folder / "drivers").glob("*.sys"))
-        return [self.folder / "boot" / name for name in ["ntoskrnl.exe", "hal.dll", *(each.name for each in drivers)]]
+        return [self.folder / "boot" / name for name in ["ntoskrnl.exe", "hal.dll", *self.drivers()]]
+
+    def drivers(self) -> "List[str]":
+        """The boot drivers in the order of loading. A seed is that of exercise 0.1, whose trap is in lab0.sys."""
+        names = sorted(each.name for each in (self.folder / "drivers").glob("*.sys"))
+        return names + (["lab0.sys"] if "/SEED=" in self.options else [])
 
 
 class Machine:
@@ -149,6 +153,17 @@ class QemuMachine(Machine):
                 if not self.let_go(monitor):
                     self.process.wait(20)
                     self.did_not_start()
+
+    def screen(self) -> bytes:
+        """What the VGA shows, as a binary PPM."""
+        target = self.folder / "screen.ppm"
+        with self.connect("mon") as monitor:
+            monitor.settimeout(20)
+            monitor.sendall(f"screendump {target}\n".encode())
+            said = b""
+            while said.count(b"(qemu)") < 2:
+                said += monitor.recv(4096)
+        return target.read_bytes()
 
     def connect(self, name: str) -> socket.socket:
         end = time.monotonic() + 20
