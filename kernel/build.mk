@@ -159,8 +159,10 @@ $(B)/hal.lib: $(call objects,$(hal_src)) $(call withheld,hal) $(B)/crt.lib
 
 $(B)/ntoskrnl.exe: $(ntos_obj) $(CRT) $(if $(STUDENT),,$(B)/hal.lib)
 	$(call say,LINK,$@)
-	$(Q)mkdir -p $(@D) && $(LINK) $(LDFLAGS) /entry:KiSystemStartup@4 /base:0x80100000 /out:$@ /implib:$(B)/nt.lib \
+	$(Q)mkdir -p $(@D) && $(LINK) $(LDFLAGS) /entry:KiSystemStartup@4 /base:0x80100000 /out:$@ /implib:$(B)/nt.new.lib \
 	    /map:$(B)/ntoskrnl.map $(filter %.obj %.lib,$^) $(lib_dir)/hal.lib
+	$(Q)cmp -s $(B)/nt.new.lib $(B)/nt.lib && rm -f $(B)/nt.new.lib || mv -f $(B)/nt.new.lib $(B)/nt.lib
+# The import library keeps its time stamp while its content is the same: drivers are linked again only when exports change.
 $(B)/nt.lib: $(B)/ntoskrnl.exe ;
 
 $(B)/hal.dll: $(hal_obj) $(CRT) $(if $(STUDENT),$(BASE_B)/nt.lib,$(B)/nt.lib)
