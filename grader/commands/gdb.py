@@ -32,7 +32,7 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
         raise GraderError("gdb needs QEMU; Bochs has a debugger of its own")
     boot = run_command.boot_of(tree, options)
     if options.wait:
-        gdbfiles.commands(tree.root, boot.folder)
+        gdbfiles.commands(tree.root, boot.folder, boot.drivers())
         with QemuMachine(boot, f"host=localhost,port={PORT}") as started:
             print(f"Mica waits for gdb at localhost:{PORT}. Ctrl-A X leaves.", flush=True)
             terminal.tie(started, Annotate(Names(boot.folder)))
@@ -43,7 +43,7 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     socket = machine.folder / "gdb"
     machine.gdb_socket = f"path={socket}"
     with machine as started:
-        script = gdbfiles.write(tree.root, boot.folder, str(socket))
+        script = gdbfiles.write(tree.root, boot.folder, str(socket), boot.drivers())
         return debug(tree, started, ["gdb", "-q", "-nx", "-x", str(script), *batch(options)], Annotate(Names(boot.folder)))
 
 

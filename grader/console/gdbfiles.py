@@ -62,7 +62,9 @@ def commands(root: Path, folder: Path, drivers: "Sequence[str]" = ()) -> "List[s
 
 def driver_symbols(folder: Path, drivers: "Sequence[str]") -> "List[str]":
     """The boot drivers' symbols: the loader puts each behind the one before, from the end of the HAL upwards."""
-    lines = []
+    lines: "List[str]" = []
+    if not drivers:
+        return lines
     hal = PeImage.load(folder / "boot" / "hal.dll")
     free = hal.base + hal.size
     for name in drivers:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Dict
 
-from .test_trap import _observe
+from .test_trap import observe
 
 
 def answers(t) -> Dict[str, str]:
     """The lines of answers.txt for `t.student_seed`."""
-    trap = _observe(t)
+    trap = observe(t)
     return {"vector": str(trap.vector), "status": f"0x{trap.status:08X}", "function": trap.function, "caller": trap.caller,
             "esi": f"0x{trap.esi:08x}", "error-code": str(trap.error), "irql": str(trap.irql)}

@@ -1,7 +1,7 @@
 // The trap of exercise 0.1: a short descent through functions that ends in a fault, every turn drawn from a seed.
 //
 // Invariants: the seed alone decides the path, the kind of fault, three registers and the IRQL; nothing of it is stored
-// where a debugger could read it before the fault. test_trap.py draws the same numbers in the same order.
+// where a debugger could read it before the fault.
 // A frame handler takes the exception, so the machine goes on afterwards.
 // In the books: "trap dispatching", "exception dispatching". TRP-01, EXC-01
 #include "kd.h"
@@ -15,7 +15,7 @@ constexpr ULONG DEPTH = 3;
 
 enum FAULT_KIND : ULONG { Divide, Overflow, Bounds, Undefined, Protection, PageRead, PageWrite, FAULT_KINDS };
 
-/// A small generator (xorshift, 32 bits) that the host can repeat.
+/// A small generator: xorshift on 32 bits.
 class Draw {
 public:
     explicit Draw(ULONG seed) : m_state(seed * 2654435761u + 0x9E3779B9u) {
@@ -105,7 +105,7 @@ STONE* NextStone(DESCENT* d) {
     return Stones[((d->Path ^ d->Key) >> (4 * d->Left)) & 0xF];
 }
 
-/// Draws the whole descent. The order of the draws is repeated in test_trap.py.
+/// Draws the whole descent.
 DESCENT Prepare(ULONG seed, KIRQL* irql) {
     Draw draw(seed);
     DESCENT d{};

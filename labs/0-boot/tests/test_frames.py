@@ -144,13 +144,25 @@ def frames_live(t):
     guest = t.guest
     guest.run_until("KeUpdateSystemTime", hits=t.rng.randint(2, 9))
     registers = guest.regs()
-    thread = guest.get(guest.u32(guest.sym("KiProcessorBlock")), "KPRCB.CurrentThread")
+    thread = guest.current_thread()
     low, high = guest.get(thread, "KTHREAD.StackLimit"), guest.get(thread, "KTHREAD.InitialStack")
     frame = registers["ebp"]
     expected = walk(guest.u32, CAPACITY, frame, low, high)
     t.infra(len(expected) >= 3, "the interrupted thread has a frame chain of at least 3")
     callers = guest.alloc(CAPACITY * WORD)
-    returned = guest.call("RtlWalkFrameChain", callers, CAPACITY, frame, low, high)
+    returned = _call_below(t, "RtlWalkFrameChain", callers, CAPACITY, frame, low, high)
     stored: List[int] = [guest.u32(callers + index * WORD) for index in range(min(returned, CAPACITY))]
     t.check(stored == expected, asked="in the clock interrupt: the frame chain of the interrupted thread's stack",
             expected=show(expected), seen=show(stored), hint=_hint(t, "frame-slots"))
+
+
+def _call_below(t, routine: str, *arguments: int) -> int:
+    """Calls a routine from where the machine stands, on the interrupted stack: a call from the landing point would overwrite
+    the frames that are to be walked."""
+    guest = t.guest
+    esp = (guest.regs()["esp"] - 0x100) & ~0xF
+    for index, word in enumerate((guest.landing, *arguments)):
+        guest.u32(esp + WORD * index, word)
+    guest.set_regs(esp=esp, eip=guest.sym(routine))
+    guest.run_until(guest.landing)
+    return guest.regs()["eax"]

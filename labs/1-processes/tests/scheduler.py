@@ -228,7 +228,7 @@ class Play:
                 scheduler.next = following
         elif code == BOOST:
             thread = self.actors[target]
-            if thread.priority < REALTIME and not thread.boost_disabled:
-                scheduler.set_priority(thread, max(thread.priority, min(thread.base + value, HIGHEST_VARIABLE)))
+            if thread.priority < REALTIME:
+                scheduler.set_priority(thread, max(thread.priority, min(thread.priority + value, HIGHEST_VARIABLE)))
         if not self.raised:
             scheduler.dispatch()

@@ -67,11 +67,7 @@ def follow(t, actors: List[Thread], look: float = 0.3) -> None:
         wanted = model.upcoming()
         if wanted is None:
             break
-        if done:
-            workload.onwards()
-        else:
-            workload.start()
-        seen = workload.step()
+        seen = workload.next_step(first=not done)
         if seen != wanted:
             _differ(t, asked, model, done, wanted, seen)
         if t.rng.random() < look:

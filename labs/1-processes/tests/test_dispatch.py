@@ -103,7 +103,7 @@ def quantum_end_choice(t):
         return processor
 
     made: List[Processor] = []
-    fresh(9, 5).quantum_end(t.rng.randint(1, 5), "quantum-early")
+    fresh(9, 5).quantum_end(t.rng.randint(60, 120), "quantum-early")  # enough for the ticks that stops may cost
     processor = fresh(t.rng.randint(2, 8), t.rng.randint(2, 8))
     processor.quantum_end(-t.rng.randint(0, 2), "quantum-lower")
     _quantum(t, processor, 6, "quantum-ignored")
@@ -130,30 +130,33 @@ def quantum_end_choice(t):
     _quantum(t, processor, ENDLESS, "quantum-endless")
 
 
-@test("1.3", points=2, title="equals take turns of one quantum, clock tick by clock tick", features=FEATURES + ("SCH-11", "SCH-14", "KPR-07"),
-      limit=150_000_000)
+@test("1.3", points=2, title="equals take turns, each as long as its quantum", features=FEATURES + ("SCH-11", "SCH-14", "KPR-07"),
+      limit=200_000_000)
 def quantum_turns(t):
-    """Spinning threads with different quanta; sampled in every clock interrupt."""
+    """Spinning threads with different quanta: the order of their turns, and the clock ticks that each turn was charged."""
     count = t.rng.randint(3, 5)
     priority = t.rng.randint(4, 13)
     quanta = [t.rng.choice((3, 6, 9, 12)) for _ in range(count)]
-    priorities = [priority] * count + [t.rng.randint(2, priority - 1)]  # the last one never runs
-    quanta_all = quanta + [6]
-    workload = Workload.spinners(t, priorities, quanta_all)
-    workload.start_ticking()
-    guest = t.guest
-    asked = f"spinning threads, all of priority {priority}, with quanta " + ", ".join(
-        f"A{number}: {quantum}" for number, quantum in enumerate(quanta)) + ": who runs at each clock tick?"
-    expected = _turns(quanta)
-    seen: List[str] = []
-    for tick in range(45):
-        runner = workload.number(guest.get(workload.prcb, "KPRCB.CurrentThread"))
-        wanted = next(expected)
-        seen.append(f"A{runner}" if runner is not None else "?")
-        hint = "quantum-ignored" if len(seen) > 1 and seen[-1] == seen[-2] else "wrong-order"
-        t.check(runner == wanted, asked=asked, expected=f"tick {tick + 1}: A{wanted}", seen="ticks so far: " + " ".join(seen),
-                hint=t.hint(hint, HINTS[hint]))
-        workload.onwards("KeUpdateSystemTime")
+    lower = t.rng.randint(2, priority - 1)
+    asked = f"spinning threads of priority {priority} with quanta " + ", ".join(
+        f"A{number}: {quantum}" for number, quantum in enumerate(quanta)) + f", and A{count} of priority {lower}: whose turn is it?"
+    workload = Workload.spinners(t, [priority] * count + [lower], quanta + [6])
+    t.asking(asked, hint=t.hint("quantum-ignored", HINTS["quantum-ignored"]))
+    workload.start(until="Lab1Turn")
+    seen, charged = [0], [workload.get(number, "KernelTime") for number in range(count)]
+    for turn in range(1, 3 * count + 2):
+        actor, before = workload.next_turn(), seen[-1]
+        if actor == before:
+            continue  # the same arrival once more: an interrupt came before its first instruction
+        seen.append(actor)
+        t.check(actor == (before + 1) % count, asked=asked, expected=f"after A{before} comes A{(before + 1) % count}",
+                seen="turns so far: " + " ".join(f"A{number}" for number in seen), hint=t.hint("wrong-order", HINTS["wrong-order"]))
+        ticks = workload.get(before, "KernelTime") - charged[before]
+        charged[before] += ticks
+        wanted = (quanta[before] + 2) // 3
+        t.check(ticks == wanted, asked=asked, expected=f"A{before} has a turn of {wanted} clock ticks: {quanta[before]} units, 3 a tick",
+                seen=f"it had {ticks}", hint=t.hint("quantum-early" if ticks < wanted else "quantum-ignored",
+                                                    HINTS["quantum-early" if ticks < wanted else "quantum-ignored"]))
 
 
 @test("1.3", points=2, title="random signals: every step of every thread in the order of the model", features=FEATURES + ("SCH-08", "SCH-15"),
@@ -168,14 +171,6 @@ def preemption_order(t):
 def random_schedules(t):
     follow(t, random_scripts(t.rng, actors=t.rng.randint(8, 14), events=8), look=0.5)
     judge_ring(t)
-
-
-def _turns(quanta: List[int]):
-    """Who runs at tick 1, 2, ...: the thread at the head of the queue for as many ticks as its quantum pays."""
-    while True:
-        for number, quantum in enumerate(quanta):
-            for _ in range((quantum + 2) // 3):
-                yield number
 
 
 def _quantum(t, processor: Processor, wanted: int, hint: str) -> None:

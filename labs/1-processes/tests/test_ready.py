@@ -87,7 +87,7 @@ def summary_in_live_kernel(t):
     heads, _ = guest.field("KPRCB.DispatcherReadyListHead")
     for _ in range(8):
         guest.run_until("KeUpdateSystemTime", hits=t.rng.randint(1, 6))
-        if guest.get(prcb, "KPRCB.PrcbLock"):
+        if guest.u32(prcb + guest.field("KPRCB.PrcbLock")[0]):
             continue  # the interrupt came while the queues were being changed
         seen = read_queues(guest, prcb + heads, guest.get(prcb, "KPRCB.ReadySummary"), {})
         model = Model()

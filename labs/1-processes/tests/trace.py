@@ -35,7 +35,7 @@ def judge_ring(t) -> None:
     for event in guest.events():
         name, arguments = event.name, event.arguments
         thread = arguments[0]
-        if name == "ThreadState":
+        if name == "thread_state":
             old, new = arguments[1], arguments[2]
             known = state.get(thread, old)
             where = f"event {event.sequence}: thread {thread:#010x} goes from {_state(old)} to {_state(new)}"
@@ -45,9 +45,9 @@ def judge_ring(t) -> None:
             standby = [one for one, its in state.items() if its == STANDBY]
             t.check(len(standby) <= 1, asked="the event ring: the standby thread", expected="at most one thread in state Standby",
                     seen=f"{len(standby)} after event {event.sequence}", hint=t.hint("two-standby", HINTS["two-standby"]))
-        elif name == "Priority":
+        elif name == "priority":
             priority[thread] = _signed(arguments[2])
-        elif name == "ContextSwitch":
+        elif name == "context_switch":
             old, new = arguments[0], arguments[1]
             switches += 1
             t.check(running in (0, old), asked="the event ring: a switch leaves the thread that runs",

@@ -70,6 +70,17 @@ alignas(PAGE_SIZE) NTEXPORT UCHAR LabScratch[64 * 1024];
 NTEXPORT __attribute__((noinline, optnone)) void NTAPI Lab1Step(ULONG Actor, ULONG Operation) {
     __asm__ __volatile__("" ::"r"(Actor), "r"(Operation) : "memory");
 }
+
+/// A spinning actor announces that it has the processor again. The host has a breakpoint here.
+NTEXPORT __attribute__((noinline, optnone)) void NTAPI Lab1Turn(ULONG Actor) {
+    __asm__ __volatile__("" ::"r"(Actor) : "memory");
+}
+
+/// A system routine for threads that the host makes by hand. The host has a breakpoint here. It returns, which a system
+/// routine must not do.
+NTEXPORT __attribute__((noinline, optnone)) void NTAPI Lab1System(PKSTART_ROUTINE StartRoutine, PVOID StartContext) {
+    __asm__ __volatile__("" ::"r"(StartRoutine), "r"(StartContext) : "memory");
+}
 }
 
 namespace {
@@ -80,7 +91,19 @@ void WaitFor(KEVENT& event) {
     (void)KeWaitForSingleObject(&event, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
 }
 
-void Perform(const LAB_OPERATION& operation) {
+volatile ULONG Spinning = ~0u; ///< the actor that span last
+
+/// Uses up processor time until the clock has charged `ticks` more.
+void Spin(ULONG me, ULONG ticks) {
+    volatile ULONG* const charged = &KeGetCurrentThread()->KernelTime;
+    for (const ULONG end = *charged + ticks; *charged < end;) {
+        if (Spinning == me) continue;
+        Spinning = me;
+        Lab1Turn(me);
+    }
+}
+
+void Perform(ULONG me, const LAB_OPERATION& operation) {
     switch (operation.Code) {
         case LAB_CODE::Step: break;
         case LAB_CODE::Signal: (void)KeSetEvent(&Events[operation.Target], operation.Value, FALSE); break;
@@ -91,11 +114,7 @@ void Perform(const LAB_OPERATION& operation) {
         case LAB_CODE::Yield: (void)KeYieldExecution(); break;
         case LAB_CODE::Raise: (void)KfRaiseIrql(DISPATCH_LEVEL); break;
         case LAB_CODE::Lower: KfLowerIrql(PASSIVE_LEVEL); break;
-        case LAB_CODE::Spin: {
-            volatile ULONG* const charged = &KeGetCurrentThread()->KernelTime;
-            for (const ULONG end = *charged + ULONG(operation.Value); *charged < end;) {}
-            break;
-        }
+        case LAB_CODE::Spin: Spin(me, ULONG(operation.Value)); break;
         case LAB_CODE::Boost:
             KeBoostPriorityThread(&Stage().Actors[operation.Target].Thread->Tcb, operation.Value);
             break;
@@ -117,7 +136,7 @@ void NTAPI Actor(PVOID context) {
     WaitFor(Gates[number]);
     for (ULONG i = 0; i < me.OperationCount; i++) {
         Lab1Step(number, i);
-        Perform(me.Operations[i]);
+        Perform(number, me.Operations[i]);
     }
     WaitFor(Curtain);
 }

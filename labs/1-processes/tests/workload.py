@@ -27,7 +27,8 @@ class Workload:
         stage = self.guest.alloc(STAGE_BYTES)
         t.infra(stage == self.guest.scratch, "the stage lies at the beginning of LabScratch")
         self.guest.write(stage, self._pack(quanta))
-        self.prcb = self.guest.u32(self.guest.sym("KiProcessorBlock"))
+        self._last: Optional[Tuple[int, int]] = None
+        self.prcb = self.guest.prcb()
         conductor = self.guest.get(self.prcb, "KPRCB.CurrentThread")
         self.guest.set(conductor, "KTHREAD.Priority", CONDUCTOR)
         self.guest.set(conductor, "KTHREAD.BasePriority", CONDUCTOR)
@@ -58,19 +59,48 @@ class Workload:
     def onwards(self, until: str = "Lab1Step", hits: int = 1) -> None:
         self.guest.run_until(until, hits=hits)
 
+    def next_step(self, first: bool) -> Tuple[int, int]:
+        """Runs to the next step of a script and returns it.  Every stop of the host may cost the guest a clock tick, so whoever
+        runs gets a full quantum again and the tick count stands still: no turn ends by itself, and nobody starves."""
+        tick_count = self.guest.sym("KeTickCount")
+        ticks = self.guest.u32(tick_count)
+        while True:
+            if first:
+                self.start()
+            else:
+                self.onwards()
+            step = self.step()
+            if first or step != self._last:
+                break  # else an interrupt came before the announced call's first instruction
+        self._last = step
+        self.guest.u32(tick_count, ticks)
+        self.set(step[0], "Quantum", LONG_QUANTUM)
+        return step
+
+    def next_turn(self) -> int:
+        """Runs until a spinning actor has the processor again; returns its number."""
+        self.guest.run_until("Lab1Turn")
+        registers = self.guest.regs()
+        actor = self.guest.u32(registers["esp"] + 4)
+        self._witness(actor, registers["esp"], f"A{actor} begins a turn")
+        return actor
+
     def step(self) -> Tuple[int, int]:
         """(actor, operation) of the step at which the machine stands, after the three witnesses agreed."""
         registers = self.guest.regs()
         actor, operation = self.guest.u32(registers["esp"] + 4), self.guest.u32(registers["esp"] + 8)
+        self._witness(actor, registers["esp"], f"A{actor} performs operation {operation}")
+        return actor, operation
+
+    def _witness(self, actor: int, esp: int, what: str) -> None:
+        """The announcement, CurrentThread and the stack must agree."""
         thread = self.threads[actor] if actor < len(self.threads) else 0
         current = self.guest.get(self.prcb, "KPRCB.CurrentThread")
         low, high = (self.guest.get(current, f"KTHREAD.{name}") for name in ("StackLimit", "InitialStack"))
-        self.t.check(current == thread and low <= registers["esp"] < high,
-                     asked=f"A{actor} performs operation {operation}: who runs?",
+        self.t.check(current == thread and low <= esp < high, asked=f"{what}: who runs?",
                      expected=f"KPRCB::CurrentThread is A{actor}'s thread, and ESP lies on its kernel stack",
-                     seen=f"CurrentThread is {self.name(current)}, ESP {registers['esp']:#010x} "
-                          f"{'is' if low <= registers['esp'] < high else 'is not'} on its stack")
-        return actor, operation
+                     seen=f"CurrentThread is {self.name(current)}, ESP {esp:#010x} "
+                          f"{'is' if low <= esp < high else 'is not'} on its stack")
 
     # -- looking ---------------------------------------------------------------------------------------------------
     def name(self, address: int) -> str:

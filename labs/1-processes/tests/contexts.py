@@ -1,0 +1,108 @@
+"""Catching context switches from outside: the call of KiSwapContext, and the same thread's return from it.
+
+The host stops a thread at the first instruction of the switch, puts values of its own into registers, flags and the
+exception chain, and looks at them when that thread runs again.  Then it puts the old ones back, so that the kernel goes
+on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, List
+
+from .scheduler import SIGNAL, WAIT, Thread
+from .workload import Workload
+
+CALLEE_SAVED = ("ebx", "esi", "edi", "ebp")
+CARRY, PARITY, ADJUST, ZERO, SIGN, INTERRUPT, OVERFLOW, IDENTIFICATION = (1 << bit for bit in (0, 2, 4, 6, 7, 9, 11, 21))
+ARITHMETIC = CARRY | PARITY | ADJUST | ZERO | SIGN | OVERFLOW
+
+HINTS = {
+    "frame-layout": "The first frame must be a KSTART_FRAME directly below InitialStack and a KSWITCH_FRAME directly below that, as in "
+                    "the figure; KernelStack is the address of the switch frame.",
+    "frame-eflags": "A new thread begins with interrupts on: EFLAGS_INTERRUPT_MASK | EFLAGS_ALWAYS_ONE.",
+    "frame-chain": "The exception chain of a new thread is empty: EXCEPTION_CHAIN_END (0xFFFFFFFF), not 0.",
+    "frame-beyond": "Only the frame is written: nothing at InitialStack or above, nothing below KernelStack.",
+    "startup-irql": "KiThreadStartup is entered at SYNCH_LEVEL; the system routine expects APC_LEVEL (KfLowerIrql).",
+    "startup-arguments": "SystemRoutine is called with StartRoutine and StartContext, in this order, on the stack.",
+    "startup-return": "A system routine that returns comes back to KiThreadStartup: that is bugcheck MICA_THREAD_RETURNED.",
+    "switch-register": "EBX, ESI, EDI and EBP belong to the caller of KiSwapContext. Save each on the old thread's stack and restore each "
+                       "from the new thread's, in the opposite order.",
+    "switch-eflags": "EFLAGS, and the interrupt flag in it, belong to the thread: pushfl before the switch, popfl after it.",
+    "switch-exception-list": "fs:[0], the head of the exception chain, points into the stack: it changes with the stack.",
+    "switch-stack": "The thread does not come back to where it left: ESP is saved in OldThread->KernelStack and loaded from "
+                    "NewThread->KernelStack, and as many words are popped as were pushed.",
+    "switch-bounds": "The stack's limits follow the thread: StackBase and StackLimit of the KPCR, and Esp0 of the TSS.",
+    "switch-cr3-always": "CR3 was loaded although both threads run in one process: every load throws away the TLB. Compare "
+                         "ApcState.Process first.",
+    "switch-cr3-never": "The new thread runs in another process: load CR3 from its DirectoryTableBase.",
+    "switch-swapbusy": "OldThread->SwapBusy must be clear when its stack is left, or nobody can ever switch to it again.",
+    "switch-counts": "One switch counts one: ContextSwitches of the new thread and of the processor.",
+}
+
+
+@dataclass
+class Call:
+    """A thread that stands at the first instruction of KiSwapContext."""
+
+    old: int
+    new: int
+    esp: int
+    returns_to: int
+    registers: Dict[str, int]
+    exception_list: int
+
+
+class Carousel:
+    """Actors of one priority that wake each other in a circle, so that every thread that leaves comes back."""
+
+    def __init__(self, t, actors: int = 3, rounds: int = 20) -> None:
+        self.t, self.guest = t, t.guest
+        priority = t.rng.randint(3, 14)
+        threads = [Thread(number, priority, script=[(WAIT, number, 0), (SIGNAL, (number + 1) % actors, 0)] * rounds)
+                   for number in range(actors)]
+        threads[0].script = [(SIGNAL, 1, 0), (WAIT, 0, 0)] * rounds
+        self.workload = Workload(t, threads)
+        t.asking(f"{actors} threads wake each other in a circle", hint=self.hint("switch-stack"))
+        self.workload.start(until="Lab1Step", hits=t.rng.randint(actors + 1, 2 * actors))
+        self.turn = [self.workload.threads[number] for number in range(actors)]
+
+    def hint(self, name: str):
+        return self.t.hint(name, HINTS[name])
+
+    def catch(self) -> Call:
+        """Runs to the next call of KiSwapContext between two of the actors."""
+        for _ in range(200):
+            self.guest.run_until("KiSwapContext")
+            registers = self.guest.regs()
+            if registers["ecx"] in self.turn and registers["edx"] in self.turn:
+                break
+        else:
+            self.t.infra(False, "the actors switch to each other")
+        return Call(registers["ecx"], registers["edx"], registers["esp"], self.guest.u32(registers["esp"]), registers,
+                    self.guest.u32(self.guest.pcr()))
+
+    def comes_back(self, call: Call, hint: str, asked: str) -> Dict[str, int]:
+        """Runs until the call returns in the same thread."""
+        self.t.asking(asked, hint=self.hint(hint))
+        for _ in range(200):
+            self.guest.run_until(call.returns_to)
+            registers = self.guest.regs()
+            if self.guest.get(self.workload.prcb, "KPRCB.CurrentThread") == call.old:
+                self.t.check(registers["esp"] == call.esp + 4, asked=asked, expected=f"KiSwapContext returns with ESP {call.esp + 4:#010x}",
+                             seen=f"ESP {registers['esp']:#010x}", hint=self.hint("switch-stack"))
+                return registers
+        self.t.fail(asked=asked, expected=f"{self.workload.name(call.old)} runs again", seen="200 switches without it",
+                    hint=self.hint("switch-stack"))
+        return {}
+
+    def put_back(self, call: Call, registers: Dict[str, int]) -> None:
+        """The values that the kernel's own code left there."""
+        self.guest.set_regs(**{name: call.registers[name] for name in CALLEE_SAVED},
+                            eflags=registers["eflags"] & ~INTERRUPT | call.registers["eflags"] & INTERRUPT)
+        self.guest.write(self.guest.pcr(), call.exception_list.to_bytes(4, "little"))
+
+
+def words(t, count: int) -> List[int]:
+    """Distinct random words."""
+    return t.rng.sample(range(1, 1 << 32), count)
