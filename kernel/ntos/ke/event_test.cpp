@@ -1,16 +1,8 @@
 // Events: what a signal does to waiters, by kind of event. On the fake machine; a few milliseconds.
-#include "machine.h"
+#include "waits.h"
 
 using namespace host;
 using EventTest = KernelTest;
-
-namespace {
-
-NTSTATUS WaitFor(KEVENT& event, PLARGE_INTEGER timeout = nullptr) {
-    return KeWaitForSingleObject(&event, KWAIT_REASON::Executive, KernelMode, FALSE, timeout);
-}
-
-} // namespace
 
 // DSP-01, DSP-02
 TEST_F(EventTest, NotificationEventReleasesEveryWaiterAndStays) {
@@ -20,7 +12,7 @@ TEST_F(EventTest, NotificationEventReleasesEveryWaiterAndStays) {
         int released = 0;
         for (int i = 0; i < 3; i++) {
             machine->Spawn(9, [&] {
-                EXPECT_EQ(WaitFor(event), STATUS_SUCCESS);
+                Await(&event);
                 released++;
             });
         }
@@ -28,7 +20,7 @@ TEST_F(EventTest, NotificationEventReleasesEveryWaiterAndStays) {
         EXPECT_EQ(KeSetEvent(&event, 0, FALSE), 0);
         EXPECT_EQ(released, 3);
         EXPECT_EQ(KeReadStateEvent(&event), 1);
-        EXPECT_EQ(WaitFor(event), STATUS_SUCCESS); // the fast path: the signal is still there
+        Await(&event); // the fast path: the signal is still there
         EXPECT_EQ(KeReadStateEvent(&event), 1);
     });
 }
@@ -41,7 +33,7 @@ TEST_F(EventTest, SynchronizationEventReleasesTheFirstWaiterAndIsConsumed) {
         std::vector<int> released;
         for (int i = 0; i < 3; i++) {
             machine->Spawn(9, [&, i] {
-                EXPECT_EQ(WaitFor(event), STATUS_SUCCESS);
+                Await(&event);
                 released.push_back(i);
             });
         }
@@ -53,7 +45,62 @@ TEST_F(EventTest, SynchronizationEventReleasesTheFirstWaiterAndIsConsumed) {
         EXPECT_EQ(released, (std::vector<int>{0, 1, 2}));
         KeSetEvent(&event, 0, FALSE);
         EXPECT_EQ(KeSetEvent(&event, 0, FALSE), 1); // two signals without a waiter are one
-        EXPECT_EQ(WaitFor(event), STATUS_SUCCESS);
+        Await(&event);
         EXPECT_EQ(KeReadStateEvent(&event), 0);
+    });
+}
+
+// DSP-01, DSP-02
+TEST_F(EventTest, ResetAndClearTakeTheSignalAway) {
+    Run([&] {
+        KEVENT event;
+        KeInitializeEvent(&event, NotificationEvent, TRUE);
+        EXPECT_EQ(KeResetEvent(&event), 1);
+        EXPECT_EQ(KeResetEvent(&event), 0);
+        KeSetEvent(&event, 0, FALSE);
+        KeClearEvent(&event);
+        EXPECT_EQ(KeReadStateEvent(&event), 0);
+    });
+}
+
+// DSP-02, DSP-03
+TEST_F(EventTest, PulseReleasesWhoWaitsNowAndLeavesNothing) {
+    Run([&] {
+        for (EVENT_TYPE type : {NotificationEvent, SynchronizationEvent}) {
+            KEVENT event;
+            KeInitializeEvent(&event, type, FALSE);
+            int released = 0;
+            std::vector<Thread*> waiters;
+            for (int i = 0; i < 3; i++) {
+                waiters.push_back(machine->Spawn(9, [&] {
+                    Await(&event);
+                    released++;
+                }));
+            }
+            EXPECT_EQ(KePulseEvent(&event, 0, FALSE), 0);
+            EXPECT_EQ(released, type == NotificationEvent ? 3 : 1);
+            EXPECT_EQ(KeReadStateEvent(&event), 0);
+            while (released < 3)
+                KeSetEvent(&event, 0, FALSE);
+        }
+    });
+}
+
+// DSP-03, SYH-01
+TEST_F(EventTest, ServiceAtDispatchLevelMaySignal) {
+    Run([&] {
+        KEVENT event;
+        KeInitializeEvent(&event, SynchronizationEvent, FALSE);
+        bool released = false;
+        machine->Spawn(9, [&] {
+            Await(&event);
+            released = true;
+        });
+        {
+            nt::DispatchLevelGuard guard;
+            KeSetEvent(&event, 0, FALSE);
+            EXPECT_FALSE(released) << "the waiter runs when the IRQL falls";
+        }
+        EXPECT_TRUE(released);
     });
 }

@@ -83,11 +83,11 @@ void KiSignalTimer(PKTIMER Timer) {
     Timer->Header.SignalState = 1;
     KiWaitTest(&Timer->Header, 0);
     if (Timer->Period != 0) {
-        const ULONGLONG period = ULONGLONG(Timer->Period * UnitsPerMillisecond);
-        const ULONGLONG due = ULONGLONG(Timer->DueTime.QuadPart) + period; // counted from the due time: no drift
-        const ULONGLONG now = KeQueryInterruptTime();
+        const LONGLONG period = Timer->Period * UnitsPerMillisecond;
+        const LONGLONG due = Timer->DueTime.QuadPart + period; // counted from the due time: no drift
+        const LONGLONG now = LONGLONG(KeQueryInterruptTime());
         Timer->Absolute = FALSE; // only the first due time was a time of day
-        KiInsertTimer(Timer, due > now ? due : now + period);
+        KiInsertTimer(Timer, ULONGLONG(due > now ? due : now + period));
     }
     if (Timer->Dpc) {
         LARGE_INTEGER systemTime;
@@ -122,8 +122,12 @@ void KiShiftAbsoluteTimers(LONGLONG Change) {
     const LONGLONG now = LONGLONG(KeQueryInterruptTime());
     while (!IsListEmpty(&moved)) {
         KTIMER* const timer = CONTAINING_RECORD(RemoveHeadList(&moved), KTIMER, TimerListEntry);
-        const LONGLONG due = timer->DueTime.QuadPart - Change;
-        KiInsertTimer(timer, ULONGLONG(due > now ? due : now)); // what is past expires with the next DPC
+        timer->DueTime.QuadPart -= Change;
+        if (timer->DueTime.QuadPart > now) {
+            KiInsertTimer(timer, ULONGLONG(timer->DueTime.QuadPart));
+        } else {
+            KiSignalTimer(timer); // its time of day has passed by decree
+        }
     }
 }
 

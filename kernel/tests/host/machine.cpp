@@ -124,6 +124,11 @@ Thread* Machine::Spawn(KPRIORITY priority, std::function<void()> body) {
     return thread;
 }
 
+void Machine::Start(Thread* thread, KPROCESS* process) {
+    KeInitializeThread(&thread->Tcb, nullptr, nullptr, SystemThreadStartup, RunBody, thread, process);
+    KeReadyThread(&thread->Tcb);
+}
+
 KPROCESS* Machine::MakeProcess(KPRIORITY basePriority) {
     m_processes.emplace_back();
     ULONG_PTR directory[2] = {SystemDirectory + 0x1000 * m_processes.size(), 0};

@@ -70,6 +70,8 @@ public:
     Thread* Spawn(KPRIORITY priority, std::function<void()> body);
     /// Makes a thread in state Initialized.
     Thread* Make(KPRIORITY priority, std::function<void()> body);
+    /// Starts a thread of the test's own in any process.
+    void Start(Thread* thread, KPROCESS* process);
     /// The clock interrupts this processor.
     void Tick(ULONG times = 1);
     /// A device interrupts this processor and runs `service` at its IRQL.

@@ -29,6 +29,7 @@ HOST_SOURCES += kernel/ntos/ke/waitsup.cpp
 HOST_SOURCES += kernel/hal/madt.cpp
 HOST_SOURCES += kernel/hal/mptable.cpp
 HOST_SOURCES += kernel/hal/rtc.cpp
+HOST_SOURCES += kernel/hal/softoff.cpp
 HOST_SOURCES += kernel/ntos/init/options.cpp
 HOST_SOURCES += kernel/hal/apictables.cpp
 HOST_SOURCES += kernel/ntos/kd/commands.cpp

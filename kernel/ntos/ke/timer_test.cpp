@@ -1,0 +1,278 @@
+// Timers: due times, order, periods, DPCs, changes of the system time; then random operations against a model.
+#include "ke/ki.h"
+#include "waits.h"
+
+#include <map>
+#include <random>
+
+using namespace host;
+using TimerTest = KernelTest;
+
+namespace {
+
+LONGLONG Now() { return LONGLONG(KeQueryInterruptTime()); }
+
+/// A DPC that counts its runs and remembers when they were.
+struct Counter {
+    KDPC Dpc;
+    std::vector<ULONG> TicksOfRuns;
+
+    Counter() { KeInitializeDpc(&Dpc, Run, this); }
+    static void NTAPI Run(PKDPC, PVOID context, PVOID, PVOID) {
+        static_cast<Counter*>(context)->TicksOfRuns.push_back(+KeTickCount.LowPart);
+    }
+};
+
+void SetSystemTime(LONGLONG value) {
+    LARGE_INTEGER newTime, oldTime;
+    newTime.QuadPart = value;
+    KeSetSystemTime(&newTime, &oldTime);
+}
+
+} // namespace
+
+// DSP-09, INT-09
+TEST_F(TimerTest, ExpiryQueuesTheDpcAndSignals) {
+    Run([&] {
+        KTIMER timer;
+        Counter counter;
+        KeInitializeTimer(&timer);
+        EXPECT_FALSE(KeSetTimer(&timer, Ticks(3), &counter.Dpc));
+        EXPECT_TRUE(timer.Header.Inserted);
+        machine->Tick(2);
+        EXPECT_FALSE(KeReadStateTimer(&timer));
+        EXPECT_TRUE(counter.TicksOfRuns.empty());
+        machine->Tick();
+        EXPECT_TRUE(KeReadStateTimer(&timer));
+        EXPECT_EQ(counter.TicksOfRuns, (std::vector<ULONG>{3}));
+        EXPECT_FALSE(timer.Header.Inserted);
+        EXPECT_EQ(Code(WaitFor(&timer)), Code(STATUS_SUCCESS));
+    });
+}
+
+// DSP-09
+TEST_F(TimerTest, NotificationTimerReleasesAllSynchronizationTimerOne) {
+    Run([&] {
+        for (TIMER_TYPE type : {NotificationTimer, SynchronizationTimer}) {
+            KTIMER timer;
+            KeInitializeTimerEx(&timer, type);
+            KeSetTimer(&timer, Ticks(5), nullptr);
+            int released = 0;
+            for (int i = 0; i < 3; i++) {
+                machine->Spawn(9, [&] {
+                    if (WaitFor(&timer, Ticks(8)) == STATUS_SUCCESS) released++;
+                });
+            }
+            Sleep(20);
+            EXPECT_EQ(released, type == NotificationTimer ? 3 : 1);
+        }
+    });
+}
+
+// DSP-09, HAL-07
+TEST_F(TimerTest, PeriodicTimerDoesNotDrift) {
+    Run([&] {
+        KTIMER timer;
+        Counter counter;
+        KeInitializeTimerEx(&timer, SynchronizationTimer);
+        KeSetTimerEx(&timer, Ticks(2), 30, &counter.Dpc); // 30 ms: three ticks
+        machine->Tick(12);
+        EXPECT_EQ(counter.TicksOfRuns, (std::vector<ULONG>{2, 5, 8, 11}));
+        EXPECT_TRUE(KeCancelTimer(&timer));
+        machine->Tick(12);
+        EXPECT_EQ(counter.TicksOfRuns.size(), 4u);
+    });
+}
+
+// DSP-09
+TEST_F(TimerTest, PeriodicTimerThatFellBehindGoesOnFromNow) {
+    Run([&] {
+        KTIMER timer;
+        Counter counter;
+        KeInitializeTimer(&timer);
+        KeSetTimerEx(&timer, Ticks(1), 10, &counter.Dpc);
+        {
+            nt::DispatchLevelGuard noDpcs;
+            machine->Tick(10);
+        }
+        machine->Tick(2);
+        EXPECT_EQ(counter.TicksOfRuns, (std::vector<ULONG>{10, 11, 12}));
+        KeCancelTimer(&timer);
+    });
+}
+
+// DSP-09
+TEST_F(TimerTest, SettingAgainStartsAnewAndCancellingStops) {
+    Run([&] {
+        KTIMER timer;
+        Counter counter;
+        KeInitializeTimer(&timer);
+        KeSetTimer(&timer, Ticks(2), &counter.Dpc);
+        EXPECT_TRUE(KeSetTimer(&timer, Ticks(5), &counter.Dpc));
+        machine->Tick(4);
+        EXPECT_TRUE(counter.TicksOfRuns.empty());
+        EXPECT_TRUE(KeCancelTimer(&timer));
+        EXPECT_FALSE(KeCancelTimer(&timer));
+        machine->Tick(600);
+        EXPECT_TRUE(counter.TicksOfRuns.empty());
+        EXPECT_FALSE(KeReadStateTimer(&timer));
+    });
+}
+
+// DSP-09
+TEST_F(TimerTest, DueTimeThatHasPassedExpiresAtOnce) {
+    Run([&] {
+        KTIMER timer;
+        Counter counter;
+        KeInitializeTimer(&timer);
+        KeSetTimer(&timer, Ticks(0), &counter.Dpc);
+        EXPECT_TRUE(KeReadStateTimer(&timer));
+        EXPECT_EQ(counter.TicksOfRuns.size(), 1u);
+        SetSystemTime(1'000'000'000);
+        LARGE_INTEGER past;
+        past.QuadPart = 999'999'999;
+        KeSetTimer(&timer, past, &counter.Dpc);
+        EXPECT_EQ(counter.TicksOfRuns.size(), 2u);
+    });
+}
+
+// INT-09, DSP-09
+TEST_F(TimerTest, TimersOfOneChainWaitForTheirTurnOfTheTable) {
+    Run([&] {
+        KTIMER near, far, farther;
+        Counter counter;
+        for (KTIMER* timer : {&near, &far, &farther})
+            KeInitializeTimer(timer);
+        KeSetTimer(&farther, Ticks(5 + 2 * TIMER_TABLE_SIZE), nullptr);
+        KeSetTimer(&near, Ticks(5), nullptr);
+        KeSetTimer(&far, Ticks(5 + TIMER_TABLE_SIZE), &counter.Dpc);
+        LIST_ENTRY* const chain = near.TimerListEntry.Blink;
+        EXPECT_EQ(chain, &KiTimerTableListHead[5]);
+        EXPECT_EQ(near.TimerListEntry.Flink, &far.TimerListEntry) << "in the order of due times";
+        EXPECT_EQ(far.TimerListEntry.Flink, &farther.TimerListEntry);
+        machine->Tick(5);
+        EXPECT_TRUE(KeReadStateTimer(&near));
+        EXPECT_FALSE(KeReadStateTimer(&far));
+        machine->Tick(TIMER_TABLE_SIZE);
+        EXPECT_EQ(counter.TicksOfRuns, (std::vector<ULONG>{5 + TIMER_TABLE_SIZE}));
+        EXPECT_FALSE(KeReadStateTimer(&farther));
+        KeCancelTimer(&farther);
+    });
+}
+
+// INT-09
+TEST_F(TimerTest, ExpiryHeldBackForLongerThanTheTableStillFindsEveryTimer) {
+    Run([&] {
+        std::vector<KTIMER> timers(40);
+        for (size_t i = 0; i < timers.size(); i++) {
+            KeInitializeTimer(&timers[i]);
+            KeSetTimer(&timers[i], Ticks(LONGLONG(1 + i * 17)), nullptr);
+        }
+        {
+            nt::DispatchLevelGuard noDpcs;
+            machine->Tick(3 * TIMER_TABLE_SIZE);
+        }
+        for (KTIMER& timer : timers)
+            EXPECT_TRUE(KeReadStateTimer(&timer));
+    });
+}
+
+// HAL-07, DSP-09
+TEST_F(TimerTest, AbsoluteTimersFollowTheSystemTimeRelativeOnesDoNot) {
+    Run([&] {
+        const LONGLONG start = 1'000'000'000'000;
+        SetSystemTime(start);
+        KTIMER absolute, relative;
+        KeInitializeTimer(&absolute);
+        KeInitializeTimer(&relative);
+        LARGE_INTEGER due;
+        due.QuadPart = start - Ticks(100).QuadPart;
+        KeSetTimer(&absolute, due, nullptr);
+        KeSetTimer(&relative, Ticks(100), nullptr);
+        SetSystemTime(start - Ticks(60).QuadPart); // an hour hand moved forward
+        machine->Tick(39);
+        EXPECT_FALSE(KeReadStateTimer(&absolute));
+        machine->Tick();
+        EXPECT_TRUE(KeReadStateTimer(&absolute));
+        EXPECT_FALSE(KeReadStateTimer(&relative));
+        machine->Tick(60);
+        EXPECT_TRUE(KeReadStateTimer(&relative));
+
+        KeSetTimer(&absolute, [&] {
+            LARGE_INTEGER now;
+            KeQuerySystemTime(&now);
+            now.QuadPart -= Ticks(10).QuadPart;
+            return now;
+        }(), nullptr);
+        LARGE_INTEGER now;
+        KeQuerySystemTime(&now);
+        SetSystemTime(now.QuadPart - Ticks(50).QuadPart);
+        EXPECT_TRUE(KeReadStateTimer(&absolute)) << "what is past then expires";
+    });
+}
+
+// HAL-07
+TEST_F(TimerTest, TimesAdvanceTogether) {
+    Run([&] {
+        LARGE_INTEGER ticks, system;
+        SetSystemTime(0x7FFF'FFFF'0000);
+        const LONGLONG interrupt = Now();
+        machine->Tick(0x10000);
+        KeQueryTickCount(&ticks);
+        KeQuerySystemTime(&system);
+        EXPECT_EQ(ticks.QuadPart, 0x10000);
+        EXPECT_EQ(Now() - interrupt, 0x10000 * LONGLONG(KeQueryTimeIncrement()));
+        EXPECT_EQ(system.QuadPart, 0x7FFF'FFFF'0000 + Now() - interrupt);
+    });
+}
+
+// INT-09
+TEST_F(TimerTest, IncrementSmallerThanTheMaximumMissesNothing) {
+    Run([&] {
+        KTIMER timer;
+        KeInitializeTimer(&timer);
+        KeSetTimer(&timer, After(250'000), nullptr);
+        for (int i = 0; i < 100 && !KeReadStateTimer(&timer); i++) {
+            const KIRQL old = KfRaiseIrql(CLOCK_LEVEL);
+            KeUpdateSystemTime(nullptr, 33'333);
+            KfLowerIrql(old);
+        }
+        EXPECT_GE(Now(), 250'000);
+        EXPECT_LE(Now(), 350'000) << "at the tick of the table that follows";
+    });
+}
+
+// DSP-09, INT-09
+TEST_F(TimerTest, RandomTimersExpireWhenTheModelSays) {
+    Run([&] {
+        std::mt19937 random(Seed());
+        constexpr size_t count = 60;
+        std::vector<KTIMER> timers(count);
+        std::map<size_t, ULONG> dueTick; // running timers of the model
+        for (KTIMER& timer : timers)
+            KeInitializeTimer(&timer);
+        for (int step = 0; step < 4'000; step++) {
+            const size_t index = random() % count;
+            switch (random() % 4) {
+            case 0:
+            case 1: {
+                const ULONG ticks = 1 + ULONG(random() % 700);
+                const bool running = KeSetTimer(&timers[index], Ticks(ticks), nullptr);
+                ASSERT_EQ(running, dueTick.count(index) != 0);
+                dueTick[index] = KeTickCount.LowPart + ticks;
+                break;
+            }
+            case 2: ASSERT_EQ(KeCancelTimer(&timers[index]), dueTick.erase(index) != 0); break;
+            default:
+                machine->Tick(1 + ULONG(random() % 5));
+                for (auto each = dueTick.begin(); each != dueTick.end();) {
+                    const bool due = each->second <= KeTickCount.LowPart;
+                    ASSERT_EQ(KeReadStateTimer(&timers[each->first]), due) << "timer " << each->first;
+                    each = due ? dueTick.erase(each) : std::next(each);
+                }
+            }
+        }
+        for (KTIMER& timer : timers)
+            KeCancelTimer(&timer);
+    });
+}
