@@ -39,6 +39,8 @@ def run_ring(ring: Ring, options: Options) -> "list[Outcome]":
     """Everything the ring's tests said; a ring that breaks, or runs nothing, is itself a failed test."""
     outcomes: "list[Outcome]" = []
     started = time.monotonic()
+    if sys.stdout.isatty():
+        print(f"{ring.name:<13}...   {ring.what}", end="\r", flush=True)
     try:
         for outcome in ring.run(options):
             outcomes.append(outcome)
@@ -53,6 +55,8 @@ def run_ring(ring: Ring, options: Options) -> "list[Outcome]":
                                 repeat=ring.repeat(options)))
         show_failure(outcomes[-1])
     failed = sum(not outcome.ok for outcome in outcomes)
+    if sys.stdout.isatty():
+        print("\033[K", end="")
     print(f"{ring.name:<13}{len(outcomes) - failed:>5} passed"
           + (f", {failed} FAILED" if failed else "") + f"   {time.monotonic() - started:.1f} s   {ring.what}")
     sys.stdout.flush()
