@@ -74,7 +74,8 @@ replay:
 	@$(if $(and $(LAB),$(TEST),$(SEED)),,echo "make replay needs LAB, TEST and SEED, as the failure printed them: \
 	    make replay LAB=1 TEST=name SEED=1234" >&2; exit 2)
 	@$(need) gdb
-	@$(grader) replay --out $(O) --lab $(LAB) --test "$(TEST)" --seed $(SEED) $(call opt,SUBMISSION,--submission)
+	@$(grader) replay --out $(O) --lab $(LAB) --test "$(TEST)" --seed $(SEED) $(call opt,SUBMISSION,--submission) \
+	    $(if $(filter failure,$(AT)),--at-failure)
 
 seed:
 	@$(need) grade

@@ -24,7 +24,7 @@ from grader.views.threads import Thread, Threads
 TEST_POINT, BUGCHECK_STOP, BUGCHECK_DATA = "KdTestPoint", "KiBugCheckStop", "KiBugCheckData"
 SCRATCH, SCRATCH_SIZE = "LabScratch", 64 * 1024
 CALLEE_SAVED = ("ebx", "esi", "edi", "ebp")
-SCRATCH_REGISTERS = ("eax", "ecx", "edx")
+GENERAL = ("eax", "ecx", "edx", *CALLEE_SAVED, "esp", "eip", "eflags")
 EFLAGS_DF = 0x400
 APC_STATE_PROCESS = 0x10  # KAPC_STATE::Process
 RED_ZONE = 0x100  # left free below the landing point's stack pointer
@@ -44,7 +44,9 @@ class Guest:
         self.symbols = session.symbols
         self.nmi = NmiEntry()
         self._registers: Optional[Dict[str, int]] = None
-        self.landing = self.sym(TEST_POINT)
+        self._test_point = self.sym(TEST_POINT)
+        # Calls return behind the first byte: a debugger takes the byte before a return address for the caller's.
+        self.landing = self._test_point + 1
         self._bugcheck_stop = self.sym(BUGCHECK_STOP)
         self._home: Dict[str, int] = {}
         self._pending: Optional[Tuple[str, int]] = None  # an outstanding `start`: (name, ESP on return)
@@ -69,7 +71,7 @@ class Guest:
         self._until, self.limit = until, until
         self._left = 120.0
         while True:
-            self._run({self.landing})
+            self._run({self._test_point})
             if self.u32(self.regs()["esp"] + 4) == number:
                 return
 
@@ -211,6 +213,8 @@ class Guest:
     def run_until(self, target: Place, hits: int = 1) -> Dict[str, int]:
         """Run to the `hits`-th arrival at a place; returns the registers there."""
         address = self.sym(target)
+        if self.regs()["eip"] == self.landing and not self._pending:
+            self._go_home()
         for _ in range(hits):
             stops = {address}
             if self._pending:
@@ -220,6 +224,10 @@ class Guest:
             if registers["eip"] != address and self._pending:
                 raise BadReturn(self._pending[0], f"returned before the guest came to {self._label(target)}")
         return self.regs()
+
+    def _go_home(self) -> None:
+        """After a call: the registers with which the guest came to the landing point."""
+        self.set_regs(**{name: self._home[name] for name in GENERAL})
 
     def _label(self, target: Place) -> str:
         return target if isinstance(target, str) else self.describe(target)

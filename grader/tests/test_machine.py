@@ -87,6 +87,14 @@ class Machine(unittest.TestCase):
         with self.assertRaisesRegex(BadReturn, "returned before the guest came to ProbeHang"):
             guest_at(self.session).start("ProbeAdd", 1, 2, until="ProbeHang")
 
+    def test_between_calls_the_guest_goes_on_as_if_nothing_had_been(self) -> None:
+        guest = guest_at(self.session)
+        home = guest.regs()
+        guest.call("ProbeAdd", 1, 2)
+        guest.run_until("KdTestPoint", hits=2)
+        self.assertEqual({name: guest.regs()[name] for name in ("esp", "ebp", "eip", "ebx")},
+                         {name: home[name] for name in ("esp", "ebp", "eip", "ebx")})
+
     # -- memory --------------------------------------------------------------------------------------------------------
     def test_fields_and_lists_come_from_the_image_and_memory(self) -> None:
         guest = guest_at(self.session)

@@ -1,0 +1,52 @@
+"""`replay`: one test again, exactly as it was graded, under gdb.
+
+    make replay LAB=1 TEST=insert_at_tail SEED=42              stops at the call that failed
+    make replay ... AT=failure                                 stops where the test failed
+    GDB_ARGS="-batch -ex bt" make replay ...                   without a terminal
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import List
+
+from grader import labs
+from grader.commands.options import add_selection, number
+from grader.errors import GraderError
+from grader.grading import Grading
+from grader.model import KernelSet, Outcome, Progress, TestSpec
+from grader.replay import gdb_arguments, replay
+from grader.report.text import for_terminal
+from grader.tree import Tree
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `replay`."""
+    add_selection(parser)
+    parser.add_argument("--at-failure", action="store_true", help="stop where the test failed, not at the start of the call")
+    parser.add_argument("--student-seed", default="", metavar="N", help="the student's seed, from the class list")
+    parser.add_argument("--gdb-args", default="", metavar="ARGS", help="arguments for gdb (default: GDB_ARGS)")
+
+
+def run(tree: Tree, options: argparse.Namespace) -> int:
+    """Builds as `grade` does, and gives the guest to gdb.  0: gdb ran; 2: there was nothing to replay."""
+    course = labs.load(tree)
+    chosen, tests = labs.select(course, options.lab, options.test)
+    if len(tests) != 1:
+        raise GraderError(f"replay runs one test; {options.test or 'no TEST'} means {len(tests)}: "
+                          + ", ".join(test.name for test in tests[:12]))
+    ran: List[Outcome] = []
+
+    def under_gdb(kernels: KernelSet, specs: List[TestSpec], seed: int, jobs: int, progress: Progress) -> List[Outcome]:
+        ran.append(replay(kernels, specs[0], seed, tree.root, lambda line: print(for_terminal(line), flush=True),
+                          options.at_failure, gdb_arguments(options.gdb_args)))
+        return ran
+
+    grading = Grading(tree, course, under_gdb, jobs=number(options.jobs, "JOBS", 1) or 2)
+    result = grading.grade(options.submission, chosen, tests, number(options.seed, "SEED"), number(options.student_seed, "--student-seed"))
+    if not ran:
+        for note in result.notes:
+            print(for_terminal(note.text), file=sys.stderr)
+        raise GraderError("the kernel of this test was not built; correct what the compiler says first")
+    return 0

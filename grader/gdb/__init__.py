@@ -1,0 +1,1 @@
+"""Mica's commands for gdb: mica.py is sourced by gdb, tables.py writes what they show."""

@@ -1,0 +1,168 @@
+"""gdb's `mica` commands: threads, ready, waits, switch-to, switch-back, rewind.
+
+Source this file in a gdb that has the kernel's symbols (`make gdb` and `make replay` do).  The layout comes from the kernel's
+image beside the symbol file, by the decoder that the grader uses (grader/views).
+In the books: "kernel debugger", the !thread and !ready extensions.  TOL-06.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import gdb  # type: ignore[import-not-found]
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from grader.errors import GraderError  # noqa: E402
+from grader.gdb import tables  # noqa: E402
+from grader.pe import PeImage  # noqa: E402
+from grader.symbols import Module, Symbols  # noqa: E402
+from grader.views.fields import read_layout  # noqa: E402
+from grader.views.memory import BrokenList, Structures  # noqa: E402
+from grader.views.threads import Threads  # noqa: E402
+
+REGISTERS = ("eip", "esp", "ebp", "ebx", "esi", "edi", "eflags")
+RESUMING = ("continue", "step", "next", "stepi", "nexti", "finish", "until", "advance", "jump", "detach", "kill", "call")
+
+
+class Memory:
+    """The stopped guest's memory, through gdb."""
+
+    def read(self, address: int, size: int) -> bytes:
+        return bytes(gdb.selected_inferior().read_memory(address & 0xFFFFFFFF, size))
+
+
+class Kernel:
+    """What the commands look at.  Made afresh for every command: the guest may have run."""
+
+    def __init__(self) -> None:
+        image = PeImage.load(kernel_image())
+        self.symbols = Symbols([Module(image.path.name, image, image.base)])
+        self.view = Structures(Memory(), read_layout(image))
+        prcb = self.view.u32(self.symbols.address("KiProcessorBlock"))
+        if not prcb:
+            raise GraderError("the kernel has no processor block yet: let it run a little further")
+        self.threads = Threads(self.view, self.symbols.address("PsActiveProcessHead"), prcb)
+
+
+def kernel_image() -> Path:
+    """ntoskrnl.exe beside the symbol file that gdb has loaded (build/free/gdb/ntoskrnl.exe.elf)."""
+    name = gdb.current_progspace().filename
+    if not name:
+        raise GraderError("gdb has no symbol file: start it with `make gdb` or `make replay`")
+    here = Path(name)
+    for folder in (here.parent, here.parent.parent):
+        if (folder / "ntoskrnl.exe").is_file():
+            return folder / "ntoskrnl.exe"
+    raise GraderError(f"no ntoskrnl.exe beside {here.name}: start gdb with `make gdb` or `make replay`")
+
+
+class Command(gdb.Command):
+    """One `mica NAME` command: prints lines, or one line that says what is wrong."""
+
+    def __init__(self, name: str, help_text: str) -> None:
+        self.__doc__ = help_text
+        super().__init__(f"mica {name}", gdb.COMMAND_STATUS)
+
+    def invoke(self, argument: str, from_tty: bool) -> None:
+        try:
+            for line in self.lines(argument.strip()):
+                gdb.write(line + "\n")
+        except (GraderError, BrokenList) as error:
+            raise gdb.GdbError(f"mica: {error}") from None
+        except gdb.MemoryError as error:
+            raise gdb.GdbError(f"mica: the kernel's structures cannot be read here ({error})") from None
+
+    def lines(self, argument: str) -> "list[str]":
+        raise NotImplementedError
+
+
+class ThreadsCommand(Command):
+    def lines(self, argument: str) -> "list[str]":
+        kernel = Kernel()
+        esp = int(gdb.parse_and_eval("(unsigned int)$esp"))
+        return tables.threads(kernel.threads, kernel.symbols, int(saved.get("esp", esp)))
+
+
+class ReadyCommand(Command):
+    def lines(self, argument: str) -> "list[str]":
+        return tables.ready(Kernel().threads)
+
+
+class WaitsCommand(Command):
+    def lines(self, argument: str) -> "list[str]":
+        return tables.waits(Kernel().threads)
+
+
+saved: "dict[str, int]" = {}
+
+
+class SwitchCommand(Command):
+    """Shows another thread's stack by putting its saved registers where gdb looks; undone before the guest runs."""
+
+    def lines(self, argument: str) -> "list[str]":
+        if not argument:
+            raise GraderError("switch-to needs a thread: its address, its number or its name (see `mica threads`)")
+        kernel = Kernel()
+        thread = tables.find(kernel.threads, argument)
+        go_back()
+        if thread.address == kernel.view.get(kernel.threads.prcb, "KPRCB.CurrentThread"):
+            return [f"{thread.name or hex(thread.address)} runs: these are its registers"]
+        context = tables.saved_context(kernel.view, thread)
+        saved.update({name: int(gdb.parse_and_eval(f"(unsigned int)${name}")) for name in REGISTERS})
+        put(context)
+        return [f"the saved registers of {thread.name or hex(thread.address)}; `bt` shows its stack, `mica switch-back` or going "
+                "on undoes it"]
+
+
+class BackCommand(Command):
+    def lines(self, argument: str) -> "list[str]":
+        return ["back in the thread that runs"] if go_back() else ["nothing to undo"]
+
+
+class RewindCommand(Command):
+    """Back to the snapshot that `make replay` took: the start of the call."""
+
+    def lines(self, argument: str) -> "list[str]":
+        saved.clear()
+        said = gdb.execute("monitor loadvm replay", to_string=True).strip()
+        gdb.execute("maintenance flush register-cache", to_string=True)
+        gdb.execute("maintenance flush dcache", to_string=True)
+        if said:
+            raise GraderError(f"there is no snapshot to go back to ({said}); `make replay` makes one")
+        return ["back at the start of the call"]
+
+
+def put(values: "dict[str, int]") -> None:
+    for name, value in values.items():
+        gdb.execute(f"set var ${name} = {value:#x}", to_string=True)
+    gdb.execute("frame 0", to_string=True)
+
+
+def go_back() -> bool:
+    """Restores the registers of the thread that runs."""
+    if not saved:
+        return False
+    values = dict(saved)
+    saved.clear()
+    put(values)
+    return True
+
+
+def install() -> None:
+    prefix = type("Mica", (gdb.Command,), {"__doc__": "Views of Mica's kernel: `help mica` lists them."})
+    prefix("mica", gdb.COMMAND_STATUS, gdb.COMPLETE_NONE, True)
+    ThreadsCommand("threads", "Every thread: state, priorities, quantum, and where it stands. `*` marks whose stack ESP lies on.")
+    ReadyCommand("ready", "The ready queues of processor 0, and whether ReadySummary agrees with them.")
+    WaitsCommand("waits", "Waiting threads, and the objects that they wait for.")
+    SwitchCommand("switch-to", "mica switch-to ADDRESS|NUMBER|NAME: look at another thread's stack.")
+    BackCommand("switch-back", "Back to the thread that runs, after `mica switch-to`.")
+    RewindCommand("rewind", "Back to the start of the replayed call (in `make replay`); the run from there is the same every time.")
+    for command in RESUMING:
+        gdb.execute(f"define hook-{command}\npython mica_go_back()\nend", to_string=True)
+
+
+# gdb's hooks run in __main__.
+sys.modules["__main__"].__dict__["mica_go_back"] = go_back
+install()
