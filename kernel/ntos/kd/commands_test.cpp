@@ -2,7 +2,14 @@
 // TOL-06
 #include "commands.h"
 #include "kdp.h"
+#include "ke/ki/context.h"
+#include "ke/ki/time.h"
 #include "machine.h"
+#include "threadview.h"
+
+static_assert(offsetof(KSWITCH_FRAME, Ebp) == KD_SWITCH_FRAME_EBP * sizeof(ULONG_PTR) &&
+                  offsetof(KSWITCH_FRAME, ReturnAddress) == (KD_SWITCH_FRAME_EBP + 1) * sizeof(ULONG_PTR),
+              "the stack command reads the frame that the context switch leaves");
 
 namespace {
 
@@ -107,5 +114,14 @@ TEST_F(UptimeTest, SaysTimeTicksAndSwitches) {
                       static_cast<unsigned long long>(milliseconds % 1000),
                       static_cast<unsigned long long>(ticks.QuadPart));
         EXPECT_EQ(Execute("uptime"), expected);
+    });
+}
+
+// TOL-06, HAL-07
+TEST_F(UptimeTest, CountsDaysAndCutsMilliseconds) {
+    Run([&] {
+        constexpr LONGLONG second = 10'000'000;
+        KiWriteTime(KiInterruptTime, (((12LL * 24 + 23) * 60 + 5) * 60 + 6) * second + 789'9999);
+        EXPECT_EQ(Execute("uptime").substr(0, 25), "up 12 days 23:05:06.789, ");
     });
 }

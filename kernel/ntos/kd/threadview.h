@@ -10,6 +10,9 @@
 #include "ps.h"
 #include "session.h"
 
+/// Where a thread that does not run has its EBP, in words above KernelStack; the return address is the word behind it.
+constexpr ULONG KD_SWITCH_FRAME_EBP = 5;
+
 /// A spin lock, unless the kernel stands still.
 class KdpLock {
 public:

@@ -10,8 +10,6 @@
 namespace {
 
 constexpr ULONG FRAMES = 32;
-/// Where the context switch keeps EBP and the return address, in words above KernelStack (ke/ki/context.h).
-constexpr ULONG SAVED_EBP = 5;
 
 void PrintChain(KD_SESSION& session, ULONG_PTR eip, ULONG_PTR frame, ULONG_PTR low, ULONG_PTR high) {
     PVOID callers[FRAMES];
@@ -25,12 +23,12 @@ void PrintSaved(KD_SESSION& session, const KD_THREAD_VIEW& view) {
     const auto low = reinterpret_cast<ULONG_PTR>(view.Thread->StackLimit);
     const auto high = reinterpret_cast<ULONG_PTR>(view.Thread->InitialStack);
     const auto saved = reinterpret_cast<ULONG_PTR>(view.Thread->KernelStack);
-    if (saved < low || saved + (SAVED_EBP + 2) * sizeof(ULONG_PTR) > high) {
+    if (saved < low || saved + (KD_SWITCH_FRAME_EBP + 2) * sizeof(ULONG_PTR) > high) {
         session.Print("its saved stack pointer %p is not on its stack\n", view.Thread->KernelStack);
         return;
     }
     const auto* const words = reinterpret_cast<const ULONG_PTR*>(saved);
-    PrintChain(session, words[SAVED_EBP + 1], words[SAVED_EBP], low, high);
+    PrintChain(session, words[KD_SWITCH_FRAME_EBP + 1], words[KD_SWITCH_FRAME_EBP], low, high);
 }
 
 void PrintHere(KD_SESSION& session) {
