@@ -1,14 +1,16 @@
-"""The build as tests: the free and the checked kernel build without a word, and a second build does nothing."""
+"""The build as tests: the free and the checked kernel build without a word, and little work takes little time."""
 
 from __future__ import annotations
 
+import resource
 import time
 from typing import Iterator
 
 from .base import Options, Outcome, Ring, compiler_errors, make
 
-NO_OP_SECONDS = 1.0
-ATTEMPTS = 3  # the machine may be busy: the best of three counts
+NO_OP_SECONDS, ONE_FILE_SECONDS = 1.0, 3.0
+ONE_FILE = "kernel/ntos/ke/event.cpp"
+ATTEMPTS = 5
 
 
 class BuildRing(Ring):
@@ -22,13 +24,26 @@ class BuildRing(Ring):
                           expected="the kernel builds without warnings",
                           seen=compiler_errors(done.stdout) if done.returncode else "\n".join(warnings[:12]),
                           repeat="make kernel" + (" MICA_CHECKED=1" if checked else ""))
-        best = min(self.seconds_of_no_op(options) for _ in range(ATTEMPTS))
-        yield Outcome(self.name, "build.nothing-to-do", best < NO_OP_SECONDS,
-                      expected=f"a build with nothing to do takes less than {NO_OP_SECONDS:g} s", seen=f"{best:.2f} s",
-                      repeat="make kernel; time make kernel")
+        yield self.limit("build.nothing-to-do", NO_OP_SECONDS, options, "a build with nothing to do", lambda: None)
+        yield self.limit("build.one-file", ONE_FILE_SECONDS, options, f"a build after touching {ONE_FILE}",
+                         (options.root / ONE_FILE).touch)
 
-    @staticmethod
-    def seconds_of_no_op(options: Options) -> float:
-        started = time.monotonic()
-        make(options, "kernel")
-        return time.monotonic() - started
+    def limit(self, name: str, seconds: float, options: Options, what: str, before) -> Outcome:
+        """The best of some attempts, by the clock or by processor time: the machine may be busy with something else."""
+        best = None
+        for _ in range(ATTEMPTS):
+            before()
+            started, used = time.monotonic(), children_seconds()
+            make(options, "kernel")
+            took = min(time.monotonic() - started, children_seconds() - used)
+            best = took if best is None else min(best, took)
+            if best < seconds:
+                break
+        return Outcome(self.name, name, best < seconds, expected=f"{what} takes less than {seconds:g} s",
+                       seen=f"{best:.2f} s", repeat="time make kernel")
+
+
+def children_seconds() -> float:
+    """Processor time of every command that was run so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
