@@ -40,7 +40,7 @@ mica_set() {
     gdb)   echo "python clang lld llvm qemu qimg gdb binutil" ;;
     bochs) echo "bochs bterm bbios bvga" ;;
     gui)   echo "qgui?" ;;
-    test)  echo "python clang lld llvm qemu qimg bwrap? gdb? binutil gtest asan bochs bterm bbios bvga" ;;
+    test)  echo "python clang lld llvm qemu qimg bwrap? gdb binutil gtest asan bochs bterm bbios bvga format tidy" ;;
     style) echo "python clang lld llvm format tidy" ;;
     docs)  echo "python doxygen dot awesome?" ;;
     all)   echo "python clang lld llvm qemu qimg bwrap? gdb binutil gtest asan bochs bterm bbios bvga format tidy doxygen dot awesome?" ;;
