@@ -21,6 +21,9 @@ constexpr ULONGLONG APIC_BASE_ENABLED = 1u << 11;
 constexpr USHORT IMCR_INDEX = 0x22, IMCR_DATA = 0x23;
 constexpr UCHAR IMCR_SELECT = 0x70, IMCR_THROUGH_APIC = 0x01;
 
+/// The local APIC withdrew an interrupt while it was delivering it; there is nothing to acknowledge.
+void NTAPI IgnoreSpurious(KTRAP_FRAME*, ULONG) {}
+
 class Apic final : public HalpInterruptController {
 public:
     bool Detect(LOADER_PARAMETER_BLOCK& block) {
@@ -37,6 +40,7 @@ public:
             WRITE_PORT_UCHAR(IMCR_INDEX, IMCR_SELECT);
             WRITE_PORT_UCHAR(IMCR_DATA, IMCR_THROUGH_APIC);
         }
+        KiSetInterruptHandler(LOCAL_APIC_SPURIOUS_VECTOR, IgnoreSpurious);
         HalpInitializeLocalApic();
         if (m_timerHertz == 0) {
             HalpStartLocalApicCounter();

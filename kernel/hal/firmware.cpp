@@ -1,5 +1,7 @@
 // Leaving: power off, restart, halt. TRP-09
+#include "firmwaretables.h"
 #include "halp.h"
+#include "softoff.h"
 
 namespace {
 
@@ -9,7 +11,10 @@ constexpr UCHAR KEYBOARD_BUSY = 0x02;
 constexpr UCHAR PULSE_RESET_LINE = 0xFE;
 constexpr USHORT EMULATOR_SHUTDOWN = 0x8900; ///< Bochs: "Shutdown", a letter at a time
 
+HALP_SOFT_OFF SoftOff; ///< read in phase 0, while the firmware's tables are still there
+
 void PowerDown() {
+    if (SoftOff.Port) WRITE_PORT_USHORT(SoftOff.Port, SoftOff.Value);
     for (const CHAR* letter = "Shutdown"; *letter; ++letter)
         WRITE_PORT_UCHAR(EMULATOR_SHUTDOWN, UCHAR(*letter));
 }
@@ -22,6 +27,11 @@ void Reboot() {
 }
 
 } // namespace
+
+void HalpReadSoftOff(const LOADER_PARAMETER_BLOCK& block) {
+    const nt::Span<const UCHAR> fadt = HalpFindAcpiTable(block, "FACP");
+    SoftOff = HalpParseSoftOff(fadt, HalpMapAcpiTable(HalpDsdtAddress(fadt)));
+}
 
 extern "C" void NTAPI HalReturnToFirmware(FIRMWARE_REENTRY Routine, UCHAR ExitCode) {
     nt::cpu::DisableInterrupts();

@@ -23,22 +23,22 @@ Bytes MapWhole(PHYSICAL_ADDRESS address, ULONG headerLength, ULONG length) {
     return length >= headerLength && length <= LARGEST_TABLE ? Map(address, length) : Bytes();
 }
 
-Bytes MapDescriptionTable(PHYSICAL_ADDRESS address) {
-    const Bytes header = Map(address, SDT_HEADER_LENGTH);
-    return MapWhole(address, SDT_HEADER_LENGTH, HalpRead32(header, SDT_LENGTH_FIELD));
-}
-
 bool HasSignature(Bytes table, PCSTR signature) { return memcmp(table.Data(), signature, 4) == 0; }
 
 } // namespace
 
+Bytes HalpMapAcpiTable(PHYSICAL_ADDRESS address) {
+    const Bytes header = Map(address, SDT_HEADER_LENGTH);
+    return MapWhole(address, SDT_HEADER_LENGTH, HalpRead32(header, SDT_LENGTH_FIELD));
+}
+
 Bytes HalpFindAcpiTable(const LOADER_PARAMETER_BLOCK& block, PCSTR signature) {
     const Bytes rsdp = Map(block.AcpiRsdp, RSDP_LENGTH);
     if (!HalpChecksumIsGood(rsdp)) return {};
-    const Bytes rsdt = MapDescriptionTable(HalpRead32(rsdp, RSDP_RSDT_FIELD));
+    const Bytes rsdt = HalpMapAcpiTable(HalpRead32(rsdp, RSDP_RSDT_FIELD));
     if (!HalpChecksumIsGood(rsdt)) return {};
     for (ULONG offset = SDT_HEADER_LENGTH; offset + 4 <= rsdt.Size(); offset += 4) {
-        const Bytes table = MapDescriptionTable(HalpRead32(rsdt, offset));
+        const Bytes table = HalpMapAcpiTable(HalpRead32(rsdt, offset));
         if (table.Size() && HasSignature(table, signature)) return table;
     }
     return {};

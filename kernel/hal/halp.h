@@ -60,6 +60,8 @@ using HALP_COUNTER = ULONG();
 HalpFrequencies HalpMeasureFrequencies(HALP_COUNTER* other);
 
 void HalpInitializeSerial();
+/// Notes how the firmware's tables say that the machine is switched off.
+void HalpReadSoftOff(const LOADER_PARAMETER_BLOCK& block);
 void HalpIdentifyProcessor(KPRCB& prcb);
 /// A pointer to physical memory (tables of the firmware). @returns nullptr if it cannot be mapped.
 const UCHAR* HalpMapTable(PHYSICAL_ADDRESS address, SIZE_T length);

@@ -31,6 +31,7 @@ void NTAPI HalInitializeProcessor(ULONG Number, LOADER_PARAMETER_BLOCK* LoaderBl
 
 BOOLEAN NTAPI HalInitSystem(ULONG Phase, LOADER_PARAMETER_BLOCK* LoaderBlock) {
     if (Phase != 0) return TRUE;
+    HalpReadSoftOff(*LoaderBlock);
     HalpInterruptController* const apic = KeLoaderOptions.ForcePic ? nullptr : HalpDetectApic(*LoaderBlock);
     if (apic) {
         HalpController = apic;

@@ -20,6 +20,18 @@ static void HoldBack(KIRQL level, ULONG vector) {
     HalpSetPending(level);
 }
 
+/// What the controller has sent: @returns whether it is served now.
+static bool Accept(KIRQL level, ULONG vector, KIRQL current) {
+    if (HalpController->IsSpurious(vector)) return false;
+    if (current >= level) {
+        HoldBack(level, vector);
+        return false;
+    }
+    if (IsLevelSensitive(level)) HalpController->Mask(level);
+    HalpController->Acknowledge(vector);
+    return true;
+}
+
 /// Takes the note that HalpReplayInterrupt left.
 static bool IsReplayed(KPCR& pcr, KIRQL level) {
     if (pcr.HalReserved[HALP_REPLAYED_LEVEL] != HalpNumber(level)) return false;
@@ -40,16 +52,12 @@ BOOLEAN NTAPI HalBeginSystemInterrupt(KIRQL Irql, ULONG Vector, KIRQL* OldIrql) 
     KPCR& pcr = *KeGetPcr(); // interrupts are off: the processor cannot change
     const KIRQL current = HalpGetIrql();
     const KIRQL level = HalpController->LevelOf(Vector);
-    if (level != PASSIVE_LEVEL && !IsReplayed(pcr, level)) {
-        if (HalpController->IsSpurious(Vector)) return FALSE;
-        if (current >= level) {
-            HoldBack(level, Vector);
-            return FALSE;
-        }
-        if (IsLevelSensitive(level)) HalpController->Mask(level);
-        HalpController->Acknowledge(Vector);
+    if (level == PASSIVE_LEVEL) {
+        if (!HalpController->IsSpurious(Vector)) HalpController->Acknowledge(Vector); // a stray one, not software's own
+    } else {
+        if (!IsReplayed(pcr, level) && !Accept(level, Vector, current)) return FALSE;
+        pcr.IrrActive |= HalpBit(level);
     }
-    if (level != PASSIVE_LEVEL) pcr.IrrActive |= HalpBit(level);
     *OldIrql = current;
     if (Irql > current) HalpSetIrql(Irql);
     nt::cpu::EnableInterrupts();
@@ -68,7 +76,7 @@ void NTAPI HalEndSystemInterrupt(KIRQL OldIrql, ULONG Vector) {
 
 ULONG NTAPI HalGetInterruptVector(INTERFACE_TYPE InterfaceType, ULONG BusNumber, ULONG BusInterruptLevel,
                                   ULONG BusInterruptVector, KIRQL* Irql, KAFFINITY* Affinity) {
-    *Irql = HalpIrqlOfLine(BusInterruptLevel);
+    *Irql = BusInterruptLevel == HALP_CASCADE_LINE ? PASSIVE_LEVEL : HalpIrqlOfLine(BusInterruptLevel);
     *Affinity = 1; // lines are routed to the first processor
     return *Irql == PASSIVE_LEVEL ? 0 : HalpController->VectorOf(*Irql);
 }

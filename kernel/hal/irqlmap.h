@@ -9,6 +9,7 @@
 
 constexpr ULONG HALP_LINES = 24;
 constexpr ULONG HALP_CLOCK_LINE = 0;
+constexpr ULONG HALP_CASCADE_LINE = 2; ///< connects the slave PIC: no device is on it
 
 constexpr ULONG HalpNumber(KIRQL irql) { return static_cast<ULONG>(irql); }
 

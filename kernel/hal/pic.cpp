@@ -15,7 +15,6 @@ constexpr UCHAR ICW1_CASCADE_ICW4 = 0x11;
 constexpr UCHAR ICW4_8086 = 0x01;
 constexpr UCHAR OCW2_SPECIFIC_EOI = 0x60;
 constexpr UCHAR OCW3_READ_ISR = 0x0B;
-constexpr ULONG CASCADE_LINE = 2;
 constexpr ULONG PIC_LINES = 16;
 
 class Pic final : public HalpInterruptController {
@@ -23,8 +22,8 @@ public:
     [[nodiscard]] PCSTR Name() const override { return "PIC"; }
 
     void InitializeProcessor() override {
-        InitializeChip(MASTER_COMMAND, MASTER_DATA, PRIMARY_VECTOR_BASE, 1u << CASCADE_LINE);
-        InitializeChip(SLAVE_COMMAND, SLAVE_DATA, PRIMARY_VECTOR_BASE + 8, CASCADE_LINE);
+        InitializeChip(MASTER_COMMAND, MASTER_DATA, PRIMARY_VECTOR_BASE, 1u << HALP_CASCADE_LINE);
+        InitializeChip(SLAVE_COMMAND, SLAVE_DATA, PRIMARY_VECTOR_BASE + 8, HALP_CASCADE_LINE);
         m_enabled = m_masked = 0;
         WriteMasks();
     }
@@ -63,18 +62,20 @@ public:
     /// A request that vanished before it was taken appears as the chip's lowest line, without its in-service bit.
     bool IsSpurious(ULONG vector) override {
         const ULONG line = vector - PRIMARY_VECTOR_BASE;
+        if (line >= PIC_LINES) return true; // not from here
         if ((line & 7) != 7) return false;
         const USHORT command = line < 8 ? MASTER_COMMAND : SLAVE_COMMAND;
         WRITE_PORT_UCHAR(command, OCW3_READ_ISR);
         if (READ_PORT_UCHAR(command) & 0x80) return false;
-        if (line >= 8) WRITE_PORT_UCHAR(MASTER_COMMAND, OCW2_SPECIFIC_EOI | CASCADE_LINE); // the master saw a real one
+        if (line >= 8)
+            WRITE_PORT_UCHAR(MASTER_COMMAND, OCW2_SPECIFIC_EOI | HALP_CASCADE_LINE); // the master saw a real one
         return true;
     }
 
     void Acknowledge(ULONG vector) override {
         const ULONG line = vector - PRIMARY_VECTOR_BASE;
         if (line >= 8) WRITE_PORT_UCHAR(SLAVE_COMMAND, UCHAR(OCW2_SPECIFIC_EOI | (line & 7)));
-        WRITE_PORT_UCHAR(MASTER_COMMAND, UCHAR(OCW2_SPECIFIC_EOI | (line >= 8 ? CASCADE_LINE : line)));
+        WRITE_PORT_UCHAR(MASTER_COMMAND, UCHAR(OCW2_SPECIFIC_EOI | (line >= 8 ? HALP_CASCADE_LINE : line)));
     }
 
     ULONG StartClock() override {
@@ -102,7 +103,7 @@ private:
 
     void WriteMasks() {
         ULONG heard = m_enabled & ~m_masked;
-        if (heard & 0xFF00) heard |= 1u << CASCADE_LINE;
+        if (heard & 0xFF00) heard |= 1u << HALP_CASCADE_LINE;
         WRITE_PORT_UCHAR(MASTER_DATA, UCHAR(~heard));
         WRITE_PORT_UCHAR(SLAVE_DATA, UCHAR(~heard >> 8));
     }

@@ -1,6 +1,7 @@
 // Interrupts on the real machine: the lazy IRQL, interrupt objects and chains.
 #include "guest_main.h"
-#include "nt/interrupts.h"
+#include "busline.h"
+#include "periodic.h"
 #include "uart.h"
 
 namespace {
@@ -9,10 +10,10 @@ namespace {
 struct DEVICE {
     KINTERRUPT Interrupt;
     char Name;
-    bool Claims;        ///< serves the UART if it was asking
-    bool ClaimsBlindly; ///< says yes without looking
+    bool Claims; ///< serves the UART if it was asking
     ULONG Calls;
     KIRQL Irql;
+    bool PendingInside; ///< its own level was in KPCR::IRR while it was served
 };
 
 char Order[16];
@@ -21,6 +22,7 @@ ULONG OrderLength;
 void Note(char letter) {
     if (OrderLength < sizeof Order) Order[OrderLength++] = letter;
 }
+bool IsPending(KIRQL level) { return (KeGetPcr()->IRR >> ULONG(level) & 1) != 0; }
 bool OrderIs(PCSTR expected) { return OrderLength == strlen(expected) && strncmp(Order, expected, OrderLength) == 0; }
 
 BOOLEAN NTAPI Serve(PKINTERRUPT Interrupt, PVOID ServiceContext) {
@@ -28,7 +30,8 @@ BOOLEAN NTAPI Serve(PKINTERRUPT Interrupt, PVOID ServiceContext) {
     ++device->Calls;
     device->Irql = KeGetCurrentIrql();
     Note(device->Name);
-    if (device->ClaimsBlindly) return TRUE;
+    KeStallExecutionProcessor(uart::LONG_ENOUGH);
+    device->PendingInside = IsPending(device->Irql);
     return device->Claims && uart::Withdraw();
 }
 
@@ -44,6 +47,30 @@ BOOLEAN NTAPI ServeSlowly(PKINTERRUPT, PVOID ServiceContext) {
     return uart::Withdraw();
 }
 
+BOOLEAN NTAPI ServePeriodic(PKINTERRUPT, PVOID) {
+    Note('p');
+    periodic::Quiet();
+    return TRUE;
+}
+
+/// A higher device asks while this one is served.
+BOOLEAN NTAPI ServePeriodicWhileUartAsks(PKINTERRUPT, PVOID) {
+    Note('p');
+    periodic::Quiet();
+    uart::RequestAndWait();
+    Note('q');
+    return TRUE;
+}
+
+/// A lower device asks while this one is served.
+BOOLEAN NTAPI ServeUartWhilePeriodicAsks(PKINTERRUPT, PVOID) {
+    Note('u');
+    (void)uart::Withdraw();
+    periodic::RequestAndWait();
+    Note('v');
+    return TRUE;
+}
+
 /// For KeSynchronizeExecution: the device asks while its service routine is kept out.
 BOOLEAN NTAPI AskWhileSynchronized(PVOID SynchronizeContext) {
     const auto* const device = static_cast<DEVICE*>(SynchronizeContext);
@@ -54,12 +81,17 @@ BOOLEAN NTAPI AskWhileSynchronized(PVOID SynchronizeContext) {
 }
 
 void Prepare(DEVICE& device, char name, bool claims, KINTERRUPT_MODE mode, bool share = false,
-             const uart::Line& line = {}) {
+             const BusLine& line = BusLine(uart::LINE)) {
     device = {};
     device.Name = name;
     device.Claims = claims;
     KeInitializeInterrupt(&device.Interrupt, Serve, &device, nullptr, line.Vector, line.Irql, line.Irql, mode, share,
                           0);
+}
+
+void PreparePeriodic(DEVICE& device, PKSERVICE_ROUTINE serve) {
+    Prepare(device, 'p', true, KINTERRUPT_MODE::Latched, false, BusLine(periodic::LINE));
+    device.Interrupt.ServiceRoutine = serve;
 }
 
 /// A device connected for the length of a test.
@@ -72,6 +104,7 @@ public:
     }
     ~Connected() {
         uart::Quiet();
+        periodic::Quiet();
         KeDisconnectInterrupt(&m_device.Interrupt);
     }
     Connected(const Connected&) = delete;
@@ -80,8 +113,6 @@ public:
 private:
     DEVICE& m_device;
 };
-
-bool IsPending(KIRQL level) { return (KeGetPcr()->IRR >> ULONG(level) & 1) != 0; }
 
 void NTAPI NoteDpc(PKDPC, PVOID, PVOID, PVOID) { Note('d'); }
 
@@ -150,6 +181,40 @@ GUEST_TEST(LoweringDeliversHighestFirst) {
     GUEST_TRUE(OrderIs("ud"));
 }
 
+// INT-02: of two devices the higher is served first, whichever asked first
+GUEST_TEST(TwoHeldBackDevicesComeInOrderOfTheirLevels) {
+    DEVICE high, low;
+    Prepare(high, 'u', true, KINTERRUPT_MODE::Latched);
+    PreparePeriodic(low, ServePeriodic);
+    const Connected one(high), two(low);
+    (void)KfRaiseIrql(HIGH_LEVEL);
+    periodic::RequestAndWait();
+    uart::RequestAndWait();
+    KfLowerIrql(PASSIVE_LEVEL);
+    GUEST_TRUE(OrderIs("up"));
+}
+
+// INT-04, INT-02: a device of a higher level interrupts a service routine
+GUEST_TEST(HigherDeviceInterruptsAServiceRoutine) {
+    DEVICE high, low;
+    Prepare(high, 'u', true, KINTERRUPT_MODE::Latched);
+    PreparePeriodic(low, ServePeriodicWhileUartAsks);
+    const Connected one(high), two(low);
+    periodic::RequestAndWait();
+    GUEST_TRUE(OrderIs("puq"));
+}
+
+// INT-04, INT-02: one of a lower level waits until the service routine has ended
+GUEST_TEST(LowerDeviceWaitsForTheServiceRoutine) {
+    DEVICE high, low;
+    Prepare(high, 'u', true, KINTERRUPT_MODE::Latched);
+    high.Interrupt.ServiceRoutine = ServeUartWhilePeriodicAsks;
+    PreparePeriodic(low, ServePeriodic);
+    const Connected one(high), two(low);
+    uart::RequestAndWait();
+    GUEST_TRUE(OrderIs("uvp"));
+}
+
 // INT-02: lowering part of the way delivers only what is above
 GUEST_TEST(LoweringToDispatchLevelKeepsDpcsWaiting) {
     DEVICE device;
@@ -192,6 +257,7 @@ GUEST_TEST(LevelSensitiveRequestIsServedOnce) {
     KfLowerIrql(PASSIVE_LEVEL);
     KeStallExecutionProcessor(uart::LONG_ENOUGH);
     GUEST_EQUAL(1, device.Calls);
+    GUEST_TRUE(!device.PendingInside); // its line, still up, did not disturb the service routine
 }
 
 // INT-04: a service routine is interrupted by the clock, which is above every device

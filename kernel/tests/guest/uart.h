@@ -32,12 +32,4 @@ inline void RequestAndWait() {
 /// Reads the cause. @returns whether the device was asking; it does not any more.
 inline bool Withdraw() { return !(READ_PORT_UCHAR(INTERRUPT_IDENTIFICATION) & NO_INTERRUPT); }
 
-/// The vector and level of the device's line.
-struct Line {
-    ULONG Vector;
-    KIRQL Irql;
-    KAFFINITY Affinity;
-    Line() { Vector = HalGetInterruptVector(INTERFACE_TYPE::Isa, 0, LINE, LINE, &Irql, &Affinity); }
-};
-
 } // namespace uart
