@@ -78,7 +78,8 @@ def write_report(result: Result, stream: TextIO, remarks: "tuple[str, ...]" = ()
             lines += ["", for_terminal(note.text)]
     for remark in remarks:
         lines += ["", paint("33", remark)]
-    lines += ["", f"seed {result.seed}  (make grade SEED={result.seed} asks the same questions again)"]
+    lines += [] if lines[-1] == "" else [""]
+    lines += [f"seed {result.seed}  (make grade SEED={result.seed} asks the same questions again)"]
     lines += _totals(result)
     stream.write("\n".join(lines) + "\n")
     stream.flush()
