@@ -30,6 +30,8 @@ HINTS = {
                        "from the new thread's, in the opposite order.",
     "switch-eflags": "EFLAGS, and the interrupt flag in it, belong to the thread: pushfl before the switch, popfl after it.",
     "switch-exception-list": "fs:[0], the head of the exception chain, points into the stack: it changes with the stack.",
+    "switch-frame": "What KiSwapContext pushes it must pop in the opposite order: fs:[0], EFLAGS, EDI, ESI, EBX, EBP, the return address. "
+                    "One word too many, too few or exchanged, and the thread goes astray.",
     "switch-stack": "The thread does not come back to where it left: ESP is saved in OldThread->KernelStack and loaded from "
                     "NewThread->KernelStack, and as many words are popped as were pushed.",
     "switch-bounds": "The stack's limits follow the thread: StackBase and StackLimit of the KPCR, and Esp0 of the TSS.",
@@ -63,7 +65,7 @@ class Carousel:
                    for number in range(actors)]
         threads[0].script = [(SIGNAL, 1, 0), (WAIT, 0, 0)] * rounds
         self.workload = Workload(t, threads)
-        t.asking(f"{actors} threads wake each other in a circle", hint=self.hint("switch-stack"))
+        t.asking(f"{actors} threads wake each other in a circle", hint=self.hint("switch-frame"))
         self.workload.start(until="Lab1Step", hits=t.rng.randint(actors + 1, 2 * actors))
         self.turn = [self.workload.threads[number] for number in range(actors)]
 
@@ -78,13 +80,13 @@ class Carousel:
             if registers["ecx"] in self.turn and registers["edx"] in self.turn:
                 break
         else:
-            self.t.infra(False, "the actors switch to each other")
+            self.t.fail(expected="the threads of the circle switch to each other", seen="200 other switches", hint=self.hint("switch-frame"))
         return Call(registers["ecx"], registers["edx"], registers["esp"], self.guest.u32(registers["esp"]), registers,
                     self.guest.u32(self.guest.pcr()))
 
-    def comes_back(self, call: Call, hint: str, asked: str) -> Dict[str, int]:
+    def comes_back(self, call: Call, asked: str) -> Dict[str, int]:
         """Runs until the call returns in the same thread."""
-        self.t.asking(asked, hint=self.hint(hint))
+        self.t.asking(asked, hint=self.hint("switch-frame"))
         for _ in range(200):
             self.guest.run_until(call.returns_to)
             registers = self.guest.regs()

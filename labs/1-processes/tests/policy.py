@@ -126,11 +126,29 @@ class Subject:
         priority, after = expected
         seen = self.read(state)
         # The routine may set Priority itself or leave that to its caller: both are right, so it is not compared.
-        self.t.check(answer == priority, asked=asked, expected=f"returns {priority}", seen=f"returns {_signed32(answer)}",
-                     hint=self.t.hint(hint, HINTS[hint]))
+        if answer != priority:
+            name = _answer_hint(routine, state, argument, priority, _signed32(answer)) or hint
+            self.t.fail(asked=asked, expected=f"returns {priority}", seen=f"returns {_signed32(answer)}",
+                        hint=self.t.hint(name, HINTS[name]))
         wanted, found = replace(after, priority=0), replace(seen, priority=0)
         self.t.check(wanted == found, asked=asked, expected=replace(after, priority=state.priority).show(), seen=seen.show(),
                      hint=self.t.hint(*(lambda name: (name, HINTS[name]))(_fields_hint(routine, wanted, found, hint))))
+
+
+def _answer_hint(routine: str, state: State, argument: List[int], wanted: int, answer: int) -> str:
+    """The mistake that a wrong priority betrays."""
+    if state.priority >= REALTIME:
+        return "policy-realtime"
+    if answer >= REALTIME:
+        return "policy-cap"
+    if answer < state.base:
+        return "policy-floor" if "Quantum" in routine else "policy-base"
+    if "Wait" in routine and answer > wanted and (state.disable_boost or state.process_disables or state.decrement):
+        return "policy-disabled"
+    if "Wait" in routine and (answer == min(HIGHEST_VARIABLE, state.priority + argument[0]) or answer < state.priority < wanted + 1
+                              and state.quantum > WAIT_COST):
+        return "policy-base"
+    return ""
 
 
 def _fields_hint(routine: str, wanted: State, found: State, hint: str) -> str:

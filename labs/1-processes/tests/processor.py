@@ -35,6 +35,8 @@ HINTS = {
     "quantum-preempted": "A quantum end is no preemption: clear Preempted, so that the thread goes to the tail.",
     "quantum-standby": "A standby thread that was chosen before the quantum ended stays chosen.",
     "quantum-lower": "At quantum end only a thread of the same priority or a higher one takes the processor. With none ready, the thread goes on.",
+    "astray": "The kernel went astray in the middle of a schedule. The tests of the single routines (deferred_ready_..., set_priority_..., "
+              "quantum_end_choice) show a mistake one call at a time: begin with those.",
     "thread-lost": "A ready thread is on no queue and is not the standby thread.",
     "wrong-order": "The threads of a queue are in the wrong order.",
 }
@@ -50,8 +52,8 @@ class Processor:
         self.current = guest.get(self.prcb, "KPRCB.CurrentThread")
         heads, _ = guest.field("KPRCB.DispatcherReadyListHead")
         self.heads = self.prcb + heads
-        t.infra(not read_queues(guest, self.heads, 0, {}).queues, "nobody else is ready when the test begins")
         guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
+        self.clear()
         self.process = guest.alloc(guest.size("KPROCESS"))
         guest.write(self.process, bytes(guest.size("KPROCESS")))
         self.addresses = [guest.alloc(guest.size("KTHREAD")) for _ in range(count)]
@@ -63,6 +65,15 @@ class Processor:
         for thread in self.model.threads:
             self.make(thread.number, 1, DEFERRED)
         self.done: List[str] = []
+
+    def clear(self) -> None:
+        """Nobody is ready, standby or about to be: whatever the kernel's own threads did before is not the test's business."""
+        guest = self.guest
+        for priority in range(32):
+            head = self.heads + 8 * priority
+            guest.write(head, head.to_bytes(4, "little") * 2)
+        for name in ("ReadySummary", "NextThread", "DeferredReadyListHead"):
+            guest.set(self.prcb, f"KPRCB.{name}", 0)
 
     # -- making ----------------------------------------------------------------------------------------------------
     def make(self, number: int, priority: int, state: int, **fields: int) -> Thread:
@@ -134,6 +145,9 @@ class Processor:
         bad_state = [thread for thread in placed if states[thread.number] != thread.state]
         expected = f"next thread {_name(next_wanted)}; ready: {_queues(model.ready())}"
         found = f"next thread {_name(next_seen)}; ready: {_queues(seen.queues)}" + (f"; {seen.broken}" if seen.broken else "")
+        summary = sum(1 << priority for priority in model.ready())
+        if next_wanted == next_seen and seen.queues == model.ready() and seen.summary != summary:
+            self._fail(f"{expected}; ReadySummary {summary:#010x}", f"ReadySummary {seen.summary:#010x}", "old-queue")
         if next_wanted != next_seen or seen.queues != model.ready() or bad_state:
             if bad_state and next_wanted == next_seen and seen.queues == model.ready():
                 expected += "; " + ", ".join(f"T{thread.number} {STATES[thread.state]}" for thread in bad_state)
@@ -153,6 +167,10 @@ class Processor:
 
     def _diagnose(self, queues: Dict[int, Optional[List[int]]], next_seen: Optional[int], states: Dict[int, int], hint: str) -> str:
         model = self.model
+        rival = model.next or model.current
+        if next_seen in range(len(model.threads)) and next_seen != rival.number and model.threads[next_seen].priority == rival.priority \
+                and model.threads[next_seen].state == READY and not hint.startswith("quantum"):
+            return "equal-displaces"
         everywhere = [number for queue in queues.values() for number in queue or []]
         lost = [thread.number for thread in model.threads if thread.state == READY and thread.number not in everywhere
                 and thread.number != next_seen]

@@ -25,6 +25,7 @@ HINTS = {
     "ready-still-queued": "A thread that was taken is still on its queue: unlink its WaitListEntry.",
     "ready-low-priority": "LowPriority is a bound: a thread below it must stay where it is, and nullptr is returned.",
     "ready-highest": "The highest non-empty queue comes first: the highest set bit of ReadySummary at or above LowPriority.",
+    "ready-live": "The kernel itself lives on these queues. The tests with stage \"early\" show the mistake one call at a time: begin there.",
     "ready-links": "A queue's links are broken: from the head, Flink must lead round to the head again, and Blink the same way "
                    "back.",
 }

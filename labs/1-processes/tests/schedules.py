@@ -56,11 +56,12 @@ def _operation(rng: random.Random, code: int, events: int, actors: int, boost: i
 def follow(t, actors: List[Thread], look: float = 0.3) -> None:
     """Runs the actors in the guest and in the model, step by step.  At a share `look` of the steps, which the guest cannot
     know, ready queues, summary and standby thread are compared too."""
+    t.asking("making the threads of a schedule", hint=_hint(t, "astray"))
     workload = Workload(t, actors)
     asked = "the actors " + workload.describe()
     model = Play(actors, events=16, conductor=Thread(-1, CONDUCTOR))
     model.open()
-    t.asking(asked + " - before the first step")
+    t.asking(asked + " - before the first step", hint=_hint(t, "astray"))
     numbers = {address: number for number, address in enumerate(workload.threads)}
     done: List[Tuple[int, int]] = []
     while True:
@@ -73,7 +74,7 @@ def follow(t, actors: List[Thread], look: float = 0.3) -> None:
         if t.rng.random() < look:
             _look(t, workload, model, numbers, asked, done)
         done.append(wanted)
-        t.asking(f"{asked} - after {_recent(model, done)}", hint=_hint(t, "thread-lost"))
+        t.asking(f"{asked} - after {_recent(model, done)}", hint=_hint(t, "astray"))
         model.one()
     workload.guest.finish()
     _states(t, workload, model, asked)

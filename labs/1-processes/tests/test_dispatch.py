@@ -19,15 +19,12 @@ DISABLE_QUANTUM = 4
 
 @test("1.3", points=2, title="a thread that becomes ready displaces a lower one, and only a lower one", features=FEATURES + ("SCH-05", "SCH-06"))
 def deferred_ready_places(t):
-    processor = Processor(t, 20, t.rng.randint(4, 12))
-    running = processor.model.current.priority
-    some = [running - 2, running, running + 1, running + 1, running + 3, t.rng.randint(16, 31), t.rng.randint(2, 15)]
-    for number in range(20):
-        # An equal of the running or of the standby thread is the case that tells "higher" from "not lower".
+    processor = Processor(t, 24, t.rng.randint(4, 8))
+    for number in range(24):
+        # Equals of the standby thread first, then one that displaces it: the old standby thread must come before its equals.
         rival = (processor.model.next or processor.model.current).priority
-        priority = t.rng.choice(some + [rival, rival, min(31, rival + 1)])
-        if priority > running + 12:
-            priority = t.rng.choice(some[:5])
+        higher = min(31, rival + t.rng.randint(1, 2))
+        priority = (rival, t.rng.randint(1, rival), rival, higher)[number % 4]
         processor.place(number, priority, hint="equal-displaces" if priority == rival else "no-preemption")
 
 
@@ -181,12 +178,7 @@ def _quantum(t, processor: Processor, wanted: int, hint: str) -> None:
 
 def _empty(processor: Processor) -> None:
     """Takes every thread of the test off queues and standby, in memory and in the model."""
-    guest = processor.guest
-    for priority in range(32):
-        head = processor.heads + 8 * priority
-        guest.write(head, head.to_bytes(4, "little") * 2)
-    guest.set(processor.prcb, "KPRCB.ReadySummary", 0)
-    guest.set(processor.prcb, "KPRCB.NextThread", 0)
+    processor.clear()
     processor.model.queues = [[] for _ in range(32)]
     processor.model.next = None
     for thread in processor.model.threads:

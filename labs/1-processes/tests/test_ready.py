@@ -81,7 +81,9 @@ def summary_in_live_kernel(t):
     """Spinning and waiting threads of many priorities; the machine stops in clock interrupts that the guest cannot tell
     from others."""
     guest = t.guest
+    t.asking("making threads of several priorities", hint=t.hint("ready-live", HINTS["ready-live"]))
     workload = Workload.spinners(t, [t.rng.randint(2, 15) for _ in range(10)])
+    t.asking("ten threads of several priorities spin and take turns", hint=t.hint("ready-live", HINTS["ready-live"]))
     workload.start_ticking()
     prcb = guest.u32(guest.sym("KiProcessorBlock"))
     heads, _ = guest.field("KPRCB.DispatcherReadyListHead")

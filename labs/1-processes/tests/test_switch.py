@@ -90,7 +90,7 @@ def switch_registers(t):
         values = dict(zip(CALLEE_SAVED, words(t, 4)))
         t.guest.set_regs(**values)
         asked = f"{carousel.workload.name(call.old)} is switched away from and comes back"
-        registers = carousel.comes_back(call, "switch-stack", asked)
+        registers = carousel.comes_back(call, asked)
         for name in CALLEE_SAVED:
             t.equal(f"{values[name]:#010x}", f"{registers[name]:#010x}", f"{asked}: {name.upper()}", hint=_hint(t, "switch-register"))
         carousel.put_back(call, registers)
@@ -105,7 +105,7 @@ def switch_eflags(t):
         flags = call.registers["eflags"] & ~mask | t.rng.getrandbits(32) & (ARITHMETIC | IDENTIFICATION) | (turn % 2) * INTERRUPT
         t.guest.set_regs(eflags=flags)
         asked = f"{carousel.workload.name(call.old)} is switched away from with EFLAGS {flags:#010x} and comes back"
-        registers = carousel.comes_back(call, "switch-eflags", asked)
+        registers = carousel.comes_back(call, asked)
         t.equal(f"{flags & mask:#010x}", f"{registers['eflags'] & mask:#010x}", f"{asked}: EFLAGS (flags, ID, IF)",
                 hint=_hint(t, "switch-eflags"))
         carousel.put_back(call, registers)
@@ -121,7 +121,7 @@ def switch_exception_chain(t):
         value = t.rng.randrange(low, high, 4)
         t.guest.write(t.guest.pcr(), value.to_bytes(4, "little"))
         asked = f"{carousel.workload.name(call.old)} is switched away from with fs:[0] = {value:#010x} and comes back"
-        registers = carousel.comes_back(call, "switch-stack", asked)
+        registers = carousel.comes_back(call, asked)
         t.equal(f"{value:#010x}", f"{t.guest.u32(t.guest.pcr()):#010x}", f"{asked}: fs:[0]", hint=_hint(t, "switch-exception-list"))
         carousel.put_back(call, registers)
 
@@ -182,13 +182,15 @@ def switch_bookkeeping(t):
         before = (guest.get(call.new, "KTHREAD.ContextSwitches"), guest.get(call.old, "KTHREAD.ContextSwitches"),
                   guest.get(workload.prcb, "KPRCB.ContextSwitches"))
         busy = guest.get(call.old, "KTHREAD.SwapBusy")
-        t.asking("a switch between two threads of the circle", hint=_hint(t, "switch-stack"))
+        t.asking("a switch between two threads of the circle", hint=_hint(t, "switch-frame"))
         workload.onwards("Lab1Step")
         after = (guest.get(call.new, "KTHREAD.ContextSwitches"), guest.get(call.old, "KTHREAD.ContextSwitches"),
                  guest.get(workload.prcb, "KPRCB.ContextSwitches"))
         runs = workload.threads[workload.step()[0]]
         asked = f"one switch from {workload.name(call.old)} to {workload.name(call.new)}"
-        t.infra(runs == call.new and busy == 1, "one switch, to the next of the circle")
+        t.check(runs == call.new, asked=asked, expected=f"{workload.name(call.new)} runs", seen=f"{workload.name(runs)} runs",
+                hint=_hint(t, "switch-frame"))
+        t.infra(busy == 1, "SwapBusy is set when KiSwapContext is called")
         t.equal(0, guest.get(call.old, "KTHREAD.SwapBusy"), f"{asked}: SwapBusy of the old thread", hint=_hint(t, "switch-swapbusy"))
         t.equal((before[0] + 1, before[1], before[2] + 1), after,
                 f"{asked}: ContextSwitches of the new thread, the old thread, the processor", hint=_hint(t, "switch-counts"))

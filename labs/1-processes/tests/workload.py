@@ -32,7 +32,8 @@ class Workload:
         conductor = self.guest.get(self.prcb, "KPRCB.CurrentThread")
         self.guest.set(conductor, "KTHREAD.Priority", CONDUCTOR)
         self.guest.set(conductor, "KTHREAD.BasePriority", CONDUCTOR)
-        t.asking("making the threads of the test (Lab1Prepare): each starts, runs to its gate and waits there")
+        if not t.question:
+            t.asking("making the threads of the test (Lab1Prepare): each starts, runs to its gate and waits there")
         status = self.guest.call("Lab1Prepare")
         t.infra(status == 0, f"Lab1Prepare gives {status:#010x}")
         self.threads = [self.guest.u32(stage + HEADER_BYTES + ACTOR_BYTES * index + 8) for index in range(len(self.actors))]
