@@ -65,6 +65,15 @@ CODE
         llvm-objcopy --strip-debug "$scratch/probe.exe" && echo "a PE image with structured exceptions"
 }
 
+build_mica() {
+    local said
+    if ! said=$(make --no-print-directory -f kernel/build.mk kernel 2>&1); then
+        printf '%s\n' "$said" | grep -E 'error' || printf '%s\n' "$said"
+        return 1
+    fi
+    echo "kernel, HAL, drivers and a disk image in $O/free"
+}
+
 host_program() {
     printf '#include <vector>\n#include <gtest/gtest.h>\nTEST(A, B) { EXPECT_EQ(std::vector<int>(3).size(), 3u); }\n' \
         >"$scratch/host.cpp"
@@ -81,7 +90,7 @@ try "Bochs" python3 "$here/probe.py" bochs "$scratch"
 try "gdb with Python" gdb -nx -batch -ex 'python print("scripts run, " + gdb.VERSION)'
 try "sandbox" python3 "$here/probe.py" sandbox "$scratch"
 if [ -f kernel/build.mk ]; then
-    try "building Mica" make --no-print-directory -s -f kernel/build.mk kernel
+    try "building Mica" build_mica
     if [ $bad = 0 ]; then
         for emulator in qemu bochs; do
             try "Mica in $emulator" python3 -m grader run --out "$O" --emu $emulator --probe
