@@ -9,6 +9,7 @@ Invariants
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from typing import Dict, Iterable, List, Optional, Sequence, Set, Tuple, Union
 
 from grader.errors import GraderError, InfraError
@@ -32,6 +33,19 @@ SECOND = 1_000_000_000
 WATCHDOG_MARGIN = 100_000_000  # instructions past the limit at which the host stops waiting for the watchdog
 SLEEPER_STEP = SECOND // 2
 Place = Union[int, str]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Who runs at a moment that the guest was not told: the claim and the truth (0: on no thread's stack)."""
+
+    registers: Dict[str, int]
+    claimed: int
+    true: int
+
+    @property
+    def agrees(self) -> bool:
+        return self.true in (0, self.claimed)
 
 
 class Guest:
@@ -70,6 +84,7 @@ class Guest:
         """Used by the session's boot: run to KdTestPoint(number)."""
         self._until, self.limit = until, until
         self._left = 120.0
+        self._arm()
         while True:
             self._run({self._test_point})
             if self.u32(self.regs()["esp"] + 4) == number:
@@ -403,6 +418,12 @@ class Guest:
     def current_thread(self) -> int:
         """The KTHREAD that the processor's control block names."""
         return self.get(self.prcb(), "KPRCB.CurrentThread")
+
+    def sample(self, place: Place, hits: int = 1) -> Sample:
+        """Run to the `hits`-th arrival at a courseware routine and say who runs there: by the processor's control block, and
+        by the stack that ESP lies on, which the kernel cannot talk its way out of."""
+        registers = self.run_until(place, hits)
+        return Sample(registers, self.current_thread(), self.true_thread())
 
     def events(self) -> List[Record]:
         """The event ring, oldest first.  Evidence only together with `Context.trace`."""

@@ -6,8 +6,8 @@ Invariant: nothing here depends on the host's time or place; the same end gives 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Tuple
+from dataclasses import dataclass, replace
+from typing import Dict, List, Optional, Tuple
 
 from grader.api import Context, Hint, TestFailure
 from grader.errors import GraderError
@@ -38,6 +38,8 @@ class End:
     difference: str = ""
     where: str = ""
     registers: Optional[Dict[str, int]] = None
+    backtrace: Tuple[str, ...] = ()  # where the moment is gone; otherwise made from `registers`
+    log: Optional[bytes] = None
 
 
 def judge(context: Context, cause: Optional[BaseException], guest: Optional[Guest]) -> End:
@@ -48,7 +50,8 @@ def judge(context: Context, cause: Optional[BaseException], guest: Optional[Gues
         return End(Verdict.FAIL, cause.asked, cause.expected, cause.seen, cause.hint, cause.difference)
     if isinstance(cause, BootFailure):
         context.asking(f"boot to the {cause.stage} stage", None)
-        return judge(context, cause.cause, guest)
+        end = judge(context, cause.cause, guest)
+        return replace(end, registers=None, backtrace=cause.backtrace, log=cause.log)
     asked = context.question or context.spec.title
     if isinstance(cause, Bugcheck) and cause.code == LAB_NOT_IMPLEMENTED:
         return _not_implemented(asked, cause, guest)
@@ -85,11 +88,12 @@ def tampered(change: str) -> End:
 
 def outcome(spec: TestSpec, seed: int, end: End, guest: Optional[Guest], log: bytes, instructions: int) -> Outcome:
     """Tell an end as an Outcome."""
-    backtrace: Tuple[str, ...] = ()
-    where = end.where
+    backtrace = end.backtrace
     if guest is not None and end.registers is not None:
-        backtrace = tuple(trim(guest.backtrace(end.registers)))
-        where = where or place_of(backtrace)
+        backtrace = tuple(guest.backtrace(end.registers))
+    backtrace = tuple(trim(list(backtrace)))
+    where = end.where or place_of(backtrace)
+    log = log if end.log is None else end.log
     passed = end.verdict is Verdict.PASS
     return Outcome(
         test=spec.name, exercise=spec.exercise, title=spec.title, points=spec.points if passed else 0, max_points=spec.points,
@@ -128,6 +132,3 @@ def printable(log: bytes) -> str:
     """The end of the serial output, as text without control characters."""
     text = log[-LOG_TAIL:].decode("ascii", "replace").replace("\r", "")
     return "".join(letter if letter == "\n" or letter.isprintable() and letter != "\ufffd" else "?" for letter in text)
-
-
-Say = Callable[[str], None]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from grader.errors import GraderError, InfraError
 from grader.integrity import Integrity, find_modules
@@ -24,7 +24,7 @@ from grader.stops import GuestStop
 from grader.symbols import Symbols, images_in
 from grader.views.fields import Layout, read_layout
 
-BOOT_LIMIT = 600_000_000  # guest instructions to the ready stage; a normal boot needs a fraction
+BOOT_LIMIT = 100_000_000  # guest instructions to the ready stage; a normal boot needs a tenth, most of it firmware
 STAGES = ("early", "ready")
 KERNEL = "ntoskrnl.exe"
 
@@ -39,11 +39,12 @@ class StageState:
 
 
 class BootFailure(Exception):
-    """The kernel does not reach a stage.  `cause` is the exception that says why (a bugcheck, a reset, a limit)."""
+    """The kernel does not reach a stage.  `cause` is the exception that says why (a bugcheck, a reset, a limit); backtrace
+    and log are of that moment, which no test can look at any more."""
 
-    def __init__(self, stage: str, cause: Exception) -> None:
+    def __init__(self, stage: str, cause: Exception, backtrace: Sequence[str] = (), log: bytes = b"") -> None:
         super().__init__(f"the kernel does not reach the {stage} stage")
-        self.stage, self.cause = stage, cause
+        self.stage, self.cause, self.backtrace, self.log = stage, cause, tuple(backtrace), log
 
 
 @dataclass
@@ -96,11 +97,15 @@ class Session:
             try:
                 guest.run_to_stage(number, start + BOOT_LIMIT)
             except (GuestStop, GuestEnd) as cause:
+                registers = getattr(cause, "registers", None)
+                backtrace = guest.backtrace(registers) if registers else ()
+                log = self.machine.read_serial()
                 for missed in STAGES[number:]:
-                    self.failures[missed] = BootFailure(missed, cause)
+                    self.failures[missed] = BootFailure(missed, cause, backtrace, log)
                 return
             nmi = find_nmi_entry(self.machine.qmp, self.space)
             self.stages[stage] = StageState(self.machine.icount(), self.machine.gdb.registers(), nmi)
+            self.watchdog.disarm()
             self.machine.save(stage)
             guest.nmi = nmi
 

@@ -27,11 +27,11 @@ def needs_emulator(case: type) -> type:
     return unittest.skipIf(bool(missing), f"not installed: {', '.join(missing)}")(case)
 
 
-@functools.lru_cache(maxsize=1)
-def probe_folder() -> Path:
+@functools.lru_cache(maxsize=None)
+def probe_folder(*defines: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="mica-probe-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return probe.build(folder)
+    return probe.build(folder, *defines)
 
 
 @contextmanager
@@ -55,6 +55,6 @@ def spec(function: Callable[[Context], None], name: str = "", stage: str = "read
     return test("9.1", points=2, title=f"title of {function.__name__}", stage=stage, limit=limit)(function).spec  # type: ignore
 
 
-def grade(tests: List[TestSpec], seed: int = 7, jobs: int = 1) -> List[Outcome]:
+def grade(tests: List[TestSpec], seed: int = 7, jobs: int = 1, *defines: str) -> List[Outcome]:
     """Run tests on the probe."""
-    return run_tests(KernelSet({"9.1": Kernel(probe_folder())}, Path("/nonexistent"), 5), tests, seed, jobs)
+    return run_tests(KernelSet({"9.1": Kernel(probe_folder(*defines))}, Path("/nonexistent"), 5), tests, seed, jobs)

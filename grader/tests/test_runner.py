@@ -96,6 +96,30 @@ class Verdicts(unittest.TestCase):
 
 
 @needs_emulator
+class Boots(unittest.TestCase):
+    """A kernel that does not come up costs the tests that need it, and says where it stopped."""
+
+    TESTS = staticmethod(lambda: [spec(calling("ProbeAdd", 70, 7), "late"), spec(calling("ProbeAdd", 70, 7), "early", stage="early"),
+                                  spec(calling("ProbeAdd", 70, 7), "late_again")])
+
+    def test_a_bugcheck_between_the_stages(self) -> None:
+        late, early, again = grade(self.TESTS(), 7, 1, "PROBE_CRASHES_LATE")
+        self.assertEqual((early.verdict, late.verdict), (Verdict.PASS, Verdict.STUDENT_CRASH))
+        self.assertEqual(late.asked, "boot to the ready stage")
+        self.assertRegex(late.backtrace[0], r"^ProbeCrash\+")
+        self.assertRegex(late.backtrace[1], r"^ProbeMain\+")
+        self.assertIn("*** STOP", late.log)
+        self.assertEqual((again.backtrace, again.log, again.where), (late.backtrace, late.log, late.where))
+
+    def test_a_hang_between_the_stages(self) -> None:
+        late, early, again = grade(self.TESTS(), 7, 1, "PROBE_HANGS_LATE")
+        self.assertEqual((early.verdict, late.verdict), (Verdict.PASS, Verdict.FAIL))
+        self.assertIn("did not finish within", late.seen)
+        self.assertRegex(late.backtrace[0], r"^ProbeHang\+")
+        self.assertEqual(again.backtrace, late.backtrace)
+
+
+@needs_emulator
 class Trouble(unittest.TestCase):
     def test_an_emulator_that_dies_is_retried_once(self) -> None:
         attempts = []

@@ -13,13 +13,13 @@ FLAGS = ("--target=i686-pc-windows-msvc", "-march=i686", "-std=c++20", "-ffreest
          "-fno-builtin", "-gdwarf-4", "-O1", f"-ffile-prefix-map={HERE}=probe")
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, *defines: str) -> Path:
     """Compile the probe into `folder`, laid out as build.mk lays out a kernel; returns the folder."""
     boot = folder / "boot"
     boot.mkdir(parents=True, exist_ok=True)
     for source, output in (("probe.cpp", "probe.obj"), ("start.S", "start.obj")):
         flags = FLAGS if source.endswith(".cpp") else FLAGS[:1]
-        _run("clang++", *flags, "-c", str(HERE / source), "-o", str(folder / output))
+        _run("clang++", *flags, *(f"-D{name}" for name in defines), "-c", str(HERE / source), "-o", str(folder / output))
     image = folder / "ntoskrnl.exe"
     _run("lld-link", "/machine:x86", "/nodefaultlib", "/safeseh:no", "/debug:dwarf", "/subsystem:native",
          "/fixed:no", "/incremental:no", "/opt:noref", "/opt:noicf", "/base:0x80100000", "/entry:ProbeMain",

@@ -122,6 +122,12 @@ NOINLINE void __stdcall ProbeMain(LOADER* loader) {
     }
     Print("probe: up\n");
     KdTestPoint(0);
+#ifdef PROBE_CRASHES_LATE
+    ProbeCrash(0x50);
+#endif
+#ifdef PROBE_HANGS_LATE
+    ProbeHang();
+#endif
     __asm__ volatile("sti");
     for (;;) KdTestPoint(1);
 }
