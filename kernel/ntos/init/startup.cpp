@@ -50,6 +50,8 @@ void InitializeExecutive(LOADER_PARAMETER_BLOCK& block) REQUIRES_(AtDispatchLeve
     InitializeEventRing();
     KPRCB* const prcb = KeGetCurrentPrcb();
     KiInitializeDispatcher(prcb);
+    static_assert(DPC_STACK_SIZE == KERNEL_STACK_SIZE);
+    prcb->DpcStack = MmCreateKernelStack(FALSE); // without, DPCs run on the interrupted thread's stack
     Require(PsInitSystem(0), 3);
     BecomeIdleThread(prcb, block);
     if (!HalInitSystem(0, &block)) KeBugCheck(HAL_INITIALIZATION_FAILED);

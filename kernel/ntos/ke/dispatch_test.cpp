@@ -73,7 +73,8 @@ TEST_F(DispatchTest, DisplacedStandbyThreadGoesToTheHeadOfItsQueue) {
         nt::DispatchLevelGuard guard;
         KeReadyThread(&first->Tcb);
         KeReadyThread(&other->Tcb);
-        EXPECT_EQ(StateOf(other->Tcb), KTHREAD_STATE::Ready) << "an equal priority does not displace the standby thread";
+        EXPECT_EQ(StateOf(other->Tcb), KTHREAD_STATE::Ready)
+            << "an equal priority does not displace the standby thread";
         KeReadyThread(&better->Tcb);
         EXPECT_EQ(KeGetCurrentPrcb()->NextThread, &better->Tcb);
         EXPECT_EQ(StateOf(first->Tcb), KTHREAD_STATE::Ready);

@@ -9,7 +9,7 @@
 
 namespace {
 
-constexpr UCHAR DpcObjectType = 19;     ///< KDPC::Type, as debuggers show it
+constexpr UCHAR DpcObjectType = 19;       ///< KDPC::Type, as debuggers show it
 constexpr ULONG MaximumDpcQueueDepth = 4; ///< so many waiting DPCs ask for an interrupt whatever their importance
 
 /// What is left of a DPC once it is off its queue: the object may be queued again, or freed, before its routine runs.

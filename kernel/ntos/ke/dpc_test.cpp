@@ -46,7 +46,11 @@ TEST_F(DpcTest, GetsItsArguments) {
         KDPC dpc;
         int context, first, second;
         KeInitializeDpc(
-            &dpc, [](PKDPC self, PVOID c, PVOID a, PVOID b) { seen = {self, c, a, b}; }, &context);
+            &dpc,
+            [](PKDPC self, PVOID c, PVOID a, PVOID b) {
+                seen = {self, c, a, b};
+            },
+            &context);
         KeInsertQueueDpc(&dpc, &first, &second);
         EXPECT_EQ(seen, (std::vector<PVOID>{&dpc, &context, &first, &second}));
     });

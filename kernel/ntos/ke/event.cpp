@@ -16,8 +16,8 @@ void TraceSignal(const DISPATCHER_HEADER& header, LONG oldState, LONG newState) 
 } // namespace
 
 void NTAPI KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State) {
-    Event->Header.Type = Type == NotificationEvent ? KOBJECTS::EventNotificationObject
-                                                   : KOBJECTS::EventSynchronizationObject;
+    Event->Header.Type =
+        Type == NotificationEvent ? KOBJECTS::EventNotificationObject : KOBJECTS::EventSynchronizationObject;
     Event->Header.Size = sizeof(KEVENT) / sizeof(ULONG);
     Event->Header.Inserted = FALSE;
     Event->Header.DebugActive = FALSE;
@@ -57,6 +57,4 @@ LONG NTAPI KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait) {
     return oldState;
 }
 
-LONG NTAPI KeReadStateEvent(PRKEVENT Event) {
-    return *const_cast<volatile LONG*>(&Event->Header.SignalState);
-}
+LONG NTAPI KeReadStateEvent(PRKEVENT Event) { return *const_cast<volatile LONG*>(&Event->Header.SignalState); }

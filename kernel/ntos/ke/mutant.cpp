@@ -62,9 +62,7 @@ LONG NTAPI KeReleaseMutant(PKMUTANT Mutant, KPRIORITY Increment, BOOLEAN Abandon
     return oldState;
 }
 
-LONG NTAPI KeReadStateMutant(PKMUTANT Mutant) {
-    return *const_cast<volatile LONG*>(&Mutant->Header.SignalState);
-}
+LONG NTAPI KeReadStateMutant(PKMUTANT Mutant) { return *const_cast<volatile LONG*>(&Mutant->Header.SignalState); }
 
 void KiAbandonMutants(PKTHREAD Thread) {
     while (!IsListEmpty(&Thread->MutantListHead)) {

@@ -48,6 +48,14 @@ KTHREAD* SelectNextThread(KPRCB* prcb) REQUIRES_(prcb->PrcbLock) {
     return prcb->IdleThread;
 }
 
+void RetireDpcs(KPRCB* prcb) REQUIRES_(AtDispatchLevel) {
+    if (prcb->DpcStack) {
+        KiRetireDpcListOnStack(prcb, prcb->DpcStack);
+    } else {
+        KiRetireDpcList(prcb);
+    }
+}
+
 } // namespace
 
 NTSTATUS NTAPI KiSwapThread() {
@@ -112,7 +120,7 @@ void NTAPI KiExitDispatcher(KIRQL OldIrql) {
 void NTAPI KiDispatchInterrupt() {
     KeAssertDispatchLevel();
     KPRCB* const prcb = KeGetCurrentPrcb();
-    if (prcb->DpcData.DpcQueueDepth != 0) KiRetireDpcList(prcb);
+    if (prcb->DpcData.DpcQueueDepth != 0) RetireDpcs(prcb);
     if (prcb->QuantumEnd) {
         prcb->QuantumEnd = FALSE;
         if (prcb->CurrentThread != prcb->IdleThread) KiQuantumEnd();

@@ -27,12 +27,14 @@ TEST_F(ThreadTest, LifeGoesThroughTheBooksStates) {
         Thread* const thread = machine->Make(9, [&] { Await(&event); });
         EXPECT_EQ(StateOf(thread->Tcb), Initialized);
         KeReadyThread(&thread->Tcb);
-        EXPECT_EQ(StatesOf(*machine, thread->Tcb), (std::vector<KTHREAD_STATE>{DeferredReady, Standby, Running, Waiting}));
+        EXPECT_EQ(StatesOf(*machine, thread->Tcb),
+                  (std::vector<KTHREAD_STATE>{DeferredReady, Standby, Running, Waiting}));
         machine->ForgetEvents();
         KeSetPriorityThread(&thread->Tcb, 3);
         KeSetEvent(&event, 0, FALSE);
         Await(&thread->Tcb);
-        EXPECT_EQ(StatesOf(*machine, thread->Tcb), (std::vector<KTHREAD_STATE>{DeferredReady, Ready, Running, Terminated}));
+        EXPECT_EQ(StatesOf(*machine, thread->Tcb),
+                  (std::vector<KTHREAD_STATE>{DeferredReady, Ready, Running, Terminated}));
     });
 }
 
@@ -174,9 +176,7 @@ TEST_F(ThreadTest, AttachedThreadRunsInTheOtherAddressSpaceEvenAcrossSwitches) {
         EXPECT_EQ(KeGetCurrentThread()->Process, &machine->SystemProcess);
         EXPECT_EQ(machine->LoadedDirectory, other->DirectoryTableBase[0]);
         EXPECT_EQ(other->ActiveProcessors, 1);
-        machine->Spawn(9, [&] {
-            EXPECT_EQ(machine->LoadedDirectory, machine->SystemProcess.DirectoryTableBase[0]);
-        });
+        machine->Spawn(9, [&] { EXPECT_EQ(machine->LoadedDirectory, machine->SystemProcess.DirectoryTableBase[0]); });
         EXPECT_EQ(machine->LoadedDirectory, other->DirectoryTableBase[0]);
         KeUnstackDetachProcess(&saved);
         EXPECT_EQ(KeGetCurrentThread()->ApcState.Process, &machine->SystemProcess);

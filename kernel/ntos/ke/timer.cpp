@@ -133,8 +133,8 @@ void KiShiftAbsoluteTimers(LONGLONG Change) {
 
 void NTAPI KeInitializeTimerEx(PKTIMER Timer, TIMER_TYPE Type) {
     *Timer = {};
-    Timer->Header.Type = Type == NotificationTimer ? KOBJECTS::TimerNotificationObject
-                                                   : KOBJECTS::TimerSynchronizationObject;
+    Timer->Header.Type =
+        Type == NotificationTimer ? KOBJECTS::TimerNotificationObject : KOBJECTS::TimerSynchronizationObject;
     Timer->Header.Size = sizeof(KTIMER) / sizeof(ULONG);
     InitializeListHead(&Timer->Header.WaitListHead);
 }
@@ -166,6 +166,4 @@ BOOLEAN NTAPI KeCancelTimer(PKTIMER Timer) {
     return wasRunning;
 }
 
-BOOLEAN NTAPI KeReadStateTimer(PKTIMER Timer) {
-    return *const_cast<volatile LONG*>(&Timer->Header.SignalState) > 0;
-}
+BOOLEAN NTAPI KeReadStateTimer(PKTIMER Timer) { return *const_cast<volatile LONG*>(&Timer->Header.SignalState) > 0; }

@@ -198,12 +198,15 @@ TEST_F(TimerTest, AbsoluteTimersFollowTheSystemTimeRelativeOnesDoNot) {
         machine->Tick(60);
         EXPECT_TRUE(KeReadStateTimer(&relative));
 
-        KeSetTimer(&absolute, [&] {
-            LARGE_INTEGER now;
-            KeQuerySystemTime(&now);
-            now.QuadPart -= Ticks(10).QuadPart;
-            return now;
-        }(), nullptr);
+        KeSetTimer(
+            &absolute,
+            [&] {
+                LARGE_INTEGER now;
+                KeQuerySystemTime(&now);
+                now.QuadPart -= Ticks(10).QuadPart;
+                return now;
+            }(),
+            nullptr);
         LARGE_INTEGER now;
         KeQuerySystemTime(&now);
         SetSystemTime(now.QuadPart - Ticks(50).QuadPart);

@@ -41,6 +41,32 @@ GUEST_TEST(DpcRunsAtDispatchLevelWhenTheIrqlFallsBelow) {
     GUEST_EQUAL(PASSIVE_LEVEL, KeGetCurrentIrql());
 }
 
+// INT-05, SYH-02
+GUEST_TEST(DpcRunsOnTheDpcStackAndTheThreadsStackIsItsOwnAgain) {
+    struct Place {
+        ULONG_PTR Local, StackBase, StackLimit;
+        EXCEPTION_REGISTRATION_RECORD* Chain;
+    };
+    const auto look = [](PKDPC, PVOID context, PVOID, PVOID) {
+        auto* const place = static_cast<Place*>(context);
+        const NT_TIB& tib = KeGetPcr()->NtTib;
+        *place = {reinterpret_cast<ULONG_PTR>(&place), reinterpret_cast<ULONG_PTR>(tib.StackBase),
+                  reinterpret_cast<ULONG_PTR>(tib.StackLimit), tib.ExceptionList};
+    };
+    Place inDpc = {}, before = {}, after = {};
+    KDPC dpc;
+    KeInitializeDpc(&dpc, look, &inDpc);
+    look(&dpc, &before, nullptr, nullptr);
+    GUEST_TRUE(KeInsertQueueDpc(&dpc, nullptr, nullptr));
+    look(&dpc, &after, nullptr, nullptr);
+
+    const auto top = reinterpret_cast<ULONG_PTR>(KeGetCurrentPrcb()->DpcStack);
+    GUEST_TRUE(top != 0 && inDpc.Local < top && inDpc.Local >= top - DPC_STACK_SIZE);
+    GUEST_TRUE(inDpc.StackBase == top && inDpc.StackLimit == top - DPC_STACK_SIZE);
+    GUEST_TRUE(after.StackBase == before.StackBase && after.StackLimit == before.StackLimit);
+    GUEST_TRUE(after.Chain == before.Chain && after.StackBase != top);
+}
+
 // INT-05
 GUEST_TEST(DpcsRunInOrderAndImportantOnesFirst) {
     Log = {};

@@ -79,6 +79,8 @@ void KiLoadDirectoryTable(const KPROCESS* Process) {
     machine->DirectoryLoads++;
 }
 
+void NTAPI KiRetireDpcListOnStack(PKPRCB Prcb, PVOID) { KiRetireDpcList(Prcb); }
+
 void NTAPI KiInitializeContextThread(PKTHREAD Thread, PKSYSTEM_ROUTINE SystemRoutine, PKSTART_ROUTINE StartRoutine,
                                      PVOID StartContext) {
     Thread->KernelStack = host::Machine::Current()->MakeFiber([=] {

@@ -240,7 +240,8 @@ void KernelTest::RunUntilAssertion(const std::string& text, std::function<void()
 ULONG Seed() {
     const char* const given = std::getenv("MICA_SEED");
     if (given) return ULONG(std::strtoul(given, nullptr, 0));
-    return ULONG(testing::GTEST_FLAG(random_seed)) + 1; // the same every time, unless --gtest_random_seed says otherwise
+    return ULONG(testing::GTEST_FLAG(random_seed)) +
+           1; // the same every time, unless --gtest_random_seed says otherwise
 }
 
 LARGE_INTEGER Ticks(LONGLONG ticks) { return After(ticks * LONGLONG(KeQueryTimeIncrement())); }

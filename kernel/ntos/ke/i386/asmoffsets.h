@@ -1,6 +1,8 @@
 // Offsets of C++ structures for the assembly of this folder; context.cpp asserts each of them. Nothing but macros.
 #pragma once
 
+#include "i386/trapframe.h"
+
 #define PCR_STACK_BASE 0x04
 #define PCR_STACK_LIMIT 0x08
 #define PCR_PRCB 0x20
@@ -20,6 +22,7 @@
 
 #define PROCESS_DIRECTORY_TABLE 0x18
 
+#define DPC_STACK_BYTES 0x3000
 #define APC_LEVEL_NUMBER 1
 #define MICA_THREAD_RETURNED_CODE 0x4D545254
 #define MICA_LAB_NOT_IMPLEMENTED_CODE 0x4C414230

@@ -21,6 +21,7 @@ static_assert(offsetof(KTHREAD, SwapBusy) == THREAD_SWAP_BUSY);
 static_assert(offsetof(KTHREAD, ContextSwitches) == THREAD_CONTEXT_SWITCHES);
 static_assert(offsetof(KPROCESS, DirectoryTableBase) == PROCESS_DIRECTORY_TABLE);
 static_assert(static_cast<UCHAR>(APC_LEVEL) == APC_LEVEL_NUMBER && MICA_THREAD_RETURNED == MICA_THREAD_RETURNED_CODE);
+static_assert(DPC_STACK_SIZE == DPC_STACK_BYTES && offsetof(KPCR, NtTib.ExceptionList) == PCR_EXCEPTION_LIST);
 static_assert(MICA_LAB_NOT_IMPLEMENTED == MICA_LAB_NOT_IMPLEMENTED_CODE);
 
 // One instruction, so that it is right at any IRQL: a thread that moves to another processor before or after it still

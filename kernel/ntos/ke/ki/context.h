@@ -32,7 +32,7 @@ constexpr ULONG_PTR EXCEPTION_CHAIN_END = ~ULONG_PTR(0);
 constexpr ULONG_PTR EFLAGS_ALWAYS_ONE = 0x002;
 constexpr ULONG_PTR EFLAGS_INTERRUPT_MASK = 0x200;
 
-#if defined(__i386__)
+#if !defined(MICA_HOST) // a 64-bit host has wider words
 static_assert(sizeof(KSWITCH_FRAME) == 0x1C && sizeof(KSTART_FRAME) == 0x0C, "ctxswap.S relies on this layout");
 #endif
 

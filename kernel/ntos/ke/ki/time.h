@@ -19,6 +19,8 @@ extern KDPC KiTimerExpireDpc;
 
 /// Runs the DPCs of this processor's queue until it is empty. @irql DISPATCH_LEVEL
 void NTAPI KiRetireDpcList(PKPRCB Prcb) REQUIRES_(AtDispatchLevel);
+/// The same on another stack, the processor's DPC stack. @param Stack its highest address
+void NTAPI KiRetireDpcListOnStack(PKPRCB Prcb, PVOID Stack) REQUIRES_(AtDispatchLevel);
 /// Charges the current thread for a clock tick. @irql CLOCK_LEVEL
 void NTAPI KeUpdateRunTime(KTRAP_FRAME* TrapFrame);
 /// The DPC that expires timers.
