@@ -122,7 +122,8 @@ class Branches(HandoutCase):
         for branch in ("lab0-boot", "lab1-processes", "lab2-memory-fresh"):
             names = self.listing(branch)
             for bad in ("solutions/", "grader/tests/", "grader/handout.py", "grader/regions.py",
-                        "grader/commands/solution.py"):
+                        "grader/commands/solution.py",
+                        "SYLLABUS.md"):
                 self.assertFalse([name for name in names if name.startswith(bad)], f"{bad} in {branch}")
             self.assertEqual(self.text(branch, "README.md"), "for students\n")
         self.assertNotIn("labs/1-processes/lab.py", self.listing("lab0-boot"))
