@@ -1,0 +1,206 @@
+"""The grader's means on the real kernel: who truly runs, forged rings, changed code, the deadline behind a task gate, gdb.
+
+Needs the built kernel (`make kernel` or `make test` made it).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from grader import replay
+from grader.api import Context, TestFailure
+from grader.guest import Guest
+from grader.model import Kernel, KernelSet, Verdict
+from grader.runner import run_tests
+from grader.session import Session
+from grader.stops import TooManyInstructions
+from grader.tests.machine import guest_at, needs_emulator, spec
+from grader.tree import this_tree
+from grader.views.ring import RECORD, RECORDS, Event
+
+KERNEL = Path(os.environ.get("MICA_OUT") or this_tree().out).resolve() / "free"
+DRIVER = "lab1.sys"
+BUILT = all((KERNEL / "boot" / name).exists() for name in ("ntoskrnl.exe", "hal.dll", "loader.elf", DRIVER))
+CLOCK = "KeUpdateSystemTime"
+
+
+def built(case: type) -> type:
+    return needs_emulator(unittest.skipUnless(BUILT, "not on this system: no kernel was built in the build folder")(case))
+
+
+@built
+class OnTheKernel(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.session = Session(KERNEL, DRIVER)
+        cls.addClassCleanup(cls.session.close)
+        cls.session.start()
+        cls.session.boot()
+        if cls.session.failures:
+            raise AssertionError(str(next(iter(cls.session.failures.values())).cause))
+
+    def context(self, guest: Guest, seed: int = 1) -> Context:
+        return Context(spec(lambda t: None, "some_test"), seed, guest, Path("/nonexistent"), 0)
+
+    # -- who runs ------------------------------------------------------------------------------------------------------
+    def test_claim_and_truth_agree_on_an_honest_kernel(self) -> None:  # SCH-15
+        guest = guest_at(self.session)
+        for _ in range(4):
+            self.assertTrue(guest.sample(CLOCK).agrees)
+        self.assertNotEqual(guest_at(self.session).true_thread(), 0)
+
+    def test_a_forged_current_thread_is_seen(self) -> None:
+        guest = guest_at(self.session)
+        idle = guest.get(guest.prcb(), "KPRCB.IdleThread")
+        guest.set(guest.prcb(), "KPRCB.CurrentThread", idle)
+        self.assertNotEqual(guest.true_thread(), guest.current_thread())
+
+    # -- the event ring ------------------------------------------------------------------------------------------------
+    def test_an_honest_ring_is_believed(self) -> None:
+        guest = guest_at(self.session, limit=50_000_000)
+        records = self.context(guest).trace(CLOCK, 6, moments=3)
+        self.assertEqual([record.sequence for record in records], list(range(records[0].sequence, records[-1].sequence + 1)))
+        self.assertTrue(records)
+
+    def forge(self, guest: Guest, which: int, change: bytes, offset: int) -> None:
+        """Writes into a record that is `which` records old."""
+        count, _, records = struct.unpack("<III", guest.read(guest.sym("EtwRing"), 12))
+        guest.write(records + RECORD.size * ((count - 1 - which) % RECORDS) + offset, change)
+
+    def trace_with(self, forgery) -> None:  # type: ignore[no-untyped-def]
+        """A trace in whose middle the guest rewrites its ring."""
+        guest = guest_at(self.session, limit=50_000_000)
+        real, arrivals = guest.run_until, []
+
+        def run_until(place, hits=1):  # type: ignore[no-untyped-def]
+            registers = real(place, hits)
+            arrivals.append(1)
+            if len(arrivals) == 3:
+                forgery(guest)
+            return registers
+
+        with mock.patch.object(guest, "run_until", run_until):
+            self.context(guest).trace(CLOCK, 6, moments=6)
+
+    def test_a_rewritten_event_is_caught(self) -> None:
+        with self.assertRaisesRegex(TestFailure, "rewritten"):
+            self.trace_with(lambda guest: self.forge(guest, 5, b"\x04", 12))
+
+    def test_an_invented_switch_is_caught(self) -> None:
+        def invent(guest: Guest) -> None:
+            ring = guest.sym("EtwRing")
+            count, _, records = struct.unpack("<III", guest.read(ring, 12))
+            sequence = guest.events()[-1].sequence + 1
+            other = guest.get(guest.prcb(), "KPRCB.IdleThread")
+            guest.write(records + RECORD.size * (count % RECORDS),
+                        RECORD.pack(0, sequence, Event.CONTEXT_SWITCH, 0, 2, 0, guest.current_thread(), other, 0, 0))
+            guest.u32(ring, count + 1)
+
+        with self.assertRaisesRegex(TestFailure, "the ring says"):
+            self.trace_with(invent)
+
+    # -- integrity -----------------------------------------------------------------------------------------------------
+    def test_changed_code_is_named_in_every_module(self) -> None:
+        for name in ("KeSetEvent", "HalpClockInterrupt", "Lab1Step", "KdFieldTable"):
+            with self.subTest(name):
+                guest = guest_at(self.session)
+                self.assertIsNone(self.session.integrity.changed())
+                address = guest.sym(name)
+                guest.u8(address, guest.u8(address) ^ 1)
+                self.assertEqual(self.session.integrity.changed(), f"courseware code was changed at {name}")
+
+    def test_an_import_that_leads_elsewhere_is_seen(self) -> None:
+        guest = guest_at(self.session)
+        module = next(one for one in self.session.symbols.modules if one.name == DRIVER)
+        table, _ = module.image.directories[12]
+        self.assertIn(guest.u32(module.base + table), self.session.symbols.modules[0])
+        guest.u32(module.base + table, guest.scratch)
+        self.assertIsNotNone(self.session.integrity.changed())
+
+    # -- the deadline ----------------------------------------------------------------------------------------------------
+    def test_a_sleeper_passes_the_deadline_unharmed(self) -> None:
+        """The NMI goes through a task gate; the processor comes back from it dozens of times."""
+        interval = struct.pack("<q", -20_000_000)  # two seconds, relative
+        counts = set()
+        for _ in range(2):
+            guest = guest_at(self.session, limit=1_000_000)
+            place = guest.alloc(8)
+            guest.write(place, interval)
+            ticks = guest.u32(guest.sym("KeTickCount"))
+            self.assertEqual(guest.call("KeDelayExecutionThread", 0, 0, place), 0)
+            self.assertGreaterEqual(guest.u32(guest.sym("KeTickCount")) - ticks, 190)
+            self.assertEqual(guest.true_thread(), guest.current_thread())
+            counts.add(guest.icount())
+        self.assertEqual(len(counts), 1)
+        self.assertLess(counts.pop(), 1_000_000)
+
+    def test_a_busy_guest_ends_where_it_is(self) -> None:
+        ends = set()
+        for _ in range(2):
+            guest = guest_at(self.session, limit=500_000)
+            with self.assertRaises(TooManyInstructions) as caught:
+                guest.call("KeStallExecutionProcessor", 1_000_000)
+            ends.add((guest.icount(), caught.exception.registers["eip"]))
+            self.assertIn("KeStallExecutionProcessor", "\n".join(guest.backtrace(caught.exception.registers)))
+        self.assertEqual(len(ends), 1)
+
+
+@built
+@unittest.skipUnless(shutil.which("gdb"), "gdb is not installed")
+class UnderGdb(unittest.TestCase):
+    def test_the_mica_commands(self) -> None:  # TOL-06, TOL-07
+        def waits(t) -> None:
+            t.guest.start("KeDelayExecutionThread", 0, 0, t.guest.alloc(8), until="KiSwapThread")
+            t.fail(asked="stop here", expected="a switch", seen="the beginning of one")
+
+        test = spec(waits, "waits")
+        said = []
+        commands = ["mica threads", "mica ready", "mica waits", "mica switch-to Reaper", "bt", "mica switch-back", "mica switch-to 8",
+                    "mica rewind", "print /d $eip == &KeDelayExecutionThread", "mica switch-to nobody"]
+        real = subprocess.run
+        with tempfile.TemporaryFile() as output:
+
+            def run(command, **options):  # type: ignore[no-untyped-def]
+                if command[0] == "gdb":
+                    options.update(stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=120)
+                return real(command, **options)
+
+            kernels = KernelSet({"9.1": Kernel(KERNEL)}, Path("/nonexistent"))
+            arguments = ["-batch"] + [part for command in commands for part in ("-ex", command)]
+            with mock.patch.object(replay.subprocess, "run", run):
+                replay.replay(kernels, dataclasses.replace(test, driver=DRIVER), 1, this_tree().root, said.append, False, arguments)
+            output.seek(0)
+            shown = output.read().decode(errors="replace")
+        for wanted in (r"\* +\d+ +0x\w+  Phase1 +Running", r"Reaper +Waiting .*KiSwapThread\+0x", r"ReadySummary 0x", r"current: Phase1",
+                       r"Reaper\(\d+, 0x\w+\): Executive, any of 1", r"KeWaitForSingleObject \(", r"KiThreadStartup \(\)",
+                       r"back in the thread that runs", r"Phase1 runs: these are its registers", r"back at the start of the call",
+                       r"\$1 = 1", r"no thread nobody; there are: "):
+            self.assertRegex(shown, wanted)
+
+
+@built
+class Ends(unittest.TestCase):
+    def test_the_kernels_own_bugcheck_is_read(self) -> None:
+        """As LAB_NOT_IMPLEMENTED calls it."""
+
+        def unwritten(t) -> None:
+            text, file = t.guest.alloc(8), t.guest.alloc(64)
+            t.guest.write(text, b"9.1\0")
+            t.guest.write(file, b"kernel/ntos/ke/ready.cpp\0")
+            t.guest.call("KeBugCheckEx", 0x4C414230, text, file, 77, 0)
+
+        test = dataclasses.replace(spec(unwritten, "unwritten"), driver=DRIVER)
+        outcome = run_tests(KernelSet({"9.1": Kernel(KERNEL)}, Path("/nonexistent")), [test], 1, 1)[0]
+        self.assertEqual((outcome.verdict, outcome.hint_id, outcome.where), (Verdict.FAIL, "not-implemented", "kernel/ntos/ke/ready.cpp:77"))
+
+
+if __name__ == "__main__":
+    unittest.main()
