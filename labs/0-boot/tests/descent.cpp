@@ -52,27 +52,27 @@ using STONE = ULONG NTAPI(DESCENT* descent);
     const ULONG operand = d->Operand ^ key;
     const LONG bounds[2] = {0, 100};
     switch (d->Kind ^ key) {
-        case Divide: __asm__ __volatile__("divl %%ecx" ::"a"(operand), "d"(0), "c"(0), "b"(ebx), "S"(esi), "D"(edi)); break;
-        case Overflow:
-            __asm__ __volatile__("addl $1, %%eax\n\tinto" ::"a"(0x7FFFFFFF), "b"(ebx), "S"(esi), "D"(edi) : "cc");
-            break;
-        case Bounds: // bound %eax, (%ecx)
-            __asm__ __volatile__(".byte 0x62, 0x01" ::"a"(operand | 0x40000000), "c"(bounds), "b"(ebx), "S"(esi), "D"(edi)
-                                 : "memory");
-            break;
-        case Undefined: __asm__ __volatile__("ud2" ::"b"(ebx), "S"(esi), "D"(edi)); break;
-        case Protection: // a selector far behind the end of the descriptor table
-            __asm__ __volatile__("movw %%cx, %%es" ::"c"(0x4000 | (operand & 0x3FF8)), "b"(ebx), "S"(esi), "D"(edi));
-            break;
-        case PageRead:
-            __asm__ __volatile__("movl (%%ecx), %%eax" ::"c"(0x10000 + (operand & 0x7FFFFFC)), "b"(ebx), "S"(esi), "D"(edi)
-                                 : "eax", "memory");
-            break;
-        case PageWrite:
-            __asm__ __volatile__("movl %%eax, (%%ecx)" ::"c"(0x10000 + (operand & 0x7FFFFFC)), "a"(0), "b"(ebx), "S"(esi),
-                                 "D"(edi)
-                                 : "memory");
-            break;
+    case Divide: __asm__ __volatile__("divl %%ecx" ::"a"(operand), "d"(0), "c"(0), "b"(ebx), "S"(esi), "D"(edi)); break;
+    case Overflow:
+        __asm__ __volatile__("addl $1, %%eax\n\tinto" ::"a"(0x7FFFFFFF), "b"(ebx), "S"(esi), "D"(edi) : "cc");
+        break;
+    case Bounds: // bound %eax, (%ecx)
+        __asm__ __volatile__(".byte 0x62, 0x01" ::"a"(operand | 0x40000000), "c"(bounds), "b"(ebx), "S"(esi), "D"(edi)
+                             : "memory");
+        break;
+    case Undefined: __asm__ __volatile__("ud2" ::"b"(ebx), "S"(esi), "D"(edi)); break;
+    case Protection: // a selector far behind the end of the descriptor table
+        __asm__ __volatile__("movw %%cx, %%es" ::"c"(0x4000 | (operand & 0x3FF8)), "b"(ebx), "S"(esi), "D"(edi));
+        break;
+    case PageRead:
+        __asm__ __volatile__("movl (%%ecx), %%eax" ::"c"(0x10000 + (operand & 0x7FFFFFC)), "b"(ebx), "S"(esi), "D"(edi)
+                             : "eax", "memory");
+        break;
+    case PageWrite:
+        __asm__ __volatile__("movl %%eax, (%%ecx)" ::"c"(0x10000 + (operand & 0x7FFFFFC)), "a"(0), "b"(ebx), "S"(esi),
+                             "D"(edi)
+                             : "memory");
+        break;
     }
 }
 
@@ -143,9 +143,8 @@ NTEXPORT __attribute__((noinline)) NTSTATUS NTAPI Lab0Descend(ULONG Seed) {
     volatile NTSTATUS status = STATUS_SUCCESS;
     const KIRQL oldIrql = KfRaiseIrql(irql);
     __try {
-        NextStone(&descent)(&descent);
-    } __except (status = static_cast<NTSTATUS>(_exception_code()), EXCEPTION_EXECUTE_HANDLER) {
-    }
+        NextStone (&descent)(&descent);
+    } __except (status = static_cast<NTSTATUS>(_exception_code()), EXCEPTION_EXECUTE_HANDLER) {}
     KfLowerIrql(oldIrql);
     return status;
 }

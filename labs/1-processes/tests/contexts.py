@@ -68,6 +68,7 @@ class Carousel:
         t.asking(f"{actors} threads wake each other in a circle", hint=self.hint("switch-frame"))
         self.workload.start(until="Lab1Step", hits=t.rng.randint(actors + 1, 2 * actors))
         self.turn = [self.workload.threads[number] for number in range(actors)]
+        self.left: Dict[int, Call] = {}  # how each thread left last
 
     def hint(self, name: str):
         return self.t.hint(name, HINTS[name])
@@ -81,8 +82,26 @@ class Carousel:
                 break
         else:
             self.t.fail(expected="the threads of the circle switch to each other", seen="200 other switches", hint=self.hint("switch-frame"))
-        return Call(registers["ecx"], registers["edx"], registers["esp"], self.guest.u32(registers["esp"]), registers,
+        call = Call(registers["ecx"], registers["edx"], registers["esp"], self.guest.u32(registers["esp"]), registers,
                     self.guest.u32(self.guest.pcr()))
+        self.left[call.old] = call
+        return call
+
+    def catch_round(self) -> Call:
+        """As `catch`, after every thread of the circle was seen leaving once."""
+        return [self.catch() for _ in self.turn][-1]
+
+    def arrives(self, call: Call) -> None:
+        """Runs until the new thread is back in the code that it left: its own registers must be there."""
+        before = self.left[call.new]
+        asked = f"{self.workload.name(call.old)} leaves, {self.workload.name(call.new)} goes on"
+        self.t.asking(asked, hint=self.hint("switch-frame"))
+        registers = self.guest.run_until(before.returns_to)
+        self.t.check(registers["esp"] == before.esp + 4, asked=asked, expected=f"ESP {before.esp + 4:#010x}, as it left",
+                     seen=f"ESP {registers['esp']:#010x}", hint=self.hint("switch-stack"))
+        for name in CALLEE_SAVED:
+            self.t.equal(f"{before.registers[name]:#010x}", f"{registers[name]:#010x}", f"{asked}: {name.upper()}, as it left",
+                         hint=self.hint("switch-register"))
 
     def comes_back(self, call: Call, asked: str) -> Dict[str, int]:
         """Runs until the call returns in the same thread."""

@@ -86,9 +86,10 @@ def first_frame_returned_to(t):
 def switch_registers(t):
     carousel = Carousel(t)
     for _ in range(6):
-        call = carousel.catch()
+        call = carousel.catch_round()
         values = dict(zip(CALLEE_SAVED, words(t, 4)))
         t.guest.set_regs(**values)
+        carousel.arrives(call)
         asked = f"{carousel.workload.name(call.old)} is switched away from and comes back"
         registers = carousel.comes_back(call, asked)
         for name in CALLEE_SAVED:

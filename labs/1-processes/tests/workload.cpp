@@ -105,24 +105,22 @@ void Spin(ULONG me, ULONG ticks) {
 
 void Perform(ULONG me, const LAB_OPERATION& operation) {
     switch (operation.Code) {
-        case LAB_CODE::Step: break;
-        case LAB_CODE::Signal: (void)KeSetEvent(&Events[operation.Target], operation.Value, FALSE); break;
-        case LAB_CODE::Wait: WaitFor(Events[operation.Target]); break;
-        case LAB_CODE::Priority:
-            (void)KeSetPriorityThread(&Stage().Actors[operation.Target].Thread->Tcb, operation.Value);
-            break;
-        case LAB_CODE::Yield: (void)KeYieldExecution(); break;
-        case LAB_CODE::Raise: (void)KfRaiseIrql(DISPATCH_LEVEL); break;
-        case LAB_CODE::Lower: KfLowerIrql(PASSIVE_LEVEL); break;
-        case LAB_CODE::Spin: Spin(me, ULONG(operation.Value)); break;
-        case LAB_CODE::Boost:
-            KeBoostPriorityThread(&Stage().Actors[operation.Target].Thread->Tcb, operation.Value);
-            break;
-        case LAB_CODE::Delay: {
-            LARGE_INTEGER interval = KeRelativeMilliseconds(operation.Value);
-            (void)KeDelayExecutionThread(KernelMode, FALSE, &interval);
-            break;
-        }
+    case LAB_CODE::Step: break;
+    case LAB_CODE::Signal: (void)KeSetEvent(&Events[operation.Target], operation.Value, FALSE); break;
+    case LAB_CODE::Wait: WaitFor(Events[operation.Target]); break;
+    case LAB_CODE::Priority:
+        (void)KeSetPriorityThread(&Stage().Actors[operation.Target].Thread->Tcb, operation.Value);
+        break;
+    case LAB_CODE::Yield: (void)KeYieldExecution(); break;
+    case LAB_CODE::Raise: (void)KfRaiseIrql(DISPATCH_LEVEL); break;
+    case LAB_CODE::Lower: KfLowerIrql(PASSIVE_LEVEL); break;
+    case LAB_CODE::Spin: Spin(me, ULONG(operation.Value)); break;
+    case LAB_CODE::Boost: KeBoostPriorityThread(&Stage().Actors[operation.Target].Thread->Tcb, operation.Value); break;
+    case LAB_CODE::Delay: {
+        LARGE_INTEGER interval = KeRelativeMilliseconds(operation.Value);
+        (void)KeDelayExecutionThread(KernelMode, FALSE, &interval);
+        break;
+    }
     }
 }
 
@@ -154,7 +152,8 @@ NTEXPORT NTSTATUS NTAPI Lab1Prepare() {
     for (ULONG i = 0; i < stage.ActorCount; i++) {
         LAB_ACTOR& actor = stage.Actors[i];
         KeInitializeEvent(&Gates[i], SynchronizationEvent, FALSE);
-        NT_TRY(PsCreateSystemThread(&actor.Thread, "actor", KPRIORITY(actor.Priority), Actor, reinterpret_cast<PVOID>(i)));
+        NT_TRY(
+            PsCreateSystemThread(&actor.Thread, "actor", KPRIORITY(actor.Priority), Actor, reinterpret_cast<PVOID>(i)));
     }
     return STATUS_SUCCESS;
 }
