@@ -1,39 +1,8 @@
-// Interrupts on the real machine: the lazy IRQL, interrupt objects and chains.
+// The lazy IRQL on the real machine: what is served, what is held back, and in which order it comes.
 #include "guest_main.h"
-#include "busline.h"
-#include "periodic.h"
-#include "uart.h"
+#include "device.h"
 
 namespace {
-
-/// What a service routine shall do, and what it saw.
-struct DEVICE {
-    KINTERRUPT Interrupt;
-    char Name;
-    bool Claims; ///< serves the UART if it was asking
-    ULONG Calls;
-    KIRQL Irql;
-    bool PendingInside; ///< its own level was in KPCR::IRR while it was served
-};
-
-char Order[16];
-ULONG OrderLength;
-
-void Note(char letter) {
-    if (OrderLength < sizeof Order) Order[OrderLength++] = letter;
-}
-bool IsPending(KIRQL level) { return (KeGetPcr()->IRR >> ULONG(level) & 1) != 0; }
-bool OrderIs(PCSTR expected) { return OrderLength == strlen(expected) && strncmp(Order, expected, OrderLength) == 0; }
-
-BOOLEAN NTAPI Serve(PKINTERRUPT Interrupt, PVOID ServiceContext) {
-    auto* const device = static_cast<DEVICE*>(ServiceContext);
-    ++device->Calls;
-    device->Irql = KeGetCurrentIrql();
-    Note(device->Name);
-    KeStallExecutionProcessor(uart::LONG_ENOUGH);
-    device->PendingInside = IsPending(device->Irql);
-    return device->Claims && uart::Withdraw();
-}
 
 ULONG TicksInside; ///< clock ticks while ServeSlowly ran
 
@@ -71,48 +40,10 @@ BOOLEAN NTAPI ServeUartWhilePeriodicAsks(PKINTERRUPT, PVOID) {
     return TRUE;
 }
 
-/// For KeSynchronizeExecution: the device asks while its service routine is kept out.
-BOOLEAN NTAPI AskWhileSynchronized(PVOID SynchronizeContext) {
-    const auto* const device = static_cast<DEVICE*>(SynchronizeContext);
-    uart::RequestAndWait();
-    GUEST_EQUAL(device->Interrupt.Irql, KeGetCurrentIrql());
-    GUEST_EQUAL(0, device->Calls);
-    return TRUE;
-}
-
-void Prepare(DEVICE& device, char name, bool claims, KINTERRUPT_MODE mode, bool share = false,
-             const BusLine& line = BusLine(uart::LINE)) {
-    device = {};
-    device.Name = name;
-    device.Claims = claims;
-    KeInitializeInterrupt(&device.Interrupt, Serve, &device, nullptr, line.Vector, line.Irql, line.Irql, mode, share,
-                          0);
-}
-
 void PreparePeriodic(DEVICE& device, PKSERVICE_ROUTINE serve) {
     Prepare(device, 'p', true, KINTERRUPT_MODE::Latched, false, BusLine(periodic::LINE));
     device.Interrupt.ServiceRoutine = serve;
 }
-
-/// A device connected for the length of a test.
-class Connected {
-public:
-    explicit Connected(DEVICE& device) : m_device(device) {
-        GUEST_TRUE(KeConnectInterrupt(&m_device.Interrupt));
-        KeStallExecutionProcessor(uart::LONG_ENOUGH); // an edge that the controller latched long ago
-        m_device.Calls = OrderLength = 0;
-    }
-    ~Connected() {
-        uart::Quiet();
-        periodic::Quiet();
-        KeDisconnectInterrupt(&m_device.Interrupt);
-    }
-    Connected(const Connected&) = delete;
-    Connected& operator=(const Connected&) = delete;
-
-private:
-    DEVICE& m_device;
-};
 
 void NTAPI NoteDpc(PKDPC, PVOID, PVOID, PVOID) { Note('d'); }
 
@@ -269,82 +200,6 @@ GUEST_TEST(ServiceRoutineNestsUnderTheClock) {
     TicksInside = 0;
     uart::RequestAndWait();
     GUEST_TRUE(TicksInside >= 2);
-}
-
-// INT-03: two drivers on one vector; a latched one asks everybody until nobody claims
-GUEST_TEST(LatchedChainAsksAllUntilNobodyClaims) {
-    DEVICE first, second;
-    Prepare(first, '1', false, KINTERRUPT_MODE::Latched, true);
-    Prepare(second, '2', true, KINTERRUPT_MODE::Latched, true);
-    const Connected one(first), two(second);
-    uart::RequestAndWait();
-    GUEST_TRUE(OrderIs("1212")); // the second pass finds nothing
-    GUEST_EQUAL(2, first.Calls);
-    GUEST_EQUAL(2, second.Calls);
-}
-
-// INT-03: a level-sensitive one stops at the first that claims
-GUEST_TEST(LevelSensitiveChainStopsAtTheFirstThatClaims) {
-    DEVICE first, second, third;
-    Prepare(first, '1', false, KINTERRUPT_MODE::LevelSensitive, true);
-    Prepare(second, '2', true, KINTERRUPT_MODE::LevelSensitive, true);
-    Prepare(third, '3', true, KINTERRUPT_MODE::LevelSensitive, true);
-    const Connected one(first), two(second), three(third);
-    uart::RequestAndWait();
-    GUEST_TRUE(OrderIs("12"));
-}
-
-// INT-03: a vector is shared only by those who all say so, and only in one mode
-GUEST_TEST(VectorIsSharedOnlyByAgreement) {
-    DEVICE sharing, other, exclusive, latched;
-    Prepare(sharing, 's', true, KINTERRUPT_MODE::LevelSensitive, true);
-    Prepare(other, 'o', true, KINTERRUPT_MODE::LevelSensitive, true);
-    Prepare(exclusive, 'e', true, KINTERRUPT_MODE::LevelSensitive, false);
-    Prepare(latched, 'l', true, KINTERRUPT_MODE::Latched, true);
-    {
-        const Connected connected(sharing);
-        GUEST_TRUE(!KeConnectInterrupt(&exclusive.Interrupt));
-        GUEST_TRUE(!KeConnectInterrupt(&latched.Interrupt));
-        GUEST_TRUE(KeConnectInterrupt(&other.Interrupt));
-        GUEST_TRUE(KeDisconnectInterrupt(&other.Interrupt));
-        GUEST_TRUE(!KeDisconnectInterrupt(&other.Interrupt));
-        uart::RequestAndWait();
-        GUEST_TRUE(OrderIs("s"));
-    }
-    const Connected connected(exclusive);
-    GUEST_TRUE(!KeConnectInterrupt(&sharing.Interrupt));
-}
-
-// INT-03: the clock's vector belongs to the HAL
-GUEST_TEST(HalVectorsAreNotForDrivers) {
-    DEVICE device;
-    Prepare(device, 'c', false, KINTERRUPT_MODE::Latched);
-    KIRQL irql;
-    KAFFINITY affinity;
-    device.Interrupt.Vector = HalGetInterruptVector(INTERFACE_TYPE::Isa, 0, 0, 0, &irql, &affinity);
-    device.Interrupt.Irql = device.Interrupt.SynchronizeIrql = irql;
-    GUEST_EQUAL(CLOCK_LEVEL, irql);
-    GUEST_TRUE(!KeConnectInterrupt(&device.Interrupt));
-}
-
-// INT-03, HAL-05: after disconnecting the line is quiet
-GUEST_TEST(DisconnectedLineIsQuiet) {
-    DEVICE device;
-    Prepare(device, 'u', true, KINTERRUPT_MODE::Latched);
-    { const Connected connected(device); }
-    uart::RequestAndWait();
-    GUEST_EQUAL(0, device.Calls);
-    uart::Quiet();
-    (void)uart::Withdraw();
-}
-
-// INT-03: KeSynchronizeExecution keeps the service routine out
-GUEST_TEST(SynchronizeExecutionHoldsTheInterruptBack) {
-    DEVICE device;
-    Prepare(device, 'u', true, KINTERRUPT_MODE::Latched);
-    const Connected connected(device);
-    GUEST_TRUE(KeSynchronizeExecution(&device.Interrupt, AskWhileSynchronized, &device));
-    GUEST_EQUAL(1, device.Calls);
 }
 
 // TRP-07, INT-02: a vector nobody connected is survived

@@ -82,10 +82,15 @@ class Boards(unittest.TestCase):
         self.assertGreater(len(results), 5, text)
         self.assertEqual([name for name, verdict in results if verdict != "ok"], [], text)
 
-    def test_interrupts_through_apics(self) -> None:  # INT-02, INT-03, HAL-05
+    def test_interrupts_through_apics(self) -> None:  # INT-02, INT-04, HAL-05
         self.check("APIC", "", "interrupts.sys")
 
-    def test_interrupts_through_pics(self) -> None:  # INT-02, INT-03, HAL-05
+    def test_chains_through_both(self) -> None:  # INT-03
+        for controller, option in (("APIC", ""), ("PIC", "/HAL=PIC")):
+            with self.subTest(controller):
+                self.check(controller, option, "chains.sys")
+
+    def test_interrupts_through_pics(self) -> None:  # INT-02, INT-04, HAL-05
         self.check("PIC", "/HAL=PIC", "interrupts.sys")
 
     def test_interrupts_through_apics_of_the_mp_tables(self) -> None:  # HAL-05
