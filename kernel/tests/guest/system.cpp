@@ -7,8 +7,6 @@
 
 #include "guest_main.h"
 
-
-
 namespace {
 
 PLDR_DATA_TABLE_ENTRY ModuleOf(const void* address) {

@@ -32,9 +32,14 @@ class PythonRing(Ring):
             if line.startswith('{"unittest"'):
                 said = json.loads(line)["unittest"]
                 outcomes.append(Outcome(self.name, said["name"], said["ok"], expected="the test passes", seen=said["seen"],
-                                        repeat=f"python3 -m unittest {said['name']}", where=said["where"]))
+                                        repeat=f"python3 -m unittest {plain(said['name'])}", where=said["where"]))
         if done.returncode not in (0, 1) or not outcomes:
             outcomes.append(Outcome(self.name, name, False, expected="the module's tests run to their end",
                                     seen=f"exit status {done.returncode}\n{tail(done.stdout)}",
                                     repeat=f"python3 -m unittest {name}"))
         return outcomes
+
+
+def plain(name: str) -> str:
+    """`setUpClass (a.b.Case)`, as unittest names what fails around tests -> what the command line takes: `a.b.Case`."""
+    return name.rpartition("(")[2].rstrip(")") if name.endswith(")") else name
