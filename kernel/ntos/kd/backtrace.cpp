@@ -14,6 +14,10 @@ namespace {
 
 constexpr ULONG BACKTRACE_FRAMES = 32;
 
+void PrintRepeated(KD_SESSION& session, ULONG count) {
+    if (count) session.Print("  ... %u more of these\n", count);
+}
+
 } // namespace
 
 PCSTR KdpFindModule(ULONG_PTR Address, ULONG_PTR* Offset) {
@@ -46,7 +50,16 @@ extern "C" void NTAPI KdPrintBacktrace(ULONG_PTR Eip, ULONG_PTR Frame) {
 
     KD_SESSION session(nullptr);
     ULONG number = 0;
+    ULONG repeated = 0; // of the frame printed last: an endless recursion shall not push everything else off the screen
     if (Eip) KdpPrintFrame(session, number++, Eip);
-    for (ULONG i = 0; i < count && callers[i]; i++) // the first frame of a stack returns to nowhere
-        KdpPrintFrame(session, number++, reinterpret_cast<ULONG_PTR>(callers[i]));
+    for (ULONG i = 0; i < count && callers[i]; i++, number++) { // the first frame of a stack returns to nowhere
+        if (i > 0 && callers[i] == callers[i - 1]) {
+            repeated++;
+            continue;
+        }
+        PrintRepeated(session, repeated);
+        repeated = 0;
+        KdpPrintFrame(session, number, reinterpret_cast<ULONG_PTR>(callers[i]));
+    }
+    PrintRepeated(session, repeated);
 }
