@@ -12,7 +12,7 @@ import socket
 import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Set, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from grader.errors import InfraError
 from grader.machine.qmp import connect_unix
@@ -40,10 +40,8 @@ class Gdbstub:
         self.breakpoints: Set[int] = set()
         self._buffer = b""
         self._socket = connect_unix(path, wall, alive)
-        self._ack = True
-        features = self.ask(b"qSupported:swbreak+;hwbreak+;vContSupported+;xmlRegisters=i386")
-        if b"QStartNoAckMode+" in features and self.ask(b"QStartNoAckMode") == b"OK":
-            self._ack = False
+        self._owed = b""  # the acknowledgement of the last packet travels with our next one
+        self.ask(b"qSupported:swbreak+;hwbreak+;vContSupported+;xmlRegisters=i386")
         self._registers = self._describe_registers()
         self.ask(b"?")
         # No interrupt and no timer during a step (1 | 2 | 4): else a pending clock interrupt gets in before the instruction
@@ -59,12 +57,14 @@ class Gdbstub:
 
     def set_registers(self, **values: int) -> None:
         """Change some registers and leave the others."""
+        packets: List[bytes] = []
         for name, value in values.items():
             if name not in self._registers:
                 raise InfraError(f"the emulator has no register {name}")
             number, _, size = self._registers[name]
             raw = (value & ((1 << (8 * size)) - 1)).to_bytes(size, "little")
-            self._expect_ok(b"P%x=%s" % (number, raw.hex().encode()))
+            packets.append(b"P%x=%s" % (number, raw.hex().encode()))
+        self._expect_ok(*packets)
 
     # -- memory (virtual, through the current page tables) ------------------------------------
     def read(self, address: int, size: int) -> bytes:
@@ -77,22 +77,14 @@ class Gdbstub:
         self._expect_ok(b"M%x,%x:%s" % (address & 0xFFFFFFFF, len(data), data.hex().encode()))
 
     # -- breakpoints -------------------------------------------------------------------------
-    def insert_breakpoint(self, address: int) -> None:
-        if address not in self.breakpoints:
-            self._expect_ok(b"Z0,%x,1" % address)
-            self.breakpoints.add(address)
-
-    def remove_breakpoint(self, address: int) -> None:
-        if address in self.breakpoints:
-            self._expect_ok(b"z0,%x,1" % address)
-            self.breakpoints.discard(address)
-
     def set_breakpoints(self, wanted: Set[int]) -> None:
         """Make exactly these breakpoints exist."""
-        for address in sorted(self.breakpoints - wanted):
-            self.remove_breakpoint(address)
-        for address in sorted(wanted - self.breakpoints):
-            self.insert_breakpoint(address)
+        gone, new = sorted(self.breakpoints - wanted), sorted(wanted - self.breakpoints)
+        self._expect_ok(*(b"z0,%x,1" % address for address in gone), *(b"Z0,%x,1" % address for address in new))
+        self.breakpoints = set(wanted)
+
+    def insert_breakpoint(self, address: int) -> None:
+        self.set_breakpoints(self.breakpoints | {address})
 
     # -- running -------------------------------------------------------------------------------
     def resume(self) -> None:
@@ -139,16 +131,23 @@ class Gdbstub:
     # -- protocol ------------------------------------------------------------------------------
     def ask(self, body: bytes) -> bytes:
         """Send one packet and return the body of its answer."""
-        self._send(body)
-        reply = self._receive(self.wall)
-        if reply is None:
-            raise InfraError(f"the gdbstub did not answer {body[:20]!r}")
-        return reply
+        return self._ask_all([body])[0]
 
-    def _expect_ok(self, body: bytes) -> None:
-        reply = self.ask(body)
-        if reply != b"OK":
-            raise InfraError(f"the gdbstub refused {body[:24].decode()}: {reply.decode()}")
+    def _ask_all(self, bodies: Sequence[bytes]) -> List[bytes]:
+        """Send packets at once and return their answers in order."""
+        self._send(*bodies)
+        replies: List[bytes] = []
+        for body in bodies:
+            reply = self._receive(self.wall)
+            if reply is None:
+                raise InfraError(f"the gdbstub did not answer {body[:20]!r}")
+            replies.append(reply)
+        return replies
+
+    def _expect_ok(self, *bodies: bytes) -> None:
+        for body, reply in zip(bodies, self._ask_all(bodies)):
+            if reply != b"OK":
+                raise InfraError(f"the gdbstub refused {body[:24].decode()}: {reply.decode()}")
 
     def _describe_registers(self) -> Dict[str, Tuple[int, int, int]]:
         """name -> (number, offset in the g packet, size), from the target description."""
@@ -181,14 +180,11 @@ class Gdbstub:
         body = text.decode()
         return re.sub(r"<!DOCTYPE[^>]*>", "", body).replace("xi:include", "include")
 
-    def _send(self, body: bytes) -> None:
-        self._raw(b"$" + body + b"#" + checksum(body))
-        if self._ack:
-            deadline = time.monotonic() + self.wall
-            while not self._buffer.startswith(b"+"):
-                if not self._fill(deadline - time.monotonic()):
-                    raise InfraError("the gdbstub did not acknowledge a packet")
-            self._buffer = self._buffer[1:]
+    def _send(self, *bodies: bytes) -> None:
+        """Over a Unix socket nothing is lost: the peer's acknowledgements are skipped, ours are sent with the next packet."""
+        if bodies:
+            self._raw(self._owed + b"".join(b"$" + body + b"#" + checksum(body) for body in bodies))
+            self._owed = b""
 
     def _raw(self, data: bytes) -> None:
         try:
@@ -204,8 +200,7 @@ class Gdbstub:
             if start >= 0 and 0 <= end <= len(self._buffer) - 3:
                 body = self._buffer[start + 1:end]
                 self._buffer = self._buffer[end + 3:]
-                if self._ack:
-                    self._raw(b"+")
+                self._owed = b"+"
                 return _unescape(body)
             if not self._fill(deadline - time.monotonic()):
                 return None

@@ -54,7 +54,7 @@ class Server(threading.Thread):
                 answer = next((value for key, value in self.answers.items() if body.startswith(key)), b"")
                 if answer is None:
                     return
-                acknowledge = b"" if len(self.seen) > 2 else b"+"
+                acknowledge = b"+"
                 for part in (acknowledge, b"$", answer, b"#" + checksum(answer)):  # in pieces: framing must not depend on them
                     if part:
                         peer.sendall(part)
