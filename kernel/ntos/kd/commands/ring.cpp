@@ -31,11 +31,12 @@ KD_COMMAND(ring, "[n]", "the last n events (20)") {
     const auto last = static_cast<ULONG>(EtwSequence); // looking makes events, too: these are not shown
     if (count > last) count = last;
     if (count > ETW_RING_RECORDS) count = ETW_RING_RECORDS;
+    session.Print("    seq           time cpu/irql event      arguments\n");
     for (ULONG sequence = last - count + 1; sequence <= last && !session.HasEnough(); sequence++) {
         const ETW_RECORD* const at = FindRecord(sequence);
         if (!at) continue;
         const ETW_RECORD record = *at;
-        session.Print("%8u  %14llu  cpu %u irql %2u  %-13s  %08x %08x %08x %08x\n", record.Sequence,
+        session.Print("%7u %14llu %2u/%-2u %-13s %08x %08x %08x %08x\n", record.Sequence,
                       static_cast<unsigned long long>(record.Time), record.Processor, record.Irql,
                       KdpEventName(static_cast<UCHAR>(record.Event)), record.Argument[0], record.Argument[1],
                       record.Argument[2], record.Argument[3]);
