@@ -14,8 +14,10 @@ from .scheduler import SIGNAL, WAIT, Thread
 from .workload import Workload
 
 CALLEE_SAVED = ("ebx", "esi", "edi", "ebp")
-CARRY, PARITY, ADJUST, ZERO, SIGN, INTERRUPT, OVERFLOW, IDENTIFICATION = (1 << bit for bit in (0, 2, 4, 6, 7, 9, 11, 21))
-ARITHMETIC = CARRY | PARITY | ADJUST | ZERO | SIGN | OVERFLOW
+# Flags that no arithmetic touches, so that a switch may compute before it saves them; the kernel itself has them clear.
+INTERRUPT, PRIVILEGE, ALIGNMENT, IDENTIFICATION = 1 << 9, 3 << 12, 1 << 18, 1 << 21
+LASTING = PRIVILEGE | ALIGNMENT | IDENTIFICATION
+
 
 HINTS = {
     "frame-layout": "The first frame must be a KSTART_FRAME directly below InitialStack and a KSWITCH_FRAME directly below that, as in "

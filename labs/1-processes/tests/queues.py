@@ -23,6 +23,7 @@ HINTS = {
                        "next to run is always taken from the head.",
     "ready-wrong-queue": "The thread is on the queue of another priority. The index is Thread->Priority.",
     "ready-still-queued": "A thread that was taken is still on its queue: unlink its WaitListEntry.",
+    "ready-missing": "A thread that was inserted is on no queue: link its WaitListEntry into the list of its priority.",
     "ready-low-priority": "LowPriority is a bound: a thread below it must stay where it is, and nullptr is returned.",
     "ready-highest": "The highest non-empty queue comes first: the highest set bit of ReadySummary at or above LowPriority.",
     "ready-live": "The kernel itself lives on these queues. The tests with stage \"early\" show the mistake one call at a time: begin there.",
@@ -221,4 +222,4 @@ def classify(model: Model, seen: Snapshot) -> str:
     if flat(seen.queues) == flat(want):
         same = all(sorted(seen.queues.get(priority, [])) == sorted(want.get(priority, [])) for priority in range(PRIORITIES))
         return "ready-wrong-end" if same else "ready-wrong-queue"
-    return "ready-still-queued" if len(flat(seen.queues)) > len(flat(want)) else "ready-links"
+    return "ready-still-queued" if len(flat(seen.queues)) > len(flat(want)) else "ready-missing"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grader.api import test
 
-from .contexts import ARITHMETIC, CALLEE_SAVED, HINTS, IDENTIFICATION, INTERRUPT, Carousel, words
+from .contexts import CALLEE_SAVED, HINTS, INTERRUPT, LASTING, Carousel, words
 
 FEATURES = ("SCH-14", "KPR-23")
 CHAIN_END = 0xFFFFFFFF
@@ -100,14 +100,14 @@ def switch_registers(t):
 @test("1.2", points=1, title="EFLAGS come back, the interrupt flag too", stage="ready", features=FEATURES)
 def switch_eflags(t):
     carousel = Carousel(t)
-    mask = ARITHMETIC | IDENTIFICATION | INTERRUPT
+    mask = LASTING | INTERRUPT
     for turn in range(6):
         call = carousel.catch()
-        flags = call.registers["eflags"] & ~mask | t.rng.getrandbits(32) & (ARITHMETIC | IDENTIFICATION) | (turn % 2) * INTERRUPT
+        flags = call.registers["eflags"] & ~mask | t.rng.getrandbits(32) & LASTING | (turn % 2) * INTERRUPT
         t.guest.set_regs(eflags=flags)
         asked = f"{carousel.workload.name(call.old)} is switched away from with EFLAGS {flags:#010x} and comes back"
         registers = carousel.comes_back(call, asked)
-        t.equal(f"{flags & mask:#010x}", f"{registers['eflags'] & mask:#010x}", f"{asked}: EFLAGS (flags, ID, IF)",
+        t.equal(f"{flags & mask:#010x}", f"{registers['eflags'] & mask:#010x}", f"{asked}: EFLAGS (IF, IOPL, AC, ID)",
                 hint=_hint(t, "switch-eflags"))
         carousel.put_back(call, registers)
         t.guest.set_regs(eflags=call.registers["eflags"])
