@@ -17,7 +17,7 @@ ENDLESS = 127
 DISABLE_QUANTUM = 4
 
 
-@test("1.3", points=2, title="a thread that becomes ready displaces a lower one, and only a lower one", features=FEATURES + ("SCH-05", "SCH-06"))
+@test("1.3", points=2, title="a thread that becomes ready displaces a lower one, and only a lower one", features=FEATURES + ("SCH-05", "SCH-06"), limit=10_000_000)
 def deferred_ready_places(t):
     processor = Processor(t, 24, t.rng.randint(4, 8))
     for number in range(24):
@@ -28,7 +28,7 @@ def deferred_ready_places(t):
         processor.place(number, priority, hint="equal-displaces" if priority == rival else "no-preemption")
 
 
-@test("1.3", points=1, title="a boost that is due is applied before the choice", features=FEATURES + ("SCH-03",))
+@test("1.3", points=1, title="a boost that is due is applied before the choice", features=FEATURES + ("SCH-03",), limit=10_000_000)
 def deferred_ready_boosts(t):
     processor = Processor(t, 12, t.rng.randint(6, 10))
     for number in range(12):
@@ -36,7 +36,7 @@ def deferred_ready_boosts(t):
                         AdjustReason=t.rng.choice((ADJUST_UNWAIT, ADJUST_BOOST)), AdjustIncrement=t.rng.randint(0, 13))
 
 
-@test("1.3", points=1, title="a ready thread changes its queue with its priority", features=FEATURES + ("SCH-02", "SCH-16"))
+@test("1.3", points=1, title="a ready thread changes its queue with its priority", features=FEATURES + ("SCH-02", "SCH-16"), limit=10_000_000)
 def set_priority_of_ready(t):
     processor = Processor(t, 10, t.rng.randint(10, 14))
     running = processor.model.current.priority
@@ -50,7 +50,7 @@ def set_priority_of_ready(t):
         processor.set_priority(number, priority, "not-raised" if priority > old else "old-queue")
 
 
-@test("1.3", points=1, title="the running thread changes its priority", features=FEATURES + ("SCH-02", "SCH-07"))
+@test("1.3", points=1, title="the running thread changes its priority", features=FEATURES + ("SCH-02", "SCH-07"), limit=10_000_000)
 def set_priority_of_running(t):
     processor = Processor(t, 8, 12)
     for number in range(8):
@@ -59,7 +59,7 @@ def set_priority_of_running(t):
         processor.set_priority(-1, t.rng.choice((t.rng.randint(1, 15), t.rng.randint(1, 15), t.rng.randint(16, 31))), "not-reconsidered")
 
 
-@test("1.3", points=1, title="the standby thread changes its priority", features=FEATURES + ("SCH-02", "SCH-06"))
+@test("1.3", points=1, title="the standby thread changes its priority", features=FEATURES + ("SCH-02", "SCH-06"), limit=10_000_000)
 def set_priority_of_standby(t):
     processor = Processor(t, 9, t.rng.randint(4, 8))
     running = processor.model.current.priority
@@ -73,7 +73,7 @@ def set_priority_of_standby(t):
         processor.set_priority(number, t.rng.randint(max(1, running - 3), running + 8), "not-reconsidered")
 
 
-@test("1.3", points=1, title="a thread that is not on its way to a processor only gets the number", features=FEATURES + ("SCH-08",))
+@test("1.3", points=1, title="a thread that is not on its way to a processor only gets the number", features=FEATURES + ("SCH-08",), limit=10_000_000)
 def set_priority_of_waiting(t):
     processor = Processor(t, 6, 8)
     for number, priority in ((0, 5), (1, 8), (2, 11)):
@@ -87,7 +87,7 @@ def set_priority_of_waiting(t):
                 seen=f"Priority {seen}")
 
 
-@test("1.3", points=1, title="quantum end: the turn goes to an equal, or stays", features=FEATURES + ("SCH-11",))
+@test("1.3", points=1, title="quantum end: the turn goes to an equal, or stays", features=FEATURES + ("SCH-11",), limit=10_000_000)
 def quantum_end_choice(t):
     def fresh(*priorities: int) -> Processor:
         processor = Processor(t, 6, 9) if not made else made[0]
@@ -157,14 +157,14 @@ def quantum_turns(t):
 
 
 @test("1.3", points=2, title="random signals: every step of every thread in the order of the model", features=FEATURES + ("SCH-08", "SCH-15"),
-      limit=150_000_000)
+      limit=40_000_000)
 def preemption_order(t):
     follow(t, signals_only(t.rng, actors=t.rng.randint(8, 14), events=8))
     judge_ring(t)
 
 
 @test("1.3", points=2, title="random schedules: priorities, signals, bursts and yields, step by step",
-      features=FEATURES + ("SCH-04", "SCH-05", "SCH-06", "SCH-07", "SCH-08"), limit=200_000_000)
+      features=FEATURES + ("SCH-04", "SCH-05", "SCH-06", "SCH-07", "SCH-08"), limit=40_000_000)
 def random_schedules(t):
     follow(t, random_scripts(t.rng, actors=t.rng.randint(8, 14), events=8), look=0.5)
     judge_ring(t)

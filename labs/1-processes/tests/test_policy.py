@@ -21,7 +21,7 @@ def _variable(t, low: int = 1, high: int = 13, boosted: int = 0) -> State:
     return State(priority=min(15, base + boosted), base=base, quantum=t.rng.randint(2, 36), reset=t.rng.choice((6, 9, 12, 18, 36)))
 
 
-@test("1.4", points=2, title="the end of a wait boosts over the base priority, and never lowers", stage="early", features=FEATURES)
+@test("1.4", points=2, title="the end of a wait boosts over the base priority, and never lowers", stage="early", features=FEATURES, limit=2_000_000)
 def boost_adds_to_base(t):
     subject = Subject(t)
     for _ in range(40):
@@ -30,7 +30,7 @@ def boost_adds_to_base(t):
         subject.ask(AFTER_WAIT, state, [increment], after_wait(state, increment), "policy-base")
 
 
-@test("1.4", points=1, title="a boost ends at 15", stage="early", features=FEATURES)
+@test("1.4", points=1, title="a boost ends at 15", stage="early", features=FEATURES, limit=2_000_000)
 def boost_stops_at_15(t):
     subject = Subject(t)
     for base in range(1, 16):
@@ -39,7 +39,7 @@ def boost_stops_at_15(t):
         subject.ask(AFTER_WAIT, state, [increment], after_wait(state, increment), "policy-cap")
 
 
-@test("1.4", points=1, title="real-time threads keep their priority", stage="early", features=FEATURES + ("SCH-02",))
+@test("1.4", points=1, title="real-time threads keep their priority", stage="early", features=FEATURES + ("SCH-02",), limit=2_000_000)
 def realtime_untouched(t):
     subject = Subject(t)
     for priority in range(16, 32):
@@ -51,7 +51,7 @@ def realtime_untouched(t):
         subject.ask(WHEN_STARVED, state, [ticks], when_starved(state, ticks), "policy-realtime")
 
 
-@test("1.4", points=1, title="no boost for who does not want one, or is being relieved", stage="early", features=FEATURES + ("KPR-14",))
+@test("1.4", points=1, title="no boost for who does not want one, or is being relieved", stage="early", features=FEATURES + ("KPR-14",), limit=2_000_000)
 def boost_refused(t):
     subject = Subject(t)
     for kind in ("thread", "process", "relieved") * 5:
@@ -63,7 +63,7 @@ def boost_refused(t):
         subject.ask(AFTER_WAIT, state, [increment], after_wait(state, increment), "policy-disabled")
 
 
-@test("1.4", points=1, title="a wait costs quantum, or renews it", stage="early", features=FEATURES + ("SCH-11",))
+@test("1.4", points=1, title="a wait costs quantum, or renews it", stage="early", features=FEATURES + ("SCH-11",), limit=2_000_000)
 def wait_costs_quantum(t):
     subject = Subject(t)
     for base in list(range(1, 16)) * 2:
@@ -72,7 +72,7 @@ def wait_costs_quantum(t):
         subject.ask(AFTER_WAIT, state, [increment], after_wait(state, increment), "policy-wait-quantum")
 
 
-@test("1.4", points=2, title="a quantum end takes one level, down to the base priority", stage="early", features=FEATURES + ("SCH-11",))
+@test("1.4", points=2, title="a quantum end takes one level, down to the base priority", stage="early", features=FEATURES + ("SCH-11",), limit=2_000_000)
 def decay_to_base(t):
     subject = Subject(t)
     for _ in range(8):
@@ -87,7 +87,7 @@ def decay_to_base(t):
             state.priority, state.quantum = expected[0], t.rng.choice((0, -1, -2))
 
 
-@test("1.4", points=1, title="PriorityDecrement is taken back at once, and only once", stage="early", features=FEATURES)
+@test("1.4", points=1, title="PriorityDecrement is taken back at once, and only once", stage="early", features=FEATURES, limit=2_000_000)
 def decrement_taken_back(t):
     subject = Subject(t)
     for _ in range(16):
@@ -98,7 +98,7 @@ def decrement_taken_back(t):
         subject.ask(AFTER_QUANTUM, state, [], expected, "policy-decay" if extra > 1 else "policy-floor")
 
 
-@test("1.4", points=1, title="who is starved, and what relief is", stage="early", features=FEATURES)
+@test("1.4", points=1, title="who is starved, and what relief is", stage="early", features=FEATURES, limit=2_000_000)
 def starved_numbers(t):
     subject = Subject(t)
     for ticks in (0, STARVATION_TICKS - 1, STARVATION_TICKS, STARVATION_TICKS + t.rng.randint(1, 10 ** 6), 0x80000000, 0xFFFFFFFF):
@@ -107,7 +107,7 @@ def starved_numbers(t):
             subject.ask(WHEN_STARVED, state, [ticks], when_starved(state, ticks), "policy-starved")
 
 
-@test("1.4", points=1, title="the scan finds the starved, in turn and within its limits", stage="ready", features=FEATURES + ("SCH-13",))
+@test("1.4", points=1, title="the scan finds the starved, in turn and within its limits", stage="ready", features=FEATURES + ("SCH-13",), limit=10_000_000)
 def scan_finds_starved(t):
     """Several scans of a bench processor; what they relieve lands on the real processor, which is held at DISPATCH_LEVEL."""
     guest = t.guest

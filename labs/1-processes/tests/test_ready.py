@@ -11,7 +11,7 @@ FEATURES = ("SCH-02", "SCH-16", "SCH-17")
 
 
 @test("1.1", points=2, title="a thread goes to the tail of its priority's queue, and the bit is set", stage="early",
-      features=FEATURES)
+      features=FEATURES, limit=2_000_000)
 def insert_at_tail(t):
     for _ in range(3):
         bench = Bench.make(t, 14, priorities=_few(t, 14, 4))
@@ -19,7 +19,7 @@ def insert_at_tail(t):
             bench.insert(thread)
 
 
-@test("1.1", points=2, title="AtHead puts a thread first", stage="early", features=FEATURES)
+@test("1.1", points=2, title="AtHead puts a thread first", stage="early", features=FEATURES, limit=2_000_000)
 def insert_at_head(t):
     for _ in range(3):
         bench = Bench.make(t, 14, priorities=_few(t, 14, 3))
@@ -28,7 +28,7 @@ def insert_at_head(t):
 
 
 @test("1.1", points=2, title="the head of the highest queue is selected, and the bit follows the queue", stage="early",
-      features=FEATURES)
+      features=FEATURES, limit=2_000_000)
 def select_highest(t):
     for extreme in ([0, 31], [31, 31, 0], []):
         bench = Bench.make(t, 12, priorities=(_few(t, 12, 5) + extreme)[-12:])
@@ -38,7 +38,7 @@ def select_highest(t):
             pass
 
 
-@test("1.1", points=2, title="LowPriority bounds the selection", stage="early", features=FEATURES)
+@test("1.1", points=2, title="LowPriority bounds the selection", stage="early", features=FEATURES, limit=2_000_000)
 def select_low_priority(t):
     for low in [0, 1, 15, 16, 30, 31] + [t.rng.randrange(PRIORITIES) for _ in range(6)]:
         near = [max(0, low - 1), low, min(31, low + 1)]
@@ -49,7 +49,7 @@ def select_low_priority(t):
             pass
 
 
-@test("1.1", points=1, title="a thread is removed from anywhere in its queue", stage="early", features=FEATURES)
+@test("1.1", points=1, title="a thread is removed from anywhere in its queue", stage="early", features=FEATURES, limit=2_000_000)
 def remove_from_queue(t):
     for _ in range(3):
         bench = Bench.make(t, 12, priorities=_few(t, 12, 4))
@@ -60,7 +60,7 @@ def remove_from_queue(t):
 
 
 @test("1.1", points=2, title="300 random calls keep queues and summary as the model has them", stage="early",
-      features=FEATURES, limit=20_000_000)
+      features=FEATURES, limit=2_000_000)
 def random_interleaving(t):
     bench = Bench.make(t, 20, priorities=_few(t, 20, 8))
     for _ in range(300):

@@ -13,7 +13,7 @@ APC_LEVEL = 1
 SWITCH_FRAME = ("ExceptionList", "EFlags", "Edi", "Esi", "Ebx", "Ebp", "ReturnAddress")
 
 
-@test("1.2", points=2, title="the first frame lies where it should and holds what it should", stage="early", features=FEATURES)
+@test("1.2", points=2, title="the first frame lies where it should and holds what it should", stage="early", features=FEATURES, limit=2_000_000)
 def first_frame_contents(t):
     guest = t.guest
     for _ in range(12):
@@ -47,7 +47,7 @@ def first_frame_contents(t):
                 expected="no field of the thread but KernelStack changed", seen="other fields changed", hint=_hint(t, "frame-beyond"))
 
 
-@test("1.2", points=2, title="a new thread begins in its system routine as it should", stage="ready", features=FEATURES + ("SCH-12",))
+@test("1.2", points=2, title="a new thread begins in its system routine as it should", stage="ready", features=FEATURES + ("SCH-12",), limit=10_000_000)
 def first_run(t):
     guest = t.guest
     start, context = words(t, 2)
@@ -67,7 +67,7 @@ def first_run(t):
     t.equal(0, registers["ebp"], f"{asked}: EBP", hint=_hint(t, "frame-layout"))
 
 
-@test("1.2", points=1, title="a system routine that returns is a bugcheck", stage="ready", features=FEATURES + ("TRP-09",))
+@test("1.2", points=1, title="a system routine that returns is a bugcheck", stage="ready", features=FEATURES + ("TRP-09",), limit=10_000_000)
 def first_frame_returned_to(t):
     guest = t.guest
     thread, asked = _new_thread(t, *words(t, 2))
@@ -82,7 +82,7 @@ def first_frame_returned_to(t):
             hint=_hint(t, "startup-return"))
 
 
-@test("1.2", points=2, title="EBX, ESI, EDI and EBP come back as they went", stage="ready", features=FEATURES)
+@test("1.2", points=2, title="EBX, ESI, EDI and EBP come back as they went", stage="ready", features=FEATURES, limit=10_000_000)
 def switch_registers(t):
     carousel = Carousel(t)
     for _ in range(6):
@@ -97,7 +97,7 @@ def switch_registers(t):
         carousel.put_back(call, registers)
 
 
-@test("1.2", points=1, title="EFLAGS come back, the interrupt flag too", stage="ready", features=FEATURES)
+@test("1.2", points=1, title="EFLAGS come back, the interrupt flag too", stage="ready", features=FEATURES, limit=10_000_000)
 def switch_eflags(t):
     carousel = Carousel(t)
     mask = LASTING | INTERRUPT
@@ -113,7 +113,7 @@ def switch_eflags(t):
         t.guest.set_regs(eflags=call.registers["eflags"])
 
 
-@test("1.2", points=1, title="the exception chain goes with the stack", stage="ready", features=FEATURES + ("EXC-01",))
+@test("1.2", points=1, title="the exception chain goes with the stack", stage="ready", features=FEATURES + ("EXC-01",), limit=10_000_000)
 def switch_exception_chain(t):
     carousel = Carousel(t)
     for _ in range(6):
@@ -127,7 +127,7 @@ def switch_exception_chain(t):
         carousel.put_back(call, registers)
 
 
-@test("1.2", points=1, title="stack limits and Esp0 are those of the thread that runs", stage="ready", features=FEATURES)
+@test("1.2", points=1, title="stack limits and Esp0 are those of the thread that runs", stage="ready", features=FEATURES, limit=10_000_000)
 def switch_stack_bounds(t):
     carousel = Carousel(t)
     guest = t.guest
@@ -142,7 +142,7 @@ def switch_stack_bounds(t):
                 f"A{actor} runs: StackLimit and StackBase of the KPCR, Esp0 of the TSS", hint=_hint(t, "switch-bounds"))
 
 
-@test("1.2", points=1, title="CR3 changes between processes, and only there", stage="ready", features=FEATURES + ("KPR-03",))
+@test("1.2", points=1, title="CR3 changes between processes, and only there", stage="ready", features=FEATURES + ("KPR-03",), limit=10_000_000)
 def switch_page_directory(t):
     """One actor is moved to a process of its own; another directory, of the same contents, tells who loads CR3 when."""
     guest = t.guest
@@ -174,7 +174,7 @@ def switch_page_directory(t):
                 f"A{actor} runs, A{moved} has a process of its own: CR3", hint=_hint(t, "switch-cr3-never"))
 
 
-@test("1.2", points=1, title="SwapBusy is clear after a switch, and every switch counts once", stage="ready", features=FEATURES)
+@test("1.2", points=1, title="SwapBusy is clear after a switch, and every switch counts once", stage="ready", features=FEATURES, limit=10_000_000)
 def switch_bookkeeping(t):
     carousel = Carousel(t)
     guest, workload = t.guest, carousel.workload
