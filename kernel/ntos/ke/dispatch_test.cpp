@@ -120,20 +120,56 @@ TEST_F(DispatchTest, IdleThreadRunsWhenNobodyIsReadyAndYieldsToAnyPriority) {
     });
 }
 
-// SCH-12
-TEST_F(DispatchTest, ThreadThatBeginsToWaitIsNotPreempted) {
+// SCH-12, SCH-16
+TEST_F(DispatchTest, ThreadThatBeginsToWaitHasNoClaimToTheRestOfItsTurn) {
+    Run([&] {
+        KTHREAD* const self = KeGetCurrentThread();
+        KEVENT event, mine;
+        KeInitializeEvent(&event, SynchronizationEvent, FALSE);
+        KeInitializeEvent(&mine, SynchronizationEvent, FALSE);
+        Thread* const equal = machine->Spawn(8, [] {});
+        std::vector<KTHREAD*> seen;
+        Thread* const better = machine->Spawn(9, [&] {
+            Await(&event);
+            KeSetEvent(&mine, 0, FALSE);
+            seen = ReadyQueue(8);
+        });
+        // The better thread becomes ready in the middle of this thread's wait, while this is still the current thread.
+        KeSetEvent(&event, 0, TRUE);
+        EXPECT_EQ(StateOf(better->Tcb), KTHREAD_STATE::DeferredReady);
+        Await(&mine);
+        EXPECT_EQ(seen, (std::vector<KTHREAD*>{&equal->Tcb, self})) << "it goes to the tail, like every wait's end";
+    });
+}
+
+// SCH-03, SCH-13
+TEST_F(DispatchTest, BoostOfAWaitIsAppliedOnce) {
     Run([&] {
         KEVENT event;
         KeInitializeEvent(&event, SynchronizationEvent, FALSE);
-        // Ready a better thread in the middle of a wait: with the database held by KeSetEvent(..., Wait = TRUE).
-        Thread* const better = machine->Spawn(9, [&] { Await(&event); });
-        KEVENT mine;
-        KeInitializeEvent(&mine, SynchronizationEvent, FALSE);
-        machine->Spawn(7, [&] { KeSetEvent(&mine, 0, FALSE); });
-        KeSetEvent(&event, 0, TRUE);
-        EXPECT_EQ(StateOf(better->Tcb), KTHREAD_STATE::DeferredReady);
-        EXPECT_EQ(Code(WaitFor(&mine)), Code(STATUS_SUCCESS));
-        EXPECT_FALSE(KeGetCurrentThread()->Preempted);
+        Thread* const waiter = machine->Spawn(9, [&] { Await(&event); });
+        KeSetPriorityThread(&waiter->Tcb, 3);
+        KeSetEvent(&event, 2, FALSE);
+        EXPECT_EQ(waiter->Tcb.Priority, 5);
+        KeSetPriorityThread(&waiter->Tcb, 6); // placed anew: nothing is left of the wait
+        EXPECT_EQ(waiter->Tcb.Priority, 6);
+    });
+}
+
+// SCH-03
+TEST_F(DispatchTest, AdjustBoostRaisesAVariableThreadToTheGivenPriorityAtLeast) {
+    Run([&] {
+        nt::DispatchLevelGuard guard;
+        const auto priorityAfter = [&](KPRIORITY priority, SCHAR increment) {
+            Thread* const thread = machine->Make(priority, [] {});
+            thread->Tcb.AdjustReason = ADJUST_REASON::AdjustBoost;
+            thread->Tcb.AdjustIncrement = increment;
+            KeReadyThread(&thread->Tcb);
+            return int(thread->Tcb.Priority);
+        };
+        EXPECT_EQ(priorityAfter(4, 9), 9);
+        EXPECT_EQ(priorityAfter(7, 6), 7);
+        EXPECT_EQ(priorityAfter(16, 20), 16);
     });
 }
 

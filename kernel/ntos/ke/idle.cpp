@@ -30,7 +30,6 @@ void NTAPI KiIdleLoop() {
         }
         KiEnableInterrupts();
         HalClearSoftwareInterrupt(DISPATCH_LEVEL); // what it asked for is done here
-        prcb->QuantumEnd = FALSE;
         if (prcb->DpcData.DpcQueueDepth != 0) KiRetireDpcList(prcb);
         KiSwitchToNextThread();
     }

@@ -138,6 +138,32 @@ TEST_F(PolicyTest, ScanRelievesStarvedThreadsOnlyAndNoMoreThanTen) {
 }
 
 // SCH-19
+TEST_F(PolicyTest, StarvationCountsFromWhenTheThreadBecameReady) {
+    Run([&] {
+        KEVENT event;
+        KeInitializeEvent(&event, SynchronizationEvent, FALSE);
+        Thread* const waiter = machine->Spawn(9, [&] { Await(&event); });
+        KeSetPriorityThread(&waiter->Tcb, 3);
+        machine->Tick(2 * STARVATION_TICKS);
+        KeSetEvent(&event, 0, FALSE);
+        EXPECT_EQ(KiScanReadyQueues(KeGetCurrentPrcb()), 0u);
+        machine->Tick(STARVATION_TICKS);
+        EXPECT_EQ(KiScanReadyQueues(KeGetCurrentPrcb()), 1u);
+    });
+}
+
+// SCH-19, SCH-03
+TEST_F(PolicyTest, NewPriorityForgetsARelief) {
+    Run([&] {
+        Thread* const thread = machine->Make(4, [] {});
+        thread->Tcb.PriorityDecrement = 11;
+        KeSetPriorityThread(&thread->Tcb, 10);
+        EXPECT_EQ(thread->Tcb.PriorityDecrement, 0);
+        EXPECT_EQ(thread->Tcb.Quantum, THREAD_QUANTUM);
+    });
+}
+
+// SCH-19
 TEST_F(PolicyTest, ScanGoesOnWhereItStopped) {
     Run([&] {
         std::vector<Thread*> threads;

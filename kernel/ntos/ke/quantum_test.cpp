@@ -124,11 +124,45 @@ TEST_F(QuantumTest, TurnThatEndsAtHighIrqlEndsWhenTheLevelFalls) {
         machine->Spawn(8, [&] { ran = true; });
         {
             nt::DispatchLevelGuard guard;
-            machine->Tick(3 * TicksOfATurn);
+            machine->Tick(86); // more units than a SCHAR holds
             EXPECT_FALSE(ran);
         }
         EXPECT_TRUE(ran);
         EXPECT_EQ(KeGetCurrentThread()->Quantum, THREAD_QUANTUM) << "no debt is carried over";
+    });
+}
+
+// SCH-11, SCH-12
+TEST_F(QuantumTest, TurnThatEndsWithAPreemptionIsOver) {
+    Run([&] {
+        KTHREAD* const self = KeGetCurrentThread();
+        Thread* const equal = machine->Spawn(8, [] {});
+        std::vector<KTHREAD*> seen;
+        Thread* const high = machine->Make(12, [&] {
+            for (KTHREAD* thread : nt::List<&KTHREAD::WaitListEntry>(KeGetCurrentPrcb()->DispatcherReadyListHead[8]))
+                seen.push_back(thread);
+        });
+        {
+            nt::DispatchLevelGuard guard;
+            KeReadyThread(&high->Tcb);
+            EXPECT_TRUE(self->Preempted);
+            machine->Tick(TicksOfATurn);
+        }
+        EXPECT_EQ(seen, (std::vector<KTHREAD*>{&equal->Tcb, self})) << "it has no claim to the head of its queue";
+    });
+}
+
+// SCH-11
+TEST_F(QuantumTest, TurnThatWasRenewedMeanwhileDoesNotEnd) {
+    Run([&] {
+        bool ran = false;
+        machine->Spawn(8, [&] { ran = true; });
+        {
+            nt::DispatchLevelGuard guard;
+            machine->Tick(TicksOfATurn);
+            KeSetPriorityThread(KeGetCurrentThread(), 8); // begins a new turn
+        }
+        EXPECT_FALSE(ran);
     });
 }
 

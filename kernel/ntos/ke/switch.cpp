@@ -22,11 +22,10 @@ void SetCurrentThread(KPRCB* prcb, KTHREAD* thread) REQUIRES_(prcb->PrcbLock) {
 /// Switches contexts. Everything about the new thread is decided; returns when the old one runs again.
 void SwitchContext(KTHREAD* oldThread, KTHREAD* newThread) REQUIRES_(AtDispatchLevel) {
     NT_ASSERT(KeGetCurrentIrql() == SYNCH_LEVEL);
-    EtwTraceEvent(ETW_EVENT::ContextSwitch, reinterpret_cast<ULONG_PTR>(oldThread),
-                  reinterpret_cast<ULONG_PTR>(newThread),
-                  ULONG(oldThread->State) | ULONG(UCHAR(oldThread->Priority)) << 8 |
-                      ULONG(UCHAR(newThread->Priority)) << 16,
-                  ULONG_PTR(oldThread->WaitReason));
+    EtwTraceEvent(
+        ETW_EVENT::ContextSwitch, reinterpret_cast<ULONG_PTR>(oldThread), reinterpret_cast<ULONG_PTR>(newThread),
+        ULONG(oldThread->State) | ULONG(UCHAR(oldThread->Priority)) << 8 | ULONG(UCHAR(newThread->Priority)) << 16,
+        ULONG_PTR(oldThread->WaitReason));
     while (newThread->SwapBusy)
         YieldProcessor(); // another processor is still leaving its stack
 

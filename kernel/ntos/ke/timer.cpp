@@ -61,8 +61,8 @@ void KiInsertTimer(PKTIMER Timer, ULONGLONG DueTime) {
     Timer->Header.Inserted = TRUE;
     EtwTraceEvent(ETW_EVENT::TimerSet, reinterpret_cast<ULONG_PTR>(Timer), ULONG(DueTime), ULONG(DueTime >> 32), 0);
 
-    ULONGLONG hand = HandOf(DueTime);
-    if (hand < NextHand) hand = NextHand; // its own tick has been worked off
+    const ULONGLONG hand = HandOf(DueTime);
+    NT_ASSERT(hand >= NextHand); // who has a due time in the future got it while holding the lock
     LIST_ENTRY* const chain = ChainOf(hand);
     LIST_ENTRY* after = chain->Blink;
     while (after != chain && CONTAINING_RECORD(after, KTIMER, TimerListEntry)->DueTime.QuadPart > LONGLONG(DueTime))

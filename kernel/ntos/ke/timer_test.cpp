@@ -230,6 +230,21 @@ TEST_F(TimerTest, TimesAdvanceTogether) {
 }
 
 // INT-09
+TEST_F(TimerTest, TimerThatTheClockOvertakesDuringItsInsertionStillExpires) {
+    Run([&] {
+        KTIMER timer;
+        KeInitializeTimer(&timer);
+        {
+            KiDispatcherGuard guard;
+            const ULONGLONG due = KeQueryInterruptTime() + KeQueryTimeIncrement();
+            machine->Tick(); // finds the chain of this tick empty
+            KiInsertTimer(&timer, due);
+        }
+        EXPECT_TRUE(KeReadStateTimer(&timer));
+    });
+}
+
+// INT-09
 TEST_F(TimerTest, IncrementSmallerThanTheMaximumMissesNothing) {
     Run([&] {
         KTIMER timer;

@@ -52,8 +52,7 @@ NTSTATUS NTAPI KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE W
     EtwTraceEvent(ETW_EVENT::Wait, reinterpret_cast<ULONG_PTR>(thread), Count, ULONG_PTR(WaitType), deadline.Given);
     KWAIT_BLOCK* const blocks = WaitBlockArray ? WaitBlockArray : thread->WaitBlock;
     for (ULONG i = 0; i < Count; i++) {
-        // The key of a WaitAll is 0 in every block: its result does not name an object.
-        KiInsertWaitBlock(&blocks[i], thread, HeaderOf(Object[i]), WaitType == WaitAny ? i : 0, WaitType);
+        KiInsertWaitBlock(&blocks[i], thread, HeaderOf(Object[i]), i, WaitType);
         blocks[i].NextWaitBlock = &blocks[i + 1]; // of the last one: set by KiCommitWait
     }
     return KiCommitWait(thread, &blocks[0], &blocks[Count - 1], deadline);

@@ -29,7 +29,13 @@
 
 #ifdef __ASSEMBLER__
 // LAB_NOT_IMPLEMENTED for assembly: KeBugCheckEx(code, exercise, file, line, 0).
-#define LAB_NOT_IMPLEMENTED(exercise)                                                                    \
-    pushl $0; pushl $__LINE__; pushl $9f; pushl $8f; pushl $MICA_LAB_NOT_IMPLEMENTED_CODE;               \
-    call "_KeBugCheckEx@20"; 8: .asciz exercise; 9: .asciz __FILE__
+#define LAB_NOT_IMPLEMENTED(exercise)     \
+    pushl $0;                             \
+    pushl $__LINE__;                      \
+    pushl $9f;                            \
+    pushl $8f;                            \
+    pushl $MICA_LAB_NOT_IMPLEMENTED_CODE; \
+    call "_KeBugCheckEx@20";              \
+    8 :.asciz exercise;                   \
+    9 :.asciz __FILE__
 #endif
