@@ -12,6 +12,7 @@ from typing import Dict, List
 
 from ..errors import GraderError
 from ..machine.qemu import BootPlan, Qemu
+from ..machine.watchdog import Watchdog
 from ..pe import PeImage
 
 READY = 1  # KdTestPoint's stage in a system thread
@@ -40,6 +41,7 @@ class Session:
             while self.argument() != READY:
                 self.machine.run_past(self.point, BOOT_LIMIT)
             self.bases = self.modules()
+            Watchdog(self.machine.qmp, self.machine.gdb).set_up()  # stops of the host cost the guest no clock ticks
         except BaseException:
             self.machine.stop()
             raise

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
 from grader.errors import GraderError, InfraError
+from grader.machine import watchdog
 from grader.machine.confine import confine, seccomp
 from grader.machine.gdbstub import SIGTRAP, Gdbstub, Stop
 from grader.machine.memory import Ram
@@ -110,7 +111,7 @@ class Qemu:
             "-chardev", f"socket,id=qmp,path={folder}/qmp,server=on,wait=off", "-mon", "chardev=qmp,mode=control",
             "-chardev", f"socket,id=gdb,path={folder}/gdb,server=on,wait=off", "-gdb", "chardev:gdb",
             "-action", "reboot=shutdown,shutdown=pause,panic=pause", "-S",
-            "-device", "i6300esb,addr=0x1f", "-action", "watchdog=inject-nmi",
+            *watchdog.DEVICES, "-action", "watchdog=inject-nmi",
             *seccomp(self.program), "-kernel", str(plan.loader), "-append", plan.options,
         ]
         if plan.modules:

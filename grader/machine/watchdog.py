@@ -1,12 +1,17 @@
-"""A deadline in virtual time that the guest cannot see coming: QEMU's i6300ESB watchdog, programmed by the host.
+"""Timers in virtual time that the guest cannot see coming: two i6300ESB watchdogs of QEMU's, programmed by the host.
 
-Why: stopping a hung guest from the host's clock stops it somewhere else each time.  A virtual-time timer stops it after
-exactly the same instruction, so that a hang has one place and one backtrace.  The expiry is an NMI; the host has a
+The deadline.  Stopping a hung guest from the host's clock stops it somewhere else each time.  A virtual-time timer stops it
+after exactly the same instruction, so that a hang has one place and one backtrace.  The expiry is an NMI; the host has a
 breakpoint at the guest's NMI entry and finds the interrupted place in the frame.  A guest that disarms the device only
 loses the precise place: the instruction count still decides the verdict.
 
-The device: PCI 8086:25AB.  Configuration 0x60 bit 2 selects 1 us units, 0x68 bit 1 enables; registers at BAR0: preload 1,
-preload 2, and 0x0C, which takes the unlock bytes 0x80, 0x86 before every other write and bit 8 to reload.
+The pacer.  With `-icount sleep=off` QEMU takes a processor that stopped at a breakpoint for an idle one and moves virtual
+time forward to the next timer, once a stop.  Without more, every stop would cost the guest a whole clock tick.  The pacer
+is a timer that does nothing, so often that what a stop costs is small (and the same in every run).
+
+The device: PCI 8086:25AB.  Configuration 0x60: bit 2 units of 1 us, bit 5 no action at the end, bits 0-1 set: no interrupt;
+0x68: bit 1 enables, bit 2 runs for ever.  Registers at BAR0: preload 1, preload 2, and 0x0C, which takes the unlock bytes
+0x80, 0x86 before every other write and bit 8 to reload.
 In the books: Intel 6300ESB I/O Controller Hub datasheet, "Watchdog timer".
 """
 
@@ -16,53 +21,63 @@ from grader.errors import InfraError
 from grader.machine.gdbstub import Gdbstub
 from grader.machine.qmp import Qmp
 
-SLOT = 0x1F  # -device i6300esb,addr=0x1f
-BAR = 0xFEB80000  # above RAM and apart from what firmware hands out
+SLOTS = (0x1F, 0x1E)  # deadline, pacer
+DEVICES = tuple(part for slot in SLOTS for part in ("-device", f"i6300esb,addr={slot:#x}"))
+BARS = (0xFEB80000, 0xFEB81000)  # above RAM and apart from what firmware hands out
 COMMAND, BAR0, CONFIG, LOCK = 0x04, 0x10, 0x60, 0x68
-MEMORY_SPACE, UNIT_1US, ENABLE, RELOAD = 0x2, 0x4, 0x2, 0x100
+MEMORY_SPACE, UNIT_1US, NO_ACTION, NO_INTERRUPT, ENABLE, FREE_RUN, RELOAD = 0x2, 0x4, 0x20, 0x3, 0x2, 0x4, 0x100
 TICKS_MAX = (1 << 20) - 1
 PCI_CLOCK = 33_000_000
 NANOSECONDS = 1_000_000_000
+PACE = 200_000  # nanoseconds: a fiftieth of a clock tick
 
 
 class Watchdog:
-    """Arms and disarms the deadline.  The guest is stopped meanwhile."""
+    """Arms and disarms the deadline; keeps the pacer running.  The guest is stopped meanwhile."""
 
     def __init__(self, qmp: Qmp, gdb: Gdbstub) -> None:
         self._qmp, self._gdb = qmp, gdb
 
     def set_up(self) -> None:
-        """Once, before the guest's first snapshot: map the registers and choose the unit."""
-        self._configure("w", BAR0, BAR)
-        self._configure("h", COMMAND, MEMORY_SPACE)
+        """Once, before the first snapshot: map the registers and start the pacer."""
+        for number in range(len(SLOTS)):
+            self._configure(number, "w", BAR0, BARS[number])
+            self._configure(number, "h", COMMAND, MEMORY_SPACE)
+        half = ticks_of(PACE) // 2
+        self._program(1, UNIT_1US | NO_ACTION | NO_INTERRUPT, half, half)
+        self._configure(1, "b", LOCK, ENABLE | FREE_RUN)
 
     def arm(self, nanoseconds: int) -> None:
-        """Fire once, that much virtual time from now (two stages of the device, at most two thousand seconds)."""
-        ticks, fine = nanoseconds * PCI_CLOCK // NANOSECONDS >> 5, True
+        """Fire once, that much virtual time from now (at most half an hour)."""
+        ticks, unit = ticks_of(nanoseconds), UNIT_1US
         if ticks > TICKS_MAX:
-            ticks, fine = min(ticks >> 10, TICKS_MAX), False
-        self._configure("b", LOCK, 0)
-        self._configure("h", CONFIG, UNIT_1US if fine else 0)
-        self._gdb.ask(b"Qqemu.PhyMemMode:1")
-        try:
-            self._register(0x0, 1)  # the first stage only warns: as short as it gets
-            self._register(0x4, max(1, ticks))
-            self._register(0xC, RELOAD)
-        finally:
-            self._gdb.ask(b"Qqemu.PhyMemMode:0")
-        self._configure("b", LOCK, ENABLE)
+            ticks, unit = min(ticks >> 10, TICKS_MAX), 0
+        self._configure(0, "b", LOCK, 0)
+        self._program(0, unit, 1, max(1, ticks))  # the first stage only warns: as short as it gets
+        self._configure(0, "b", LOCK, ENABLE)
 
     def disarm(self) -> None:
-        self._configure("b", LOCK, 0)
+        self._configure(0, "b", LOCK, 0)
 
-    def _register(self, offset: int, value: int) -> None:
-        for unlock in (0x80, 0x86):
-            self._gdb.write(BAR + 0xC, unlock.to_bytes(2, "little"))
-        self._gdb.write(BAR + offset, value.to_bytes(2 if offset == 0xC else 4, "little"))
+    def _program(self, number: int, config: int, first: int, second: int) -> None:
+        self._configure(number, "h", CONFIG, config)
+        self._gdb.ask(b"Qqemu.PhyMemMode:1")
+        try:
+            for offset, value in ((0x0, first), (0x4, second), (0xC, RELOAD)):
+                for unlock in (0x80, 0x86):
+                    self._gdb.write(BARS[number] + 0xC, unlock.to_bytes(2, "little"))
+                self._gdb.write(BARS[number] + offset, value.to_bytes(2 if offset == 0xC else 4, "little"))
+        finally:
+            self._gdb.ask(b"Qqemu.PhyMemMode:0")
 
-    def _configure(self, size: str, register: int, value: int) -> None:
-        address = 0x80000000 | SLOT << 11 | register & 0xFC
+    def _configure(self, number: int, size: str, register: int, value: int) -> None:
+        address = 0x80000000 | SLOTS[number] << 11 | register & 0xFC
         for line in (f"o /w 0xcf8 {address:#x}", f"o /{size} {0xCFC + (register & 3):#x} {value:#x}"):
             complaint = self._qmp.monitor(line)
             if complaint:
                 raise InfraError(f"QEMU's monitor refused `{line}`: {complaint.strip()}")
+
+
+def ticks_of(nanoseconds: int) -> int:
+    """The device's finer unit: 32 clocks of 33 MHz."""
+    return nanoseconds * PCI_CLOCK // NANOSECONDS >> 5

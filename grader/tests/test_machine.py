@@ -95,6 +95,16 @@ class Machine(unittest.TestCase):
         self.assertEqual({name: guest.regs()[name] for name in ("esp", "ebp", "eip", "ebx")},
                          {name: home[name] for name in ("esp", "ebp", "eip", "ebx")})
 
+    def test_a_stop_costs_the_guest_no_clock_tick(self) -> None:
+        """QEMU moves virtual time to the next timer at every stop; the pacer keeps that small.  A tick is 1.25 million."""
+        guest = guest_at(self.session, limit=50_000_000)
+        ticks = []
+        for _ in range(6):
+            guest.run_until("ProbeTimer")
+            ticks.append(guest.icount())
+        for before, after in zip(ticks, ticks[1:]):
+            self.assertTrue(1_190_000 < after - before < 1_260_000, ticks)
+
     # -- memory --------------------------------------------------------------------------------------------------------
     def test_fields_and_lists_come_from_the_image_and_memory(self) -> None:
         guest = guest_at(self.session)
