@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Dict, Iterable, List, Optional, Sequence, Set, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Set, Tuple, Union
 
 from grader.errors import GraderError, InfraError
 from grader.machine.interrupted import NmiEntry, go_back, interrupted_registers
@@ -23,6 +23,7 @@ from grader.views.ring import Record, read_all
 from grader.views.threads import Thread, Threads
 
 TEST_POINT, BUGCHECK_STOP, BUGCHECK_DATA = "KdTestPoint", "KiBugCheckStop", "KiBugCheckData"
+TRAP_ENTRY = "KiTrapEntry"
 SCRATCH, SCRATCH_SIZE = "LabScratch", 64 * 1024
 CALLEE_SAVED = ("ebx", "esi", "edi", "ebp")
 GENERAL = ("eax", "ecx", "edx", *CALLEE_SAVED, "esp", "eip", "eflags")
@@ -387,9 +388,13 @@ class Guest:
         """The frames from here outwards, by the host's own walk of the frame chain."""
         registers = registers or self.regs()
         lines = [self.symbols.frame(registers["eip"], False)]
-        return lines + [self.symbols.frame(address, True) for address in self.callers(registers, depth)]
+        interrupted = False  # an interrupted instruction is at its address; a return address is one past its call
+        for address in self.callers(registers, depth):
+            lines.append(self.symbols.frame(address, not interrupted))
+            interrupted = self.symbols.name(address - 1) == TRAP_ENTRY
+        return lines
 
-    def callers(self, registers: Dict[str, int], depth: int = 24) -> Iterable[int]:
+    def callers(self, registers: Dict[str, int], depth: int = 24) -> List[int]:
         """Return addresses by the EBP chain.  At a routine's first instruction the caller is still at ESP."""
         found: List[int] = []
         near = self.symbols.nearest(registers["eip"])
@@ -399,12 +404,16 @@ class Guest:
             frame, floor = registers["ebp"], registers["esp"]
             while len(found) < depth and frame >= floor and frame % 4 == 0:
                 returned = self.u32(frame + 4)
-                if self.symbols.module_at(returned) is None or returned == self.landing:
+                if self.symbols.module_at(returned) is None:
+                    if found and self.symbols.name(found[-1] - 1) == TRAP_ENTRY:
+                        found.append(returned)  # the guest ran where no code is
                     break
                 found.append(returned)
                 floor, frame = frame + 4, self.u32(frame)
         except WildAccess:
             pass
+        if self.landing in found:  # the call that the host injected: what lies beyond is the stage's business
+            found = found[:found.index(self.landing)]
         return found
 
     def threads(self) -> List[Thread]:

@@ -10,16 +10,20 @@ from dataclasses import dataclass, replace
 from typing import Dict, List, Optional, Tuple
 
 from grader.api import Context, Hint, TestFailure
+from grader.bugcodes import ASSERTION_FAILED, LAB_NOT_IMPLEMENTED, PARAMETERS, name_of
 from grader.errors import GraderError
 from grader.guest import Guest
 from grader.machine.qemu import GuestEnd
 from grader.model import Outcome, TestSpec, Verdict
 from grader.session import BootFailure
-from grader.stops import (LAB_NOT_IMPLEMENTED, BadReturn, Bugcheck, GuestStop, IdleTooLong, TooManyInstructions, WildAccess)
+from grader.stops import BadReturn, Bugcheck, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
 from grader.symbols import short_path
 from grader.views.memory import BrokenList
 
 LOG_TAIL = 2000
+BUGCHECK_STOP, TRAP_ENTRY = "KiBugCheckStop", "KiTrapEntry"
+BUGCHECK_FRAMES = (BUGCHECK_STOP, "BugCheck", "KeBugCheck", "KeBugCheckEx", "KeBugCheck2", "RtlAssert")
+TRAP_DEPTH = 12  # frames from the bugcheck's end to the trap that it is about, at most
 _PLACE = re.compile(r" at ((?:kernel|labs|probe)/\S+:\d+)$")
 POWER_OFF = "guest-shutdown"
 REASONS = {"guest-reset": "the machine reset itself: a triple fault (a fault while a double fault was being delivered), or a "
@@ -57,7 +61,7 @@ def judge(context: Context, cause: Optional[BaseException], guest: Optional[Gues
         return _not_implemented(asked, cause, guest)
     hint = context.question_hint
     if isinstance(cause, Bugcheck):
-        return End(Verdict.STUDENT_CRASH, asked, "the kernel goes on", str(cause), hint, registers=cause.registers)
+        return _bugcheck(asked, cause, guest, hint)
     if isinstance(cause, GuestEnd):
         # A power-off is not done at the instruction that asks for it: that place differs from run to run.
         registers = guest.regs() if guest and str(cause) != POWER_OFF else None
@@ -111,12 +115,26 @@ def _not_implemented(asked: str, cause: Bugcheck, guest: Optional[Guest]) -> End
                Hint("not-implemented", f"Write exercise {exercise} where LAB_NOT_IMPLEMENTED stands."), where=where)
 
 
+def _bugcheck(asked: str, cause: Bugcheck, guest: Optional[Guest], hint: Optional[Hint]) -> End:
+    seen, where = str(cause), ""
+    meanings = PARAMETERS.get(name_of(cause.code), ())
+    if guest is not None and cause.code == ASSERTION_FAILED:
+        where = f"{short_path(guest.text(cause.parameters[1]))}:{cause.parameters[2]}"
+        seen = f"a broken contract: {guest.text(cause.parameters[0])} ({where})"
+    elif guest is not None and meanings:
+        told = (f"{meaning} {guest.describe(value) if value > 0xFFFF else value}"
+                for meaning, value in zip(meanings, cause.parameters) if meaning)
+        seen = f"bugcheck {cause.code:#x} {name_of(cause.code)}: " + ", ".join(told)
+    return End(Verdict.STUDENT_CRASH, asked, "the kernel goes on", seen, hint, where=where, registers=cause.registers)
+
+
 def trim(lines: List[str]) -> List[str]:
-    """Without the bugcheck's own frames in front: they are the same in every crash."""
-    own = ("KiBugCheckStop", "KeBugCheck")
-    while len(lines) > 1 and lines[0].startswith(own):
-        lines = lines[1:]
-    return lines
+    """From the fault on: without the frames of the bugcheck, and of the trap that led to it, which are always the same."""
+    if not lines or not lines[0].startswith(BUGCHECK_STOP):
+        return lines
+    names = [line.split("+")[0].split(" ")[0] for line in lines]
+    machinery = [index for index, name in enumerate(names[:-1]) if name in BUGCHECK_FRAMES or index < TRAP_DEPTH and name == TRAP_ENTRY]
+    return lines[machinery[-1] + 1:] if machinery else lines
 
 
 def place_of(backtrace: Tuple[str, ...]) -> str:

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, Optional, Tuple
 
-LAB_NOT_IMPLEMENTED = 0x4C414230
-
-BUGCHECK_NAMES = {
-    0x0A: "IRQL_NOT_LESS_OR_EQUAL", 0x1E: "KMODE_EXCEPTION_NOT_HANDLED", 0x35: "NO_MORE_IRP_STACK_LOCATIONS",
-    0x50: "PAGE_FAULT_IN_NONPAGED_AREA", 0x7F: "UNEXPECTED_KERNEL_MODE_TRAP", 0x80: "NMI_HARDWARE_FAILURE",
-    0xE2: "MANUALLY_INITIATED_CRASH", 0x0F: "SPIN_LOCK_ALREADY_OWNED", 0xC2: "BAD_POOL_CALLER",
-    0xFC: "ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY", 0x139: "KERNEL_SECURITY_CHECK_FAILURE",
-}
+from grader.bugcodes import name_of
 
 
 class GuestStop(Exception):
@@ -24,7 +17,7 @@ class Bugcheck(GuestStop):
     """KeBugCheckEx: the kernel gave up."""
 
     def __init__(self, code: int, parameters: Tuple[int, ...], registers: Dict[str, int]) -> None:
-        name = BUGCHECK_NAMES.get(code, "")
+        name = name_of(code)
         shown = ", ".join(f"{parameter:#010x}" for parameter in parameters)
         super().__init__(f"bugcheck {code:#010x}{' ' + name if name else ''} ({shown})")
         self.code, self.parameters, self.registers = code, parameters, registers

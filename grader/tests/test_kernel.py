@@ -18,7 +18,7 @@ from unittest import mock
 from grader import replay
 from grader.api import Context, TestFailure
 from grader.guest import Guest
-from grader.model import Kernel, KernelSet, Verdict
+from grader.model import Kernel, KernelSet, Outcome, Verdict
 from grader.runner import run_tests
 from grader.session import Session
 from grader.stops import TooManyInstructions
@@ -200,6 +200,34 @@ class Ends(unittest.TestCase):
         test = dataclasses.replace(spec(unwritten, "unwritten"), driver=DRIVER)
         outcome = run_tests(KernelSet({"9.1": Kernel(KERNEL)}, Path("/nonexistent")), [test], 1, 1)[0]
         self.assertEqual((outcome.verdict, outcome.hint_id, outcome.where), (Verdict.FAIL, "not-implemented", "kernel/ntos/ke/ready.cpp:77"))
+
+
+    def outcome_of(self, body) -> Outcome:  # type: ignore[no-untyped-def]
+        test = dataclasses.replace(spec(body, "body"), driver=DRIVER)
+        return run_tests(KernelSet({"9.1": Kernel(KERNEL)}, Path("/nonexistent")), [test], 1, 1)[0]
+
+    def test_a_fault_is_shown_where_it_happened(self) -> None:  # TRP-09
+        outcome = self.outcome_of(lambda t: t.guest.call("KiInsertReadyQueue", 0x10, 0x20, 0))
+        self.assertEqual(outcome.verdict, Verdict.STUDENT_CRASH)
+        self.assertIn("KERNEL_MODE_EXCEPTION_NOT_HANDLED: status 0xc0000005, at KiInsertReadyQueue+", outcome.seen)
+        self.assertRegex(outcome.backtrace[0], r"^KiInsertReadyQueue\+0x\w+ at kernel/ntos/ke/ready.cpp:\d+$")
+        self.assertEqual(outcome.where, outcome.backtrace[0].split(" at ")[1])
+        self.assertIn("*** STOP", outcome.log)
+
+    def test_a_jump_to_nowhere(self) -> None:
+        outcome = self.outcome_of(lambda t: t.guest.call(0xC8000000))
+        self.assertEqual((outcome.verdict, outcome.backtrace), (Verdict.STUDENT_CRASH, ("0xc8000000",)))
+
+    def test_a_broken_contract_names_expression_and_place(self) -> None:
+        def breaks(t) -> None:
+            text, file = t.guest.alloc(32), t.guest.alloc(64)
+            t.guest.write(text, b"Thread != nullptr\0")
+            t.guest.write(file, b"kernel/ntos/ke/ready.cpp\0")
+            t.guest.call("RtlAssert", text, file, 18)
+
+        outcome = self.outcome_of(breaks)
+        self.assertEqual(outcome.seen, "a broken contract: Thread != nullptr (kernel/ntos/ke/ready.cpp:18)")
+        self.assertEqual(outcome.where, "kernel/ntos/ke/ready.cpp:18")
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ class Verdicts(unittest.TestCase):
     def test_a_bugcheck_is_a_crash_with_a_backtrace(self) -> None:
         crash = self.outcomes["crashes"]
         self.assertEqual(crash.verdict, Verdict.STUDENT_CRASH)
-        self.assertIn("bugcheck 0x00000050 PAGE_FAULT_IN_NONPAGED_AREA", crash.seen)
+        self.assertIn("bugcheck 0x50 PAGE_FAULT_IN_NONPAGED_AREA: address 1", crash.seen)
         self.assertRegex(crash.backtrace[0], r"^ProbeCrash\+0x[0-9a-f]+ at probe/probe.cpp:\d+$")
         self.assertIn("*** STOP", crash.log)
 
