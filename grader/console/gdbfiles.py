@@ -6,6 +6,7 @@ addresses stay those that the image was linked for, which is where kernel and HA
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import List, Sequence
 
 from ..errors import GraderError
 from ..pe import PeImage, undecorate
+
+MANGLED = re.compile(r"^\?([A-Za-z_][\w@?]*?)@@[Y0-9]")
 
 
 def elf_copy(image: Path, target: Path) -> Path:
@@ -35,11 +38,20 @@ def plain_names(image: Path) -> str:
     taken = set(old)
     lines = []
     for name in old:
-        new = undecorate(name)
+        new = plain_name(name)
         if new != name and new not in taken:
             taken.add(new)
             lines.append(f"{name} {new}")
     return "\n".join(lines) + "\n"
+
+
+def plain_name(name: str) -> str:
+    """`?Show@?A0x1234@Kd@@YAXXZ` -> Kd::Show; what is no plain routine or variable (templates, operators) stays."""
+    match = MANGLED.match(name)
+    if not match:
+        return undecorate(name)
+    scopes = [part for part in match[1].split("@") if not part.startswith("?A0x")]
+    return "::".join(reversed(scopes)) if all(part.isidentifier() for part in scopes) else name
 
 
 def tool() -> str:
