@@ -95,6 +95,29 @@ TEST_F(DispatchTest, PreemptedRunningThreadGoesToTheHeadOfItsQueue) {
     });
 }
 
+// ARC-05, SCH-13
+TEST_F(DispatchTest, KernelLayerIsInterruptedButNeverPreempted) {
+    Run([&] {
+        KEVENT event;
+        KeInitializeEvent(&event, SynchronizationEvent, FALSE);
+        bool equalRan = false, highRan = false, interrupted = false;
+        machine->Spawn(8, [&] { equalRan = true; });
+        Thread* const high = machine->Spawn(12, [&] {
+            Await(&event);
+            highRan = true;
+        });
+        {
+            KiDispatcherGuard insideTheKernelLayer;
+            KiUnwaitThread(&high->Tcb, STATUS_SUCCESS, 0);
+            machine->Interrupt([&] { interrupted = true; });
+            machine->Tick(THREAD_QUANTUM); // the turn is over, and a better thread is ready
+            EXPECT_TRUE(interrupted);
+            EXPECT_FALSE(equalRan || highRan);
+        }
+        EXPECT_TRUE(equalRan && highRan);
+    });
+}
+
 // SCH-01, SCH-14
 TEST_F(DispatchTest, IdleThreadRunsWhenNobodyIsReadyAndYieldsToAnyPriority) {
     Run([&] {

@@ -110,6 +110,10 @@ TEST_F(DpcTest, RemovedItDoesNotRun) {
             EXPECT_FALSE(KeRemoveQueueDpc(&call.Dpc));
         });
         EXPECT_EQ(KeGetCurrentPrcb()->DpcData.DpcQueueDepth, 0u);
+        bool ran = false;
+        call.Body = [&] { ran = true; };
+        call.Queue();
+        EXPECT_TRUE(ran) << "the interrupt that found an empty queue is not counted on any more";
     });
 }
 

@@ -98,6 +98,8 @@ TEST_F(PolicyCase, StarvedThreadGetsFifteenADoubleQuantumAndOneTurn) {
     Thread.Priority = 15;
     EXPECT_EQ(Policy.PriorityAfterWait(Thread, 6), 15) << "no boost on top of relief";
     EXPECT_EQ(Policy.PriorityAfterQuantum(Thread), 4);
+    Set(4, 15, 1, 11);
+    EXPECT_EQ(Policy.PriorityAfterWait(Thread, 6), 4) << "not even when the wait's end is its turn's end";
     Set(0, 0);
     EXPECT_EQ(Policy.PriorityWhenStarved(Thread, 10'000), 0) << "the zero-page thread is meant to wait";
     Set(4, 4);

@@ -119,7 +119,7 @@ void NTAPI KiExitDispatcher(KIRQL OldIrql) {
 void NTAPI KiDispatchInterrupt() {
     KeAssertDispatchLevel();
     KPRCB* const prcb = KeGetCurrentPrcb();
-    if (prcb->DpcData.DpcQueueDepth != 0) RetireDpcs(prcb);
+    if (prcb->DpcData.DpcQueueDepth != 0 || prcb->DpcInterruptRequested) RetireDpcs(prcb);
     if (prcb->QuantumEnd) {
         prcb->QuantumEnd = FALSE;
         if (prcb->CurrentThread != prcb->IdleThread) KiQuantumEnd();
