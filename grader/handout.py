@@ -31,7 +31,7 @@ from grader.tree import Tree
 
 WITHHELD = re.compile(
     r"^(solutions/|\.ci/|\.github/|docs/|kernel/tests/|grader/tests/|grader/(handout|regions|sources|selfcheck|patches|"
-    r"style|coverage|bench)(\.py$|/)|grader/commands/(handout|solution|answers|selfcheck|stability)\.py$|"
+    r"memo|parallel|style|coverage|bench)(\.py$|/)|grader/commands/(handout|solution|answers|selfcheck|stability)\.py$|"
     r"README\.md$|SYLLABUS\.md$|CONTRIBUTING\.md$|labs/branch-readme\.md$|labs/0-boot/seed\.txt$|"
     r"kernel/prebuilt/)|_test\.cpp$")
 README = "labs/branch-readme.md"  # becomes README.md of the branches

@@ -7,6 +7,8 @@ Rows of the table, for each lab
               (every row must build: a patch that does not compile proves nothing)
   mistake     exactly the tests of `Fails:` fail, all others pass, and the hints shown are exactly those of `Hint:`
   cheater     no more points than the starter
+
+One master seed serves all rows, and a kernel that a row shares with an earlier one is not judged twice (memo.py).
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from grader import patches, sources
 from grader.errors import GraderError
-from grader.grading import Grading
+from grader.grading import Grading, default_seed
 from grader.model import Lab, Outcome, Result, TestSpec, Verdict
+from grader.parallel import parallel
 from grader.patches import Patch
 from grader.studentseed import student_seed
 from grader.submission import Submission
@@ -47,7 +50,7 @@ class SelfCheck:
     """Runs the table for the labs of a tree."""
 
     def __init__(self, grading: Grading, seed: Optional[int]) -> None:
-        self._grading, self._seed = grading, seed
+        self._grading = grading
         tree, course = grading.tree, grading.course
         marked = sources.marked(tree, course)
         self.reference: Dict[str, bytes] = {name: (tree.root / name).read_bytes() for name in course.files}
@@ -59,9 +62,10 @@ class SelfCheck:
         seed_file = tree.root / "labs/0-boot/seed.txt"
         if seed_file.is_file():
             self._own = student_seed(tree, seed_file.read_bytes()).value
+        self._seed = default_seed(Submission(self.reference, ())) if seed is None else seed
 
-    def rows(self, lab: Lab, only: str = "") -> Iterator[Row]:
-        """The rows of one lab; `only` is a glob over their names."""
+    def rows(self, lab: Lab, only: str = "", jobs: int = 1) -> Iterator[Row]:
+        """The rows of one lab, `jobs` at a time; `only` is a glob over their names."""
         def wanted(kind: str, name: str) -> bool:
             return not only or any(fnmatch.fnmatchcase(text, only) for text in (name, f"lab{lab.number}.{kind}.{name}"))
 
@@ -74,8 +78,8 @@ class SelfCheck:
                        "" if starter.score == 0 else f"{starter.score} points, must be 0")
         if wanted("reference", "reference"):
             yield self._full(lab, "reference", "reference", self.reference)
-        for patch in found:
-            yield self._patched(lab, patch, starter.score if starter else 0)
+        baseline = starter.score if starter else 0
+        yield from parallel([lambda patch=patch: self._patched(lab, patch, baseline) for patch in found], jobs)
 
     def _patched(self, lab: Lab, patch: Patch, baseline: int) -> Row:
         base = self.starter if patch.base == "starter" else self.reference

@@ -34,7 +34,8 @@ class FakeBuilder(Builder):
         return Path("/nonexistent/free")
 
     def build(self, submission: Submission, keys: object, student_seed: int = 0) -> KernelSet:
-        kernels = {key: Kernel(self.base(), self.errors.get(key, "")) for key in ("1.1", "1.2", WHOLE)}
+        folder = Path("/nonexistent") / submission.digest
+        kernels = {key: Kernel(folder, self.errors.get(key, "")) for key in ("1.1", "1.2", WHOLE)}
         for name in submission.missing:
             kernels["1.1" if name == READY else "1.2"] = Kernel(self.base(), f"the submission has no {name}")
         return KernelSet(kernels, Path("/nonexistent"), student_seed)
