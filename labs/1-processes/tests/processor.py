@@ -35,8 +35,8 @@ HINTS = {
     "quantum-preempted": "A quantum end is no preemption: clear Preempted, so that the thread goes to the tail.",
     "quantum-standby": "A standby thread that was chosen before the quantum ended stays chosen.",
     "quantum-lower": "At quantum end only a thread of the same priority or a higher one takes the processor. With none ready, the thread goes on.",
-    "astray": "The kernel went astray in the middle of a schedule. The tests of the single routines (deferred_ready_..., set_priority_..., "
-              "quantum_end_choice) show a mistake one call at a time: begin with those.",
+    "schedule": "The first step that differs tells which rule was broken: the higher priority runs; among equals, who was preempted comes first "
+                "and who gave up his turn last. The tests of the single routines show a mistake one call at a time: begin with those.",
     "thread-lost": "A ready thread is on no queue and is not the standby thread.",
     "wrong-order": "The threads of a queue are in the wrong order.",
 }

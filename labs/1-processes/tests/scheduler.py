@@ -14,8 +14,8 @@ HIGHEST_VARIABLE = 15
 TIME_CRITICAL = 14
 PRIORITIES = 32
 
-STEP, SIGNAL, WAIT, PRIORITY, YIELD, RAISE, LOWER, SPIN, BOOST, DELAY = range(10)
-NAMES = ("step", "signal", "wait", "priority", "yield", "raise", "lower", "spin", "boost", "delay")
+STEP, SIGNAL, WAIT, PRIORITY, YIELD, RAISE, LOWER, SPIN, BOOST, PULSE = range(10)
+NAMES = ("step", "signal", "wait", "priority", "yield", "raise", "lower", "spin", "boost", "pulse")
 Operation = Tuple[int, int, int]  # code, target, value
 
 INITIALIZED, READY, RUNNING, STANDBY, TERMINATED, WAITING, TRANSITION, DEFERRED = range(8)
@@ -207,6 +207,10 @@ class Play:
                 scheduler.end_wait(self.waiters[target].pop(0), value)
             else:
                 self.signaled[target] = True
+        elif code == PULSE:
+            released, self.waiters[target] = self.waiters[target], []
+            for thread in released:
+                scheduler.end_wait(thread, value)
         elif code == WAIT:
             if not self.signaled[target]:
                 self.waiters[target].append(actor)

@@ -30,10 +30,11 @@ def deferred_ready_places(t):
 
 @test("1.3", points=1, title="a boost that is due is applied before the choice", features=FEATURES + ("SCH-03",), limit=10_000_000)
 def deferred_ready_boosts(t):
-    processor = Processor(t, 12, t.rng.randint(6, 10))
-    for number in range(12):
-        processor.place(number, t.rng.randint(1, 14) if number % 4 else t.rng.randint(16, 18), hint="adjust-ignored", Quantum=30,
-                        AdjustReason=t.rng.choice((ADJUST_UNWAIT, ADJUST_BOOST)), AdjustIncrement=t.rng.randint(0, 13))
+    """The running thread is out of reach, so that only the boost decides about the queue."""
+    processor = Processor(t, 16, 24)
+    for number in range(16):
+        processor.place(number, t.rng.randint(16, 23) if number % 4 == 3 else t.rng.randint(1, 12), hint="adjust-ignored", Quantum=30,
+                        AdjustReason=(ADJUST_UNWAIT, ADJUST_BOOST)[number % 2], AdjustIncrement=t.rng.randint(0, 13))
 
 
 @test("1.3", points=1, title="a ready thread changes its queue with its priority", features=FEATURES + ("SCH-02", "SCH-16"), limit=10_000_000)
@@ -41,46 +42,52 @@ def set_priority_of_ready(t):
     processor = Processor(t, 10, t.rng.randint(10, 14))
     running = processor.model.current.priority
     for number in range(10):
-        processor.place(number, t.rng.randint(1, running))
-    for _ in range(24):
-        number = t.rng.choice([thread.number for queue in processor.model.queues for thread in queue])
+        processor.place(number, t.rng.randint(2, running - 2))
+    numbers = _shuffled(t, 10)
+    for number in numbers[:6]:  # below the running thread, both ways
         old = processor.model.threads[number].priority
-        priority = t.rng.choice((t.rng.randint(1, running), t.rng.randint(1, running), old - 1, old + 1, running + 1))
-        priority = min(31, max(1, priority))
-        processor.set_priority(number, priority, "not-raised" if priority > old else "old-queue")
+        processor.set_priority(number, old - 1, "old-queue")
+        processor.set_priority(number, t.rng.randint(old, running - 1), "old-queue")
+    processor.set_priority(numbers[6], running, "not-raised")  # an equal waits
+    processor.set_priority(numbers[7], running + 1, "not-raised")  # better than who runs
+    processor.set_priority(numbers[8], running + 3, "not-raised")  # better than who runs next
+    processor.set_priority(numbers[9], running - 1, "old-queue")
 
 
 @test("1.3", points=1, title="the running thread changes its priority", features=FEATURES + ("SCH-02", "SCH-07"), limit=10_000_000)
 def set_priority_of_running(t):
     processor = Processor(t, 8, 12)
     for number in range(8):
-        processor.place(number, t.rng.randint(3, 12))
-    for _ in range(16):
-        processor.set_priority(-1, t.rng.choice((t.rng.randint(1, 15), t.rng.randint(1, 15), t.rng.randint(16, 31))), "not-reconsidered")
+        processor.place(number, t.rng.randint(3, 11))
+    priorities = [1] + [t.rng.choice((t.rng.randint(1, 15), t.rng.randint(1, 15), t.rng.randint(16, 31))) for _ in range(16)]
+    for priority in priorities:
+        processor.set_priority(-1, priority, "not-reconsidered")
 
 
 @test("1.3", points=1, title="the standby thread changes its priority", features=FEATURES + ("SCH-02", "SCH-06"), limit=10_000_000)
 def set_priority_of_standby(t):
-    processor = Processor(t, 9, t.rng.randint(4, 8))
+    processor = Processor(t, 9, t.rng.randint(5, 8))
     running = processor.model.current.priority
-    for number in range(8):
-        processor.place(number, running + t.rng.randint(0, 5))
-    if processor.model.next is None:
-        processor.place(8, running + 6)
-    for _ in range(16):
-        standby = processor.model.next
-        number = standby.number if standby else t.rng.choice([thread.number for queue in processor.model.queues for thread in queue])
-        processor.set_priority(number, t.rng.randint(max(1, running - 3), running + 8), "not-reconsidered")
+    processor.place(0, running + 4)
+    for number in range(1, 9):
+        processor.place(number, running + t.rng.randint(1, 3))
+    priority = running - 2  # the first change takes the standby thread below everybody
+    for _ in range(20):
+        if processor.model.next is None:
+            break
+        processor.set_priority(processor.model.next.number, priority, "not-reconsidered")
+        priority = t.rng.randint(running - 3, running + 8)
 
 
-@test("1.3", points=1, title="a thread that is not on its way to a processor only gets the number", features=FEATURES + ("SCH-08",), limit=10_000_000)
+@test("1.3", points=1, title="a thread that is not on its way to a processor only gets the number", features=FEATURES + ("SCH-08",),
+      limit=10_000_000)
 def set_priority_of_waiting(t):
     processor = Processor(t, 6, 8)
-    for number, priority in ((0, 5), (1, 8), (2, 11)):
+    for number, priority in ((0, 5), (1, 7), (2, 5)):
         processor.place(number, priority)
     for number in (3, 4, 5):
-        processor.make(number, t.rng.randint(1, 15), t.rng.choice((WAITING, 0)))
-        wanted = t.rng.randint(1, 31)
+        processor.make(number, t.rng.randint(1, 15), (WAITING, 0, WAITING)[number - 3])
+        wanted = t.rng.randint(16, 31)
         processor.set_priority(number, wanted, "thread-lost")
         seen = t.guest.get(processor.addresses[number], "KTHREAD.Priority")
         t.check(seen == wanted, asked=f"KiSetPriorityThread of a waiting thread to {wanted}", expected=f"Priority {wanted}",
@@ -159,15 +166,21 @@ def quantum_turns(t):
 @test("1.3", points=2, title="random signals: every step of every thread in the order of the model", features=FEATURES + ("SCH-08", "SCH-15"),
       limit=40_000_000)
 def preemption_order(t):
-    follow(t, signals_only(t.rng, actors=t.rng.randint(8, 14), events=8))
+    follow(t, signals_only(t.rng))
     judge_ring(t)
 
 
 @test("1.3", points=2, title="random schedules: priorities, signals, bursts and yields, step by step",
       features=FEATURES + ("SCH-04", "SCH-05", "SCH-06", "SCH-07", "SCH-08"), limit=40_000_000)
 def random_schedules(t):
-    follow(t, random_scripts(t.rng, actors=t.rng.randint(8, 14), events=8), look=0.5)
+    follow(t, random_scripts(t.rng))
     judge_ring(t)
+
+
+def _shuffled(t, count: int) -> List[int]:
+    order = list(range(count))
+    t.rng.shuffle(order)
+    return order
 
 
 def _quantum(t, processor: Processor, wanted: int, hint: str) -> None:

@@ -15,6 +15,7 @@ namespace {
 
 constexpr ULONG MAXIMUM_ACTORS = 24;
 constexpr ULONG MAXIMUM_EVENTS = 16;
+constexpr ULONG FIRST_NOTIFICATION = 8; ///< events from here on release all who wait
 constexpr ULONG MAXIMUM_OPERATIONS = 60;
 
 /// What an actor can do. The numbers are known to workload.py.
@@ -28,7 +29,7 @@ enum class LAB_CODE : UCHAR {
     Lower = 6, ///< ... and back: what became ready meanwhile is dispatched now
     Spin = 7,  ///< until the clock has charged this thread for Value more ticks
     Boost = 8, ///< KeBoostPriorityThread(actor Target, Value)
-    Delay = 9, ///< KeDelayExecutionThread(Value milliseconds)
+    Pulse = 9, ///< KePulseEvent(event Target, increment Value): all who wait are released in one moment
 };
 
 struct LAB_OPERATION {
@@ -116,11 +117,7 @@ void Perform(ULONG me, const LAB_OPERATION& operation) {
     case LAB_CODE::Lower: KfLowerIrql(PASSIVE_LEVEL); break;
     case LAB_CODE::Spin: Spin(me, ULONG(operation.Value)); break;
     case LAB_CODE::Boost: KeBoostPriorityThread(&Stage().Actors[operation.Target].Thread->Tcb, operation.Value); break;
-    case LAB_CODE::Delay: {
-        LARGE_INTEGER interval = KeRelativeMilliseconds(operation.Value);
-        (void)KeDelayExecutionThread(KernelMode, FALSE, &interval);
-        break;
-    }
+    case LAB_CODE::Pulse: (void)KePulseEvent(&Events[operation.Target], operation.Value, FALSE); break;
     }
 }
 
@@ -147,8 +144,8 @@ extern "C" {
 NTEXPORT NTSTATUS NTAPI Lab1Prepare() {
     LAB_STAGE& stage = Stage();
     KeInitializeEvent(&Curtain, NotificationEvent, FALSE);
-    for (KEVENT& event : Events)
-        KeInitializeEvent(&event, SynchronizationEvent, FALSE);
+    for (ULONG i = 0; i < MAXIMUM_EVENTS; i++)
+        KeInitializeEvent(&Events[i], i < FIRST_NOTIFICATION ? SynchronizationEvent : NotificationEvent, FALSE);
     for (ULONG i = 0; i < stage.ActorCount; i++) {
         LAB_ACTOR& actor = stage.Actors[i];
         KeInitializeEvent(&Gates[i], SynchronizationEvent, FALSE);

@@ -137,12 +137,12 @@ def show(operation: Operation) -> str:
     """An operation in words: "signal E2 +3"."""
     code, target, value = operation
     name = NAMES[code]
-    if name == "signal":
-        return f"signal(E{target}, +{value})"
+    if name in ("signal", "pulse"):
+        return f"{name}(E{target}, +{value})"
     if name == "wait":
         return f"wait(E{target})"
     if name in ("priority", "boost"):
         return f"{name}(A{target}, {value})"
-    if name in ("spin", "delay"):
-        return f"{name}({value})"
+    if name == "spin":
+        return f"spin({value})"
     return name
