@@ -4,6 +4,7 @@
 
 #include <map>
 #include <random>
+#include <thread>
 
 using namespace host;
 using TimerTest = KernelTest;
@@ -227,6 +228,19 @@ TEST_F(TimerTest, TimesAdvanceTogether) {
         EXPECT_EQ(Now() - interrupt, 0x10000 * LONGLONG(KeQueryTimeIncrement()));
         EXPECT_EQ(system.QuadPart, 0x7FFF'FFFF'0000 + Now() - interrupt);
     });
+}
+
+// HAL-07
+TEST(SystemTimeTest, ReaderWaitsForAWriterInTheMiddleOfACarry) {
+    KSYSTEM_TIME time = {.LowPart = 5, .High1Time = 0, .High2Time = 1}; // all but the last word is written
+    std::thread writer([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        __atomic_store_n(&time.High1Time, 1, __ATOMIC_RELEASE);
+    });
+    EXPECT_EQ(KiReadTime(time), (1LL << 32) + 5);
+    writer.join();
+    KiWriteTime(time, -1);
+    EXPECT_EQ(KiReadTime(time), -1);
 }
 
 // INT-09
