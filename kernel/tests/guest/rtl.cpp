@@ -77,6 +77,7 @@ GUEST_TEST(MemoryRoutinesMoveEveryLength) {
             GUEST_EQUAL(11 + i, Bytes[8 + i]);
         GUEST_EQUAL(8 + length, Bytes[8 + length]);
         FillBytes();
+        // NOLINTNEXTLINE(bugprone-suspicious-memset-usage): only the low byte of the value counts
         GUEST_TRUE(memset(Bytes + 5, 0x1EE, length) == Bytes + 5);
         GUEST_EQUAL(4, Bytes[4]);
         for (ULONG i = 0; i < length; i++)

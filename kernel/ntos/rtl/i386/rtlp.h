@@ -29,7 +29,7 @@ struct RTLP_CHAIN_BOUNDS {
 };
 
 /// Calls a frame's handler under a registration of our own, so that an exception in the handler is recognised.
-/// @param Guard what that registration says: RtlpNestedExceptionHandler or RtlpCollidedUnwindHandler.
+/// @param guard what that registration says: RtlpNestedExceptionHandler or RtlpCollidedUnwindHandler.
 EXCEPTION_DISPOSITION RtlpExecuteHandler(EXCEPTION_RECORD* record, EXCEPTION_REGISTRATION_RECORD* frame,
                                          CONTEXT* context, EXCEPTION_REGISTRATION_RECORD** dispatcherContext,
                                          EXCEPTION_ROUTINE* guard);
