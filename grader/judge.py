@@ -13,6 +13,7 @@ from grader.api import Context, Hint, TestFailure
 from grader.bugcodes import ASSERTION_FAILED, LAB_NOT_IMPLEMENTED, PARAMETERS, name_of
 from grader.errors import GraderError
 from grader.guest import Guest
+from grader.machine.memory import BadAddress
 from grader.machine.qemu import GuestEnd
 from grader.model import Outcome, TestSpec, Verdict
 from grader.session import BootFailure
@@ -75,7 +76,7 @@ def judge(context: Context, cause: Optional[BaseException], guest: Optional[Gues
     if isinstance(cause, BadReturn):
         own = Hint("calling-convention", "A routine keeps ebx, esi, edi, ebp and esp for its caller; __stdcall takes its arguments off.")
         return End(Verdict.FAIL, asked, "a return by the calling convention", str(cause), hint or own)
-    if isinstance(cause, (WildAccess, BrokenList)):
+    if isinstance(cause, (WildAccess, BadAddress, BrokenList)):
         own = Hint("broken-links", "Follow the links by hand: `make replay` stops at this moment.")
         return End(Verdict.FAIL, asked, "structures that can be followed", str(cause), hint or own)
     if isinstance(cause, GuestStop):

@@ -23,7 +23,6 @@ from grader.console import gdbfiles
 from grader.errors import GraderError
 from grader.guest import Guest
 from grader.judge import End, judge, outcome
-from grader.machine.interrupted import go_back
 from grader.model import KernelSet, Outcome, TestSpec, Verdict
 from grader.runner import boot, prepare
 from grader.session import BootFailure, Session
@@ -70,8 +69,7 @@ def run_once(session: Session, kernels: KernelSet, spec: TestSpec, seed: int, st
     told = outcome(spec, seed, end, guest, b"", 0)
     if isinstance(cause, (TooManyInstructions, IdleTooLong)) and cause.registers:
         # It stands in the NMI handler that the deadline led to: go back to where it was.
-        go_back(guest.nmi, session.machine.gdb, session.space, guest._iret(), guest._page_directory())
-        guest.moved()
+        guest.wake_where_interrupted()
     if isinstance(cause, BootFailure):
         raise GraderError(f"{told.seen or cause}: no test can be replayed on a kernel that does not boot so far; use `make gdb`")
     return guest, told

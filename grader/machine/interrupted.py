@@ -14,7 +14,6 @@ import struct
 from dataclasses import dataclass
 from typing import Dict
 
-from grader.errors import InfraError
 from grader.machine.gdbstub import Gdbstub
 from grader.machine.memory import AddressSpace, BadAddress
 from grader.machine.qmp import Qmp
@@ -101,5 +100,5 @@ def _base(space: AddressSpace, gdt: int, selector: int) -> int:
     low, high = struct.unpack("<II", space.read(gdt + (selector & 0xFFF8), 8))
     base = (low >> 16) | (high & 0xFF) << 16 | (high & 0xFF000000)
     if not base:
-        raise InfraError("a task-state segment at address 0")
+        raise BadAddress(0)
     return base

@@ -1,0 +1,124 @@
+"""Calls injected into the guest: the host chooses routine and arguments, and reads the result from the registers.
+
+Invariant: between calls the guest stands at the stage's landing point; when it goes on, it has the registers with which it
+came there.
+In the books: the calling conventions of 32-bit x86 (stdcall, fastcall, cdecl).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Dict, Optional, Sequence, Tuple
+
+from grader.errors import GraderError
+from grader.guest.memory import Place
+from grader.guest.running import GuestRuns
+from grader.session import Session
+from grader.stops import BadReturn
+
+CALLEE_SAVED = ("ebx", "esi", "edi", "ebp")
+GENERAL = ("eax", "ecx", "edx", *CALLEE_SAVED, "esp", "eip", "eflags")
+EFLAGS_DF = 0x400
+RED_ZONE = 0x100  # left free below the landing point's stack pointer
+
+
+class GuestCalls(GuestRuns):
+    """A guest whose routines the host calls."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._pending: Optional[Tuple[str, int]] = None  # an outstanding `start`: (name, ESP on return)
+
+    def call(self, target: Place, *arguments: int, conv: str = "stdcall", limit: int = 0, seconds: float = 0.0) -> int:
+        """Call a routine with the host's arguments; returns EAX."""
+        return self._call(target, arguments, conv, limit, seconds)["eax"]
+
+    def call64(self, target: Place, *arguments: int, conv: str = "stdcall", limit: int = 0, seconds: float = 0.0) -> int:
+        """Call a routine that returns 64 bits in EDX:EAX."""
+        registers = self._call(target, arguments, conv, limit, seconds)
+        return registers["edx"] << 32 | registers["eax"]
+
+    def start(self, target: Place, *arguments: int, conv: str = "stdcall", until: Place, hits: int = 1) -> Dict[str, int]:
+        """Begin a call and stop at the `hits`-th arrival at `until`, inside it or in whoever it lets run."""
+        returned = self._enter(target, arguments, conv)
+        self._pending = (self._label(target), returned)
+        arrived = self.sym(until) == self.sym(target)  # the call itself is an arrival
+        return self.run_until(until, hits - arrived) if hits > arrived else self.regs()
+
+    def finish(self) -> int:
+        """Let a call that was begun by `start` return; returns EAX."""
+        if self._pending is None:
+            raise GraderError("finish() without a start()")
+        label, returned = self._pending
+        self._pending = None
+        return self._return(label, returned, None)["eax"]
+
+    def run_until(self, target: Place, hits: int = 1) -> Dict[str, int]:
+        """Run to the `hits`-th arrival at a place; returns the registers there."""
+        address = self.sym(target)
+        if self.regs()["eip"] == self.landing and not self._pending:
+            self._go_home()
+        for _ in range(hits):
+            stops = {address}
+            if self._pending:
+                stops.add(self.landing)
+            self._run(stops)
+            registers = self.regs()
+            if registers["eip"] != address and self._pending:
+                raise BadReturn(self._pending[0], f"returned before the guest came to {self._label(target)}")
+        return self.regs()
+
+    def _go_home(self) -> None:
+        """After a call: the registers with which the guest came to the landing point."""
+        self.set_regs(**{name: self._home[name] for name in GENERAL})
+
+    def _label(self, target: Place) -> str:
+        return target if isinstance(target, str) else self.describe(target)
+
+    def _call(self, target: Place, arguments: Sequence[int], conv: str, limit: int, seconds: float) -> Dict[str, int]:
+        whole = (self.limit, self._until, self._left)
+        if limit:
+            self.limit, self._until = limit, min(self._until or 1 << 62, self.machine.icount() + limit)
+        if seconds:
+            self._left = seconds
+        returned = self._enter(target, arguments, conv)
+        if limit or seconds:
+            self._arm()
+        before = self.regs()
+        registers = self._return(self._label(target), returned, before)
+        if limit or seconds:
+            self.limit, self._until, self._left = whole
+            self._arm()
+        return registers
+
+    def _enter(self, target: Place, arguments: Sequence[int], conv: str) -> int:
+        """Stack and registers as at the first instruction of the routine; returns ESP as it must be on return."""
+        home = self._home
+        values = [argument & 0xFFFFFFFF for argument in arguments]
+        in_registers = 2 if conv == "fastcall" else 0
+        on_stack = values[in_registers:]
+        esp = ((home["esp"] - RED_ZONE - 4 * len(on_stack)) & ~0xF) - 4
+        self.write(esp, struct.pack(f"<{1 + len(on_stack)}I", self.landing, *on_stack))
+        registers = {name: home[name] for name in CALLEE_SAVED}
+        registers.update(zip(("ecx", "edx"), values[:in_registers]))
+        registers.update(eip=self.sym(target), esp=esp, eflags=home["eflags"] & ~EFLAGS_DF)
+        self.set_regs(**registers)
+        return esp + 4 + (0 if conv == "cdecl" else 4 * len(on_stack))
+
+    def _return(self, label: str, returned: int, before: Optional[Dict[str, int]]) -> Dict[str, int]:
+        while True:
+            self._run({self.landing})
+            registers = self.regs()
+            if registers["esp"] == returned:
+                break
+            if abs(registers["esp"] - returned) <= RED_ZONE:
+                raise BadReturn(label, f"returned with ESP {registers['esp'] - returned:+d} bytes from where it must be: "
+                                       "it took off more or fewer bytes of arguments, or did not restore the stack")
+        if before:
+            lost = [name for name in CALLEE_SAVED if registers[name] != before[name]]
+            if lost:
+                raise BadReturn(label, "did not preserve " + ", ".join(
+                    f"{name} ({before[name]:#010x} became {registers[name]:#010x})" for name in lost))
+            if registers["eflags"] & EFLAGS_DF:
+                raise BadReturn(label, "returned with the direction flag set")
+        return registers

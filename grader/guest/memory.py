@@ -1,0 +1,147 @@
+"""A stopped guest: its memory, registers, names and structures, as the host reads and writes them.
+
+Invariants: nothing is asked of the guest; an address that leads to no memory raises WildAccess, because it is the guest's
+pointer that is wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Tuple, Union
+
+from grader.errors import GraderError
+from grader.machine.memory import BadAddress
+from grader.session import Session
+from grader.stops import WildAccess
+from grader.views.memory import Structures
+
+SCRATCH, SCRATCH_SIZE = "LabScratch", 64 * 1024
+Place = Union[int, str]
+
+
+class GuestMemory:
+    """Everything that can be done while the guest stands still."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.machine, self.space = session.machine, session.space
+        self.view = Structures(_Readable(self), session.layout)
+        self.symbols = session.symbols
+        self._registers: Optional[Dict[str, int]] = None
+        self._allocated = 0
+
+    # -- memory ----------------------------------------------------------------------------------------------------
+    def read(self, address: int, size: int) -> bytes:
+        try:
+            return self.space.read(address & 0xFFFFFFFF, size)
+        except BadAddress as error:
+            raise WildAccess(error.address) from error
+
+    def write(self, address: int, data: bytes) -> None:
+        try:
+            self.space.write(address & 0xFFFFFFFF, data)
+        except BadAddress as error:
+            raise WildAccess(error.address) from error
+
+    def readable(self, address: int, size: int = 1) -> bool:
+        """Whether all of the range is mapped memory."""
+        return all(self.space.physical((address + offset) & 0xFFFFFFFF) is not None
+                   for offset in [*range(0, size, 4096), size - 1])
+
+    def text(self, address: int, limit: int = 256) -> str:
+        return self.space.text(address, limit)
+
+    def _number(self, address: int, size: int, value: Optional[int]) -> int:
+        if value is None:
+            return int.from_bytes(self.read(address, size), "little")
+        self.write(address, (value & ((1 << 8 * size) - 1)).to_bytes(size, "little"))
+        return value
+
+    def u8(self, address: int, value: Optional[int] = None) -> int:
+        return self._number(address, 1, value)
+
+    def u16(self, address: int, value: Optional[int] = None) -> int:
+        return self._number(address, 2, value)
+
+    def u32(self, address: int, value: Optional[int] = None) -> int:
+        return self._number(address, 4, value)
+
+    def u64(self, address: int, value: Optional[int] = None) -> int:
+        return self._number(address, 8, value)
+
+    @property
+    def scratch(self) -> int:
+        """The test driver's scratch area: the host's, and nobody else's in the guest."""
+        return self.sym(SCRATCH)
+
+    def alloc(self, size: int, align: int = 16) -> int:
+        """A zeroed piece of the scratch area, until the test ends."""
+        start = -(-self._allocated // align) * align
+        if start + size > SCRATCH_SIZE:
+            raise GraderError(f"the test asks for more than the {SCRATCH_SIZE} bytes of {SCRATCH}")
+        self._allocated = start + size
+        address = self.scratch + start
+        self.write(address, bytes(size))
+        return address
+
+    # -- names and structures --------------------------------------------------------------------------------------
+    def sym(self, name: Place) -> int:
+        return name if isinstance(name, int) else self.symbols.address(name)
+
+    def name(self, address: int) -> str:
+        """The routine or variable that holds an address."""
+        return self.symbols.name(address)
+
+    def describe(self, address: int) -> str:
+        return self.symbols.describe(address)
+
+    def field(self, name: str) -> Tuple[int, int]:
+        return self.session.layout.field(name)
+
+    def size(self, structure: str) -> int:
+        return self.session.layout.size(structure)
+
+    def get(self, address: int, field: str, signed: bool = False) -> int:
+        return self.view.get(address, field, signed)
+
+    def set(self, address: int, field: str, value: int) -> None:
+        offset, size = self.field(field)
+        self._number(address + offset, size, value)
+
+    def list(self, head: int, field: str, limit: int = 4096) -> List[int]:
+        """The structures on a list whose links are checked; raises views.memory.BrokenList."""
+        return self.view.objects(head, field, limit)
+
+    def pcr(self, processor: int = 0) -> int:
+        """The KPCR: what fs points to."""
+        if processor == 0:
+            base = self.regs().get("fs_base", 0)
+            if base:
+                return base
+        return self.prcb(processor) - self.field("KPCR.PrcbData")[0]
+
+    def prcb(self, processor: int = 0) -> int:
+        return self.u32(self.sym("KiProcessorBlock") + 4 * processor)
+
+    # -- registers -------------------------------------------------------------------------------------------------
+    def regs(self) -> Dict[str, int]:
+        if self._registers is None:
+            self._registers = self.machine.gdb.registers()
+        return dict(self._registers)
+
+    def set_regs(self, **values: int) -> None:
+        self.machine.gdb.set_registers(**values)
+        self.moved()
+
+    def moved(self) -> None:
+        self._registers = None
+        self.session.moved()
+
+
+class _Readable:
+    """The guest's memory for the views."""
+
+    def __init__(self, guest: GuestMemory) -> None:
+        self._guest = guest
+
+    def read(self, address: int, size: int) -> bytes:
+        return self._guest.read(address, size)

@@ -1,0 +1,159 @@
+"""Bounded runs: the guest goes on to a place of the host's choice, or says why it did not come there.
+
+Invariants
+  * Every run is bounded twice, in guest instructions and in virtual time, and ends at the same instruction in every run.
+  * A guest that sleeps is not one that hangs: behind the deadline it goes on until its virtual time is used up as well.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Dict, Set
+
+from grader.errors import GraderError, InfraError
+from grader.guest.memory import GuestMemory
+from grader.machine.interrupted import NmiEntry, go_back, interrupted_registers
+from grader.machine.memory import BadAddress
+from grader.machine.qemu import NANOSECONDS_PER_INSTRUCTION, OverLimit
+from grader.session import Session, StageState
+from grader.stops import Bugcheck, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
+
+TEST_POINT, BUGCHECK_STOP, BUGCHECK_DATA = "KdTestPoint", "KiBugCheckStop", "KiBugCheckData"
+APC_STATE_PROCESS = 0x10  # KAPC_STATE::Process
+SECOND = 1_000_000_000
+BOOT_SECONDS = 120.0  # virtual
+WATCHDOG_MARGIN = 100_000_000  # instructions past the limit at which the host stops waiting for the watchdog
+SLEEPER_STEP = SECOND // 2
+
+
+class GuestRuns(GuestMemory):
+    """A guest with a budget."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.nmi = NmiEntry()
+        self._test_point = self.sym(TEST_POINT)
+        # Calls return behind the first byte: a debugger takes the byte before a return address for the caller's.
+        self.landing = self._test_point + 1
+        self._bugcheck_stop = self.sym(BUGCHECK_STOP)
+        self._home: Dict[str, int] = {}
+        self._start_icount = self._armed = 0
+        self.set_budget(0, 0.0)
+
+    # -- set-up by the runner --------------------------------------------------------------------------------------
+    def begin(self, state: StageState, limit: int, seconds: float) -> None:
+        """Start a test at a restored stage."""
+        self.nmi, self._home, self._start_icount = state.nmi, dict(state.registers), state.icount
+        self.moved()
+        self.set_budget(limit, seconds)
+
+    def set_budget(self, limit: int, seconds: float) -> None:
+        """Instructions and virtual seconds that the whole test may use from here (0: no bound)."""
+        self.limit, self._left = limit, seconds
+        self._until = self._start_icount + limit if limit else 0
+
+    def run_to_stage(self, number: int, until: int) -> None:
+        """Used by the session's boot: run to KdTestPoint(number)."""
+        self._until, self.limit = until, until
+        self._left = BOOT_SECONDS
+        self._arm()
+        while True:
+            self._run({self._test_point})
+            if self.u32(self.regs()["esp"] + 4) == number:
+                return
+
+    def icount(self) -> int:
+        """Instructions since the test began."""
+        return self.machine.icount() - self._start_icount
+
+    # -- one bounded run -------------------------------------------------------------------------------------------
+    def check_budget(self) -> None:
+        """At the end of a test: a guest that kept the deadline from coming does not profit."""
+        if self._until and self.machine.icount() > self._until + WATCHDOG_MARGIN:
+            raise TooManyInstructions(self.limit, None)
+
+    def arm(self) -> None:
+        """Set the deadline for what is left of the budget."""
+        self._arm()
+
+    def _arm(self, least: int = 0) -> None:
+        if not self.nmi or not self._until:
+            return
+        left = max(1000, self._until - self.machine.icount())
+        nanoseconds = max(least, int(left * NANOSECONDS_PER_INSTRUCTION * 1.03) + 1000)
+        nanoseconds = min(nanoseconds, max(1000, int(self._left * SECOND)))
+        self.session.watchdog.arm(nanoseconds)
+        self._armed = nanoseconds
+
+    def _run(self, stops: Set[int]) -> None:
+        """Run to one of the places.  Raises when the guest stops for another reason."""
+        gdb = self.machine.gdb
+        wanted = {*stops, self._bugcheck_stop} | ({self.nmi.address} if self.nmi else set())
+        first = True
+        while True:
+            here = self.regs()["eip"]
+            gdb.set_breakpoints(wanted)
+            self.moved()
+            try:
+                bound = self._until + (WATCHDOG_MARGIN if self.nmi else 0) if self._until else None
+                if first and here in wanted or here == self.nmi.address:
+                    self.machine.run_past(here, bound)
+                else:
+                    self.machine.run(bound)
+            except OverLimit:
+                self.moved()
+                raise TooManyInstructions(self.limit, None) from None
+            first = False
+            self.moved()
+            eip = self.regs()["eip"]
+            self.machine.check_end()
+            if self.nmi and eip == self.nmi.address:
+                self._deadline()
+            elif eip == self._bugcheck_stop:
+                raise self._bugcheck()
+            elif eip in stops:
+                return
+            else:
+                raise InfraError(f"the guest stopped at {eip:#010x}, where there is no breakpoint")
+
+    def _deadline(self) -> None:
+        """The watchdog fired: out of budget, or only asleep?"""
+        interrupted = interrupted_registers(self.nmi, self.regs(), self.space)
+        self._left -= self._armed / SECOND
+        if self.machine.icount() >= self._until:
+            raise TooManyInstructions(self.limit, interrupted)
+        if self._left <= 0:
+            raise IdleTooLong(interrupted)
+        self.wake_where_interrupted()
+        self._arm(least=SLEEPER_STEP)  # it slept: give it longer at a time, at the price of a later verdict
+
+    def wake_where_interrupted(self) -> None:
+        """Send the processor back from the NMI handler's first instruction."""
+        try:
+            go_back(self.nmi, self.machine.gdb, self.space, self._iret(), self._page_directory())
+        except BadAddress as error:  # the guest broke its own descriptor tables
+            raise WildAccess(error.address) from error
+        self.moved()
+
+    def _page_directory(self) -> int:
+        """CR3 of the thread that runs, by the kernel's structures; 0 when they do not say."""
+        try:
+            attached = self.current_thread() + self.field("KTHREAD.ApcState")[0] + APC_STATE_PROCESS
+            base = self.get(self.u32(attached), "KPROCESS.DirectoryTableBase") & 0xFFFFFFFF
+        except (GraderError, GuestStop):
+            return 0
+        return base if base % 4096 == 0 and base < self.machine.ram.size else 0
+
+    def _iret(self) -> int:
+        for module in self.symbols.modules:
+            for section in module.image.sections:
+                if not section.writable:
+                    offset = module.image.at(section.rva, section.size).find(b"\xcf")
+                    if offset >= 0:
+                        return module.base + section.rva + offset
+        raise InfraError("no IRET instruction in any module")
+
+    def _bugcheck(self) -> Bugcheck:
+        data = self.read(self.sym(BUGCHECK_DATA), 20)
+        code, *parameters = struct.unpack("<5I", data)
+        return Bugcheck(code, tuple(parameters), self.regs())
