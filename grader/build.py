@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence
 
-from grader import locking, sandbox
+from grader import locking, objects, sandbox
 from grader.errors import GraderError
 from grader.labs import Course
 from grader.model import WHOLE, Kernel, KernelSet, Progress
@@ -122,15 +122,30 @@ class Builder:
                 return "\n".join(refused)
         options = [f"STUDENT={student}", "EXERCISE_FILES=" + " ".join(sources), f"BASE_O={self.base().parent}",
                    *self._references(sources)]
-        objects = [f"{out}/{self.flavour}/obj/{name[len('kernel/'):]}.obj" for name in sources]
-        for targets, view in ((objects, self._compile_view(student, out)), (["kernel"], self._link_view(out))):
+        made = [f"{out}/{self.flavour}/obj/{name[len('kernel/'):]}.obj" for name in sources]
+        for targets, view in ((made, self._compile_view(student, out)), (["kernel"], self._link_view(out))):
             done = sandbox.run(self._make(out, targets, options), view, self._tree.root)
             if done.timed_out:
                 return "the compiler did not end in time; look for templates or constants that expand without bound"
             if done.code != 0:
                 return for_student(done.output, [student, self._tree.root])
+            refused = self._objections(sources, out) if targets is made else []
+            if refused:
+                return "\n".join(refused)
         self._share(self.base(), out / self.flavour)
         return ""
+
+    def _objections(self, sources: Sequence[str], out: Path) -> List[str]:
+        """What the student's objects define or demand that the host must not be led astray by (grader/objects.py)."""
+        base = self.base()
+        courseware = objects.courseware_names([*base.glob("*.exe"), *base.glob("*.dll"), *base.glob("tests/*.sys")])
+        found: List[str] = []
+        for name in sources:
+            part = name[len("kernel/"):] + ".obj"
+            withheld = self._tree.root / "kernel/prebuilt/reference" / part
+            reference = withheld if withheld.is_file() else base / "obj" / part
+            found += objects.objections(name, (out / self.flavour / "obj" / part).read_bytes(), reference.read_bytes(), courseware)
+        return found
 
     def _references(self, own: Sequence[str]) -> List[str]:
         """In a student's branch: the files whose reference object stands in for the tree's own source."""

@@ -40,15 +40,19 @@ class Symbols:
         self.modules = tuple(modules)
 
     def find(self, name: str) -> Optional[int]:
-        """The address of a routine or variable; `module!name` asks one module only."""
+        """The address of a routine or variable; `module!name` asks one module only.  An external name of any module goes
+        before a static one: a student's file may have statics of whatever name."""
         wanted, _, bare = name.rpartition("!")
+        static: Optional[int] = None
         for module in self.modules:
             if wanted and wanted.lower() not in (module.name.lower(), module.name.lower().rpartition(".")[0]):
                 continue
             symbol = module.image.symbols.get(bare)
-            if symbol is not None:
+            if symbol is not None and symbol.external:
                 return module.base + symbol.rva
-        return None
+            if symbol is not None and static is None:
+                static = module.base + symbol.rva
+        return static
 
     def address(self, name: str) -> int:
         found = self.find(name)

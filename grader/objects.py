@@ -1,0 +1,103 @@
+"""What a student's object file may bring into the kernel: its exercise's routines, and no name of the courseware.
+
+The host finds its places in a student's kernel by name (where to stop, where a table lies).  An object that defines
+such a name in another decoration, or tells the linker to merge, redirect or export something, could lead the host
+astray before a single instruction has run; so it is refused before the link, with a message for its author.
+In the books: "COFF", "name decoration", "linker directives".
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterator, List, Sequence, Set, Tuple
+
+from grader.pe import undecorate
+
+EXTERNAL, WEAK = 2, 105
+COMDAT = 0x1000
+UNDEFINED, COMMON = 0, -99
+DIRECTIVES = ".drectve"
+HARMLESS = ("/export:", "-export:", "/include:", "-include:")
+
+
+@dataclass(frozen=True)
+class Definition:
+    """An external name that a file defines."""
+
+    name: str
+    shared: bool  # COMDAT: an inline routine of a header, of which the linker keeps one
+
+
+def definitions(data: bytes) -> List[Definition]:
+    """The external names that an object or an image defines."""
+    header = _header(data)
+    flags = [_section(data, header, number)[1] for number in range(struct.unpack_from("<H", data, header + 2)[0])]
+    return [Definition(name, 0 < section <= len(flags) and bool(flags[section - 1] & COMDAT))
+            for name, section, kind in _symbols(data, header) if kind == WEAK or kind == EXTERNAL and section != UNDEFINED]
+
+
+def directives(data: bytes) -> List[str]:
+    """What an object tells the linker, word by word."""
+    header = _header(data)
+    words: List[str] = []
+    for number in range(struct.unpack_from("<H", data, header + 2)[0]):
+        name, _, offset, size = _section(data, header, number)
+        if name == DIRECTIVES:
+            words += data[offset:offset + size].decode("utf-8", "replace").lstrip("\ufeff").split()
+    return words
+
+
+def courseware_names(images: Sequence[Path]) -> Set[str]:
+    """Every external name of the reference's images, without decoration."""
+    return {undecorate(one.name) for path in images for one in definitions(path.read_bytes())}
+
+
+def objections(source: str, student: bytes, reference: bytes, courseware: Set[str]) -> List[str]:
+    """Why the object of a student's file is not linked, a line each; `reference` is the object it stands in for."""
+    own = {one.name for one in definitions(reference)}
+    allowed = set(directives(reference))
+    found = [f"{source}: error: defines {undecorate(one.name)} ({one.name}), a name of the courseware; choose another name"
+             for one in definitions(student) if not one.shared and one.name not in own and undecorate(one.name) in courseware]
+    found += [f"{source}: error: tells the linker {word[:80]}; directives to the linker are not taken"
+              for word in directives(student) if word not in allowed and not _harmless(word, own)]
+    return found
+
+
+def _harmless(word: str, own: Set[str]) -> bool:
+    """A directive that the compiler writes by itself: exports of the exercise's own routines, and names to keep."""
+    lower = word.lower().strip('"')
+    if not lower.startswith(HARMLESS):
+        return False
+    name = word.strip('"').partition(":")[2].partition(",")[0].strip('"')
+    return not lower[1:].startswith("export:") or "=" not in name and any(undecorate(one) == undecorate(name) for one in own)
+
+
+def _header(data: bytes) -> int:
+    """Where the COFF header is: at 0 in an object, behind the signature in an image."""
+    if data[:2] == b"MZ":
+        return int(struct.unpack_from("<I", data, 0x3C)[0]) + 4
+    return 0
+
+
+def _section(data: bytes, header: int, number: int) -> Tuple[str, int, int, int]:
+    """(name, flags, file offset, size)."""
+    optional = struct.unpack_from("<H", data, header + 16)[0]
+    raw = struct.unpack_from("<8sIIIIIIHHI", data, header + 20 + optional + 40 * number)
+    return raw[0].rstrip(b"\0").decode("latin-1"), raw[9], raw[4], raw[3]
+
+
+def _symbols(data: bytes, header: int) -> Iterator[Tuple[str, int, int]]:
+    """(name, section number, storage class)."""
+    offset, count = struct.unpack_from("<II", data, header + 8)
+    strings = offset + 18 * count
+    number = 0
+    while offset and number < count:
+        name8, value, section, _, kind, more = struct.unpack_from("<8sIhHBB", data, offset + 18 * number)
+        number += 1 + more
+        section = COMMON if section == UNDEFINED and value else section  # the linker makes room for it
+        if name8[:4] == b"\0\0\0\0":
+            start = strings + struct.unpack_from("<I", name8, 4)[0]
+            name8 = data[start:data.find(b"\0", start)]
+        yield name8.rstrip(b"\0").decode("latin-1"), section, kind
