@@ -89,7 +89,7 @@ def follow(t, actors: List[Thread], look: float = 0.3) -> None:
     know, ready queues, summary and standby thread are compared too."""
     t.asking("making the threads of a schedule", hint=_hint(t, "schedule"))
     workload = Workload(t, actors)
-    asked = "the actors " + workload.describe()
+    asked = f"a random schedule of {len(actors)} actors"
     model = Play(actors, events=16, conductor=Thread(-1, CONDUCTOR))
     model.open()
     t.asking(asked + " - before the first step", hint=_hint(t, "schedule"))
@@ -101,7 +101,7 @@ def follow(t, actors: List[Thread], look: float = 0.3) -> None:
             break
         seen = workload.next_step(first=not done)
         if seen != wanted:
-            _differ(t, asked, model, done, wanted, seen)
+            _differ(t, workload, asked, model, done, wanted, seen)
         if t.rng.random() < look:
             _look(t, workload, model, numbers, asked, done)
         done.append(wanted)
@@ -111,12 +111,13 @@ def follow(t, actors: List[Thread], look: float = 0.3) -> None:
     _states(t, workload, model, asked)
 
 
-def _differ(t, asked: str, model: Play, done: List[Tuple[int, int]], wanted: Tuple[int, int], seen: Tuple[int, int]) -> None:
+def _differ(t, workload: Workload, asked: str, model: Play, done: List[Tuple[int, int]], wanted: Tuple[int, int], seen: Tuple[int, int]) -> None:
     """Another actor runs than the model says."""
     should, runs = model.actors[wanted[0]], model.actors[min(seen[0], len(model.actors) - 1)]
     t.fail(asked=f"{asked} - step {len(done) + 1}, after {_recent(model, done)}",
            expected=f"A{wanted[0]} (priority {should.priority}) performs operation {wanted[1]}, {show(should.script[wanted[1]])}",
-           seen=f"A{seen[0]} (priority {runs.priority}) performs operation {seen[1]}", hint=_hint(t, "schedule"))
+           seen=f"A{seen[0]} (priority {runs.priority}) performs operation {seen[1]}", hint=_hint(t, "schedule"),
+           difference=workload.describe(should.number, runs.number))
 
 
 def _look(t, workload: Workload, model: Play, numbers: Dict[int, int], asked: str, done: List[Tuple[int, int]]) -> None:

@@ -117,11 +117,10 @@ class Workload:
     def set(self, actor: int, field: str, value: int) -> None:
         self.guest.set(self.threads[actor], f"KTHREAD.{field}", value)
 
-    def describe(self) -> str:
-        """The scripts, for the report."""
-        lines = [f"A{actor.number} (priority {actor.base}): " + " ".join(show(operation) for operation in actor.script)
-                 for actor in self.actors]
-        return "; ".join(lines)
+    def describe(self, *numbers: int) -> str:
+        """The scripts of some actors, for the report."""
+        return "; ".join(f"A{number} (base {self.actors[number].base}): " + " ".join(map(show, self.actors[number].script))
+                         for number in dict.fromkeys(numbers))
 
     def _pack(self, quanta: Sequence[int]) -> bytes:
         blob = struct.pack("<II", len(self.actors), 16).ljust(HEADER_BYTES, b"\0")
