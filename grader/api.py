@@ -9,8 +9,8 @@
         t.guest.call("KiInsertReadyQueue", prcb, thread, 0)
         t.equal([thread], t.guest.list(head, "KTHREAD.WaitListEntry"), "the queue of priority 8")
 
-A function that returns has passed.  The host computes what is expected, from parameters drawn out of `t.rng`; nothing that
-the guest prints or stores about itself is evidence.
+A function that returns has passed.  The host computes what is expected, from parameters drawn out of `t.rng`; nothing
+that the guest prints or stores about itself is evidence.
 """
 
 from __future__ import annotations
@@ -47,13 +47,27 @@ class TestFailure(Exception):
         self.asked, self.expected, self.seen, self.hint, self.difference = asked, expected, seen, hint, difference
 
 
-def test(exercise: str, *, points: int, title: str, stage: str = Stage.READY.value, features: Sequence[str] = (),
-         whole: bool = False, limit: int = 50_000_000) -> Callable[[Callable[["Context"], None]], Callable[["Context"], None]]:
+def test(exercise: str,
+         *,
+         points: int,
+         title: str,
+         stage: str = Stage.READY.value,
+         features: Sequence[str] = (),
+         whole: bool = False,
+         limit: int = 50_000_000) -> Callable[[Callable[["Context"], None]], Callable[["Context"], None]]:
     """Mark a function as a test.  `limit`: guest instructions for all of it."""
 
     def mark(function: Callable[["Context"], None]) -> Callable[["Context"], None]:
-        function.spec = TestSpec(exercise=exercise, name=function.__name__, points=points, title=title,  # type: ignore[attr-defined]
-                                 function=function, stage=Stage(stage).value, features=tuple(features), whole=whole, limit=limit)
+        function.spec = TestSpec(
+            exercise=exercise,
+            name=function.__name__,
+            points=points,
+            title=title,  # type: ignore[attr-defined]
+            function=function,
+            stage=Stage(stage).value,
+            features=tuple(features),
+            whole=whole,
+            limit=limit)
         return function
 
     return mark
@@ -88,7 +102,13 @@ class Context:
         return Hint(id, text)
 
     # -- judging ---------------------------------------------------------------------------------------------------
-    def fail(self, *, asked: str = "", expected: Any, seen: Any, hint: Optional[Hint] = None, difference: str = "") -> NoReturn:
+    def fail(self,
+             *,
+             asked: str = "",
+             expected: Any,
+             seen: Any,
+             hint: Optional[Hint] = None,
+             difference: str = "") -> NoReturn:
         raise TestFailure(asked or self.question or self.spec.title, show(expected), show(seen), hint, difference)
 
     def check(self, condition: bool, *, asked: str = "", expected: Any, seen: Any, hint: Optional[Hint] = None) -> None:
@@ -141,8 +161,10 @@ class Context:
         oldest = now[0].sequence if now else 0
         for record in before:
             if record.sequence >= oldest and by_sequence.get(record.sequence) != record:
-                self.fail(asked="the kernel's event ring, read again later", expected=f"event {record.sequence} as it was: {record.name}",
-                          seen="it was rewritten", hint=Hint("forged-ring", "Events are written once, by the kernel's own code."))
+                self.fail(asked="the kernel's event ring, read again later",
+                          expected=f"event {record.sequence} as it was: {record.name}",
+                          seen="it was rewritten",
+                          hint=Hint("forged-ring", "Events are written once, by the kernel's own code."))
         switches = [record for record in now if record.event == Event.CONTEXT_SWITCH]
         truth = guest.true_thread()
         if switches and truth and switches[-1].arguments[1] != truth:

@@ -27,8 +27,11 @@ BUGCHECK_FRAMES = (BUGCHECK_STOP, "BugCheck", "KeBugCheck", "KeBugCheckEx", "KeB
 TRAP_DEPTH = 12  # frames from the bugcheck's end to the trap that it is about, at most
 _PLACE = re.compile(r" at ((?:kernel|labs|probe)/\S+:\d+)$")
 POWER_OFF = "guest-shutdown"
-REASONS = {"guest-reset": "the machine reset itself: a triple fault (a fault while a double fault was being delivered), or a "
-                          "reset through a port", POWER_OFF: "the kernel switched the machine off"}
+REASONS = {
+    "guest-reset": "the machine reset itself: a triple fault (a fault while a double fault was being delivered), or a "
+    "reset through a port",
+    POWER_OFF: "the kernel switched the machine off"
+}
 
 
 @dataclass
@@ -66,15 +69,21 @@ def judge(context: Context, cause: Optional[BaseException], guest: Optional[Gues
     if isinstance(cause, GuestEnd):
         # A power-off is not done at the instruction that asks for it: that place differs from run to run.
         registers = guest.regs() if guest and str(cause) != POWER_OFF else None
-        return End(Verdict.STUDENT_CRASH, asked, "the kernel goes on", REASONS.get(str(cause), f"the machine stopped ({cause})"),
-                   hint, registers=registers)
+        return End(Verdict.STUDENT_CRASH,
+                   asked,
+                   "the kernel goes on",
+                   REASONS.get(str(cause), f"the machine stopped ({cause})"),
+                   hint,
+                   registers=registers)
     if isinstance(cause, (TooManyInstructions, IdleTooLong)):
-        own = Hint("hang", "The backtrace shows where the guest was when its time was up: look for a loop that cannot end."
-                   if isinstance(cause, TooManyInstructions) else
-                   "Somebody waits and nobody wakes it: look for a thread that is on no queue, or a switch that never comes.")
+        own = Hint(
+            "hang", "The backtrace shows where the guest was when its time was up: look for a loop that cannot end."
+            if isinstance(cause, TooManyInstructions) else
+            "Somebody waits and nobody wakes it: look for a thread that is on no queue, or a switch that never comes.")
         return End(Verdict.FAIL, asked, "the guest comes back", str(cause), hint or own, registers=cause.registers)
     if isinstance(cause, BadReturn):
-        own = Hint("calling-convention", "A routine keeps ebx, esi, edi, ebp and esp for its caller; __stdcall takes its arguments off.")
+        own = Hint("calling-convention",
+                   "A routine keeps ebx, esi, edi, ebp and esp for its caller; __stdcall takes its arguments off.")
         return End(Verdict.FAIL, asked, "a return by the calling convention", str(cause), hint or own)
     if isinstance(cause, (WildAccess, BadAddress, BrokenList)):
         own = Hint("broken-links", "Follow the links by hand: `make replay` stops at this moment.")
@@ -100,11 +109,25 @@ def outcome(spec: TestSpec, seed: int, end: End, guest: Optional[Guest], log: by
     where = end.where or place_of(backtrace)
     log = log if end.log is None else end.log
     passed = end.verdict is Verdict.PASS
-    return Outcome(
-        test=spec.name, exercise=spec.exercise, title=spec.title, points=spec.points if passed else 0, max_points=spec.points,
-        verdict=end.verdict, seed=seed, asked=end.asked, expected=end.expected, seen=end.seen, difference=end.difference,
-        hint_id=end.hint.id if end.hint else "", hint=end.hint.text if end.hint else "", where=where, backtrace=backtrace,
-        log="" if passed else printable(log), instructions=instructions, features=spec.features, hidden=spec.hidden)
+    return Outcome(test=spec.name,
+                   exercise=spec.exercise,
+                   title=spec.title,
+                   points=spec.points if passed else 0,
+                   max_points=spec.points,
+                   verdict=end.verdict,
+                   seed=seed,
+                   asked=end.asked,
+                   expected=end.expected,
+                   seen=end.seen,
+                   difference=end.difference,
+                   hint_id=end.hint.id if end.hint else "",
+                   hint=end.hint.text if end.hint else "",
+                   where=where,
+                   backtrace=backtrace,
+                   log="" if passed else printable(log),
+                   instructions=instructions,
+                   features=spec.features,
+                   hidden=spec.hidden)
 
 
 def _not_implemented(asked: str, cause: Bugcheck, guest: Optional[Guest]) -> End:
@@ -112,8 +135,12 @@ def _not_implemented(asked: str, cause: Bugcheck, guest: Optional[Guest]) -> End
     if guest is not None:
         exercise, file = guest.text(cause.parameters[0], 16), short_path(guest.text(cause.parameters[1]))
     where = f"{file}:{line}" if file else ""
-    return End(Verdict.FAIL, asked, f"exercise {exercise} is there", f"not implemented: exercise {exercise}" + (f" ({where})" if where else ""),
-               Hint("not-implemented", f"Write exercise {exercise} where LAB_NOT_IMPLEMENTED stands."), where=where)
+    return End(Verdict.FAIL,
+               asked,
+               f"exercise {exercise} is there",
+               f"not implemented: exercise {exercise}" + (f" ({where})" if where else ""),
+               Hint("not-implemented", f"Write exercise {exercise} where LAB_NOT_IMPLEMENTED stands."),
+               where=where)
 
 
 def _bugcheck(asked: str, cause: Bugcheck, guest: Optional[Guest], hint: Optional[Hint]) -> End:
@@ -130,11 +157,15 @@ def _bugcheck(asked: str, cause: Bugcheck, guest: Optional[Guest], hint: Optiona
 
 
 def trim(lines: List[str]) -> List[str]:
-    """From the fault on: without the frames of the bugcheck, and of the trap that led to it, which are always the same."""
+    """From the fault on: without the frames of the bugcheck, and of the trap that led to it, which are always the
+    same."""
     if not lines or not lines[0].startswith(BUGCHECK_STOP):
         return lines
     names = [line.split("+")[0].split(" ")[0] for line in lines]
-    machinery = [index for index, name in enumerate(names[:-1]) if name in BUGCHECK_FRAMES or index < TRAP_DEPTH and name == TRAP_ENTRY]
+    machinery = [
+        index for index, name in enumerate(names[:-1])
+        if name in BUGCHECK_FRAMES or index < TRAP_DEPTH and name == TRAP_ENTRY
+    ]
     return lines[machinery[-1] + 1:] if machinery else lines
 
 

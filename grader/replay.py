@@ -1,11 +1,12 @@
 """Runs one test again exactly, and hands the stopped guest to gdb.
 
-The test runs once to learn where it fails; then the guest is restored and the test runs again up to the call that failed
-(its first instruction), or with `at_failure` to the moment of the failure.  Same kernel, same seed, same instruction: the
-machine is deterministic.  The grader's own debugger connection is closed, and gdb takes its place.
+The test runs once to learn where it fails; then the guest is restored and the test runs again up to the call that
+failed (its first instruction), or with `at_failure` to the moment of the failure.  Same kernel, same seed, same
+instruction: the machine is deterministic.  The grader's own debugger connection is closed, and gdb takes its place.
 
-About going backwards: QEMU's reverse-continue needs a recorded run, and the host's injected calls are not in any record.
-`mica rewind` restores the start of the call instead, as often as one likes; what follows is the same every time.
+About going backwards: QEMU's reverse-continue needs a recorded run, and the host's injected calls are not in any
+record. `mica rewind` restores the start of the call instead, as often as one likes; what follows is the same every
+time.
 """
 
 from __future__ import annotations
@@ -54,7 +55,11 @@ class ReplayGuest(Guest):
     last = ""
 
 
-def run_once(session: Session, kernels: KernelSet, spec: TestSpec, seed: int, stop_at: int = 0) -> "tuple[ReplayGuest, Outcome]":
+def run_once(session: Session,
+             kernels: KernelSet,
+             spec: TestSpec,
+             seed: int,
+             stop_at: int = 0) -> "tuple[ReplayGuest, Outcome]":
     """The test from its snapshot; up to the `stop_at`-th call when that is not 0."""
     guest = ReplayGuest(session)
     guest.stop_at = stop_at
@@ -71,11 +76,17 @@ def run_once(session: Session, kernels: KernelSet, spec: TestSpec, seed: int, st
         # It stands in the NMI handler that the deadline led to: go back to where it was.
         guest.wake_where_interrupted()
     if isinstance(cause, BootFailure):
-        raise GraderError(f"{told.seen or cause}: no test can be replayed on a kernel that does not boot so far; use `make gdb`")
+        raise GraderError(
+            f"{told.seen or cause}: no test can be replayed on a kernel that does not boot so far; use `make gdb`")
     return guest, told
 
 
-def replay(kernels: KernelSet, spec: TestSpec, seed: int, root: Path, say: Callable[[str], None], at_failure: bool = False,
+def replay(kernels: KernelSet,
+           spec: TestSpec,
+           seed: int,
+           root: Path,
+           say: Callable[[str], None],
+           at_failure: bool = False,
            gdb_arguments: Sequence[str] = ()) -> Outcome:
     """Set the guest up and give it to gdb.  Returns what the test says, after gdb has ended."""
     if not shutil.which("gdb"):
@@ -105,7 +116,10 @@ def replay(kernels: KernelSet, spec: TestSpec, seed: int, root: Path, say: Calla
 
 def describe(told: Outcome, guest: ReplayGuest) -> List[str]:
     """The failure, before gdb's first prompt."""
-    lines = [f"{told.test}: {told.title}", f"{told.verdict.value} with seed {told.seed}, after {guest.calls} calls into the kernel"]
+    lines = [
+        f"{told.test}: {told.title}",
+        f"{told.verdict.value} with seed {told.seed}, after {guest.calls} calls into the kernel"
+    ]
     for name, value in (("asked", told.asked), ("expected", told.expected), ("seen", told.seen), ("hint", told.hint)):
         if value:
             lines.append(f"  {name + ':':9} {value}")
@@ -140,7 +154,8 @@ def write_script(session: Session, root: Path) -> Path:
     for index, module in enumerate(session.symbols.modules):
         copy = gdbfiles.elf_copy(module.image.path, session.directory / "gdb" / f"{module.name}.elf")
         delta = (module.base - module.image.base) & 0xFFFFFFFF
-        lines.append(f"file {copy}" if index == 0 else f"add-symbol-file {copy} -o {delta:#x}" if delta else f"add-symbol-file {copy}")
+        lines.append(f"file {copy}" if index ==
+                     0 else f"add-symbol-file {copy} -o {delta:#x}" if delta else f"add-symbol-file {copy}")
     lines += [f"source {root / 'grader' / 'gdb' / 'mica.py'}", f"target remote {folder / 'gdb'}"]
     script = folder / "replay.gdb"
     script.write_text("\n".join(lines) + "\n")

@@ -91,7 +91,8 @@ class _Run:
                         session = session or boot(directory, driver)
                         told = self.one(session, spec)
                     except (GraderError, OSError) as error:
-                        told = outcome(spec, self.seed, End(Verdict.INFRA_ERROR, spec.title, "", str(error)), None, b"", 0)
+                        told = outcome(spec, self.seed, End(Verdict.INFRA_ERROR, spec.title, "", str(error)), None, b"",
+                                       0)
                     if told.verdict is not Verdict.INFRA_ERROR:
                         break
                     if session is not None:

@@ -2,8 +2,8 @@
 
 One boot serves every test of a kernel: `restore(stage)` goes back to the snapshot in a few milliseconds, so a test
 cannot hurt the next one.
-Invariant: whatever is trusted about the guest (where modules lie, their code, the field layout) is fixed at the kernel's
-first instruction or read from image files; nothing that a student's code wrote is.
+Invariant: whatever is trusted about the guest (where modules lie, their code, the field layout) is fixed at the
+kernel's first instruction or read from image files; nothing that a student's code wrote is.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class StageState:
 
 
 class BootFailure(Exception):
-    """The kernel does not reach a stage.  `cause` is the exception that says why (a bugcheck, a reset, a limit); backtrace
-    and log are of that moment, which no test can look at any more."""
+    """The kernel does not reach a stage.  `cause` is the exception that says why (a bugcheck, a reset, a limit);
+    backtrace and log are of that moment, which no test can look at any more."""
 
     def __init__(self, stage: str, cause: Exception, backtrace: Sequence[str] = (), log: bytes = b"") -> None:
         super().__init__(f"the kernel does not reach the {stage} stage")
@@ -124,7 +124,8 @@ class Session:
         if self.driver:
             found = next((path for path in (boot / "tests" / self.driver, boot / self.driver) if path.exists()), None)
             if found is None:
-                raise GraderError(f"the test driver {self.driver} is not in the kernel's boot folder; build the kernel again")
+                raise GraderError(
+                    f"the test driver {self.driver} is not in the kernel's boot folder; build the kernel again")
             modules.append(found)
         return BootPlan(boot / "loader.elf", modules, self.options, self.memory_mb)
 

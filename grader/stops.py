@@ -51,5 +51,6 @@ class WildAccess(GuestStop):
     """The host followed a pointer of the guest's that leads to no memory."""
 
     def __init__(self, address: int) -> None:
-        super().__init__(f"a pointer in the kernel's structures leads to {address & 0xFFFFFFFF:#010x}, where no memory is mapped")
+        super().__init__(
+            f"a pointer in the kernel's structures leads to {address & 0xFFFFFFFF:#010x}, where no memory is mapped")
         self.address = address

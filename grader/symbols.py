@@ -1,7 +1,7 @@
 """Names for addresses of a running kernel, and addresses for names: the modules that are loaded, and where.
 
-Invariants: images come from the build's folder, never from guest memory; a path that is shown is relative to the root of
-the tree, whatever machine it was compiled on.
+Invariants: images come from the build's folder, never from guest memory; a path that is shown is relative to the root
+of the tree, whatever machine it was compiled on.
 In the books: "symbol files".  TOL-07.
 """
 
@@ -62,7 +62,9 @@ class Symbols:
 
     def module_at(self, address: int) -> Optional[Module]:
         # An image file counts its debug sections too, which are not loaded: the nearest base below wins.
-        return max((module for module in self.modules if address in module), key=lambda module: module.base, default=None)
+        return max((module for module in self.modules if address in module),
+                   key=lambda module: module.base,
+                   default=None)
 
     def nearest(self, address: int) -> Optional[Tuple[str, int]]:
         """(symbol, offset) of the routine or variable that holds the address."""

@@ -24,7 +24,9 @@ from grader.tree import Tree
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `replay`."""
     add_selection(parser)
-    parser.add_argument("--at-failure", action="store_true", help="stop where the test failed, not at the start of the call")
+    parser.add_argument("--at-failure",
+                        action="store_true",
+                        help="stop where the test failed, not at the start of the call")
     parser.add_argument("--student-seed", default="", metavar="N", help="the student's seed, from the class list")
     parser.add_argument("--gdb-args", default="", metavar="ARGS", help="arguments for gdb (default: GDB_ARGS)")
 
@@ -44,7 +46,8 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
         return ran
 
     grading = Grading(tree, course, under_gdb, jobs=number(options.jobs, "JOBS", 1) or 2)
-    result = grading.grade(options.submission, chosen, tests, number(options.seed, "SEED"), number(options.student_seed, "--student-seed"))
+    result = grading.grade(options.submission, chosen, tests, number(options.seed, "SEED"),
+                           number(options.student_seed, "--student-seed"))
     if not ran:
         for note in result.notes:
             print(for_terminal(note.text), file=sys.stderr)

@@ -1,7 +1,7 @@
 """gdb's `mica` commands: threads, ready, waits, switch-to, switch-back, rewind.
 
-Source this file in a gdb that has the kernel's symbols (`make gdb` and `make replay` do).  The layout comes from the kernel's
-image beside the symbol file, by the decoder that the grader uses (grader/views).
+Source this file in a gdb that has the kernel's symbols (`make gdb` and `make replay` do).  The layout comes from the
+kernel's image beside the symbol file, by the decoder that the grader uses (grader/views).
 In the books: "kernel debugger", the !thread and !ready extensions.  TOL-06.
 """
 
@@ -23,7 +23,8 @@ from grader.views.memory import BrokenList, Structures  # noqa: E402
 from grader.views.threads import Threads  # noqa: E402
 
 REGISTERS = ("eip", "esp", "ebp", "ebx", "esi", "edi", "eflags")
-RESUMING = ("continue", "step", "next", "stepi", "nexti", "finish", "until", "advance", "jump", "detach", "kill", "call")
+RESUMING = ("continue", "step", "next", "stepi", "nexti", "finish", "until", "advance", "jump", "detach", "kill",
+            "call")
 
 
 class Memory:
@@ -112,8 +113,10 @@ class SwitchCommand(Command):
         context = tables.saved_context(kernel.view, thread)
         saved.update({name: int(gdb.parse_and_eval(f"(unsigned int)${name}")) for name in REGISTERS})
         put(context)
-        return [f"the saved registers of {thread.name or hex(thread.address)}; `bt` shows its stack, `mica switch-back` or going "
-                "on undoes it"]
+        return [
+            f"the saved registers of {thread.name or hex(thread.address)}; `bt` shows its stack, `mica switch-back` or "
+            "going on undoes it"
+        ]
 
 
 class BackCommand(Command):
@@ -153,12 +156,15 @@ def go_back() -> bool:
 def install() -> None:
     prefix = type("Mica", (gdb.Command,), {"__doc__": "Views of Mica's kernel: `help mica` lists them."})
     prefix("mica", gdb.COMMAND_STATUS, gdb.COMPLETE_NONE, True)
-    ThreadsCommand("threads", "Every thread: state, priorities, quantum, and where it stands. `*` marks whose stack ESP lies on.")
+    ThreadsCommand("threads",
+                   "Every thread: state, priorities, quantum, and where it stands. `*` marks whose stack ESP lies on.")
     ReadyCommand("ready", "The ready queues of processor 0, and whether ReadySummary agrees with them.")
     WaitsCommand("waits", "Waiting threads, and the objects that they wait for.")
     SwitchCommand("switch-to", "mica switch-to ADDRESS|NUMBER|NAME: look at another thread's stack.")
     BackCommand("switch-back", "Back to the thread that runs, after `mica switch-to`.")
-    RewindCommand("rewind", "Back to the start of the replayed call (in `make replay`); the run from there is the same every time.")
+    RewindCommand(
+        "rewind",
+        "Back to the start of the replayed call (in `make replay`); the run from there is the same every time.")
     for command in RESUMING:
         gdb.execute(f"define hook-{command}\npython mica_go_back()\nend", to_string=True)
 

@@ -107,7 +107,9 @@ def find(source: Threads, what: str) -> Thread:
         number = int(what, 0)
     except ValueError:
         number = -1
-    found = [one for one in every if one.address == number or one.identifier == number or one.name.lower() == what.lower()]
+    found = [
+        one for one in every if one.address == number or one.identifier == number or one.name.lower() == what.lower()
+    ]
     if len(found) == 1:
         return found[0]
     if found:

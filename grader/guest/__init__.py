@@ -1,5 +1,5 @@
-"""The guest as a test sees it: memory, fields, symbols, calls into it, runs to a place of the host's choice, and what its
-kernel is doing.
+"""The guest as a test sees it: memory, fields, symbols, calls into it, runs to a place of the host's choice, and what
+its kernel is doing.
 
 What a call returns is read by the host from registers; the guest's own claims are never asked for.
 """
@@ -79,8 +79,8 @@ class Guest(GuestCalls):
         return self.get(self.prcb(), "KPRCB.CurrentThread")
 
     def sample(self, place: Place, hits: int = 1) -> Sample:
-        """Run to the `hits`-th arrival at a courseware routine and say who runs there: by the processor's control block, and
-        by the stack that ESP lies on, which the kernel cannot talk its way out of."""
+        """Run to the `hits`-th arrival at a courseware routine and say who runs there: by the processor's control
+        block, and by the stack that ESP lies on, which the kernel cannot talk its way out of."""
         registers = self.run_until(place, hits)
         return Sample(registers, self.current_thread(), self.true_thread())
 

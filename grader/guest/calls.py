@@ -1,7 +1,7 @@
 """Calls injected into the guest: the host chooses routine and arguments, and reads the result from the registers.
 
-Invariant: between calls the guest stands at the stage's landing point; when it goes on, it has the registers with which it
-came there.
+Invariant: between calls the guest stands at the stage's landing point; when it goes on, it has the registers with which
+it came there.
 In the books: the calling conventions of 32-bit x86 (stdcall, fastcall, cdecl).
 """
 
@@ -33,12 +33,22 @@ class GuestCalls(GuestRuns):
         """Call a routine with the host's arguments; returns EAX."""
         return self._call(target, arguments, conv, limit, seconds)["eax"]
 
-    def call64(self, target: Place, *arguments: int, conv: str = "stdcall", limit: int = 0, seconds: float = 0.0) -> int:
+    def call64(self,
+               target: Place,
+               *arguments: int,
+               conv: str = "stdcall",
+               limit: int = 0,
+               seconds: float = 0.0) -> int:
         """Call a routine that returns 64 bits in EDX:EAX."""
         registers = self._call(target, arguments, conv, limit, seconds)
         return registers["edx"] << 32 | registers["eax"]
 
-    def start(self, target: Place, *arguments: int, conv: str = "stdcall", until: Place, hits: int = 1) -> Dict[str, int]:
+    def start(self,
+              target: Place,
+              *arguments: int,
+              conv: str = "stdcall",
+              until: Place,
+              hits: int = 1) -> Dict[str, int]:
         """Begin a call and stop at the `hits`-th arrival at `until`, inside it or in whoever it lets run."""
         returned = self._enter(target, arguments, conv)
         self._pending = (self._label(target), returned)
@@ -112,8 +122,9 @@ class GuestCalls(GuestRuns):
             if registers["esp"] == returned:
                 break
             if abs(registers["esp"] - returned) <= RED_ZONE:
-                raise BadReturn(label, f"returned with ESP {registers['esp'] - returned:+d} bytes from where it must be: "
-                                       "it took off more or fewer bytes of arguments, or did not restore the stack")
+                raise BadReturn(
+                    label, f"returned with ESP {registers['esp'] - returned:+d} bytes from where it must be: "
+                    "it took off more or fewer bytes of arguments, or did not restore the stack")
         if before:
             lost = [name for name in CALLEE_SAVED if registers[name] != before[name]]
             if lost:

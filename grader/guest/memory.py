@@ -1,7 +1,7 @@
 """A stopped guest: its memory, registers, names and structures, as the host reads and writes them.
 
-Invariants: nothing is asked of the guest; an address that leads to no memory raises WildAccess, because it is the guest's
-pointer that is wrong.
+Invariants: nothing is asked of the guest; an address that leads to no memory raises WildAccess, because it is the
+guest's pointer that is wrong.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Bounded runs: the guest goes on to a place of the host's choice, or says why it did not come there.
 
 Invariants
-  * Every run is bounded twice, in guest instructions and in virtual time, and ends at the same instruction in every run.
-  * A guest that sleeps is not one that hangs: behind the deadline it goes on until its virtual time is used up as well.
+  * Every run is bounded twice, in guest instructions and in virtual time, and ends at the same instruction in every
+  run. * A guest that sleeps is not one that hangs: behind the deadline it goes on until its virtual time is used up as
+  well.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Keeps an emulator that runs a stranger's kernel from the rest of the machine.
 
-With bubblewrap: no network, no other process, no capabilities; the file system is the system's programs and the machine's
-own folder, and the kernel's images read-only.  Everywhere: no core files, bounded processor time and file size.  QEMU's
-own seccomp filter (-sandbox) is on as well, where the build has it.
+With bubblewrap: no network, no other process, no capabilities; the file system is the system's programs and the
+machine's own folder, and the kernel's images read-only.  Everywhere: no core files, bounded processor time and file
+size.  QEMU's own seccomp filter (-sandbox) is on as well, where the build has it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def seccomp(program: str) -> Tuple[str, ...]:
 
 
 def _view(program: str, folder: Path, readable: Sequence[Path]) -> List[str]:
-    arguments = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--ro-bind", "/usr", "/usr"]
+    arguments = [
+        "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--ro-bind", "/usr", "/usr"
+    ]
     for name in ("/bin", "/sbin", "/lib", "/lib32", "/lib64"):
         if os.path.islink(name):
             arguments += ["--symlink", os.readlink(name), name]

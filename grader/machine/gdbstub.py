@@ -44,8 +44,8 @@ class Gdbstub:
         self.ask(b"qSupported:swbreak+;hwbreak+;vContSupported+;xmlRegisters=i386")
         self._registers = self._describe_registers()
         self.ask(b"?")
-        # No interrupt and no timer during a step (1 | 2 | 4): else a pending clock interrupt gets in before the instruction
-        # under a breakpoint, its handler returns there, and one arrival counts as two.
+        # No interrupt and no timer during a step (1 | 2 | 4): else a pending clock interrupt gets in before the
+        # instruction under a breakpoint, its handler returns there, and one arrival counts as two.
         self.ask(b"Qqemu.sstep=7")
 
     # -- registers -------------------------------------------------------------------------
@@ -167,7 +167,8 @@ class Gdbstub:
                     number, offset = number + 1, offset + size
         for needed in ("eax", "esp", "eip", "eflags", "cr3"):
             if needed not in layout:
-                raise InfraError(f"this QEMU's gdbstub does not describe register {needed}; QEMU 6.2 or newer is needed")
+                raise InfraError(
+                    f"this QEMU's gdbstub does not describe register {needed}; QEMU 6.2 or newer is needed")
         return layout
 
     def _read_feature(self, name: str) -> str:
@@ -181,7 +182,8 @@ class Gdbstub:
         return re.sub(r"<!DOCTYPE[^>]*>", "", body).replace("xi:include", "include")
 
     def _send(self, *bodies: bytes) -> None:
-        """Over a Unix socket nothing is lost: the peer's acknowledgements are skipped, ours are sent with the next packet."""
+        """Over a Unix socket nothing is lost: the peer's acknowledgements are skipped, ours are sent with the next
+        packet."""
         if bodies:
             self._raw(self._owed + b"".join(b"$" + body + b"#" + checksum(body) for body in bodies))
             self._owed = b""

@@ -2,8 +2,8 @@
 
 The watchdog's NMI enters the guest either through an interrupt gate (a frame on the stack) or through a task gate (the
 old task's TSS).  The host has a breakpoint at the handler's first instruction, which therefore never runs: the host
-reads the interrupted registers, and can send the processor back with an IRET of its own, so that the guest goes on as if
-nothing had been.
+reads the interrupted registers, and can send the processor back with an IRET of its own, so that the guest goes on as
+if nothing had been.
 In the books: "trap dispatching"; Intel SDM 3A, "Task management", "Nonmaskable interrupt".
 """
 

@@ -172,8 +172,8 @@ class Qemu:
     end_reason = ""
 
     def check_end(self) -> None:
-        """Raise GuestEnd if the guest ended the machine.  A power-off is processed beside the running guest, so ask again
-        after the first gdb packet that follows a stop: by then QEMU has told."""
+        """Raise GuestEnd if the guest ended the machine.  A power-off is processed beside the running guest, so ask
+        again after the first gdb packet that follows a stop: by then QEMU has told."""
         if self._guest_ended():
             raise GuestEnd(self.end_reason)
 

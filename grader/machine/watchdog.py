@@ -1,17 +1,17 @@
 """Timers in virtual time that the guest cannot see coming: two i6300ESB watchdogs of QEMU's, programmed by the host.
 
-The deadline.  Stopping a hung guest from the host's clock stops it somewhere else each time.  A virtual-time timer stops it
-after exactly the same instruction, so that a hang has one place and one backtrace.  The expiry is an NMI; the host has a
-breakpoint at the guest's NMI entry and finds the interrupted place in the frame.  A guest that disarms the device only
-loses the precise place: the instruction count still decides the verdict.
+The deadline.  Stopping a hung guest from the host's clock stops it somewhere else each time.  A virtual-time timer
+stops it after exactly the same instruction, so that a hang has one place and one backtrace.  The expiry is an NMI; the
+host has a breakpoint at the guest's NMI entry and finds the interrupted place in the frame.  A guest that disarms the
+device only loses the precise place: the instruction count still decides the verdict.
 
-The pacer.  With `-icount sleep=off` QEMU takes a processor that stopped at a breakpoint for an idle one and moves virtual
-time forward to the next timer, once a stop.  Without more, every stop would cost the guest a whole clock tick.  The pacer
-is a timer that does nothing, so often that what a stop costs is small (and the same in every run).
+The pacer.  With `-icount sleep=off` QEMU takes a processor that stopped at a breakpoint for an idle one and moves
+virtual time forward to the next timer, once a stop.  Without more, every stop would cost the guest a whole clock tick. 
+The pacer is a timer that does nothing, so often that what a stop costs is small (and the same in every run).
 
-The device: PCI 8086:25AB.  Configuration 0x60: bit 2 units of 1 us, bit 5 no action at the end, bits 0-1 set: no interrupt;
-0x68: bit 1 enables, bit 2 runs for ever.  Registers at BAR0: preload 1, preload 2, and 0x0C, which takes the unlock bytes
-0x80, 0x86 before every other write and bit 8 to reload.
+The device: PCI 8086:25AB.  Configuration 0x60: bit 2 units of 1 us, bit 5 no action at the end, bits 0-1 set: no
+interrupt; 0x68: bit 1 enables, bit 2 runs for ever.  Registers at BAR0: preload 1, preload 2, and 0x0C, which takes the
+unlock bytes 0x80, 0x86 before every other write and bit 8 to reload.
 In the books: Intel 6300ESB I/O Controller Hub datasheet, "Watchdog timer".
 """
 

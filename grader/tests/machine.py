@@ -52,7 +52,8 @@ def guest_at(session: Session, stage: str = "ready", limit: int = 5_000_000, sec
 def spec(function: Callable[[Context], None], name: str = "", stage: str = "ready", limit: int = 5_000_000) -> TestSpec:
     """A test of exercise 9.1 made on the spot."""
     function.__name__ = name or function.__name__
-    return test("9.1", points=2, title=f"title of {function.__name__}", stage=stage, limit=limit)(function).spec  # type: ignore
+    return test("9.1", points=2, title=f"title of {function.__name__}", stage=stage,
+                limit=limit)(function).spec  # type: ignore
 
 
 def grade(tests: List[TestSpec], seed: int = 7, jobs: int = 1, *defines: str) -> List[Outcome]:

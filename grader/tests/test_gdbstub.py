@@ -22,8 +22,15 @@ class Server(threading.Thread):
 
     def __init__(self, path: str, answers: dict) -> None:
         super().__init__(daemon=True)
-        self.answers = {b"qSupported": b"PacketSize=1000;QStartNoAckMode+", b"QStartNoAckMode": b"OK", b"qXfer": TARGET, b"?": b"T05",
-                        b"Qqemu": b"OK", b"g": b"01000000" + b"02000000" + b"03000000" + b"04000000" + b"xxxxxxxx", **answers}
+        self.answers = {
+            b"qSupported": b"PacketSize=1000;QStartNoAckMode+",
+            b"QStartNoAckMode": b"OK",
+            b"qXfer": TARGET,
+            b"?": b"T05",
+            b"Qqemu": b"OK",
+            b"g": b"01000000" + b"02000000" + b"03000000" + b"04000000" + b"xxxxxxxx",
+            **answers
+        }
         self.seen: List[bytes] = []
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
@@ -55,7 +62,8 @@ class Server(threading.Thread):
                 if answer is None:
                     return
                 acknowledge = b"+"
-                for part in (acknowledge, b"$", answer, b"#" + checksum(answer)):  # in pieces: framing must not depend on them
+                for part in (acknowledge, b"$", answer,
+                             b"#" + checksum(answer)):  # in pieces: framing must not depend on them
                     if part:
                         peer.sendall(part)
 

@@ -1,4 +1,5 @@
-"""The grader's means on the real kernel: who truly runs, forged rings, changed code, the deadline behind a task gate, gdb.
+"""The grader's means on the real kernel: who truly runs, forged rings, changed code, the deadline behind a task gate,
+gdb.
 
 Needs the built kernel (`make kernel` or `make test` made it).
 """
@@ -33,7 +34,8 @@ CLOCK = "KeUpdateSystemTime"
 
 
 def built(case: type) -> type:
-    return needs_emulator(unittest.skipUnless(BUILT, "not on this system: no kernel was built in the build folder")(case))
+    return needs_emulator(
+        unittest.skipUnless(BUILT, "not on this system: no kernel was built in the build folder")(case))
 
 
 @built
@@ -67,7 +69,8 @@ class OnTheKernel(unittest.TestCase):
     def test_an_honest_ring_is_believed(self) -> None:
         guest = guest_at(self.session, limit=50_000_000)
         records = self.context(guest).trace(CLOCK, 6, moments=3)
-        self.assertEqual([record.sequence for record in records], list(range(records[0].sequence, records[-1].sequence + 1)))
+        self.assertEqual([record.sequence for record in records],
+                         list(range(records[0].sequence, records[-1].sequence + 1)))
         self.assertTrue(records)
 
     def forge(self, guest: Guest, which: int, change: bytes, offset: int) -> None:
@@ -125,7 +128,7 @@ class OnTheKernel(unittest.TestCase):
         guest.u32(module.base + table, guest.scratch)
         self.assertIsNotNone(self.session.integrity.changed())
 
-    # -- the deadline ----------------------------------------------------------------------------------------------------
+    # -- the deadline --------------------------------------------------------------------------------------------------
     def test_a_sleeper_passes_the_deadline_unharmed(self) -> None:
         """The NMI goes through a task gate; the processor comes back from it dozens of times."""
         interval = struct.pack("<q", -20_000_000)  # two seconds, relative
@@ -163,8 +166,10 @@ class UnderGdb(unittest.TestCase):
 
         test = spec(waits, "waits")
         said = []
-        commands = ["mica threads", "mica ready", "mica waits", "mica switch-to Reaper", "bt", "mica switch-back", "mica switch-to 8",
-                    "mica rewind", "print /d $eip == &KeDelayExecutionThread", "mica switch-to nobody"]
+        commands = [
+            "mica threads", "mica ready", "mica waits", "mica switch-to Reaper", "bt", "mica switch-back",
+            "mica switch-to 8", "mica rewind", "print /d $eip == &KeDelayExecutionThread", "mica switch-to nobody"
+        ]
         real = subprocess.run
         with tempfile.TemporaryFile() as output:
 
@@ -176,13 +181,15 @@ class UnderGdb(unittest.TestCase):
             kernels = KernelSet({"9.1": Kernel(KERNEL)}, Path("/nonexistent"))
             arguments = ["-batch"] + [part for command in commands for part in ("-ex", command)]
             with mock.patch.object(replay.subprocess, "run", run):
-                replay.replay(kernels, dataclasses.replace(test, driver=DRIVER), 1, this_tree().root, said.append, False, arguments)
+                replay.replay(kernels, dataclasses.replace(test, driver=DRIVER), 1,
+                              this_tree().root, said.append, False, arguments)
             output.seek(0)
             shown = output.read().decode(errors="replace")
-        for wanted in (r"\* +\d+ +0x\w+  Phase1 +Running", r"Reaper +Waiting .*KiSwapThread\+0x", r"ReadySummary 0x", r"current: Phase1",
-                       r"Reaper\(\d+, 0x\w+\): Executive, any of 1", r"KeWaitForSingleObject \(", r"KiThreadStartup \(\)",
-                       r"back in the thread that runs", r"Phase1 runs: these are its registers", r"back at the start of the call",
-                       r"\$1 = 1", r"no thread nobody; there are: "):
+        for wanted in (r"\* +\d+ +0x\w+  Phase1 +Running", r"Reaper +Waiting .*KiSwapThread\+0x", r"ReadySummary 0x",
+                       r"current: Phase1", r"Reaper\(\d+, 0x\w+\): Executive, any of 1", r"KeWaitForSingleObject \(",
+                       r"KiThreadStartup \(\)", r"back in the thread that runs",
+                       r"Phase1 runs: these are its registers", r"back at the start of the call", r"\$1 = 1",
+                       r"no thread nobody; there are: "):
             self.assertRegex(shown, wanted)
 
 
@@ -199,7 +206,8 @@ class Ends(unittest.TestCase):
 
         test = dataclasses.replace(spec(unwritten, "unwritten"), driver=DRIVER)
         outcome = run_tests(KernelSet({"9.1": Kernel(KERNEL)}, Path("/nonexistent")), [test], 1, 1)[0]
-        self.assertEqual((outcome.verdict, outcome.hint_id, outcome.where), (Verdict.FAIL, "not-implemented", "kernel/ntos/ke/ready.cpp:77"))
+        self.assertEqual((outcome.verdict, outcome.hint_id, outcome.where),
+                         (Verdict.FAIL, "not-implemented", "kernel/ntos/ke/ready.cpp:77"))
 
 
     def outcome_of(self, body) -> Outcome:  # type: ignore[no-untyped-def]

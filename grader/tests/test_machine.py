@@ -96,7 +96,8 @@ class Machine(unittest.TestCase):
                          {name: home[name] for name in ("esp", "ebp", "eip", "ebx")})
 
     def test_a_stop_costs_the_guest_no_clock_tick(self) -> None:
-        """QEMU moves virtual time to the next timer at every stop; the pacer keeps that small.  A tick is 1.25 million."""
+        """QEMU moves virtual time to the next timer at every stop; the pacer keeps that small.  A tick is 1.25
+        million."""
         guest = guest_at(self.session, limit=50_000_000)
         ticks = []
         for _ in range(6):
@@ -180,7 +181,8 @@ class Machine(unittest.TestCase):
         self.assertEqual((caught.exception.code, caught.exception.parameters), (0x50, (1, 2, 3, 4)))
 
     def test_a_machine_that_its_guest_ended_is_used_again(self) -> None:
-        for name, reason in (("ProbeTripleFault", "guest-reset"), ("ProbeReset", "guest-reset"), ("ProbeExit", "guest-shutdown")):
+        for name, reason in (("ProbeTripleFault", "guest-reset"), ("ProbeReset", "guest-reset"), ("ProbeExit",
+                                                                                                  "guest-shutdown")):
             for _ in range(2):
                 with self.subTest(name), self.assertRaisesRegex(GuestEnd, reason):
                     guest_at(self.session).call(name)

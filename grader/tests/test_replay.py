@@ -28,7 +28,12 @@ def adds(t) -> None:
 @needs_emulator
 @unittest.skipUnless(shutil.which("gdb") and shutil.which("objcopy"), "gdb and binutils are not installed")
 class Replay(unittest.TestCase):
-    def run_gdb(self, test, *commands: str, seed: int = 11, at_failure: bool = False) -> "tuple[Outcome, List[str], str]":
+
+    def run_gdb(self,
+                test,
+                *commands: str,
+                seed: int = 11,
+                at_failure: bool = False) -> "tuple[Outcome, List[str], str]":
         """What replay says, and what gdb prints for some commands."""
         said: List[str] = []
         arguments = ["-batch"] + [part for command in commands for part in ("-ex", command)]
@@ -41,13 +46,14 @@ class Replay(unittest.TestCase):
                 return real(command, **options)
 
             with mock.patch.object(replay.subprocess, "run", run):
-                told = replay.replay(KernelSet({"9.1": Kernel(probe_folder())}, Path("/nonexistent")), test, seed, ROOT, said.append,
-                                     at_failure, arguments)
+                told = replay.replay(KernelSet({"9.1": Kernel(probe_folder())}, Path("/nonexistent")), test, seed, ROOT,
+                                     said.append, at_failure, arguments)
             output.seek(0)
             return told, said, output.read().decode(errors="replace")
 
     def test_gdb_stands_at_the_call_that_failed(self) -> None:
-        told, said, shown = self.run_gdb(spec(adds, "adds"), "bt 1", "print /d *(int*)($esp + 4)", "print /d *(int*)($esp + 8)")
+        told, said, shown = self.run_gdb(spec(adds, "adds"), "bt 1", "print /d *(int*)($esp + 4)",
+                                         "print /d *(int*)($esp + 8)")
         self.assertEqual(told.verdict, Verdict.FAIL)
         call = next(line for line in said if "first instruction of call" in line)
         first = int(call.split("ProbeAdd(")[1].split(",")[0], 16)
@@ -62,7 +68,8 @@ class Replay(unittest.TestCase):
         self.assertNotEqual(said[0][0], said[2][0])
 
     def test_rewind_goes_back_to_the_start_of_the_call(self) -> None:
-        _, _, shown = self.run_gdb(spec(adds, "adds"), "stepi 2", "print /d $eip == &ProbeAdd", "mica rewind", "print /d $eip == &ProbeAdd")
+        _, _, shown = self.run_gdb(spec(adds, "adds"), "stepi 2", "print /d $eip == &ProbeAdd", "mica rewind",
+                                   "print /d $eip == &ProbeAdd")
         self.assertIn("$1 = 0", shown)
         self.assertIn("back at the start of the call", shown)
         self.assertIn("$2 = 1", shown)

@@ -29,9 +29,18 @@ def calling(name: str, *arguments: int):
 
 def catalogue() -> list:
     """One test for every way to end."""
-    ways = {"right": ("ProbeAdd", 70, 7), "wrong": ("ProbeAdd", 70, 8), "hangs": ("ProbeHang",), "crashes": ("ProbeCrash", 0x50),
-            "returns_badly": ("ProbeBadReturn", 1), "not_written": ("ProbeUnimplemented",), "triple": ("ProbeTripleFault",),
-            "leaves": ("ProbeExit",), "patches": ("ProbePatch",), "floods": ("ProbeFlood", 3000)}
+    ways = {
+        "right": ("ProbeAdd", 70, 7),
+        "wrong": ("ProbeAdd", 70, 8),
+        "hangs": ("ProbeHang", ),
+        "crashes": ("ProbeCrash", 0x50),
+        "returns_badly": ("ProbeBadReturn", 1),
+        "not_written": ("ProbeUnimplemented", ),
+        "triple": ("ProbeTripleFault", ),
+        "leaves": ("ProbeExit", ),
+        "patches": ("ProbePatch", ),
+        "floods": ("ProbeFlood", 3000)
+    }
     return [spec(calling(*call), name) for name, call in ways.items()]
 
 
@@ -49,7 +58,8 @@ class Verdicts(unittest.TestCase):
 
     def test_a_hang_is_a_failure_with_a_place(self) -> None:
         hang = self.outcomes["hangs"]
-        self.assertEqual((hang.verdict, hang.seen), (Verdict.FAIL, "did not finish within 5,000,000 guest instructions"))
+        self.assertEqual((hang.verdict, hang.seen),
+                         (Verdict.FAIL, "did not finish within 5,000,000 guest instructions"))
         self.assertEqual((hang.asked, hang.hint_id), ("calling ProbeHang", "asked-hint"))
         self.assertRegex(hang.where, r"^probe/probe.cpp:\d+$")
 
@@ -62,7 +72,8 @@ class Verdicts(unittest.TestCase):
 
     def test_an_unwritten_exercise_says_so(self) -> None:
         stub = self.outcomes["not_written"]
-        self.assertEqual((stub.verdict, stub.hint_id, stub.where), (Verdict.FAIL, "not-implemented", "probe/student.cpp:42"))
+        self.assertEqual((stub.verdict, stub.hint_id, stub.where),
+                         (Verdict.FAIL, "not-implemented", "probe/student.cpp:42"))
         self.assertEqual(stub.seen, "not implemented: exercise 9.1 (probe/student.cpp:42)")
 
     def test_leaving_the_machine_is_a_crash(self) -> None:
@@ -99,8 +110,11 @@ class Verdicts(unittest.TestCase):
 class Boots(unittest.TestCase):
     """A kernel that does not come up costs the tests that need it, and says where it stopped."""
 
-    TESTS = staticmethod(lambda: [spec(calling("ProbeAdd", 70, 7), "late"), spec(calling("ProbeAdd", 70, 7), "early", stage="early"),
-                                  spec(calling("ProbeAdd", 70, 7), "late_again")])
+    TESTS = staticmethod(lambda: [
+        spec(calling("ProbeAdd", 70, 7), "late"),
+        spec(calling("ProbeAdd", 70, 7), "early", stage="early"),
+        spec(calling("ProbeAdd", 70, 7), "late_again")
+    ])
 
     def test_a_bugcheck_between_the_stages(self) -> None:
         late, early, again = grade(self.TESTS(), 7, 1, "PROBE_CRASHES_LATE")
@@ -131,8 +145,10 @@ class Trouble(unittest.TestCase):
                 t.guest.machine.process.wait()
             t.equal(77, t.guest.call("ProbeAdd", 70, 7), "")
 
-        self.assertEqual([outcome.verdict for outcome in grade([spec(body, "dies_once"), spec(calling("ProbeAdd", 7, 70), "next")])],
-                         [Verdict.PASS, Verdict.PASS])
+        self.assertEqual(
+            [outcome.verdict
+             for outcome in grade([spec(body, "dies_once"),
+                                   spec(calling("ProbeAdd", 7, 70), "next")])], [Verdict.PASS, Verdict.PASS])
         self.assertEqual(len(attempts), 2)
 
     def test_trouble_that_stays_is_no_zero(self) -> None:

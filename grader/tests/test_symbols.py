@@ -94,7 +94,8 @@ class Flat:
 class Lists(unittest.TestCase):
     def make(self, *links: int) -> Structures:
         """Entries of 8 bytes at 0x1000, 0x1008, ...; `links` are Flink, Blink in turn."""
-        return Structures(Flat(0x1000, bytearray(struct.pack(f"<{len(links)}I", *links))), Layout({"T.Link": (0, 8)}, {}))
+        return Structures(Flat(0x1000, bytearray(struct.pack(f"<{len(links)}I", *links))), Layout({"T.Link": (0, 8)},
+                                                                                                  {}))
 
     def test_whole_empty_and_broken(self) -> None:
         self.assertEqual(self.make(0x1008, 0x1010, 0x1010, 0x1000, 0x1000, 0x1008).links(0x1000), [0x1008, 0x1010])
@@ -112,7 +113,8 @@ class Rings(unittest.TestCase):  # the kernel's side: EXE-03
         data = bytearray(12 + RECORD.size * RECORDS)
         struct.pack_into("<III", data, 0, RECORDS + 3, RECORDS, 0x100C)
         for number in range(RECORDS + 3):
-            RECORD.pack_into(data, 12 + RECORD.size * (number % RECORDS), number, number + 1, 1, 0, 2, 0, number, 0, 0, 0)
+            RECORD.pack_into(data, 12 + RECORD.size * (number % RECORDS), number, number + 1, 1, 0, 2, 0, number, 0, 0,
+                             0)
         records = read_ring(Flat(0x1000, data), 0x1000)
         self.assertEqual((len(records), records[0].sequence, records[-1].sequence), (RECORDS, 4, RECORDS + 3))
         self.assertEqual((records[0].name, records[0].arguments[0]), ("context_switch", 3))

@@ -13,12 +13,17 @@ from grader.views.fields import Layout
 from grader.views.memory import Structures
 from grader.views.threads import Threads
 
-KTHREAD = ("Process:4 State:1 Priority:1 BasePriority:1 Quantum:1 WaitReason:1 pad:3 StackLimit:4 InitialStack:4 KernelStack:4 "
-           "WaitBlockList:4 WaitListEntry:8 ThreadListEntry:8")
+KTHREAD = (
+    "Process:4 State:1 Priority:1 BasePriority:1 Quantum:1 WaitReason:1 pad:3 StackLimit:4 InitialStack:4 "
+    "KernelStack:4 WaitBlockList:4 WaitListEntry:8 ThreadListEntry:8")
 KPRCB = "CurrentThread:4 NextThread:4 IdleThread:4 ReadySummary:4 DispatcherReadyListHead:256"
-OTHERS = {"DISPATCHER_HEADER": "Type:1 pad:3 SignalState:4 WaitListHead:8",
-          "KWAIT_BLOCK": "WaitListEntry:8 Thread:4 Object:4 NextWaitBlock:4 WaitKey:2 WaitType:2",
-          "EPROCESS": "Pcb:16 ActiveProcessLinks:8", "KPROCESS": "pad:8 ThreadListHead:8", "ETHREAD": "Tcb:64 UniqueThreadId:4 ThreadName:16"}
+OTHERS = {
+    "DISPATCHER_HEADER": "Type:1 pad:3 SignalState:4 WaitListHead:8",
+    "KWAIT_BLOCK": "WaitListEntry:8 Thread:4 Object:4 NextWaitBlock:4 WaitKey:2 WaitType:2",
+    "EPROCESS": "Pcb:16 ActiveProcessLinks:8",
+    "KPROCESS": "pad:8 ThreadListHead:8",
+    "ETHREAD": "Tcb:64 UniqueThreadId:4 ThreadName:16"
+}
 READY, RUNNING, STANDBY, WAITING = 1, 2, 3, 5
 BASE, SIZE = 0x80000000, 0x10000
 PRCB, PROCESSES, PROCESS, EVENT = BASE + 0x100, BASE + 0x400, BASE + 0x500, BASE + 0x600
@@ -68,7 +73,8 @@ class Kernel:
         number = len(self.threads) + 1
         at, stack = BASE + 0x1000 * number, BASE + 0x1000 * number + 0x400
         self.threads.append(at)
-        for field, value in (("State", state), ("Priority", priority), ("BasePriority", priority), ("StackLimit", stack),
+        for field, value in (("State", state), ("Priority", priority), ("BasePriority", priority), ("StackLimit",
+                                                                                                    stack),
                              ("InitialStack", stack + 0x400), ("KernelStack", stack + 0x300), ("Process", PROCESS)):
             self.set(at, f"KTHREAD.{field}", value)
         self.set(at, "ETHREAD.UniqueThreadId", 4 * number)
@@ -124,7 +130,8 @@ class Tables(unittest.TestCase):
         self.kernel.set(self.first, "KTHREAD.State", WAITING)
         self.kernel.set(self.second, "KTHREAD.Priority", 4)
         text = self.text(tables.ready(self.kernel.source))
-        for wanted in ("its bit in ReadySummary is clear", r"[ 5] empty   <- but its bit", "has state Waiting", "has priority 4"):
+        for wanted in ("its bit in ReadySummary is clear", r"[ 5] empty   <- but its bit", "has state Waiting",
+                       "has priority 4"):
             self.assertIn(wanted, text)
 
     def test_ready_survives_broken_links(self) -> None:
@@ -146,7 +153,15 @@ class Tables(unittest.TestCase):
     def test_saved_context(self) -> None:
         self.kernel.put(self.first + 0x700, 0xFFFFFFFF, 0x202, 1, 2, 3, 4, 0x80105000)
         context = tables.saved_context(self.kernel.view, self.kernel.source.one(self.first))
-        self.assertEqual(context, {"eip": 0x80105000, "esp": self.first + 0x71C, "ebp": 4, "ebx": 3, "esi": 2, "edi": 1, "eflags": 0x202})
+        self.assertEqual(context, {
+            "eip": 0x80105000,
+            "esp": self.first + 0x71C,
+            "ebp": 4,
+            "ebx": 3,
+            "esi": 2,
+            "edi": 1,
+            "eflags": 0x202
+        })
         self.kernel.set(self.first, "KTHREAD.KernelStack", 0x1000)
         with self.assertRaisesRegex(GraderError, "does not lie on its stack"):
             tables.saved_context(self.kernel.view, self.kernel.source.one(self.first))

@@ -47,7 +47,9 @@ class Structures:
             try:
                 back = self.u32(entry + 4)
             except Exception as error:
-                raise BrokenList(f"entry {len(found)} of the list at {head:#010x} is at {entry:#010x}, which is no memory") from error
+                raise BrokenList(
+                    f"entry {len(found)} of the list at {head:#010x} is at {entry:#010x}, which is no memory"
+                ) from error
             if back != previous:
                 raise BrokenList(f"entry {len(found)} of the list at {head:#010x}: Blink is {back:#010x}, "
                                  f"the entry before it is {previous:#010x}")

@@ -10,7 +10,8 @@ from typing import List
 
 from grader.views.memory import BrokenList, Structures
 
-STATES = ("Initialized", "Ready", "Running", "Standby", "Terminated", "Waiting", "Transition", "DeferredReady", "GateWait")
+STATES = ("Initialized", "Ready", "Running", "Standby", "Terminated", "Waiting", "Transition", "DeferredReady",
+          "GateWait")
 READY, RUNNING, STANDBY = 1, 2, 3
 PRIORITIES = 32
 
@@ -81,7 +82,10 @@ class Threads:
         """Ready queues by priority; a queue whose links are broken raises BrokenList."""
         view = self.view
         head = self.prcb + view.layout.field("KPRCB.DispatcherReadyListHead")[0]
-        queues = {priority: view.objects(head + 8 * priority, "KTHREAD.WaitListEntry") for priority in range(PRIORITIES)}
+        queues = {
+            priority: view.objects(head + 8 * priority, "KTHREAD.WaitListEntry")
+            for priority in range(PRIORITIES)
+        }
         return {priority: queue for priority, queue in queues.items() if queue}
 
 
