@@ -30,6 +30,9 @@ from grader.machine.qmp import Qmp, QmpError
 
 NANOSECONDS_PER_INSTRUCTION = 8  # -icount shift=3
 SERIAL_CAP = 256 * 1024  # a power of two (ringbuf asks for one)
+SLOWEST = 200_000  # instructions a second: a guest that floods a port is slow, and still gets to its limit
+HALTED_SECONDS = 8.0  # of host time without an instruction: without a timer time stands still, and waiting is in vain
+ENDS = ("SHUTDOWN", "GUEST_PANICKED", "SUSPEND", "SUSPEND_DISK")  # events after which the guest does not go on
 
 
 class GuestEnd(Exception):
@@ -38,6 +41,10 @@ class GuestEnd(Exception):
 
 class OverLimit(Exception):
     """The guest used up its instruction budget (or its virtual time)."""
+
+
+class Halted(Exception):
+    """No instruction was executed for a while: the processor waits for an interrupt, and no device is going to raise one."""
 
 
 @dataclass(frozen=True)
@@ -140,16 +147,23 @@ class Qemu:
         because the count is checked again after every stop.  Raises OverLimit or GuestEnd."""
         self.gdb.resume()
         deadline = time.monotonic() + self.wall
-        pause = 0.02
+        pause, count, first, moved = 0.02, -1, 0, time.monotonic()
         while True:
             stop = self._wait(pause)
             if stop is not None:
                 break
             self.check_end()
-            if until is not None and self.icount() > until:
+            last, count = count, self.icount()
+            if until is not None and count > until:
                 self.gdb.interrupt()
                 raise OverLimit()
-            if time.monotonic() > deadline:
+            moved = time.monotonic() if count != last else moved
+            if time.monotonic() > moved + HALTED_SECONDS:
+                self.gdb.interrupt()
+                raise Halted()
+            if last < 0 <= count:
+                first = count
+            if time.monotonic() > deadline + (count - first) / SLOWEST:
                 self.gdb.interrupt()
                 if until is not None and self.icount() > until:
                     raise OverLimit()
@@ -187,7 +201,7 @@ class Qemu:
     def _guest_ended(self) -> bool:
         if self.end_reason:
             return True
-        for name in ("SHUTDOWN", "GUEST_PANICKED"):
+        for name in ENDS:
             event = self.qmp.poll_event(name)
             if event is not None:
                 self.end_reason = event.get("data", {}).get("reason", name.lower())
