@@ -5,6 +5,7 @@ from __future__ import annotations
 from grader.api import test
 
 from .queues import PRIORITIES, Bench, classify, HINTS, Model, read_queues
+from .scheduler import DEFERRED
 from .workload import Workload
 
 FEATURES = ("SCH-02", "SCH-16", "SCH-17")
@@ -87,10 +88,14 @@ def summary_in_live_kernel(t):
     workload.start_ticking()
     prcb = guest.u32(guest.sym("KiProcessorBlock"))
     heads, _ = guest.field("KPRCB.DispatcherReadyListHead")
-    for _ in range(8):
+    looks = 0
+    for _ in range(40):
+        if looks == 8:
+            break
         guest.run_until("KeUpdateSystemTime", hits=t.rng.randint(1, 6))
-        if guest.u32(prcb + guest.field("KPRCB.PrcbLock")[0]):
+        if guest.u32(prcb + guest.field("KPRCB.PrcbLock")[0]) or DEFERRED in [workload.get(one, "State") for one in range(10)]:
             continue  # the interrupt came while the queues were being changed
+        looks += 1
         seen = read_queues(guest, prcb + heads, guest.get(prcb, "KPRCB.ReadySummary"), {})
         model = Model()
         for priority, queue in seen.queues.items():
@@ -104,6 +109,14 @@ def summary_in_live_kernel(t):
         t.check(not wrong, asked=asked, expected="threads of state Ready on the queue of their priority",
                 seen=f"thread {wrong[0][0]:#010x} on queue {wrong[0][1]}" if wrong else "",
                 hint=t.hint("ready-wrong-queue", HINTS["ready-wrong-queue"]))
+        # Queues that are always empty agree with their summary too: the threads must be on them.
+        queued = [thread for queue in seen.queues.values() for thread in queue or []]
+        leaving = [guest.get(prcb, f"KPRCB.{name}") for name in ("CurrentThread", "NextThread")]
+        absent = [workload.name(thread) for thread in workload.threads if thread not in queued + leaving]
+        t.check(not absent, asked=asked, expected="every thread that does not run is on a queue", seen=f"{', '.join(absent)} on none",
+                hint=t.hint("ready-live", HINTS["ready-live"]))
+    t.check(looks == 8, asked="the live KPRCB in 40 clock interrupts", expected="8 of them find the queues at rest",
+            seen=f"PrcbLock is held in all but {looks}", hint=t.hint("ready-live", HINTS["ready-live"]))
 
 
 def _few(t, count: int, kinds: int) -> "list[int]":
