@@ -5,6 +5,7 @@
     Fails: bit_follows_queue, random_*                             (names or globs, of every lab)
     Hint: ready-summary-bit
     Base: reference                                                (or starter; cheaters: starter unless said)
+    Refused: yes                                                   (cheaters that the build must refuse)
     --- a/kernel/ntos/ke/ready.cpp
     ...
 """
@@ -36,6 +37,7 @@ class Patch:
     fails: Tuple[str, ...]
     hints: Tuple[str, ...]
     base: str
+    refused: bool = False  # a cheater that must not even get a kernel
 
     @property
     def name(self) -> str:
@@ -103,7 +105,7 @@ def _read(path: Path, kind: str, word: str) -> Patch:
     if base not in ("starter", "reference"):
         raise GraderError(f"{path}: `Base: {base}` must be starter or reference")
     return Patch(path, kind, fields[word], fields.get("Exercise", ""), _words(fields.get("Fails", "")),
-                 _words(fields.get("Hint", "")), base)
+                 _words(fields.get("Hint", "")), base, fields.get("Refused", "") == "yes")
 
 
 def _words(text: str) -> Tuple[str, ...]:

@@ -4,7 +4,7 @@ Rows of the table, for each lab
   starter     0 points
   reference   full marks
   accepted    full marks
-              (every row must build: a patch that does not compile proves nothing)
+              (every row must build: a patch that does not compile proves nothing; a cheater may say `Refused: yes`)
   mistake     exactly the tests of `Fails:` fail, all others pass, and the hints shown are exactly those of `Hint:`
   cheater     no more points than the starter
 
@@ -92,7 +92,10 @@ class SelfCheck:
         result = self._grade(lab, files)
         if patch.kind == "cheaters":
             gained = result.score - baseline
-            return _row(lab, "cheater", patch.name, result, f"gains {gained} points" if gained > 0 else "")
+            trouble = f"gains {gained} points" if gained > 0 else ""
+            if patch.refused:
+                return _refused(lab, patch, result, trouble)
+            return _row(lab, "cheater", patch.name, result, trouble)
         return _row(lab, "mistake", patch.name, result, judge_mistake(patch, result,
                                                                       self._grading.course.tests_of(lab)))
 
@@ -123,6 +126,13 @@ def judge_mistake(patch: Patch, result: Result, tests: Sequence[TestSpec]) -> st
     if hints != set(patch.hints):
         trouble.append(f"hints {', '.join(sorted(hints)) or 'none'} instead of {', '.join(sorted(patch.hints))}")
     return "; ".join(trouble)
+
+
+def _refused(lab: Lab, patch: Patch, result: Result, trouble: str) -> Row:
+    """A cheater that must not get a kernel: every exercise that it touches has the build's message instead."""
+    if not any(note.fatal for note in result.notes):
+        trouble = trouble or "is built, and should be refused"
+    return Row(lab.number, "cheater", patch.name, f"{result.score}/{result.max_score}", trouble, result.outcomes)
 
 
 def _row(lab: Lab, kind: str, name: str, result: Result, trouble: str) -> Row:
