@@ -113,6 +113,9 @@ def summary_in_live_kernel(t):
         queued = [thread for queue in seen.queues.values() for thread in queue or []]
         leaving = [guest.get(prcb, f"KPRCB.{name}") for name in ("CurrentThread", "NextThread")]
         absent = [workload.name(thread) for thread in workload.threads if thread not in queued + leaving]
+        best, chosen = max(seen.queues, default=0), guest.get(leaving[1] or leaving[0], "KTHREAD.Priority")
+        t.check(best <= chosen, asked=asked, expected=f"who runs, or runs next, has at least the priority {best} of the best queue",
+                seen=f"priority {chosen}", hint=t.hint("ready-live", HINTS["ready-live"]))
         t.check(not absent, asked=asked, expected="every thread that does not run is on a queue", seen=f"{', '.join(absent)} on none",
                 hint=t.hint("ready-live", HINTS["ready-live"]))
     t.check(looks == 8, asked="the live KPRCB in 40 clock interrupts", expected="8 of them find the queues at rest",
