@@ -9,7 +9,7 @@ from grader.api import test
 from .processor import ADJUST_BOOST, ADJUST_UNWAIT, HINTS, Processor
 from .schedules import follow, random_scripts, signals_only
 from .scheduler import DEFERRED, WAITING
-from .trace import judge_ring
+from .trace import judge_ring, ring_mark
 from .workload import Workload
 
 FEATURES = ("SCH-01", "SCH-12", "SCH-13")
@@ -147,6 +147,9 @@ def quantum_turns(t):
     workload = Workload.spinners(t, [priority] * count + [lower], quanta + [6])
     t.asking(asked, hint=t.hint("quantum-ignored", HINTS["quantum-ignored"]))
     workload.start(until="Lab1Turn")
+    first = t.guest.u32(t.guest.regs()["esp"] + 4)
+    t.check(first == 0, asked=asked, expected="A0, which was ready first, begins", seen=f"A{first} begins",
+            hint=t.hint("wrong-order", HINTS["wrong-order"]))
     seen, charged = [0], [workload.get(number, "KernelTime") for number in range(count)]
     for turn in range(1, 3 * count + 2):
         actor, before = workload.next_turn(), seen[-1]
@@ -166,15 +169,17 @@ def quantum_turns(t):
 @test("1.3", points=2, title="random signals: every step of every thread in the order of the model", features=FEATURES + ("SCH-08", "SCH-15"),
       limit=40_000_000)
 def preemption_order(t):
+    mark = ring_mark(t)
     follow(t, signals_only(t.rng))
-    judge_ring(t)
+    judge_ring(t, mark)
 
 
 @test("1.3", points=2, title="random schedules: priorities, signals, bursts and yields, step by step",
       features=FEATURES + ("SCH-04", "SCH-05", "SCH-06", "SCH-07", "SCH-08"), limit=40_000_000)
 def random_schedules(t):
+    mark = ring_mark(t)
     follow(t, random_scripts(t.rng))
-    judge_ring(t)
+    judge_ring(t, mark)
 
 
 def _shuffled(t, count: int) -> List[int]:
