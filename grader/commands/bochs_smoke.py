@@ -10,12 +10,12 @@ from __future__ import annotations
 import argparse
 import subprocess
 
+from grader.console import PROMPT
 from grader.console.machines import Boot, machine
 from grader.errors import GraderError
 from grader.report.text import for_terminal
 from grader.tree import Tree
 
-PROMPT = b"kd> "
 SECONDS = 180
 
 

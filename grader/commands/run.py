@@ -7,13 +7,12 @@ import sys
 from pathlib import Path
 
 from grader.commands.options import number
-from grader.console import terminal
+from grader.console import PROMPT, terminal
 from grader.console.backtrace import Annotate, Names
 from grader.console.machines import Boot, machine
 from grader.errors import GraderError
 from grader.tree import Tree
 
-PROMPT = b"kd> "
 PROBE_SECONDS = 120
 
 

@@ -12,10 +12,9 @@ import sys
 import zlib
 from pathlib import Path
 
+from . import PROMPT
 from .machines import Boot, QemuMachine
 from ..errors import GraderError
-
-PROMPT = b"kd> "
 
 
 def png_of_ppm(data: bytes) -> bytes:

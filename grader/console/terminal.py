@@ -9,6 +9,7 @@ import termios
 import tty
 from typing import Callable
 
+from . import PROMPT
 from .machines import Machine
 
 ESCAPE = b"\x01"  # Ctrl-A
@@ -36,9 +37,6 @@ class Keys:
             else:
                 out += byte
         return out
-
-
-PROMPT = b"kd> "
 
 
 def tie(machine: Machine, annotate: "Callable[[bytes], bytes]") -> None:

@@ -19,10 +19,10 @@ from typing import Callable, Dict, Iterator, List, Tuple
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
+from grader.console import PROMPT  # noqa: E402
 from grader.console.backtrace import Annotate, Names  # noqa: E402
 from grader.console.machines import Boot, Machine, machine  # noqa: E402
 
-PROMPT = b"kd> "
 BOOT_SECONDS, ANSWER_SECONDS, TESTS_SECONDS = 90, 30, 300
 GUEST_LINE = re.compile(r"^GUEST (\w+) (ok|FAILED)\s*$")
 COMMANDS = ("help", "threads", "ready", "waits", "irql", "timers", "ring", "stack", "bugcheck")

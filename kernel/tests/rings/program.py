@@ -18,7 +18,7 @@ from typing import Iterator
 
 from .base import Options, Outcome, Ring, tail
 
-SECONDS = 900
+SECONDS = 1800  # guards against a ring that hangs
 
 
 class ProgramRing(Ring):
