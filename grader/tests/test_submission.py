@@ -199,8 +199,8 @@ class Bombs(SubmissionCase):
 
     def setUp(self) -> None:
         super().setUp()
-        started = time.monotonic()
-        self.addCleanup(lambda: self.assertLess(time.monotonic() - started, 20))
+        started = time.process_time()  # of this process: a busy machine makes it no longer
+        self.addCleanup(lambda: self.assertLess(time.process_time() - started, 20))
 
     def gigabytes(self, count: int) -> bytes:
         """A gz stream of `count` GB of zeros in about `count` MB: one member repeated."""
