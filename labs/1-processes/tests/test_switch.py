@@ -147,7 +147,7 @@ def switch_page_directory(t):
     """One actor is moved to a process of its own; another directory, of the same contents, tells who loads CR3 when."""
     guest = t.guest
     other, third = (guest.call("MmCreatePageDirectory") for _ in range(2))
-    t.infra(bool(other and third), "there is memory for two page directories")
+    t.sound(bool(other and third), "there is memory for two page directories")
     carousel = Carousel(t)
     workload = carousel.workload
     at_home = guest.regs()["cr3"]
@@ -191,7 +191,7 @@ def switch_bookkeeping(t):
         asked = f"one switch from {workload.name(call.old)} to {workload.name(call.new)}"
         t.check(runs == call.new, asked=asked, expected=f"{workload.name(call.new)} runs", seen=f"{workload.name(runs)} runs",
                 hint=_hint(t, "switch-frame"))
-        t.infra(busy == 1, "SwapBusy is set when KiSwapContext is called")
+        t.sound(busy == 1, "SwapBusy is set when KiSwapContext is called")
         t.equal(0, guest.get(call.old, "KTHREAD.SwapBusy"), f"{asked}: SwapBusy of the old thread", hint=_hint(t, "switch-swapbusy"))
         t.equal((before[0] + 1, before[1], before[2] + 1), after,
                 f"{asked}: ContextSwitches of the new thread, the old thread, the processor", hint=_hint(t, "switch-counts"))

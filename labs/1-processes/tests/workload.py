@@ -35,7 +35,7 @@ class Workload:
         if not t.question:
             t.asking("making the threads of the test (Lab1Prepare): each starts, runs to its gate and waits there")
         status = self.guest.call("Lab1Prepare")
-        t.infra(status == 0, f"Lab1Prepare gives {status:#010x}")
+        t.sound(status == 0, f"Lab1Prepare gives {status:#010x}")
         self.threads = [self.guest.u32(stage + HEADER_BYTES + ACTOR_BYTES * index + 8) for index in range(len(self.actors))]
         for number, quantum in enumerate(quanta):
             self.set(number, "Quantum", quantum)  # whatever a clock tick took meanwhile
