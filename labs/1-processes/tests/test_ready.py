@@ -73,7 +73,8 @@ def random_interleaving(t):
         elif action == "remove" and queued:
             bench.remove(t.rng.choice(queued))
         else:
-            bench.select(t.rng.choice((0, 0, 8, t.rng.randrange(PRIORITIES))))
+            some = [bench.priorities[thread] for thread in queued] or [0]
+            bench.select(t.rng.choice((0, 8, t.rng.randrange(PRIORITIES), max(some), t.rng.choice(some))))
 
 
 @test("1.1", points=1, title="in the running kernel the summary tells the truth at any clock interrupt", stage="ready",
@@ -83,7 +84,7 @@ def summary_in_live_kernel(t):
     from others."""
     guest = t.guest
     t.asking("making threads of several priorities", hint=t.hint("ready-live", HINTS["ready-live"]))
-    workload = Workload.spinners(t, [t.rng.randint(2, 15) for _ in range(10)])
+    workload = Workload.spinners(t, [15] + [t.rng.randint(2, 14) for _ in range(9)])
     t.asking("ten threads of several priorities spin and take turns", hint=t.hint("ready-live", HINTS["ready-live"]))
     workload.start_ticking()
     prcb = guest.u32(guest.sym("KiProcessorBlock"))
