@@ -16,6 +16,20 @@ AFTER_WAIT, AFTER_QUANTUM, WHEN_STARVED = "KiPriorityAfterWait", "KiPriorityAfte
 DISPATCH_LEVEL = 2
 
 
+def _moves(t, subject: Subject) -> None:
+    """A policy that leaves every thread alone leaves real-time threads alone too: some other thread must rise and fall."""
+    base = t.rng.randint(2, 8)
+    for routine, priority, argument, moves in ((AFTER_WAIT, base, [t.rng.randint(2, 5)], lambda answer: base < answer < 16),
+                                               (AFTER_QUANTUM, base + 3, [], lambda answer: base <= answer < base + 3)):
+        state = State(priority, base, 6, 6)
+        subject.write(state)
+        asked = f"{routine}({', '.join(['thread', *map(str, argument)])}) with {state.show()}"
+        t.asking(asked)
+        answer = t.guest.call(routine, subject.thread, *argument)
+        t.check(moves(answer), asked=asked, expected="a boost" if routine == AFTER_WAIT else "a decay", seen=f"returns {answer}",
+                hint=t.hint("policy-base", HINTS["policy-base"]))
+
+
 def _variable(t, low: int = 1, high: int = 13, boosted: int = 0) -> State:
     base = t.rng.randint(low, high)
     return State(priority=min(15, base + boosted), base=base, quantum=t.rng.randint(2, 36), reset=t.rng.choice((6, 9, 12, 18, 36)))
@@ -42,6 +56,7 @@ def boost_stops_at_15(t):
 @test("1.4", points=1, title="real-time threads keep their priority", stage="early", features=FEATURES + ("SCH-02",), limit=2_000_000)
 def realtime_untouched(t):
     subject = Subject(t)
+    _moves(t, subject)
     for priority in range(16, 32):
         state = State(priority, priority, t.rng.randint(-2, 5), t.rng.choice((6, 18)))
         increment = t.rng.randint(1, 8)
