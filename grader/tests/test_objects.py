@@ -1,0 +1,66 @@
+"""grader.objects on objects that the course's compiler makes: what is taken, what is refused, and why."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+from typing import List
+
+from grader import objects
+
+COMPILE = ["clang++", "--target=i686-pc-windows-msvc", "-ffreestanding", "-std=c++20", "-O1", "-c"]
+REFERENCE = 'extern "C" __declspec(dllexport) int __stdcall KiSelect(int low) { return low; }\n'
+COURSEWARE = {"KdTestPoint", "LabScratch", "KiSelect"}
+
+
+@unittest.skipUnless(shutil.which("clang++"), "needs clang")
+class ObjectTest(unittest.TestCase):
+    """Objections to one student file that stands in for REFERENCE."""
+
+    def setUp(self) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self._folder.cleanup)
+
+    def compile(self, text: str, suffix: str = ".cpp") -> bytes:
+        source, target = Path(self._folder.name, "a" + suffix), Path(self._folder.name, "a.obj")
+        source.write_text(text, encoding="ascii")
+        subprocess.run([*COMPILE, str(source), "-o", str(target)], check=True, capture_output=True)
+        return target.read_bytes()
+
+    def objections(self, text: str, suffix: str = ".cpp") -> List[str]:
+        return objects.objections("ready.cpp", self.compile(text, suffix), self.compile(REFERENCE), COURSEWARE)
+
+    def test_the_exercise_itself_is_taken(self) -> None:
+        self.assertEqual([], self.objections(REFERENCE))
+
+    def test_helpers_and_statics_are_taken(self) -> None:
+        self.assertEqual([], self.objections(REFERENCE + "namespace { int KdTestPoint; } int Helper() { return KdTestPoint++; }\n"
+                                             "inline int Shared() { static int n; return n++; } int Use() { return Shared(); }\n"))
+
+    def test_a_name_in_another_decoration_is_refused(self) -> None:
+        for text in ('extern "C" int __cdecl KdTestPoint(int a) { return a; }', "int KdTestPoint(int a) { return a; }",
+                     'extern "C" char LabScratch[64]; char LabScratch[64];'):
+            with self.subTest(text):
+                found = self.objections(REFERENCE + text + "\n")
+                self.assertEqual(1, len(found), found)
+                self.assertIn("a name of the courseware", found[0])
+
+    def test_assembly_is_read_as_well(self) -> None:
+        for line in (".globl _KdTestPoint\n_KdTestPoint: ret", ".comm _LabScratch, 64", ".weak _KdTestPoint\n_KdTestPoint: ret",
+                     ".globl _LabScratch\n_LabScratch = 0x1234"):
+            with self.subTest(line):
+                self.assertIn("a name of the courseware", " ".join(self.objections(line + "\n", ".S")))
+
+    def test_orders_to_the_linker_are_refused(self) -> None:
+        for line in ('#pragma comment(lib, "reference.obj")', '#pragma comment(linker, "/merge:.text=.data")',
+                     '#pragma comment(linker, "/alternatename:_A=_B")', '#pragma comment(linker, "/entry:Mine")',
+                     '#pragma comment(linker, "/export:KeSetEvent=_KiSelect@4")'):
+            with self.subTest(line):
+                self.assertIn("directives to the linker", " ".join(self.objections(REFERENCE + line + "\n")))
+
+
+if __name__ == "__main__":
+    unittest.main()
