@@ -125,9 +125,10 @@ def scan(name: str, text: str) -> List[str]:
         path = (target.group(1) or target.group(2)) if target else ""
         if not path or path.startswith("/") or ".." in path.split("/") or not path.endswith((".h", ".hpp", ".inc")):
             refused.append(f"{name}: refused without a sandbox: {match.group(0).strip()[:80]}")
+    joined = re.sub(r'"\s*"', "", plain)  # strings side by side are one string
     for word in ("incbin", "__has_embed"):
-        if word in plain:
+        if word in joined:
             refused.append(f"{name}: refused without a sandbox: {word}")
-    for match in re.finditer(r"^\s*\.include\b.*$|\"\s*\.include\b.*$", plain, re.MULTILINE):
+    for match in re.finditer(r"^\s*\.include\b.*$|\"\s*\.include\b.*$", joined, re.MULTILINE):
         refused.append(f"{name}: refused without a sandbox: {match.group(0).strip()[:80]}")
     return refused
