@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import atexit
 import base64
-import os
 import shutil
 import subprocess
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +25,7 @@ from grader.machine.confine import confine, seccomp
 from grader.machine.gdbstub import SIGTRAP, Gdbstub, Stop
 from grader.machine.memory import Ram
 from grader.machine.qmp import Qmp, QmpError
+from grader.machine.scratch import Scratch
 
 NANOSECONDS_PER_INSTRUCTION = 8  # -icount shift=3
 SERIAL_CAP = 256 * 1024  # a power of two (ringbuf asks for one)
@@ -79,7 +78,8 @@ class Qemu:
         """Start QEMU stopped at reset, connected to every control socket."""
         if not shutil.which(self.program):
             raise GraderError(f"{self.program} is not installed; run `make doctor`")
-        self.folder = Path(tempfile.mkdtemp(prefix="mica-qemu-", dir=fast_folder(self.plan.memory_mb)))
+        self.scratch = Scratch(self.plan.memory_mb)
+        self.folder = self.scratch.path
         atexit.register(self.stop)
         try:
             self._start()
@@ -135,7 +135,7 @@ class Qemu:
         if process is not None and process.poll() is None:
             process.kill()
             process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.scratch.remove()
         atexit.unregister(self.stop)
 
     # -- running ---------------------------------------------------------------------------------------------------
@@ -267,15 +267,6 @@ class Qemu:
         except OSError:
             return ""
         return lines[-1] if lines else ""
-
-
-def fast_folder(memory_mb: int) -> Optional[str]:
-    """Where the guest's RAM file goes: into memory where there is plenty, else to the default temporary folder."""
-    try:
-        free = shutil.disk_usage("/dev/shm").free
-    except OSError:
-        return None
-    return "/dev/shm" if free > 16 * memory_mb << 20 and os.access("/dev/shm", os.W_OK) else None
 
 
 def create_snapshot_disk(path: Path) -> None:
