@@ -142,7 +142,8 @@ def _states(t, workload: Workload, model: Play, asked: str) -> None:
     for actor in model.actors:
         state, priority = workload.get(actor.number, "State"), workload.get(actor.number, "Priority")
         t.check(state == actor.state and priority == actor.priority, asked=f"{asked} - at the end, A{actor.number}",
-                expected=f"state {actor.state} (Waiting), priority {actor.priority}", seen=f"state {state}, priority {priority}")
+                expected=f"state {actor.state} (Waiting), priority {actor.priority}", seen=f"state {state}, priority {priority}",
+                hint=_hint(t, "schedule"))
 
 
 def _recent(model: Play, done: List[Tuple[int, int]]) -> str:

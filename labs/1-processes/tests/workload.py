@@ -101,7 +101,7 @@ class Workload:
         self.t.check(current == thread and low <= esp < high, asked=f"{what}: who runs?",
                      expected=f"KPRCB::CurrentThread is A{actor}'s thread, and ESP lies on its kernel stack",
                      seen=f"CurrentThread is {self.name(current)}, ESP {esp:#010x} "
-                          f"{'is' if low <= esp < high else 'is not'} on its stack")
+                          f"{'is' if low <= esp < high else 'is not'} on its stack", hint=self.t.question_hint)
 
     # -- looking ---------------------------------------------------------------------------------------------------
     def name(self, address: int) -> str:
