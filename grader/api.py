@@ -126,7 +126,7 @@ class Context:
             raise InfraError(f"test {self.spec.name}: not as the courseware has it: {what}")
 
     def sound(self, condition: bool, what: str) -> None:
-        """What every kernel does, and only a submission can break: it costs the test, and never counts as our trouble."""
+        """What every kernel does, and only a submission can break: it costs the test and is never our trouble."""
         if not condition:
             own = Hint("unsound", "Something that the other parts of the kernel rely on was broken before.")
             raise TestFailure(self.question or self.spec.title, "a kernel that the test can work with",

@@ -144,7 +144,8 @@ class Builder:
             part = name[len("kernel/"):] + ".obj"
             withheld = self._tree.root / "kernel/prebuilt/reference" / part
             reference = withheld if withheld.is_file() else base / "obj" / part
-            found += objects.objections(name, (out / self.flavour / "obj" / part).read_bytes(), reference.read_bytes(), courseware)
+            made = (out / self.flavour / "obj" / part).read_bytes()
+            found += objects.objections(name, made, reference.read_bytes(), courseware)
         return found
 
     def _references(self, own: Sequence[str]) -> List[str]:

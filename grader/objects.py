@@ -35,7 +35,8 @@ def definitions(data: bytes) -> List[Definition]:
     header = _header(data)
     flags = [_section(data, header, number)[1] for number in range(struct.unpack_from("<H", data, header + 2)[0])]
     return [Definition(name, 0 < section <= len(flags) and bool(flags[section - 1] & COMDAT))
-            for name, section, kind in _symbols(data, header) if kind == WEAK or kind == EXTERNAL and section != UNDEFINED]
+            for name, section, kind in _symbols(data, header)
+            if kind == WEAK or kind == EXTERNAL and section != UNDEFINED]
 
 
 def directives(data: bytes) -> List[str]:
@@ -58,8 +59,9 @@ def objections(source: str, student: bytes, reference: bytes, courseware: Set[st
     """Why the object of a student's file is not linked, a line each; `reference` is the object it stands in for."""
     own = {one.name for one in definitions(reference)}
     allowed = set(directives(reference))
-    found = [f"{source}: error: defines {undecorate(one.name)} ({one.name}), a name of the courseware; choose another name"
-             for one in definitions(student) if not one.shared and one.name not in own and undecorate(one.name) in courseware]
+    found = [f"{source}: error: defines {undecorate(one.name)} ({one.name}), a name of the courseware; choose another"
+             for one in definitions(student)
+             if not one.shared and one.name not in own and undecorate(one.name) in courseware]
     found += [f"{source}: error: tells the linker {word[:80]}; directives to the linker are not taken"
               for word in directives(student) if word not in allowed and not _harmless(word, own)]
     return found
@@ -71,7 +73,9 @@ def _harmless(word: str, own: Set[str]) -> bool:
     if not lower.startswith(HARMLESS):
         return False
     name = word.strip('"').partition(":")[2].partition(",")[0].strip('"')
-    return not lower[1:].startswith("export:") or "=" not in name and any(undecorate(one) == undecorate(name) for one in own)
+    if not lower[1:].startswith("export:"):
+        return True
+    return "=" not in name and any(undecorate(one) == undecorate(name) for one in own)
 
 
 def _header(data: bytes) -> int:

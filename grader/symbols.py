@@ -40,8 +40,8 @@ class Symbols:
         self.modules = tuple(modules)
 
     def find(self, name: str) -> Optional[int]:
-        """The address of a routine or variable; `module!name` asks one module only.  An external name of any module goes
-        before a static one: a student's file may have statics of whatever name."""
+        """The address of a routine or variable; `module!name` asks one module only.  An external name of any module
+        goes before a static one: a student's file may have statics of whatever name."""
         wanted, _, bare = name.rpartition("!")
         static: Optional[int] = None
         for module in self.modules:

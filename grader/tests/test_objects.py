@@ -37,8 +37,9 @@ class ObjectTest(unittest.TestCase):
         self.assertEqual([], self.objections(REFERENCE))
 
     def test_helpers_and_statics_are_taken(self) -> None:
-        self.assertEqual([], self.objections(REFERENCE + "namespace { int KdTestPoint; } int Helper() { return KdTestPoint++; }\n"
-                                             "inline int Shared() { static int n; return n++; } int Use() { return Shared(); }\n"))
+        text = ("namespace { int KdTestPoint; } int Helper() { return KdTestPoint++; }\n"
+                "inline int Shared() { static int n; return n++; } int Use() { return Shared(); }\n")
+        self.assertEqual([], self.objections(REFERENCE + text))
 
     def test_a_name_in_another_decoration_is_refused(self) -> None:
         for text in ('extern "C" int __cdecl KdTestPoint(int a) { return a; }', "int KdTestPoint(int a) { return a; }",
@@ -49,8 +50,8 @@ class ObjectTest(unittest.TestCase):
                 self.assertIn("a name of the courseware", found[0])
 
     def test_assembly_is_read_as_well(self) -> None:
-        for line in (".globl _KdTestPoint\n_KdTestPoint: ret", ".comm _LabScratch, 64", ".weak _KdTestPoint\n_KdTestPoint: ret",
-                     ".globl _LabScratch\n_LabScratch = 0x1234"):
+        for line in (".globl _KdTestPoint\n_KdTestPoint: ret", ".comm _LabScratch, 64",
+                     ".weak _KdTestPoint\n_KdTestPoint: ret", ".globl _LabScratch\n_LabScratch = 0x1234"):
             with self.subTest(line):
                 self.assertIn("a name of the courseware", " ".join(self.objections(line + "\n", ".S")))
 
