@@ -43,7 +43,7 @@ class OverLimit(Exception):
 
 
 class Halted(Exception):
-    """No instruction was executed for a while: the processor waits for an interrupt that no device is going to raise."""
+    """No instruction was executed for a while: the processor waits for an interrupt that no device will raise."""
 
 
 @dataclass(frozen=True)
