@@ -122,7 +122,7 @@ def _unwritten(outcomes: List[Outcome], paint: Paint) -> List[str]:
     for outcome in outcomes:
         places.setdefault(outcome.where, []).append(outcome)
     possible = sum(outcome.max_points for outcome in outcomes)
-    lines = [f"{paint('33', 'NOT WRITTEN YET')}  0/{possible}"]
+    lines = [f"{paint('33', 'NOT IMPLEMENTED')}  0/{possible}"]
     for place, tests in sorted(places.items()):
         names = textwrap.wrap(", ".join(test.test for test in tests), max(_width() - 12, 40))
         lines += [f"  {for_terminal(place)}", *("    " + line for line in names)]

@@ -213,7 +213,7 @@ class Terminal(unittest.TestCase):
                     seen="exercise 1.1 is not implemented",
                     where="x:1")
         text = self.text(outcome("a", **stub), outcome("b", **stub))  # type: ignore[arg-type]
-        self.assertIn("NOT WRITTEN YET  0/4", text)
+        self.assertIn("NOT IMPLEMENTED  0/4", text)
         self.assertIn("        x:1\n          a, b\n", text)
         self.assertNotIn("asked", text)
 
