@@ -44,6 +44,7 @@ TEST_F(QuantumTest, AloneAtItsPriorityAThreadGoesOnWithANewQuantum) {
         machine->Tick();
         EXPECT_EQ(self->Quantum, THREAD_QUANTUM);
         EXPECT_EQ(self->ContextSwitches, switches);
+        EXPECT_FALSE(KeGetCurrentPrcb()->QuantumEnd); // asked for once, handled once
     });
 }
 
