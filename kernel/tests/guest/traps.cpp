@@ -194,3 +194,15 @@ GUEST_TEST_BUGCHECK(UnhandledSoftwareException, KMODE_EXCEPTION_NOT_HANDLED) { R
 GUEST_TEST_BUGCHECK(DeliberateBugcheck, MANUALLY_INITIATED_CRASH) {
     KeBugCheckEx(MANUALLY_INITIATED_CRASH, 1, 2, 3, 4);
 }
+
+// EXC-01, TRP-08
+GUEST_TEST(SelectorsOfATrapFrameAreSixteenBits) {
+    KTRAP_FRAME frame = {};
+    frame.SegCs = 0x8010'0008; // a processor may leave the upper half of a pushed selector as it was
+    frame.SegDs = 0x8010'0010;
+    CONTEXT context = {};
+    context.ContextFlags = CONTEXT_FULL;
+    KeContextFromKframes(&frame, nullptr, &context);
+    GUEST_EQUAL(0x0008, context.SegCs);
+    GUEST_EQUAL(0x0010, context.SegDs);
+}

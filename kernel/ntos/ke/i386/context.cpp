@@ -29,10 +29,10 @@ void NTAPI KeContextFromKframes(KTRAP_FRAME* TrapFrame, KEXCEPTION_FRAME* Except
     if (Has(flags, CONTEXT_CONTROL)) {
         Context->Ebp = frame.Ebp;
         Context->Eip = frame.Eip;
-        Context->SegCs = frame.SegCs;
+        Context->SegCs = USHORT(frame.SegCs); // a processor may leave the upper half of a pushed selector as it was
         Context->EFlags = frame.EFlags;
         Context->Esp = InterruptedEsp(frame);
-        Context->SegSs = IsKernelFrame(frame) ? KGDT_R0_DATA : frame.HardwareSegSs;
+        Context->SegSs = IsKernelFrame(frame) ? KGDT_R0_DATA : USHORT(frame.HardwareSegSs);
     }
     if (Has(flags, CONTEXT_INTEGER)) {
         Context->Edi = frame.Edi;
