@@ -12,6 +12,7 @@ import argparse
 import importlib
 import importlib.util
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -58,6 +59,15 @@ def main(argv: Sequence[str], tree: Optional[Tree] = None) -> int:
     except Exception:
         print(f"grader: an error of the grader itself; please report it with {_write_log(home)}", file=sys.stderr)
         return 2
+
+
+def end_on_signals() -> None:
+    """A closed terminal or a `kill` ends the program as Ctrl-C does: what was started (emulators) is stopped first."""
+    def end(number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), end)
 
 
 def _parser() -> argparse.ArgumentParser:
