@@ -272,7 +272,8 @@ class Bombs(SubmissionCase):
         head.type, head.size = tarfile.GNUTYPE_LONGNAME, 4 << 30
         path = self.home / "s.tar.gz"
         path.write_bytes(gzip.compress(head.tobuf(tarfile.GNU_FORMAT)) + self.gigabytes(1))
-        self.refused(path, "a header of the tar archive is too large")
+        # Pythons differ in which of the two limits they come to first.
+        self.refused(path, "a header of the tar archive is too large|unpacks to more than 256 MB")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 // bugcheck: stops the system, to see what a crash looks like.
-#include "../commands.h"
+#include "kd/commands.h"
 #include "ke/bugcheck.h"
 
 KD_COMMAND(bugcheck, "[code]", "stop the system") {

@@ -1,5 +1,5 @@
 // go: leave the monitor.
-#include "../commands.h"
+#include "kd/commands.h"
 #include "ke/bugcheck.h"
 
 KD_COMMAND(go, "", "go on, after a breakpoint") {

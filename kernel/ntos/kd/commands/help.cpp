@@ -1,5 +1,5 @@
 // help: what the monitor can do.
-#include "../commands.h"
+#include "kd/commands.h"
 
 KD_COMMAND(help, "", "this list") {
     (void)KdpForEachCommand([&](const KD_COMMAND_ENTRY& command) {

@@ -1,5 +1,5 @@
 // irql: the interrupt state of every processor.
-#include "../commands.h"
+#include "kd/commands.h"
 #include "ke/processor.h"
 
 KD_COMMAND(irql, "", "IRQL, pending interrupts and DPC queue of every processor") {

@@ -1,5 +1,5 @@
 // modules: the loaded images.
-#include "../commands.h"
+#include "kd/commands.h"
 #include "ldr.h"
 
 KD_COMMAND(modules, "", "loaded images") {

@@ -1,5 +1,5 @@
 // more: whether long output stops at the end of a page. Off at first, so that scripts need not answer.
-#include "../commands.h"
+#include "kd/commands.h"
 #include "rtl/string.h"
 
 KD_COMMAND(more, "[on|off]", "stop at the end of each page") {

@@ -1,8 +1,8 @@
 // ready: the ready queues of every processor, highest priority first, and what it runs.
 //
 // Locks: each processor's PrcbLock while its queues are copied.
-#include "../threadview.h"
-#include "../commands.h"
+#include "kd/threadview.h"
+#include "kd/commands.h"
 
 namespace {
 

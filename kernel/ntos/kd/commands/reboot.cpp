@@ -1,5 +1,5 @@
 // reboot: restarts the machine (an emulator started with -no-reboot ends instead).
-#include "../commands.h"
+#include "kd/commands.h"
 #include "hal.h"
 
 KD_COMMAND(reboot, "", "restart the machine") { HalReturnToFirmware(FIRMWARE_REENTRY::HalRebootRoutine, 0); }

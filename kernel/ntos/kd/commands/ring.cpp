@@ -1,6 +1,6 @@
 // ring: the last events of the event ring, oldest first, all processors in their global order.
-#include "../commands.h"
-#include "../names.h"
+#include "kd/commands.h"
+#include "kd/names.h"
 #include "etw.h"
 #include "ke/processor.h"
 

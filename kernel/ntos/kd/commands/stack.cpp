@@ -2,10 +2,10 @@
 //
 // A thread that does not run has its registers on its stack, where the context switch put them; KernelStack points
 // there. Its EBP is the link to its callers.
-#include "../kdp.h"
-#include "../names.h"
-#include "../threadview.h"
-#include "../commands.h"
+#include "kd/kdp.h"
+#include "kd/names.h"
+#include "kd/threadview.h"
+#include "kd/commands.h"
 
 namespace {
 

@@ -1,7 +1,7 @@
 // threads: every thread of the system, a line each.
-#include "../names.h"
-#include "../threadview.h"
-#include "../commands.h"
+#include "kd/names.h"
+#include "kd/threadview.h"
+#include "kd/commands.h"
 
 KD_COMMAND(threads, "", "every thread: state, priorities, processor, switches") {
     const KD_THREAD_VIEW* views;

@@ -1,9 +1,9 @@
 // timers: every running timer, as the timer table has them.
 //
 // Locks: KiDispatcherLock while the table is copied.
-#include "../names.h"
-#include "../threadview.h"
-#include "../commands.h"
+#include "kd/names.h"
+#include "kd/threadview.h"
+#include "kd/commands.h"
 
 namespace {
 

@@ -13,9 +13,9 @@
 //   - The line ends with '\n'. It is printed with session.Print, which knows the directives of RtlStringCbPrintf; a
 //     64-bit number is %llu. Cast ULONGLONG to `unsigned long long` for it.
 // Takes no lock: each number is read once; they need not belong to the same moment. KeQueryInterruptTime is read first.
-// The command is a KD_COMMAND named uptime (see ../commands.h): nothing else has to be changed for `help` to list it.
+// The command is a KD_COMMAND named uptime (see kd/commands.h): nothing else has to be changed for `help` to list it.
 // In the books: "system time", "kernel debugging". TOL-06
-#include "../commands.h"
+#include "kd/commands.h"
 #include "ke/dpc.h"
 #include "ke/processor.h"
 // LAB(0.3) begin

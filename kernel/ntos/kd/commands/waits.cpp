@@ -1,7 +1,7 @@
 // waits: which threads wait, for what, and why.
-#include "../names.h"
-#include "../threadview.h"
-#include "../commands.h"
+#include "kd/names.h"
+#include "kd/threadview.h"
+#include "kd/commands.h"
 
 static void PrintObjects(KD_SESSION& session, const KD_THREAD_VIEW& view) {
     constexpr ULONG kept = THREAD_WAIT_OBJECTS + 1;
