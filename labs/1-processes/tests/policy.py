@@ -143,6 +143,8 @@ def _answer_hint(routine: str, state: State, argument: List[int], wanted: int, a
         return "policy-cap"
     if answer < state.base:
         return "policy-floor" if "Quantum" in routine or state.quantum <= WAIT_COST else "policy-base"
+    if "Wait" in routine and answer == state.priority > wanted and state.quantum <= WAIT_COST:
+        return "policy-wait-quantum"  # the turn was over, and the priority did not fall
     if "Wait" in routine and answer > wanted and (state.disable_boost or state.process_disables or state.decrement):
         return "policy-disabled"
     if "Wait" in routine and (answer == min(HIGHEST_VARIABLE, state.priority + argument[0]) or answer < state.priority < wanted + 1
