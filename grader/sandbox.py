@@ -81,8 +81,8 @@ def run(argv: Sequence[str], view: View, cwd: Path, environment: Mapping[str, st
         return Run(code, sink.read(MAX_OUTPUT).decode("utf-8", "replace"), timed_out)
 
 
-def _mounts(view: View) -> List[str]:
-    """bubblewrap's arguments: later mounts lie over earlier ones."""
+def base_view() -> List[str]:
+    """bubblewrap's arguments for a program that sees the system's own files, no network and nobody else."""
     arguments = [
         "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--ro-bind", "/usr", "/usr"
     ]
@@ -93,6 +93,12 @@ def _mounts(view: View) -> List[str]:
             arguments += ["--ro-bind", name, name]
     for name in ("/etc/alternatives", "/etc/ld.so.cache"):
         arguments += ["--ro-bind-try", name, name]
+    return arguments
+
+
+def _mounts(view: View) -> List[str]:
+    """bubblewrap's arguments: later mounts lie over earlier ones."""
+    arguments = base_view()
     compiler = os.path.realpath(shutil.which("clang++") or "/usr/bin")
     if not compiler.startswith("/usr/"):
         arguments += ["--ro-bind", str(Path(compiler).parents[1]), str(Path(compiler).parents[1])]

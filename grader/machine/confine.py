@@ -42,16 +42,7 @@ def seccomp(program: str) -> Tuple[str, ...]:
 
 
 def _view(program: str, folder: Path, readable: Sequence[Path]) -> List[str]:
-    arguments = [
-        "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--ro-bind", "/usr", "/usr"
-    ]
-    for name in ("/bin", "/sbin", "/lib", "/lib32", "/lib64"):
-        if os.path.islink(name):
-            arguments += ["--symlink", os.readlink(name), name]
-        elif os.path.isdir(name):
-            arguments += ["--ro-bind", name, name]
-    for name in ("/etc/alternatives", "/etc/ld.so.cache", "/etc/qemu"):
-        arguments += ["--ro-bind-try", name, name]
+    arguments = sandbox.base_view() + ["--ro-bind-try", "/etc/qemu", "/etc/qemu"]
     own = Path(os.path.realpath(shutil.which(program) or program))
     if not str(own).startswith("/usr/"):
         arguments += ["--ro-bind", str(own.parents[1]), str(own.parents[1])]
