@@ -1,32 +1,5 @@
-// Executive support: the tagged pool.
-//
-// In the books: "system memory pools", "executive support routines". POL-05, ARC-08
+// Executive support: pool, locks that wait, worker threads. One header a concept, all of them here.
+// In the books: "system memory pools", "synchronization at low IRQL", "system worker threads". ARC-08, DSP-18..21
 #pragma once
 
-#include "nt/types.h"
-
-enum class POOL_TYPE : UCHAR { NonPagedPool = 0, PagedPool = 1 };
-inline constexpr POOL_TYPE NonPagedPool = POOL_TYPE::NonPagedPool;
-inline constexpr POOL_TYPE PagedPool = POOL_TYPE::PagedPool;
-
-/// A four-character pool tag: EX_TAG("Thre").
-constexpr ULONG EX_TAG(const char (&text)[5]) {
-    return ULONG(UCHAR(text[0])) | ULONG(UCHAR(text[1])) << 8 | ULONG(UCHAR(text[2])) << 16 |
-           ULONG(UCHAR(text[3])) << 24;
-}
-
-/// Where the pool gets whole pages: the memory manager stands above and registers its routines.
-struct EX_PAGE_SOURCE {
-    PVOID(NTAPI* Allocate)(ULONG Pages); ///< pages in a row, or nullptr. @irql <= DISPATCH_LEVEL
-    void(NTAPI* Free)(PVOID Address, ULONG Pages);
-};
-
-extern "C" {
-/// @param PageSource stays in use for ever. @irql DISPATCH_LEVEL, boot
-NTKERNELAPI BOOLEAN NTAPI ExInitSystem(const EX_PAGE_SOURCE* PageSource);
-/// @param NumberOfBytes at least 1; the block is aligned to 8, to a page if it is a page or larger.
-/// @returns the block, not cleared, or nullptr. @irql <= DISPATCH_LEVEL (PagedPool: <= APC_LEVEL)
-NTKERNELAPI PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag);
-/// A block that is not one, was freed, or has another tag is a bugcheck (BAD_POOL_CALLER, BAD_POOL_HEADER).
-NTKERNELAPI void NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag);
-}
+#include "ex/pool.h"
