@@ -6,15 +6,6 @@
 // In the books: "dispatcher objects: events". DSP-01..03
 #include "ke/ki.h"
 
-namespace {
-
-void TraceSignal(const DISPATCHER_HEADER& header, LONG oldState, LONG newState) {
-    EtwTraceEvent(ETW_EVENT::Signal, reinterpret_cast<ULONG_PTR>(&header), ULONG_PTR(header.Type), ULONG_PTR(oldState),
-                  ULONG_PTR(newState));
-}
-
-} // namespace
-
 void NTAPI KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State) {
     Event->Header.Type =
         Type == NotificationEvent ? KOBJECTS::EventNotificationObject : KOBJECTS::EventSynchronizationObject;
@@ -25,36 +16,54 @@ void NTAPI KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State) {
     InitializeListHead(&Event->Header.WaitListHead);
 }
 
+/// Signals the event: traces it (KiTraceSignal, before the state changes), and releases whom that releases (KiWaitTest).
+/// An event that was signaled already has no waiters to look for. Leaves with KiFinishSignal(oldIrql, Wait).
+/// @returns the previous state
 LONG NTAPI KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait) {
+    // LAB(3.3) begin
     const KIRQL oldIrql = KiLockDispatcherDatabase();
     const LONG oldState = Event->Header.SignalState;
-    TraceSignal(Event->Header, oldState, 1);
+    KiTraceSignal(Event->Header, oldState, 1);
     Event->Header.SignalState = 1;
     if (oldState == 0) KiWaitTest(&Event->Header, Increment);
     KiFinishSignal(oldIrql, Wait);
     return oldState;
+    // LAB(3.3) else
+    //| LAB_NOT_IMPLEMENTED("3.3");
+    // LAB(3.3) end
 }
 
+/// Makes the event not signaled; traced only if it was. @returns the previous state
 LONG NTAPI KeResetEvent(PRKEVENT Event) {
+    // LAB(3.3) begin
     KiDispatcherGuard guard;
     const LONG oldState = Event->Header.SignalState;
-    if (oldState != 0) TraceSignal(Event->Header, oldState, 0);
+    if (oldState != 0) KiTraceSignal(Event->Header, oldState, 0);
     Event->Header.SignalState = 0;
     return oldState;
+    // LAB(3.3) else
+    //| LAB_NOT_IMPLEMENTED("3.3");
+    // LAB(3.3) end
 }
 
 void NTAPI KeClearEvent(PRKEVENT Event) { (void)KeResetEvent(Event); }
 
+/// Signals the event, releases those who wait at this moment, and leaves it not signaled: whoever comes later waits.
+/// Both changes are traced. @returns the previous state
 LONG NTAPI KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait) {
+    // LAB(3.3) begin
     const KIRQL oldIrql = KiLockDispatcherDatabase();
     const LONG oldState = Event->Header.SignalState;
-    TraceSignal(Event->Header, oldState, 1);
+    KiTraceSignal(Event->Header, oldState, 1);
     Event->Header.SignalState = 1;
     if (oldState == 0) KiWaitTest(&Event->Header, Increment);
-    TraceSignal(Event->Header, Event->Header.SignalState, 0);
+    KiTraceSignal(Event->Header, Event->Header.SignalState, 0);
     Event->Header.SignalState = 0;
     KiFinishSignal(oldIrql, Wait);
     return oldState;
+    // LAB(3.3) else
+    //| LAB_NOT_IMPLEMENTED("3.3");
+    // LAB(3.3) end
 }
 
 LONG NTAPI KeReadStateEvent(PRKEVENT Event) { return *const_cast<volatile LONG*>(&Event->Header.SignalState); }

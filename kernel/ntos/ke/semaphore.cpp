@@ -17,7 +17,15 @@ void NTAPI KeInitializeSemaphore(PKSEMAPHORE Semaphore, LONG Count, LONG Limit) 
     Semaphore->Limit = Limit;
 }
 
+/// Adds units and releases as many waiters as there are units for, each of whom takes one (KiWaitTest).
+///
+/// - An adjustment that is negative, or that would take the count past Limit, changes nothing: the database is left as it
+///   was found (also for a caller with Wait), and STATUS_SEMAPHORE_LIMIT_EXCEEDED is raised (RtlRaiseStatus).
+/// - The sum may not overflow on the way: counts and limits use all of a LONG.
+/// - The change is traced (KiTraceSignal) with the counts before and after, before anybody is released.
+/// @returns the count before
 LONG NTAPI KeReleaseSemaphore(PKSEMAPHORE Semaphore, KPRIORITY Increment, LONG Adjustment, BOOLEAN Wait) {
+    // LAB(3.5) begin
     const KIRQL oldIrql = KiLockDispatcherDatabase();
     const LONG oldCount = Semaphore->Header.SignalState;
     const bool allowed = Adjustment >= 0 && Adjustment <= Semaphore->Limit - oldCount;
@@ -27,11 +35,13 @@ LONG NTAPI KeReleaseSemaphore(PKSEMAPHORE Semaphore, KPRIORITY Increment, LONG A
         return oldCount;
     }
     Semaphore->Header.SignalState = oldCount + Adjustment;
-    EtwTraceEvent(ETW_EVENT::Signal, reinterpret_cast<ULONG_PTR>(Semaphore), ULONG_PTR(Semaphore->Header.Type),
-                  ULONG_PTR(oldCount), ULONG_PTR(oldCount + Adjustment));
+    KiTraceSignal(Semaphore->Header, oldCount, oldCount + Adjustment);
     KiWaitTest(&Semaphore->Header, Increment);
     KiFinishSignal(oldIrql, Wait);
     return oldCount;
+    // LAB(3.5) else
+    //| LAB_NOT_IMPLEMENTED("3.5");
+    // LAB(3.5) end
 }
 
 LONG NTAPI KeReadStateSemaphore(PKSEMAPHORE Semaphore) {

@@ -5,8 +5,30 @@
 // In the books: "waiting for dispatcher objects". DSP-12, DSP-14
 #include "ke/ki.h"
 
+/// When a wait with this time-out ends. A null pointer: never (nothing is Given).
+///
+/// @param Timeout negative: relative to now; positive: a system time (Absolute), which KeSetSystemTime may move; zero:
+/// the time-out has Passed. One whose due time (KiInterruptTimeOf) is not in the future has Passed too.
+KI_DEADLINE KiComputeDeadline(const LARGE_INTEGER* Timeout) {
+    // LAB(3.4) begin
+    if (!Timeout) return {};
+    const ULONGLONG due = KiInterruptTimeOf(*Timeout);
+    const bool passed = Timeout->QuadPart == 0 || due <= KeQueryInterruptTime();
+    return {.Given = true, .Passed = passed, .Absolute = Timeout->QuadPart > 0, .DueTime = due};
+    // LAB(3.4) else
+    //| LAB_NOT_IMPLEMENTED("3.4");
+    // LAB(3.4) end
+}
+
+/// Waits until the object is signaled or the time is over.
+///
+/// - A signaled object, or a mutant that the thread owns, is taken at once: no wait block, no switch (KiEndWait).
+/// - A time-out that has Passed ends the wait with STATUS_TIMEOUT, and the object is as it was.
+/// - Otherwise the thread's first own wait block, with key 0 as a WaitAny, goes on the object's list; the event Wait is
+///   traced (one object); KiCommitWait does the rest.
 NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode, BOOLEAN Alertable,
                                      PLARGE_INTEGER Timeout) {
+    // LAB(3.4) begin
     KTHREAD* const thread = KiBeginWait(WaitReason, WaitMode, Alertable);
     auto* const object = static_cast<DISPATCHER_HEADER*>(Object);
     if (KiIsSignaled(object, thread)) return KiEndWait(thread, KiSatisfyWait(object, thread));
@@ -18,9 +40,18 @@ NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPRO
     KWAIT_BLOCK* const block = &thread->WaitBlock[0];
     KiInsertWaitBlock(block, thread, object, 0, WaitAny);
     return KiCommitWait(thread, block, block, deadline);
+    // LAB(3.4) else
+    //| LAB_NOT_IMPLEMENTED("3.4");
+    // LAB(3.4) end
 }
 
+/// Lets time pass: a wait for the thread's timer alone.
+///
+/// - An interval of zero is the wish to let others run: KeYieldExecution, whose result is returned.
+/// - When the time is over the result is STATUS_SUCCESS, not STATUS_TIMEOUT: it is what was asked for.
+/// - The event Wait is traced (no object).
 NTSTATUS NTAPI KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Interval) {
+    // LAB(3.4) begin
     // A delay of nothing is the wish to let others run.
     if (Interval->QuadPart == 0) return KeYieldExecution();
 
@@ -31,4 +62,7 @@ NTSTATUS NTAPI KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertabl
     EtwTraceEvent(ETW_EVENT::Wait, reinterpret_cast<ULONG_PTR>(thread), 0, ULONG_PTR(WaitAny), TRUE);
     const NTSTATUS status = KiCommitWait(thread, nullptr, nullptr, deadline);
     return status == STATUS_TIMEOUT ? STATUS_SUCCESS : status; // the time is over, as it was meant to be
+    // LAB(3.4) else
+    //| LAB_NOT_IMPLEMENTED("3.4");
+    // LAB(3.4) end
 }

@@ -7,18 +7,26 @@
 #include "ke/ki.h"
 #include "nt/array.h"
 
+// LAB(3.4) begin
 namespace {
 
 DISPATCHER_HEADER* HeaderOf(PVOID object) { return static_cast<DISPATCHER_HEADER*>(object); }
+
+/// Visits the blocks of the thread's current wait except its time-out's.
+template <typename Visitor> void ForEachObjectBlock(KTHREAD* thread, Visitor visit) {
+    KWAIT_BLOCK* block = thread->WaitBlockList;
+    do {
+        if (block->WaitKey != USHORT(STATUS_TIMEOUT)) visit(block);
+        block = block->NextWaitBlock;
+    } while (block != thread->WaitBlockList);
+}
 
 /// Takes what is signaled now. @returns whether that ends the wait, with its result in `status`
 bool TryWait(KTHREAD* thread, nt::Span<PVOID> objects, WAIT_TYPE type, NTSTATUS* status) REQUIRES_(KiDispatcherLock) {
     if (type == WaitAny) {
         for (ULONG i = 0; i < objects.Size(); i++) {
             if (!KiIsSignaled(HeaderOf(objects[i]), thread)) continue;
-            const NTSTATUS taken = KiSatisfyWait(HeaderOf(objects[i]), thread);
-            const bool failed = taken == STATUS_MUTANT_LIMIT_EXCEEDED;
-            *status = failed ? taken : static_cast<NTSTATUS>(static_cast<LONG>(taken) | LONG(i));
+            *status = KiWaitAnyStatus(USHORT(i), KiSatisfyWait(HeaderOf(objects[i]), thread));
             return true;
         }
         return false;
@@ -35,13 +43,48 @@ bool TryWait(KTHREAD* thread, nt::Span<PVOID> objects, WAIT_TYPE type, NTSTATUS*
 }
 
 } // namespace
+// LAB(3.4) else
+//| // Room for helpers of your own.
+// LAB(3.4) end
 
+/// Called when one object of a WaitAll has become signaled: if all objects of the thread's wait (the time-out's timer is
+/// none of them) can be taken now, takes them all; otherwise takes nothing.
+///
+/// @param Status the wait's result: STATUS_SUCCESS, or STATUS_ABANDONED if one of them was an abandoned mutant
+/// @returns whether the wait is satisfied; `Status` is only written if it is
+bool KiTestWaitAll(PKTHREAD Thread, NTSTATUS* Status) {
+    // LAB(3.4) begin
+    bool all = true;
+    ForEachObjectBlock(Thread, [&](KWAIT_BLOCK* block) NO_THREAD_SAFETY_ANALYSIS { // runs under the caller's lock
+        all = all && KiIsSignaled(block->Object, Thread);
+    });
+    if (!all) return false;
+
+    *Status = STATUS_SUCCESS;
+    ForEachObjectBlock(Thread, [&](KWAIT_BLOCK* block) NO_THREAD_SAFETY_ANALYSIS { // runs under the caller's lock
+        if (KiSatisfyWait(block->Object, Thread) == STATUS_ABANDONED) *Status = STATUS_ABANDONED;
+    });
+    return true;
+    // LAB(3.4) else
+    //| LAB_NOT_IMPLEMENTED("3.4");
+    // LAB(3.4) end
+}
+
+/// Waits for any one or for all of `Count` objects.
+///
+/// - With WaitAny the first signaled object in the order of the array is taken, and nothing else. With WaitAll all are
+///   taken in one step as soon as every one is signaled, and nothing is taken before.
+/// - What is signaled already is taken without waiting (KiEndWait). A time-out that has passed already only tests.
+/// - Otherwise one block an object goes on the objects' lists in the order of the array (KiInsertWaitBlock, the index is
+///   the key), linked by NextWaitBlock; the blocks are those of `WaitBlockArray` or, without one, of the thread. The event
+///   Wait is traced and KiCommitWait does the rest.
 NTSTATUS NTAPI KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitType, KWAIT_REASON WaitReason,
                                         KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Timeout,
                                         PKWAIT_BLOCK WaitBlockArray) {
     const ULONG limit = WaitBlockArray ? MAXIMUM_WAIT_OBJECTS : THREAD_WAIT_OBJECTS;
     if (Count == 0 || Count > limit) KeBugCheckEx(MAXIMUM_WAIT_OBJECTS_EXCEEDED, Count, limit, 0, 0);
 
+    // LAB(3.4) begin
     KTHREAD* const thread = KiBeginWait(WaitReason, WaitMode, Alertable);
     NTSTATUS status = STATUS_SUCCESS;
     if (TryWait(thread, nt::Span<PVOID>(Object, Count), WaitType, &status)) return KiEndWait(thread, status);
@@ -56,4 +99,7 @@ NTSTATUS NTAPI KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE W
         blocks[i].NextWaitBlock = &blocks[i + 1]; // of the last one: set by KiCommitWait
     }
     return KiCommitWait(thread, &blocks[0], &blocks[Count - 1], deadline);
+    // LAB(3.4) else
+    //| LAB_NOT_IMPLEMENTED("3.4");
+    // LAB(3.4) end
 }

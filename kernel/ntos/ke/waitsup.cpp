@@ -7,81 +7,50 @@
 
 namespace {
 
-constexpr LONG MutantRecursionLimit = -0x7FFF'FFFF - 1; ///< SignalState of a mutant owned as often as it can be
-
-KMUTANT* MutantOf(DISPATCHER_HEADER* object) { return CONTAINING_RECORD(object, KMUTANT, Header); }
-const KMUTANT* MutantOf(const DISPATCHER_HEADER* object) { return CONTAINING_RECORD(object, KMUTANT, Header); }
-
-NTSTATUS TakeMutant(KMUTANT* mutant, KTHREAD* thread) REQUIRES_(KiDispatcherLock) {
-    if (mutant->Header.SignalState == MutantRecursionLimit) return STATUS_MUTANT_LIMIT_EXCEEDED;
-    if (--mutant->Header.SignalState != 0) return STATUS_SUCCESS; // owned already: once more
-    mutant->OwnerThread = thread;
-    InsertTailList(&thread->MutantListHead, &mutant->MutantListEntry);
-    if (!mutant->Abandoned) return STATUS_SUCCESS;
-    mutant->Abandoned = FALSE;
-    return STATUS_ABANDONED;
-}
-
-bool IsTimeoutBlock(const KWAIT_BLOCK* block) { return block->WaitKey == USHORT(STATUS_TIMEOUT); }
-
-/// Visits the blocks of the thread's current wait except its time-out's.
-template <typename Visitor> void ForEachObjectBlock(KTHREAD* thread, Visitor visit) {
-    KWAIT_BLOCK* block = thread->WaitBlockList;
-    do {
-        if (!IsTimeoutBlock(block)) visit(block);
-        block = block->NextWaitBlock;
-    } while (block != thread->WaitBlockList);
-}
-
-bool AreAllSignaled(KTHREAD* thread) REQUIRES_(KiDispatcherLock) {
-    bool all = true;
-    ForEachObjectBlock(thread, [&](KWAIT_BLOCK* block) NO_THREAD_SAFETY_ANALYSIS { // runs under the caller's lock
-        all = all && KiIsSignaled(block->Object, thread);
-    });
-    return all;
-}
-
-NTSTATUS SatisfyAll(KTHREAD* thread) REQUIRES_(KiDispatcherLock) {
-    NTSTATUS status = STATUS_SUCCESS;
-    ForEachObjectBlock(thread, [&](KWAIT_BLOCK* block) NO_THREAD_SAFETY_ANALYSIS { // runs under the caller's lock
-        if (KiSatisfyWait(block->Object, thread) == STATUS_ABANDONED) status = STATUS_ABANDONED_WAIT_0;
-    });
-    return status;
-}
-
-/// The result of a WaitAny that object number `key` satisfies with `satisfied`.
-NTSTATUS WaitAnyStatus(USHORT key, NTSTATUS satisfied) {
-    if (satisfied != STATUS_SUCCESS && satisfied != STATUS_ABANDONED) return satisfied;
-    return static_cast<NTSTATUS>(LONG(key) | static_cast<LONG>(satisfied));
-}
-
-void UnlinkThread(KTHREAD* thread) REQUIRES_(KiDispatcherLock) {
-    KWAIT_BLOCK* block = thread->WaitBlockList;
-    do {
-        RemoveEntryList(&block->WaitListEntry);
-        block = block->NextWaitBlock;
-    } while (block != thread->WaitBlockList);
-    if (thread->Timer.Header.Inserted) KiRemoveTimer(&thread->Timer);
+bool IsOwnedBy(const DISPATCHER_HEADER* object, const KTHREAD* thread) REQUIRES_(KiDispatcherLock) {
+    return object->Type == KOBJECTS::MutantObject && CONTAINING_RECORD(object, KMUTANT, Header)->OwnerThread == thread;
 }
 
 } // namespace
 
 bool KiIsSignaled(const DISPATCHER_HEADER* Object, const KTHREAD* Thread) {
-    if (Object->SignalState > 0) return true;
-    return Object->Type == KOBJECTS::MutantObject && MutantOf(Object)->OwnerThread == Thread;
+    return Object->SignalState > 0 || IsOwnedBy(Object, Thread);
 }
 
+/// Takes a signaled object for `Thread`: what a satisfied wait does to it.
+///
+/// - A synchronization event or timer is not signaled any more: one signal, one thread.
+/// - A semaphore has one unit less.
+/// - A mutant gets an owner (KiTakeMutant, given to you, says with what result).
+/// - Everything else (notification event and timer, process, thread) stays signaled.
+/// @returns STATUS_SUCCESS; of a mutant what KiTakeMutant returns
+/// Callers rely on: the wait list and the thread are not touched.
 NTSTATUS KiSatisfyWait(PDISPATCHER_HEADER Object, PKTHREAD Thread) {
+    // LAB(3.3) begin
     switch (Object->Type) {
     case KOBJECTS::EventSynchronizationObject:
     case KOBJECTS::TimerSynchronizationObject: Object->SignalState = 0; return STATUS_SUCCESS;
     case KOBJECTS::SemaphoreObject: Object->SignalState--; return STATUS_SUCCESS;
-    case KOBJECTS::MutantObject: return TakeMutant(MutantOf(Object), Thread);
+    case KOBJECTS::MutantObject: return KiTakeMutant(CONTAINING_RECORD(Object, KMUTANT, Header), Thread);
     default: return STATUS_SUCCESS; // notification objects, processes, threads: the signal stays
     }
+    // LAB(3.3) else
+    //| LAB_NOT_IMPLEMENTED("3.3");
+    // LAB(3.3) end
 }
 
+/// The object has become signaled: releases the waiting threads whose wait that satisfies, in the order in which they
+/// began to wait, until the object is not signaled any more or nobody is left.
+///
+/// - A WaitAny is satisfied by this object alone: take it for the thread; the result of the wait is the block's WaitKey,
+///   with the status of an abandoned mutant added (KiWaitAnyStatus).
+/// - A WaitAll is satisfied when all its objects are (KiTestWaitAll takes them all, or none, and says which). If it is
+///   not, the thread stays where it is and the next one on the list is looked at.
+/// - A thread whose wait is satisfied is released with KiUnwaitThread(thread, result, Increment).
+/// Callers rely on: nobody is released by a signal that another thread has taken before him; a thread may have several
+/// blocks on one list, so no list entry is used after its thread was released.
 void NTAPI KiWaitTest(PDISPATCHER_HEADER Object, KPRIORITY Increment) {
+    // LAB(3.3) begin
     LIST_ENTRY* const head = &Object->WaitListHead;
     LIST_ENTRY* entry = head->Flink;
     while (Object->SignalState > 0 && entry != head) {
@@ -89,32 +58,48 @@ void NTAPI KiWaitTest(PDISPATCHER_HEADER Object, KPRIORITY Increment) {
         KTHREAD* const thread = block->Thread;
         NTSTATUS status;
         if (block->WaitType == WaitAny) {
-            status = WaitAnyStatus(block->WaitKey, KiSatisfyWait(Object, thread));
-        } else if (AreAllSignaled(thread)) {
-            status = SatisfyAll(thread);
-        } else {
+            status = KiWaitAnyStatus(block->WaitKey, KiSatisfyWait(Object, thread));
+        } else if (!KiTestWaitAll(thread, &status)) {
             entry = entry->Flink; // takes nothing until it can take all
             continue;
         }
         KiUnwaitThread(thread, status, Increment);
         entry = head->Flink; // the thread may have had several blocks on this list
     }
+    // LAB(3.3) else
+    //| LAB_NOT_IMPLEMENTED("3.3");
+    // LAB(3.3) end
 }
 
+/// Ends the wait of `Thread`: the opposite of KiCommitWait.
+///
+/// - Every block of its ring leaves the list it is on, the time-out's block too.
+/// - The thread's timer, if it runs (Header.Inserted), is taken out of the timer table (KiRemoveTimer).
+/// - WaitStatus is what the wait returns; AdjustReason and AdjustIncrement ask for the boost when it becomes ready.
+/// - The event Unwait is traced, and the thread becomes ready (KiReadyThread).
+/// Callers rely on: afterwards no list leads to the thread's wait blocks: they may lie on its stack.
 void NTAPI KiUnwaitThread(PKTHREAD Thread, NTSTATUS Status, KPRIORITY Increment) {
-    UnlinkThread(Thread);
+    // LAB(3.3) begin
+    KWAIT_BLOCK* block = Thread->WaitBlockList;
+    do {
+        RemoveEntryList(&block->WaitListEntry);
+        block = block->NextWaitBlock;
+    } while (block != Thread->WaitBlockList);
+    if (Thread->Timer.Header.Inserted) KiRemoveTimer(&Thread->Timer);
+
     Thread->WaitStatus = Status;
     Thread->AdjustReason = ADJUST_REASON::AdjustUnwait;
     Thread->AdjustIncrement = SCHAR(Increment);
     EtwTraceEvent(ETW_EVENT::Unwait, reinterpret_cast<ULONG_PTR>(Thread), ULONG_PTR(Status), ULONG_PTR(Increment), 0);
     KiReadyThread(Thread);
+    // LAB(3.3) else
+    //| LAB_NOT_IMPLEMENTED("3.3");
+    // LAB(3.3) end
 }
 
-KI_DEADLINE KiComputeDeadline(const LARGE_INTEGER* Timeout) {
-    if (!Timeout) return {};
-    const ULONGLONG due = KiInterruptTimeOf(*Timeout);
-    const bool passed = Timeout->QuadPart == 0 || due <= KeQueryInterruptTime();
-    return {.Given = true, .Passed = passed, .Absolute = Timeout->QuadPart > 0, .DueTime = due};
+NTSTATUS KiWaitAnyStatus(USHORT WaitKey, NTSTATUS Satisfied) {
+    if (Satisfied != STATUS_SUCCESS && Satisfied != STATUS_ABANDONED) return Satisfied;
+    return static_cast<NTSTATUS>(LONG(WaitKey) | static_cast<LONG>(Satisfied));
 }
 
 // The lock may have been taken by the KeSetEvent(..., Wait = TRUE) before: which of the two it was, the analysis cannot
@@ -140,15 +125,32 @@ NTSTATUS KiEndWait(PKTHREAD Thread, NTSTATUS Status) {
     return Status;
 }
 
+/// Makes `Block` the wait block of `Thread` for `Object` and puts it at the tail of the object's list: who waits longest
+/// is first. The ring (NextWaitBlock) is not touched here.
 void KiInsertWaitBlock(PKWAIT_BLOCK Block, PKTHREAD Thread, PDISPATCHER_HEADER Object, ULONG WaitKey, WAIT_TYPE Type) {
+    // LAB(3.3) begin
     Block->Thread = Thread;
     Block->Object = Object;
     Block->WaitKey = USHORT(WaitKey);
     Block->WaitType = Type;
     InsertTailList(&Object->WaitListHead, &Block->WaitListEntry);
+    // LAB(3.3) else
+    //| LAB_NOT_IMPLEMENTED("3.3");
+    // LAB(3.3) end
 }
 
+/// Makes the wait complete and gives up the processor. `First` to `Last` are the blocks of the objects, on their lists
+/// already and linked to each other; both are nullptr when the thread waits for time alone.
+///
+/// - WaitBlockList is the ring's first block, and the last one's NextWaitBlock leads back to it.
+/// - With a time-out (Deadline.Given) the last block of the ring is WaitBlock[TIMER_WAIT_BLOCK]: a WaitAny block with the
+///   key STATUS_TIMEOUT on the list of the thread's own timer, which is not signaled, has Deadline.Absolute, and is
+///   started for Deadline.DueTime (KiInsertTimer). Without objects it is the whole ring.
+/// - WaitTime is the low part of KeTickCount, SwapBusy is TRUE (as soon as the database is free another processor may
+///   end this wait), and the state is Waiting (KiSetThreadState) before the database is freed.
+/// @returns the status of the wait, as KiSwapThread gives it when the thread runs again
 NTSTATUS KiCommitWait(PKTHREAD Thread, PKWAIT_BLOCK First, PKWAIT_BLOCK Last, const KI_DEADLINE& Deadline) {
+    // LAB(3.3) begin
     KWAIT_BLOCK* const timerBlock = &Thread->WaitBlock[TIMER_WAIT_BLOCK];
     Thread->WaitBlockList = First ? First : timerBlock;
     if (Last) Last->NextWaitBlock = Deadline.Given ? timerBlock : First;
@@ -164,6 +166,9 @@ NTSTATUS KiCommitWait(PKTHREAD Thread, PKWAIT_BLOCK First, PKWAIT_BLOCK Last, co
     KiSetThreadState(Thread, KTHREAD_STATE::Waiting);
     KiUnlockDispatcherDatabaseFromSynchLevel();
     return KiSwapThread();
+    // LAB(3.3) else
+    //| LAB_NOT_IMPLEMENTED("3.3");
+    // LAB(3.3) end
 }
 
 // With Wait the lock stays held until the KeWaitXxx that follows takes it over (KiBeginWait).

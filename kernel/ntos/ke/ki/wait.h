@@ -7,6 +7,7 @@
 // In the books: "waiting for dispatcher objects", "wait blocks". DSP-12..14, DSP-16
 #pragma once
 
+#include "etw.h"
 #include "ke.h"
 
 /// The end of a wait, computed once when it begins.
@@ -24,6 +25,14 @@ bool KiIsSignaled(const DISPATCHER_HEADER* Object, const KTHREAD* Thread) REQUIR
 /// Takes the object for `Thread`: consumes a synchronization object's signal, a semaphore's unit, owns a mutant.
 /// @returns STATUS_SUCCESS, STATUS_ABANDONED, or STATUS_MUTANT_LIMIT_EXCEEDED (nothing is changed then).
 NTSTATUS KiSatisfyWait(PDISPATCHER_HEADER Object, PKTHREAD Thread) REQUIRES_(KiDispatcherLock);
+/// The result of a WaitAny that object number `WaitKey` satisfies with `Satisfied`: the key, and whether the mutant was
+/// abandoned; an error as it is.
+NTSTATUS KiWaitAnyStatus(USHORT WaitKey, NTSTATUS Satisfied);
+/// Takes all objects of the thread's WaitAll, if all can be taken now. @returns whether; the result in `Status`
+bool KiTestWaitAll(PKTHREAD Thread, NTSTATUS* Status) REQUIRES_(KiDispatcherLock);
+/// Makes `Thread`, who may have it, the mutant's owner or an owner once more.
+/// @returns STATUS_SUCCESS, STATUS_ABANDONED, or STATUS_MUTANT_LIMIT_EXCEEDED (nothing is changed then).
+NTSTATUS KiTakeMutant(PKMUTANT Mutant, PKTHREAD Thread) REQUIRES_(KiDispatcherLock);
 
 /// Locks the database for a wait, unless KeSetEvent(..., Wait = TRUE) and the like left it locked.
 /// @returns the current thread, WaitIrql set
@@ -50,3 +59,9 @@ void NTAPI KiUnwaitThread(PKTHREAD Thread, NTSTATUS Status, KPRIORITY Increment)
 
 /// Gives the mutants that an ending thread owns to whoever waits, as abandoned ones.
 void KiAbandonMutants(PKTHREAD Thread) REQUIRES_(KiDispatcherLock, AtDispatchLevel);
+
+/// The event Signal: an object's state changes by a call.
+inline void KiTraceSignal(const DISPATCHER_HEADER& Header, LONG OldState, LONG NewState) {
+    EtwTraceEvent(ETW_EVENT::Signal, reinterpret_cast<ULONG_PTR>(&Header), ULONG_PTR(Header.Type), ULONG_PTR(OldState),
+                  ULONG_PTR(NewState));
+}

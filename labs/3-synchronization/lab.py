@@ -1,0 +1,16 @@
+"""Lab 3: synchronization, from the IRQL to the executive resource.  Exercises, points and student files."""
+
+from grader.model import Exercise, Lab
+
+LAB = Lab(
+    number=3,
+    slug="synchronization",
+    title="Synchronization: correct code under hostile schedules",
+    branch="lab3-synchronization",
+    exercises=(
+        Exercise("3.3", "Dispatcher header, wait blocks, events", 0,
+                 ("kernel/ntos/ke/waitsup.cpp", "kernel/ntos/ke/event.cpp")),
+        Exercise("3.4", "Any, all, and time-outs", 0, ("kernel/ntos/ke/wait.cpp", "kernel/ntos/ke/waitmult.cpp")),
+        Exercise("3.5", "Semaphores and mutants", 0, ("kernel/ntos/ke/semaphore.cpp", "kernel/ntos/ke/mutant.cpp")),
+    ),
+)
