@@ -9,6 +9,7 @@
 #include "ke/irql.h"
 #include "ke/policy.h"
 #include "ke/processor.h"
+#include "ke/queuedlock.h"
 #include "ke/spinlock.h"
 #include "ke/startup.h"
 #include "ke/thread.h"

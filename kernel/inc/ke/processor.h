@@ -9,6 +9,7 @@
 // In the books: "processor control region and control block (PCR, PRCB)". SCH-15..17, INT-05
 #pragma once
 
+#include "ke/queuedlock.h"
 #include "ke/thread.h"
 
 constexpr ULONG MAXIMUM_PROCESSORS = 32;
@@ -75,6 +76,8 @@ struct KPRCB {
     // Checked builds: the spin locks held, in order of acquisition
     KSPIN_LOCK* HeldLocks[16];
     ULONG HeldLockCount;
+
+    KSPIN_LOCK_QUEUE LockQueue[LockQueueMaximumLock]; ///< its nodes in the queues of the numbered queued locks
 
     UCHAR CpuVendor[16];
     ULONG CpuFeatures; ///< CPUID 1 EDX

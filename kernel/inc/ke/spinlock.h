@@ -1,9 +1,10 @@
 // Spin locks: mutual exclusion between processors, for code at DISPATCH_LEVEL or above.
 //
 // Invariant: who holds a spin lock runs at DISPATCH_LEVEL or above, so it cannot be preempted by a thread that spins
-// for the same lock. Hold it for a few instructions. In checked builds a lock carries a rank: locks are taken in
-// rising rank, and the processor's list of held locks is checked at every acquisition and release.
-// In the books: "spin locks" (synchronization at high IRQL). SYH-05, SYH-01, HAL-08
+// for the same lock. Hold it for a few instructions. In checked builds a lock carries a rank and an owner: locks are
+// taken in rising rank, and the processor's list of held locks is checked at every acquisition and release
+// (ke/lockchecks.cpp). A lock is used either through these routines or as a queued lock (queuedlock.h), never both ways.
+// In the books: "spin locks" (synchronization at high IRQL). SYH-05, SYH-01, SYH-09, HAL-08
 #pragma once
 
 #include "ke/irql.h"
@@ -11,7 +12,10 @@
 /// The order in which locks may be nested: a lock is acquired only while every held lock has a smaller rank.
 enum class KLOCK_RANK : UCHAR {
     None = 0,        ///< a leaf lock of a driver: nothing is acquired under it except the kernel's own below
+    Io = 8,          ///< I/O manager: cancel, volumes, queues of requests
+    Cache = 12,      ///< cache manager
     Object = 16,     ///< locks of the executive's objects
+    Memory = 24,     ///< memory manager: page frames, system space
     Dispatcher = 32, ///< KiDispatcherLock
     Timer = 40,      ///< timer table
     Prcb = 48,       ///< KPRCB::PrcbLock: ready queues, NextThread
@@ -21,16 +25,18 @@ enum class KLOCK_RANK : UCHAR {
     Debug = 80,      ///< serial line and monitor
 };
 
-/// shared: Value changes by interlocked operations; Rank is fixed when the lock is made
+/// shared: Value changes by interlocked operations; Owner is written by the holder; Rank is fixed when the lock is made
 struct CAPABILITY("spin lock") KSPIN_LOCK {
-    volatile ULONG_PTR Value; ///< 0 free; 1 held (checked builds: processor number + 1)
+    volatile ULONG_PTR Value; ///< 0 free; held: 1, or of a queued lock the last KSPIN_LOCK_QUEUE of its queue
     KLOCK_RANK Rank;
+    volatile UCHAR Owner; ///< checked builds: number of the processor that holds it, plus 1; 0: nobody
 };
 using PKSPIN_LOCK = KSPIN_LOCK*;
 
 inline void KeInitializeSpinLock(PKSPIN_LOCK SpinLock, KLOCK_RANK Rank = KLOCK_RANK::None) {
     SpinLock->Value = 0;
     SpinLock->Rank = Rank;
+    SpinLock->Owner = 0;
 }
 
 extern "C" {
@@ -49,6 +55,30 @@ NTKERNELAPI void FASTCALL KefAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) ACQ
 /// Frees without changing the IRQL. @irql >= DISPATCH_LEVEL
 NTKERNELAPI void FASTCALL KefReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) RELEASE_(SpinLock)
     REQUIRES_(AtDispatchLevel);
+
+/// Acquires the lock if it is free. @returns whether it is this processor's now. @irql >= DISPATCH_LEVEL
+NTKERNELAPI BOOLEAN FASTCALL KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) TRY_ACQUIRE_(true, SpinLock)
+    REQUIRES_(AtDispatchLevel);
+
+/// @returns whether the lock is free at this moment: a hint. @irql any
+NTKERNELAPI BOOLEAN FASTCALL KeTestSpinLock(PKSPIN_LOCK SpinLock);
+}
+
+/// The documented names of the pairs above.
+inline KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock) ACQUIRE_(SpinLock, AtDispatchLevel) {
+    return KfAcquireSpinLock(SpinLock);
+}
+inline void KeAcquireSpinLock(PKSPIN_LOCK SpinLock, KIRQL* OldIrql) ACQUIRE_(SpinLock, AtDispatchLevel) {
+    *OldIrql = KfAcquireSpinLock(SpinLock);
+}
+inline void KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql) RELEASE_(SpinLock, AtDispatchLevel) {
+    KfReleaseSpinLock(SpinLock, NewIrql);
+}
+inline void KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) ACQUIRE_(SpinLock) REQUIRES_(AtDispatchLevel) {
+    KefAcquireSpinLockAtDpcLevel(SpinLock);
+}
+inline void KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) RELEASE_(SpinLock) REQUIRES_(AtDispatchLevel) {
+    KefReleaseSpinLockFromDpcLevel(SpinLock);
 }
 
 namespace nt {

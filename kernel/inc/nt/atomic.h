@@ -1,7 +1,8 @@
 // Interlocked operations: one instruction with the LOCK prefix, over the compiler's builtins.
 //
-// Every operation is a full barrier, as the books' InterlockedXxx are. For aligned 32-bit words only
-// (8 bytes for InterlockedCompareExchange64). Any IRQL.
+// Every InterlockedXxx is a full barrier, as the books' are. For aligned 32-bit words, for words of a pointer's size, and
+// (the names that end in 64) for aligned 8-byte words, by cmpxchg8b. ReadXxxAcquire and WriteXxxRelease are ordinary
+// accesses that later ones, respectively earlier ones, do not pass. Any IRQL.
 // In the books: "interlocked operations" (synchronization at high IRQL). SYH-03, EXE-02
 #pragma once
 
@@ -22,9 +23,17 @@ inline LONG InterlockedExchangeAdd(volatile LONG* addend, LONG value) {
 inline LONG InterlockedExchange(volatile LONG* target, LONG value) {
     return __atomic_exchange_n(target, value, __ATOMIC_SEQ_CST);
 }
+inline ULONG_PTR InterlockedExchange(volatile ULONG_PTR* target, ULONG_PTR value) {
+    return __atomic_exchange_n(target, value, __ATOMIC_SEQ_CST);
+}
 
 /// Stores `exchange` if the target equals `comparand`. @returns the value before.
 inline LONG InterlockedCompareExchange(volatile LONG* target, LONG exchange, LONG comparand) {
+    __atomic_compare_exchange_n(target, &comparand, exchange, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return comparand;
+}
+
+inline ULONG_PTR InterlockedCompareExchange(volatile ULONG_PTR* target, ULONG_PTR exchange, ULONG_PTR comparand) {
     __atomic_compare_exchange_n(target, &comparand, exchange, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     return comparand;
 }
@@ -33,6 +42,28 @@ inline LONG InterlockedCompareExchange(volatile LONG* target, LONG exchange, LON
 inline LONGLONG InterlockedCompareExchange64(volatile LONGLONG* target, LONGLONG exchange, LONGLONG comparand) {
     return __sync_val_compare_and_swap(target, comparand, exchange);
 }
+
+/// @returns the value before the exchange.
+inline LONGLONG InterlockedExchange64(volatile LONGLONG* target, LONGLONG value) {
+    LONGLONG seen = *target; // may be torn: then the comparison fails and tells the truth
+    for (LONGLONG found; (found = InterlockedCompareExchange64(target, value, seen)) != seen;)
+        seen = found;
+    return seen;
+}
+
+/// @returns the value before the addition.
+inline LONGLONG InterlockedExchangeAdd64(volatile LONGLONG* addend, LONGLONG value) {
+    LONGLONG seen = *addend;
+    for (LONGLONG found; (found = InterlockedCompareExchange64(addend, seen + value, seen)) != seen;)
+        seen = found;
+    return seen;
+}
+
+/// @returns the incremented value.
+inline LONGLONG InterlockedIncrement64(volatile LONGLONG* addend) { return InterlockedExchangeAdd64(addend, 1) + 1; }
+
+/// @returns the decremented value.
+inline LONGLONG InterlockedDecrement64(volatile LONGLONG* addend) { return InterlockedExchangeAdd64(addend, -1) - 1; }
 
 /// @returns the value before.
 inline LONG InterlockedOr(volatile LONG* target, LONG value) {
@@ -44,6 +75,21 @@ inline LONG InterlockedAnd(volatile LONG* target, LONG value) {
     return __atomic_fetch_and(target, value, __ATOMIC_SEQ_CST);
 }
 
+/// @returns the value before.
+inline LONG InterlockedXor(volatile LONG* target, LONG value) {
+    return __atomic_fetch_xor(target, value, __ATOMIC_SEQ_CST);
+}
+
+/// Sets bit `bit` (0..31). @returns the bit as it was.
+inline UCHAR InterlockedBitTestAndSet(volatile LONG* base, LONG bit) {
+    return UCHAR(ULONG(InterlockedOr(base, LONG(1u << bit))) >> bit & 1);
+}
+
+/// Clears bit `bit` (0..31). @returns the bit as it was.
+inline UCHAR InterlockedBitTestAndReset(volatile LONG* base, LONG bit) {
+    return UCHAR(ULONG(InterlockedAnd(base, LONG(~(1u << bit)))) >> bit & 1);
+}
+
 /// @returns the pointer before the exchange.
 template <typename T> T* InterlockedExchangePointer(T* volatile* target, T* value) {
     return __atomic_exchange_n(target, value, __ATOMIC_SEQ_CST);
@@ -53,6 +99,26 @@ template <typename T> T* InterlockedExchangePointer(T* volatile* target, T* valu
 template <typename T> T* InterlockedCompareExchangePointer(T* volatile* target, T* exchange, T* comparand) {
     __atomic_compare_exchange_n(target, &comparand, exchange, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     return comparand;
+}
+
+/// Nothing that follows in the program is done before this read.
+inline LONG ReadAcquire(const volatile LONG* source) { return __atomic_load_n(source, __ATOMIC_ACQUIRE); }
+inline ULONG_PTR ReadULongPtrAcquire(const volatile ULONG_PTR* source) {
+    return __atomic_load_n(source, __ATOMIC_ACQUIRE);
+}
+template <typename T> T* ReadPointerAcquire(T* const volatile* source) {
+    return __atomic_load_n(source, __ATOMIC_ACQUIRE);
+}
+
+/// Everything that precedes in the program is done before this write.
+inline void WriteRelease(volatile LONG* destination, LONG value) {
+    __atomic_store_n(destination, value, __ATOMIC_RELEASE);
+}
+inline void WriteULongPtrRelease(volatile ULONG_PTR* destination, ULONG_PTR value) {
+    __atomic_store_n(destination, value, __ATOMIC_RELEASE);
+}
+template <typename T> void WritePointerRelease(T* volatile* destination, T* value) {
+    __atomic_store_n(destination, value, __ATOMIC_RELEASE);
 }
 
 /// Tells the processor that this is a spin-wait loop.

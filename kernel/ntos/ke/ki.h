@@ -10,6 +10,7 @@
 #include "ke.h"
 #include "ke/ki/context.h"
 #include "ke/ki/dispatcher.h"
+#include "ke/ki/lockchecks.h"
 #include "ke/ki/policy.h"
 #include "ke/ki/scheduler.h"
 #include "ke/ki/time.h"

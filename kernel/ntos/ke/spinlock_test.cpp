@@ -13,12 +13,14 @@ TEST_F(SpinLockTest, HolderIsAtDispatchLevelAndOnTheProcessorsList) {
         {
             nt::SpinLockGuard guard(lock);
             EXPECT_EQ(unsigned(KeGetCurrentIrql()), unsigned(DISPATCH_LEVEL));
-            EXPECT_EQ(lock.Value, KeGetCurrentProcessorNumber() + 1);
+            EXPECT_EQ(lock.Value, 1u);
+            EXPECT_EQ(lock.Owner, KeGetCurrentProcessorNumber() + 1);
             EXPECT_EQ(KeGetCurrentPrcb()->HeldLockCount, 1u);
             EXPECT_EQ(KeGetCurrentPrcb()->HeldLocks[0], &lock);
         }
         EXPECT_EQ(unsigned(KeGetCurrentIrql()), unsigned(PASSIVE_LEVEL));
         EXPECT_EQ(lock.Value, 0u);
+        EXPECT_EQ(lock.Owner, 0u);
         EXPECT_EQ(KeGetCurrentPrcb()->HeldLockCount, 0u);
     });
 }

@@ -25,6 +25,7 @@ static void InitializeProcessorQueues(PKPRCB Prcb) NO_THREAD_SAFETY_ANALYSIS {
 
 void NTAPI KiInitializeDispatcher(PKPRCB Prcb) {
     InitializeProcessorQueues(Prcb);
+    KiInitializeLockQueue(Prcb);
     if (Prcb->Number != 0) return;
     KiInitializeTimerTable();
     KiInitializeProcessList();

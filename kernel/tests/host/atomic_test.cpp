@@ -100,3 +100,42 @@ TEST(InterlockedTest, BitsOfSeveralWritersStay) {
     });
     EXPECT_EQ(-1, value);
 }
+
+TEST(InterlockedTest, BitsAndWideWords) {
+    volatile LONG value = 0;
+    EXPECT_EQ(0, InterlockedBitTestAndSet(&value, 31));
+    EXPECT_EQ(1, InterlockedBitTestAndSet(&value, 31));
+    EXPECT_EQ(LONG(0x8000'0000), value);
+    EXPECT_EQ(1, InterlockedBitTestAndReset(&value, 31));
+    EXPECT_EQ(0, InterlockedBitTestAndReset(&value, 31));
+    EXPECT_EQ(0, InterlockedXor(&value, 0x55));
+    EXPECT_EQ(0x55, InterlockedXor(&value, 0x0F));
+    EXPECT_EQ(0x5A, value);
+
+    alignas(8) volatile LONGLONG wide = 0xFFFF'FFFF;
+    EXPECT_EQ(0x1'0000'0000, InterlockedIncrement64(&wide)); // the carry reaches the upper half
+    EXPECT_EQ(0xFFFF'FFFF, InterlockedDecrement64(&wide));
+    EXPECT_EQ(0xFFFF'FFFF, InterlockedExchangeAdd64(&wide, 2));
+    EXPECT_EQ(0x1'0000'0001, InterlockedExchange64(&wide, -5));
+    EXPECT_EQ(-5, wide);
+
+    volatile ULONG_PTR pointer = 3;
+    EXPECT_EQ(ULONG_PTR(3), InterlockedCompareExchange(&pointer, ULONG_PTR(9), ULONG_PTR(4)));
+    EXPECT_EQ(ULONG_PTR(3), InterlockedExchange(&pointer, ULONG_PTR(7)));
+    EXPECT_EQ(ULONG_PTR(7), ReadULongPtrAcquire(&pointer));
+}
+
+TEST(InterlockedTest, WhatWasWrittenBeforeAReleaseIsSeenAfterTheAcquire) {
+    for (int round = 0; round < 200; round++) {
+        LONG data = 0;
+        volatile LONG ready = 0;
+        std::thread writer([&] {
+            data = 42;
+            WriteRelease(&ready, 1);
+        });
+        while (ReadAcquire(&ready) == 0)
+            YieldProcessor();
+        EXPECT_EQ(42, data);
+        writer.join();
+    }
+}

@@ -5,14 +5,21 @@
 #include "ke/ki.h"
 #include "machine.h"
 
+#include <atomic>
 #include <cstdlib>
 
 namespace {
 
-/// Outside of a machine (tests of single routines) there is one processor at PASSIVE_LEVEL.
+/// Outside of a machine (tests of single routines) each thread of the host is a processor at PASSIVE_LEVEL. It takes no
+/// interrupts, so two of them can really contend for a lock.
 KPCR* LonelyProcessor() {
-    static KPCR pcr;
-    pcr.Prcb = &pcr.PrcbData;
+    static std::atomic<unsigned> started;
+    thread_local KPCR pcr;
+    if (!pcr.Prcb) {
+        pcr.Number = UCHAR(started++ % MAXIMUM_PROCESSORS);
+        pcr.PrcbData.Number = pcr.Number;
+        pcr.Prcb = &pcr.PrcbData;
+    }
     return &pcr;
 }
 

@@ -12,6 +12,9 @@
 /// Checked builds: ready summary against ready queues, next thread, idle summary. Stops at the first contradiction.
 void KiCheckDispatcherDatabase(PKPRCB Prcb) REQUIRES_(AtDispatchLevel);
 
+/// Part of KiInitializeDispatcher: the processor's nodes for the numbered queued locks.
+void KiInitializeLockQueue(PKPRCB Prcb);
+
 extern "C" {
 /// Places the threads that became ready, and lowers to `OldIrql`. @irql SYNCH_LEVEL, no lock held
 void NTAPI KiExitDispatcher(KIRQL OldIrql) RELEASE_(AtDispatchLevel);
