@@ -40,6 +40,42 @@ class Event(enum.IntEnum):
     THREAD_CREATE = 15
     THREAD_END = 16
     BUGCHECK = 17
+    APC_QUEUE = 18
+    APC_RUN = 19
+    DPC_END = 20
+    WAIT_OBJECT = 21
+    LOCK_WAIT = 22
+    LOCK_ACQUIRE = 23
+    LOCK_RELEASE = 24
+    IPI_SEND = 25
+    IPI_RECEIVE = 26
+
+
+class Lock(enum.IntEnum):
+    """ETW_LOCK: the second argument of the LOCK_xxx events."""
+
+    SPIN = 0
+    QUEUED_SPIN = 1
+    EXECUTIVE_SPIN_SHARED = 2
+    EXECUTIVE_SPIN_EXCLUSIVE = 3
+    FAST_MUTEX = 4
+    GUARDED_MUTEX = 5
+    RESOURCE_SHARED = 6
+    RESOURCE_EXCLUSIVE = 7
+    PUSH_SHARED = 8
+    PUSH_EXCLUSIVE = 9
+    RUNDOWN = 10
+
+
+class Ipi(enum.IntEnum):
+    """ETW_IPI: what an inter-processor interrupt asks for."""
+
+    DISPATCH = 0
+    APC = 1
+    CALL = 2
+    TLB_FLUSH = 3
+    FREEZE = 4
+    CLOCK = 5
 
 
 @dataclass(frozen=True)

@@ -411,6 +411,15 @@ extern "C" const KD_FIELD KdFieldTable[KD_FIELD_COUNT] = {
     VALUE(ETW_EVENT, ThreadCreate),
     VALUE(ETW_EVENT, ThreadEnd),
     VALUE(ETW_EVENT, BugCheck),
+    VALUE(ETW_EVENT, ApcQueue),
+    VALUE(ETW_EVENT, ApcRun),
+    VALUE(ETW_EVENT, DpcEnd),
+    VALUE(ETW_EVENT, WaitObject),
+    VALUE(ETW_EVENT, LockWait),
+    VALUE(ETW_EVENT, LockAcquire),
+    VALUE(ETW_EVENT, LockRelease),
+    VALUE(ETW_EVENT, IpiSend),
+    VALUE(ETW_EVENT, IpiReceive),
 };
 // clang-format on
 

@@ -14,11 +14,12 @@ constexpr PCSTR WaitReasonNames[] = {"Executive",      "FreePage",  "PageIn",   
 constexpr PCSTR ObjectNames[] = {
     "NotificationEvent", "SynchronizationEvent", "Mutant", "Process", "Queue", "Semaphore", "Thread", "Gate",
     "NotificationTimer", "SynchronizationTimer"};
-constexpr PCSTR EventNames[] = {"None",         "ContextSwitch", "ThreadState", "Ready",     "Priority",
-                                "QuantumEnd",   "Wait",          "Unwait",      "Signal",    "DpcQueue",
-                                "DpcRun",       "TimerSet",      "TimerExpire", "Interrupt", "Mark",
-                                "ThreadCreate", "ThreadEnd",     "BugCheck"};
-static_assert(sizeof(EventNames) / sizeof(EventNames[0]) == static_cast<ULONG>(ETW_EVENT::BugCheck) + 1);
+constexpr PCSTR EventNames[] = {
+    "None",       "ContextSwitch", "ThreadState", "Ready",       "Priority", "QuantumEnd",  "Wait",
+    "Unwait",     "Signal",        "DpcQueue",    "DpcRun",      "TimerSet", "TimerExpire", "Interrupt",
+    "Mark",       "ThreadCreate",  "ThreadEnd",   "BugCheck",    "ApcQueue", "ApcRun",      "DpcEnd",
+    "WaitObject", "LockWait",      "LockAcquire", "LockRelease", "IpiSend",  "IpiReceive"};
+static_assert(sizeof(EventNames) / sizeof(EventNames[0]) == static_cast<ULONG>(ETW_EVENT::IpiReceive) + 1);
 static_assert(sizeof(StateNames) / sizeof(StateNames[0]) == static_cast<ULONG>(KTHREAD_STATE::GateWait) + 1);
 static_assert(sizeof(ObjectNames) / sizeof(ObjectNames[0]) ==
               static_cast<ULONG>(KOBJECTS::TimerSynchronizationObject) + 1);
