@@ -51,7 +51,7 @@ build   = $(MAKE) $(jobs) -f kernel/build.mk
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
-.PHONY: help grade test run gdb replay handout solution selfcheck seed doctor docs coverage bench check-style \
+.PHONY: help grade test run gdb replay timeline handout solution selfcheck seed doctor docs coverage bench check-style \
         format clean kernel
 
 help:
@@ -76,6 +76,12 @@ replay:
 	@$(need) gdb
 	@$(grader) replay --out $(O) --lab $(LAB) --test "$(TEST)" --seed $(SEED) $(call opt,SUBMISSION,--submission) \
 	    $(if $(filter failure,$(AT)),--at-failure)
+
+timeline:
+	@$(need) grade
+	@$(build) kernel
+	@$(grader) timeline --out $(O) $(call opt,LAB,--lab) $(call opt,TEST,--test) $(call opt,SEED,--seed) \
+	    $(call opt,SUBMISSION,--submission) --smp $(SMP) $(if $(MICA_CHECKED),--checked) $(call opt,OUT,--to)
 
 seed:
 	@$(need) grade

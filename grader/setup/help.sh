@@ -10,6 +10,7 @@ row "grade LAB=1 TEST='insert*'"     "some of them (SEED=n, JOBS=n, JSON=file, E
 row "run"                            "boot to the kernel debugger's prompt (EMU=bochs, SMP=n, GUI=1, MICA_CHECKED=1)"
 row "gdb"                            "the same, stopped at the first instruction, with gdb attached"
 row "replay LAB=1 TEST=name SEED=n"  "exactly one failure again, under gdb"
+row "timeline [LAB=1 TEST=name]"     "a run's waits, wake-ups and DPCs as one HTML page (OUT=page.html, SMP=n)"
 row "seed LAB=0"                     "the seed that your own questions are drawn from"
 row "kernel"                         "build only"
 row "doctor"                         "what is installed, which versions, what works"

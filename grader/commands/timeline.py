@@ -1,0 +1,125 @@
+"""`timeline`: a run's synchronization as one offline HTML page, and as Chrome trace JSON.
+
+    make timeline                                    the demo: kernel/tests/guest/timeline.cpp
+    make timeline TEST=waits.WaitAllTakesNothingEarly  a guest test (driver.name)
+    make timeline LAB=1 TEST=preempts_lower          a lab's test, on the reference
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from pathlib import Path
+from typing import List
+
+from grader import labs
+from grader.commands.options import number
+from grader.errors import GraderError
+from grader.grading import Grading
+from grader.guest import Guest
+from grader.model import KernelSet, Outcome, Progress, TestSpec, Verdict
+from grader.report.text import for_terminal
+from grader.session import Session
+from grader.timeline import chrome, page, record
+from grader.timeline.model import Timeline
+from grader.tree import Tree
+
+DEMO = "timeline.BoundedBufferWithAClock"
+LIMIT, SECONDS = 400_000_000, 60.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `timeline`."""
+    parser.add_argument("--lab", default="", metavar="N", help="a lab's test (default: a guest test)")
+    parser.add_argument("--test", default="", metavar="NAME", help=f"which test (default: {DEMO})")
+    parser.add_argument("--seed", default="", metavar="N", help="the master seed of a lab's test")
+    parser.add_argument("--submission", default="", metavar="WHAT", help="a folder, zip, tar or git ref")
+    parser.add_argument("--smp", default="1", metavar="N", help="processors")
+    parser.add_argument("--checked", action="store_true", help="the checked build")
+    parser.add_argument("--to", default="", metavar="FILE", help="the page (default: timeline.html in the build folder)")
+
+
+def run(tree: Tree, options: argparse.Namespace) -> int:
+    """Writes the page and the JSON beside it; prints where they are."""
+    made = of_lab_test(tree, options) if options.lab else of_guest_test(tree, options)
+    target = Path(options.to) if options.to else tree.scratch() / "timeline.html"
+    for path in write(made, target):
+        print(for_terminal(str(path)))
+    return 0
+
+
+def write(made: Timeline, target: Path) -> List[Path]:
+    """The page, and the same for chrome://tracing and Perfetto."""
+    twin = target.with_suffix(".json")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(page.render(made), encoding="utf-8")
+    twin.write_text(chrome.render(made), encoding="utf-8")
+    return [target, twin]
+
+
+def of_guest_test(tree: Tree, options: argparse.Namespace) -> Timeline:
+    """One of kernel/tests/guest, named as `driver.Test`."""
+    driver, _, name = (options.test or DEMO).partition(".")
+    runner = _guest_runner(tree)
+    build = tree.out / ("checked" if options.checked else "free")
+    processors = number(options.smp, "SMP", 1) or 1
+    more = {"processors": processors} if processors > 1 else {}
+    with Session(build, f"{driver}.sys", **more) as session:
+        session.boot()
+        state = session.restore("ready")
+        guest = Guest(session)
+        tests = {test.name: test for test in runner.table(guest, driver)}
+        if name not in tests:
+            raise GraderError(f"{driver}.sys has no test {name!r}; it has: " + ", ".join(tests))
+        guest.begin(state, LIMIT, SECONDS)
+        guest.arm()
+        after, before = record.sequence(guest), record.names(guest)
+        failure = runner.judge(guest, tests[name])
+        if failure:
+            print(for_terminal(f"{driver}.{name} failed: seen {failure[1]}"), file=sys.stderr)
+        return record.take(guest, after, f"{name} ({driver}.sys)", before)
+
+
+def of_lab_test(tree: Tree, options: argparse.Namespace) -> Timeline:
+    """A lab's test, on a submission's kernel or the reference."""
+    from grader.replay import run_once
+    from grader.runner import boot
+    course = labs.load(tree)
+    chosen, tests = labs.select(course, options.lab, options.test)
+    if len(tests) != 1 or tests[0].stage == "none":
+        raise GraderError(f"a timeline shows one test that runs in the machine; {options.test or 'no TEST'} means: "
+                          + ", ".join(test.name for test in tests[:12]))
+    made: List[Timeline] = []
+
+    def watched(kernels: KernelSet, specs: List[TestSpec], seed: int, jobs: int, progress: Progress) -> List[Outcome]:
+        session = boot(kernels[specs[0].kernel].directory, specs[0].driver)
+        try:
+            guest = Guest(session)
+            guest.begin(session.restore(specs[0].stage), LIMIT, SECONDS)
+            after, before = record.sequence(guest), record.names(guest)
+            guest, told = run_once(session, kernels, specs[0], seed)
+            if told.verdict is not Verdict.PASS:
+                print(for_terminal(f"{told.test}: {told.verdict.value}: {told.seen}"), file=sys.stderr)
+            made.append(record.take(guest, after, f"{told.test}: {told.title}", before))
+            return [told]
+        finally:
+            session.close()
+
+    Grading(tree, course, watched).grade(options.submission, chosen, tests, number(options.seed, "SEED"))
+    if not made:
+        raise GraderError("the kernel of this test was not built; correct what the compiler says first")
+    return made[0]
+
+
+def _guest_runner(tree: Tree):  # type: ignore[no-untyped-def]
+    """kernel/tests/guest/run.py, which knows the drivers' tables and how a test is judged."""
+    path = tree.root / "kernel" / "tests" / "guest" / "run.py"
+    if not path.is_file():
+        raise GraderError("this tree has no kernel/tests/guest; name a lab's test: make timeline LAB=1 TEST=...")
+    spec = importlib.util.spec_from_file_location("mica_guest_runner", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,245 @@
+"""The synchronization timeline: from ring records to rows, spans and arrows, to a page and to Chrome trace JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Dict, List
+
+from grader.errors import GraderError
+from grader.timeline import chrome, page
+from grader.timeline.events import build
+from grader.timeline.model import KINDS, Arrow, Instant, Row, Span, Timeline, check
+from grader.timeline.names import Names, plain
+from grader.views.ring import Event, Record
+
+A, B, IDLE, SEMAPHORE, DPC, TIMER = 0x81000000, 0x81001000, 0x80200000, 0x81002000, 0x81003000, 0x81004000
+READY, RUNNING, WAITING = 1, 2, 5
+HOSTILE = "</script><script>alert(1)</script>&<!--\u2028'\"@DATA@ =cmd()"
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+class Ring:
+    """Records with a clock: a microsecond passes before each."""
+
+    def __init__(self) -> None:
+        self.records: List[Record] = []
+
+    def add(self, event: Event, *arguments: int, cpu: int = 0, irql: int = 2) -> "Ring":
+        number = len(self.records) + 1
+        self.records.append(Record(1000 * number, number, int(event), cpu, irql,
+                                   (*arguments, 0, 0, 0, 0)[:4]))  # type: ignore[arg-type]
+        return self
+
+    def state(self, thread: int, old: int, new: int, **more: int) -> "Ring":
+        return self.add(Event.THREAD_STATE, thread, old, new, 8, **more)
+
+    def timeline(self, **threads: int) -> Timeline:
+        made = build(self.records, Names(None, {address: name for name, address in threads.items()}, [IDLE]), "a run")
+        check(made)
+        return made
+
+
+def wake_up() -> Ring:
+    """A waits for a semaphore, the processor idles, B (already running elsewhere) releases it."""
+    ring = Ring().state(A, READY, RUNNING).add(Event.CONTEXT_SWITCH, IDLE, A, 0)
+    ring.add(Event.CONTEXT_SWITCH, IDLE, B, 0, cpu=1)
+    ring.add(Event.WAIT, A, 1, 1, 0).state(A, RUNNING, WAITING).add(Event.CONTEXT_SWITCH, A, IDLE, 5 | 8 << 8)
+    ring.add(Event.SIGNAL, SEMAPHORE, 5, 0, 1, cpu=1).add(Event.UNWAIT, A, 0, 1, cpu=1)
+    return ring.state(A, WAITING, READY, cpu=1).state(A, READY, RUNNING).add(Event.CONTEXT_SWITCH, IDLE, A, 0)
+
+
+# TOL-03
+class BuilderTest(unittest.TestCase):
+    """events.py"""
+
+    def spans(self, made: Timeline, row: str) -> List[str]:
+        return [one.kind for one in made.spans if one.row == row]
+
+    def test_states_of_a_thread_follow_each_other_without_a_gap(self) -> None:
+        made = wake_up().timeline(Alice=A, Bob=B)
+        own = [one for one in made.spans if one.row == f"t{A:08x}"]
+        self.assertEqual(["running", "waiting", "ready", "running"], [one.kind for one in own])
+        self.assertEqual([one.end for one in own][:-1], [one.start for one in own][1:])
+
+    def test_wait_is_named_after_the_object_that_ended_it(self) -> None:
+        waits = [one for one in wake_up().timeline(Alice=A, Bob=B).spans if one.kind == "waiting"]
+        self.assertEqual(["waits for semaphore 1"], [one.label for one in waits])
+        self.assertIn(("ends", "the object was signalled"), waits[0].details)
+
+    def test_arrow_leads_from_the_thread_that_signals_to_the_one_that_wakes(self) -> None:
+        made = wake_up().timeline(Alice=A, Bob=B)
+        wakes = [one for one in made.arrows if one.kind == "wake"]
+        self.assertEqual([(f"t{B:08x}", f"t{A:08x}")], [(one.source, one.target) for one in wakes])
+        self.assertEqual(("signal", "semaphore 1"), wakes[0].details[-1])
+
+    def test_timed_out_wait_is_not_said_to_be_signalled(self) -> None:
+        ring = Ring().add(Event.SIGNAL, SEMAPHORE, 5, 0, 1).state(A, RUNNING, WAITING)
+        ring.add(Event.UNWAIT, A, 0x102, 0).state(A, WAITING, READY)
+        waiting = next(one for one in ring.timeline(Alice=A).spans if one.kind == "waiting")
+        self.assertIn(("ends", "time-out"), waiting.details)
+        self.assertNotIn("signalled by", dict(waiting.details))
+
+    def test_processor_rows_show_threads_and_idleness(self) -> None:
+        made = wake_up().timeline(Alice=A, Bob=B)
+        self.assertEqual(["idle", "busy", "idle"], self.spans(made, "p0"))
+        self.assertEqual(["processor 0", "processor 1"], [row.name for row in made.rows if row.band == "Processors"])
+
+    def test_dpc_is_a_span_over_the_thread_and_ends_when_the_level_falls(self) -> None:
+        ring = Ring().add(Event.CONTEXT_SWITCH, IDLE, A, 0).add(Event.DPC_QUEUE, DPC, 0x80101000, 0)
+        ring.add(Event.DPC_RUN, DPC, 0x80101000).add(Event.SIGNAL, SEMAPHORE, 0, 0, 1).add(Event.MARK, irql=0)
+        made = ring.timeline(Alice=A)
+        dpcs = [one for one in made.spans if one.kind == "dpc-span"]
+        self.assertEqual([(2.0, 4.0, 1)], [(one.start, one.end, one.level) for one in dpcs])
+        self.assertEqual([(f"t{A:08x}", "p0")], [(one.source, one.target) for one in made.arrows if one.kind == "dpc"])
+        signal = next(one for one in made.instants if one.kind == "signal")
+        self.assertEqual("p0", signal.row, "what a DPC does is not the interrupted thread's doing")
+
+    def test_boost_timer_quantum_creation_and_bugcheck_are_there(self) -> None:
+        ring = Ring().add(Event.CONTEXT_SWITCH, IDLE, B, 0).add(Event.THREAD_CREATE, A, 9, 0x80101000)
+        ring.add(Event.PRIORITY, A, 8, 10, 1).add(Event.TIMER_SET, TIMER, 5, 0).add(Event.TIMER_EXPIRE, TIMER, 7)
+        ring.add(Event.QUANTUM_END, A, 8).add(Event.THREAD_END, A).add(Event.BUGCHECK, 0xA, 1, 2, 3)
+        made = ring.timeline(Alice=A, Bob=B)
+        self.assertEqual({"create", "boost", "timer", "quantum", "bugcheck"}, {one.kind for one in made.instants})
+        self.assertEqual(["create", "boost", "timer"], [one.kind for one in made.arrows])
+
+    def test_unknown_event_is_shown(self) -> None:
+        made = Ring().add(99, 0x1234).timeline()  # type: ignore[arg-type]
+        self.assertEqual(["event 99"], [one.label for one in made.instants])
+        self.assertIn(("argument 0", "0x1234"), made.instants[0].details)
+
+    def test_no_event_at_all(self) -> None:
+        made = Ring().timeline()
+        self.assertEqual([], list(made.rows))
+        self.assertIn("a run", page.render(made))
+
+    def test_order_is_that_of_the_sequence_not_of_the_rings(self) -> None:
+        ring = wake_up()
+        shuffled = sorted(ring.records, key=lambda record: (record.processor, record.sequence))
+        again = build(shuffled, Names(None, {A: "Alice", B: "Bob"}, [IDLE]), "a run")
+        self.assertEqual(ring.timeline(Alice=A, Bob=B), again)
+
+    def test_decorated_names_are_shown_as_the_source_has_them(self) -> None:
+        self.assertEqual("FreeSlots", plain("?FreeSlots@?A0x1F2E@@3UKSEMAPHORE@@A"))
+        self.assertEqual("KeSetEvent", plain("KeSetEvent"))
+
+
+class Page(HTMLParser):
+    """What a browser would fetch, and the texts of script elements."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.fetches: List[str] = []
+        self.scripts: List[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.fetches += [f"{tag} {name}" for name, _ in attrs if name in ("src", "href", "srcset", "data")]
+        if tag == "script":
+            self.scripts.append("")
+        self.inside = tag == "script"
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = False
+
+    def handle_data(self, data: str) -> None:
+        if getattr(self, "inside", False):
+            self.scripts[-1] += data
+
+
+def hostile() -> Timeline:
+    rows = [Row("a", HOSTILE, HOSTILE, HOSTILE), Row("b", "b", "other")]
+    return Timeline(HOSTILE, "us", rows, [Span("a", 0, 5, "running", HOSTILE, ((HOSTILE, HOSTILE),))],
+                    [Instant("b", 1, "signal", HOSTILE)], [Arrow("a", 1, "b", 2, "wake", HOSTILE)], [HOSTILE])
+
+
+# TOL-03
+class PageTest(unittest.TestCase):
+    """page.py"""
+
+    def test_nothing_is_fetched_and_the_policy_forbids_it(self) -> None:
+        text = page.render(wake_up().timeline(Alice=A))
+        self.assertEqual([], Page(text).fetches)
+        self.assertIn("default-src 'none'", text)
+        self.assertNotRegex(text.replace(HOSTILE, ""), r"https?://")
+
+    def test_hostile_texts_stay_data(self) -> None:
+        text = page.render(hostile())
+        scripts = Page(text).scripts
+        self.assertEqual(2, len(scripts), "the data and the page's own script, and no third one")
+        self.assertEqual(HOSTILE, json.loads(scripts[0])["spans"][0][4])
+        self.assertNotIn("</script><script>alert", text)
+
+    def test_script_never_makes_markup_of_texts(self) -> None:
+        script = (page.HERE / "page.js").read_text()
+        self.assertNotRegex(script, r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function")
+
+    def test_broken_timelines_are_refused(self) -> None:
+        row = [Row("a", "a", "a")]
+        for broken in (Timeline("t", "us", row, [Span("z", 0, 1, "running", "")]),
+                       Timeline("t", "us", row, [Span("a", 2, 1, "running", "")]),
+                       Timeline("t", "us", row, [], [Instant("a", 0, "nonsense", "")]),
+                       Timeline("t", "us", row * 2)):
+            with self.subTest(broken=broken), self.assertRaises(GraderError):
+                page.render(broken)
+
+    def test_same_run_same_bytes(self) -> None:
+        self.assertEqual(page.render(wake_up().timeline(Alice=A)), page.render(wake_up().timeline(Alice=A)))
+
+    def test_every_kind_can_be_told_from_the_ground(self) -> None:
+        for name, kind in KINDS.items():
+            with self.subTest(kind=name):
+                self.assertRegex(kind.light + kind.dark, r"^#[0-9a-f]{6}#[0-9a-f]{6}$")
+
+    @unittest.skipUnless(BROWSER, "not on this system: no Chromium to open the page in")
+    def test_browser_draws_it_and_no_hostile_text_runs(self) -> None:
+        for made, expected in ((wake_up().timeline(Alice=A), "waits for semaphore 1"), (hostile(), "alert(1)")):
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "page.html"
+                path.write_text(page.render(made), encoding="utf-8")
+                done = subprocess.run([str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
+                                       f"--user-data-dir={folder}/profile", "--virtual-time-budget=2000",
+                                       path.as_uri() + "?tab=list"], capture_output=True, text=True, timeout=120)
+                body = done.stdout.split("<script")[0]
+                self.assertIn(f"{len(made.spans) + len(made.instants) + len(made.arrows)} events", body)
+                listed = re.search(r'id="list".*', body, re.S)
+                self.assertIsNotNone(listed, done.stderr[-2000:])
+                self.assertIn(expected, listed[0])  # type: ignore[index]
+
+
+# TOL-03
+class ChromeTest(unittest.TestCase):
+    """chrome.py"""
+
+    def events(self, made: Timeline) -> List[Dict]:
+        return json.loads(chrome.render(made))["traceEvents"]
+
+    def test_every_event_has_what_the_format_demands(self) -> None:
+        for one in self.events(wake_up().timeline(Alice=A, Bob=B)):
+            self.assertIn(one["ph"], "XiMsf")
+            self.assertIsInstance(one["pid"], int)
+            self.assertIsInstance(one["tid"], int)
+            if one["ph"] != "M":
+                self.assertIsInstance(one["ts"], (int, float))
+
+    def test_bands_are_processes_and_rows_are_threads(self) -> None:
+        named = [(one["name"], one["args"]["name"]) for one in self.events(wake_up().timeline(Alice=A, Bob=B))
+                 if one["ph"] == "M" and "name" in one["args"]]
+        self.assertIn(("process_name", "Threads"), named)
+        self.assertIn(("thread_name", "Alice"), named)
+
+    def test_arrows_are_flows_in_pairs(self) -> None:
+        events = self.events(wake_up().timeline(Alice=A, Bob=B))
+        begins = {one["id"] for one in events if one["ph"] == "s"}
+        self.assertEqual(begins, {one["id"] for one in events if one["ph"] == "f"})
+        self.assertEqual(1, len(begins))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,430 @@
+// Draws the timeline in the page's JSON block. Texts reach the page through textContent and the canvas only.
+"use strict";
+const D = JSON.parse(document.getElementById("data").textContent);
+const $ = id => document.getElementById(id);
+const view = $("view"), map = $("map"), g = view.getContext("2d"), gm = map.getContext("2d");
+const KIND = { title: 0, light: 1, dark: 2, height: 3, shown: 4 };
+
+// One form for all: what = span | instant | arrow.
+const items = [];
+D.spans.forEach(s => items.push({ what: "span", row: s[0], at: s[1], end: s[2], kind: s[3], label: s[4], details: s[5], level: s[6] }));
+D.instants.forEach(s => items.push({ what: "instant", row: s[0], at: s[1], end: s[1], kind: s[2], label: s[3], details: s[4] }));
+D.arrows.forEach(s => items.push({ what: "arrow", row: s[0], at: s[1], to: s[2], end: s[3], kind: s[4], label: s[5], details: s[6] }));
+items.sort((a, b) => a.at - b.at);
+const spansOf = D.rows.map(() => []), instantsOf = D.rows.map(() => []), arrows = [];
+items.forEach(i => i.what === "span" ? spansOf[i.row].push(i) : i.what === "instant" ? instantsOf[i.row].push(i) : arrows.push(i));
+const shown = D.kinds.map(k => k[KIND.shown]);
+const extent = D.range[1] - D.range[0];
+let dark = matchMedia("(prefers-color-scheme: dark)").matches, size = 15;
+let from = D.range[0], to = D.range[1], top0 = 0, chosen = null, matches = [], match = -1, hits = [], hover = null;
+
+// ---- numbers and colours -----------------------------------------------------------------------------------------
+const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const colour = kind => D.kinds[kind][dark ? KIND.dark : KIND.light];
+function number(value, digits) { return (value + 0 || 0).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }); }
+function time(value, step) {
+  if (D.unit !== "us") return number(Math.round(value), 0);
+  const digits = step === undefined ? 3 : Math.max(0, Math.min(3, -Math.floor(Math.log10(step))));
+  return number(value, digits);
+}
+const unitName = D.unit === "us" ? "µs" : D.unit;
+const lasting = value => D.unit === "us" && value >= 1000 ? number(value / 1000, 3) + " ms" : time(value) + " " + unitName;
+
+// ---- layout ------------------------------------------------------------------------------------------------------
+let W = 0, H = 0, gutter = 170, axis = 34, rowH = 40, rows = [], height = 0;
+function layout() {
+  const ratio = window.devicePixelRatio || 1;
+  W = view.clientWidth; H = view.clientHeight;
+  for (const [canvas, context] of [[view, g], [map, gm]]) {
+    canvas.width = Math.round(canvas.clientWidth * ratio); canvas.height = Math.round(canvas.clientHeight * ratio);
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  }
+  document.documentElement.style.setProperty("--size", size + "px");
+  axis = size * 2.2;
+  g.font = font(600);
+  gutter = Math.min(W * .34, 24 + Math.max(60, ...D.rows.map(r => g.measureText(r[0]).width)));
+  const bands = D.rows.filter((r, i) => !i || r[1] !== D.rows[i - 1][1]).length, room = H - axis - bands * size * 1.9 - 12;
+  rowH = Math.max(size * 2.3, Math.min(size * 5, room / D.rows.length));
+  rows = []; let y = 0, band = null;
+  D.rows.forEach(([name, inBand, note], i) => {
+    if (inBand !== band) { rows.push({ title: inBand, y, h: size * 1.9 }); y += size * 1.9; band = inBand; }
+    rows.push({ index: i, name, note, y, h: rowH }); y += rowH;
+  });
+  height = y + 12;
+  top0 = Math.max(0, Math.min(top0, height - (H - axis)));
+}
+const font = weight => `${weight} ${size * .93}px system-ui, "Segoe UI", "DejaVu Sans", sans-serif`;
+const x = t => gutter + (t - from) / (to - from) * (W - gutter);
+const t = px => from + (px - gutter) / (W - gutter) * (to - from);
+const rowOf = index => rows.find(r => r.index === index);
+const middle = index => { const r = rowOf(index); return axis + r.y + r.h / 2 - top0; };
+
+// ---- drawing -----------------------------------------------------------------------------------------------------
+let waiting = false;
+function draw() { if (!waiting) { waiting = true; requestAnimationFrame(() => { waiting = false; paint(); paintMap(); }); } }
+
+function firstAfter(list, at) { // first whose end may be visible; spans of one level do not overlap
+  let low = 0, high = list.length;
+  while (low < high) { const m = (low + high) >> 1; if (list[m].end < at) low = m + 1; else high = m; }
+  return Math.max(0, low - 2);
+}
+
+function paint() {
+  const ink = css("--text"), soft = css("--soft"), line = css("--line");
+  hits = [];
+  g.clearRect(0, 0, W, H);
+  g.save();
+  g.beginPath(); g.rect(0, axis, W, H - axis); g.clip();
+  for (const r of rows) {
+    const y = axis + r.y - top0;
+    if (y > H || y + r.h < axis) continue;
+    if (r.title !== undefined) {
+      g.fillStyle = css("--panel"); g.fillRect(0, y, W, r.h);
+      g.fillStyle = soft; g.font = font(700); g.textBaseline = "middle"; g.fillText(r.title, 10, y + r.h / 2);
+      continue;
+    }
+    if (r.index % 2) { g.fillStyle = css("--stripe"); g.fillRect(0, y, W, r.h); }
+    g.strokeStyle = css("--grid"); g.beginPath(); g.moveTo(0, y + r.h - .5); g.lineTo(W, y + r.h - .5); g.stroke();
+  }
+  const step = ticks();
+  g.strokeStyle = css("--grid");
+  for (let at = Math.ceil(from / step) * step; at <= to; at += step) { g.beginPath(); g.moveTo(x(at), axis); g.lineTo(x(at), H); g.stroke(); }
+  g.restore();
+  g.save();
+  g.beginPath(); g.rect(gutter, axis, W - gutter, H - axis); g.clip();
+  for (const r of rows) if (r.index !== undefined && axis + r.y - top0 < H && axis + r.y + r.h - top0 > axis) paintRow(r);
+  paintArrows();
+  g.restore();
+  g.save();
+  g.beginPath(); g.rect(0, axis, gutter, H - axis); g.clip();
+  for (const r of rows) {
+    if (r.index === undefined) continue;
+    const y = axis + r.y - top0;
+    g.fillStyle = ink; g.font = font(600); g.textBaseline = "middle";
+    g.fillText(clip(r.name, gutter - 20), 12, y + r.h / 2 - (r.note ? size * .55 : 0));
+    if (r.note) { g.fillStyle = soft; g.font = font(400); g.fillText(clip(r.note, gutter - 20), 12, y + r.h / 2 + size * .6); }
+  }
+  g.restore();
+  g.fillStyle = css("--panel"); g.fillRect(0, 0, W, axis);
+  g.fillStyle = ink; g.font = font(400); g.textBaseline = "middle"; g.textAlign = "center";
+  for (let at = Math.ceil(from / step) * step; at <= to; at += step) if (x(at) > gutter - 1) {
+    const text = time(at, step), half = g.measureText(text).width / 2;
+    g.fillText(text, Math.min(Math.max(x(at), gutter + half), W - half - 4), axis / 2);
+    g.strokeStyle = soft; g.beginPath(); g.moveTo(x(at), axis - 5); g.lineTo(x(at), axis); g.stroke();
+  }
+  g.textAlign = "left"; g.fillStyle = soft; g.fillText(unitName === "step" ? "steps" : unitName, 12, axis / 2);
+  g.strokeStyle = line; g.beginPath(); g.moveTo(0, axis - .5); g.lineTo(W, axis - .5); g.moveTo(gutter - .5, 0); g.lineTo(gutter - .5, H); g.stroke();
+}
+
+function ticks() {
+  const rough = (to - from) / Math.max(3, (W - gutter) / (size * 8)), power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map(m => m * power).find(s => s >= rough);
+  return D.unit === "us" ? step : Math.max(1, step);
+}
+
+function clip(text, width) {
+  if (g.measureText(text).width <= width) return text;
+  let low = 0, high = text.length;
+  while (low < high) { const m = (low + high + 1) >> 1; if (g.measureText(text.slice(0, m) + "…").width <= width) low = m; else high = m - 1; }
+  return low > 2 ? text.slice(0, low) + "…" : "";
+}
+
+function paintRow(r) {
+  const base = axis + r.y - top0, found = new Set(matches), pad = r.h * .14, full = r.h - 2 * pad;
+  let lastX = [-1, -1];
+  const list = spansOf[r.index];
+  for (const level of [0, 1]) {
+    for (let i = level ? 0 : firstAfter(list, from); i < list.length && list[i].at <= to; i++) {
+      const s = list[i];
+      if (Math.min(1, s.level) !== level || s.end < from || !shown[s.kind]) continue;
+      const x0 = Math.max(x(s.at), gutter - 4), x1 = Math.min(x(s.end), W + 4), w = Math.max(1.2, x1 - x0);
+      if (x0 + w <= lastX[level] + .4) continue;
+      lastX[level] = x0 + w;
+      const h = full * D.kinds[s.kind][KIND.height], y = level ? base + r.h - pad * .5 - h : base + pad + (full - h) / 2;
+      g.fillStyle = colour(s.kind); g.beginPath();
+      if (w > 6) g.roundRect(x0, y, w - .6, h, Math.min(4, h / 2)); else g.rect(x0, y, w, h);
+      g.fill();
+      mark(s, found, () => g.strokeRect(x0 - 1, y - 1, w + 2, h + 2));
+      hits.push({ item: s, x0, x1: x0 + w, y0: h < 12 ? y - 6 : y, y1: h < 12 ? y + h + 6 : y + h, rank: level ? 2 : 3 });
+      if (w > size * 2.4) {
+        const thin = h < size * 1.1;
+        g.font = font(thin ? 400 : 600); g.textBaseline = "middle"; g.fillStyle = thin ? css("--text") : dark ? "#0b0f14" : "#ffffff";
+        const left = Math.max(x0, gutter) + 5, text = clip(s.label, x1 - left - 5);
+        if (text) g.fillText(text, left, thin ? y - size * .62 : y + h / 2 + .5);
+      }
+    }
+  }
+  let last = -9;
+  for (let i = firstAfter(instantsOf[r.index], from); i < instantsOf[r.index].length && instantsOf[r.index][i].at <= to; i++) {
+    const s = instantsOf[r.index][i];
+    if (!shown[s.kind] || s.at < from) continue;
+    const px = x(s.at), y = base + pad * .9, d = Math.max(4.5, size * .36);
+    if (px - last < .8 && s !== chosen && !found.has(s)) continue;
+    last = px;
+    g.fillStyle = colour(s.kind); g.strokeStyle = css("--ground"); g.lineWidth = 1.4;
+    g.beginPath(); g.moveTo(px, y - d); g.lineTo(px + d, y); g.lineTo(px, y + d); g.lineTo(px - d, y); g.closePath(); g.fill(); g.stroke();
+    g.lineWidth = 1;
+    mark(s, found, () => { g.beginPath(); g.arc(px, y, d + 4, 0, 7); g.stroke(); });
+    hits.push({ item: s, x0: px - d - 2, x1: px + d + 2, y0: y - d - 2, y1: y + d + 2, rank: 0, middle: px });
+  }
+}
+
+function mark(item, found, outline) {
+  if (item !== chosen && item !== hover && !found.has(item)) return;
+  g.save(); g.lineWidth = item === chosen ? 3 : 2; g.strokeStyle = item === chosen ? css("--text") : item === hover ? css("--soft") : css("--accent");
+  outline(); g.restore();
+}
+
+function paintArrows() {
+  const visible = arrows.filter(a => shown[a.kind] && Math.max(a.at, a.end) >= from && Math.min(a.at, a.end) <= to);
+  const found = new Set(matches), seen = new Set(), many = visible.length > 400;
+  for (const a of visible) {
+    const x0 = x(a.at), x1 = x(a.end), y0 = middle(a.row), y1 = middle(a.to), strong = a === chosen || a === hover || found.has(a);
+    const key = `${Math.round(x0 / 2)},${Math.round(x1 / 2)},${a.row},${a.to},${a.kind}`;
+    if (seen.has(key) && !strong) continue;
+    seen.add(key);
+    const bend = a.row === a.to ? -rowH * .6 : 0, pull = Math.min(60, Math.abs(x1 - x0) / 2);
+    g.strokeStyle = g.fillStyle = colour(a.kind); g.lineWidth = strong ? 3.4 : 1.8;
+    g.globalAlpha = strong ? 1 : many || x1 - x0 > W / 4 ? .35 : .85;
+    g.beginPath(); g.moveTo(x0, y0); g.bezierCurveTo(x0 + pull, y0 + bend, x1 - pull, y1 + bend, x1, y1); g.stroke();
+    const angle = x1 - x0 < 2 ? (y1 > y0 ? Math.PI / 2 : -Math.PI / 2) : Math.atan2(y1 - y0 - bend, Math.max(1, x1 - (x1 - pull) || x1 - x0)), d = size * .55;
+    g.beginPath(); g.moveTo(x1, y1); g.lineTo(x1 - d * Math.cos(angle - .42), y1 - d * Math.sin(angle - .42));
+    g.lineTo(x1 - d * Math.cos(angle + .42), y1 - d * Math.sin(angle + .42)); g.closePath(); g.fill();
+    g.beginPath(); g.arc(x0, y0, 3, 0, 7); g.fill();
+    g.globalAlpha = 1; g.lineWidth = 1;
+    hits.push({ item: a, arrow: [x0, y0, x1, y1, pull, bend], x0: Math.min(x0, x1) - 6, x1: Math.max(x0, x1) + 6,
+                y0: Math.min(y0, y1) + Math.min(0, bend) - 6, y1: Math.max(y0, y1) + 6, rank: 1 });
+  }
+}
+
+function paintMap() {
+  const w = map.clientWidth, h = map.clientHeight, scale = (w - 2) / extent, at = v => 1 + (v - D.range[0]) * scale;
+  gm.clearRect(0, 0, w, h); gm.fillStyle = css("--panel"); gm.fillRect(0, 0, w, h);
+  const each = (h - 6) / D.rows.length;
+  spansOf.forEach((list, row) => {
+    let last = -1;
+    for (const s of list) {
+      if (D.kinds[s.kind][KIND.height] < .5 || at(s.end) <= last + .5) continue;
+      last = Math.max(at(s.end), at(s.at) + 1);
+      gm.fillStyle = colour(s.kind); gm.fillRect(at(s.at), 3 + row * each, Math.max(1, at(s.end) - at(s.at)), Math.max(1, each - 1));
+    }
+  });
+  gm.fillStyle = css("--accent"); for (const m of matches.slice(0, 4000)) gm.fillRect(at(m.at), 0, 1.5, 4);
+  const left = at(from), right = Math.max(left + 3, at(to));
+  gm.fillStyle = dark ? "rgba(0,0,0,.55)" : "rgba(120,130,145,.28)"; gm.fillRect(0, 0, left, h); gm.fillRect(right, 0, w - right, h);
+  gm.strokeStyle = css("--accent"); gm.lineWidth = 2; gm.strokeRect(left, 1, right - left, h - 2); gm.lineWidth = 1;
+}
+
+// ---- moving ------------------------------------------------------------------------------------------------------
+const least = D.unit === "us" ? .02 : 4;
+function show(a, b) {
+  const width = Math.min(Math.max(b - a, least), extent * 1.04), margin = extent * .02;
+  from = Math.min(Math.max(a, D.range[0] - margin), D.range[1] + margin - width); to = from + width;
+  draw(); if (!$("list").hidden) fillList();
+}
+function zoom(factor, at) { const where = at === undefined ? (from + to) / 2 : at; show(where - (where - from) * factor, where + (to - where) * factor); }
+const pan = part => show(from + (to - from) * part, to + (to - from) * part);
+const scroll = by => { top0 = Math.max(0, Math.min(top0 + by, height - (H - axis))); draw(); };
+const all = () => show(D.range[0] - extent * .02, D.range[1] + extent * .02);
+function reveal(item) {
+  const width = to - from, end = Math.max(item.at, item.end), begin = Math.min(item.at, item.end);
+  if (begin < from || begin > to || end - begin > width * 4) show((begin + Math.min(end, begin + width)) / 2 - width / 2, (begin + Math.min(end, begin + width)) / 2 + width / 2);
+  const r = rowOf(item.row);
+  if (r.y < top0 || r.y + r.h > top0 + H - axis) { top0 = r.y - (H - axis) / 3; scroll(0); }
+}
+
+view.addEventListener("wheel", e => {
+  e.preventDefault();
+  if (e.shiftKey || Math.abs(e.deltaX) > Math.abs(e.deltaY)) pan(Math.sign(e.deltaX || e.deltaY) * .08);
+  else zoom(e.deltaY > 0 ? 1.22 : 1 / 1.22, t(Math.max(gutter, e.offsetX)));
+}, { passive: false });
+let drag = null;
+view.addEventListener("pointerdown", e => { drag = { x: e.clientX, y: e.clientY, from, to, top0, moved: false }; view.setPointerCapture(e.pointerId); });
+view.addEventListener("pointermove", e => {
+  if (drag) {
+    const dx = e.clientX - drag.x, dy = e.clientY - drag.y;
+    if (Math.abs(dx) + Math.abs(dy) > 4) { drag.moved = true; view.classList.add("drag"); $("tip").hidden = true; }
+    if (drag.moved) { const by = -dx / (W - gutter) * (drag.to - drag.from); show(drag.from + by, drag.to + by); top0 = drag.top0 - dy; scroll(0); }
+    return;
+  }
+  const item = at(e.offsetX, e.offsetY);
+  if (item !== hover) { hover = item; draw(); }
+  const tip = $("tip");
+  tip.hidden = !item;
+  if (item) {
+    tip.textContent = `${item.label}\n${time(item.at)} ${unitName}` + (item.what === "span" ? `, for ${lasting(item.end - item.at)}` : "");
+    tip.style.left = Math.min(e.clientX + 14, innerWidth - tip.offsetWidth - 8) + "px";
+    tip.style.top = Math.min(e.clientY + 16, innerHeight - tip.offsetHeight - 8) + "px";
+  }
+});
+view.addEventListener("pointerup", e => { const was = drag; drag = null; view.classList.remove("drag"); if (was && !was.moved) choose(at(e.offsetX, e.offsetY)); });
+view.addEventListener("pointerleave", () => { $("tip").hidden = true; if (hover) { hover = null; draw(); } });
+const jump = e => { const w = to - from, c = D.range[0] + e.offsetX / map.clientWidth * extent; show(c - w / 2, c + w / 2); };
+map.addEventListener("pointerdown", e => { jump(e); map.setPointerCapture(e.pointerId); map.onpointermove = jump; });
+map.addEventListener("pointerup", () => { map.onpointermove = null; });
+
+function at(px, py) {
+  if (px < gutter || py < axis) return null;
+  const near = hits.filter(h => px >= h.x0 && px <= h.x1 && py >= h.y0 && py <= h.y1 && (!h.arrow || onArrow(h.arrow, px, py)));
+  near.sort((a, b) => a.rank - b.rank || Math.abs((a.middle ?? px) - px) - Math.abs((b.middle ?? px) - px));
+  return near.length ? near[0].item : null;
+}
+function onArrow([x0, y0, x1, y1, pull, bend], px, py) {
+  for (let i = 0; i <= 40; i++) {
+    const u = i / 40, v = 1 - u, bx = v * v * v * x0 + 3 * v * v * u * (x0 + pull) + 3 * v * u * u * (x1 - pull) + u * u * u * x1;
+    const by = v * v * v * y0 + 3 * v * v * u * (y0 + bend) + 3 * v * u * u * (y1 + bend) + u * u * u * y1;
+    if (Math.hypot(bx - px, by - py) < 8) return true;
+  }
+  return false;
+}
+
+// ---- details, list, search, legend ---------------------------------------------------------------------------------
+function element(tag, text, parent, className) {
+  const e = document.createElement(tag);
+  if (text !== undefined) e.textContent = text;
+  if (className) e.className = className;
+  if (parent) parent.append(e);
+  return e;
+}
+function chip(kind, parent) { const i = element("i", undefined, parent); i.style.background = colour(kind); return i; }
+const linked = item => items.filter(o => o !== item && (
+  item.what === "arrow" ? o.what !== "arrow" && (o.row === item.row && touches(o, item.at) || o.row === item.to && touches(o, item.end))
+  : o.what === "arrow" && (o.row === item.row && touches(item, o.at) || o.to === item.row && touches(item, o.end)))).slice(0, 12);
+const touches = (o, when) => when >= o.at - 1e-6 && when <= o.end + 1e-6;
+
+function choose(item) {
+  chosen = item;
+  const box = $("details");
+  box.replaceChildren();
+  tab("details");
+  if (!item) { intro(box); draw(); return; }
+  element("h2", item.label, box);
+  const kind = element("span", undefined, box, "kind"); chip(item.kind, kind); element("span", D.kinds[item.kind][KIND.title], kind);
+  const move = element("div", undefined, box, "move");
+  element("button", "◀ before ( , )", move).onclick = () => neighbour(-1);
+  element("button", "after ( . ) ▶", move).onclick = () => neighbour(1);
+  const table = element("table", undefined, box);
+  const line = (name, value) => {
+    const tr = element("tr", undefined, table); element("th", name, tr); const td = element("td", undefined, tr);
+    element(value.includes("\n") ? "pre" : "span", value, td);
+  };
+  if (item.what === "arrow") { line("from", D.rows[item.row][0]); line("to", D.rows[item.to][0]); } else line("row", D.rows[item.row][0]);
+  line("at", `${time(item.at)} ${unitName}`);
+  if (item.end !== item.at) line(item.what === "arrow" ? "after" : "for", lasting(item.end - item.at));
+  item.details.forEach(([name, value]) => line(name, value));
+  const others = linked(item);
+  if (others.length) {
+    const links = element("div", undefined, box, "links"); element("h2", "Connected", links).style.marginTop = "1em";
+    others.forEach(o => { const b = element("button", undefined, links); chip(o.kind, b).style.cssText += ";display:inline-block;width:.8em;height:.8em;margin-right:.5em";
+      element("span", o.what === "arrow" ? `${o.label}: ${D.rows[o.row][0]} → ${D.rows[o.to][0]}` : o.label, b); b.onclick = () => { reveal(o); choose(o); }; });
+  }
+  reveal(item);
+  draw();
+}
+function intro(box) {
+  element("h2", "Click something", box);
+  element("p", "A bar, a diamond or an arrow shows here what it was. The wheel zooms, dragging moves, / searches, ? lists all keys.", box);
+  const table = element("table", undefined, box);
+  D.rows.forEach(([name, band, note], row) => {
+    const busy = spansOf[row].filter(s => D.kinds[s.kind][KIND.height] === 1 && !s.level).reduce((sum, s) => sum + s.end - s.at, 0);
+    const tr = element("tr", undefined, table); element("th", name, tr); element("td", D.unit === "us" ? `${number(100 * busy / extent, 1)} % running` : note, tr);
+  });
+}
+function neighbour(by) {
+  if (!chosen) return;
+  const own = items.filter(i => i.row === chosen.row && i.what !== "arrow" && shown[i.kind]);
+  let index = own.indexOf(chosen);
+  if (index < 0) index = own.findIndex(i => i.at > chosen.at) - (by > 0 ? 1 : 0);
+  const next = own[index + by];
+  if (next) { reveal(next); choose(next); }
+}
+
+const few = D.unit !== "us" && D.rows.filter(r => r[1] === D.rows[0][1]).length <= 3;
+function fillList() {
+  const box = $("list"), wanted = items.filter(i => i.what !== "arrow" && shown[i.kind] && i.end >= from && i.at <= to && !i.level && (i.what === "instant" || !few));
+  const start = Math.max(0, chosen ? wanted.indexOf(chosen) - 150 : 0), part = wanted.slice(start, start + 300);
+  box.replaceChildren();
+  const table = element("table", undefined, box), head = element("tr", undefined, element("thead", undefined, table)), body = element("tbody", undefined, table);
+  const columns = few ? D.rows.map((r, i) => i).filter(i => D.rows[i][1] === D.rows[0][1]) : [];
+  element("th", unitName, head);
+  if (few) columns.forEach(c => element("th", D.rows[c][0], head)); else { element("th", "row", head); element("th", "what", head); }
+  for (const i of part) {
+    const tr = element("tr", undefined, body, i === chosen ? "chosen" : "");
+    element("td", time(i.at), tr);
+    if (few) columns.forEach(c => { const td = element("td", undefined, tr); if (c === i.row) { chip(i.kind, td); element("span", i.label, td); } });
+    else { element("td", D.rows[i.row][0], tr); const td = element("td", undefined, tr); chip(i.kind, td); element("span", i.label, td); }
+    tr.onclick = () => { chosen = i; reveal(i); draw(); body.querySelectorAll(".chosen").forEach(e => e.className = ""); tr.className = "chosen"; };
+    tr.ondblclick = () => choose(i);
+  }
+  if (part.length < wanted.length) element("p", `${part.length} of ${wanted.length} in view: zoom in for the others`, box).style.padding = "0 .8em";
+  const here = body.querySelector(".chosen"); if (here) here.scrollIntoView({ block: "center" });
+}
+function tab(name) {
+  for (const one of ["details", "list"]) { $(one).hidden = one !== name; $("tab-" + one).setAttribute("aria-selected", String(one === name)); }
+  if (name === "list") fillList();
+}
+$("tab-details").onclick = () => tab("details");
+$("tab-list").onclick = () => tab("list");
+
+function search(text) {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const textOf = i => (i.text ??= [i.label, D.kinds[i.kind][KIND.title], D.rows[i.row][0], i.to === undefined ? "" : D.rows[i.to][0], ...i.details.flat()].join(" ").toLowerCase());
+  matches = words.length ? items.filter(i => shown[i.kind] && words.every(w => textOf(i).includes(w))) : [];
+  match = -1;
+  $("found").textContent = words.length ? `${matches.length} found` : "";
+  draw();
+}
+function nextMatch(by) {
+  if (!matches.length) return;
+  match = match < 0 && by > 0 ? Math.max(0, matches.findIndex(m => m.at >= from)) : (match + by + matches.length) % matches.length;
+  $("found").textContent = `${match + 1} of ${matches.length}`;
+  reveal(matches[match]); choose(matches[match]);
+}
+$("search").addEventListener("input", e => search(e.target.value));
+$("search").addEventListener("keydown", e => {
+  if (e.key === "Enter") nextMatch(e.shiftKey ? -1 : 1);
+  if (e.key === "Escape") { e.target.value = ""; search(""); view.focus(); }
+  e.stopPropagation();
+});
+
+function legend() {
+  const box = $("legend");
+  box.replaceChildren();
+  D.kinds.forEach((k, index) => {
+    const b = element("button", undefined, box); chip(index, b); element("span", k[KIND.title], b);
+    b.setAttribute("aria-pressed", String(shown[index]));
+    b.onclick = () => { shown[index] = !shown[index]; b.setAttribute("aria-pressed", String(shown[index])); search($("search").value); if (!$("list").hidden) fillList(); };
+  });
+}
+function theme(value) { dark = value; document.documentElement.classList.toggle("dark", dark); legend(); if (chosen) choose(chosen); draw(); }
+function resize(by) { size = Math.max(11, Math.min(30, size + by)); document.documentElement.style.setProperty("--size", size + "px"); layout(); draw(); }
+
+$("in").onclick = () => zoom(1 / 1.5); $("out").onclick = () => zoom(1.5); $("all").onclick = all;
+$("smaller").onclick = () => resize(-2); $("larger").onclick = () => resize(2);
+$("theme").onclick = () => theme(!dark); $("help").onclick = () => $("keys").showModal();
+const KEYS = {
+  "+": () => zoom(1 / 1.5), "=": () => zoom(1 / 1.5), "-": () => zoom(1.5), "0": all, ArrowLeft: () => pan(-.12), ArrowRight: () => pan(.12),
+  ArrowUp: () => scroll(-rowH), ArrowDown: () => scroll(rowH), PageUp: () => scroll(-(H - axis) * .8), PageDown: () => scroll((H - axis) * .8),
+  "/": () => $("search").focus(), n: () => nextMatch(1), N: () => nextMatch(-1), ",": () => neighbour(-1), ".": () => neighbour(1),
+  t: () => theme(!dark), "?": () => $("keys").showModal(), Escape: () => choose(null), l: () => tab("list"), d: () => tab("details"),
+  f: () => { if (chosen) { const w = Math.max(chosen.end - chosen.at, least) * 1.6, c = (chosen.at + chosen.end) / 2; show(c - w / 2, c + w / 2); } },
+};
+document.addEventListener("keydown", e => {
+  if (e.ctrlKey || e.metaKey || e.altKey || $("keys").open || !KEYS[e.key]) return;
+  e.preventDefault(); KEYS[e.key]();
+});
+
+// ---- start -------------------------------------------------------------------------------------------------------
+$("title").textContent = D.title;
+$("count").textContent = `${number(items.length, 0)} events, ${lasting(extent)}` + (D.unit === "us" ? "" : "s");
+D.remarks.forEach(r => element("p", r, $("remarks")));
+const query = new URLSearchParams(location.search); // ?theme=dark&size=20&from=0&to=500&find=word&tab=list
+if (query.get("size")) size = Math.max(11, Math.min(30, Number(query.get("size")) || 15));
+new ResizeObserver(() => { layout(); draw(); }).observe($("scroll"));
+layout();
+theme(query.get("theme") ? query.get("theme") === "dark" : dark);
+choose(null);
+if (query.get("from") && query.get("to")) show(Number(query.get("from")) || 0, Number(query.get("to")) || 0);
+else if (D.focus[1] > D.focus[0]) show(D.focus[0], D.focus[1]); else all();
+if (query.get("find")) { $("search").value = query.get("find"); search(query.get("find")); nextMatch(1); }
+if (query.get("tab") === "list") tab("list");
