@@ -1,6 +1,7 @@
 # The kernel's build: every image as a real PE file, from clang and lld-link. Called from the repository's root.
 #
-#   make -f kernel/build.mk kernel            images in $(O)/free (MICA_CHECKED=1: $(O)/checked)
+#   make -f kernel/build.mk kernel            images in $(O)/free (MICA_CHECKED=1: $(O)/checked; MICA_EXPLORE=1:
+#                                             $(O)/explore, with preemption points and the scenario drivers)
 #   make -f kernel/build.mk host-tests        GoogleTest binary of the sources that also run on the host
 #   make -f kernel/build.mk compile-commands  compile_commands.json for editors and clang-tidy
 #
@@ -14,11 +15,13 @@ SHELL := /bin/bash
 
 O              ?= build
 MICA_CHECKED   ?=
+MICA_EXPLORE   ?=
 STUDENT        ?=
 EXERCISE_FILES ?=
 BASE_O         ?= $(O)
 
-flavour := $(if $(filter 1 yes,$(MICA_CHECKED)),checked,free)
+flavour := $(if $(filter 1 yes,$(MICA_EXPLORE)),explore,$(if $(filter 1 yes,$(MICA_CHECKED)),checked,free))
+exploring := $(filter explore,$(flavour))
 B       := $(O)/$(flavour)
 BASE_B  := $(BASE_O)/$(flavour)
 V       ?=
@@ -40,7 +43,7 @@ warnings := -Wall -Wextra -Werror -Wshadow -Wimplicit-fallthrough -Wno-unused-pa
 codegen  := -ffreestanding -fno-rtti -fexceptions -fms-extensions -mno-sse -mno-mmx -mno-80387 \
             -mno-stack-arg-probe -fno-threadsafe-statics -fno-stack-protector -fno-omit-frame-pointer \
             -fno-optimize-sibling-calls -fno-builtin-printf -gdwarf-4 -mllvm -dwarf-linkage-names=Abstract
-defines  := $(if $(filter checked,$(flavour)),-DMICA_CHECKED=1)
+defines  := $(if $(filter checked,$(flavour)),-DMICA_CHECKED=1) $(if $(exploring),-DMICA_EXPLORE=1)
 reprod   := -ffile-prefix-map=$(CURDIR)/= -ffile-prefix-map=$(CURDIR)=. -no-canonical-prefixes
 OPT      := -O2
 CXXFLAGS := $(target) -std=c++20 $(OPT) $(codegen) $(warnings) $(include) $(defines) $(reprod)
@@ -58,7 +61,7 @@ withheld = $(foreach p,$(filter kernel/prebuilt/$1/%,$(prebuilt)),$(if $(wildcar
            kernel/prebuilt/%.obj,kernel/%,$p)),,$p))
 
 crt_src  := $(call find,kernel/ntos/rtl/crt)
-ntos_src := $(filter-out kernel/ntos/rtl/crt/%,$(call find,kernel/ntos))
+ntos_src := $(filter-out kernel/ntos/rtl/crt/% $(if $(exploring),,kernel/ntos/ke/explore/%),$(call find,kernel/ntos))
 hal_src  := $(call find,kernel/hal)
 
 # In a student's branch an exercise's file may be taken from the reference instead: REFERENCE_FILES.
@@ -66,6 +69,17 @@ REFERENCE_FILES ?=
 reference := $(REFERENCE_FILES:kernel/%=kernel/prebuilt/reference/%.obj)
 ntos_src  := $(filter-out $(REFERENCE_FILES),$(ntos_src))
 hal_src   := $(filter-out $(REFERENCE_FILES),$(hal_src))
+
+# The explore flavour (kernel/ntos/ke/explore/README.md): these sources call a hook at every load and store, and so do
+# scenarios. The explorer itself and the event ring, which everybody writes, have no preemption points.
+EXPLORE_FILES := $(addprefix kernel/hal/,softint.cpp) \
+    $(addprefix kernel/ntos/ke/,dpc.cpp spinlock.cpp queuedlock.cpp waitsup.cpp event.cpp wait.cpp waitmult.cpp \
+      semaphore.cpp mutant.cpp timer.cpp apc.cpp criticalregion.cpp queue.cpp) \
+    $(addprefix kernel/ntos/ex/,slist.cpp worker.cpp resource.cpp pushlock.cpp) \
+    kernel/tests/scenarios/% labs/3-synchronization/%
+QUIET_FILES   := kernel/ntos/ke/explore/% kernel/ntos/etw/%
+instrument    := -fsanitize-coverage=func,trace-loads,trace-stores -include kernel/inc/nt/builtins.h
+explore_flags  = $(if $(exploring),$(if $(filter $(QUIET_FILES),$1),-DKX_QUIET) $(if $(filter $(EXPLORE_FILES),$1),$(instrument)))
 
 # The student's own files are compiled in $(O); with a base build beside, everything else comes from there.
 own      := $(filter $(EXERCISE_FILES),$(ntos_src) $(hal_src))
@@ -82,8 +96,11 @@ test_dirs  := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard kernel/tests/gues
 test_files := $(basename $(notdir $(wildcard kernel/tests/guest/*.cpp)))
 labs       := $(foreach d,$(sort $(dir $(wildcard labs/*/tests/*.cpp))),lab$(firstword $(subst -, ,$(word 2,$(subst /, ,$d)))))
 
+# concurrency tests: each source is a driver, in the explore flavour instead of the guest tests
+scenarios  := $(basename $(notdir $(wildcard kernel/tests/scenarios/*.cpp)))
+
 driver_images := $(drivers:%=$(B)/drivers/%.sys)
-test_images   := $(patsubst %,$(B)/tests/%.sys,$(test_dirs) $(test_files) $(labs))
+test_images   := $(patsubst %,$(B)/tests/%.sys,$(if $(exploring),$(scenarios),$(test_dirs) $(test_files)) $(labs))
 images        := $(B)/ntoskrnl.exe $(B)/hal.dll $(if $(STUDENT),,$(driver_images) $(test_images))
 stripped      := $(addprefix $(B)/boot/,$(notdir $(images)))
 
@@ -100,14 +117,14 @@ objects: $(call objects,$(ntos_src) $(hal_src))
 
 # ---- compiling --------------------------------------------------------------------------------------------------
 # Each object depends on the flags it was built with: a changed build.mk or variable builds it anew.
-flags_text := $(CXXFLAGS) $(ASFLAGS) $(shell $(CXX) --version 2>/dev/null | head -n 1)
+flags_text := $(CXXFLAGS) $(ASFLAGS) $(if $(exploring),$(instrument)) $(shell $(CXX) --version 2>/dev/null | head -n 1)
 flags_file := $(B)/flags
 ifneq ($(file <$(flags_file)),$(flags_text))
 $(shell mkdir -p $(B))
 $(file >$(flags_file),$(flags_text))
 endif
 
-compile = $(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $2 -MMD -MP -MF $(@:.obj=.d) -MJ $(@:.obj=.json) -c $1 -o $@
+compile = $(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $2 $(call explore_flags,$1) -MMD -MP -MF $(@:.obj=.d) -MJ $(@:.obj=.json) -c $1 -o $@
 # A line `// build: FLAGS` at the head of a source adds flags (say, -O0 for one test).
 extra   = $(shell sed -n '1,10s|^// build: ||p' $1)
 
@@ -126,9 +143,12 @@ $(B)/obj/drivers/%.cpp.obj: kernel/drivers/%.cpp $(flags_file)
 $(B)/obj/tests/guest/%.cpp.obj: kernel/tests/guest/%.cpp $(flags_file)
 	$(call say,CXX,$<)
 	$(call compile,$<,-Ikernel/tests/guest $(call extra,$<))
+$(B)/obj/tests/scenarios/%.cpp.obj: kernel/tests/scenarios/%.cpp $(flags_file)
+	$(call say,CXX,$<)
+	$(call compile,$<,-Ikernel/tests/scenarios)
 $(B)/obj/labs/%.cpp.obj: labs/%.cpp $(flags_file)
 	$(call say,CXX,$<)
-	$(call compile,$<,)
+	$(call compile,$<,-Ikernel/tests/scenarios)
 $(B)/obj/%.S.obj: kernel/%.S $(flags_file)
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D) && $(CXX) $(ASFLAGS) -MMD -MP -MF $(@:.obj=.d) -c $< -o $@
@@ -138,7 +158,8 @@ ifneq ($(STUDENT),)
 student_reprod = -ffile-prefix-map=$(STUDENT)/= -I$(STUDENT)/$(dir $1) -iquote $(dir $1)
 define student_rule
 $(call objects,$1): $(STUDENT)/$1 $(flags_file)
-	$(Q)mkdir -p $$(@D) && cd $(STUDENT) && $(CXX) $(if $(filter %.S,$1),$(ASFLAGS),$(CXXFLAGS) -DMICA_NTOSKRNL) \
+	$(Q)mkdir -p $$(@D) && cd $(STUDENT) && $(CXX) $(if $(filter %.S,$1),$(ASFLAGS),$(CXXFLAGS) \
+	    $(if $(filter kernel/hal/%,$1),-DMICA_HAL,-DMICA_NTOSKRNL) $(subst -include ,-include $(CURDIR)/,$(call explore_flags,$1))) \
 	    $(foreach i,$(include),$(patsubst -I%,-I$(CURDIR)/%,$i)) -iquote $(CURDIR)/$(dir $1) \
 	    -ffile-prefix-map=$(abspath $(STUDENT))/= -c $1 -o $(abspath $(call objects,$1))
 endef
@@ -179,8 +200,12 @@ $(B)/$1/$2.sys: $(call objects,$3) $(B)/crt.lib $(B)/nt.lib $(B)/hal.lib
 	$$(link_driver)
 endef
 $(foreach d,$(drivers),$(eval $(call driver_rule,drivers,$d,$(call find,kernel/drivers/$d))))
+ifeq ($(exploring),)
 $(foreach d,$(test_dirs),$(eval $(call driver_rule,tests,$d,$(call find,kernel/tests/guest/$d))))
 $(foreach f,$(test_files),$(eval $(call driver_rule,tests,$f,kernel/tests/guest/$f.cpp)))
+else
+$(foreach f,$(scenarios),$(eval $(call driver_rule,tests,$f,kernel/tests/scenarios/$f.cpp)))
+endif
 lab_sources = $(patsubst labs/%,kernel/labs/%,$(call find,$(wildcard labs/$1-*/tests)))
 $(foreach l,$(labs),$(eval $(call driver_rule,tests,$l,$(call lab_sources,$(l:lab%=%)))))
 
@@ -212,7 +237,7 @@ $(O)/host/mica-host-tests: $(host_obj)
 	$(Q)$(CXX) -fsanitize=address,undefined -o $@ $^ -lgtest -lpthread
 
 # ---- tools ------------------------------------------------------------------------------------------------------
-all_obj := $(call objects,$(crt_src) $(ntos_src) $(hal_src) $(call find,kernel/drivers kernel/tests/guest)) \
+all_obj := $(call objects,$(crt_src) $(ntos_src) $(hal_src) $(call find,kernel/drivers kernel/tests/guest kernel/tests/scenarios)) \
            $(patsubst labs/%,$(B)/obj/labs/%.obj,$(call find,$(wildcard labs/*/tests)))
 
 compile-commands: $(O)/compile_commands.json

@@ -1,0 +1,5 @@
+// Private to the explorer.
+#pragma once
+
+#include "ke.h"
+#include "ke/explore.h"
