@@ -43,6 +43,23 @@ class GuestCalls(GuestRuns):
         registers = self._call(target, arguments, conv, limit, seconds)
         return registers["edx"] << 32 | registers["eax"]
 
+    def call_or_stop(self,
+                     target: Place,
+                     *arguments: int,
+                     stops: Sequence[Place],
+                     conv: str = "stdcall") -> Tuple[str, Dict[str, int]]:
+        """Call a routine that may not come back: to its return ("", registers) or to its first arrival at one of `stops`
+        (that name, registers).  There the call is given up: its frames are left behind, and the stack is used again."""
+        returned = self._enter(target, arguments, conv)
+        before = self.regs()
+        places = {self.sym(place): self._label(place) for place in stops}
+        self._run({self.landing, *places})
+        registers = self.regs()
+        if registers["eip"] in places:
+            return places[registers["eip"]], registers
+        self._check_return(self._label(target), returned, before, registers)
+        return "", registers
+
     def start(self,
               target: Place,
               *arguments: int,
@@ -77,6 +94,18 @@ class GuestCalls(GuestRuns):
             if registers["eip"] != address and self._pending:
                 raise BadReturn(self._pending[0], f"returned before the guest came to {self._label(target)}")
         return self.regs()
+
+    def run_until_any(self, targets: Sequence[Place]) -> Dict[str, int]:
+        """Run to the next arrival at one of several places; returns the registers there."""
+        places = {self.sym(target) for target in targets}
+        if self.regs()["eip"] == self.landing and not self._pending:
+            self._go_home()
+        self._run(places | ({self.landing} if self._pending else set()))
+        registers = self.regs()
+        if registers["eip"] not in places and self._pending:
+            raise BadReturn(self._pending[0], "returned before the guest came to "
+                            + " or ".join(self._label(target) for target in targets))
+        return registers
 
     def _go_home(self) -> None:
         """After a call: the registers with which the guest came to the landing point."""
@@ -119,17 +148,23 @@ class GuestCalls(GuestRuns):
         while True:
             self._run({self.landing})
             registers = self.regs()
-            if registers["esp"] == returned:
-                break
             if abs(registers["esp"] - returned) <= RED_ZONE:
-                raise BadReturn(
-                    label, f"returned with ESP {registers['esp'] - returned:+d} bytes from where it must be: "
-                    "it took off more or fewer bytes of arguments, or did not restore the stack")
-        if before:
-            lost = [name for name in CALLEE_SAVED if registers[name] != before[name]]
-            if lost:
-                raise BadReturn(label, "did not preserve " + ", ".join(
-                    f"{name} ({before[name]:#010x} became {registers[name]:#010x})" for name in lost))
-            if registers["eflags"] & EFLAGS_DF:
-                raise BadReturn(label, "returned with the direction flag set")
+                break
+        if before is None:
+            before = {name: registers[name] for name in CALLEE_SAVED}
+        self._check_return(label, returned, before, registers)
         return registers
+
+    @staticmethod
+    def _check_return(label: str, returned: int, before: Dict[str, int], registers: Dict[str, int]) -> None:
+        """A return by the calling convention."""
+        if registers["esp"] != returned:
+            raise BadReturn(
+                label, f"returned with ESP {registers['esp'] - returned:+d} bytes from where it must be: "
+                "it took off more or fewer bytes of arguments, or did not restore the stack")
+        lost = [name for name in CALLEE_SAVED if registers[name] != before[name]]
+        if lost:
+            raise BadReturn(label, "did not preserve " + ", ".join(
+                f"{name} ({before[name]:#010x} became {registers[name]:#010x})" for name in lost))
+        if registers["eflags"] & EFLAGS_DF:
+            raise BadReturn(label, "returned with the direction flag set")

@@ -7,10 +7,11 @@ LAB = Lab(
     slug="synchronization",
     title="Synchronization: correct code under hostile schedules",
     branch="lab3-synchronization",
+    driver="lab3.sys",
     exercises=(
-        Exercise("3.3", "Dispatcher header, wait blocks, events", 0,
+        Exercise("3.3", "Dispatcher header, wait blocks, events", 10,
                  ("kernel/ntos/ke/waitsup.cpp", "kernel/ntos/ke/event.cpp")),
-        Exercise("3.4", "Any, all, and time-outs", 0, ("kernel/ntos/ke/wait.cpp", "kernel/ntos/ke/waitmult.cpp")),
-        Exercise("3.5", "Semaphores and mutants", 0, ("kernel/ntos/ke/semaphore.cpp", "kernel/ntos/ke/mutant.cpp")),
+        Exercise("3.4", "Any, all, and time-outs", 12, ("kernel/ntos/ke/wait.cpp", "kernel/ntos/ke/waitmult.cpp")),
+        Exercise("3.5", "Semaphores and mutants", 10, ("kernel/ntos/ke/semaphore.cpp", "kernel/ntos/ke/mutant.cpp")),
     ),
 )

@@ -1,0 +1,489 @@
+"""The dispatcher's routines called one by one, on objects and threads that exist only for the test.
+
+The machine stands at the "early" stage: interrupts are off, nothing but the test happens.  The host makes objects and
+threads in the driver's scratch memory and takes the part of any thread: it writes it into KPRCB::CurrentThread and
+injects the call.  A call that waits arrives at KiSwapThread, where a processor would leave it; there the call is given
+up, and the thread waits.  After every call all of it is compared with the model: states, lists, rings, timers, results.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
+
+from .dispatcher import (ABANDONED, BASE, MUTANT, NAMES, NOTIFICATION_EVENT, NOTIFICATION_TIMER, SEMAPHORE,
+                         SYNCHRONIZATION_EVENT, SYNCHRONIZATION_TIMER, TIMEOUT, WAIT_ALL, WAIT_ANY, Dispatcher, Object,
+                         Raised, Release, status_name)
+from .hints import HINTS
+
+PASSIVE_LEVEL, DISPATCH_LEVEL = 0, 2
+RUNNING, WAITING = 2, 5
+ACTING = 31  # priority of whoever acts: nobody it releases displaces it
+QUANTUM = 120
+TIMER_BLOCK = 3
+BLOCKS_OF_ITS_OWN = 3
+SWAP, RAISE, YIELD, BUGCHECK = "KiSwapThread", "RtlRaiseStatus", "KeYieldExecution", "KeBugCheckEx"
+STRUCTURES = {NOTIFICATION_EVENT: "KEVENT", SYNCHRONIZATION_EVENT: "KEVENT", MUTANT: "KMUTANT", SEMAPHORE: "KSEMAPHORE",
+              NOTIFICATION_TIMER: "KTIMER", SYNCHRONIZATION_TIMER: "KTIMER"}
+Entry = Tuple[int, int, int]  # a block on a list: thread, key, wait type
+
+
+class Bench:
+    """Objects E0, S1, M2, I3 ... and threads T0, T1 ..., in guest memory and in the model."""
+
+    def __init__(self, t, objects: Sequence[Object], threads: int) -> None:
+        self.t, self.guest = t, t.guest
+        guest = self.guest
+        self.prcb = guest.prcb()
+        self.lock = guest.sym("KiDispatcherLock")
+        self.increment = guest.u32(guest.sym("KeMaximumIncrement"))
+        now = self.increment * t.rng.randint(300, 5000) + t.rng.randrange(self.increment)
+        self.epoch = t.rng.randrange(1 << 56, 1 << 57)  # system time at boot
+        self.model = Dispatcher(objects, threads, now, self.increment)
+        self.done: List[str] = []
+        self.process = guest.alloc(guest.size("KPROCESS"))
+        directory = guest.alloc(8)
+        guest.call("KeInitializeProcess", self.process, BASE, 1, directory)
+        self.addresses = [self._make_object(one) for one in self.model.objects]
+        self.threads = [self._make_thread() for _ in range(threads)]
+        self.arrays = [0] * threads  # wait block arrays of waits that need one
+        self.numbers = {address: number for number, address in enumerate(self.threads)}
+        self.places = {address: one.number for one, address in zip(self.model.objects, self.addresses)}
+        self.nobody = self._make_thread()  # in whose time the processor's own work is done
+        self._argument = guest.alloc(8)
+        self._array = guest.alloc(4 * 64)
+        self._expirations = 0
+        self.set_clock(now)
+
+    # -- making ----------------------------------------------------------------------------------------------------
+    def _make_object(self, one: Object) -> int:
+        guest = self.guest
+        structure = STRUCTURES[one.kind]
+        address = guest.alloc(guest.size(structure))
+        guest.set(address, "DISPATCHER_HEADER.Type", one.kind)
+        guest.set(address, "DISPATCHER_HEADER.Size", guest.size(structure) // 4)
+        guest.set(address, "DISPATCHER_HEADER.SignalState", one.state)
+        self._empty(address + guest.field("DISPATCHER_HEADER.WaitListHead")[0])
+        if one.kind == SEMAPHORE:
+            guest.set(address, "KSEMAPHORE.Limit", one.limit)
+        return address
+
+    def _make_thread(self) -> int:
+        guest = self.guest
+        address = guest.alloc(guest.size("KTHREAD"))
+        guest.call("KiInitializeThreadObject", address, 0, 0, self.process, conv="cdecl")
+        self._at_rest(address)
+        return address
+
+    def _at_rest(self, thread: int) -> None:
+        """A thread that can take part again: running in its own eyes, on no queue."""
+        for name, value in (("State", RUNNING), ("Priority", BASE), ("BasePriority", BASE), ("PriorityDecrement", 0),
+                            ("Quantum", QUANTUM), ("QuantumReset", QUANTUM), ("SwapBusy", 0), ("Affinity", 1), ("WaitStatus", 0),
+                            ("AdjustReason", 0), ("AdjustIncrement", 0), ("Preempted", 0), ("WaitBlockList", 0)):
+            self.guest.set(thread, f"KTHREAD.{name}", value)
+
+    def _empty(self, head: int) -> None:
+        self.guest.write(head, head.to_bytes(4, "little") * 2)
+
+    def set_clock(self, now: int) -> None:
+        """Interrupt time, and system time and tick count with it."""
+        self.model.now = now
+        for name, value in (("KiInterruptTime", now), ("KiSystemTime", self.epoch + now), ("KeTickCount", now // self.increment)):
+            low, high = value & 0xFFFFFFFF, value >> 32
+            address = self.guest.sym(name)
+            for offset, word in ((0, low), (4, high), (8, high)):
+                self.guest.u32(address + offset, word)
+
+    # -- events ----------------------------------------------------------------------------------------------------
+    def set_event(self, number: int, increment: int = 0) -> None:
+        self._signal(f"KeSetEvent({self.name(number)}, {increment}, FALSE)", "KeSetEvent", (self.addresses[number], increment, 0),
+                     lambda: self.model.set(number, increment))
+
+    def reset_event(self, number: int) -> None:
+        self._signal(f"KeResetEvent({self.name(number)})", "KeResetEvent", (self.addresses[number],),
+                     lambda: self.model.reset(number))
+
+    def pulse_event(self, number: int, increment: int = 0) -> None:
+        self._signal(f"KePulseEvent({self.name(number)}, {increment}, FALSE)", "KePulseEvent",
+                     (self.addresses[number], increment, 0), lambda: self.model.pulse(number, increment), "pulse")
+
+    # -- semaphores and mutants ------------------------------------------------------------------------------------
+    def release_semaphore(self, number: int, adjustment: int, increment: int = 0) -> None:
+        self._signal(f"KeReleaseSemaphore({self.name(number)}, {increment}, {adjustment}, FALSE)", "KeReleaseSemaphore",
+                     (self.addresses[number], increment, adjustment, 0),
+                     lambda: self.model.release_semaphore(number, increment, adjustment), "semaphore-limit")
+
+    def release_mutant(self, thread: int, number: int, increment: int = 0, abandoned: bool = False) -> None:
+        self._signal(f"KeReleaseMutant({self.name(number)}, {increment}, {str(abandoned).upper()}, FALSE)", "KeReleaseMutant",
+                     (self.addresses[number], increment, int(abandoned), 0),
+                     lambda: self.model.release_mutant(number, thread, increment, abandoned), "mutant-not-owned", thread)
+
+    def end_thread(self, thread: int) -> None:
+        """What KeTerminateThread does with the mutants of the ending thread."""
+        self._say(f"T{thread} ends: KiAbandonMutants(T{thread})")
+        self._act(None, DISPATCH_LEVEL)
+        self.guest.call("KiAbandonMutants", self.threads[thread], conv="cdecl")
+        self.guest.call("KiProcessDeferredReadyList")
+        self.model.abandon_all(thread)
+        self.compare("mutant-all")
+
+    # -- waiting ---------------------------------------------------------------------------------------------------
+    def wait(self, thread: int, number: int, timeout: Optional[int] = None) -> None:
+        """KeWaitForSingleObject by a thread.  `timeout`: as the routine takes it, in 100 ns."""
+        self._say(f"T{thread}: KeWaitForSingleObject({self.name(number)}, ..., {self._time(timeout)})")
+        self._act(thread)
+        self.arrays[thread] = 0
+        arguments = (self.addresses[number], 0, 0, 0, self._timeout(timeout))
+        due, passed, absolute = self._due(timeout)
+        self._wait("KeWaitForSingleObject", arguments, thread, lambda: self.model.wait(thread, [number], False, due, passed, absolute))
+
+    def wait_many(self, thread: int, numbers: Sequence[int], all_: bool, timeout: Optional[int] = None, array: bool = False) -> None:
+        """KeWaitForMultipleObjects by a thread, with wait blocks of its own if `array` or when it needs them."""
+        kind = "WaitAll" if all_ else "WaitAny"
+        self._say(f"T{thread}: KeWaitForMultipleObjects({' '.join(map(self.name, numbers))}, {kind}, ..., {self._time(timeout)})")
+        self._act(thread)
+        blocks = 0
+        if array or len(numbers) > BLOCKS_OF_ITS_OWN:
+            blocks = self.guest.alloc(self.guest.size("KWAIT_BLOCK") * len(numbers))
+            self.guest.write(blocks, bytes(self.t.rng.getrandbits(8) for _ in range(self.guest.size("KWAIT_BLOCK") * len(numbers))))
+        self.arrays[thread] = blocks
+        for index, number in enumerate(numbers):
+            self.guest.u32(self._array + 4 * index, self.addresses[number])
+        arguments = (len(numbers), self._array, WAIT_ALL if all_ else WAIT_ANY, 0, 0, 0, self._timeout(timeout), blocks)
+        due, passed, absolute = self._due(timeout)
+        self._wait("KeWaitForMultipleObjects", arguments, thread, lambda: self.model.wait(thread, numbers, all_, due, passed, absolute))
+
+    def delay(self, thread: int, interval: int) -> None:
+        """KeDelayExecutionThread by a thread."""
+        self._say(f"T{thread}: KeDelayExecutionThread(..., {self._time(interval)})")
+        self._act(thread)
+        due, _, absolute = self._due(interval)
+        self._wait("KeDelayExecutionThread", (0, 0, self._timeout(interval)), thread,
+                   lambda: self.model.delay(thread, due or 0, absolute))
+
+    def yields(self, thread: int) -> None:
+        """A delay of nothing must come to KeYieldExecution."""
+        self._say(f"T{thread}: KeDelayExecutionThread(..., 0)")
+        self._act(thread)
+        place, _ = self.guest.call_or_stop("KeDelayExecutionThread", 0, 0, self._timeout(0), stops=(SWAP, YIELD))
+        self.t.check(place == YIELD, asked=self._asked(), expected="the processor is offered to others: KeYieldExecution",
+                     seen="the thread waits" if place else "nothing of the kind", hint=self._hint("timeout-only-tests"))
+
+    # -- time ------------------------------------------------------------------------------------------------------
+    def ticks(self, count: int, after: int = 0) -> None:
+        """The clock goes on by whole ticks (and `after` units), and the expiry routine runs."""
+        self._say(f"{count} clock ticks later: KiTimerExpiration()")
+        self.set_clock(self.model.now + count * self.increment + after)
+        self._act(None, DISPATCH_LEVEL)
+        self.guest.call("KiTimerExpiration", self.guest.sym("KiTimerExpireDpc"), 0, 0, 0)
+        self.model.advance(self.model.now)
+        self.compare("timer-late")
+
+    # -- one call --------------------------------------------------------------------------------------------------
+    def _act(self, thread: Optional[int], irql: int = PASSIVE_LEVEL) -> None:
+        """The next call is made by a thread (None: by the processor, in no thread's name) at an IRQL."""
+        guest = self.guest
+        address = self.nobody if thread is None else self.threads[thread]
+        guest.set(self.prcb, "KPRCB.CurrentThread", address)
+        guest.set(address, "KTHREAD.Priority", ACTING)
+        guest.set(guest.pcr(), "KPCR.Irql", irql)
+
+    def _signal(self, call: str, routine: str, arguments: Sequence[int], model: Callable[[], int], hint: str = "",
+                thread: Optional[int] = None) -> None:
+        """A routine that changes an object: its result, what it raises, and everything after it."""
+        self._say(call if thread is None else f"T{thread}: {call}")
+        self._act(thread)
+        place, registers = self.guest.call_or_stop(routine, *arguments, stops=(SWAP, RAISE))
+        wanted: Optional[int] = None
+        raised: Optional[int] = None
+        try:
+            wanted = model()
+        except Raised as error:
+            raised = error.status
+        self._left(place)
+        if raised is not None or place:
+            seen = (f"{status_name(self.guest.u32(registers['esp'] + 4))} is raised" if place == RAISE else
+                    "the thread waits" if place else f"it returns {_signed(registers['eax'])}")
+            self._equal(f"{status_name(raised)} is raised" if raised is not None else f"it returns {wanted}", seen,
+                        hint or "previous-state")
+        else:
+            self._equal(f"it returns {wanted}", f"it returns {_signed(registers['eax'])}", "previous-state")
+        if thread is not None:
+            self._rest(thread)
+        self.compare(hint)
+
+    def _wait(self, routine: str, arguments: Sequence[int], thread: int, model: Callable[[], Optional[int]]) -> None:
+        """A wait: whether it waits, what it returns, and everything after it."""
+        place, registers = self.guest.call_or_stop(routine, *arguments, stops=(SWAP, RAISE, YIELD))
+        before = self.model.now
+        wanted: Optional[int] = None
+        raised: Optional[int] = None
+        try:
+            wanted = model()
+        except Raised as error:
+            raised = error.status
+        self._left(place)
+        if place == RAISE:
+            seen = f"{status_name(self.guest.u32(registers['esp'] + 4))} is raised"
+        else:
+            seen = "the thread waits" if place else f"it returns {status_name(registers['eax'])}"
+        if raised is not None:
+            self._equal(f"{status_name(raised)} is raised", seen, "mutant-recursion")
+        elif wanted is None:
+            self._equal("the thread waits", seen, "did-not-wait")
+            self._begun(thread, before)
+        else:
+            hint = "waited-in-vain" if place else "delay-status" if routine == "KeDelayExecutionThread" else "wait-status"
+            if place and wanted == TIMEOUT:
+                hint = "timeout-only-tests"
+            self._equal(f"it returns {status_name(wanted)}", seen, hint)
+        if wanted is not None or raised is not None:
+            self._rest(thread)
+        self.compare()
+
+    def _left(self, place: str) -> None:
+        """How a routine leaves the processor: the database free, the IRQL as it was."""
+        held = self.guest.u32(self.lock)
+        self.t.check(held == 0, asked=self._asked(), expected="the dispatcher database is free afterwards", seen="it is still locked",
+                     hint=self._hint("lock-held"))
+        irql = self.guest.get(self.guest.pcr(), "KPCR.Irql")
+        wanted = DISPATCH_LEVEL if place == SWAP else PASSIVE_LEVEL
+        self.t.check(irql == wanted, asked=self._asked(), expected=f"IRQL {wanted} at its end", seen=f"IRQL {irql}",
+                     hint=self._hint("irql-lost"))
+
+    def _begun(self, thread: int, now: int) -> None:
+        """A thread that has given up the processor to wait."""
+        guest, address = self.guest, self.threads[thread]
+        guest.set(address, "KTHREAD.Priority", BASE)
+        seen = tuple(guest.get(address, f"KTHREAD.{name}") for name in ("State", "SwapBusy", "WaitIrql", "WaitTime"))
+        wanted = (WAITING, 1, PASSIVE_LEVEL, now // self.increment & 0xFFFFFFFF)
+        self.t.check(seen == wanted, asked=self._asked(), expected="State %d (Waiting), SwapBusy %d, WaitIrql %d, WaitTime %d" % wanted,
+                     seen="State %d, SwapBusy %d, WaitIrql %d, WaitTime %d" % seen, hint=self._hint("wait-fields"))
+        guest.set(address, "KTHREAD.SwapBusy", 0)  # the processor has left it
+
+    def _rest(self, thread: int) -> None:
+        self.guest.set(self.threads[thread], "KTHREAD.Priority", BASE)
+
+    # -- judging ---------------------------------------------------------------------------------------------------
+    def compare(self, hint: str = "") -> None:
+        """Every object, thread and list against the model; then released threads are put at rest."""
+        self._released(hint)
+        for one, address in zip(self.model.objects, self.addresses):
+            self._object(one, address, hint)
+        for thread, address in zip(self.model.threads, self.threads):
+            self._thread(thread.number, address)
+
+    def _object(self, one: Object, address: int, hint: str) -> None:
+        guest = self.guest
+        state = guest.get(address, "DISPATCHER_HEADER.SignalState", signed=True)
+        if state != one.state:
+            self._fail(f"{self.name(one.number)} has SignalState {one.state}", f"SignalState {state}", self._state_hint(one, state, hint))
+        wanted = [(thread, key, self._type(thread)) for thread, key in one.waiters]
+        seen = self.waiters(address)
+        if seen != wanted:
+            self._fail(f"the list of {self.name(one.number)}: {_list(wanted)}", _list(seen), _list_hint(wanted, seen))
+        if one.kind == MUTANT:
+            owner = guest.get(address, "KMUTANT.OwnerThread")
+            abandoned = guest.get(address, "KMUTANT.Abandoned")
+            owner_name = f"T{one.owner}" if one.owner is not None else "nobody"
+            seen_name = f"T{self.numbers[owner]}" if owner in self.numbers else f"{owner:#010x}" if owner else "nobody"
+            if owner_name != seen_name:
+                self._fail(f"the owner of {self.name(one.number)} is {owner_name}", f"the owner is {seen_name}", "mutant-owner")
+            if bool(abandoned) != one.abandoned:
+                self._fail(f"Abandoned of {self.name(one.number)} is {one.abandoned}", f"it is {bool(abandoned)}", "mutant-abandoned")
+        if one.kind in (NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER):
+            self._timer(f"timer {self.name(one.number)}", address, one.due, one.absolute if one.due is not None else None, "timer-running")
+
+    def _thread(self, number: int, address: int) -> None:
+        model, guest = self.model.threads[number], self.guest
+        timer = address + guest.field("KTHREAD.Timer")[0]
+        wait = model.wait
+        self._timer(f"the timer of T{number}", timer, wait.due if wait else None, wait.absolute if wait and wait.due is not None else None,
+                    "timer-left" if not wait else "timer-missing")
+        head = address + guest.field("KTHREAD.MutantListHead")[0]
+        owned = [self.places.get(one, one) for one in guest.list(head, "KMUTANT.MutantListEntry")]
+        if owned != model.mutants:
+            self._fail(f"T{number} owns {self._names(model.mutants)}, in this order", self._names(owned), "mutant-owner")
+        if wait:
+            self._ring(number, address, timer)
+
+    def _ring(self, number: int, address: int, timer: int) -> None:
+        """The ring of wait blocks of a waiting thread."""
+        guest, wait = self.guest, self.model.threads[number].wait
+        size = guest.size("KWAIT_BLOCK")
+        own = address + guest.field("KTHREAD.WaitBlock")[0]
+        first = (self.arrays[number] if len(wait.objects) > 0 else 0) or own
+        blocks = [first + size * key for key in range(len(wait.objects))]
+        wanted = [(block, self.addresses[one], key) for key, (block, one) in enumerate(zip(blocks, wait.objects))]
+        if wait.due is not None:
+            wanted.append((own + size * TIMER_BLOCK, timer, TIMEOUT))
+        seen = []
+        block = guest.get(address, "KTHREAD.WaitBlockList")
+        for _ in range(len(wanted) + 1):
+            if seen and block == seen[0][0]:
+                break
+            if not guest.readable(block, size):
+                break
+            seen.append((block, guest.get(block, "KWAIT_BLOCK.Object"), guest.get(block, "KWAIT_BLOCK.WaitKey")))
+            block = guest.get(block, "KWAIT_BLOCK.NextWaitBlock")
+        closed = bool(seen) and block == seen[0][0]
+        if seen != wanted or not closed:
+            self._fail(f"the ring of T{number}: " + self._ring_name(wanted, True), self._ring_name(seen, closed), "ring-open")
+
+    def _timer(self, what: str, address: int, due: Optional[int], absolute: Optional[bool], hint: str) -> None:
+        guest = self.guest
+        running = bool(guest.get(address, "DISPATCHER_HEADER.Inserted"))
+        if running != (due is not None):
+            self._fail(f"{what} {'runs' if due is not None else 'does not run'}", "it runs" if running else "it does not run", hint)
+        if due is None:
+            return
+        seen = guest.get(address, "KTIMER.DueTime")
+        if seen != due:
+            self._fail(f"{what} is due at interrupt time {due} ({due - self.model.now:+d})", f"at {seen} ({seen - self.model.now:+d})",
+                       "due-time")
+        if bool(guest.get(address, "KTIMER.Absolute")) != absolute:
+            self._fail(f"{what} has Absolute {absolute}", f"it has {not absolute}", "due-time")
+
+    def _released(self, hint: str) -> None:
+        """Who became ready: on the ready queues now, in that order, with the results of their waits."""
+        guest, released = self.guest, self.model.released
+        self.model.released = []
+        wanted = [(one.thread, one.priority) for one in released]
+        heads = self.prcb + guest.field("KPRCB.DispatcherReadyListHead")[0]
+        seen: List[Tuple[int, int]] = []
+        for priority in range(31, -1, -1):
+            for thread in guest.list(heads + 8 * priority, "KTHREAD.WaitListEntry"):
+                seen.append((self.numbers.get(thread, -1), priority))
+        standby = guest.get(self.prcb, "KPRCB.NextThread")
+        if standby:
+            seen.insert(0, (self.numbers.get(standby, -1), guest.get(standby, "KTHREAD.Priority")))
+        if sorted(seen) != sorted(wanted) or seen != sorted(wanted, key=lambda entry: -entry[1]):
+            self._fail(f"released: {_ready(wanted)}", f"released: {_ready(seen)}", _release_hint(wanted, seen, hint))
+        for one in released:
+            status = guest.get(self.threads[one.thread], "KTHREAD.WaitStatus")
+            if status != one.status:
+                self._fail(f"the wait of T{one.thread} returns {status_name(one.status)}", status_name(status),
+                           "mutant-abandoned" if one.status & ~63 == ABANDONED and status != TIMEOUT else "wait-status")
+        for priority in range(32):
+            self._empty(heads + 8 * priority)
+        for name in ("ReadySummary", "NextThread"):
+            guest.set(self.prcb, f"KPRCB.{name}", 0)
+        for one in released:
+            self._at_rest(self.threads[one.thread])
+
+    def waiters(self, address: int) -> List[Entry]:
+        """The blocks on an object's list."""
+        guest = self.guest
+        found = []
+        for block in guest.list(address + guest.field("DISPATCHER_HEADER.WaitListHead")[0], "KWAIT_BLOCK.WaitListEntry"):
+            thread = self.numbers.get(guest.get(block, "KWAIT_BLOCK.Thread"), -1)
+            right = guest.get(block, "KWAIT_BLOCK.Object") == address
+            found.append((thread if right else -1, guest.get(block, "KWAIT_BLOCK.WaitKey"), guest.get(block, "KWAIT_BLOCK.WaitType")))
+        return found
+
+    # -- words -----------------------------------------------------------------------------------------------------
+    def name(self, number: int) -> str:
+        return self.model.objects[number].name
+
+    def say_kinds(self) -> str:
+        return ", ".join(f"{one.name}: {NAMES[one.kind]}" for one in self.model.objects)
+
+    def _names(self, numbers: Sequence[int]) -> str:
+        return " ".join(self.name(one) if one < len(self.addresses) else f"{one:#010x}" for one in numbers) or "nothing"
+
+    def _ring_name(self, ring: Sequence[Tuple[int, int, int]], closed: bool) -> str:
+        names = [(self.name(self.places[one]) if one in self.places else "timer" if key == TIMEOUT else f"{one:#010x}") + f" (key {key})"
+                 for _, one, key in ring]
+        return " -> ".join(names) + (" -> the first" if closed else " -> not the first")
+
+    def _type(self, thread: int) -> int:
+        wait = self.model.threads[thread].wait
+        return WAIT_ALL if wait and wait.all else WAIT_ANY
+
+    def _state_hint(self, one: Object, seen: int, hint: str) -> str:
+        if one.kind == SEMAPHORE:
+            return "semaphore-units"
+        if one.kind == MUTANT:
+            return "mutant-recursion"
+        if one.kind in (NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER):
+            return "timer-state"
+        if hint == "pulse":
+            return hint
+        return "signal-kept" if seen > one.state else "signal-lost"
+
+    def _due(self, timeout: Optional[int]) -> Tuple[Optional[int], bool, bool]:
+        """(due interrupt time, passed already, a system time)."""
+        if timeout is None:
+            return None, False, False
+        if timeout <= 0:
+            return self.model.now - timeout, timeout == 0, False
+        due = self.model.now + timeout - (self.epoch + self.model.now)
+        return max(0, due), due <= self.model.now, True
+
+    def _timeout(self, timeout: Optional[int]) -> int:
+        """Pointer to a time-out in guest memory."""
+        if timeout is None:
+            return 0
+        self.guest.write(self._argument, (timeout & (1 << 64) - 1).to_bytes(8, "little"))
+        return self._argument
+
+    def system_time(self, after: int) -> int:
+        """A system time `after` units from now, for an absolute time-out."""
+        return self.epoch + self.model.now + after
+
+    def _time(self, timeout: Optional[int]) -> str:
+        if timeout is None:
+            return "no time-out"
+        if timeout > 0:
+            return f"time-out at system time {timeout:#x}, {timeout - self.epoch - self.model.now:+d} from now"
+        return f"time-out {timeout}"
+
+    def _say(self, call: str) -> None:
+        self.done.append(call)
+        self.t.asking(self._asked())
+
+    def _asked(self) -> str:
+        before = "; ".join(self.done[-4:-1])
+        return self.done[-1] + (f"  (before: {before})" if before else "")
+
+    def _hint(self, name: str):
+        return self.t.hint(name, HINTS[name])
+
+    def _equal(self, wanted: str, seen: str, hint: str) -> None:
+        if wanted != seen:
+            self._fail(wanted, seen, hint)
+
+    def _fail(self, expected: str, seen: str, hint: str) -> None:
+        self.t.fail(asked=self._asked(), expected=expected, seen=seen, hint=self._hint(hint))
+
+
+def _list(entries: Sequence[Entry]) -> str:
+    return " ".join((f"T{thread}" if thread >= 0 else "T?") + f"[{key}{', all' if kind == WAIT_ALL else ''}]" for thread, key, kind in entries) \
+        or "empty"
+
+
+def _ready(entries: Sequence[Tuple[int, int]]) -> str:
+    return " ".join((f"T{thread}" if thread >= 0 else "T?") + (f" at {priority}" if priority != BASE else "")
+                    for thread, priority in entries) or "nobody"
+
+
+def _list_hint(wanted: Sequence[Entry], seen: Sequence[Entry]) -> str:
+    if sorted(wanted) == sorted(seen):
+        return "wait-order"
+    if len(seen) > len(wanted):
+        return "block-left"
+    return "block-missing" if len(seen) < len(wanted) else "block-wrong"
+
+
+def _release_hint(wanted: Sequence[Tuple[int, int]], seen: Sequence[Tuple[int, int]], hint: str) -> str:
+    threads, found = [thread for thread, _ in wanted], [thread for thread, _ in seen]
+    if sorted(threads) == sorted(found):
+        return "no-boost" if sorted(wanted) != sorted(seen) else "released-order"
+    if hint in ("timer-late", "pulse"):
+        return "timer-early" if hint == "timer-late" and len(found) > len(threads) else hint
+    if len(found) == len(threads):
+        return "released-order"
+    return "released-too-many" if len(found) > len(threads) else "released-too-few"
+
+
+def _signed(value: int) -> int:
+    return value - (1 << 32) if value >> 31 else value

@@ -1,0 +1,58 @@
+"""The advice of lab 3's tests, by its id: solutions/3-synchronization/mistakes names the ids."""
+
+HINTS = {
+    # lists and rings
+    "wait-order": "Who waits longest is first: a wait block goes to the tail of the object's list, and the list is walked from its head.",
+    "block-missing": "A waiting thread has one block on the list of every object that it waits for.",
+    "block-left": "A thread whose wait is over still has a block on a list. Take all its blocks away: walk the ring once round.",
+    "block-wrong": "A wait block does not say who waits for what: Thread, Object, WaitKey (the index in the wait) and WaitType.",
+    "ring-open": "The blocks of one wait form a ring through NextWaitBlock: from WaitBlockList over every object's block, the time-out's as "
+                 "the last, back to the first.",
+    "list-broken": "A list's links are broken: from its head, Flink must lead round to the head again, and Blink the same way back.",
+    # signals
+    "signal-kept": "A synchronization object's signal is for one thread: whoever's wait it satisfies consumes it.",
+    "signal-lost": "The object's state is not what the calls made it: a notification object stays signaled, and nobody takes what nobody waits "
+                   "for.",
+    "released-too-many": "More threads were released than the signal allows: look at SignalState again before each one.",
+    "released-too-few": "A thread whose wait is satisfied was not released: go on through the list as long as the object is signaled.",
+    "released-order": "The threads were released in another order than the one in which they began to wait.",
+    "pulse": "A pulse releases those who wait at this moment, and leaves the object not signaled.",
+    # what a wait returns
+    "wait-status": "The result of a wait: WaitAny the index of the object, with STATUS_ABANDONED added for an abandoned mutant; WaitAll "
+                   "STATUS_SUCCESS or STATUS_ABANDONED; STATUS_TIMEOUT when time has ended it.",
+    "previous-state": "A call that changes an object's state returns the state before the change.",
+    "no-boost": "The increment belongs to every thread that this signal releases: AdjustReason = AdjustUnwait, AdjustIncrement = Increment.",
+    "waited-in-vain": "What is signaled already is taken without waiting.",
+    "did-not-wait": "The wait was not satisfied, so the thread must wait: its blocks on the lists, then KiCommitWait.",
+    "wait-fields": "Before the processor is given up: SwapBusy, WaitTime and the state Waiting.",
+    "lock-held": "The dispatcher database must be free when a routine returns, waits or raises: each way out needs its KiFinishSignal, "
+                 "KiEndWait or KiCommitWait.",
+    "irql-lost": "A routine comes back at the IRQL at which it was called.",
+    # several objects
+    "all-or-nothing": "A WaitAll takes everything in one step or nothing at all: look at all objects first, then take them.",
+    "any-order": "A WaitAny takes the first signaled object in the order of the array, and only that one.",
+    # time
+    "timer-missing": "A wait with a time-out runs the thread's own timer: KiInsertTimer with the deadline.",
+    "timer-left": "The wait is over and its timer still runs: it would end a later wait. Take it out of the table.",
+    "due-time": "A time-out is relative to now when it is negative, a system time when it is positive; KiInterruptTimeOf makes interrupt time of "
+                "both.",
+    "timeout-only-tests": "A time-out of zero, or one in the past, only tests: nobody waits, nothing changes.",
+    "delay-status": "A delay that lasts its time is a success: STATUS_SUCCESS.",
+    # semaphores and mutants
+    "semaphore-limit": "The count never passes the limit, not even for a moment, and an adjustment that would do it changes nothing.",
+    "semaphore-units": "Each thread that is released takes one unit; what is left is the count.",
+    "mutant-recursion": "SignalState of a mutant counts down with each acquisition by its owner and up with each release; it is free at 1.",
+    "mutant-owner": "OwnerThread and the owner's MutantListHead say who owns the mutant exactly while its SignalState is 0 or below.",
+    "mutant-not-owned": "Only the owner releases a mutant; for anybody else a status is raised and nothing changes.",
+    "mutant-abandoned": "Who gets an abandoned mutant is told once: STATUS_ABANDONED, and Abandoned is cleared by it.",
+    "mutant-all": "A thread that ends abandons every mutant it owns, in the order in which it took them.",
+    # timers
+    "chain-order": "A chain is sorted by due time, timers of one due time in the order in which they were set.",
+    "chain-wrong": "A timer is on the chain of its hand: the due time in ticks, rounded up, modulo TIMER_TABLE_SIZE.",
+    "timer-running": "Header.Inserted and the table say the same: a timer that was cancelled or has expired is on no chain.",
+    "timer-early": "A timer must not expire before its due time, whatever chain it shares.",
+    "timer-late": "Every timer that is due is expired by one pass of KiTimerExpiration, on every chain that the clock has passed.",
+    "timer-period": "A periodic timer is due again one period after its due time, not after the moment of its expiry.",
+    "timer-dpc": "A timer's DPC is queued each time it expires, and by nothing else.",
+    "timer-state": "Setting a timer makes it not signaled; its expiry signals it; cancelling it changes nothing of that.",
+}

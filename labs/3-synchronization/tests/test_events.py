@@ -1,0 +1,132 @@
+"""3.3 Dispatcher header, wait blocks, events: what a signal does, and what waiting leaves behind."""
+
+from __future__ import annotations
+
+from typing import List
+
+from grader.api import test
+
+from .bench import Bench
+from .dispatcher import NOTIFICATION_EVENT, SEMAPHORE, SYNCHRONIZATION_EVENT, Object
+
+FEATURES = ("DSP-01", "DSP-12", "DSP-14")
+LIMIT = 20_000_000
+EVENTS = (NOTIFICATION_EVENT, SYNCHRONIZATION_EVENT)
+
+
+def events(*kinds: int) -> List[Object]:
+    return [Object(number, kind) for number, kind in enumerate(kinds)]
+
+
+@test("3.3", points=1, title="set, reset and pulse: states, and what they return", stage="early", features=("DSP-01", "DSP-02", "DSP-03"),
+      limit=LIMIT)
+def event_states(t):
+    bench = Bench(t, events(*[t.rng.choice(EVENTS) for _ in range(4)], *EVENTS), 1)
+    for _ in range(60):
+        number = t.rng.randrange(6)
+        t.rng.choice((bench.set_event, bench.reset_event, bench.pulse_event))(number)
+        if t.rng.random() < 0.3:
+            bench.wait(0, number, 0)
+
+
+@test("3.3", points=1, title="a notification event releases everybody, in the order of waiting", stage="early",
+      features=FEATURES + ("DSP-02",), limit=LIMIT)
+def notification_event(t):
+    count = t.rng.randint(5, 9)
+    bench = Bench(t, events(NOTIFICATION_EVENT, NOTIFICATION_EVENT), count)
+    for _ in range(3):
+        for thread in _shuffled(t, count):
+            bench.wait(thread, t.rng.choice((0, 0, 0, 1)))
+        bench.set_event(0, t.rng.randint(0, 9))
+        bench.wait(bench.model.objects[1].waiters[0][0] if len(bench.model.objects[1].waiters) == count else _free(bench), 0)
+        bench.set_event(1, t.rng.randint(0, 9))
+        bench.reset_event(0)
+        bench.reset_event(1)
+
+
+@test("3.3", points=2, title="a synchronization event releases one, and the signal is gone", stage="early", features=FEATURES + ("DSP-03",),
+      limit=LIMIT)
+def synchronization_event(t):
+    count = t.rng.randint(4, 7)
+    bench = Bench(t, events(SYNCHRONIZATION_EVENT), count)
+    bench.set_event(0)
+    bench.wait(0, 0)  # takes the signal
+    for thread in _shuffled(t, count):
+        bench.wait(thread, 0)
+    for _ in range(count):
+        bench.set_event(0, t.rng.randint(0, 7))
+        if t.rng.random() < 0.4:
+            bench.wait(_free(bench), 0)
+    bench.set_event(0)
+    bench.set_event(0)
+
+
+@test("3.3", points=1, title="a pulse is for those who wait now", stage="early", features=FEATURES + ("DSP-03",), limit=LIMIT)
+def pulsed_event(t):
+    bench = Bench(t, events(*EVENTS), 6)
+    for kind in _shuffled(t, 2):
+        bench.pulse_event(kind, 3)  # nobody there
+        for thread in _shuffled(t, 6):
+            bench.wait(thread, kind)
+        while bench.model.objects[kind].waiters:
+            bench.pulse_event(kind, t.rng.randint(0, 5))
+        bench.set_event(kind)
+        bench.pulse_event(kind)
+
+
+@test("3.3", points=2, title="the blocks of a wait: lists, keys, ring, and the time-out's timer", stage="early",
+      features=("DSP-12", "DSP-13", "DSP-16"), limit=LIMIT)
+def wait_blocks(t):
+    bench = Bench(t, events(*[SYNCHRONIZATION_EVENT] * 5), 8)
+    second = 10_000_000
+    bench.wait(0, 0)
+    bench.wait(1, 0, -t.rng.randint(1, 9) * second - t.rng.randrange(second))
+    bench.wait_many(2, t.rng.sample(range(5), 3), False)
+    bench.wait_many(3, t.rng.sample(range(5), 2), True, -t.rng.randint(1, 9) * second)
+    bench.delay(4, -t.rng.randint(1, second))
+    bench.wait_many(5, _shuffled(t, 5), t.rng.random() < 0.5, bench.system_time(t.rng.randint(1, second)), array=True)
+    bench.wait_many(6, [1, 1, 3], False)
+    bench.wait(7, 3, bench.system_time(t.rng.randint(1, second)))
+
+
+@test("3.3", points=2, title="a wait that is over leaves nothing behind", stage="early", features=("DSP-12", "DSP-13", "DSP-14"), limit=LIMIT)
+def released_completely(t):
+    bench = Bench(t, events(*[t.rng.choice(EVENTS) for _ in range(6)]), 6)
+    for _ in range(4):
+        for thread in _shuffled(t, 6):
+            numbers = [t.rng.randrange(6) for _ in range(t.rng.randint(1, 8))]
+            timeout = -t.rng.randint(1, 1 << 40) if t.rng.random() < 0.5 else None
+            if not any(bench.model.objects[number].state for number in numbers) and bench.model.threads[thread].wait is None:
+                bench.wait_many(thread, numbers, False, timeout)
+        for number in _shuffled(t, 6):
+            bench.set_event(number, t.rng.randint(0, 6))
+        for number in range(6):
+            bench.reset_event(number)
+
+
+@test("3.3", points=1, title="random signals and waits against the model", stage="early", features=FEATURES + ("DSP-13", "DSP-16"),
+      limit=60_000_000)
+def random_events(t):
+    kinds = [t.rng.choice(EVENTS) for _ in range(5)]
+    objects = events(*kinds) + [Object(5, SEMAPHORE, 0, 1)]
+    bench = Bench(t, objects, 8)
+    for _ in range(150):
+        idle = [thread.number for thread in bench.model.threads if thread.wait is None]
+        if idle and t.rng.random() < 0.6:
+            numbers = t.rng.sample(range(6), t.rng.randint(1, 3))
+            bench.wait_many(t.rng.choice(idle), numbers, t.rng.random() < 0.4, -(1 << 40) if t.rng.random() < 0.2 else None)
+        else:
+            signal = t.rng.choice((bench.set_event, bench.set_event, bench.pulse_event))
+            signal(t.rng.randrange(5), t.rng.randint(0, 4))
+            bench.reset_event(t.rng.randrange(5))
+
+
+def _free(bench: Bench) -> int:
+    """A thread that does not wait."""
+    return next(thread.number for thread in bench.model.threads if thread.wait is None)
+
+
+def _shuffled(t, count: int) -> List[int]:
+    order = list(range(count))
+    t.rng.shuffle(order)
+    return order

@@ -1,0 +1,164 @@
+"""3.5 Semaphores and mutants: units that are never lost or made, and ownership that always has an owner."""
+
+from __future__ import annotations
+
+from typing import List
+
+from grader.api import test
+
+from .bench import Bench
+from .dispatcher import LOWEST_MUTANT, MUTANT, NOTIFICATION_EVENT, SEMAPHORE, SYNCHRONIZATION_EVENT, Object
+
+LIMIT = 20_000_000
+LARGEST = 0x7FFFFFFF
+
+
+@test("3.5", points=1, title="a semaphore's count: units out, units in, what is returned", stage="early", features=("DSP-05",), limit=LIMIT)
+def semaphore_counts(t):
+    limits = [t.rng.randint(3, 40) for _ in range(3)]
+    bench = Bench(t, [Object(number, SEMAPHORE, t.rng.randint(0, limit), limit) for number, limit in enumerate(limits)], 1)
+    for _ in range(50):
+        one = bench.model.objects[t.rng.randrange(3)]
+        if t.rng.random() < 0.5:
+            bench.wait(0, one.number, 0)
+        else:
+            bench.release_semaphore(one.number, t.rng.randint(0, one.limit - one.state))
+
+
+@test("3.5", points=1, title="the limit: what would pass it changes nothing", stage="early", features=("DSP-05", "ERR-03"), limit=LIMIT)
+def semaphore_limit(t):
+    limit = t.rng.randint(5, 50)
+    objects = [Object(0, SEMAPHORE, t.rng.randint(0, limit), limit), Object(1, SEMAPHORE, LARGEST - t.rng.randint(0, 9), LARGEST),
+               Object(2, SEMAPHORE, t.rng.randint(1, 3), 3)]
+    bench = Bench(t, objects, 2)
+    for number in range(3):
+        one = bench.model.objects[number]
+        room = one.limit - one.state
+        for adjustment in (room + 1, room, 1, LARGEST, -1, -t.rng.randint(2, 1000), 0):
+            bench.release_semaphore(number, adjustment)
+        bench.wait(0, number)
+
+
+@test("3.5", points=1, title="each unit releases one waiter, in order", stage="early", features=("DSP-05", "DSP-14"), limit=LIMIT)
+def semaphore_waiters(t):
+    bench = Bench(t, [Object(0, SEMAPHORE, 0, 8), Object(1, SYNCHRONIZATION_EVENT)], 9)
+    order = _shuffled(t, range(9))
+    for thread in order:
+        if t.rng.random() < 0.3:
+            bench.wait_many(thread, [0, 1], t.rng.random() < 0.4)
+        else:
+            bench.wait(thread, 0)
+    bench.release_semaphore(0, 2, t.rng.randint(0, 6))
+    bench.release_semaphore(0, 0)
+    bench.release_semaphore(0, t.rng.randint(3, 4), t.rng.randint(0, 6))
+    bench.release_semaphore(0, 4)
+    bench.set_event(1)
+    bench.set_event(1)
+
+
+@test("3.5", points=2, title="a mutant counts its owner's acquisitions", stage="early", features=("DSP-04",), limit=LIMIT)
+def mutant_recursion(t):
+    bench = Bench(t, [Object(0, MUTANT, 1), Object(1, MUTANT, 1), Object(2, NOTIFICATION_EVENT, 1)], 3)
+    for number in _shuffled(t, range(2)):
+        for _ in range(t.rng.randint(2, 6)):
+            if t.rng.random() < 0.4:
+                bench.wait_many(0, _shuffled(t, [number, 2]), True)
+            else:
+                bench.wait(0, number, t.rng.choice((None, 0)))
+    bench.wait(1, 0, 0)  # owned by another
+    while bench.model.objects[0].owner is not None:
+        bench.release_mutant(0, 0)
+        bench.wait(1, 1, 0)
+    bench.wait(1, 0)
+    bench.wait(0, 1)
+    t.guest.set(bench.addresses[0], "DISPATCHER_HEADER.SignalState", LOWEST_MUTANT + 1)  # nearly too often
+    bench.model.objects[0].state = LOWEST_MUTANT + 1
+    bench.wait(1, 0)
+    bench.wait(1, 0)
+    bench.wait(1, 0)
+    bench.release_mutant(1, 0)
+
+
+@test("3.5", points=1, title="only the owner releases", stage="early", features=("DSP-04",), limit=LIMIT)
+def mutant_not_owner(t):
+    bench = Bench(t, [Object(0, MUTANT, 1), Object(1, MUTANT, 1)], 3)
+    bench.release_mutant(0, 0)  # nobody's
+    bench.wait(0, 0)
+    for _ in range(t.rng.randint(0, 3)):
+        bench.wait(0, 0)
+    bench.release_mutant(1, 0)
+    bench.wait(1, 1)
+    bench.release_mutant(2, 1)
+    bench.end_thread(1)
+    bench.release_mutant(t.rng.randrange(3), 1)  # abandoned, nobody's
+    bench.release_mutant(0, 0)
+    bench.release_mutant(1, 0, abandoned=True)  # as abandoned anybody may
+    bench.wait(2, 0)
+    bench.release_mutant(2, 0)
+
+
+@test("3.5", points=1, title="the last release hands the mutant to who waits longest", stage="early", features=("DSP-04", "DSP-14"),
+      limit=LIMIT)
+def mutant_handed_over(t):
+    bench = Bench(t, [Object(0, MUTANT, 1), Object(1, MUTANT, 1)], 6)
+    order = _shuffled(t, range(6))
+    for thread in order:
+        bench.wait(thread, 0)
+    bench.wait(order[0], 1)
+    for index, thread in enumerate(order[:5]):
+        if t.rng.random() < 0.4:
+            bench.wait(thread, 0)
+            bench.release_mutant(thread, 0)
+        bench.release_mutant(thread, 0, t.rng.randint(0, 5))
+        if index % 2 == 0:
+            bench.wait(thread, 0)
+
+
+@test("3.5", points=2, title="a thread that ends abandons what it owns, and who comes next is told", stage="early",
+      features=("DSP-04", "ERR-05"), limit=LIMIT)
+def mutant_abandoned(t):
+    count = t.rng.randint(4, 6)
+    bench = Bench(t, [Object(number, MUTANT, 1) for number in range(count)] + [Object(count, NOTIFICATION_EVENT, 1)], 6)
+    for number in _shuffled(t, range(count)):
+        for _ in range(t.rng.choice((1, 1, 2, 3))):
+            bench.wait(0, number)
+    bench.wait(1, 0)
+    bench.wait_many(2, _shuffled(t, [1, 2]), False)
+    bench.wait_many(3, _shuffled(t, [0, 3, count]), True)
+    bench.wait_many(4, _shuffled(t, [2, 3]), True)
+    bench.end_thread(0)
+    for number in range(count):
+        bench.wait(5, number, 0)
+    for owner in (1, 2, 4, 5):
+        for number in list(bench.model.threads[owner].mutants):
+            bench.release_mutant(owner, number)
+    bench.end_thread(5)
+    bench.wait(0, 0, 0)
+    bench.wait(0, 0, 0)  # told only once
+
+
+@test("3.5", points=1, title="random releases and waits against the model", stage="early", features=("DSP-04", "DSP-05"), limit=60_000_000)
+def random_units(t):
+    objects = [Object(number, MUTANT, 1) for number in range(3)] + [Object(number, SEMAPHORE, t.rng.randint(0, 2), 6) for number in (3, 4)]
+    bench = Bench(t, objects, 7)
+    for _ in range(140):
+        idle = [thread.number for thread in bench.model.threads if thread.wait is None]
+        choice = t.rng.random()
+        if idle and choice < 0.5:
+            thread, numbers = t.rng.choice(idle), t.rng.sample(range(5), t.rng.choice((1, 1, 2, 3)))
+            if len(numbers) == 1:
+                bench.wait(thread, numbers[0])
+            else:
+                bench.wait_many(thread, numbers, t.rng.random() < 0.5)
+        elif choice < 0.7:
+            bench.release_semaphore(t.rng.choice((3, 4)), t.rng.randint(0, 4), t.rng.randint(0, 2))
+        elif idle and choice < 0.97:
+            bench.release_mutant(t.rng.choice(idle), t.rng.randrange(3), t.rng.randint(0, 2))
+        elif idle:
+            bench.end_thread(t.rng.choice(idle))
+
+
+def _shuffled(t, some) -> List[int]:
+    order = list(some)
+    t.rng.shuffle(order)
+    return order
