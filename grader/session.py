@@ -36,6 +36,7 @@ class StageState:
     icount: int
     registers: Dict[str, int]
     nmi: NmiEntry
+    processor: int = 0  # the one that came to the stage
 
 
 class BootFailure(Exception):
@@ -55,6 +56,7 @@ class Session:
     driver: str = ""
     options: str = "/TEST"
     memory_mb: int = 64
+    processors: int = 1
     stages: Dict[str, StageState] = field(default_factory=dict)
     failures: Dict[str, BootFailure] = field(default_factory=dict)
 
@@ -104,7 +106,8 @@ class Session:
                     self.failures[missed] = BootFailure(missed, cause, backtrace, log)
                 return
             nmi = find_nmi_entry(self.machine.qmp, self.space)
-            self.stages[stage] = StageState(self.machine.icount(), self.machine.gdb.registers(), nmi)
+            gdb = self.machine.gdb
+            self.stages[stage] = StageState(self.machine.icount(), gdb.registers(), nmi, gdb.processor)
             self.watchdog.disarm()
             self.machine.save(stage)
             guest.nmi = nmi
@@ -114,7 +117,9 @@ class Session:
         if stage in self.failures:
             raise self.failures[stage]
         self.machine.load(stage)
-        return self.stages[stage]
+        state = self.stages[stage]
+        self.machine.gdb.select(state.processor)  # gdb's choice is no part of the machine's state
+        return state
 
     def _plan(self) -> BootPlan:
         boot = self.directory.resolve() / "boot"
@@ -127,7 +132,7 @@ class Session:
                 raise GraderError(
                     f"the test driver {self.driver} is not in the kernel's boot folder; build the kernel again")
             modules.append(found)
-        return BootPlan(boot / "loader.elf", modules, self.options, self.memory_mb)
+        return BootPlan(boot / "loader.elf", modules, self.options, self.memory_mb, self.processors)
 
     def _enter_kernel(self) -> None:
         entry = self.kernel.base + self.kernel.entry

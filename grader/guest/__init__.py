@@ -75,7 +75,7 @@ class Guest(GuestCalls):
         return self._threads().by_stack(self.regs()["esp"])
 
     def current_thread(self) -> int:
-        """The KTHREAD that the processor's control block names."""
+        """The KTHREAD that the control block of the stopped processor names."""
         return self.get(self.prcb(), "KPRCB.CurrentThread")
 
     def sample(self, place: Place, hits: int = 1) -> Sample:
@@ -86,10 +86,11 @@ class Guest(GuestCalls):
 
     def events(self) -> List[Record]:
         """The event ring, oldest first.  Evidence only together with `Context.trace`."""
-        return read_all(self.space, self.sym("EtwRing"), processors=1)
+        return read_all(self.space, self.sym("EtwRing"), processors=self.session.processors)
 
     def _threads(self) -> Threads:
-        return Threads(self.view, self.sym("PsActiveProcessHead"), self.prcb())
+        others = [self.prcb(number) for number in range(self.session.processors) if number != self.processor]
+        return Threads(self.view, self.sym("PsActiveProcessHead"), self.prcb(), [prcb for prcb in others if prcb])
 
 
 __all__ = ["Guest", "Place", "Sample"]

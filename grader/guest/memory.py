@@ -111,16 +111,27 @@ class GuestMemory:
         """The structures on a list whose links are checked; raises views.memory.BrokenList."""
         return self.view.objects(head, field, limit)
 
-    def pcr(self, processor: int = 0) -> int:
-        """The KPCR: what fs points to."""
-        if processor == 0:
+    @property
+    def processor(self) -> int:
+        """The processor that stopped, or that `select` chose."""
+        return self.machine.gdb.processor
+
+    def select(self, processor: int) -> None:
+        """Look at another processor of the stopped machine."""
+        self.machine.gdb.select(processor)
+        self.moved()
+
+    def pcr(self, processor: Optional[int] = None) -> int:
+        """The KPCR: what fs points to.  Without a number, of the stopped processor."""
+        if processor is None or processor == self.processor:
             base = self.regs().get("fs_base", 0)
             if base:
                 return base
         return self.prcb(processor) - self.field("KPCR.PrcbData")[0]
 
-    def prcb(self, processor: int = 0) -> int:
-        return self.u32(self.sym("KiProcessorBlock") + 4 * processor)
+    def prcb(self, processor: Optional[int] = None) -> int:
+        """The KPRCB; 0 where there is no such processor.  Without a number, of the stopped processor."""
+        return self.u32(self.sym("KiProcessorBlock") + 4 * (self.processor if processor is None else processor))
 
     # -- registers -------------------------------------------------------------------------------------------------
     def regs(self) -> Dict[str, int]:

@@ -1,5 +1,8 @@
 """Client of QEMU's gdbstub: registers, breakpoints, run and stop, over a Unix socket.
 
+Every processor is a thread of the protocol's, numbered from 1; here processors are numbered from 0, as the kernel does.
+A stop names the processor that met the breakpoint, and `registers` are that one's until `select` chooses another.  A
+breakpoint stands for all processors; a step moves one of them and lets the others stand.
 Invariants: guest memory is never patched (TCG breakpoints live in the translator, so the guest
 cannot see them); the guest is stopped whenever no `resume` is outstanding; every wait is bounded.
 In the books: GDB manual, "Remote Serial Protocol".
@@ -38,15 +41,36 @@ class Gdbstub:
     def __init__(self, path: str, wall: float = 20.0, alive: Callable[[], bool] = lambda: True) -> None:
         self.wall = wall
         self.breakpoints: Set[int] = set()
+        self.processor = 0  # whose registers are read and written
         self._buffer = b""
         self._socket = connect_unix(path, wall, alive)
         self._owed = b""  # the acknowledgement of the last packet travels with our next one
         self.ask(b"qSupported:swbreak+;hwbreak+;vContSupported+;xmlRegisters=i386")
         self._registers = self._describe_registers()
-        self.ask(b"?")
+        self._note_processor(self.ask(b"?"))
         # No interrupt and no timer during a step (1 | 2 | 4): else a pending clock interrupt gets in before the
         # instruction under a breakpoint, its handler returns there, and one arrival counts as two.
         self.ask(b"Qqemu.sstep=7")
+
+    # -- processors ------------------------------------------------------------------------
+    def processors(self) -> int:
+        """How many processors the machine has."""
+        found: List[bytes] = []
+        reply = self.ask(b"qfThreadInfo")
+        while reply.startswith(b"m"):
+            found += reply[1:].split(b",")
+            reply = self.ask(b"qsThreadInfo")
+        return len(found)
+
+    def select(self, processor: int) -> None:
+        """Registers are those of this processor from now on, until the next stop."""
+        self._expect_ok(b"Hg%x" % (processor + 1))
+        self.processor = processor
+
+    def _note_processor(self, packet: bytes) -> None:
+        match = re.search(rb"thread:([0-9a-f]+)", packet)
+        if match:
+            self.processor = int(match[1], 16) - 1
 
     # -- registers -------------------------------------------------------------------------
     def registers(self) -> Dict[str, int]:
@@ -92,8 +116,8 @@ class Gdbstub:
         self._send(b"vCont;c")
 
     def step(self) -> Stop:
-        """One instruction of the current processor."""
-        self._send(b"vCont;s")
+        """One instruction of the selected processor; the others stand still."""
+        self._send(b"vCont;s:%x" % (self.processor + 1))
         stop = self.wait(self.wall)
         if stop is None:
             raise InfraError("the emulator did not finish a single step")
@@ -108,6 +132,7 @@ class Gdbstub:
                 return None
             kind = packet[:1]
             if kind in b"TS":
+                self._note_processor(packet)
                 return Stop(int(packet[1:3], 16))
             if kind in b"WX":
                 return Stop(int(packet[1:3] or b"0", 16), exited=True)

@@ -6,7 +6,7 @@ In the books: "process and thread internals".  SYS-01, SYS-02, SCH-04.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List
+from typing import List, Sequence
 
 from grader.views.memory import BrokenList, Structures
 
@@ -39,10 +39,11 @@ class Thread:
 
 
 class Threads:
-    """The threads of a guest.  `prcb` is processor 0's: its idle thread is on no process's list in some kernels."""
+    """The threads of a guest.  `prcb` is the processor's that is looked at, `others` are the further ones: their idle
+    threads are on no process's list in some kernels."""
 
-    def __init__(self, view: Structures, processes: int, prcb: int) -> None:
-        self.view, self.processes, self.prcb = view, processes, prcb
+    def __init__(self, view: Structures, processes: int, prcb: int, others: Sequence[int] = ()) -> None:
+        self.view, self.processes, self.prcb, self.others = view, processes, prcb, tuple(others)
 
     def all(self) -> List[Thread]:
         view = self.view
@@ -50,10 +51,11 @@ class Threads:
         for process in view.objects(self.processes, "EPROCESS.ActiveProcessLinks", 1024):
             head = process + view.layout.field("KPROCESS.ThreadListHead")[0]
             found += view.objects(head, "KTHREAD.ThreadListEntry")
-        for field in ("KPRCB.CurrentThread", "KPRCB.NextThread", "KPRCB.IdleThread"):
-            thread = view.get(self.prcb, field)
-            if thread and thread not in found:
-                found.append(thread)
+        for prcb in (self.prcb, *self.others):
+            for field in ("KPRCB.CurrentThread", "KPRCB.NextThread", "KPRCB.IdleThread"):
+                thread = view.get(prcb, field)
+                if thread and thread not in found:
+                    found.append(thread)
         return [self.one(address) for address in found]
 
     def one(self, address: int) -> Thread:

@@ -3,7 +3,7 @@
 // A vector is made from its level: 0x50 + 4 * IRQL, so the local APIC, which serves the highest vector first, agrees
 // with the IRQL about who is next. Acknowledgement is early (see interrupt.cpp): the local APIC's own priorities never
 // block anything for long. The clock is each processor's local timer.
-// HAL-02 (APIC), HAL-05, HAL-07
+// HAL-02 (APIC), HAL-05, HAL-07, HAL-08
 #include "firmwaretables.h"
 #include "halp.h"
 #include "ioapic.h"
@@ -41,7 +41,9 @@ public:
             WRITE_PORT_UCHAR(IMCR_DATA, IMCR_THROUGH_APIC);
         }
         KiSetInterruptHandler(LOCAL_APIC_SPURIOUS_VECTOR, IgnoreSpurious);
+        KiSetInterruptHandler(VectorOf(IPI_LEVEL), HalpIpiInterrupt);
         HalpInitializeLocalApic();
+        m_apicId[KeGetPcr()->Number] = HalpLocalApicId();
         if (m_timerHertz == 0) {
             HalpStartLocalApicCounter();
             m_timerHertz = HalpMeasureFrequencies(HalpReadLocalApicCounter).Other;
@@ -49,7 +51,8 @@ public:
     }
 
     [[nodiscard]] ULONG VectorOf(KIRQL level) const override {
-        const bool exists = level == CLOCK_LEVEL || HalpIoApicHasInput(RouteOf(level).Input);
+        const bool local = level == CLOCK_LEVEL || level == IPI_LEVEL;
+        const bool exists = local || HalpIoApicHasInput(RouteOf(level).Input);
         return exists ? VECTOR_BASE + VECTORS_A_LEVEL * HalpNumber(level) : 0;
     }
 
@@ -58,7 +61,7 @@ public:
         if (distance % VECTORS_A_LEVEL != 0 || distance / VECTORS_A_LEVEL > HalpNumber(HIGH_LEVEL))
             return PASSIVE_LEVEL;
         const auto level = static_cast<KIRQL>(distance / VECTORS_A_LEVEL);
-        return HalpLineOfIrql(level) < HALP_LINES ? level : PASSIVE_LEVEL;
+        return level == IPI_LEVEL || HalpLineOfIrql(level) < HALP_LINES ? level : PASSIVE_LEVEL;
     }
 
     bool Enable(KIRQL level, KINTERRUPT_MODE mode) override {
@@ -92,7 +95,34 @@ public:
         return CLOCK_INCREMENT;
     }
 
+    [[nodiscard]] ULONG OtherProcessors() const override { return m_info.ProcessorCount - 1; }
+
+    void ResetProcessor(ULONG index, ULONG number) override {
+        const nt::InterruptsOff off;
+        m_apicId[number] = OtherApicId(index);
+        HalpSendLocalApicCommand(m_apicId[number], LOCAL_APIC_INIT);
+    }
+
+    void StartProcessor(ULONG number, ULONG startPage) override {
+        const nt::InterruptsOff off;
+        HalpSendLocalApicCommand(m_apicId[number], LOCAL_APIC_STARTUP | startPage);
+    }
+
+    void SendIpi(KAFFINITY processors) override {
+        const nt::InterruptsOff off;
+        for (; processors; processors &= processors - 1)
+            HalpSendLocalApicCommand(m_apicId[__builtin_ctz(processors)], LOCAL_APIC_FIXED | VectorOf(IPI_LEVEL));
+    }
+
 private:
+    /// The `index`-th processor of the tables, this one (the first) left out.
+    [[nodiscard]] UCHAR OtherApicId(ULONG index) const {
+        for (ULONG i = 0;; ++i) {
+            if (m_info.ProcessorApicId[i] == m_apicId[0]) continue;
+            if (index-- == 0) return m_info.ProcessorApicId[i];
+        }
+    }
+
     [[nodiscard]] HALP_LINE_ROUTE RouteOf(KIRQL level) const {
         const ULONG line = HalpLineOfIrql(level);
         if (line < HALP_ISA_LINES) return m_info.IsaLine[line];
@@ -104,6 +134,7 @@ private:
     }
 
     HALP_APIC_INFO m_info{};
+    UCHAR m_apicId[HALP_MAXIMUM_PROCESSORS] = {}; // by processor number; written while that processor starts
     ULONG m_timerHertz = 0;
     ULONG m_enabled = 0; // bits of levels; changed with interrupts off, by the processor that takes the lines
     ULONG m_masked = 0;

@@ -32,10 +32,14 @@ HalpFrequencies HalpMeasureFrequencies(HALP_COUNTER* other) {
     result.TimeStamp = RoundHertz(time * PIT_HERTZ / INTERVAL_COUNTS);
     result.Other = RoundHertz(ULONGLONG(counts) * PIT_HERTZ / INTERVAL_COUNTS);
     HalpTimeStampHertz = result.TimeStamp;
-    KPCR& pcr = *KeGetPcr();
-    pcr.Prcb->MHz = result.TimeStamp / 1'000'000;
-    pcr.StallScaleFactor = pcr.Prcb->MHz ? pcr.Prcb->MHz : 1;
+    HalpSetProcessorSpeed();
     return result;
+}
+
+void HalpSetProcessorSpeed() {
+    KPCR& pcr = *KeGetPcr();
+    pcr.Prcb->MHz = HalpTimeStampHertz / 1'000'000;
+    pcr.StallScaleFactor = pcr.Prcb->MHz ? pcr.Prcb->MHz : 1;
 }
 
 extern "C" {

@@ -1,4 +1,7 @@
-// The clock interrupt: one interval of system time has passed. HAL-07
+// The clock interrupt: one interval of system time has passed.
+//
+// Every processor has a clock of its own (with APICs) and charges its own thread; the first one keeps the time.
+// HAL-07, HAL-08
 #include "halp.h"
 
 /// Length of the clock's interval in 100 ns, as the hardware was really programmed.
@@ -12,6 +15,10 @@ void HalpStartClock() {
 extern "C" void NTAPI HalpClockInterrupt(KTRAP_FRAME* TrapFrame, ULONG Vector) {
     KIRQL oldIrql;
     if (!HalBeginSystemInterrupt(CLOCK_LEVEL, Vector, &oldIrql)) return;
-    KeUpdateSystemTime(TrapFrame, HalpTimeIncrement);
+    if (KeGetPcr()->Number == 0) { // at CLOCK_LEVEL: the processor cannot change
+        KeUpdateSystemTime(TrapFrame, HalpTimeIncrement);
+    } else {
+        KeUpdateRunTime(TrapFrame);
+    }
     HalEndSystemInterrupt(oldIrql, Vector);
 }

@@ -28,6 +28,17 @@ public:
     /// Starts the clock interrupt of this processor at CLOCK_LEVEL. @returns its interval in 100 ns.
     virtual ULONG StartClock() = 0;
 
+    // ---- several processors; a controller that knows only one says so ----
+
+    /// Processors that can be started beside the one that booted.
+    [[nodiscard]] virtual ULONG OtherProcessors() const { return 0; }
+    /// Puts the `index`-th of them (0 ..) into the state after reset; it is called by `number` from now on.
+    virtual void ResetProcessor(ULONG index, ULONG number) {}
+    /// Lets it begin at a physical page below 1 MB.
+    virtual void StartProcessor(ULONG number, ULONG startPage) {}
+    /// Sends the interrupt of IPI_LEVEL to processors by number.
+    virtual void SendIpi(KAFFINITY processors) {}
+
 protected:
     ~HalpInterruptController() = default;
 };

@@ -58,6 +58,8 @@ struct HalpFrequencies {
 };
 using HALP_COUNTER = ULONG();
 HalpFrequencies HalpMeasureFrequencies(HALP_COUNTER* other);
+/// Notes for this processor what was measured on the first: they share a crystal.
+void HalpSetProcessorSpeed();
 
 void HalpInitializeSerial();
 /// Notes how the firmware's tables say that the machine is switched off.
@@ -70,6 +72,7 @@ extern "C" {
 /// `int vector`.
 void FASTCALL HalpRaiseVector(ULONG Vector);
 void NTAPI HalpClockInterrupt(KTRAP_FRAME* TrapFrame, ULONG Vector);
+void NTAPI HalpIpiInterrupt(KTRAP_FRAME* TrapFrame, ULONG Vector);
 }
 
 /// Starts the clock of this processor.

@@ -25,8 +25,9 @@ void NTAPI HalInitializeProcessor(ULONG Number, LOADER_PARAMETER_BLOCK* LoaderBl
         HalClearDisplay(0x07);
         return;
     }
+    HalpSetProcessorSpeed();
     HalpController->InitializeProcessor();
-    HalpStartClock();
+    (void)HalpController->StartClock(); // interrupts are off
 }
 
 BOOLEAN NTAPI HalInitSystem(ULONG Phase, LOADER_PARAMETER_BLOCK* LoaderBlock) {

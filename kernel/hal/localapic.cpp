@@ -12,6 +12,8 @@ enum Register : ULONG {
     DestinationFormat = 0xE0,
     SpuriousVector = 0xF0,
     InService = 0x100, ///< eight registers, 16 bytes apart: a bit a vector
+    CommandLow = 0x300,
+    CommandHigh = 0x310,
     TimerEntry = 0x320,
     PerformanceEntry = 0x340,
     Lint0Entry = 0x350,
@@ -25,6 +27,7 @@ enum Register : ULONG {
 constexpr ULONG ENABLE = 1u << 8;
 constexpr ULONG MASKED = 1u << 16;
 constexpr ULONG PERIODIC = 1u << 17;
+constexpr ULONG DELIVERY_PENDING = 1u << 12;
 constexpr ULONG DELIVER_NMI = 4u << 8;
 constexpr ULONG FLAT_MODEL = 0xFFFFFFFF;
 constexpr ULONG DIVIDE_BY_16 = 0x3;
@@ -50,10 +53,17 @@ void HalpInitializeLocalApic() {
     Write(TimerEntry, MASKED);
     Write(PerformanceEntry, MASKED);
     Write(Lint0Entry, MASKED); // the PIC, which is not used
-    Write(Lint1Entry, DELIVER_NMI);
+    Write(Lint1Entry, KeGetPcr()->Number == 0 ? DELIVER_NMI : MASKED); // the board's NMI is the first processor's
     Write(ErrorEntry, MASKED);
     Write(SpuriousVector, ENABLE | LOCAL_APIC_SPURIOUS_VECTOR);
     Write(EndOfInterrupt, 0);
+}
+
+void HalpSendLocalApicCommand(UCHAR localApicId, ULONG command) {
+    Write(CommandHigh, ULONG(localApicId) << 24);
+    Write(CommandLow, command); // this half sends
+    while (Read(CommandLow) & DELIVERY_PENDING)
+        YieldProcessor();
 }
 
 UCHAR HalpLocalApicId() { return UCHAR(Read(Id) >> 24); }

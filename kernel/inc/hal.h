@@ -13,6 +13,7 @@
 #include "rtl/time.h"
 
 struct LOADER_PARAMETER_BLOCK;
+struct KPROCESSOR_STATE;
 struct KTRAP_FRAME;
 struct KEXCEPTION_FRAME;
 
@@ -31,6 +32,14 @@ NTHALAPI void NTAPI HalInitializeProcessor(ULONG Number, LOADER_PARAMETER_BLOCK*
 /// Phase 0: finds controllers, calibrates, starts the clock (interrupts still off). Phase 1: what needs threads.
 /// @returns false if this machine cannot be used (said on the screen).
 NTHALAPI BOOLEAN NTAPI HalInitSystem(ULONG Phase, LOADER_PARAMETER_BLOCK* LoaderBlock);
+/// @returns how many processors HalStartNextProcessor has left to start.
+NTHALAPI ULONG NTAPI HalQueryOtherProcessors();
+/// Starts the next processor that the firmware's tables name, if one is left.
+/// @param ProcessorState control registers, stack pointer and first instruction (protected mode, paging on, flat
+/// segments, interrupts off). @returns false if there is none, or if it does not answer. @irql PASSIVE_LEVEL, phase 1
+NTHALAPI BOOLEAN NTAPI HalStartNextProcessor(LOADER_PARAMETER_BLOCK* LoaderBlock, const KPROCESSOR_STATE* ProcessorState);
+/// Interrupts processors at IPI_LEVEL: each calls KiIpiServiceRoutine as soon as its IRQL allows. @irql any
+NTHALAPI void NTAPI HalRequestIpi(KAFFINITY Mask);
 /// "PIC" or "APIC".
 NTHALAPI PCSTR NTAPI HalQueryControllerName();
 
@@ -78,6 +87,10 @@ enum class FIRMWARE_REENTRY : UCHAR { HalHaltRoutine, HalPowerDownRoutine, HalRe
 extern "C" {
 /// One clock interval has passed. @param TimeIncrement its length in 100 ns. @irql CLOCK_LEVEL
 NTKERNELAPI void NTAPI KeUpdateSystemTime(KTRAP_FRAME* TrapFrame, ULONG TimeIncrement);
+/// The same on a processor that does not keep the time: charges its current thread. @irql CLOCK_LEVEL
+NTKERNELAPI void NTAPI KeUpdateRunTime(KTRAP_FRAME* TrapFrame);
+/// Another processor has asked for something. @irql IPI_LEVEL
+NTKERNELAPI void NTAPI KiIpiServiceRoutine(KTRAP_FRAME* TrapFrame);
 /// Software interrupt at DISPATCH_LEVEL: DPCs, quantum end, switch to the standby thread. Called at DISPATCH_LEVEL.
 NTKERNELAPI void NTAPI KiDispatchInterrupt();
 /// Software interrupt at APC_LEVEL.

@@ -6,6 +6,7 @@
 #include "ke/dispatcher.h"
 #include "ke/dpc.h"
 #include "ke/interrupt.h"
+#include "ke/ipi.h"
 #include "ke/irql.h"
 #include "ke/policy.h"
 #include "ke/processor.h"

@@ -11,6 +11,7 @@
 
 #include "ke/queuedlock.h"
 #include "ke/thread.h"
+#include "rtl/exception.h"
 
 constexpr ULONG MAXIMUM_PROCESSORS = 32;
 constexpr ULONG DPC_STACK_SIZE = 12 * 1024;
@@ -29,6 +30,17 @@ struct NT_TIB {
     PVOID FiberData;
     PVOID ArbitraryUserPointer;
     NT_TIB* Self;
+};
+
+/// Registers of a processor that a thread's context does not have.
+struct KSPECIAL_REGISTERS {
+    ULONG_PTR Cr0, Cr2, Cr3, Cr4;
+};
+
+/// The whole state of a processor: what another one shall start with, or what it had when it was stopped.
+struct KPROCESSOR_STATE {
+    CONTEXT ContextFrame;
+    KSPECIAL_REGISTERS SpecialRegisters;
 };
 
 /// The DPC queue of a processor.
@@ -84,6 +96,12 @@ struct KPRCB {
     ULONG CpuSignature;
     ULONG MHz;
     CHAR CpuBrand[52];
+
+    // Inter-processor interrupts (ke/ipi.cpp, ke/freeze.cpp)
+    volatile LONG RequestSummary; ///< IPI_*: what others ask of this processor; interlocked
+    volatile LONG IpiFrozen;      ///< KI_FROZEN: written by its own processor, but for the thaw
+    ULONG IpiCount;               ///< inter-processor interrupts taken
+    KPROCESSOR_STATE ProcessorState; ///< valid while IpiFrozen: the registers of the frozen moment
 };
 using PKPRCB = KPRCB*;
 

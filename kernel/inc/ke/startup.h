@@ -38,6 +38,15 @@ NTKERNELAPI void NTAPI KiInitializeDispatcher(PKPRCB Prcb);
 /// @param KernelStack, StackLimit of the stack the boot code stands on. @irql >= DISPATCH_LEVEL
 NTKERNELAPI void NTAPI KiInitializeIdleThread(PKPRCB Prcb, PKTHREAD Thread, PKPROCESS Process, PVOID KernelStack,
                                               PVOID StackLimit);
+/// Bytes that a processor's block needs (KPCR, descriptor tables, TSSs and their stacks).
+NTKERNELAPI extern const ULONG KiProcessorSize;
+/// Fills the block of a processor that is about to start. @param Memory KiProcessorSize zeroed bytes that stay.
+/// @param StackTop, StackLimit of its idle thread. @irql any
+NTKERNELAPI PKPRCB NTAPI KiPrepareProcessor(PVOID Memory, ULONG Number, ULONG_PTR StackTop, ULONG_PTR StackLimit);
+/// Makes the block that of this processor; fs is good from here on. Interrupts are off.
+NTKERNELAPI void NTAPI KiLoadProcessor(PKPRCB Prcb);
+/// The processor joins: others may give it threads and DPCs and send it interrupts. Interrupts are off.
+NTKERNELAPI void NTAPI KiAnnounceProcessor(PKPRCB Prcb);
 /// What the idle thread does for ever: DPCs, the next thread, halting. @irql DISPATCH_LEVEL, interrupts on
 [[noreturn]] NTKERNELAPI void NTAPI KiIdleLoop();
 

@@ -13,6 +13,8 @@ void InitParseOptions(PCSTR options);
 #endif
 
 extern "C" {
+/// Starts the processors that the firmware's tables name, up to /SMP=n. Phase 1. @irql PASSIVE_LEVEL
+void NTAPI KeStartAllProcessors();
 /// Phase 1: the rest of initialization, in a system thread. @irql PASSIVE_LEVEL
 void NTAPI Phase1Initialization(PVOID StartContext);
 }

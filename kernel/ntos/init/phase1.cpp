@@ -47,6 +47,7 @@ void PrintBanner(const LOADER_PARAMETER_BLOCK& block) {
 
 [[noreturn]] void Reside() {
     (void)KeSetPriorityThread(KeGetCurrentThread(), RESIDENT_PRIORITY);
+    if (KeLoaderOptions.Test) (void)KeSetAffinityThread(KeGetCurrentThread(), 1); // the host finds it where it booted
     for (;;) {
         if (KeLoaderOptions.Test) {
             KdTestPoint(1);
@@ -62,6 +63,7 @@ extern "C" void NTAPI Phase1Initialization(PVOID StartContext) {
     auto* const block = static_cast<LOADER_PARAMETER_BLOCK*>(StartContext);
     Require(HalInitSystem(1, block), 1);
     SetSystemTimeFromClock();
+    KeStartAllProcessors();
     Require(PsInitSystem(1), 2);
     Require(NT_SUCCESS(PsCreateSystemThread(nullptr, "BalanceSet", BALANCE_SET_PRIORITY, KeBalanceSetManager, nullptr)),
             3);

@@ -242,6 +242,10 @@ extern "C" const KD_FIELD KdFieldTable[KD_FIELD_COUNT] = {
     FIELD(KPRCB, CpuSignature),
     FIELD(KPRCB, MHz),
     FIELD(KPRCB, CpuBrand),
+    FIELD(KPRCB, RequestSummary),
+    FIELD(KPRCB, IpiFrozen),
+    FIELD(KPRCB, IpiCount),
+    FIELD(KPRCB, ProcessorState),
 
     TYPE(KDPC_DATA),
     FIELD(KDPC_DATA, DpcLock),

@@ -4,7 +4,8 @@
 // is switched away by the dispatch interrupt (KiSwitchToNextThread), which comes as soon as the IRQL falls below
 // DISPATCH_LEVEL and after the DPCs.
 // Invariant: SwapBusy is set from the moment another processor could choose the thread (it is Ready, or its wait may end)
-// until KiSwapContext has left its stack; who switches to a thread waits for that.
+// until KiSwapContext has left its stack; nobody switches to it before. Who waits for that is not busy himself (he has
+// not begun to leave), or stands on the idle thread: so two processors never wait for each other's thread.
 // Locks: PrcbLock for the choice, none during the switch. IRQL: SYNCH_LEVEL.
 // In the books: "context switching", "preemption", "dispatch interrupt". SCH-12..14, KPR-06
 #include "ke/ki.h"
@@ -13,7 +14,6 @@ namespace {
 
 /// The processor has a new current thread. The old one is somewhere else already.
 void SetCurrentThread(KPRCB* prcb, KTHREAD* thread) REQUIRES_(prcb->PrcbLock) {
-    prcb->NextThread = nullptr;
     prcb->CurrentThread = thread;
     thread->NextProcessor = UCHAR(prcb->Number);
     if (thread != prcb->IdleThread) KiSetThreadState(thread, KTHREAD_STATE::Running);
@@ -26,9 +26,7 @@ void SwitchContext(KTHREAD* oldThread, KTHREAD* newThread) REQUIRES_(AtDispatchL
         ETW_EVENT::ContextSwitch, reinterpret_cast<ULONG_PTR>(oldThread), reinterpret_cast<ULONG_PTR>(newThread),
         ULONG(oldThread->State) | ULONG(UCHAR(oldThread->Priority)) << 8 | ULONG(UCHAR(newThread->Priority)) << 16,
         ULONG_PTR(oldThread->WaitReason));
-    while (newThread->SwapBusy)
-        YieldProcessor(); // another processor is still leaving its stack
-
+    NT_ASSERT(!newThread->SwapBusy);
     KPROCESS* const oldProcess = oldThread->ApcState.Process;
     KPROCESS* const newProcess = newThread->ApcState.Process;
     if (oldProcess != newProcess) {
@@ -39,12 +37,51 @@ void SwitchContext(KTHREAD* oldThread, KTHREAD* newThread) REQUIRES_(AtDispatchL
     KiSwapContext(oldThread, newThread);
 }
 
-/// The best thread for a processor whose current thread leaves it.
+/// The best thread for a processor whose current thread leaves it. One that another processor is still leaving stays (or
+/// becomes) the next thread, and the idle thread waits for it.
 KTHREAD* SelectNextThread(KPRCB* prcb) REQUIRES_(prcb->PrcbLock) {
-    if (prcb->NextThread) return prcb->NextThread;
-    if (KTHREAD* const ready = KiSelectReadyThread(LOW_PRIORITY, prcb)) return ready;
-    InterlockedOr(&KiIdleSummary, LONG(prcb->SetMember));
+    KTHREAD* next = prcb->NextThread;
+    if (!next) next = KiSelectReadyThread(LOW_PRIORITY, prcb);
+    if (!next) {
+        InterlockedOr(&KiIdleSummary, LONG(prcb->SetMember));
+        return prcb->IdleThread;
+    }
+    if (!next->SwapBusy || next == prcb->CurrentThread) {
+        prcb->NextThread = nullptr;
+        return next;
+    }
+    if (!prcb->NextThread) KiSetStandbyThread(prcb, next);
     return prcb->IdleThread;
+}
+
+/// The current thread may not run here any more: its affinity was changed.
+bool MustLeave(const KPRCB* prcb) {
+    const KTHREAD* const thread = prcb->CurrentThread;
+    return thread != prcb->IdleThread && !(thread->Affinity & prcb->SetMember);
+}
+
+/// The current thread, which is Running, makes room.
+void PutBack(KTHREAD* thread, KPRCB* prcb) REQUIRES_(prcb->PrcbLock, AtDispatchLevel) {
+    if (thread == prcb->IdleThread) return; // always Running in its own books, and never on a ready queue
+    thread->SwapBusy = TRUE;
+    if (MustLeave(prcb)) {
+        KiReadyThread(thread); // it looks for another processor
+    } else {
+        KxQueueReadyThread(thread, prcb);
+    }
+}
+
+/// Gives the processor to the next thread, or takes it from one that must leave. @returns the new current thread, nullptr
+/// if nothing changes. `*again`: look again, another processor is still leaving the next thread's stack
+KTHREAD* ReplaceCurrentThread(KPRCB* prcb, bool* again) REQUIRES_(AtDispatchLevel) {
+    nt::SpinLockAtDpcGuard guard(prcb->PrcbLock);
+    KTHREAD* const next = prcb->NextThread;
+    *again = next && next->SwapBusy;
+    if (*again || (!next && !MustLeave(prcb))) return nullptr;
+    KTHREAD* const newThread = SelectNextThread(prcb);
+    PutBack(prcb->CurrentThread, prcb);
+    SetCurrentThread(prcb, newThread);
+    return newThread;
 }
 
 void RetireDpcs(KPRCB* prcb) REQUIRES_(AtDispatchLevel) {
@@ -88,23 +125,14 @@ NTSTATUS NTAPI KiSwapThread() {
 
 void NTAPI KiSwitchToNextThread() {
     KPRCB* const prcb = KeGetCurrentPrcb();
-    KTHREAD* oldThread;
+    KTHREAD* const oldThread = prcb->CurrentThread;
     KTHREAD* newThread;
-    {
-        nt::SpinLockAtDpcGuard guard(prcb->PrcbLock);
-        newThread = prcb->NextThread;
-        if (!newThread) return;
-        oldThread = prcb->CurrentThread;
-        oldThread->SwapBusy = TRUE;
-        if (oldThread == prcb->IdleThread) {
-            // always Running in its own books, and never on a ready queue
-        } else if (oldThread->Affinity & prcb->SetMember) {
-            KxQueueReadyThread(oldThread, prcb);
-        } else {
-            KiReadyThread(oldThread); // it may not run here any more: it looks for another processor
-        }
-        SetCurrentThread(prcb, newThread);
+    for (bool again;;) {
+        newThread = ReplaceCurrentThread(prcb, &again);
+        if (!again) break;
+        YieldProcessor();
     }
+    if (!newThread) return;
     KiProcessDeferredReadyList();
     KiCheckDispatcherDatabase(prcb);
     SwitchContext(oldThread, newThread);

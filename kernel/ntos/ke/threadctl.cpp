@@ -44,14 +44,7 @@ bool LeaveProcessor(KTHREAD* thread, KPRCB* prcb) REQUIRES_(KiDispatcherLock, At
             InterlockedOr(&KiIdleSummary, LONG(prcb->SetMember));
         break;
     }
-    case KTHREAD_STATE::Running:
-        if (!prcb->NextThread) {
-            KTHREAD* const ready = KiSelectReadyThread(LOW_PRIORITY, prcb);
-            if (!ready) break; // alone here: it moves when its next wait ends
-            KiSetStandbyThread(prcb, ready);
-        }
-        KiRequestDispatchInterrupt(prcb);
-        break;
+    case KTHREAD_STATE::Running: KiRequestDispatchInterrupt(prcb); break; // KiSwitchToNextThread sees it must leave
     default: break;
     }
     return true;

@@ -4,6 +4,7 @@
 // regions. It is a leaf lock: nothing is acquired under it.
 #pragma once
 
+#include "ke/ipi.h"
 #include "ke/spinlock.h"
 #include "ldr.h"
 #include "mm.h"
@@ -37,7 +38,7 @@ extern ULONG MiFreePageCount GUARDED_BY(MiPageLock);
 ULONG* MiGetPdeAddress(const volatile void* address);
 /// @returns nullptr if the directory entry is not valid or maps a large page.
 ULONG* MiGetPteAddress(const volatile void* address);
-/// Forgets the processor's translation of a page.
+/// Forgets every processor's translation of a page. Not needed where the entry was invalid: nobody remembers that.
 void MiFlushEntry(PVOID address);
 /// Forgets all of the processor's translations.
 void MiFlushAll();

@@ -60,7 +60,6 @@ PVOID NTAPI MmCreateKernelStack(BOOLEAN LargeStack) {
     for (ULONG i = 0; i < pages; i++) {
         PVOID const address = PageAddress(MiStackRegion, first + 1 + i);
         *MiGetPteAddress(address) = (frame + i) * PAGE_SIZE | MM_PTE_WRITE | MM_PTE_VALID;
-        MiFlushEntry(address);
     }
     return PageAddress(MiStackRegion, first + 1 + pages);
 }
@@ -89,7 +88,6 @@ PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes)
         PVOID const address = PageAddress(MiIoRegion, first + i);
         *MiGetPteAddress(address) = (PhysicalAddress - offset + i * PAGE_SIZE) | MM_PTE_CACHE_DISABLE |
                                     MM_PTE_WRITE_THROUGH | MM_PTE_WRITE | MM_PTE_VALID;
-        MiFlushEntry(address);
     }
     return static_cast<UCHAR*>(PageAddress(MiIoRegion, first)) + offset;
 }

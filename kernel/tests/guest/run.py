@@ -122,20 +122,21 @@ def judge(guest: Guest, test: GuestTest) -> "Optional[tuple[str, str, str]]":
     return None if checks else ("at least one check", "none was made", test.where)
 
 
-def run_driver(build: Path, driver: str, only: str, options: str, named: "dict[str, List[str]]") -> Iterator[dict]:
-    """Boots a driver and runs its tests."""
-    with Session(build, f"{driver}.sys", options) as session:
+def run_driver(build: Path, driver: str, only: str, options: str, processors: int, named: "dict[str, List[str]]") -> Iterator[dict]:
+    """Boots a driver on a machine of so many processors and runs its tests.  Beyond one they are named apart."""
+    suffix = f"@{processors}" if processors > 1 else ""
+    with Session(build, f"{driver}.sys", options, processors=processors) as session:
         session.boot()
         try:
             state = session.restore("ready")
         except BootFailure as failure:
-            yield {"name": f"{driver}.boot", "ok": False, "expected": "the kernel boots to the ready stage",
+            yield {"name": f"{driver}.boot{suffix}", "ok": False, "expected": "the kernel boots to the ready stage",
                    "seen": f"{failure.cause}\n{session.machine.read_serial().decode(errors='replace')[-2000:]}"}
             return
         guest = Guest(session)
         tests = table(guest, driver)
         if not tests:
-            yield {"name": f"{driver}.table", "ok": False, "expected": "a table of tests", "seen": "it is empty"}
+            yield {"name": f"{driver}.table{suffix}", "ok": False, "expected": "a table of tests", "seen": "it is empty"}
         for test in tests:
             if only and not fnmatch.fnmatch(test.full_name, only):
                 continue
@@ -144,10 +145,10 @@ def run_driver(build: Path, driver: str, only: str, options: str, named: "dict[s
             guest.begin(state, LIMIT, VIRTUAL_SECONDS)
             guest.arm()
             failure = judge(guest, test)
-            line = {"name": test.full_name, "ok": failure is None, "features": named.get(test.name, []), "where": test.where}
+            line = {"name": test.full_name + suffix, "ok": failure is None, "features": named.get(test.name, []), "where": test.where}
             if failure:
                 line.update(expected=failure[0], seen=failure[1], where=failure[2],
-                            repeat=f"python3 kernel/tests/guest/run.py --only '{test.full_name}'")
+                            repeat=f"python3 kernel/tests/guest/run.py --only '{test.full_name}' --smp {processors}")
             yield line
 
 
@@ -156,6 +157,7 @@ def main(argv: List[str]) -> int:
     parser.add_argument("--out", type=Path, default=Path("build"))
     parser.add_argument("--only", default="", metavar="GLOB", help="only tests of that name, e.g. 'waits.*'")
     parser.add_argument("--checked", action="store_true", help="the checked build, with its assertions")
+    parser.add_argument("--smp", default="1", metavar="N,N", help="numbers of processors, e.g. 1,2,4")
     parser.add_argument("--pic", action="store_true", help="with the PIC and the PIT instead of the APICs")
     parser.add_argument("--seed", default="", help="accepted for the sake of the other rings; nothing here is random")
     parser.add_argument("--jobs", type=int, default=2)
@@ -168,17 +170,19 @@ def main(argv: List[str]) -> int:
     wanted = [name for name in drivers(build) if not arguments.only or fnmatch.fnmatch(name, arguments.only.split(".")[0])]
     ok = True
 
-    def work(driver: str) -> List[dict]:
+    def work(job: "tuple[str, int]") -> List[dict]:
+        driver, processors = job
         for last in (False, True):  # an infra-error is retried once
             try:
-                return list(run_driver(build, driver, arguments.only, options, named))
+                return list(run_driver(build, driver, arguments.only, options, processors, named))
             except InfraError as error:
                 if last:
                     return [{"name": f"{driver}.machine", "ok": False, "expected": "QEMU runs", "seen": str(error)}]
         return []
 
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        for lines in pool.map(work, wanted):
+        jobs = [(driver, int(number)) for number in arguments.smp.split(",") for driver in wanted]
+        for lines in pool.map(work, jobs):
             for line in lines:
                 ok = ok and line["ok"]
                 print(json.dumps(line), flush=True)

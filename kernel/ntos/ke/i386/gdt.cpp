@@ -74,5 +74,8 @@ void KiInitializeGdt(KI_PROCESSOR& processor) {
 
     processor.Pcr.GDT = gdt;
     processor.Pcr.TSS = &processor.Tss;
-    LoadSegments({.Limit = KGDT_LENGTH - 1, .Base = reinterpret_cast<ULONG_PTR>(gdt)});
+}
+
+void KiLoadGdt(const KPCR& pcr) {
+    LoadSegments({.Limit = KGDT_LENGTH - 1, .Base = reinterpret_cast<ULONG_PTR>(pcr.GDT)});
 }

@@ -28,6 +28,9 @@ void KiInitializeIdt(KI_PROCESSOR& processor) {
         SetGate(doubleFault, KGDT_DF_TSS, 0, GATE_TASK);
     }
     processor.Pcr.IDT = KiIdt;
-    const KDESCRIPTOR table{.Limit = sizeof KiIdt - 1, .Base = reinterpret_cast<ULONG_PTR>(KiIdt)};
+}
+
+void KiLoadIdt(const KPCR& pcr) {
+    const KDESCRIPTOR table{.Limit = sizeof KiIdt - 1, .Base = reinterpret_cast<ULONG_PTR>(pcr.IDT)};
     __asm__ __volatile__("lidt %0" ::"m"(table));
 }

@@ -23,10 +23,13 @@ struct alignas(16) KI_PROCESSOR {
     alignas(16) UCHAR NmiStack[KI_TASK_STACK_SIZE];
 };
 
-/// Fills and loads the GDT, with the TSSs and the segment that fs selects.
+/// Fills the GDT, with the TSSs and the segment that fs selects.
 void KiInitializeGdt(KI_PROCESSOR& processor);
-/// Fills the IDT (once) and loads it.
+/// Fills the IDT, once for all processors.
 void KiInitializeIdt(KI_PROCESSOR& processor);
+/// Make the tables those of this processor, and load its segment registers.
+void KiLoadGdt(const KPCR& pcr);
+void KiLoadIdt(const KPCR& pcr);
 
 extern "C" {
 extern const ULONG_PTR KiVectorEntry[MAXIMUM_IDTVECTOR + 1];

@@ -1,42 +1,58 @@
 // The processor control region of a processor, from the first instruction to its place in KiProcessorBlock.
 //
-// KiInitializeProcessor runs on the processor it prepares, with interrupts off, before anything that uses fs.
-// In the books: "processor control region and control block". INT-01, ARC-03
+// A processor's block is prepared by the one that starts it, loaded by the processor itself with interrupts off before
+// anything that uses fs, and announced when the others may count on it.
+// In the books: "processor control region and control block". INT-01, ARC-03, HAL-08
 #include "ki386.h"
+#include "ke/ki/ipi.h"
 
 extern "C" {
 // shared: these three are written while a processor starts, one at a time, and only grow
 KPRCB* KiProcessorBlock[MAXIMUM_PROCESSORS];
 CHAR KeNumberProcessors;      // shared: as above
 KAFFINITY KeActiveProcessors; // shared: as above
+
+const ULONG KiProcessorSize = sizeof(KI_PROCESSOR);
 }
 
 static KI_PROCESSOR KiBootProcessor; // shared: no, the first processor's
 
-void KiInitializeProcessor(KI_PROCESSOR& processor, ULONG number, ULONG_PTR stackTop, ULONG_PTR stackLimit) {
+PKPRCB NTAPI KiPrepareProcessor(PVOID Memory, ULONG Number, ULONG_PTR StackTop, ULONG_PTR StackLimit) {
     constexpr ULONG_PTR noHandlers = ~ULONG_PTR(0);
+    KI_PROCESSOR& processor = *static_cast<KI_PROCESSOR*>(Memory);
     KPCR& pcr = processor.Pcr;
     pcr.NtTib.ExceptionList = reinterpret_cast<EXCEPTION_REGISTRATION_RECORD*>(noHandlers);
-    pcr.NtTib.StackBase = reinterpret_cast<PVOID>(stackTop);
-    pcr.NtTib.StackLimit = reinterpret_cast<PVOID>(stackLimit);
+    pcr.NtTib.StackBase = reinterpret_cast<PVOID>(StackTop);
+    pcr.NtTib.StackLimit = reinterpret_cast<PVOID>(StackLimit);
     pcr.NtTib.Self = &pcr.NtTib;
     pcr.SelfPcr = &pcr;
     pcr.Prcb = &pcr.PrcbData;
     pcr.Irql = HIGH_LEVEL;
     pcr.MajorVersion = pcr.MinorVersion = 1;
-    pcr.Number = UCHAR(number);
-    pcr.SetMember = KAFFINITY(1) << number;
-    pcr.PrcbData.Number = number;
+    pcr.Number = UCHAR(Number);
+    pcr.SetMember = KAFFINITY(1) << Number;
+    pcr.PrcbData.Number = Number;
     pcr.PrcbData.SetMember = pcr.SetMember;
-
     KiInitializeGdt(processor);
     KiInitializeIdt(processor);
+    return pcr.Prcb;
+}
 
-    KiProcessorBlock[number] = pcr.Prcb;
-    KeActiveProcessors |= pcr.SetMember;
-    ++KeNumberProcessors;
+void NTAPI KiLoadProcessor(PKPRCB Prcb) {
+    const KPCR& pcr = *CONTAINING_RECORD(Prcb, const KPCR, PrcbData);
+    KiLoadGdt(pcr);
+    KiLoadIdt(pcr);
+}
+
+void NTAPI KiAnnounceProcessor(PKPRCB Prcb) {
+    if (Prcb->Number != 0) KiSendDispatchInterrupt = KiIpiSendDispatch;
+    KiProcessorBlock[Prcb->Number] = Prcb;
+    __atomic_or_fetch(&KeActiveProcessors, Prcb->SetMember, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&KeNumberProcessors, CHAR(1), __ATOMIC_SEQ_CST);
 }
 
 void NTAPI KiInitializeBootProcessor(ULONG_PTR StackTop, ULONG_PTR StackLimit) {
-    KiInitializeProcessor(KiBootProcessor, 0, StackTop, StackLimit);
+    KPRCB* const prcb = KiPrepareProcessor(&KiBootProcessor, 0, StackTop, StackLimit);
+    KiLoadProcessor(prcb);
+    KiAnnounceProcessor(prcb);
 }

@@ -21,8 +21,6 @@ extern KDPC KiTimerExpireDpc;
 void NTAPI KiRetireDpcList(PKPRCB Prcb) REQUIRES_(AtDispatchLevel);
 /// The same on another stack, the processor's DPC stack. @param Stack its highest address
 void NTAPI KiRetireDpcListOnStack(PKPRCB Prcb, PVOID Stack) REQUIRES_(AtDispatchLevel);
-/// Charges the current thread for a clock tick. @irql CLOCK_LEVEL
-void NTAPI KeUpdateRunTime(KTRAP_FRAME* TrapFrame);
 /// The DPC that expires timers.
 void NTAPI KiTimerExpiration(PKDPC Dpc, PVOID DeferredContext, PVOID SystemArgument1, PVOID SystemArgument2);
 }

@@ -22,7 +22,7 @@ ULONG* MiGetPteAddress(const volatile void* address) {
            ((reinterpret_cast<ULONG_PTR>(address) >> PAGE_SHIFT) & (PTE_PER_PAGE - 1));
 }
 
-void MiFlushEntry(PVOID address) { __asm__ __volatile__("invlpg (%0)" ::"r"(address) : "memory"); }
+void MiFlushEntry(PVOID address) { KeFlushSingleTb(address, TRUE); }
 
 PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(const volatile void* VirtualAddress) {
     const ULONG_PTR address = reinterpret_cast<ULONG_PTR>(VirtualAddress);

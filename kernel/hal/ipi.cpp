@@ -1,0 +1,18 @@
+// Inter-processor interrupts: one vector, at IPI_LEVEL; what is asked stands in the kernel's own records.
+//
+// One that comes to a processor at IPI_LEVEL or above is held back and replayed like any latched interrupt. Several that
+// come meanwhile are one: the records say what is wanted.
+// In the books: "interprocessor interrupts". HAL-08, INT-02
+#include "halp.h"
+
+extern "C" {
+
+void NTAPI HalRequestIpi(KAFFINITY Mask) { HalpController->SendIpi(Mask); }
+
+void NTAPI HalpIpiInterrupt(KTRAP_FRAME* TrapFrame, ULONG Vector) {
+    KIRQL oldIrql;
+    if (!HalBeginSystemInterrupt(IPI_LEVEL, Vector, &oldIrql)) return;
+    KiIpiServiceRoutine(TrapFrame);
+    HalEndSystemInterrupt(oldIrql, Vector);
+}
+}

@@ -1,0 +1,28 @@
+// One processor and all the others: calls on every processor, flushed translations, a system that stands still.
+//
+// In the books: "interprocessor interrupts", "translation look-aside buffer: flushing on multiprocessor systems",
+// "crash dump analysis". HAL-08, SYS-12, TRP-09
+#pragma once
+
+#include "nt/types.h"
+
+/// @irql IPI_LEVEL, on every processor at the same time: no lock may be waited for, nothing may be printed
+using KIPI_BROADCAST_WORKER = ULONG_PTR NTAPI(ULONG_PTR Argument);
+using PKIPI_BROADCAST_WORKER = KIPI_BROADCAST_WORKER*;
+
+extern "C" {
+/// Interrupts every processor; when all have come, all call `BroadcastFunction(Context)` at once. Returns when all have
+/// returned. @returns what the call on this processor returned. @irql < IPI_LEVEL, interrupts on
+NTKERNELAPI ULONG_PTR NTAPI KeIpiGenericCall(PKIPI_BROADCAST_WORKER BroadcastFunction, ULONG_PTR Context);
+
+/// Forgets a page's translation, on this processor or on all. The entry was changed before. @irql < IPI_LEVEL
+NTKERNELAPI void NTAPI KeFlushSingleTb(PVOID Virtual, BOOLEAN AllProcessors);
+/// Forgets all translations. @param Invalid TRUE: global pages' too. @irql < IPI_LEVEL
+NTKERNELAPI void NTAPI KeFlushEntireTb(BOOLEAN Invalid, BOOLEAN AllProcessors);
+
+/// Makes the other processors stand still, with interrupts off and their registers in KPRCB::ProcessorState. A processor
+/// that does not come is said and left alone. Nests; interrupts stay off until KeThawExecution. @irql any
+NTKERNELAPI void NTAPI KeFreezeExecution();
+/// Lets them go on.
+NTKERNELAPI void NTAPI KeThawExecution();
+}

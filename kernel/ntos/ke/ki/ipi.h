@@ -1,0 +1,42 @@
+// What one processor asks of another, and how it is told: KPRCB::RequestSummary and the inter-processor interrupt.
+//
+// Whoever asks sets a bit of the target's summary (interlocked) and sends the one interrupt there is; the target takes
+// all bits at once, at IPI_LEVEL. A bit that was set already needs no second interrupt: the first is on its way.
+// A packet is a routine that other processors run while the sender waits: one packet at a time in the whole system.
+// Whoever waits for other processors answers requests meanwhile, so that two senders never wait for each other.
+// Locks: none but the packet's own; nothing is acquired while it is held. IRQL: as each routine says.
+// In the books: "interprocessor interrupts". HAL-08, SYS-12
+#pragma once
+
+#include "ke.h"
+#include "ke/ipi.h"
+
+/// Bits of KPRCB::RequestSummary.
+constexpr LONG IPI_APC = 1 << 0;          ///< a kernel APC is pending for its current thread: request APC_LEVEL
+constexpr LONG IPI_DPC = 1 << 1;          ///< a DPC or a next thread is there: request DISPATCH_LEVEL
+constexpr LONG IPI_FREEZE = 1 << 2;       ///< stand still (freeze.cpp)
+constexpr LONG IPI_PACKET_READY = 1 << 3; ///< run the packet
+
+/// Values of KPRCB::IpiFrozen.
+enum KI_FROZEN : LONG { RUNNING = 0, TARGET_FROZEN = 1, FREEZE_OWNER = 2 };
+
+/// What a packet makes the other processors do. @irql IPI_LEVEL
+using KIPI_WORKER = void NTAPI(PVOID Context);
+
+extern "C" {
+/// Sets `Request` for each processor and interrupts it. May include this one. @irql any
+void NTAPI KiIpiSend(KAFFINITY TargetProcessors, LONG Request);
+/// The processor's current thread shall look for kernel APCs as soon as the IRQL allows: the software interrupt at
+/// APC_LEVEL, on whichever processor it is. @irql >= DISPATCH_LEVEL
+void NTAPI KiRequestApcInterrupt(PKPRCB Prcb);
+/// Answers what others ask of this processor. @param TrapFrame what was interrupted; nullptr: the caller itself
+/// @irql IPI_LEVEL
+void NTAPI KiIpiProcessRequests(KTRAP_FRAME* TrapFrame);
+/// An interrupt that leads to KiDispatchInterrupt: what KiSendDispatchInterrupt is once there is a second processor.
+void NTAPI KiIpiSendDispatch(KAFFINITY TargetProcessors);
+/// Lets `TargetProcessors` run `Worker`, this one too if it is among them, and waits until all have. At IPI_LEVEL.
+/// @irql < IPI_LEVEL, interrupts on
+void NTAPI KiIpiSendPacket(KAFFINITY TargetProcessors, KIPI_WORKER* Worker, PVOID Context);
+/// The frozen processor's part of a freeze: returns when it is thawed.
+void NTAPI KiFreezeTargetExecution(KTRAP_FRAME* TrapFrame);
+}
