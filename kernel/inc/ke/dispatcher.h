@@ -14,6 +14,7 @@
 struct KTHREAD;
 struct KPROCESS;
 struct KQUEUE;
+struct KGATE;
 using PKTHREAD = KTHREAD*;
 using PKPROCESS = KPROCESS*;
 
@@ -48,7 +49,46 @@ inline constexpr WAIT_TYPE WaitAll = WAIT_TYPE::WaitAll;
 inline constexpr WAIT_TYPE WaitAny = WAIT_TYPE::WaitAny;
 
 /// Why a thread waits: for people who look at it; the dispatcher does not care.
-enum class KWAIT_REASON : UCHAR { Executive, FreePage, PageIn, PoolAllocation, DelayExecution, Suspended, UserRequest };
+/// (Documented values. The first seven are for callers of the wait routines, the Wr ones for the kernel's own waits.)
+enum class KWAIT_REASON : UCHAR {
+    Executive,
+    FreePage,
+    PageIn,
+    PoolAllocation,
+    DelayExecution,
+    Suspended,
+    UserRequest,
+    WrExecutive,
+    WrFreePage,
+    WrPageIn,
+    WrPoolAllocation,
+    WrDelayExecution,
+    WrSuspended,
+    WrUserRequest,
+    WrEventPair,
+    WrQueue,
+    WrLpcReceive,
+    WrLpcReply,
+    WrVirtualMemory,
+    WrPageOut,
+    WrRendezvous,
+    WrKeyedEvent,
+    WrTerminated,
+    WrProcessInSwap,
+    WrCpuRateControl,
+    WrCalloutStack,
+    WrKernel,
+    WrResource,
+    WrPushLock,
+    WrMutex,
+    WrQuantumEnd,
+    WrDispatchInt,
+    WrPreempted,
+    WrYieldExecution,
+    WrFastMutex,
+    WrGuardedMutex,
+    WrRundown,
+};
 
 enum class KPROCESSOR_MODE : SCHAR { KernelMode = 0, UserMode = 1 };
 inline constexpr KPROCESSOR_MODE KernelMode = KPROCESSOR_MODE::KernelMode;

@@ -16,6 +16,8 @@ enum class KLOCK_RANK : UCHAR {
     Cache = 12,      ///< cache manager
     Object = 16,     ///< locks of the executive's objects
     Memory = 24,     ///< memory manager: page frames, system space
+    Gate = 26,       ///< KGATE::GateLock
+    Thread = 28,     ///< KTHREAD::ThreadLock
     Dispatcher = 32, ///< KiDispatcherLock
     Timer = 40,      ///< timer table
     Prcb = 48,       ///< KPRCB::PrcbLock: ready queues, NextThread

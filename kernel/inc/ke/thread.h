@@ -138,8 +138,10 @@ struct KTHREAD {
     LIST_ENTRY WaitListEntry;        // P: on a ready queue (Ready) or the processor's wait list (Waiting)
     SINGLE_LIST_ENTRY SwapListEntry; ///< on a deferred ready list
     LIST_ENTRY MutantListHead;       // D: of KMUTANT::MutantListEntry, mutants it owns
-    KQUEUE* Queue;                   // D
-    LIST_ENTRY QueueListEntry;       // D
+    KQUEUE* Queue;                   // D: the queue it belongs to: that of its last KeRemoveQueue
+    LIST_ENTRY QueueListEntry;       // D: on its queue's ThreadListHead
+    LIST_ENTRY* QueueEntry;          // D: what KeInsertQueue handed to it while it waited
+    KGATE* GateObject;               // gate's lock and ThreadLock: the gate it waits for (GateWait)
 
     // APCs (their delivery comes with the synchronization lab)
     KAPC_STATE SavedApcState;
@@ -159,7 +161,7 @@ struct KTHREAD {
     BOOLEAN KernelStackResident;
     ULONG KernelTime; ///< clock ticks in kernel mode
     ULONG UserTime;
-    KSPIN_LOCK ThreadLock;
+    KSPIN_LOCK ThreadLock; ///< guards GateObject, with the gate's lock
 };
 
 extern "C" {

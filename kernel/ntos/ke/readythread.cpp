@@ -61,3 +61,10 @@ void NTAPI KiRequestDispatchInterrupt(PKPRCB Prcb) {
     const bool looksAnyway = Prcb->DpcRoutineActive || current == Prcb->IdleThread || leaving;
     if (!looksAnyway) HalRequestSoftwareInterrupt(DISPATCH_LEVEL);
 }
+
+void KiBoostToCaller(PKTHREAD Thread) {
+    const bool refused = Thread->DisableBoost || (Thread->Process->ProcessFlags & KPROCESS_DISABLE_BOOST) != 0;
+    const KPRIORITY wanted = KeGetCurrentThread()->Priority;
+    Thread->AdjustReason = refused ? ADJUST_REASON::AdjustNone : ADJUST_REASON::AdjustBoost;
+    Thread->AdjustIncrement = SCHAR(wanted < HIGHEST_LOCK_BOOST ? wanted : HIGHEST_LOCK_BOOST);
+}

@@ -15,7 +15,7 @@ constexpr ULONG Successors[] = {
     /* Initialized   */ Bit(KTHREAD_STATE::DeferredReady) | Bit(KTHREAD_STATE::Running), // Running: the idle thread
     /* Ready         */ Bit(KTHREAD_STATE::Standby) | Bit(KTHREAD_STATE::Running) | Bit(KTHREAD_STATE::DeferredReady),
     /* Running       */ Bit(KTHREAD_STATE::Ready) | Bit(KTHREAD_STATE::Waiting) | Bit(KTHREAD_STATE::Terminated) |
-        Bit(KTHREAD_STATE::DeferredReady),
+        Bit(KTHREAD_STATE::DeferredReady) | Bit(KTHREAD_STATE::GateWait),
     /* Standby       */ Bit(KTHREAD_STATE::Running) | Bit(KTHREAD_STATE::Ready) | Bit(KTHREAD_STATE::DeferredReady),
     /* Terminated    */ Bit(KTHREAD_STATE::Initialized),
     /* Waiting       */ Bit(KTHREAD_STATE::DeferredReady) | Bit(KTHREAD_STATE::Transition),

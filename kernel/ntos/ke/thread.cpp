@@ -73,7 +73,7 @@ void KiInitializeThreadObject(PKTHREAD Thread, PVOID KernelStack, PVOID StackLim
     Thread->Header.Size = sizeof(KTHREAD) / sizeof(ULONG);
     InitializeListHead(&Thread->Header.WaitListHead);
     InitializeListHead(&Thread->ThreadListEntry);
-    KeInitializeSpinLock(&Thread->ThreadLock, KLOCK_RANK::Object);
+    KeInitializeSpinLock(&Thread->ThreadLock, KLOCK_RANK::Thread);
     InitializeWaiting(Thread);
     InitializeApcs(Thread, Process);
     InitializeScheduling(Thread, Process);
@@ -116,6 +116,7 @@ void NTAPI KeTerminateThread(KPRIORITY Increment) {
     NT_ASSERT(oldIrql <= APC_LEVEL && !thread->WaitNext);
     thread->WaitIrql = oldIrql;
     KiAbandonMutants(thread);
+    KiLeaveQueue(thread);
     EtwTraceEvent(ETW_EVENT::ThreadEnd, reinterpret_cast<ULONG_PTR>(thread), 0, 0, 0);
     thread->Header.SignalState = 1;
     KiWaitTest(&thread->Header, Increment);

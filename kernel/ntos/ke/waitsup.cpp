@@ -76,7 +76,8 @@ void NTAPI KiWaitTest(PDISPATCHER_HEADER Object, KPRIORITY Increment) {
 /// - Every block of its ring leaves the list it is on, the time-out's block too.
 /// - The thread's timer, if it runs (Header.Inserted), is taken out of the timer table (KiRemoveTimer).
 /// - WaitStatus is what the wait returns; AdjustReason and AdjustIncrement ask for the boost when it becomes ready.
-/// - The event Unwait is traced, and the thread becomes ready (KiReadyThread).
+/// - The event Unwait is traced. A thread that belongs to a KQUEUE (Queue is set) is active in it again
+///   (KiResumeInQueue, given to you). Then the thread becomes ready (KiReadyThread).
 /// Callers rely on: afterwards no list leads to the thread's wait blocks: they may lie on its stack.
 void NTAPI KiUnwaitThread(PKTHREAD Thread, NTSTATUS Status, KPRIORITY Increment) {
     // LAB(3.3) begin
@@ -91,6 +92,7 @@ void NTAPI KiUnwaitThread(PKTHREAD Thread, NTSTATUS Status, KPRIORITY Increment)
     Thread->AdjustReason = ADJUST_REASON::AdjustUnwait;
     Thread->AdjustIncrement = SCHAR(Increment);
     EtwTraceEvent(ETW_EVENT::Unwait, reinterpret_cast<ULONG_PTR>(Thread), ULONG_PTR(Status), ULONG_PTR(Increment), 0);
+    if (Thread->Queue) KiResumeInQueue(Thread->Queue);
     KiReadyThread(Thread);
     // LAB(3.3) else
     //| LAB_NOT_IMPLEMENTED("3.3");
@@ -146,6 +148,7 @@ void KiInsertWaitBlock(PKWAIT_BLOCK Block, PKTHREAD Thread, PDISPATCHER_HEADER O
 /// - With a time-out (Deadline.Given) the last block of the ring is WaitBlock[TIMER_WAIT_BLOCK]: a WaitAny block with the
 ///   key STATUS_TIMEOUT on the list of the thread's own timer, which is not signaled, has Deadline.Absolute, and is
 ///   started for Deadline.DueTime (KiInsertTimer). Without objects it is the whole ring.
+/// - A thread that belongs to a KQUEUE (Queue is set) lets another one of that queue in (KiActivateWaiterQueue).
 /// - WaitTime is the low part of KeTickCount, SwapBusy is TRUE (as soon as the database is free another processor may
 ///   end this wait), and the state is Waiting (KiSetThreadState) before the database is freed.
 /// @returns the status of the wait, as KiSwapThread gives it when the thread runs again
@@ -161,6 +164,7 @@ NTSTATUS KiCommitWait(PKTHREAD Thread, PKWAIT_BLOCK First, PKWAIT_BLOCK Last, co
         timerBlock->NextWaitBlock = Thread->WaitBlockList;
         KiInsertTimer(&Thread->Timer, Deadline.DueTime);
     }
+    if (Thread->Queue) KiActivateWaiterQueue(Thread->Queue);
     Thread->WaitTime = KeTickCount.LowPart;
     Thread->SwapBusy = TRUE; // as soon as the database is free, another processor may end this wait
     KiSetThreadState(Thread, KTHREAD_STATE::Waiting);

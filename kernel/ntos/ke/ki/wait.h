@@ -57,6 +57,19 @@ void NTAPI KiUnwaitThread(PKTHREAD Thread, NTSTATUS Status, KPRIORITY Increment)
     REQUIRES_(KiDispatcherLock, AtDispatchLevel);
 }
 
+/// Asks that a thread which becomes ready gets the caller's priority, if that is higher: the caller gives up what the
+/// thread waited for, and would only wait for it soon. Fades like every boost; real-time threads are left alone.
+void KiBoostToCaller(PKTHREAD Thread);
+
+/// A thread of the queue is not active any more: lets one that waits take an entry, if there is one.
+extern "C" void NTAPI KiActivateWaiterQueue(PKQUEUE Queue) REQUIRES_(KiDispatcherLock, AtDispatchLevel);
+/// A thread of the queue whose wait has ended is active again, even if that is one too many.
+inline void KiResumeInQueue(PKQUEUE Queue) REQUIRES_(KiDispatcherLock) {
+    Queue->CurrentCount = Queue->CurrentCount + 1;
+}
+/// The running thread belongs to no queue any more.
+void KiLeaveQueue(PKTHREAD Thread) REQUIRES_(KiDispatcherLock, AtDispatchLevel);
+
 /// Gives the mutants that an ending thread owns to whoever waits, as abandoned ones.
 void KiAbandonMutants(PKTHREAD Thread) REQUIRES_(KiDispatcherLock, AtDispatchLevel);
 

@@ -1,0 +1,104 @@
+// Queues: entries go in, threads take them out, and the number of active threads stays bounded.
+//
+// The wait routines keep the count: a thread of a queue that begins to wait, for anything, calls KiActivateWaiterQueue
+// (KiCommitWait), and one whose wait ends is counted again (KiUnwaitThread).
+// Locks: takes KiDispatcherLock. IRQL: <= DISPATCH_LEVEL; KeRemoveQueue <= APC_LEVEL.
+// In the books: "dispatcher objects: queues", "I/O completion port concurrency". DSP-06
+#include "ke/ki.h"
+
+namespace {
+
+void TraceSignal(const KQUEUE* queue, LONG oldState) REQUIRES_(KiDispatcherLock) {
+    EtwTraceEvent(ETW_EVENT::Signal, reinterpret_cast<ULONG_PTR>(queue), ULONG_PTR(queue->Header.Type),
+                  ULONG_PTR(oldState), ULONG_PTR(queue->Header.SignalState));
+}
+
+/// Takes the oldest entry.
+LIST_ENTRY* TakeEntry(KQUEUE* queue) REQUIRES_(KiDispatcherLock) {
+    LIST_ENTRY* const entry = RemoveHeadList(&queue->EntryListHead);
+    entry->Flink = nullptr; // it is on no queue: who inserts it twice can be found out
+    queue->Header.SignalState--;
+    return entry;
+}
+
+/// Hands an entry to the thread that began to wait last. It becomes active: KiUnwaitThread counts it.
+void GiveToLastWaiter(KQUEUE* queue, LIST_ENTRY* entry) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
+    KWAIT_BLOCK* const block = CONTAINING_RECORD(queue->Header.WaitListHead.Blink, KWAIT_BLOCK, WaitListEntry);
+    block->Thread->QueueEntry = entry;
+    KiUnwaitThread(block->Thread, STATUS_SUCCESS, 0);
+}
+
+bool MayWakeOne(const KQUEUE* queue) REQUIRES_(KiDispatcherLock) {
+    return queue->CurrentCount < queue->MaximumCount && !IsListEmpty(&queue->Header.WaitListHead);
+}
+
+LONG Insert(KQUEUE* queue, LIST_ENTRY* entry, bool atHead) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
+    const LONG oldState = queue->Header.SignalState;
+    if (MayWakeOne(queue)) {
+        NT_ASSERT(oldState == 0); // an entry and a thread that may take it do not wait for each other
+        entry->Flink = nullptr;
+        TraceSignal(queue, oldState);
+        GiveToLastWaiter(queue, entry);
+        return oldState;
+    }
+    if (atHead) {
+        InsertHeadList(&queue->EntryListHead, entry);
+    } else {
+        InsertTailList(&queue->EntryListHead, entry);
+    }
+    queue->Header.SignalState = oldState + 1;
+    TraceSignal(queue, oldState);
+    return oldState;
+}
+
+/// The thread belongs to this queue from now on, and is active in it. It runs, so its former queue counted it, too.
+void JoinQueue(KQUEUE* queue, KTHREAD* thread) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
+    if (thread->Queue == queue) return;
+    KiLeaveQueue(thread);
+    thread->Queue = queue;
+    InsertTailList(&queue->ThreadListHead, &thread->QueueListEntry);
+    queue->CurrentCount = queue->CurrentCount + 1;
+}
+
+} // namespace
+
+LONG NTAPI KeInsertQueue(PRKQUEUE Queue, PLIST_ENTRY Entry) {
+    KiDispatcherGuard guard;
+    return Insert(Queue, Entry, false);
+}
+
+LONG NTAPI KeInsertHeadQueue(PRKQUEUE Queue, PLIST_ENTRY Entry) {
+    KiDispatcherGuard guard;
+    return Insert(Queue, Entry, true);
+}
+
+PLIST_ENTRY NTAPI KeRemoveQueue(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, PLARGE_INTEGER Timeout) {
+    KTHREAD* const thread = KiBeginWait(KWAIT_REASON::WrQueue, WaitMode, FALSE);
+    JoinQueue(Queue, thread);
+
+    // The thread itself is one of the active ones: with it, they may be as many as the maximum.
+    if (Queue->Header.SignalState > 0 && Queue->CurrentCount <= Queue->MaximumCount) {
+        LIST_ENTRY* const entry = TakeEntry(Queue);
+        (void)KiEndWait(thread, STATUS_SUCCESS);
+        return entry;
+    }
+
+    const KI_DEADLINE deadline = KiComputeDeadline(Timeout);
+    NTSTATUS status = STATUS_TIMEOUT;
+    if (deadline.Passed) {
+        status = KiEndWait(thread, STATUS_TIMEOUT);
+    } else {
+        EtwTraceEvent(ETW_EVENT::Wait, reinterpret_cast<ULONG_PTR>(thread), 1, ULONG_PTR(WaitAny), deadline.Given);
+        KWAIT_BLOCK* const block = &thread->WaitBlock[0];
+        KiInsertWaitBlock(block, thread, &Queue->Header, 0, WaitAny);
+        status = KiCommitWait(thread, block, block, deadline);
+    }
+    if (status == STATUS_SUCCESS) return thread->QueueEntry;
+    return reinterpret_cast<PLIST_ENTRY>(LONG_PTR(status));
+}
+
+void NTAPI KiActivateWaiterQueue(PKQUEUE Queue) {
+    NT_ASSERT(Queue->CurrentCount > 0);
+    Queue->CurrentCount = Queue->CurrentCount - 1;
+    if (Queue->Header.SignalState > 0 && MayWakeOne(Queue)) GiveToLastWaiter(Queue, TakeEntry(Queue));
+}

@@ -1,0 +1,101 @@
+// Gates on the real machine: hand-off between threads, and its price next to an event's.
+// DSP-10
+#include "ps.h"
+
+#include "guest_main.h"
+
+namespace {
+
+constexpr LONG Rounds = 200;
+
+void Join(PETHREAD thread) {
+    (void)KeWaitForSingleObject(thread, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
+    PsDereferenceThread(thread);
+}
+
+void Sleep(LONG milliseconds) {
+    LARGE_INTEGER interval = KeRelativeMilliseconds(milliseconds);
+    (void)KeDelayExecutionThread(KernelMode, FALSE, &interval);
+}
+
+struct GAME {
+    KGATE Ping;
+    KGATE Pong;
+    volatile LONG Count;
+};
+
+void NTAPI Answer(PVOID StartContext) {
+    auto& game = *static_cast<GAME*>(StartContext);
+    for (LONG i = 0; i < Rounds; i++) {
+        KeWaitForGate(&game.Ping, KWAIT_REASON::WrKernel, KernelMode);
+        game.Count = game.Count + 1;
+        KeSignalGateBoostPriority(&game.Pong);
+    }
+}
+
+void NTAPI WaitOnce(PVOID StartContext) {
+    auto& game = *static_cast<GAME*>(StartContext);
+    KeWaitForGate(&game.Ping, KWAIT_REASON::WrKernel, KernelMode);
+    InterlockedIncrement(&game.Count);
+}
+
+} // namespace
+
+// DSP-10
+GUEST_TEST(TwoThreadsHandOverInTurn) {
+    const KPRIORITY priorities[] = {6, 8, 12};
+    for (KPRIORITY priority : priorities) {
+        GAME game = {};
+        KeInitializeGate(&game.Ping);
+        KeInitializeGate(&game.Pong);
+        PETHREAD thread;
+        GUEST_EQUAL(STATUS_SUCCESS, PsCreateSystemThread(&thread, "Answer", priority, Answer, &game));
+        for (LONG i = 0; i < Rounds; i++) {
+            KeSignalGateBoostPriority(&game.Ping);
+            KeWaitForGate(&game.Pong, KWAIT_REASON::WrKernel, KernelMode);
+            GUEST_EQUAL(i + 1, game.Count);
+        }
+        Join(thread);
+        GUEST_EQUAL(0, game.Ping.Header.SignalState);
+        GUEST_EQUAL(0, game.Pong.Header.SignalState);
+    }
+}
+
+// DSP-10, DSP-17
+GUEST_TEST(SignalWakesOneOfSeveral) {
+    GAME game = {};
+    KeInitializeGate(&game.Ping);
+    PETHREAD threads[3];
+    for (PETHREAD& thread : threads)
+        GUEST_EQUAL(STATUS_SUCCESS, PsCreateSystemThread(&thread, "Waiter", 7, WaitOnce, &game));
+    Sleep(20);
+    for (PETHREAD thread : threads)
+        GUEST_TRUE(thread->Tcb.State == KTHREAD_STATE::GateWait);
+    for (LONG i = 1; i <= 3; i++) {
+        KeSignalGateBoostPriority(&game.Ping);
+        Sleep(20);
+        GUEST_EQUAL(i, game.Count);
+    }
+    for (PETHREAD thread : threads)
+        Join(thread);
+}
+
+// DSP-10: what a timer's DPC signals
+namespace {
+void NTAPI SignalFromDpc(PKDPC, PVOID DeferredContext, PVOID, PVOID) {
+    KeSignalGateBoostPriority(static_cast<KGATE*>(DeferredContext));
+}
+} // namespace
+GUEST_TEST(DpcMaySignal) {
+    KGATE gate;
+    KTIMER timer;
+    KDPC dpc;
+    KeInitializeGate(&gate);
+    KeInitializeTimer(&timer);
+    KeInitializeDpc(&dpc, SignalFromDpc, &gate);
+    (void)KeSetTimer(&timer, KeRelativeMilliseconds(20), &dpc);
+    const ULONGLONG before = KeQueryInterruptTime();
+    KeWaitForGate(&gate, KWAIT_REASON::WrKernel, KernelMode);
+    GUEST_TRUE(KeQueryInterruptTime() - before >= 200'000);
+    GUEST_EQUAL(PASSIVE_LEVEL, KeGetCurrentIrql());
+}
