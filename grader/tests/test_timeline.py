@@ -109,6 +109,29 @@ class BuilderTest(unittest.TestCase):
         self.assertEqual({"create", "boost", "timer", "quantum", "bugcheck"}, {one.kind for one in made.instants})
         self.assertEqual(["create", "boost", "timer"], [one.kind for one in made.arrows])
 
+    def test_wait_names_its_objects(self) -> None:
+        ring = Ring().state(A, READY, RUNNING)
+        for key, kind in enumerate((5, 1)):
+            ring.add(Event.WAIT_OBJECT, A, SEMAPHORE + key, key, kind)
+        ring.add(Event.WAIT, A, 2, 1, 0).state(A, RUNNING, WAITING).state(A, WAITING, READY)
+        waiting = next(one for one in ring.timeline(Alice=A).spans if one.kind == "waiting")
+        self.assertEqual("waits for semaphore 1, event 1 (any)", waiting.label)
+
+    def test_contended_lock_is_a_span_and_an_arrow(self) -> None:
+        ring = Ring().add(Event.CONTEXT_SWITCH, IDLE, A, 0).add(Event.CONTEXT_SWITCH, IDLE, B, 0, cpu=1)
+        ring.add(Event.LOCK_WAIT, 0x81005000, 9, A, B).add(Event.LOCK_RELEASE, 0x81005000, 9, B, 1, cpu=1)
+        made = ring.add(Event.LOCK_ACQUIRE, 0x81005000, 9, A).timeline(Alice=A, Bob=B)
+        span = next(one for one in made.spans if one.kind == "lock-span")
+        self.assertEqual(("wants push lock, exclusive no. 1", 2.0, 4.0), (span.label, span.start, span.end))
+        self.assertEqual([(f"t{B:08x}", f"t{A:08x}")], [(one.source, one.target) for one in made.arrows])
+
+    def test_apcs_and_interrupts_between_processors_are_arrows(self) -> None:
+        ring = Ring().add(Event.CONTEXT_SWITCH, IDLE, A, 0).add(Event.APC_QUEUE, DPC, B, 2, 0)
+        ring.add(Event.IPI_SEND, 2, 1).add(Event.IPI_RECEIVE, 2, cpu=1).add(Event.APC_RUN, DPC, B, 0x80101000, 0, cpu=1)
+        made = ring.timeline(Alice=A, Bob=B)
+        self.assertEqual([("ipi", "p1"), ("apc", f"t{B:08x}")], [(one.kind, one.target) for one in made.arrows])
+        self.assertIn("queues a special kernel APC to Bob", [one.label for one in made.instants])
+
     def test_unknown_event_is_shown(self) -> None:
         made = Ring().add(99, 0x1234).timeline()  # type: ignore[arg-type]
         self.assertEqual(["event 99"], [one.label for one in made.instants])

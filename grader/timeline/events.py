@@ -24,6 +24,10 @@ STATE_KIND = {READY: "ready", DEFERRED: "ready", RUNNING: "running", STANDBY: "s
 PRIORITY_REASONS = ("set", "boost", "decay", "starvation")
 DISPATCH_LEVEL = 2
 ONE_OBJECT = "waits for one object"
+LOCKS = ("spin lock", "queued spin lock", "executive spin lock, shared", "executive spin lock, exclusive", "fast mutex",
+         "guarded mutex", "resource, shared", "resource, exclusive", "push lock, shared", "push lock, exclusive",
+         "rundown protection")  # ETW_LOCK
+IPIS = ("dispatch", "APC", "call", "TLB flush", "freeze", "clock")  # ETW_IPI
 STATUSES = {0: "the object was signalled", 0x102: "time-out", 0x80: "the mutant was abandoned", 0xC0: "a user APC",
             0x101: "alerted"}
 
@@ -37,6 +41,7 @@ class _Thread:
     priority: int = -1
     processor: int = -1
     number: int = 0  # in the order of creation; 0: it was there before
+    objects: List[str] = field(default_factory=list)  # of the wait that is about to begin
     wait: Dict[str, str] = field(default_factory=dict)
     ended: Dict[str, str] = field(default_factory=dict)
 
@@ -61,6 +66,7 @@ class Builder:
         self.instants: List[Instant] = []
         self.arrows: List[Arrow] = []
         self.open_ends: Dict[Tuple[str, int], Tuple[str, float]] = {}  # queued DPCs, set timers: where they began
+        self.lock_waits: Dict[Tuple[int, str], Tuple[float, Details]] = {}  # (lock, row): since when
         self.now = 0.0
 
     def build(self, title: str, remarks: Sequence[str] = ()) -> Timeline:
@@ -213,9 +219,11 @@ class Builder:
         thread = self._thread(address)
         many = f"waits for {count} objects " + ("(any)" if kind & 0xFF else "(all)")
         thread.wait = {"for": "sleeps" if not count else ONE_OBJECT if count == 1 else many, "time-out": "yes" if timed & 0xFF else "no"}
-        objects = self.names.waits(address)
-        if objects:
-            thread.wait["objects"] = objects
+        if thread.objects:
+            joined = ", ".join(thread.objects)
+            thread.wait["objects"] = joined
+            thread.wait["for"] = f"waits for {joined}" + (" (any)" if kind & 0xFF else " (all)") * (count > 1)
+            thread.objects = []
         self._moment(_thread_key(address), "wait", thread.wait["for"])
 
     def _unwait(self, record: Record) -> None:
@@ -256,6 +264,80 @@ class Builder:
             self._arrow(begun[0], begun[1], _processor_key(record.processor), "dpc", "DPC runs")
         details = (("KDPC", f"{address:#010x}"), ("routine", self.names.code(routine)))
         self.processors[record.processor].routine = (self.now, f"DPC {self.names.code(routine)}", details)
+
+    def _wait_object(self, record: Record) -> None:
+        address, target, _, kind = record.arguments
+        self._thread(address).objects.append(self.names.object(target, kind))
+
+    def _apc_queue(self, record: Record) -> None:
+        address, target, mode, _ = record.arguments
+        kind = ("user" if mode & 1 else "special kernel" if mode & 2 else "kernel") + " APC"
+        self._thread(target)
+        self.open_ends["apc", address] = (self._actor(record), self.now)
+        self._moment(self._actor(record), "apc", f"queues a {kind} to {self.names.thread(target)}",
+                     ("KAPC", f"{address:#010x}"), ("IRQL", record.irql))
+
+    def _apc_run(self, record: Record) -> None:
+        address, target, kernel, normal = record.arguments
+        self._thread(target)
+        routine = self.names.code(normal or kernel)
+        begun = self.open_ends.pop(("apc", address), None)
+        if begun:
+            self._arrow(begun[0], begun[1], _thread_key(target), "apc", "APC runs")
+        self._moment(_thread_key(target), "apc", f"APC {routine}", ("KAPC", f"{address:#010x}"), ("routine", routine),
+                     ("IRQL", record.irql))
+
+    def _lock_wait(self, record: Record) -> None:
+        lock, kind, thread, owner = record.arguments
+        row = self._locker(record, thread)
+        name = f"{_of(LOCKS, kind)} {self.names.variable(lock)}"
+        details = (("lock", f"{lock:#010x}"), ("kind", _of(LOCKS, kind)),
+                   ("owner", self.names.thread(owner) if owner else "unknown"))
+        self.lock_waits[lock, row] = (self.now, details)
+        self._moment(row, "lock", f"wants {name}", *details)
+
+    def _lock_acquire(self, record: Record) -> None:
+        lock, kind, thread, _ = record.arguments
+        row = self._locker(record, thread)
+        begun = self.lock_waits.pop((lock, row), None)
+        if begun:
+            self.spans.append(Span(row, begun[0], self.now, "lock-span",
+                                   f"wants {_of(LOCKS, kind)} {self.names.variable(lock)}", begun[1], 1))
+        handed = self.open_ends.pop(("lock", lock), None)
+        if handed:
+            self._arrow(handed[0], handed[1], row, "lock", "hands the lock on")
+        self._moment(row, "lock", f"has {_of(LOCKS, kind)} {self.names.variable(lock)}", ("lock", f"{lock:#010x}"))
+
+    def _lock_release(self, record: Record) -> None:
+        lock, kind, thread, count = record.arguments
+        row = self._locker(record, thread)
+        self.open_ends["lock", lock] = (row, self.now)
+        self._moment(row, "lock", f"gives up {_of(LOCKS, kind)} {self.names.variable(lock)}", ("lock", f"{lock:#010x}"),
+                     ("lets in", count))
+
+    def _locker(self, record: Record, thread: int) -> str:
+        """The row of a lock operation: the thread's, or the processor's where a DPC or the idle loop does it."""
+        actor = self._actor(record)
+        if thread and not self.names.is_idle(thread) and not actor.startswith("p"):
+            self._thread(thread)
+            return _thread_key(thread)
+        return actor
+
+    def _ipi_send(self, record: Record) -> None:
+        targets, kind, detail, _ = record.arguments
+        for number in range(32):
+            if targets >> number & 1:
+                self.open_ends["ipi", number] = (self._actor(record), self.now)
+        self._moment(self._actor(record), "ipi", f"interrupts processors {targets:#b}: {_of(IPIS, kind)}",
+                     ("detail", self.names.value(detail)), ("IRQL", record.irql))
+
+    def _ipi_receive(self, record: Record) -> None:
+        kinds = ", ".join(name for number, name in enumerate(IPIS) if record.arguments[0] >> number & 1) or "nothing"
+        row = _processor_key(record.processor)
+        begun = self.open_ends.pop(("ipi", record.processor), None)
+        if begun:
+            self._arrow(begun[0], begun[1], row, "ipi", kinds)
+        self._moment(row, "ipi", f"is interrupted: {kinds}")
 
     def _dpc_end(self, record: Record) -> None:
         self.processors.setdefault(record.processor, _Processor())
@@ -306,7 +388,8 @@ HANDLERS: Mapping[str, Callable[[Builder, Record], None]] = {
     name: getattr(Builder, "_" + name)
     for name in ("context_switch", "thread_state", "ready", "priority", "quantum_end", "wait", "unwait", "signal",
                  "dpc_queue", "dpc_run", "dpc_end", "timer_set", "timer_expire", "interrupt", "mark", "thread_create",
-                 "thread_end", "bugcheck")
+                 "thread_end", "bugcheck", "wait_object", "apc_queue", "apc_run", "lock_wait", "lock_acquire",
+                 "lock_release", "ipi_send", "ipi_receive")
 }
 
 
@@ -321,6 +404,10 @@ def _thread_key(address: int) -> str:
 
 def _processor_key(number: int) -> str:
     return f"p{number}"
+
+
+def _of(names: Sequence[str], number: int) -> str:
+    return names[number] if number < len(names) else f"kind {number}"
 
 
 def _signed(value: int) -> int:

@@ -38,8 +38,7 @@ KINDS: Dict[str, Kind] = {
     "busy": Kind("processor runs a thread", "#2c6fb3", "#5aa2e8"),
     "idle": Kind("processor idle", "#d5dbe3", "#2c3542", 0.2),
     "dpc-span": Kind("DPC routine", "#8e44ad", "#c58be0", 0.5),
-    "apc-span": Kind("APC routine", "#b0467c", "#e58abb", 0.5),
-    "lock-span": Kind("lock held", "#5f6b2f", "#b7c46a", 0.34),
+    "lock-span": Kind("waits for a lock", "#5f6b2f", "#b7c46a", 0.34),
     # moments
     "signal": Kind("signal", "#0b7285", "#3bc9db"),
     "wait": Kind("begins to wait", "#5c677d", "#a9b4c6", 1.0, False),
@@ -50,6 +49,7 @@ KINDS: Dict[str, Kind] = {
     "dpc": Kind("DPC queued", "#8e44ad", "#c58be0"),
     "apc": Kind("APC queued or delivered", "#b0467c", "#e58abb"),
     "lock": Kind("lock operation", "#5f6b2f", "#b7c46a"),
+    "ipi": Kind("processors interrupt each other", "#a61e4d", "#faa2c1"),
     "timer": Kind("timer", "#1864ab", "#74c0fc"),
     "create": Kind("thread begins or ends", "#343a40", "#dee2e6"),
     "interrupt": Kind("interrupt", "#868e96", "#adb5bd", 1.0, False),

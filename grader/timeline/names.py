@@ -8,7 +8,7 @@ TOL-03, TOL-07.
 from __future__ import annotations
 
 import re
-from typing import Callable, Dict, Iterable, Optional
+from typing import Dict, Iterable, Optional
 
 from grader.symbols import Symbols
 from grader.views.waits import OBJECTS
@@ -29,9 +29,8 @@ class Names:
     """Without symbols every name is made up from numbers."""
 
     def __init__(self, symbols: Optional[Symbols] = None, threads: Optional[Dict[int, str]] = None,
-                 idle: Iterable[int] = (), waits: Optional[Callable[[int], str]] = None) -> None:
+                 idle: Iterable[int] = ()) -> None:
         self._symbols, self._threads, self._idle = symbols, dict(threads or {}), set(idle)
-        self._waits = waits
         self._objects: Dict[int, str] = {}
         self._counts: Dict[str, int] = {}
 
@@ -77,9 +76,9 @@ class Names:
             return self._symbols.describe(value)
         return f"{value:#x}" if value > 9 else str(value)
 
-    def waits(self, thread: int) -> str:
-        """What a thread waits for, where that is known from elsewhere."""
-        return self._waits(thread) if self._waits else ""
+    def variable(self, address: int) -> str:
+        """A variable, or a numbered lock."""
+        return self._variable(address) or self._numbered(address, "no.")
 
     def _variable(self, address: int) -> str:
         found = self._symbols.nearest(address) if self._symbols and self._symbols.module_at(address) else None

@@ -1,0 +1,142 @@
+"""One exploration: the portfolio until something is found or the budget is used up, then the confirmation.
+
+Invariants
+  * A find counts only when a replay of that one schedule, from the restored snapshot, ends in the same way.
+  * The outcome is a function of kernel, scenario, master seed and budget (in guest instructions and runs).
+  * Nothing found counts only together with a canary that was found on the same machine (`canary`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Callable, Dict, List, Optional, Protocol, Tuple
+
+from grader.errors import InfraError
+from grader.explore.control import Batch, Found, Ran
+from grader.explore.portfolio import Lot, calibration, lots
+from grader.explore.schedule import Schedule, Strategy
+
+BUDGET = 120_000_000  # guest instructions of one exploration: about 2 s of one core
+RUN_COST = 40_000  # instructions of a run, before one was measured
+
+
+class Target(Protocol):
+    """A kernel that runs batches of one scenario."""
+
+    def run(self, batch: Batch, fresh: bool) -> Ran:
+        """Run a batch; `fresh`: from the restored snapshot (after anything failed, the machine is not to be used on)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Find:
+    """A failure, confirmed."""
+
+    ran: Ran
+    schedule: Schedule
+    runs: int  # schedules tried until then, this one included
+    lot: Lot
+
+    @property
+    def token(self) -> str:
+        return self.schedule.token
+
+
+@dataclass
+class Report:
+    """What an exploration did."""
+
+    scenario: str
+    runs: int = 0
+    points: int = 0
+    instructions: int = 0
+    steps: int = 0  # of a typical run
+    find: Optional[Find] = None
+    unconfirmed: List[str] = field(default_factory=list)  # tokens whose replay ended otherwise
+    by_kind: Dict[str, int] = field(default_factory=dict)  # schedules tried by strategy
+
+    def count(self, schedule: Schedule, ran: Ran) -> None:
+        self.runs += ran.runs
+        self.points += ran.points
+        self.instructions += ran.instructions
+        self.by_kind[schedule.kind] = self.by_kind.get(schedule.kind, 0) + ran.runs
+
+
+Watch = Callable[[Report, Lot], None]
+
+
+def explore(target: Target, scenario: str, master: int, budget: int = BUDGET, runs: int = 0,
+            parameters: Tuple[int, ...] = (), watch: Optional[Watch] = None, step_limit: int = 0,
+            stop: Optional[Callable[[], bool]] = None) -> Report:
+    """Explore until a confirmed find, `budget` instructions or `runs` schedules (0: no bound).  `stop` may end it
+    early for reasons of the host's (a terminal's Ctrl-C, an experiment's clock); grading gives none."""
+    report = Report(scenario)
+    first = calibration(master, scenario, parameters)
+    fresh = _take(target, report, first, first.runs, step_limit, True)
+    if report.find:
+        return report
+    for lot in lots(master, scenario, report.steps, parameters):
+        left = _affordable(report, budget, runs)
+        if left <= 0 or (stop and stop()):
+            break
+        fresh = _take(target, report, lot, min(lot.runs, left), step_limit, fresh)
+        if watch:
+            watch(report, lot)
+        if report.find:
+            break
+    return report
+
+
+def _affordable(report: Report, budget: int, runs: int) -> int:
+    """How many runs the rest of the budget pays for."""
+    left = (runs - report.runs) if runs else 1 << 30
+    if budget:
+        each = max(1, report.instructions // report.runs) if report.runs else RUN_COST
+        left = min(left, (budget - report.instructions) // each)
+    return left
+
+
+def _take(target: Target, report: Report, lot: Lot, runs: int, step_limit: int, fresh: bool) -> bool:
+    """Runs a lot.  Returns whether the next one needs a fresh machine."""
+    schedule = lot.schedule
+    while runs > 0 and not report.find:
+        ran = target.run(Batch(schedule, runs, step_limit), fresh)
+        fresh = False
+        report.count(schedule, ran)
+        report.steps = max(report.steps, ran.longest)
+        if ran.found is Found.BAD_SCENARIO:
+            raise InfraError(f"scenario {report.scenario} cannot be run: {ran.message}")
+        if ran.found is Found.NOTHING or ran.schedule is None:
+            return fresh
+        again = confirm(target, ran, step_limit)
+        fresh = True
+        if again is not None:
+            report.find = Find(again, ran.schedule, report.runs, replace(lot, schedule=schedule))
+            return fresh
+        report.unconfirmed.append(ran.schedule.token)
+        if ran.schedule.strategy is Strategy.SCRIPT:
+            return fresh  # an exhaustive search cannot be taken up behind the find
+        runs -= max(1, ran.runs)
+        schedule = schedule.at(ran.schedule.seed + 1)
+    return fresh
+
+
+def confirm(target: Target, ran: Ran, step_limit: int = 0) -> Optional[Ran]:
+    """The failed run once more, alone, after a restore; None when it does not end in the same way."""
+    assert ran.schedule is not None
+    again = target.run(Batch(ran.schedule, 1, step_limit), True)
+    return again if again.same_as == ran.same_as else None
+
+
+def trace(target: Target, schedule: Schedule, step_limit: int = 0) -> Ran:
+    """The run with its trace, for the timeline."""
+    return target.run(Batch(schedule, 1, step_limit, trace=True), True)
+
+
+def canary(target: Target, master: int, fresh: bool, attempts: int = 3, runs: int = 400) -> bool:
+    """Whether the planted race is found: an explorer that finds nothing anywhere proves nothing."""
+    for number in range(attempts):
+        schedule = replace(calibration(master, "canary", ()).schedule, seed=(master + 7919 * number) & 0x7FFFFFFF)
+        if target.run(Batch(schedule, runs), fresh and number == 0).found is not Found.NOTHING:
+            return True
+    return False

@@ -1,0 +1,70 @@
+"""Routine, file and line of many addresses at once: one run of llvm-symbolizer a module.
+
+TOL-07.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Dict, Iterable, List
+
+from grader.symbols import Symbols, short_path, symbolizer
+from grader.timeline.names import plain
+
+SECONDS = 60
+
+
+class Lines:
+    """Names and places, asked for beforehand and kept.  `place` of an address that was never prepared asks alone."""
+
+    def __init__(self, symbols: Symbols) -> None:
+        self._symbols = symbols
+        self._places: Dict[int, str] = {}
+
+    def prepare(self, addresses: Iterable[int]) -> None:
+        """Look all of them up."""
+        wanted: Dict[str, List[int]] = {}
+        for address in set(addresses) - set(self._places):
+            module = self._symbols.module_at(address)
+            if module is not None:
+                wanted.setdefault(module.name, []).append(address)
+        for module in self._symbols.modules:
+            self._ask(module.image.path, module.base, sorted(wanted.get(module.name, [])))
+
+    def _ask(self, image, base: int, addresses: List[int]) -> None:  # type: ignore[no-untyped-def]
+        tool = symbolizer()
+        if tool is None or not addresses or not image.exists():
+            return
+        questions = "".join(f"{address - base:#x}\n" for address in addresses)
+        try:
+            done = subprocess.run([tool, f"--obj={image}", "--relative-address", "--inlining=false",
+                                   "--output-style=GNU", "--functions=none"], input=questions.encode(),
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=SECONDS)
+        except (OSError, subprocess.TimeoutExpired):
+            return
+        for address, line in zip(addresses, done.stdout.decode(errors="replace").splitlines()):
+            file, _, number = line.split(" (")[0].rpartition(":")
+            known = file and "??" not in file and number.isdigit() and number != "0"
+            self._places[address] = f"{short_path(file)}:{number}" if known else ""
+
+    def place(self, address: int) -> str:
+        """`kernel/ntos/ke/queue.cpp:42`, or nothing."""
+        if address not in self._places:
+            self._places[address] = self._symbols.place(address)
+        return self._places[address]
+
+    def routine(self, address: int) -> str:
+        """The routine that holds an address."""
+        return plain(self._symbols.name(address))
+
+    def variable(self, address: int) -> str:
+        """A variable's name with the offset in it; hexadecimal outside every module."""
+        found = self._symbols.nearest(address) if self._symbols.module_at(address) else None
+        if not found:
+            return f"{address & 0xFFFFFFFF:#010x}"
+        return plain(found[0]) + (f"+{found[1]:#x}" if found[1] else "")
+
+    def frame(self, address: int) -> str:
+        """A line of a stack, of a return address: looked up one byte before, inside the call."""
+        place = self.place(address - 1)
+        return self.routine(address - 1) + (f" at {place}" if place else "")

@@ -1,0 +1,351 @@
+"""Schedules by name, the portfolio, confirmation, and a find in words: the host's half of the explorer, without a guest."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import struct
+import unittest
+from dataclasses import replace
+from typing import Dict, List, Optional, Tuple
+
+from grader.errors import GraderError, InfraError
+from grader.explore import control, explorer, finding, portfolio
+from grader.explore.control import Access, Batch, Decoder, Entry, Found, Race, Ran
+from grader.explore.schedule import JITTER_RANGE, Schedule, Strategy, is_token, parse
+from grader.timeline import page
+from grader.timeline.race import Sources, build
+from grader.views.fields import Layout
+from grader.views.memory import Structures
+
+
+class Model:
+    """A target that fails for a share of the seeds, by strategy; the same seed always ends in the same way."""
+
+    def __init__(self, share: Dict[str, float], steps: int = 120, flaky: bool = False, message: str = "lost") -> None:
+        self.share, self.steps, self.flaky, self.message = share, steps, flaky, message
+        self.batches: List[Tuple[Batch, bool]] = []
+
+    def fails(self, schedule: Schedule) -> bool:
+        if schedule.strategy is Strategy.SCRIPT:
+            return True
+        key = f"{schedule.kind}/{schedule.seed}/{schedule.estimate}/{schedule.probability}"
+        value = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") / (1 << 32)
+        return value < self.share.get(schedule.kind, 0.0)
+
+    def run(self, batch: Batch, fresh: bool) -> Ran:
+        self.batches.append((batch, fresh))
+        for index in range(batch.runs):
+            schedule = batch.schedule.at(batch.schedule.seed + index)
+            again = batch.runs == 1 and fresh and self.flaky
+            if self.fails(schedule) and not again:
+                done = index + 1
+                if schedule.strategy is Strategy.EXHAUSTIVE:
+                    schedule = Schedule(Strategy.SCRIPT, script=((7, 2),))
+                return Ran(done, Found.CHECK, schedule, index, 40, 1, self.message, points=self.steps * done,
+                           longest=self.steps, instructions=10_000 * done)
+        return Ran(batch.runs, points=self.steps * batch.runs, longest=self.steps, instructions=10_000 * batch.runs)
+
+
+class TokenTest(unittest.TestCase):
+    """schedule.py"""
+
+    EXAMPLES = ("walk-1f2e", "jit-12", "pct3-77.k250", "exh-17:2-45:1", "exh-0", "tim-3", "walk-5.p400",
+                "jit-12.j3-400", "pct2-5.k90.v3,1a")
+
+    def test_what_is_printed_is_understood(self) -> None:
+        for text in self.EXAMPLES:
+            with self.subTest(token=text):
+                self.assertEqual(text, parse(text).token)
+                self.assertTrue(is_token(text))
+
+    def test_fields(self) -> None:
+        made = parse("pct3-77.k250.v3,1a")
+        self.assertEqual((Strategy.PCT, 3, 0x77, 250, (3, 0x1A)),
+                         (made.strategy, made.depth, made.seed, made.estimate, made.parameters))
+        self.assertEqual(((17, 2), (45, 1)), parse("exh-17:2-45:1").script)
+
+    def test_nonsense_is_refused(self) -> None:
+        for text in ("walk", "walk-", "walk-xyz", "pct5-1", "pct-1", "exh-1", "exh-1:2:3", "walk-1.q3", "walk-123456789",
+                     "walk-1.k", "jit-1.j5", "walk-1;rm", "pct3-1.v1,2,3,4,5,6,7,8,9", "exh-" + "-".join(["1:1"] * 65)):
+            with self.subTest(token=text), self.assertRaises(GraderError):
+                parse(text)
+
+    def test_master_seed_is_no_token(self) -> None:
+        for text in ("42", "0x2a", ""):
+            self.assertFalse(is_token(text))
+
+
+class PortfolioTest(unittest.TestCase):
+    """portfolio.py"""
+
+    def first(self, count: int, master: int = 1, steps: int = 200) -> List[portfolio.Lot]:
+        return list(itertools.islice(portfolio.lots(master, "S", steps), count))
+
+    def test_same_master_same_schedules_other_master_others(self) -> None:
+        self.assertEqual(self.first(20), self.first(20))
+        self.assertNotEqual(self.first(20), self.first(20, master=2))
+
+    def test_first_round_has_every_strategy(self) -> None:
+        kinds = {lot.schedule.kind for lot in self.first(9)}
+        self.assertEqual({"pct1", "pct2", "pct3", "pct4", "walk", "jit", "exh1"}, kinds)
+
+    def test_pct_is_calibrated(self) -> None:
+        self.assertEqual({200}, {lot.schedule.estimate for lot in self.first(12)
+                                 if lot.schedule.strategy is Strategy.PCT})
+
+    def test_exhaustive_only_where_it_ends(self) -> None:
+        kinds = [lot.schedule.kind for lot in self.first(60, steps=5000)]
+        self.assertFalse([kind for kind in kinds if kind.startswith("exh")])
+        self.assertIn("exh2", [lot.schedule.kind for lot in self.first(60, steps=60)])
+
+    def test_rounds_grow_and_seeds_do_not_repeat(self) -> None:
+        lots = [lot for lot in self.first(40) if lot.schedule.strategy is not Strategy.EXHAUSTIVE]
+        self.assertEqual(len(lots), len({lot.schedule.seed for lot in lots}))
+        self.assertGreater(lots[-1].runs, 8 * lots[1].runs)
+        self.assertTrue(all(lot.schedule.seed + lot.runs < 1 << 32 for lot in lots))
+
+
+class ExplorerTest(unittest.TestCase):
+    """explorer.py"""
+
+    def test_find_is_confirmed_by_a_replay_from_the_snapshot(self) -> None:
+        model = Model({"pct3": 0.05})
+        report = explorer.explore(model, "S", 11)
+        self.assertIsNotNone(report.find)
+        batch, fresh = model.batches[-1]
+        self.assertEqual((1, True), (batch.runs, fresh))
+        self.assertEqual(report.find.schedule, batch.schedule)  # type: ignore[union-attr]
+        self.assertTrue(model.fails(parse(report.find.token)))  # type: ignore[union-attr]
+
+    def test_what_a_replay_does_not_show_costs_nothing(self) -> None:
+        report = explorer.explore(Model({"pct2": 0.02, "exh1": 0.01}, flaky=True), "S", 11, budget=20_000_000)
+        self.assertIsNone(report.find)
+        self.assertTrue(report.unconfirmed)
+
+    def test_machine_is_restored_after_every_failure(self) -> None:
+        model = Model({"pct2": 0.05}, flaky=True)
+        explorer.explore(model, "S", 11, budget=20_000_000)
+        failed = False
+        for batch, fresh in model.batches:
+            self.assertTrue(fresh or not failed)
+            failed = any(model.fails(batch.schedule.at(batch.schedule.seed + index)) for index in range(batch.runs))
+
+    def test_budget_is_kept_in_instructions_and_in_runs(self) -> None:
+        for more in ({"budget": 5_000_000}, {"budget": 0, "runs": 500}):
+            with self.subTest(**more):
+                report = explorer.explore(Model({}), "S", 3, **more)
+                self.assertIsNone(report.find)
+                self.assertLessEqual(report.runs, 500)
+                self.assertGreater(report.runs, 400)
+                self.assertEqual(report.runs, sum(report.by_kind.values()))
+
+    def test_same_master_same_report(self) -> None:
+        first, second = (explorer.explore(Model({"walk": 0.001, "pct4": 0.002}), "S", 5) for _ in range(2))
+        self.assertEqual(first, second)
+
+    def test_rare_race_is_found_by_whatever_strategy_finds_it(self) -> None:
+        for kind in ("pct1", "pct2", "pct3", "pct4", "walk", "jit", "exh1"):
+            with self.subTest(kind=kind):
+                report = explorer.explore(Model({kind: 0.3 if kind == "pct1" else 0.01}), "S", 8)
+                self.assertIsNotNone(report.find)
+
+    def test_exhaustive_find_is_told_as_its_script(self) -> None:
+        report = explorer.explore(Model({"exh1": 0.01}), "S", 8)
+        self.assertEqual("exh-7:2", report.find.token)  # type: ignore[union-attr]
+
+    def test_scenario_that_cannot_run_is_our_trouble(self) -> None:
+        class Bad:
+            def run(self, batch: Batch, fresh: bool) -> Ran:
+                return Ran(0, Found.BAD_SCENARIO, message="no actor")
+
+        with self.assertRaisesRegex(InfraError, "no actor"):
+            explorer.explore(Bad(), "S", 1)
+
+    def test_canary_tells_a_dead_explorer_from_a_correct_kernel(self) -> None:
+        self.assertTrue(explorer.canary(Model({"walk": 0.02}), 9, True))
+        self.assertFalse(explorer.canary(Model({}), 9, True))
+
+
+LAYOUT = Layout(
+    fields={"KX_CONTROL." + name: (4 * index, 4) for index, name in enumerate((
+        "Strategy", "Depth", "Seed", "Runs", "StepEstimate", "StepLimit", "JitterMin", "JitterMax", "Probability", "Flags",
+        "ScriptLength", "RunsDone", "Outcome", "FailedSeed", "FailedRun", "FailedStep", "FailedProcessor", "CurrentSeed",
+        "CurrentRun", "CurrentStep", "Exhausted", "File", "Line", "TotalPoints", "MaxPoints", "Switches", "Failures",
+        "Races", "TraceAddress", "TraceCount", "TraceCapacity", "ObservationCount"))}
+    | {"KX_CONTROL.Parameter": (128, 32), "KX_CONTROL.Script": (160, 512), "KX_CONTROL.Message": (672, 192),
+       "KX_CONTROL.Race": (864, 96), "KX_CONTROL.Observations": (960, 256), "KX_CONTROL.Waiting": (1216, 16),
+       "KX_CONTROL.WaitStack": (1232, 128), "KX_RACE.Address": (0, 4), "KX_RACE.Name": (4, 4), "KX_RACE.Offset": (8, 4),
+       "KX_RACE.Access": (12, 84), "KX_ACCESS.Processor": (0, 4), "KX_ACCESS.Step": (4, 4), "KX_ACCESS.Pc": (8, 4),
+       "KX_ACCESS.Write": (12, 4), "KX_ACCESS.Size": (16, 4), "KX_ACCESS.Stack": (20, 22 // 4 * 4),
+       "KX_TRACE_ENTRY.Step": (0, 4), "KX_TRACE_ENTRY.Processor": (4, 1), "KX_TRACE_ENTRY.Kind": (5, 1),
+       "KX_TRACE_ENTRY.Irql": (6, 1), "KX_TRACE_ENTRY.Size": (7, 1), "KX_TRACE_ENTRY.Pc": (8, 4),
+       "KX_TRACE_ENTRY.Object": (12, 4)},
+    sizes={"KX_CONTROL": 1360, "KX_ACCESS": 40, "KX_TRACE_ENTRY": 16})
+BASE, TRACE = 0x1000, 0x4000
+
+
+class Ram:
+    """A little memory."""
+
+    def __init__(self) -> None:
+        self.data = bytearray(0x8000)
+
+    def read(self, address: int, size: int) -> bytes:
+        return bytes(self.data[address:address + size])
+
+    def write(self, address: int, data: bytes) -> None:
+        self.data[address:address + len(data)] = data
+
+
+class ControlTest(unittest.TestCase):
+    """control.py"""
+
+    def setUp(self) -> None:
+        self.ram = Ram()
+        self.view = Structures(self.ram, LAYOUT)
+
+    def put(self, field: str, *values: int) -> None:
+        self.ram.write(BASE + LAYOUT.field("KX_CONTROL." + field)[0], struct.pack(f"<{len(values)}I", *values))
+
+    def get(self, field: str) -> int:
+        return self.view.get(BASE, "KX_CONTROL." + field)
+
+    def test_batch_is_written_and_what_was_there_before_is_gone(self) -> None:
+        self.put("Outcome", 4)
+        self.put("TraceCapacity", 99)
+        control.encode(Batch(parse("pct3-77.k250.v3,1a"), 5, 900, trace=True), self.view, BASE, self.ram.write)
+        self.assertEqual((3, 3, 0x77, 5, 250, 900, 7, 0),
+                         tuple(self.get(name) for name in ("Strategy", "Depth", "Seed", "Runs", "StepEstimate",
+                                                           "StepLimit", "Flags", "Outcome")))
+        self.assertEqual(struct.pack("<3I", 3, 0x1A, 0), self.ram.read(BASE + 128, 12))
+        self.assertEqual(99, self.get("TraceCapacity"), "the kernel's own fields stay")
+
+    def test_script_is_written(self) -> None:
+        control.encode(Batch(parse("exh-17:2-45:1")), self.view, BASE, self.ram.write)
+        self.assertEqual(2, self.get("ScriptLength"))
+        self.assertEqual((17, 2, 45, 1), struct.unpack("<4I", self.ram.read(BASE + 160, 16)))
+
+    def read(self, batch: Batch, **more) -> Ran:  # type: ignore[no-untyped-def]
+        return Decoder(self.view, BASE, batch).ran(**more)
+
+    def test_failed_check_is_read_with_the_schedule_that_replays_it(self) -> None:
+        self.put("Outcome", 1)
+        self.put("FailedSeed", 0x80)
+        self.put("FailedRun", 9)
+        self.ram.write(BASE + 672, b"Counter is 1, not 2\0")
+        ran = self.read(Batch(parse("walk-77"), 100))
+        self.assertEqual((Found.CHECK, "walk-80", 10, "Counter is 1, not 2"),
+                         (ran.found, ran.schedule.token, ran.runs, ran.message))  # type: ignore[union-attr]
+
+    def test_exhaustive_failure_becomes_its_script(self) -> None:
+        self.put("Outcome", 1)
+        self.put("ScriptLength", 1)
+        self.put("Script", 12, 3)
+        ran = self.read(Batch(Schedule(Strategy.EXHAUSTIVE, depth=2), 50))
+        self.assertEqual("exh-12:3", ran.schedule.token)  # type: ignore[union-attr]
+
+    def test_bugcheck_belongs_to_the_run_in_progress(self) -> None:
+        self.put("CurrentSeed", 0x21)
+        self.put("CurrentRun", 3)
+        ran = self.read(Batch(parse("walk-1e"), 10), found=Found.BUGCHECK, message="bugcheck 0xa")
+        self.assertEqual(("walk-21", 4, "bugcheck 0xa"), (ran.schedule.token, ran.runs, ran.message))  # type: ignore
+
+    def test_race_and_stacks(self) -> None:
+        self.put("Outcome", 4)
+        self.put("Race", 0x5000, 0, 8, 1, 10, 0x80100010, 1, 4, 0x80100100, 0, 0, 0, 0, 2, 12, 0x80100020, 0, 4)
+        race = self.read(Batch(parse("walk-1"))).race
+        self.assertEqual((1, 10, True, (0x80100100,)), (race.accesses[0].processor, race.accesses[0].step,  # type: ignore
+                                                       race.accesses[0].write, race.accesses[0].stack))
+        self.assertEqual((2, 12, False), (race.accesses[1].processor, race.accesses[1].step,  # type: ignore
+                                          race.accesses[1].write))
+
+    def test_trace_is_read_up_to_its_capacity(self) -> None:
+        for index in range(3):
+            self.ram.write(TRACE + 16 * index, struct.pack("<IBBBBII", index, 1, 2, 0, 4, 0x80100000, 0x5000))
+        self.put("TraceAddress", TRACE)
+        self.put("TraceCount", 5)
+        self.put("TraceCapacity", 3)
+        ran = self.read(Batch(parse("walk-1"), trace=True))
+        self.assertEqual(([0, 1, 2], 2), ([entry.step for entry in ran.trace], ran.trace_lost))
+        self.assertEqual(Entry(2, 1, 2, 0, 4, 0x80100000, 0x5000), ran.trace[2])
+
+    def test_wrecked_control_block_is_the_submissions_doing(self) -> None:
+        self.ram.write(BASE, b"\xff" * 1360)
+        self.assertEqual(Found.CRASH, self.read(Batch(parse("walk-1"))).found)
+
+    def test_more_runs_than_were_asked_for_are_not_believed(self) -> None:
+        self.put("RunsDone", 50)
+        self.assertEqual(Found.CRASH, self.read(Batch(parse("walk-1"), 10)).found)
+
+
+class Places:
+    """Names made up from numbers."""
+
+    def prepare(self, addresses) -> None:  # type: ignore[no-untyped-def]
+        pass
+
+    def place(self, address: int) -> str:
+        return f"kernel/ntos/ke/queue.cpp:{address & 0xFF}"
+
+    def routine(self, address: int) -> str:
+        return "KeInsertQueue"
+
+    def variable(self, address: int) -> str:
+        return f"V{address:x}"
+
+    def frame(self, address: int) -> str:
+        return f"KeInsertQueue at {self.place(address)}"
+
+
+def raced() -> Ran:
+    accesses = (Access(1, 2, 0x80100011, True, 4, (0x80100021,)), Access(2, 4, 0x80100031, False, 4, ()))
+    trace = [Entry(0, 1, 13, 0, 0, 0, 0), Entry(1, 2, 13, 0, 0, 0, 0), Entry(2, 1, 2, 2, 4, 0x80100011, 0x5000),
+             Entry(3, 1, 16, 2, 0, 0, 2), Entry(3, 2, 4, 0, 0, 0, 0), Entry(4, 2, 1, 2, 4, 0x80100031, 0x5000)]
+    return Ran(1, Found.DATA_RACE, parse("walk-7"), 0, 4, 2, "a race", race=Race(0x5000, "Queue.Head", 0, accesses),
+               trace=tuple(trace))
+
+
+class FindingTest(unittest.TestCase):
+    """finding.py, timeline/race.py"""
+
+    def test_race_names_both_sides_with_lines_and_stacks(self) -> None:
+        told = finding.tell(raced(), Places())  # type: ignore[arg-type]
+        self.assertIn("Queue.Head", told.seen)
+        self.assertIn("actor 0 (processor 1) writes 4 bytes at step 2", told.seen)
+        self.assertIn("actor 1 (processor 2) reads 4 bytes at step 4", told.difference)
+        self.assertIn("kernel/ntos/ke/queue.cpp:16", told.difference)
+        self.assertIn("    KeInsertQueue at", told.difference)
+        self.assertEqual("data-race", told.hint[0])
+
+    def test_deadlock_shows_where_everybody_stands(self) -> None:
+        ran = Ran(1, Found.DEADLOCK, parse("walk-7"), message="nothing can go on", waiting=((), (0x80100011,), ()))
+        told = finding.tell(ran, Places())  # type: ignore[arg-type]
+        self.assertIn("actor 0 (processor 1) stands at\n    KeInsertQueue", told.difference)
+        self.assertEqual("lost-wakeup", told.hint[0])
+
+    def test_every_kind_of_find_has_a_hint(self) -> None:
+        for found in Found:
+            if found not in (Found.NOTHING, Found.BAD_SCENARIO):
+                self.assertTrue(finding.HINTS[found][1])
+
+    def test_timeline_of_a_race(self) -> None:
+        source = Sources(lambda name: "\n".join(f"line {number}" for number in range(1, 99)))
+        made = build(raced(), Places(), "a race", ["walk-7"], source)
+        self.assertEqual(["actor 0", "actor 1"], [row.name for row in made.rows])
+        self.assertEqual([("p1", 0, 1), ("p2", 1, 2), ("p1", 2, 3), ("p2", 3, 5)],
+                         [(one.row, one.start, one.end) for one in made.spans])
+        races = [one for one in made.arrows if one.kind == "race"]
+        self.assertEqual([("p1", 2, "p2", 4)], [(one.source, one.start, one.target, one.end) for one in races])
+        write = next(one for one in made.instants if one.kind == "write")
+        self.assertEqual("writes V5000", write.label)
+        self.assertIn(">   16 line 16", dict(write.details)["source"])
+        self.assertIn("a race", page.render(made))
+
+    def test_timeline_without_a_trace(self) -> None:
+        made = build(replace(raced(), trace=()), Places(), "a race")
+        self.assertIn("a race", page.render(made))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,145 @@
+"""A timeline from the trace of an explored schedule: a row for each side, a moment for each access, steps for time.
+
+Invariant: what is drawn is the trace; nothing is left out but the steps of `Idle` and `Yield` that repeat themselves.
+TOL-03, grading.md "Races".
+"""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Protocol, Sequence, Tuple
+
+from grader.explore.control import Entry, Found, Ran
+from grader.explore.finding import side
+from grader.timeline.model import Arrow, Details, Instant, Row, Span, Timeline
+
+POINTS = ("none", "load", "store", "interlocked", "yield", "raise", "lower", "acquire", "acquired", "release", "ipi-send",
+          "ipi-entry", "idle", "begin", "end", "tick", "switch", "mark")  # KX_POINT
+KIND = {"load": "read", "store": "write", "interlocked": "interlocked", "raise": "irql", "lower": "irql",
+        "acquire": "acquire", "acquired": "acquire", "release": "release", "ipi-send": "signal",
+        "ipi-entry": "interrupt", "begin": "create", "end": "create", "tick": "timer", "mark": "mark"}
+WORDS = {"load": "reads", "store": "writes", "interlocked": "interlocked on", "acquire": "wants", "acquired": "has",
+         "release": "gives up", "raise": "raises IRQL", "lower": "lowers IRQL", "ipi-send": "interrupts processors",
+         "ipi-entry": "is interrupted", "begin": "begins", "end": "has ended", "tick": "a clock tick", "mark": "mark"}
+WITH_OBJECT = ("load", "store", "interlocked", "acquire", "acquired", "release")
+QUIET = ("idle", "yield", "switch", "none")
+FOCUS = 160  # steps before the end that are shown first
+
+
+class Places(Protocol):
+    """What addresses are called (grader.explore.lines)."""
+
+    def place(self, address: int) -> str: ...
+
+    def variable(self, address: int) -> str: ...
+
+    def routine(self, address: int) -> str: ...
+
+
+def build(ran: Ran, places: Places, title: str, remarks: Sequence[str] = (),
+          source: Optional["Sources"] = None) -> Timeline:
+    """The timeline of a traced run."""
+    rows = sorted({entry.processor for entry in ran.trace} | _racers(ran))
+    instants = [_instant(entry, places, source) for entry in ran.trace if _name(entry) not in QUIET]
+    spans = _turns(ran.trace)
+    arrows = _handovers(spans) + _race(ran)
+    notes = list(remarks)
+    if ran.trace_lost:
+        notes.append(f"{ran.trace_lost:,} further points are not in the trace.")
+    last = ran.trace[-1].step if ran.trace else 0
+    if ran.found is not Found.NOTHING and ran.trace:
+        row = ran.processor if ran.processor in rows else rows[-1]
+        instants.append(Instant(_key(row), max(last, ran.step), "bugcheck", ran.message or ran.found.name.lower()))
+    if ran.race:
+        instants += [Instant(_key(one.processor), one.step, "race",
+                             f"{'writes' if one.write else 'reads'} {ran.race.name or places.variable(ran.race.address)}",
+                             _details(one.pc, places, source)) for one in ran.race.accesses]
+    center = min((one.step for one in ran.race.accesses), default=last) if ran.race else last
+    focus = (max(0, center - FOCUS // 2), last + FOCUS // 16) if last > FOCUS else (0.0, 0.0)
+    return Timeline(title, "step", [Row(_key(number), side(number).split(" (")[0].replace("the ", ""), "Who goes on",
+                                        f"processor {number}") for number in rows],
+                    spans, instants, arrows, notes, focus)
+
+
+class Sources:
+    """Lines of source around a place, for the details; `read` gives a file's text, or nothing."""
+
+    def __init__(self, read, around: int = 2) -> None:  # type: ignore[no-untyped-def]
+        self._read, self._around = read, around
+        self._files: Dict[str, List[str]] = {}
+
+    def excerpt(self, place: str) -> str:
+        """`  41  ...` with a mark at the line itself."""
+        file, _, number = place.rpartition(":")
+        if not number.isdigit():
+            return ""
+        if file not in self._files:
+            self._files[file] = (self._read(file) or "").splitlines()
+        lines, at = self._files[file], int(number)
+        return "\n".join(f"{'>' if line == at else ' '} {line:4} {lines[line - 1]}"
+                         for line in range(max(1, at - self._around), min(len(lines), at + self._around) + 1))
+
+
+def _key(processor: int) -> str:
+    return f"p{processor}"
+
+
+def _name(entry: Entry) -> str:
+    return POINTS[entry.kind] if entry.kind < len(POINTS) else f"point {entry.kind}"
+
+
+def _racers(ran: Ran) -> "set[int]":
+    return {one.processor for one in ran.race.accesses} if ran.race else set()
+
+
+def _instant(entry: Entry, places: Places, source: Optional[Sources]) -> Instant:
+    name = _name(entry)
+    label = WORDS.get(name, name)
+    more: Tuple[Tuple[str, str], ...] = (("IRQL", str(entry.irql)),)
+    if name in WITH_OBJECT:
+        label += " " + places.variable(entry.object)
+        size = f", {entry.size} bytes" if name in ("load", "store") else ""
+        more = (("address", f"{entry.object:#010x}{size}"), *more)
+    elif name in ("mark", "ipi-send"):
+        label += f" {entry.object:#x}"
+    return Instant(_key(entry.processor), entry.step, KIND.get(name, "event"), label,
+                   _details(entry.pc, places, source) + more)
+
+
+def _details(pc: int, places: Places, source: Optional[Sources]) -> Details:
+    """Where it stands in the source.  `pc` is behind the call of the hook."""
+    if not pc:
+        return ()
+    place = places.place(pc - 1)
+    found = [("in", places.routine(pc - 1))]
+    if place:
+        found.append(("at", place))
+        excerpt = source.excerpt(place) if source else ""
+        if excerpt:
+            found.append(("source", excerpt))
+    return tuple(found)
+
+
+def _turns(trace: Sequence[Entry]) -> List[Span]:
+    """How long each side went on without being stopped."""
+    spans: List[Span] = []
+    own = [entry for entry in trace if _name(entry) != "switch"]
+    for index, entry in enumerate(own):
+        if spans and spans[-1].row == _key(entry.processor):
+            continue
+        if spans:
+            spans[-1] = Span(spans[-1].row, spans[-1].start, entry.step, "turn", spans[-1].label)
+        spans.append(Span(_key(entry.processor), entry.step, entry.step, "turn", side(entry.processor).split(" (")[0]))
+    if spans:
+        spans[-1] = Span(spans[-1].row, spans[-1].start, own[-1].step + 1, "turn", spans[-1].label)
+    return spans
+
+
+def _handovers(spans: Sequence[Span]) -> List[Arrow]:
+    return [Arrow(one.row, one.end, other.row, other.start, "handover", "goes on") for one, other in zip(spans, spans[1:])]
+
+
+def _race(ran: Ran) -> List[Arrow]:
+    if not ran.race or len(ran.race.accesses) < 2:
+        return []
+    first, second = ran.race.accesses
+    return [Arrow(_key(first.processor), first.step, _key(second.processor), second.step, "race", "nothing orders these")]
