@@ -11,6 +11,9 @@
 #include "ke.h"
 #include "ps.h"
 
+#define KX_OWN_DRIVER_ENTRY
+#include "scenario_main.h"
+
 namespace {
 
 constexpr ULONG MAXIMUM_ACTORS = 12;
@@ -202,5 +205,6 @@ NTEXPORT void NTAPI Lab3Perform() {
     WaitFor(Finale);
 }
 
-NTSTATUS NTAPI DriverEntry(PVOID DriverObject, PVOID RegistryPath) { return STATUS_SUCCESS; }
+/// The actors of the concurrency tests (races_*.cpp), where there is an explorer.
+NTSTATUS NTAPI DriverEntry(PVOID DriverObject, PVOID RegistryPath) { return KxStartActors(); }
 }
