@@ -54,8 +54,10 @@ def test(exercise: str,
          stage: str = Stage.READY.value,
          features: Sequence[str] = (),
          whole: bool = False,
-         limit: int = 50_000_000) -> Callable[[Callable[["Context"], None]], Callable[["Context"], None]]:
-    """Mark a function as a test.  `limit`: guest instructions for all of it."""
+         limit: int = 50_000_000,
+         processors: int = 1) -> Callable[[Callable[["Context"], None]], Callable[["Context"], None]]:
+    """Mark a function as a test.  `limit`: guest instructions for all of it, on all processors.  `processors`: 0 for a
+    test that is right on any number of them, chosen with `make grade SMP=n`."""
 
     def mark(function: Callable[["Context"], None]) -> Callable[["Context"], None]:
         function.spec = TestSpec(
@@ -67,7 +69,8 @@ def test(exercise: str,
             stage=Stage(stage).value,
             features=tuple(features),
             whole=whole,
-            limit=limit)
+            limit=limit,
+            processors=processors)
         return function
 
     return mark

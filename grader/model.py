@@ -92,6 +92,7 @@ class TestSpec:
     features: Tuple[str, ...] = ()
     whole: bool = False
     limit: int = 50_000_000  # guest instructions
+    processors: int = 1  # 0: any number will do, and SMP= says how many
     lab: int = -1
     driver: str = ""
     hidden: bool = False  # lives in solutions/: students see that it exists, not what it does

@@ -93,7 +93,7 @@ def replay(kernels: KernelSet,
         raise GraderError("gdb is not installed; run `make doctor`")
     if spec.stage == "none":
         raise GraderError(f"{spec.name} needs no machine: there is nothing to replay")
-    session = boot(kernels[spec.kernel].directory, spec.driver)
+    session = boot(kernels[spec.kernel].directory, spec.driver, spec.processors or 1)
     try:
         guest, told = run_once(session, kernels, spec, seed)
         for line in describe(told, guest):

@@ -22,7 +22,8 @@ from grader.session import BootFailure, Session
 
 VIRTUAL_SECONDS = 60.0  # that a test's guest may sleep; its instructions have their own limit
 ATTEMPTS = 2
-Unit = Tuple[Path, str, List[TestSpec]]
+Machine = Tuple[Path, str, int]  # kernel, driver, processors
+Unit = Tuple[Machine, List[TestSpec]]
 
 
 def run_tests(kernels: KernelSet, tests: List[TestSpec], seed: int, jobs: int = 1,
@@ -47,16 +48,16 @@ def run_tests(kernels: KernelSet, tests: List[TestSpec], seed: int, jobs: int = 
 
 
 def plan(tests: Sequence[TestSpec], kernels: KernelSet, jobs: int) -> List[Unit]:
-    """Tests by kernel and driver, big groups split so that every worker has something to do."""
-    groups: Dict[Tuple[Path, str], List[TestSpec]] = {}
+    """Tests by kernel, driver and number of processors, big groups split so that every worker has something to do."""
+    groups: Dict[Machine, List[TestSpec]] = {}
     for spec in tests:
-        groups.setdefault((kernels[spec.kernel].directory, spec.driver), []).append(spec)
+        groups.setdefault((kernels[spec.kernel].directory, spec.driver, spec.processors or 1), []).append(spec)
     share = max(4, -(-len(tests) // max(1, jobs)))
     units: List[Unit] = []
-    for (directory, driver), group in groups.items():
+    for machine, group in groups.items():
         for start in range(0, len(group), share):
-            units.append((directory, driver, group[start:start + share]))
-    return sorted(units, key=lambda unit: -len(unit[2]))
+            units.append((machine, group[start:start + share]))
+    return sorted(units, key=lambda unit: -len(unit[1]))
 
 
 class _Run:
@@ -72,15 +73,15 @@ class _Run:
         """A worker: takes units until none is left."""
         while not self.trouble:
             try:
-                directory, driver, tests = waiting.get_nowait()
+                machine, tests = waiting.get_nowait()
             except queue.Empty:
                 return
             try:
-                self.unit(directory, driver, tests)
+                self.unit(machine, tests)
             except BaseException as error:  # the caller's thread raises it
                 self.trouble.append(error)
 
-    def unit(self, directory: Path, driver: str, tests: Sequence[TestSpec]) -> None:
+    def unit(self, machine: Machine, tests: Sequence[TestSpec]) -> None:
         """Every test of a unit, on one machine as long as it lasts."""
         session: Optional[Session] = None
         try:
@@ -88,7 +89,7 @@ class _Run:
                 self.tell("started", spec)
                 for attempt in range(ATTEMPTS):
                     try:
-                        session = session or boot(directory, driver)
+                        session = session or boot(*machine)
                         told = self.one(session, spec)
                     except (GraderError, OSError) as error:
                         told = outcome(spec, self.seed, End(Verdict.INFRA_ERROR, spec.title, "", str(error)), None, b"",
@@ -142,9 +143,9 @@ class _Run:
             getattr(self.progress, what)(about)
 
 
-def boot(directory: Path, driver: str) -> Session:
+def boot(directory: Path, driver: str, processors: int = 1) -> Session:
     """A started session with its snapshots taken."""
-    session = Session(directory, driver)
+    session = Session(directory, driver, processors=processors)
     session.start()
     try:
         session.boot()

@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="write GitHub Classroom's JSON, and its step output")
     parser.add_argument("--junit", default="", metavar="FILE", help="write JUnit XML")
     parser.add_argument("--student-seed", default="", metavar="N", help="the student's seed, from the class list")
+    parser.add_argument("--smp", default="1", metavar="N", help="processors for the tests that do not ask for a number")
     parser.add_argument("--emu", default="qemu", choices=("qemu", "bochs"), help="the emulator")
 
 
@@ -46,6 +47,8 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     if options.emu == "bochs":
         from grader.commands.bochs_smoke import smoke
         return smoke(tree, options, len(tests))
+    processors = number(options.smp, "SMP", 1) or 1
+    tests = [dataclasses.replace(test, processors=test.processors or processors) for test in tests]
     progress = TerminalProgress(sys.stderr, len(tests))
     grading = Grading(tree, course, default_runner(), progress, number(options.jobs, "JOBS", 1) or 2)
     try:

@@ -93,7 +93,7 @@ def of_lab_test(tree: Tree, options: argparse.Namespace) -> Timeline:
     made: List[Timeline] = []
 
     def watched(kernels: KernelSet, specs: List[TestSpec], seed: int, jobs: int, progress: Progress) -> List[Outcome]:
-        session = boot(kernels[specs[0].kernel].directory, specs[0].driver)
+        session = boot(kernels[specs[0].kernel].directory, specs[0].driver, specs[0].processors or 1)
         try:
             guest = Guest(session)
             guest.begin(session.restore(specs[0].stage), LIMIT, SECONDS)

@@ -17,6 +17,13 @@ void Step(char who) {
     if (at < LONG(MaximumSteps)) Steps[at] = who;
 }
 
+/// The test and the threads that it makes run where it runs now: on several processors nobody would have to wait.
+void ShareOneProcessor() {
+    const KAFFINITY here = 1u << KeGetCurrentProcessorNumber();
+    (void)KeSetAffinityThread(KeGetCurrentThread(), here);
+    PsInitialSystemProcess->Pcb.Affinity = here; // new threads inherit it
+}
+
 void Sleep(LONG milliseconds) {
     LARGE_INTEGER interval = KeRelativeMilliseconds(milliseconds);
     (void)KeDelayExecutionThread(KernelMode, FALSE, &interval);
@@ -58,6 +65,7 @@ void NTAPI Spin(PVOID StartContext) {
 
 // SCH-12, SCH-02
 GUEST_TEST(HigherPriorityRunsAtOnceAndLowerOneWaits) {
+    ShareOneProcessor();
     StepCount = 0;
     (void)KeSetPriorityThread(KeGetCurrentThread(), 12);
     PETHREAD high = Start(15, StepOnce, Letter('h'));
@@ -72,6 +80,7 @@ GUEST_TEST(HigherPriorityRunsAtOnceAndLowerOneWaits) {
 
 // SCH-11, SCH-16, KPR-07
 GUEST_TEST(EqualPrioritiesTakeTurnsOfOneQuantum) {
+    ShareOneProcessor();
     StepCount = 0;
     LastSpinner = 0;
     static SPINNER spinners[] = {{'a', 8}, {'b', 8}};
@@ -137,6 +146,7 @@ GUEST_TEST(ThreadIsSignaledWhenItHasEndedNotBefore) {
 
 // SCH-11
 GUEST_TEST(YieldLetsAnEqualGoFirst) {
+    ShareOneProcessor();
     StepCount = 0;
     (void)KeSetPriorityThread(KeGetCurrentThread(), 16);
     PETHREAD other = Start(16, StepOnce, Letter('o'));

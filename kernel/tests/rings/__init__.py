@@ -12,7 +12,7 @@ RINGS: "list[Ring]" = [
     CompileFailRing("compile-fail", "mistakes that the compiler must refuse"),
     HostRing("host", "concepts without hardware (GoogleTest)"),
     PythonRing("grader", "the grader's own tests (unittest)"),
-    ProgramRing("guest", "the kernel's tests in QEMU", ["python3", "kernel/tests/guest/run.py"]),
+    ProgramRing("guest", "the kernel's tests in QEMU, on 1, 2 and 4 processors", ["python3", "kernel/tests/guest/run.py", "--smp", "1,2,4"]),
     ProgramRing("console", "the disk image and the debugger's prompt in QEMU",
                 ["python3", "kernel/tests/console/run.py", "--emu", "qemu"]),
     ProgramRing("bochs", "the same in Bochs, and guest tests by themselves",
