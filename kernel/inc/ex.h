@@ -1,5 +1,8 @@
 // Executive support: pool, locks that wait, worker threads. One header a concept, all of them here.
-// In the books: "system memory pools", "synchronization at low IRQL", "system worker threads". ARC-08, DSP-18..21
+// In the books: "system memory pools", "synchronization at high and low IRQL", "system worker threads". ARC-08, DSP-18..21, SYH-03..06
 #pragma once
 
+#include "ex/interlocked.h"
 #include "ex/pool.h"
+#include "ex/slist.h"
+#include "ex/spinlock.h"

@@ -1,4 +1,7 @@
 # Kernel sources that are also compiled for the host tests. One line a file; each folder's owner adds its own.
+HOST_SOURCES += kernel/ntos/ex/interlocked.cpp
+HOST_SOURCES += kernel/ntos/ex/slist.cpp
+HOST_SOURCES += kernel/ntos/ex/spinlock.cpp
 HOST_SOURCES += kernel/ntos/ke/balance.cpp
 HOST_SOURCES += kernel/ntos/ke/checks.cpp
 HOST_SOURCES += kernel/ntos/ke/clock.cpp
