@@ -1,5 +1,94 @@
-// Private to the explorer.
+// Private to the explorer: the run in progress, and who does what in it.
+//
+// Invariant: while KxActive, exactly the processor KxRun.Baton executes; everybody else waits in KxAwait with interrupts
+// off, halts in the idle loop, or does not take part. So the fields of KxRun have one user at a time and need no lock; only
+// Baton itself is read by those who wait.
+// IRQL: any, with interrupts off where it says so.
+// In the books: none. SYH-01
 #pragma once
 
-#include "ke.h"
-#include "ke/explore.h"
+#include "detector.h"
+#include "ke/ki.h"
+#include "strategy.h"
+
+constexpr ULONG KX_NOBODY = 0xFF;
+constexpr ULONG KX_CONDUCTOR = 0; ///< the processor that conducts and keeps the time
+
+/// Why the conductor has the baton.
+enum class KX_ERRAND : ULONG {
+    Turn,  ///< the strategy chose it: a tick, or an interrupt is pending for it
+    Quiet, ///< nobody can go on
+    Stop,  ///< the run has failed in a way that it cannot go on from
+};
+
+/// Where a processor stands: for the stacks of a failure.
+struct KX_STAND {
+    ULONG_PTR Pc;
+    ULONG_PTR Frame;
+};
+
+/// shared: the baton's holder owns all of it; Baton is read by those who wait
+struct KX_RUN {
+    volatile ULONG Baton;
+    ULONG Participants; ///< processors of the run; one more joins when it is interrupted
+    ULONG Idle;         ///< of these: nothing to do, or not begun, or ended
+    ULONG Pending;      ///< an inter-processor interrupt was sent to it and not taken yet
+    ULONG Actors;       ///< have an actor
+    ULONG Started;      ///< of these
+    ULONG Ended;        ///< of these
+    KX_ERRAND Errand;
+    ULONG TicksLeft; ///< of the clock's actor
+    ULONG TicksMade;
+    ULONG Step;        ///< questions asked of the strategy
+    ULONG StepLimit;   ///< more is no progress
+    ULONG SinceSwitch; ///< points in a row of one processor
+    bool Detect;
+    bool Trace;
+    bool Fair; ///< who runs long while others could gives way (not under the stock timer)
+    KxStrategy* Strategy;
+    const KX_SCENARIO* Scenario;
+    KX_OUTCOME Outcome;
+    KX_STAND Stand[KX_PROCESSORS];
+};
+extern KX_RUN KxRun;
+extern KxDetector KxTheDetector;
+
+/// A point: the slow half, for callers that know where it is. @param Size of a load or store
+void KxReach(KX_POINT Kind, const volatile void* Object, ULONG Size, ULONG_PTR Pc, ULONG_PTR Frame);
+/// Waits until this processor has the baton. Interrupts are off.
+void KxAwait(ULONG self);
+/// Asks the strategy and gives the baton away; does not wait. This processor may be chosen again. Interrupts are off.
+void KxPass(ULONG self, bool yield);
+/// Ends the run without a way on: the conductor gets the baton. Does not return, but for the conductor's own caller.
+[[noreturn]] void KxStop();
+/// Takes the interrupts that are pending for this processor. Interrupts are off, before and after.
+void KxTakeInterrupts();
+
+/// Time passes: one tick, with what it causes on this processor. @irql PASSIVE_LEVEL, the conductor
+void KxTick();
+/// Whether a timer is running at all.
+bool KxTimersPending();
+/// Stops every processor's clock and takes the timers of others away, once and for good. @irql PASSIVE_LEVEL
+void KxStopTime();
+
+/// Brings the actors' threads to their processors and into KxAwait. @returns false if one does not come
+bool KxGatherActors(ULONG count, bool shares);
+/// Makes the actors' threads as they were at the first run's begin.
+void KxResetActors();
+/// The thread of the actor on a processor.
+KTHREAD* KxActorOf(ULONG processor);
+
+/// Notes the run's failure, the first of the batch with all that is known of it.
+void KxNoteFailure(KX_OUTCOME outcome, PCSTR file, ULONG line, PCSTR format, ...) __attribute__((format(printf, 4, 5)));
+void KxDescribeDeadlock(KX_OUTCOME outcome);
+/// Return addresses from a frame up, innermost first.
+void KxWalk(ULONG_PTR frame, ULONG_PTR (&stack)[KX_STACK_DEPTH]);
+
+void KxBeginTrace();
+void KxTracePoint(KX_POINT kind, ULONG size, ULONG_PTR pc, ULONG_PTR object);
+
+extern "C" {
+/// Calls routine(argument) so that KxLeave, deeper on the same processor, can end the call. @returns whether it did
+bool CDECL KxCall(void(CDECL* Routine)(PVOID), PVOID Argument);
+[[noreturn]] void CDECL KxLeave();
+}

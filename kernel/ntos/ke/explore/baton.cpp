@@ -1,0 +1,144 @@
+// The baton: what happens at a point, and how it goes from one processor to the next.
+//
+// Interrupts are off from the point to the moment at which this processor goes on, so an interrupt that was sent to it is
+// taken only by a processor that has the baton: at the first instruction after the point. A processor with nothing to do
+// gives the baton away and really halts; the interrupt that wakes it leads to a point before anything else.
+// Locks: none. IRQL: any.
+// In the books: none. SYH-01
+#include "kx.h"
+
+#include "nt/interrupts.h"
+
+extern "C" volatile ULONG KxActive;
+KX_RUN KxRun;
+KxDetector KxTheDetector;
+
+namespace {
+
+constexpr ULONG PATIENCE = 1000; ///< points in a row after which a processor gives way
+constexpr ULONG DEVICE_LEVELS = ~0u << 3; ///< of KPCR::IRR
+
+constexpr ULONG Bit(ULONG processor) { return 1u << processor; }
+
+/// What the race detector learns from a point.
+void Observe(ULONG self, KX_POINT kind, ULONG_PTR object, ULONG size, ULONG_PTR pc, ULONG_PTR frame) {
+    constexpr ULONG_PTR interrupts = 0xFFFFFF00; // an object for each processor that is interrupted, where no memory is
+    switch (kind) {
+    case KX_POINT::Load:
+    case KX_POINT::Store:
+        KxTheDetector.Access({self, KxRun.Step, object, size, kind == KX_POINT::Store, pc, frame});
+        break;
+    case KX_POINT::Interlocked: KxTheDetector.Interlocked(self, object); break;
+    case KX_POINT::Acquired: KxTheDetector.Acquire(self, object); break;
+    case KX_POINT::Release: KxTheDetector.Release(self, object); break;
+    case KX_POINT::IpiSend:
+        for (ULONG p = 0; p < KX_PROCESSORS; p++) {
+            if (object & Bit(p)) KxTheDetector.Release(self, interrupts + 8 * p);
+        }
+        break;
+    case KX_POINT::IpiEntry: KxTheDetector.Acquire(self, interrupts + 8 * self); break;
+    default: break;
+    }
+}
+
+/// @returns who goes on, KX_NOBODY if nobody can.
+ULONG Decide(ULONG self, bool yield) {
+    KX_RUN& run = KxRun;
+    const ULONG clock = run.TicksLeft != 0 ? Bit(KX_CONDUCTOR) : 0;
+    const ULONG runnable = (run.Participants & (~run.Idle | run.Pending)) | clock;
+    if (runnable == 0) return KX_NOBODY;
+    if (run.Fair && ++run.SinceSwitch > PATIENCE) yield = true;
+    const ULONG next = run.Strategy->Choose({run.Step, self, runnable, yield});
+    KxControl.CurrentStep = ++run.Step;
+    if (next != self) run.SinceSwitch = 0;
+    return next;
+}
+
+/// After a bugcheck: this processor has no part in it any more. It waits where it can be frozen.
+[[noreturn]] void Surrender() {
+    if (KeGetCurrentIrql() < SYNCH_LEVEL) (void)KfRaiseIrql(SYNCH_LEVEL);
+    KiEnableInterrupts();
+    for (;;)
+        YieldProcessor();
+}
+
+} // namespace
+
+void KxAwait(ULONG self) {
+    while (KxRun.Baton != self) {
+        if (KxActive == 0 && KxRun.Participants == 0) Surrender();
+        YieldProcessor();
+    }
+    KxRun.Idle &= ~Bit(self);
+}
+
+void KxPass(ULONG self, bool yield) {
+    ULONG next = Decide(self, yield);
+    KxRun.Errand = next == KX_NOBODY ? KX_ERRAND::Quiet : KX_ERRAND::Turn;
+    if (next == KX_NOBODY) next = KX_CONDUCTOR;
+    if (next == self) return;
+    KxControl.Switches++;
+    if (KxRun.Trace) KxTracePoint(KX_POINT::Switch, 0, 0, next);
+    KxRun.Baton = next;
+}
+
+void KxStop() {
+    KxRun.Errand = KX_ERRAND::Stop;
+    if (KeGetCurrentProcessorNumber() == KX_CONDUCTOR) KxLeave();
+    KxRun.Baton = KX_CONDUCTOR;
+    for (;;)
+        KxAwait(KX_NOBODY - 1); // nobody has that number: it stands here until the machine is restored
+}
+
+void KxTakeInterrupts() {
+    KiEnableInterrupts();
+    KeCompilerBarrier(); // the instruction behind sti still runs without interrupts
+    __asm__ __volatile__("nop" ::: "memory");
+    KiDisableInterrupts();
+}
+
+void KxReach(KX_POINT Kind, const volatile void* Object, ULONG Size, ULONG_PTR Pc, ULONG_PTR Frame) {
+    const nt::InterruptsOff off;
+    KX_RUN& run = KxRun;
+    const ULONG self = KeGetPcr()->Number;
+    if (self >= KX_PROCESSORS || (run.Participants & Bit(self)) == 0) return;
+    run.Stand[self] = {Pc, Frame};
+    if (run.Baton != self) KxAwait(self); // an interrupt woke it
+
+    const auto object = reinterpret_cast<ULONG_PTR>(Object);
+    if (run.Detect) Observe(self, Kind, object, Size, Pc, Frame);
+    if (run.Trace) KxTracePoint(Kind, Size, Pc, object);
+    switch (Kind) {
+    case KX_POINT::Acquired: return; // tells, but changes nothing
+    case KX_POINT::IpiSend:
+        run.Participants |= ULONG(object);
+        run.Idle |= ULONG(object) & ~run.Participants;
+        run.Pending |= ULONG(object);
+        break;
+    case KX_POINT::IpiEntry: run.Pending &= ~Bit(self); break;
+    case KX_POINT::Idle:
+        if (KeGetPcr()->IRR & DEVICE_LEVELS) return; // an interrupt was held back: it will not halt
+        if (run.Pending & Bit(self)) return;         // nor now
+        run.Idle |= Bit(self);
+        KxPass(self, false);
+        return; // it halts without the baton
+    default: break;
+    }
+    KxControl.TotalPoints++;
+    if (run.Step >= run.StepLimit) {
+        KxDescribeDeadlock(KX_OUTCOME::NoProgress);
+        KxStop();
+    }
+    KxPass(self, Kind == KX_POINT::Yield);
+    if (run.Baton != self) KxAwait(self);
+}
+
+__attribute__((noinline)) void NTAPI KxReachPoint(KX_POINT Kind, const volatile void* Object) {
+    KxReach(Kind, Object, 0, reinterpret_cast<ULONG_PTR>(__builtin_return_address(0)),
+            reinterpret_cast<ULONG_PTR>(__builtin_frame_address(0)));
+}
+
+void NTAPI KxAbort() {
+    KxActive = 0;
+    KxRun.Participants = 0;
+}

@@ -1,0 +1,141 @@
+// Strategies: who goes on after a point.
+//
+// A strategy sees the step, who runs, who could run and whether the runner gives way; it answers with one of those who
+// could run. Its answers follow from the seed and from what it was asked, so a run can be repeated.
+// Pure code: also built for the host, where its tests are.
+// Locks: none, the baton's holder asks. IRQL: any.
+// In the books: none. "A randomized scheduler with probabilistic guarantees of finding bugs" (Burckhardt and others, 2010)
+// is PCT; "Finding and reproducing Heisenbugs in concurrent programs" (Musuvathi and others, 2008) bounds preemptions.
+#pragma once
+
+#include "ke/explore.h"
+#include "random.h"
+
+/// What is asked at a point.
+struct KX_CHOICE {
+    ULONG Step;     ///< 1, 2, 3 ... of this run; 0: who begins
+    ULONG Current;  ///< processor at the point
+    ULONG Runnable; ///< set of processors that can go on, not empty; without Current it cannot
+    bool Yield;     ///< Current waits for somebody else: a spin loop's turn, a tick's end
+};
+
+class KxStrategy {
+public:
+    virtual void Begin(ULONG seed) = 0;
+    virtual ULONG Choose(const KX_CHOICE& choice) = 0;
+
+protected:
+    ~KxStrategy() = default;
+
+    static constexpr ULONG Bit(ULONG processor) { return 1u << processor; }
+    static bool CanStay(const KX_CHOICE& choice) {
+        return (choice.Runnable & Bit(choice.Current)) != 0 && (!choice.Yield || choice.Runnable == Bit(choice.Current));
+    }
+    /// Those who could run instead of the current one; if there is nobody, the current one.
+    static ULONG Others(const KX_CHOICE& choice) {
+        const ULONG others = choice.Runnable & ~Bit(choice.Current);
+        return others != 0 ? others : choice.Runnable;
+    }
+    /// Who goes on when nothing speaks for a change: the current one, or the next in turn.
+    static ULONG Default(const KX_CHOICE& choice) {
+        if (CanStay(choice)) return choice.Current;
+        const ULONG others = Others(choice);
+        const ULONG behind = others & ~(Bit(choice.Current + 1) - 1);
+        return ULONG(__builtin_ctz(behind != 0 ? behind : others));
+    }
+};
+
+/// Another processor after a random number of points.
+class KxJitter final : public KxStrategy {
+public:
+    void Configure(ULONG least, ULONG most);
+    void Begin(ULONG seed) override;
+    ULONG Choose(const KX_CHOICE& choice) override;
+
+private:
+    ULONG Draw() { return m_least + m_random.Below(m_most - m_least + 1); }
+    KxRandom m_random;
+    ULONG m_least = 1, m_most = 1, m_left = 0;
+};
+
+/// At every point another processor with one probability.
+class KxWalk final : public KxStrategy {
+public:
+    void Configure(ULONG probability) { m_probability = probability; }
+    void Begin(ULONG seed) override { m_random.Seed(seed); }
+    ULONG Choose(const KX_CHOICE& choice) override;
+
+private:
+    KxRandom m_random;
+    ULONG m_probability = 0; ///< of 65536
+};
+
+/// Probabilistic concurrency testing: finds a mistake that `depth` ordered steps make with probability 1 / (n k^(d-1)).
+class KxPct final : public KxStrategy {
+public:
+    static constexpr ULONG MaximumDepth = 8;
+    void Configure(ULONG depth, ULONG steps);
+    void Begin(ULONG seed) override;
+    ULONG Choose(const KX_CHOICE& choice) override;
+
+private:
+    KxRandom m_random;
+    ULONG m_depth = 1, m_steps = 1;
+    LONG m_priority[KX_PROCESSORS] = {};
+    ULONG m_change[MaximumDepth] = {}; ///< steps at which the runner falls to priority depth - 1 - index
+    LONG m_lowest = 0;                 ///< below everybody: for who gives way
+};
+
+/// Like a stock timer: another processor every `period` counts of the time-stamp counter, whatever they do.
+class KxTimer final : public KxStrategy {
+public:
+    void Configure(ULONG period) { m_period = period; }
+    void Begin(ULONG seed) override;
+    ULONG Choose(const KX_CHOICE& choice) override;
+
+private:
+    ULONG m_period = 1;
+    ULONGLONG m_next = 0;
+};
+
+/// What a list says; else as long as it goes.
+class KxScript final : public KxStrategy {
+public:
+    void Configure(const KX_SCRIPT_ENTRY* script, ULONG length) { m_script = script, m_length = length; }
+    void Begin(ULONG seed) override { m_next = 0; }
+    ULONG Choose(const KX_CHOICE& choice) override;
+
+private:
+    const KX_SCRIPT_ENTRY* m_script = nullptr;
+    ULONG m_length = 0, m_next = 0;
+};
+
+/// Every schedule with at most `bound` choices against the default, depth first. Begin takes the next one; its seed is
+/// not used. A processor that is blocked or has ended leaves a free choice; a preemption, and another choice than the
+/// next in turn where a spin loop gives way, cost one each.
+class KxTree final : public KxStrategy {
+public:
+    static constexpr ULONG MaximumSteps = 8192; ///< choices beyond are not varied
+    /// Begins the search. @param bound choices against the default in one schedule
+    void Configure(ULONG bound);
+    void Begin(ULONG seed) override;
+    ULONG Choose(const KX_CHOICE& choice) override;
+    /// Goes to the next schedule. @returns false when there is none
+    bool Advance();
+    /// What the script of the current schedule is. @returns its length, cut to `size`
+    ULONG Describe(KX_SCRIPT_ENTRY* script, ULONG size) const;
+
+private:
+    struct Node {
+        UCHAR Chosen;
+        UCHAR Default;
+        UCHAR Untried;  ///< set of processors
+        bool Free;      ///< a choice here costs nothing
+        UCHAR Spent;    ///< choices against the default before this one
+    };
+    ULONG Spent(const Node& node) const { return node.Spent + (!node.Free && node.Chosen != node.Default); }
+    Node m_nodes[MaximumSteps];
+    ULONG m_length = 0; ///< choices of the current run
+    ULONG m_prefix = 0; ///< of these, decided beforehand
+    ULONG m_bound = 0;
+};
