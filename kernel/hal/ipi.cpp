@@ -7,9 +7,13 @@
 
 extern "C" {
 
-void NTAPI HalRequestIpi(KAFFINITY Mask) { HalpController->SendIpi(Mask); }
+void NTAPI HalRequestIpi(KAFFINITY Mask) {
+    HalpController->SendIpi(Mask);
+    KxPoint(KX_POINT::IpiSend, reinterpret_cast<const void*>(ULONG_PTR(Mask)));
+}
 
 void NTAPI HalpIpiInterrupt(KTRAP_FRAME* TrapFrame, ULONG Vector) {
+    KxPoint(KX_POINT::IpiEntry, nullptr); // interrupts are off
     KIRQL oldIrql;
     if (!HalBeginSystemInterrupt(IPI_LEVEL, Vector, &oldIrql)) return;
     KiIpiServiceRoutine(TrapFrame);

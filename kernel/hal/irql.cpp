@@ -9,6 +9,7 @@ extern "C" {
 KIRQL NTAPI KeGetCurrentIrql() { return HalpGetIrql(); }
 
 KIRQL FASTCALL KfRaiseIrql(KIRQL NewIrql) {
+    KxPoint(KX_POINT::RaiseIrql, nullptr);
     const KIRQL old = HalpGetIrql();
     if (NewIrql < old) KeBugCheckEx(IRQL_NOT_GREATER_OR_EQUAL, HalpNumber(old), HalpNumber(NewIrql), 0, 0);
     HalpSetIrql(NewIrql);

@@ -1,6 +1,7 @@
 // The local APIC's registers. HAL-05, HAL-07
 #include "localapic.h"
 #include "halp.h"
+#include "ke/explore.h"
 
 namespace {
 
@@ -85,3 +86,14 @@ void HalpStartLocalApicTimer(ULONG vector, ULONG counts) {
     Write(TimerEntry, PERIODIC | vector);
     Write(TimerInitialCount, counts);
 }
+
+#if defined(MICA_EXPLORE)
+void HalpStopLocalApicTimer() {
+    Write(TimerEntry, MASKED);
+    Write(TimerInitialCount, 0);
+}
+
+extern "C" void NTAPI HalStopClock() {
+    if (Registers) HalpStopLocalApicTimer();
+}
+#endif

@@ -22,5 +22,7 @@ constexpr ULONG LOCAL_APIC_FIXED = 0x4000, LOCAL_APIC_INIT = 0x4500, LOCAL_APIC_
 void HalpStartLocalApicCounter();
 /// Counts since then.
 ULONG HalpReadLocalApicCounter();
+/// The timer counts no more.
+void HalpStopLocalApicTimer();
 /// An interrupt every `counts`.
 void HalpStartLocalApicTimer(ULONG vector, ULONG counts);

@@ -26,8 +26,8 @@ constexpr ULONG KX_PARAMETERS = 8;
 constexpr ULONG KX_TRACE_ENTRIES = 16384;
 constexpr ULONG KX_MESSAGE = 192;
 
-/// A routine of a scenario. Actors: PASSIVE_LEVEL in their own threads. Setup, Check: processor 0, DISPATCH_LEVEL, while
-/// nobody else runs.
+/// A routine of a scenario, at PASSIVE_LEVEL. Actors run in their own threads; Setup and Check on processor 0 while nobody
+/// else runs, so they must not wait.
 using KX_ROUTINE = void CDECL();
 
 /// A scenario, as SCENARIO(Name) makes it (kernel/tests/scenarios/scenario.h).
@@ -111,7 +111,7 @@ struct KX_CONTROL {
     ULONG Depth;        ///< Pct: 1..4; Exhaustive: preemptions
     ULONG Seed;         ///< run i uses Seed + i
     ULONG Runs;         ///< at most so many
-    ULONG StepEstimate; ///< Pct: steps of a typical run; 0: measured by the batch's first run
+    ULONG StepEstimate; ///< Pct: steps of a typical run (MaxPoints of a Script run without a script); 0: 200
     ULONG StepLimit;    ///< a longer run makes no progress; 0: KX_DEFAULT_STEP_LIMIT
     ULONG JitterMin;
     ULONG JitterMax;
@@ -153,6 +153,9 @@ constexpr ULONG KX_DEFAULT_STEP_LIMIT = 20000;
 
 #if defined(MICA_EXPLORE)
 extern "C" {
+/// Stops the clock of this processor for good: in the HAL, for the explorer only. @irql any
+NTHALAPI void NTAPI HalStopClock();
+
 NTKERNELAPI extern KX_CONTROL KxControl;
 /// Fields of the structures above, as KdFieldTable has those of the kernel.
 NTKERNELAPI extern const KD_FIELD KxFieldTable[];

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "nt/annotations.h"
+#include "nt/explore.h"
 #include "nt/types.h"
 
 enum class KIRQL : UCHAR {};
@@ -53,7 +54,10 @@ NTHALAPI KIRQL NTAPI KeRaiseIrqlToDpcLevel() ACQUIRE_(AtDispatchLevel);
 inline KIRQL KeRaiseIrqlToSynchLevel() ACQUIRE_(AtDispatchLevel) { return KeRaiseIrqlToDpcLevel(); }
 
 /// Lowers from DISPATCH_LEVEL and gives the capability back.
-inline void KeLowerIrql(KIRQL NewIrql) RELEASE_(AtDispatchLevel) NO_THREAD_SAFETY_ANALYSIS { KfLowerIrql(NewIrql); }
+inline void KeLowerIrql(KIRQL NewIrql) RELEASE_(AtDispatchLevel) NO_THREAD_SAFETY_ANALYSIS {
+    KxPoint(KX_POINT::LowerIrql, nullptr);
+    KfLowerIrql(NewIrql);
+}
 
 /// Tells the analysis (and, in checked builds, verifies) that the code runs at DISPATCH_LEVEL or above: for interrupt
 /// and DPC routines, which are called through pointers.

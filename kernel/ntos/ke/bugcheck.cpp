@@ -11,6 +11,7 @@
 #include "i386/trap.h"
 #include "kd.h"
 #include "ke/bugcodes.h"
+#include "ke/explore.h"
 #include "ke/options.h"
 #include "nt/interrupts.h"
 
@@ -50,6 +51,7 @@ void Show(const ULONG_PTR (&data)[5], const CONTEXT& context, KIRQL irql) {
 
 /// The whole bugcheck. Interrupts are off.
 [[noreturn]] void BugCheck(const ULONG_PTR (&data)[5], CONTEXT& context) {
+    KxAbort();
     const KIRQL irql = KeGetCurrentIrql();
     (void)KfRaiseIrql(HIGH_LEVEL);
     switch (InterlockedIncrement(&KiBugCheckDepth)) {

@@ -24,6 +24,7 @@ void NTAPI KiIdleLoop() {
         KiDisableInterrupts();
         if (!HasWork(prcb)) {
             prcb->IdleHalt = TRUE;
+            KxPoint(KX_POINT::Idle, prcb);
             HalProcessorIdle(); // interrupts are on when it returns
             prcb->IdleHalt = FALSE;
             continue;

@@ -9,13 +9,12 @@
 
 #include "nt/interrupts.h"
 
-extern "C" volatile ULONG KxActive;
 KX_RUN KxRun;
 KxDetector KxTheDetector;
 
 namespace {
 
-constexpr ULONG PATIENCE = 1000; ///< points in a row after which a processor gives way
+constexpr ULONG PATIENCE = 1000;          ///< points in a row after which a processor gives way
 constexpr ULONG DEVICE_LEVELS = ~0u << 3; ///< of KPCR::IRR
 
 constexpr ULONG Bit(ULONG processor) { return 1u << processor; }
@@ -111,8 +110,8 @@ void KxReach(KX_POINT Kind, const volatile void* Object, ULONG Size, ULONG_PTR P
     switch (Kind) {
     case KX_POINT::Acquired: return; // tells, but changes nothing
     case KX_POINT::IpiSend:
+        run.Idle |= ULONG(object) & ~run.Participants; // one that joins was halting
         run.Participants |= ULONG(object);
-        run.Idle |= ULONG(object) & ~run.Participants;
         run.Pending |= ULONG(object);
         break;
     case KX_POINT::IpiEntry: run.Pending &= ~Bit(self); break;

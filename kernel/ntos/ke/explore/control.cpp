@@ -1,20 +1,241 @@
-// KxExplore: a batch of runs.
+// KxExplore: a batch of runs, conducted by the first processor.
+//
+// The conductor makes everything ready for a run, gives the baton to whom the strategy names, and gets it back to advance
+// time, to take an interrupt that was sent to it, and when nothing goes on any more: at the run's end or at its failure.
+// Locks: none. IRQL: PASSIVE_LEVEL; the conductor's thread has the highest priority, so nothing else runs on its processor.
+// In the books: none. SYH-01
 #include "kx.h"
+#include "rtl/string.h"
 
 extern "C" {
-volatile ULONG KxActive;
-KX_CONTROL KxControl;
+volatile ULONG KxActive; // shared: written by the conductor while nobody else runs, and by a bugcheck
+KX_CONTROL KxControl;    // shared: the baton's holder, and the host while the machine stands
 }
 
-extern "C" {
-void NTAPI KxReachPoint(KX_POINT, const volatile void*) {}
-ULONG NTAPI KxExplore(const KX_SCENARIO*) { return 0; }
-void NTAPI KxActorThread(PVOID) {}
-void CDECL KxFail(PCSTR, ULONG, PCSTR, ...) {}
-void NTAPI KxTrack(const volatile void*, ULONG, PCSTR) {}
-void NTAPI KxExempt(const volatile void*, ULONG) {}
-void NTAPI KxObserve(ULONG, ULONG) {}
-ULONG NTAPI KxParameter(ULONG Index) { return KxControl.Parameter[Index % KX_PARAMETERS]; }
-void NTAPI KxMark(ULONG) {}
-void NTAPI KxAbort() {}
+namespace {
+
+constexpr ULONG CONDUCTOR_BIT = 1u << KX_CONDUCTOR;
+constexpr ULONG MOST_TICKS = 20'000; ///< of one run: 200 seconds
+constexpr KPRIORITY CONDUCTOR_PRIORITY = HIGH_PRIORITY;
+constexpr ULONG TIMER_HERTZ = 100; ///< of the stock timer
+constexpr ULONG DEFAULT_ESTIMATE = 200;
+
+KxJitter TheJitter; // shared: this and the following: the baton's holder
+KxWalk TheWalk;     // shared: as above
+KxPct ThePct;       // shared: as above
+KxTimer TheTimer;   // shared: as above
+KxScript TheScript; // shared: as above
+KxTree TheTree;     // shared: as above
+bool TimeStopped;   // shared: no, the conductor's
+
+void WalkOwnStack(ULONG_PTR frame, ULONG_PTR (&stack)[KX_STACK_DEPTH]) {
+    KxWalkStack(frame, reinterpret_cast<ULONG_PTR>(KeGetPcr()->NtTib.StackBase), stack);
+}
+
+/// @returns nullptr if there is no such strategy
+KxStrategy* ChooseStrategy() {
+    const KX_CONTROL& control = KxControl;
+    switch (control.Strategy) {
+    case KX_STRATEGY::Jitter: TheJitter.Configure(control.JitterMin, control.JitterMax); return &TheJitter;
+    case KX_STRATEGY::Walk: TheWalk.Configure(control.Probability); return &TheWalk;
+    case KX_STRATEGY::Pct:
+        ThePct.Configure(control.Depth, control.StepEstimate != 0 ? control.StepEstimate : DEFAULT_ESTIMATE);
+        return &ThePct;
+    case KX_STRATEGY::Exhaustive: TheTree.Configure(control.Depth); return &TheTree;
+    case KX_STRATEGY::Timer: TheTimer.Configure(KeGetCurrentPrcb()->MHz * (1'000'000 / TIMER_HERTZ)); return &TheTimer;
+    case KX_STRATEGY::Script:
+        TheScript.Configure(control.Script,
+                            control.ScriptLength < KX_MAXIMUM_SCRIPT ? control.ScriptLength : KX_MAXIMUM_SCRIPT);
+        return &TheScript;
+    default: return nullptr;
+    }
+}
+
+/// DPCs that nobody was interrupted for: the clock would see to them.
+KAFFINITY ForgottenDpcs() {
+    KAFFINITY processors = 0;
+    for (ULONG p = 0; p < ULONG(KeNumberProcessors) && p < KX_PROCESSORS; p++) {
+        const KPRCB* const prcb = KiProcessorBlock[p];
+        if (prcb->DpcData.DpcQueueDepth != 0 && !prcb->DpcRoutineActive) processors |= prcb->SetMember;
+    }
+    return processors;
+}
+
+/// Nobody can go on. @returns whether that is the end of the run
+bool IsOver() {
+    KX_RUN& run = KxRun;
+    const KAFFINITY forgotten = ForgottenDpcs();
+    if (forgotten != 0) {
+        KiEnableInterrupts();
+        KiIpiSendDispatch(forgotten);
+        KiDisableInterrupts();
+        return false;
+    }
+    if (run.Ended == run.Actors) return true;
+    if (KxTimersPending() && run.TicksMade < MOST_TICKS) {
+        KiEnableInterrupts();
+        KxTick();
+        KiDisableInterrupts();
+        return false;
+    }
+    KxDescribeDeadlock(KX_OUTCOME::Deadlock);
+    run.Errand = KX_ERRAND::Stop;
+    return true;
+}
+
+/// What the strategy chose this processor for. Interrupts are off.
+void TakeTurn() {
+    if (KxRun.Pending & CONDUCTOR_BIT) return KxTakeInterrupts();
+    KxRun.TicksLeft--;
+    KiEnableInterrupts();
+    KxTick();
+    KiDisableInterrupts();
+}
+
+/// From the first point to the last. Interrupts are on, and off afterwards.
+void CDECL Conduct(PVOID) {
+    KX_RUN& run = KxRun;
+    KiDisableInterrupts();
+    KxActive = 1;
+    run.Idle |= CONDUCTOR_BIT;
+    KxPass(KX_CONDUCTOR, false);
+    for (;;) {
+        KxAwait(KX_CONDUCTOR);
+        if (run.Errand == KX_ERRAND::Stop) return;
+        if (run.Errand == KX_ERRAND::Turn) {
+            TakeTurn();
+        } else if (IsOver()) {
+            return;
+        }
+        run.Idle |= CONDUCTOR_BIT;
+        KxPass(KX_CONDUCTOR, true);
+    }
+}
+
+void PrepareRun(const KX_SCENARIO& scenario, KxStrategy* strategy) {
+    KX_RUN& run = KxRun;
+    const ULONG actors = ((1u << scenario.ActorCount) - 1) << 1;
+    const ULONG limit = KxControl.StepLimit;
+    run.Participants = actors | CONDUCTOR_BIT;
+    run.Idle = run.Pending = run.Started = run.Ended = 0;
+    run.Actors = actors;
+    run.TicksLeft = scenario.ClockTicks;
+    run.TicksMade = run.Step = run.SinceSwitch = 0;
+    run.StepLimit = limit != 0 ? limit : KX_DEFAULT_STEP_LIMIT;
+    run.Detect = (KxControl.Flags & KX_DETECT) != 0;
+    run.Trace = (KxControl.Flags & KX_TRACE) != 0;
+    run.Fair = KxControl.Strategy != KX_STRATEGY::Timer;
+    run.Strategy = strategy;
+    run.Scenario = &scenario;
+    run.Outcome = KX_OUTCOME::None;
+    run.Errand = KX_ERRAND::Turn;
+    run.Baton = KX_CONDUCTOR;
+    for (KX_STAND& stand : run.Stand)
+        stand = {};
+    KxControl.ObservationCount = 0;
+    KxControl.CurrentStep = 0;
+    if (run.Trace) KxBeginTrace();
+    KxTheDetector.Begin(WalkOwnStack);
+    KxResetActors();
+}
+
+void NoteRace() {
+    KX_RACE race;
+    if (!KxRun.Detect || !KxTheDetector.Race(&race)) return;
+    KxControl.Races++;
+    const bool first = KxControl.Race.Address == 0 && KxControl.Failures == (KxRun.Outcome != KX_OUTCOME::None);
+    if (first) KxControl.Race = race;
+    KxNoteFailure(KX_OUTCOME::DataRace, KxRun.Scenario->File, KxRun.Scenario->Line,
+                  "processors %u and %u access %s without order", race.Access[0].Processor, race.Access[1].Processor,
+                  race.Name);
+}
+
+/// One run. @returns false if the machine cannot go on
+bool Run(const KX_SCENARIO& scenario, KxStrategy* strategy) {
+    if ((scenario.Flags & KX_SCENARIO_SHARES) && !KxGatherActors(scenario.ActorCount, true)) {
+        KxNoteFailure(KX_OUTCOME::BadScenario, scenario.File, scenario.Line, "the actors do not come back");
+        return false;
+    }
+    PrepareRun(scenario, strategy);
+    if (scenario.Setup) scenario.Setup();
+    strategy->Begin(KxControl.CurrentSeed);
+    const NT_TIB tib = KeGetPcr()->NtTib;
+    (void)KxCall(Conduct, nullptr);
+    KxActive = 0;
+    const bool whole = KxRun.Errand != KX_ERRAND::Stop;
+    if (!whole) {
+        KeGetPcr()->NtTib.StackBase = tib.StackBase; // it may have been left on another stack, at another level
+        KeGetPcr()->NtTib.StackLimit = tib.StackLimit;
+        KeGetPcr()->Irql = PASSIVE_LEVEL;
+    }
+    KiEnableInterrupts();
+    if (KxRun.Step > KxControl.MaxPoints) KxControl.MaxPoints = KxRun.Step;
+    if (whole && scenario.Check) scenario.Check();
+    NoteRace();
+    return whole;
+}
+
+void ClearResults() {
+    KX_CONTROL& control = KxControl;
+    RtlZeroMemory(&control.RunsDone, sizeof control - offsetof(KX_CONTROL, RunsDone));
+}
+
+void RunAll(const KX_SCENARIO& scenario, KxStrategy* strategy) {
+    KX_CONTROL& control = KxControl;
+    for (ULONG i = 0; i < control.Runs; i++) {
+        control.CurrentRun = i;
+        control.CurrentSeed = control.Seed + i;
+        const bool whole = Run(scenario, strategy);
+        control.RunsDone++;
+        if (control.Failures == 1 && KxRun.Outcome != KX_OUTCOME::None && strategy == &TheTree)
+            control.ScriptLength = TheTree.Describe(control.Script, KX_MAXIMUM_SCRIPT);
+        if (!whole || (control.Failures != 0 && (control.Flags & KX_STOP_AT_FIRST))) return;
+        if (strategy == &TheTree && !TheTree.Advance()) {
+            control.Exhausted = 1;
+            return;
+        }
+    }
+}
+
+/// Makes the machine ready for any number of runs. @returns what is wrong, nullptr if nothing is
+PCSTR Prepare(const KX_SCENARIO& scenario) {
+    if (scenario.ActorCount < 1 || scenario.ActorCount > KX_MAXIMUM_ACTORS) return "it has no actors, or too many";
+    if (KeGetCurrentProcessorNumber() != KX_CONDUCTOR) return "KxExplore was not called on processor 0";
+    if (ULONG(KeNumberProcessors) <= scenario.ActorCount) return "it needs a processor for each actor and one more";
+    (void)KeSetPriorityThread(KeGetCurrentThread(), CONDUCTOR_PRIORITY);
+    KxRun.Baton = KX_CONDUCTOR;
+    KxRun.Participants = CONDUCTOR_BIT;
+    if (!TimeStopped) KxStopTime();
+    TimeStopped = true;
+    if (!KxGatherActors(scenario.ActorCount, false)) return "the actors' threads do not come";
+    return nullptr;
+}
+
+} // namespace
+
+ULONG NTAPI KxExplore(const KX_SCENARIO* Scenario) {
+    ClearResults();
+    KxStrategy* const strategy = ChooseStrategy();
+    PCSTR const problem = strategy ? Prepare(*Scenario) : "there is no such strategy";
+    if (problem) {
+        KxRun.Scenario = Scenario;
+        KxControl.Outcome = KX_OUTCOME::BadScenario;
+        (void)RtlStringCbPrintf(KxControl.Message, sizeof KxControl.Message, "%s", problem); // cut to fit
+        return ULONG(KxControl.Outcome);
+    }
+    const KAFFINITY active = KeActiveProcessors;
+    KeActiveProcessors = active & ~CONDUCTOR_BIT; // nobody is sent to the conductor's processor
+    RunAll(*Scenario, strategy);
+    KeActiveProcessors = active;
+    return ULONG(KxControl.Outcome);
+}
+
+void NTAPI KxTrack(const volatile void* Address, ULONG Size, PCSTR Name) {
+    if (!KxTheDetector.Track(reinterpret_cast<ULONG_PTR>(Address), Size, Name))
+        KxNoteFailure(KX_OUTCOME::BadScenario, KxRun.Scenario->File, KxRun.Scenario->Line, "too much is tracked: %s",
+                      Name);
+}
+
+void NTAPI KxExempt(const volatile void* Address, ULONG Size) {
+    KxTheDetector.Exempt(reinterpret_cast<ULONG_PTR>(Address), Size);
 }

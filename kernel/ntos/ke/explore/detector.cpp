@@ -46,7 +46,8 @@ bool KxDetector::Track(ULONG_PTR address, ULONG size, PCSTR name) {
 
 void KxDetector::Exempt(ULONG_PTR address, ULONG size) {
     for (ULONG_PTR each = WordOf(address); each < address + size; each += WORD) {
-        if (const Range* const range = Find(each)) m_words[range->FirstWord + (each - range->Start) / WORD].Exempt = true;
+        if (const Range* const range = Find(each))
+            m_words[range->FirstWord + (each - range->Start) / WORD].Exempt = true;
     }
 }
 

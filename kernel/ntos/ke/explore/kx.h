@@ -9,6 +9,7 @@
 
 #include "detector.h"
 #include "ke/ki.h"
+#include "ke/ki/ipi.h"
 #include "strategy.h"
 
 constexpr ULONG KX_NOBODY = 0xFF;
@@ -81,8 +82,8 @@ KTHREAD* KxActorOf(ULONG processor);
 /// Notes the run's failure, the first of the batch with all that is known of it.
 void KxNoteFailure(KX_OUTCOME outcome, PCSTR file, ULONG line, PCSTR format, ...) __attribute__((format(printf, 4, 5)));
 void KxDescribeDeadlock(KX_OUTCOME outcome);
-/// Return addresses from a frame up, innermost first.
-void KxWalk(ULONG_PTR frame, ULONG_PTR (&stack)[KX_STACK_DEPTH]);
+/// Return addresses from a frame up, innermost first. @param top of the stack that the frame is on
+void KxWalkStack(ULONG_PTR frame, ULONG_PTR top, ULONG_PTR (&stack)[KX_STACK_DEPTH]);
 
 void KxBeginTrace();
 void KxTracePoint(KX_POINT kind, ULONG size, ULONG_PTR pc, ULONG_PTR object);

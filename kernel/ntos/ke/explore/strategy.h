@@ -29,7 +29,8 @@ protected:
 
     static constexpr ULONG Bit(ULONG processor) { return 1u << processor; }
     static bool CanStay(const KX_CHOICE& choice) {
-        return (choice.Runnable & Bit(choice.Current)) != 0 && (!choice.Yield || choice.Runnable == Bit(choice.Current));
+        return (choice.Runnable & Bit(choice.Current)) != 0 &&
+               (!choice.Yield || choice.Runnable == Bit(choice.Current));
     }
     /// Those who could run instead of the current one; if there is nobody, the current one.
     static ULONG Others(const KX_CHOICE& choice) {
@@ -129,9 +130,9 @@ private:
     struct Node {
         UCHAR Chosen;
         UCHAR Default;
-        UCHAR Untried;  ///< set of processors
-        bool Free;      ///< a choice here costs nothing
-        UCHAR Spent;    ///< choices against the default before this one
+        UCHAR Untried; ///< set of processors
+        bool Free;     ///< a choice here costs nothing
+        UCHAR Spent;   ///< choices against the default before this one
     };
     ULONG Spent(const Node& node) const { return node.Spent + (!node.Free && node.Chosen != node.Default); }
     Node m_nodes[MaximumSteps];

@@ -1,0 +1,27 @@
+// The trace of a run: what happened at each point, for the timeline.
+//
+// Locks: none, the baton's holder writes. IRQL: any.
+// In the books: none. SYH-01
+#include "kx.h"
+
+static KX_TRACE_ENTRY KxTraceBuffer[KX_TRACE_ENTRIES]; // shared: the baton's holder writes it
+
+void KxBeginTrace() {
+    KxControl.TraceAddress = KxTraceBuffer;
+    KxControl.TraceCapacity = KX_TRACE_ENTRIES;
+    KxControl.TraceCount = 0;
+}
+
+void KxTracePoint(KX_POINT kind, ULONG size, ULONG_PTR pc, ULONG_PTR object) {
+    if (KxControl.TraceCount == KX_TRACE_ENTRIES) return;
+    const KPCR* const pcr = KeGetPcr();
+    KxTraceBuffer[KxControl.TraceCount++] = {
+        .Step = KxRun.Step,
+        .Processor = pcr->Number,
+        .Kind = kind,
+        .Irql = static_cast<UCHAR>(pcr->Irql),
+        .Size = UCHAR(size),
+        .Pc = pc,
+        .Object = object,
+    };
+}
