@@ -6,3 +6,5 @@
 #include "ex/pool.h"
 #include "ex/slist.h"
 #include "ex/spinlock.h"
+#include "ex/pushlock.h"
+#include "ex/resource.h"

@@ -9,6 +9,7 @@
 #include "ke/interrupt.h"
 #include "ke/ipi.h"
 #include "ke/irql.h"
+#include "ke/lockgraph.h"
 #include "ke/policy.h"
 #include "ke/processor.h"
 #include "ke/queuedlock.h"

@@ -20,6 +20,7 @@ enum class KLOCK_RANK : UCHAR {
     Thread = 28,     ///< KTHREAD::ThreadLock
     Dispatcher = 32, ///< KiDispatcherLock
     Timer = 40,      ///< timer table
+    LockRecords = 44, ///< checked builds: records of locks that block
     Prcb = 48,       ///< KPRCB::PrcbLock: ready queues, NextThread
     Dpc = 56,        ///< KPRCB::DpcLock
     Interrupt = 64,  ///< an interrupt object's lock

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "ke/dpc.h"
+#include "ke/lockgraph.h"
 #include "ke/spinlock.h"
 
 struct KTRAP_FRAME;
@@ -162,6 +163,13 @@ struct KTHREAD {
     ULONG KernelTime; ///< clock ticks in kernel mode
     ULONG UserTime;
     KSPIN_LOCK ThreadLock; ///< guards GateObject, with the gate's lock
+
+    // Locks that block (T, ke/lockgraph.h)
+    volatile KLOCK_KIND WaitLockKind; ///< what WaitLock is; None: it waits for no lock
+    volatile BOOLEAN WaitLockExclusive;
+    PVOID volatile WaitLock; ///< the lock it waits for
+    ULONG WaitLockSequence;  ///< when that wait began, on the count that records of held locks use
+    LIST_ENTRY HeldLocks;    ///< checked builds: records of the locks it holds, under a lock of theirs
 };
 
 extern "C" {

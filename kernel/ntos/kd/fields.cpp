@@ -142,6 +142,11 @@ extern "C" const KD_FIELD KdFieldTable[KD_FIELD_COUNT] = {
     FIELD(KTHREAD, KernelTime),
     FIELD(KTHREAD, UserTime),
     FIELD(KTHREAD, ThreadLock),
+    FIELD(KTHREAD, WaitLockKind),
+    FIELD(KTHREAD, WaitLockExclusive),
+    FIELD(KTHREAD, WaitLock),
+    FIELD(KTHREAD, WaitLockSequence),
+    FIELD(KTHREAD, HeldLocks),
 
     TYPE(KGATE),
     FIELD(KGATE, Header),

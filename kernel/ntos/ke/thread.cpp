@@ -16,6 +16,7 @@ void InitializeWaiting(KTHREAD* thread) {
     InitializeListHead(&thread->WaitListEntry);
     InitializeListHead(&thread->MutantListHead);
     InitializeListHead(&thread->QueueListEntry);
+    InitializeListHead(&thread->HeldLocks);
     KeInitializeTimer(&thread->Timer);
     for (KWAIT_BLOCK& block : thread->WaitBlock)
         block.Thread = thread;

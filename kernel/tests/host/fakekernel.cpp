@@ -1,5 +1,6 @@
 // The parts of the kernel that the dispatcher calls and that end differently on the host: bugcheck, assertion, raised
 // status, event ring.
+#include "ke/ki/lockrecords.h"
 #include "machine.h"
 #include "rtl/exception.h"
 
@@ -34,3 +35,5 @@ void NTAPI EtwTraceEvent(ETW_EVENT Event, ULONG_PTR Argument0, ULONG_PTR Argumen
     host::Machine* const machine = host::Machine::Current();
     if (machine) machine->Record({Event, KeGetCurrentProcessorNumber(), {Argument0, Argument1, Argument2, Argument3}});
 }
+
+void KiCaptureStack(ULONG_PTR (&Stack)[LOCK_STACK_FRAMES]) { Stack[0] = 0; } // a fiber's frames say nothing

@@ -1,6 +1,8 @@
 #include "machine.h"
 
+#include "ex/resource.h"
 #include "ke/ki.h"
+#include "ke/ki/lockrecords.h"
 #include "processor.h"
 
 #include <cstdlib>
@@ -29,6 +31,10 @@ void NTAPI SendDispatchInterrupt(KAFFINITY processors) { Machine::Current()->Wak
 /// The kernel's globals as they are before boot: another test's machine was here.
 void ResetKernel() {
     KeInitializeSpinLock(&KiDispatcherLock, KLOCK_RANK::Dispatcher);
+    KeInitializeSpinLock(&KiLockRecordLock, KLOCK_RANK::LockRecords);
+    KeInitializeSpinLock(&ExpResourceSpinLock, KLOCK_RANK::Object);
+    InitializeListHead(&ExpSystemResourcesList);
+    KiForgetLockRecords();
     KiIdleSummary = 0;
     KiInterruptTime = KiSystemTime = KeTickCount = {};
     KeMaximumIncrement = 100'000;

@@ -2,6 +2,12 @@
 HOST_SOURCES += kernel/ntos/ex/interlocked.cpp
 HOST_SOURCES += kernel/ntos/ex/slist.cpp
 HOST_SOURCES += kernel/ntos/ex/spinlock.cpp
+HOST_SOURCES += kernel/ntos/ex/pushlock.cpp
+HOST_SOURCES += kernel/ntos/ex/resource.cpp
+HOST_SOURCES += kernel/ntos/ex/resourceowner.cpp
+HOST_SOURCES += kernel/ntos/ex/resourcequery.cpp
+HOST_SOURCES += kernel/ntos/ke/heldlocks.cpp
+HOST_SOURCES += kernel/ntos/ke/lockwait.cpp
 HOST_SOURCES += kernel/ntos/ke/balance.cpp
 HOST_SOURCES += kernel/ntos/ke/checks.cpp
 HOST_SOURCES += kernel/ntos/ke/clock.cpp

@@ -1,0 +1,57 @@
+// Who waits for which lock, and who holds it: what the monitor draws and the deadlock finder searches.
+//
+// A lock that blocks (resource, fast mutex, guarded mutex, push lock) is built on an event, a semaphore or a gate, which
+// do not know their owner. So whoever waits for such a lock writes it into its own KTHREAD (WaitLock). Checked builds
+// also keep a record of each lock a thread holds: they refuse a release by somebody else, a lock that is taken against
+// the order of ranks, and a thread that ends with a lock.
+// Locks: WaitLock belongs to its thread; the records have a spin lock of their own. IRQL: <= APC_LEVEL.
+// In the books: "low-IRQL synchronization", "driver verifier: deadlock detection". DSP-04, DSP-18..21
+#pragma once
+
+#include "ke/dispatcher.h"
+
+/// What kind of lock KTHREAD::WaitLock or a record names.
+enum class KLOCK_KIND : UCHAR {
+    None = 0,
+    Mutant = 1,
+    Resource = 2,
+    FastMutex = 3,
+    GuardedMutex = 4,
+    PushLock = 5,
+    Thread = 6, ///< not a lock: the end of a thread, which only that thread can bring about
+};
+
+extern "C" {
+/// The calling thread is about to wait for a lock. @param Exclusive it wants the lock for itself.
+void NTAPI KeBeginLockWait(PVOID Lock, KLOCK_KIND Kind, BOOLEAN Exclusive);
+/// Its wait is over, whether it owns the lock now or tries again.
+void NTAPI KeEndLockWait();
+
+/// Gives a lock that blocks a place in the order of locks: it is acquired only while every ranked lock that the thread
+/// holds has a smaller rank. Checked builds hold everybody to it. @param Rank 0: no place
+NTKERNELAPI void NTAPI KeSetLockRank(PVOID Lock, ULONG Rank);
+}
+
+#if defined(MICA_CHECKED) || defined(MICA_HOST)
+extern "C" {
+/// Before an acquisition that may wait: the IRQL allows it, and so does the order of ranks.
+void NTAPI KeCheckLockOrder(PVOID Lock);
+/// The calling thread has the lock now, once more if it had it.
+void NTAPI KeNoteLockAcquired(PVOID Lock, KLOCK_KIND Kind, BOOLEAN Exclusive);
+/// `Thread` is about to give it back once. @returns whether it has it.
+[[nodiscard]] BOOLEAN NTAPI KeNoteLockReleased(PVOID Lock, PKTHREAD Thread);
+/// What the calling thread has of the lock is shared now.
+void NTAPI KeNoteLockShared(PVOID Lock);
+/// What the calling thread has of the lock belongs to nobody that the records know.
+void NTAPI KeForgetLock(PVOID Lock, PKTHREAD Thread);
+/// The thread may not have any lock now: it ends, or goes back to a pool of threads.
+void NTAPI KeCheckNoLocksHeld(PKTHREAD Thread);
+}
+#else
+inline void KeCheckLockOrder(PVOID) {}
+inline void KeNoteLockAcquired(PVOID, KLOCK_KIND, BOOLEAN) {}
+[[nodiscard]] inline BOOLEAN KeNoteLockReleased(PVOID, PKTHREAD) { return TRUE; }
+inline void KeNoteLockShared(PVOID) {}
+inline void KeForgetLock(PVOID, PKTHREAD) {}
+inline void KeCheckNoLocksHeld(PKTHREAD) {}
+#endif

@@ -1,0 +1,56 @@
+// Private to ex: what the locks' files share.
+//
+// In the books: "executive resources". DSP-20
+#pragma once
+
+#include "ex.h"
+#include "ke.h"
+
+constexpr KPRIORITY ExpLockIncrement = 1;          ///< boost of a thread that a lock was handed to
+constexpr ULONG ExpOwnerTag = EX_TAG("ReTa");      ///< owner tables
+constexpr ERESOURCE_THREAD ExpOwnerPointerBits = 3; ///< both set: the owner is a pointer, no thread
+
+/// The entry of a shared owner: of `Thread`, or with 0 a free one. @returns nullptr if there is none.
+POWNER_ENTRY ExpFindOwner(PERESOURCE Resource, ERESOURCE_THREAD Thread) REQUIRES_(Resource->SpinLock);
+/// Makes the table of owners larger; the caller, whose look for a free entry failed, looks again. @irql <= APC_LEVEL
+void ExpGrowOwnerTable(PERESOURCE Resource) EXCLUDES_(Resource->SpinLock, AtDispatchLevel);
+/// Waits until a releasing thread has handed the resource to this one, and lends the owners a priority if that takes
+/// long. @param Waiters the resource's SharedWaiters or ExclusiveWaiters. @irql <= APC_LEVEL
+void ExpWaitForResource(PERESOURCE Resource, PVOID Waiters) EXCLUDES_(Resource->SpinLock, AtDispatchLevel);
+/// A release of something that its caller does not own stops the system.
+[[noreturn]] void ExpResourceNotOwned(PERESOURCE Resource, ERESOURCE_THREAD Thread);
+
+// The checked build's eyes (ke/lockgraph.h); nothing in the free build.
+
+/// Every acquisition begins with it.
+inline void ExpBeginAcquire(PERESOURCE Resource, BOOLEAN Wait) {
+    if (Wait) KeCheckLockOrder(Resource);
+}
+inline void ExpNoteAcquired(PERESOURCE Resource, BOOLEAN Exclusive) {
+    KeNoteLockAcquired(Resource, KLOCK_KIND::Resource, Exclusive);
+}
+/// Before the resource is given back, so that a record never says more than is true.
+inline void ExpNoteReleased(PERESOURCE Resource, ERESOURCE_THREAD Thread) {
+    if ((Thread & ExpOwnerPointerBits) != 0) return;
+    if (!KeNoteLockReleased(Resource, reinterpret_cast<PKTHREAD>(Thread))) ExpResourceNotOwned(Resource, Thread);
+}
+inline void ExpNoteConverted(PERESOURCE Resource) { KeNoteLockShared(Resource); }
+
+/// Every acquisition of a push lock that may wait begins with it.
+inline void ExpBeginPushLock(PEX_PUSH_LOCK PushLock) { KeCheckLockOrder(PushLock); }
+inline void ExpNotePushLock(PEX_PUSH_LOCK PushLock, BOOLEAN Exclusive) {
+    KeNoteLockAcquired(PushLock, KLOCK_KIND::PushLock, Exclusive);
+}
+inline void ExpNotePushLockReleased(PEX_PUSH_LOCK PushLock) {
+    const BOOLEAN owned = KeNoteLockReleased(PushLock, KeGetCurrentThread());
+    NT_ASSERT(owned); // a push lock is released by a thread that owns it
+    (void)owned;
+}
+
+/// Sleeps until the block was taken off the list and its thread is woken.
+inline void ExpWaitForPushLock(PEX_PUSH_LOCK PushLock, PEX_PUSH_LOCK_WAIT_BLOCK Block) EXCLUDES_(AtDispatchLevel) {
+    KeBeginLockWait(PushLock, KLOCK_KIND::PushLock, Block->Exclusive);
+    KeWaitForGate(&Block->WakeGate, KWAIT_REASON::Executive, KernelMode);
+    KeEndLockWait();
+}
+inline void ExpWakePushLockWaiter(PEX_PUSH_LOCK_WAIT_BLOCK Block) { KeSignalGateBoostPriority(&Block->WakeGate); }

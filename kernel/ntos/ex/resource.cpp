@@ -1,0 +1,207 @@
+// Executive resources: acquire, release, hand over.
+//
+// A resource is never left free while somebody waits for it: who releases it last makes the next thread, or all that wait
+// for shared access, its owners at once, and wakes them. A woken thread owns the resource already and only writes its
+// name into the owner's place.
+// Locks: ERESOURCE::SpinLock; a wait happens outside of it. IRQL: <= APC_LEVEL with normal kernel APCs disabled;
+// a release <= DISPATCH_LEVEL.
+// In the books: "executive resources". DSP-20
+#include "ex/exp.h"
+
+namespace {
+
+/// How a request for shared access treats those that wait for exclusive access.
+enum class SHARED_RULE {
+    Fair,    ///< waits behind them, unless the thread shares the resource already
+    Starve,  ///< does not wait for them
+    WaitFor, ///< waits behind them in any case
+};
+
+bool IsOwnedExclusive(const ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
+    return (resource->Flag & ResourceOwnedExclusive) != 0;
+}
+
+/// Makes the resource `thread`'s alone. @param thread 0: a thread that waits and will write its name itself
+void OwnExclusive(ERESOURCE* resource, ERESOURCE_THREAD thread) REQUIRES_(resource->SpinLock) {
+    resource->ActiveCount = 1;
+    resource->Flag |= ResourceOwnedExclusive;
+    resource->OwnerThreads[0].OwnerThread = thread;
+    resource->OwnerThreads[0].OwnerCount = 1;
+}
+
+/// Adds one to what `thread` has of a shared resource. @returns false if there is no free entry for a new owner.
+bool CountShared(ERESOURCE* resource, ERESOURCE_THREAD thread) REQUIRES_(resource->SpinLock) {
+    OWNER_ENTRY* entry = ExpFindOwner(resource, thread);
+    if (!entry) {
+        entry = ExpFindOwner(resource, 0);
+        if (!entry) return false;
+        entry->OwnerThread = thread;
+        entry->OwnerCount = 0;
+    }
+    entry->OwnerCount++;
+    return true;
+}
+
+/// All that wait for shared access get it. Their names are not in the table yet, but they count.
+void HandOverShared(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
+    const LONG waiters = resource->NumberOfSharedWaiters;
+    if (waiters == 0) return;
+    resource->ActiveCount = 1;
+    resource->ActiveEntries += ULONG(waiters);
+    resource->NumberOfSharedWaiters = 0;
+    KeReleaseSemaphore(resource->SharedWaiters, ExpLockIncrement, waiters, FALSE);
+}
+
+/// The thread that waits longest for exclusive access gets it.
+void HandOverExclusive(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
+    resource->NumberOfExclusiveWaiters--;
+    OwnExclusive(resource, 0);
+    KeSetEvent(resource->ExclusiveWaiters, ExpLockIncrement, FALSE);
+}
+
+/// The exclusive owner has left: shared access comes first, for exclusive access was just granted.
+void LeaveExclusive(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
+    resource->Flag &= USHORT(~ResourceOwnedExclusive);
+    resource->OwnerThreads[0].OwnerThread = 0;
+    resource->ActiveCount = 0;
+    if (resource->NumberOfSharedWaiters != 0) {
+        HandOverShared(resource);
+    } else if (resource->NumberOfExclusiveWaiters != 0) {
+        HandOverExclusive(resource);
+    }
+}
+
+/// A shared owner has left. The last one hands over; whoever still waits for shared access waits behind exclusive.
+void LeaveShared(ERESOURCE* resource, OWNER_ENTRY* entry) REQUIRES_(resource->SpinLock) {
+    entry->OwnerThread = 0;
+    if (--resource->ActiveEntries != 0) return;
+    resource->ActiveCount = 0;
+    if (resource->NumberOfExclusiveWaiters != 0) HandOverExclusive(resource);
+}
+
+enum class GRANT { Granted, TableFull, MustWait };
+
+/// Grants shared access now, if the rule allows it.
+GRANT TryShared(ERESOURCE* resource, ERESOURCE_THREAD thread, SHARED_RULE rule) REQUIRES_(resource->SpinLock) {
+    if (IsOwnedExclusive(resource)) {
+        if (resource->OwnerThreads[0].OwnerThread != thread) return GRANT::MustWait;
+        resource->OwnerThreads[0].OwnerCount++; // the exclusive owner: counted as another exclusive acquisition
+        return GRANT::Granted;
+    }
+    const bool owner = ExpFindOwner(resource, thread) != nullptr;
+    if (resource->NumberOfExclusiveWaiters != 0) {
+        if (rule == SHARED_RULE::WaitFor) return GRANT::MustWait;
+        if (rule == SHARED_RULE::Fair && !owner) return GRANT::MustWait;
+    }
+    if (!CountShared(resource, thread)) return GRANT::TableFull;
+    resource->ActiveCount = 1;
+    if (!owner) resource->ActiveEntries++;
+    return GRANT::Granted;
+}
+
+/// Shared access was handed to this thread while it waited: it is counted, but its name is nowhere yet.
+void WriteSharedOwner(ERESOURCE* resource, ERESOURCE_THREAD thread) {
+    for (;;) {
+        {
+            nt::SpinLockGuard guard(resource->SpinLock);
+            if (CountShared(resource, thread)) return;
+        }
+        ExpGrowOwnerTable(resource);
+    }
+}
+
+BOOLEAN AcquireShared(ERESOURCE* resource, BOOLEAN wait, SHARED_RULE rule) {
+    ExpBeginAcquire(resource, wait);
+    const ERESOURCE_THREAD thread = ExGetCurrentResourceThread();
+    GRANT grant;
+    do {
+        {
+            nt::SpinLockGuard guard(resource->SpinLock);
+            grant = TryShared(resource, thread, rule);
+            if (grant == GRANT::MustWait) {
+                if (!wait) return FALSE;
+                resource->NumberOfSharedWaiters++;
+                resource->ContentionCount++;
+            }
+        }
+        if (grant == GRANT::TableFull) ExpGrowOwnerTable(resource);
+    } while (grant == GRANT::TableFull);
+
+    if (grant == GRANT::MustWait) {
+        ExpWaitForResource(resource, resource->SharedWaiters);
+        WriteSharedOwner(resource, thread);
+    }
+    ExpNoteAcquired(resource, FALSE);
+    return TRUE;
+}
+
+} // namespace
+
+BOOLEAN NTAPI ExAcquireResourceExclusiveLite(PERESOURCE Resource, BOOLEAN Wait) {
+    ExpBeginAcquire(Resource, Wait);
+    const ERESOURCE_THREAD thread = ExGetCurrentResourceThread();
+    bool granted = true;
+    {
+        nt::SpinLockGuard guard(Resource->SpinLock);
+        if (Resource->ActiveCount == 0) {
+            OwnExclusive(Resource, thread);
+        } else if (IsOwnedExclusive(Resource) && Resource->OwnerThreads[0].OwnerThread == thread) {
+            Resource->OwnerThreads[0].OwnerCount++;
+        } else {
+            if (!Wait) return FALSE;
+            Resource->NumberOfExclusiveWaiters++;
+            Resource->ContentionCount++;
+            granted = false;
+        }
+    }
+    if (!granted) {
+        ExpWaitForResource(Resource, Resource->ExclusiveWaiters);
+        nt::SpinLockGuard guard(Resource->SpinLock);
+        Resource->OwnerThreads[0].OwnerThread = thread;
+    }
+    ExpNoteAcquired(Resource, TRUE);
+    return TRUE;
+}
+
+BOOLEAN NTAPI ExAcquireResourceSharedLite(PERESOURCE Resource, BOOLEAN Wait) {
+    return AcquireShared(Resource, Wait, SHARED_RULE::Fair);
+}
+
+BOOLEAN NTAPI ExAcquireSharedStarveExclusive(PERESOURCE Resource, BOOLEAN Wait) {
+    return AcquireShared(Resource, Wait, SHARED_RULE::Starve);
+}
+
+BOOLEAN NTAPI ExAcquireSharedWaitForExclusive(PERESOURCE Resource, BOOLEAN Wait) {
+    return AcquireShared(Resource, Wait, SHARED_RULE::WaitFor);
+}
+
+void NTAPI ExReleaseResourceForThreadLite(PERESOURCE Resource, ERESOURCE_THREAD ResourceThreadId) {
+    ExpNoteReleased(Resource, ResourceThreadId);
+    nt::SpinLockGuard guard(Resource->SpinLock);
+    const bool exclusive = IsOwnedExclusive(Resource);
+    OWNER_ENTRY* const entry = exclusive ? &Resource->OwnerThreads[0] : ExpFindOwner(Resource, ResourceThreadId);
+    if (!entry || entry->OwnerThread != ResourceThreadId) ExpResourceNotOwned(Resource, ResourceThreadId);
+    if (--entry->OwnerCount != 0) return;
+    if (exclusive) {
+        LeaveExclusive(Resource);
+    } else {
+        LeaveShared(Resource, entry);
+    }
+}
+
+void FASTCALL ExReleaseResourceLite(PERESOURCE Resource) {
+    ExReleaseResourceForThreadLite(Resource, ExGetCurrentResourceThread());
+}
+
+void NTAPI ExConvertExclusiveToSharedLite(PERESOURCE Resource) {
+    const ERESOURCE_THREAD thread = ExGetCurrentResourceThread();
+    ExpNoteConverted(Resource);
+    nt::SpinLockGuard guard(Resource->SpinLock);
+    OWNER_ENTRY* const owner = &Resource->OwnerThreads[0];
+    if (!IsOwnedExclusive(Resource) || owner->OwnerThread != thread) ExpResourceNotOwned(Resource, thread);
+    Resource->Flag &= USHORT(~ResourceOwnedExclusive);
+    Resource->OwnerThreads[1] = *owner; // free: an exclusively owned resource has no shared owner
+    owner->OwnerThread = 0;
+    Resource->ActiveEntries = 1;
+    HandOverShared(Resource);
+}

@@ -1,0 +1,94 @@
+// The life of a resource, and what can be asked about it.
+//
+// Locks: ExpResourceSpinLock guards the list of all resources; ERESOURCE::SpinLock the rest. IRQL: <= DISPATCH_LEVEL.
+// In the books: "executive resources". DSP-20
+#include "ex/exp.h"
+#include "rtl/string.h"
+
+extern "C" {
+constinit LIST_ENTRY ExpSystemResourcesList = {&ExpSystemResourcesList, &ExpSystemResourcesList};
+constinit KSPIN_LOCK ExpResourceSpinLock = {0, KLOCK_RANK::Object};
+}
+
+namespace {
+
+constexpr LONG MaximumWaiters = 0x7FFF'FFFF;
+
+/// What the parameter 3 of RESOURCE_NOT_OWNED says.
+ULONG_PTR OwnerTableOf(PERESOURCE resource) NO_THREAD_SAFETY_ANALYSIS { // the system stops: nobody else matters
+    return reinterpret_cast<ULONG_PTR>(resource->OwnerTable);
+}
+
+} // namespace
+
+void ExpResourceNotOwned(PERESOURCE Resource, ERESOURCE_THREAD Thread) {
+    KeBugCheckEx(RESOURCE_NOT_OWNED, reinterpret_cast<ULONG_PTR>(Resource), Thread, OwnerTableOf(Resource), 0);
+}
+
+// Nobody else knows the resource yet.
+NTSTATUS NTAPI ExInitializeResourceLite(PERESOURCE Resource) NO_THREAD_SAFETY_ANALYSIS {
+    RtlZeroMemory(Resource, sizeof(*Resource));
+    KeInitializeSpinLock(&Resource->SpinLock, KLOCK_RANK::Object);
+    KeInitializeSemaphore(&Resource->SharedSemaphore, 0, MaximumWaiters);
+    KeInitializeEvent(&Resource->ExclusiveEvent, SynchronizationEvent, FALSE);
+    Resource->SharedWaiters = &Resource->SharedSemaphore;
+    Resource->ExclusiveWaiters = &Resource->ExclusiveEvent;
+    Resource->Address = __builtin_return_address(0);
+    KeSetLockRank(Resource, 0);
+    nt::SpinLockGuard guard(ExpResourceSpinLock);
+    InsertTailList(&ExpSystemResourcesList, &Resource->SystemResourcesList);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS NTAPI ExReinitializeResourceLite(PERESOURCE Resource) {
+    const NTSTATUS status = ExDeleteResourceLite(Resource);
+    return NT_SUCCESS(status) ? ExInitializeResourceLite(Resource) : status;
+}
+
+NTSTATUS NTAPI ExDeleteResourceLite(PERESOURCE Resource) {
+    {
+        nt::SpinLockGuard guard(ExpResourceSpinLock);
+        RemoveEntryList(&Resource->SystemResourcesList);
+    }
+    OWNER_ENTRY* table;
+    {
+        nt::SpinLockGuard guard(Resource->SpinLock);
+        NT_ASSERT(Resource->ActiveCount == 0);
+        table = Resource->OwnerTable;
+        Resource->OwnerTable = nullptr;
+    }
+    if (table) ExFreePoolWithTag(table, ExpOwnerTag);
+    KeSetLockRank(Resource, 0);
+    return STATUS_SUCCESS;
+}
+
+void NTAPI ExDisableResourceBoostLite(PERESOURCE Resource) {
+    nt::SpinLockGuard guard(Resource->SpinLock);
+    Resource->Flag |= ResourceDisableBoost;
+}
+
+BOOLEAN NTAPI ExIsResourceAcquiredExclusiveLite(PERESOURCE Resource) {
+    nt::SpinLockGuard guard(Resource->SpinLock);
+    return (Resource->Flag & ResourceOwnedExclusive) != 0 &&
+           Resource->OwnerThreads[0].OwnerThread == ExGetCurrentResourceThread();
+}
+
+ULONG NTAPI ExIsResourceAcquiredSharedLite(PERESOURCE Resource) {
+    nt::SpinLockGuard guard(Resource->SpinLock);
+    const ERESOURCE_THREAD thread = ExGetCurrentResourceThread();
+    if ((Resource->Flag & ResourceOwnedExclusive) != 0) {
+        return Resource->OwnerThreads[0].OwnerThread == thread ? ULONG(Resource->OwnerThreads[0].OwnerCount) : 0;
+    }
+    const OWNER_ENTRY* const entry = ExpFindOwner(Resource, thread);
+    return entry ? ULONG(entry->OwnerCount) : 0;
+}
+
+ULONG NTAPI ExGetExclusiveWaiterCount(PERESOURCE Resource) {
+    nt::SpinLockGuard guard(Resource->SpinLock);
+    return Resource->NumberOfExclusiveWaiters;
+}
+
+ULONG NTAPI ExGetSharedWaiterCount(PERESOURCE Resource) {
+    nt::SpinLockGuard guard(Resource->SpinLock);
+    return Resource->NumberOfSharedWaiters;
+}

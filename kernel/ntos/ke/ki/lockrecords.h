@@ -1,0 +1,33 @@
+// The records of held locks, as the deadlock finder and the monitor read them. Checked builds and host tests only.
+//
+// Locks: KiLockRecordLock guards every record and list. IRQL: <= DISPATCH_LEVEL.
+// In the books: "driver verifier: deadlock detection". DSP-18..21
+#pragma once
+
+#include "ke.h"
+
+constexpr ULONG LOCK_STACK_FRAMES = 6;
+
+/// One thread holds one lock.
+/// shared: KiLockRecordLock guards it; fixed but for the links, Count and Exclusive while the lock is held
+struct KI_LOCK_RECORD {
+    LIST_ENTRY ThreadLink; ///< on KTHREAD::HeldLocks, in the order of acquisition
+    LIST_ENTRY LockLink;   ///< on the chain of the lock's address, or of free records
+    KTHREAD* Thread;
+    PVOID Lock;
+    ULONG Count;    ///< how often it acquired
+    ULONG Sequence; ///< when: acquisitions and the beginnings of waits are counted together
+    KLOCK_KIND Kind;
+    BOOLEAN Exclusive;
+    ULONG_PTR Stack[LOCK_STACK_FRAMES]; ///< return addresses of the first acquisition; 0 ends them
+};
+
+extern "C" KSPIN_LOCK KiLockRecordLock;
+extern "C" volatile LONG KiLockSequence;
+
+/// The owners of a lock, one after the other. @param After nullptr: the first
+KI_LOCK_RECORD* KiNextOwner(const void* Lock, KI_LOCK_RECORD* After) REQUIRES_(KiLockRecordLock);
+/// Return addresses of the calling code, from the caller's caller on.
+void KiCaptureStack(ULONG_PTR (&Stack)[LOCK_STACK_FRAMES]);
+/// Host tests: another machine was here.
+void KiForgetLockRecords();

@@ -1,0 +1,21 @@
+// The pool of the fake machine: the host's heap, so that AddressSanitizer sees a block that is used after it was freed,
+// and a lack of memory on demand.
+#include "fakepool.h"
+
+#include "ex/pool.h"
+
+#include <cstdlib>
+
+namespace host {
+ULONG PoolFailures;
+}
+
+PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE, SIZE_T NumberOfBytes, ULONG) {
+    if (host::PoolFailures != 0) {
+        host::PoolFailures--;
+        return nullptr;
+    }
+    return std::malloc(NumberOfBytes);
+}
+
+void NTAPI ExFreePoolWithTag(PVOID P, ULONG) { std::free(P); }
