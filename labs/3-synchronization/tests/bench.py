@@ -201,7 +201,7 @@ class Bench:
     def insert_overtaken(self, number: int, ticks: int) -> None:
         """KiInsertTimer for a due time that the clock has passed since it was computed: the expiry routine must be asked for."""
         self.set_clock(self.model.now + ticks * self.increment)
-        due = self.model.now - self.t.rng.randrange(1, ticks * self.increment - self.increment)
+        due = self.model.now // self.increment * self.increment - self.t.rng.randrange((ticks - 1) * self.increment)
         self._say(f"KiInsertTimer({self.name(number)}, due {self.model.now - due} units ago: the clock has passed it meanwhile)")
         self._act(None, DISPATCH_LEVEL)
         self.guest.call("KiInsertTimer", self.addresses[number], due & 0xFFFFFFFF, due >> 32, conv="cdecl")
