@@ -18,13 +18,17 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, List, NoReturn, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, NoReturn, Optional, Sequence
 
 from grader.errors import InfraError
 from grader.guest import Guest
 from grader.model import Stage, TestSpec
 from grader.stops import Bugcheck, GuestStop
 from grader.views.ring import Event, Record
+
+if TYPE_CHECKING:
+    from grader.explore.control import Ran
+    from grader.explore.schedule import Schedule
 
 ANSWER_MAX = 64 * 1024
 
@@ -45,6 +49,8 @@ class TestFailure(Exception):
     def __init__(self, asked: str, expected: str, seen: str, hint: Optional[Hint] = None, difference: str = "") -> None:
         super().__init__(f"{asked}: expected {expected}, seen {seen}")
         self.asked, self.expected, self.seen, self.hint, self.difference = asked, expected, seen, hint, difference
+        self.where = self.token = self.page = ""  # of a race: the line, the schedule, the timeline
+        self.registers: Optional[Dict[str, int]] = None  # of the moment, for a backtrace
 
 
 def test(exercise: str,
@@ -55,9 +61,11 @@ def test(exercise: str,
          features: Sequence[str] = (),
          whole: bool = False,
          limit: int = 50_000_000,
-         processors: int = 1) -> Callable[[Callable[["Context"], None]], Callable[["Context"], None]]:
+         processors: int = 1,
+         explore: bool = False) -> Callable[[Callable[["Context"], None]], Callable[["Context"], None]]:
     """Mark a function as a test.  `limit`: guest instructions for all of it, on all processors.  `processors`: 0 for a
-    test that is right on any number of them, chosen with `make grade SMP=n`."""
+    test that is right on any number of them, chosen with `make grade SMP=n`.  `explore`: it runs scenarios under many
+    schedules (`t.explore`), on a kernel with preemption points and a machine of four processors."""
 
     def mark(function: Callable[["Context"], None]) -> Callable[["Context"], None]:
         function.spec = TestSpec(
@@ -70,7 +78,8 @@ def test(exercise: str,
             features=tuple(features),
             whole=whole,
             limit=limit,
-            processors=processors)
+            processors=4 if explore else processors,
+            explore=explore)
         return function
 
     return mark
@@ -88,6 +97,9 @@ class Context:
         self._guest, self._student_dir = guest, student_dir
         self.question = ""
         self.question_hint: Optional[Hint] = None
+        self.pages: Optional[Path] = None  # where timelines of races go
+        self.forced: Optional["Schedule"] = None  # a replay: this schedule and no other
+        self.found: Optional["Ran"] = None  # what an exploration found
 
     @property
     def guest(self) -> Guest:
@@ -134,6 +146,19 @@ class Context:
             own = Hint("unsound", "Something that the other parts of the kernel rely on was broken before.")
             raise TestFailure(self.question or self.spec.title, "a kernel that the test can work with",
                               f"not so: {what}", self.question_hint or own)
+
+    # -- races -----------------------------------------------------------------------------------------------------
+    def explore(self, scenario: str, *, asked: str = "", expected: str = "", hint: Optional[Hint] = None,
+                parameters: Sequence[int] = (), runs: int = 0, budget: int = 0, step_limit: int = 0,
+                judge: Optional[Callable[[Sequence[int]], str]] = None) -> None:
+        """Run a scenario under many schedules; fails the test with the first that breaks it and that a replay confirms.
+
+        `parameters`: the host's random values (KX_PARAMETER); `runs`, `budget` (guest instructions): bounds, 0 the
+        usual one.  `judge` looks at what a run observed (KX_OBSERVE): what is wrong with it, or nothing.
+        """
+        from grader.explore import trial  # the explorer needs this module
+        trial.run(self, scenario, asked=asked, expected=expected, hint=hint, parameters=tuple(parameters), runs=runs,
+                  budget=budget, step_limit=step_limit, judge=judge)
 
     # -- what the student handed in --------------------------------------------------------------------------------
     def submitted(self, path: str) -> str:

@@ -24,12 +24,13 @@ from typing import Dict, Iterable, List, Optional, Sequence
 from grader import locking, objects, sandbox
 from grader.errors import GraderError
 from grader.labs import Course
-from grader.model import WHOLE, Kernel, KernelSet, Progress
+from grader.model import EXPLORE, WHOLE, Kernel, KernelSet, Progress
 from grader.submission import Submission
 from grader.toolmessages import for_student
 from grader.tree import Tree
 
 KEPT = 96  # kernels of earlier gradings that stay on the disk
+EXPLORED = "explore"  # build.mk's flavour with preemption points
 
 
 class Builder:
@@ -38,19 +39,20 @@ class Builder:
     def __init__(self, tree: Tree, course: Course, progress: Optional[Progress] = None, jobs: int = 2) -> None:
         self._tree, self._course, self._jobs = tree, course, max(1, jobs)
         self._progress = progress or Progress()
-        self._base: Optional[Path] = None
+        self._base: Dict[str, Path] = {}
 
     @property
     def flavour(self) -> str:
         return "checked" if os.environ.get("MICA_CHECKED") in ("1", "yes") else "free"
 
-    def base(self) -> Path:
+    def base(self, flavour: str = "") -> Path:
         """The kernel with the reference everywhere ($(B) of build.mk), built or brought up to date once."""
-        if self._base is None:
+        flavour = flavour or self.flavour
+        if flavour not in self._base:
             out = self._tree.scratch("reference") if self._tree.is_handout else self._tree.scratch()
-            self._progress.say("building the kernel")
+            self._progress.say("building the kernel" + (" to be explored" if flavour == EXPLORED else ""))
             with locking.held(out / "build.lock"):
-                done = subprocess.run(self._make(out, ["kernel"], self._references(())),
+                done = subprocess.run(self._make(out, ["kernel"], [*_switch(flavour), *self._references(())]),
                                       cwd=self._tree.root,
                                       stdout=subprocess.PIPE,
                                       stderr=subprocess.STDOUT,
@@ -60,56 +62,67 @@ class Builder:
                 log = self._tree.scratch() / "grader-build.log"
                 log.write_bytes(done.stdout)
                 raise GraderError(f"the kernel does not build ({_last_line(done.stdout)}); the whole log is in {log}")
-            self._base = out / self.flavour
-        return self._base
+            self._base[flavour] = out / flavour
+        return self._base[flavour]
 
-    def reference(self, student_seed: int = 0) -> KernelSet:
-        """The kernels of the tree itself: every key is the base build."""
-        kernel = Kernel(self.base())
-        keys = [exercise.number for lab in self._course.labs for exercise in lab.exercises]
-        return KernelSet({key: kernel for key in [*keys, WHOLE]}, self._tree.root, student_seed)
+    def reference(self, student_seed: int = 0, wanted: Iterable[str] = ()) -> KernelSet:
+        """The kernels of the tree itself: every key is the base build.  The explore flavour is made where it is wanted."""
+        keys = [*(exercise.number for lab in self._course.labs for exercise in lab.exercises), WHOLE]
+        kernels = {key: Kernel(self.base()) for key in keys}
+        kernels.update({key: Kernel(self.base(EXPLORED)) for key in wanted if key.endswith(EXPLORE)})
+        return KernelSet(kernels, self._tree.root, student_seed)
 
     def build(self, submission: Submission, keys: Iterable[str], student_seed: int = 0) -> KernelSet:
-        """The kernels that `keys` (exercise numbers and "whole") ask for."""
-        base = self.base()
-        fingerprint = self._fingerprint(base)
+        """The kernels that `keys` (exercise numbers and "whole", each with EXPLORE or without) ask for."""
         wanted = list(keys)
-        exercises = [exercise for lab in self._course.labs for exercise in lab.exercises
-                     if exercise.number in wanted or WHOLE in wanted]
-        with ThreadPoolExecutor(self._jobs) as pool:
-            built = pool.map(lambda exercise: self._overlay(submission, exercise.files, base, fingerprint), exercises)
-            kernels: Dict[str, Kernel] = {exercise.number: kernel for exercise, kernel in zip(exercises, built)}
-        if WHOLE in wanted:
-            good = [name for exercise in exercises if not kernels[exercise.number].error for name in exercise.files]
-            kernels[WHOLE] = self._overlay(submission, tuple(dict.fromkeys(good)), base, fingerprint)
+        kernels: Dict[str, Kernel] = {}
+        for end, flavour in ((EXPLORE, EXPLORED), ("", self.flavour)):
+            own = [key[:len(key) - len(end)] for key in wanted if key.endswith(EXPLORE) == bool(end)]
+            if own:
+                made = self._build(submission, own, flavour)
+                kernels.update({key + end: kernel for key, kernel in made.items()})
         student = self._tree.scratch("submissions", submission.digest[:20])
         submission.write_to(student, submission.files)
         return KernelSet(kernels, student, student_seed)
 
-    def _overlay(self, submission: Submission, files: Sequence[str], base: Path, fingerprint: str) -> Kernel:
+    def _build(self, submission: Submission, wanted: Sequence[str], flavour: str) -> Dict[str, Kernel]:
+        """The kernels of one flavour."""
+        fingerprint = self._fingerprint(self.base(flavour))
+        exercises = [exercise for lab in self._course.labs for exercise in lab.exercises
+                     if exercise.number in wanted or WHOLE in wanted]
+        with ThreadPoolExecutor(self._jobs) as pool:
+            built = pool.map(lambda exercise: self._overlay(submission, exercise.files, flavour, fingerprint), exercises)
+            kernels: Dict[str, Kernel] = {exercise.number: kernel for exercise, kernel in zip(exercises, built)}
+        if WHOLE in wanted:
+            good = [name for exercise in exercises if not kernels[exercise.number].error for name in exercise.files]
+            kernels[WHOLE] = self._overlay(submission, tuple(dict.fromkeys(good)), flavour, fingerprint)
+        return kernels
+
+    def _overlay(self, submission: Submission, files: Sequence[str], flavour: str, fingerprint: str) -> Kernel:
+        base = self.base(flavour)
         absent = [name for name in files if name in submission.missing]
         if absent:
             return Kernel(base, f"the submission has no {' and no '.join(absent)}; add it and submit again")
         sources = [name for name in files if name.startswith("kernel/") and not self._is_reference(submission, name)]
         if not sources:
             return Kernel(base)
-        out = self._tree.scratch("kernels", _key(fingerprint, submission, sources))
+        out = self._tree.scratch("kernels", _key(fingerprint + flavour, submission, sources))
         with locking.held(out / "build.lock"):
             stamp = out / "done.json"
             if not stamp.is_file():
-                error = self._compile(submission, sources, out)
+                error = self._compile(submission, sources, out, flavour)
                 stamp.write_text(json.dumps({"error": error}), encoding="utf-8")
                 self._prune(keep=out)
             os.utime(out)
             error = json.loads(stamp.read_text(encoding="utf-8"))["error"]
-        return Kernel(out / self.flavour, error)
+        return Kernel(out / flavour, error)
 
     def _is_reference(self, submission: Submission, name: str) -> bool:
         """True in the complete tree for a file that is the tree's own: the base holds it already."""
         own = self._tree.root / name
         return not self._tree.is_handout and own.is_file() and own.read_bytes() == submission.files[name]
 
-    def _compile(self, submission: Submission, sources: Sequence[str], out: Path) -> str:
+    def _compile(self, submission: Submission, sources: Sequence[str], out: Path, flavour: str) -> str:
         """Compiles and links the overlay in `out`; returns the message for the student, empty when it worked."""
         self._progress.say("compiling " + " ".join(sources))
         student = out / "student"
@@ -120,31 +133,31 @@ class Builder:
                        for line in sandbox.scan(name, submission.files[name].decode("utf-8", "replace"))]
             if refused:
                 return "\n".join(refused)
-        options = [f"STUDENT={student}", "EXERCISE_FILES=" + " ".join(sources), f"BASE_O={self.base().parent}",
-                   *self._references(sources)]
-        made = [f"{out}/{self.flavour}/obj/{name[len('kernel/'):]}.obj" for name in sources]
-        for targets, view in ((made, self._compile_view(student, out)), (["kernel"], self._link_view(out))):
+        options = [f"STUDENT={student}", "EXERCISE_FILES=" + " ".join(sources), f"BASE_O={self.base(flavour).parent}",
+                   *_switch(flavour), *self._references(sources)]
+        made = [f"{out}/{flavour}/obj/{name[len('kernel/'):]}.obj" for name in sources]
+        for targets, view in ((made, self._compile_view(student, out)), (["kernel"], self._link_view(out, flavour))):
             done = sandbox.run(self._make(out, targets, options), view, self._tree.root)
             if done.timed_out:
                 return "the compiler did not end in time; look for templates or constants that expand without bound"
             if done.code != 0:
                 return for_student(done.output, [student, self._tree.root])
-            refused = self._objections(sources, out) if targets is made else []
+            refused = self._objections(sources, out, flavour) if targets is made else []
             if refused:
                 return "\n".join(refused)
-        self._share(self.base(), out / self.flavour)
+        self._share(self.base(flavour), out / flavour)
         return ""
 
-    def _objections(self, sources: Sequence[str], out: Path) -> List[str]:
+    def _objections(self, sources: Sequence[str], out: Path, flavour: str) -> List[str]:
         """What the student's objects define or demand that the host must not be led astray by (grader/objects.py)."""
-        base = self.base()
+        base = self.base(flavour)
         courseware = objects.courseware_names([*base.glob("*.exe"), *base.glob("*.dll"), *base.glob("tests/*.sys")])
         found: List[str] = []
         for name in sources:
             part = name[len("kernel/"):] + ".obj"
-            withheld = self._tree.root / "kernel/prebuilt/reference" / part
+            withheld = self._tree.root / "kernel/prebuilt" / (EXPLORED if flavour == EXPLORED else "") / "reference" / part
             reference = withheld if withheld.is_file() else base / "obj" / part
-            made = (out / self.flavour / "obj" / part).read_bytes()
+            made = (out / flavour / "obj" / part).read_bytes()
             found += objects.objections(name, made, reference.read_bytes(), courseware)
         return found
 
@@ -170,9 +183,9 @@ class Builder:
         hidden = [self._tree.root / name for name in self._course.files if (self._tree.root / name).exists()]
         return sandbox.View(self._tree.root, (kernel,), (out,), (*hidden, kernel / "prebuilt"))
 
-    def _link_view(self, out: Path) -> sandbox.View:
+    def _link_view(self, out: Path, flavour: str) -> sandbox.View:
         """Objects and libraries, and no way to compile: the student's sources were read already."""
-        return sandbox.View(self._tree.root, (self._tree.root / "kernel", self.base().parent), (out,))
+        return sandbox.View(self._tree.root, (self._tree.root / "kernel", self.base(flavour).parent), (out,))
 
     def _make(self, out: Path, targets: Sequence[str], options: Sequence[str]) -> List[str]:
         return [
@@ -198,6 +211,11 @@ class Builder:
         for _, path in sorted(ages)[:-KEPT]:
             if path != keep:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _switch(flavour: str) -> List[str]:
+    """What build.mk is told for a flavour that the environment does not choose."""
+    return ["MICA_EXPLORE=1"] if flavour == EXPLORED else []
 
 
 def _key(fingerprint: str, submission: Submission, sources: Sequence[str]) -> str:

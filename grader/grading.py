@@ -10,7 +10,7 @@ from grader import sandbox, submission as submissions
 from grader.build import Builder
 from grader.errors import GraderError
 from grader.labs import Course
-from grader.model import WHOLE, ExerciseNote, KernelSet, Lab, Outcome, Progress, Result, Runner, TestSpec
+from grader.model import EXPLORE, WHOLE, ExerciseNote, KernelSet, Lab, Outcome, Progress, Result, Runner, TestSpec
 from grader.studentseed import SEED_FILE, student_seed
 from grader.submission import Submission
 from grader.tree import Tree
@@ -41,7 +41,8 @@ class Grading:
         found = student_seed(self.tree, submission.files.get(SEED_FILE), own_seed)
         own, self.seed_origin = found.value, found.origin
         if not source and not self.tree.is_handout:
-            return self._run(self.builder.reference(own), submission, labs, tests, seed, own)
+            kernels = self.builder.reference(own, [test.kernel for test in tests])
+            return self._run(kernels, submission, labs, tests, seed, own)
         return self.grade_files(submission, labs, tests, seed, own)
 
     def grade_files(self, submission: Submission, labs: Sequence[Lab], tests: Sequence[TestSpec],
@@ -76,7 +77,8 @@ class Grading:
         for exercise in exercises:
             if kernels[exercise].error:
                 notes.append(ExerciseNote(exercise, kernels[exercise].error, fatal=True))
-        broken = [key for key, kernel in kernels.kernels.items() if kernel.error and key != WHOLE]
+        broken = [key for key, kernel in kernels.kernels.items()
+                  if kernel.error and key != WHOLE and not key.endswith(EXPLORE)]
         if broken and any(test.whole for test in tests):
             notes.append(ExerciseNote("", "tests on the whole kernel ran with the reference in place of exercise "
                                       + ", ".join(sorted(broken))))

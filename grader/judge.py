@@ -48,6 +48,8 @@ class End:
     registers: Optional[Dict[str, int]] = None
     backtrace: Tuple[str, ...] = ()  # where the moment is gone; otherwise made from `registers`
     log: Optional[bytes] = None
+    token: str = ""  # the schedule under which it happened, for `replay`
+    page: str = ""
 
 
 def judge(context: Context, cause: Optional[BaseException], guest: Optional[Guest]) -> End:
@@ -55,7 +57,8 @@ def judge(context: Context, cause: Optional[BaseException], guest: Optional[Gues
     if cause is None:
         return End(Verdict.PASS)
     if isinstance(cause, TestFailure):
-        return End(Verdict.FAIL, cause.asked, cause.expected, cause.seen, cause.hint, cause.difference)
+        return End(Verdict.FAIL, cause.asked, cause.expected, cause.seen, cause.hint, cause.difference, cause.where,
+                   cause.registers, token=cause.token, page=cause.page)
     if isinstance(cause, BootFailure):
         context.asking(f"boot to the {cause.stage} stage", None)
         end = judge(context, cause.cause, guest)
@@ -65,7 +68,7 @@ def judge(context: Context, cause: Optional[BaseException], guest: Optional[Gues
         return _not_implemented(asked, cause, guest)
     hint = context.question_hint
     if isinstance(cause, Bugcheck):
-        return _bugcheck(asked, cause, guest, hint)
+        return bugcheck(asked, cause, guest, hint)
     if isinstance(cause, GuestEnd):
         # A power-off is not done at the instruction that asks for it: that place differs from run to run.
         registers = guest.regs() if guest and str(cause) != POWER_OFF else None
@@ -125,6 +128,8 @@ def outcome(spec: TestSpec, seed: int, end: End, guest: Optional[Guest], log: by
                    where=where,
                    backtrace=backtrace,
                    log="" if passed else printable(log),
+                   replay=f"make replay LAB={spec.lab} TEST={spec.name} SEED={end.token}" if end.token else "",
+                   page=end.page,
                    instructions=instructions,
                    features=spec.features,
                    hidden=spec.hidden)
@@ -143,7 +148,8 @@ def _not_implemented(asked: str, cause: Bugcheck, guest: Optional[Guest]) -> End
                where=where)
 
 
-def _bugcheck(asked: str, cause: Bugcheck, guest: Optional[Guest], hint: Optional[Hint]) -> End:
+def bugcheck(asked: str, cause: Bugcheck, guest: Optional[Guest], hint: Optional[Hint]) -> End:
+    """A stopped kernel, in words."""
     seen, where = str(cause), ""
     meanings = PARAMETERS.get(name_of(cause.code), ())
     if guest is not None and cause.code == ASSERTION_FAILED:

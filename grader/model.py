@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Callable, Mapping, Tuple
 
 WHOLE = "whole"  # the kernel that holds every file of the student
+EXPLORE = "/explore"  # behind a kernel's key: the flavour whose schedules can be explored
 
 
 class Verdict(enum.Enum):
@@ -93,6 +94,7 @@ class TestSpec:
     whole: bool = False
     limit: int = 50_000_000  # guest instructions
     processors: int = 1  # 0: any number will do, and SMP= says how many
+    explore: bool = False  # runs scenarios under many schedules: on the explore flavour
     lab: int = -1
     driver: str = ""
     hidden: bool = False  # lives in solutions/: students see that it exists, not what it does
@@ -103,7 +105,7 @@ class TestSpec:
     @property
     def kernel(self) -> str:
         """Key of the kernel in the KernelSet that this test runs on."""
-        return WHOLE if self.whole else self.exercise
+        return (WHOLE if self.whole else self.exercise) + (EXPLORE if self.explore else "")
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ class Outcome:
     backtrace: Tuple[str, ...] = ()
     log: str = ""  # end of the serial output, capped
     replay: str = ""  # the command that reruns exactly this failure
+    page: str = ""  # the timeline of it, in the build folder
     instructions: int = 0  # guest instructions, from the restored snapshot to the verdict
     features: Tuple[str, ...] = ()
     hidden: bool = False

@@ -22,14 +22,19 @@ from typing import Callable, Dict, List, Optional, Sequence
 from grader.api import Context
 from grader.console import gdbfiles
 from grader.errors import GraderError
+from grader.explore.control import TABLE, Found, Ran
+from grader.explore.schedule import Schedule
 from grader.guest import Guest
+from grader.machine.qemu import GuestEnd
 from grader.judge import End, judge, outcome
 from grader.model import KernelSet, Outcome, TestSpec, Verdict
 from grader.runner import boot, prepare
 from grader.session import BootFailure, Session
-from grader.stops import IdleTooLong, TooManyInstructions
+from grader.stops import GuestStop, IdleTooLong, TooManyInstructions
+from grader.views.fields import read_layout
 
 SNAPSHOT = "replay"
+ARRIVALS_MAX = 20_000  # at the place of a race, before its step comes
 
 
 class Arrived(Exception):
@@ -42,6 +47,7 @@ class ReplayGuest(Guest):
     calls = 0
     stop_at = 0
     names: List[str]
+    context: Optional[Context] = None
 
     def _enter(self, target, arguments: Sequence[int], conv: str) -> int:  # type: ignore[no-untyped-def]
         returned = super()._enter(target, arguments, conv)
@@ -59,11 +65,14 @@ def run_once(session: Session,
              kernels: KernelSet,
              spec: TestSpec,
              seed: int,
-             stop_at: int = 0) -> "tuple[ReplayGuest, Outcome]":
-    """The test from its snapshot; up to the `stop_at`-th call when that is not 0."""
+             stop_at: int = 0,
+             forced: Optional[Schedule] = None) -> "tuple[ReplayGuest, Outcome]":
+    """The test from its snapshot; up to the `stop_at`-th call when that is not 0.  `forced`: an exploring test runs this
+    schedule and no other."""
     guest = ReplayGuest(session)
     guest.stop_at = stop_at
-    context = Context(spec, seed, guest, kernels.student_dir, kernels.student_seed)
+    context = guest.context = Context(spec, seed, guest, kernels.student_dir, kernels.student_seed)
+    context.forced = forced
     cause: Optional[BaseException] = None
     try:
         prepare(session, guest, spec)
@@ -87,22 +96,30 @@ def replay(kernels: KernelSet,
            root: Path,
            say: Callable[[str], None],
            at_failure: bool = False,
-           gdb_arguments: Sequence[str] = ()) -> Outcome:
-    """Set the guest up and give it to gdb.  Returns what the test says, after gdb has ended."""
+           gdb_arguments: Sequence[str] = (),
+           forced: Optional[Schedule] = None) -> Outcome:
+    """Set the guest up and give it to gdb.  Returns what the test says, after gdb has ended.  `forced`: the schedule of an
+    exploring test, which always stops at the failure."""
     if not shutil.which("gdb"):
         raise GraderError("gdb is not installed; run `make doctor`")
     if spec.stage == "none":
         raise GraderError(f"{spec.name} needs no machine: there is nothing to replay")
     session = boot(kernels[spec.kernel].directory, spec.driver, spec.processors or 1)
     try:
-        guest, told = run_once(session, kernels, spec, seed)
+        guest, told = run_once(session, kernels, spec, seed, forced=forced)
         for line in describe(told, guest):
             say(line)
-        if not at_failure and guest.calls:
+        if guest.context and guest.context.found:
+            find = guest.context.found
+            guest, _ = run_once(session, kernels, spec, seed, forced=find.schedule)
+            guest, _ = run_once(session, kernels, spec, seed, stop_at=guest.calls, forced=find.schedule)
+            keep(session)
+            say("`mica rewind` goes back to where the schedule begins.")
+            say(run_to_failure(guest, find))
+        elif not at_failure and guest.calls:
             again, _ = run_once(session, kernels, spec, seed, stop_at=guest.calls)
             say(f"The guest stands at the first instruction of call {again.calls}, {again.last}.")
-            session.watchdog.disarm()
-            session.machine.save(SNAPSHOT)
+            keep(session)
             say("`mica rewind` comes back here.")
         else:
             say("The guest stands where the test ended.")
@@ -112,6 +129,31 @@ def replay(kernels: KernelSet,
         return told
     finally:
         session.close()
+
+
+def keep(session: Session) -> None:
+    """The snapshot that `mica rewind` restores."""
+    session.watchdog.disarm()
+    session.machine.save(SNAPSHOT)
+
+
+def run_to_failure(guest: ReplayGuest, find: Ran) -> str:
+    """From the beginning of a schedule to the moment at which it breaks the scenario; says where that is."""
+    race = find.race
+    if race is not None:
+        second = race.accesses[1]
+        step = guest.sym("KxControl") + read_layout(guest.session.kernel, TABLE).field("KX_CONTROL.CurrentStep")[0]
+        for _ in range(ARRIVALS_MAX):
+            guest.run_until_any([second.pc])
+            if guest.processor == second.processor and guest.u32(step) >= second.step:
+                break
+        return f"Processor {second.processor} stands at the second of the two accesses, step {second.step}."
+    stops = {Found.CHECK: ["KxFail"], Found.DEADLOCK: ["KxDescribeDeadlock"], Found.NO_PROGRESS: ["KxDescribeDeadlock"]}
+    try:
+        guest.run_until_any(stops.get(find.found, ["KiBugCheckStop"]))
+    except (GuestStop, GuestEnd) as end:
+        return f"The guest stands where it stopped: {end}."
+    return f"Processor {guest.processor} stands where the explorer saw it: {find.message}."
 
 
 def describe(told: Outcome, guest: ReplayGuest) -> List[str]:

@@ -108,6 +108,7 @@ class _Run:
         """One test on a booted kernel."""
         guest = Guest(session)
         context = Context(spec, self.seed, guest, self.kernels.student_dir, self.kernels.student_seed)
+        context.pages = self.kernels[spec.kernel].directory.parent / "races"
         cause: Optional[BaseException] = None
         try:
             prepare(session, guest, spec)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Callable, Dict, Mapping, Sequence
 
 from grader import labs, result as results
-from grader.commands.options import add_selection, number
+from grader.commands.options import add_selection, master_seed, number
 from grader.errors import SubmissionError
 from grader.grading import Grading, default_runner, sandbox_note
 from grader.model import Lab, Result
@@ -52,7 +52,7 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     progress = TerminalProgress(sys.stderr, len(tests))
     grading = Grading(tree, course, default_runner(), progress, number(options.jobs, "JOBS", 1) or 2)
     try:
-        result = grading.grade(options.submission, chosen_labs, tests, number(options.seed, "SEED"),
+        result = grading.grade(options.submission, chosen_labs, tests, master_seed(options.seed),
                                number(options.student_seed, "--student-seed"))
     except SubmissionError as error:
         write_files({name: render(str(error)) for name, render in refusal.FORMATS.items()},

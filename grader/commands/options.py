@@ -23,7 +23,15 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", default="2", metavar="N", help="machines at once")
 
 
-def number(text: str, name: str, least: int = 0) -> Optional[int]:
+MASTER_SEED_MAX = 10**15 - 1  # grading.default_seed prints fifteen digits
+
+
+def master_seed(text: str, name: str = "SEED") -> Optional[int]:
+    """A master seed, as a report prints it."""
+    return number(text, name, most=MASTER_SEED_MAX)
+
+
+def number(text: str, name: str, least: int = 0, most: int = 0xFFFF_FFFF) -> Optional[int]:
     """A whole number given as an option; empty is None."""
     if not text:
         return None
@@ -33,6 +41,6 @@ def number(text: str, name: str, least: int = 0) -> Optional[int]:
         value = -1
     if value < least:
         raise GraderError(f"{name}={text}: must be a whole number of at least {least}; for example {name}=2")
-    if value > 0xFFFF_FFFF:
-        raise GraderError(f"{name}={text}: too large; give a number below 4294967296")
+    if value > most:
+        raise GraderError(f"{name}={text}: too large; give a number of at most {most}")
     return value

@@ -2,6 +2,7 @@
 
     make replay LAB=1 TEST=insert_at_tail SEED=42              stops at the call that failed
     make replay ... AT=failure                                 stops where the test failed
+    make replay LAB=3 TEST=event_wakes SEED=pct3-77.k250       one schedule, up to where it breaks the scenario
     GDB_ARGS="-batch -ex bt" make replay ...                   without a terminal
 """
 
@@ -12,8 +13,9 @@ import sys
 from typing import List
 
 from grader import labs
-from grader.commands.options import add_selection, number
+from grader.commands.options import add_selection, master_seed, number
 from grader.errors import GraderError
+from grader.explore.schedule import is_token, parse
 from grader.grading import Grading
 from grader.model import KernelSet, Outcome, Progress, TestSpec
 from grader.replay import gdb_arguments, replay
@@ -38,15 +40,18 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     if len(tests) != 1:
         raise GraderError(f"replay runs one test; {options.test or 'no TEST'} means {len(tests)}: "
                           + ", ".join(test.name for test in tests[:12]))
+    forced = parse(options.seed) if is_token(options.seed) else None
+    if forced and not tests[0].explore:
+        raise GraderError(f"{tests[0].name} explores no schedules; SEED= takes a number here, as its failure printed it")
     ran: List[Outcome] = []
 
     def under_gdb(kernels: KernelSet, specs: List[TestSpec], seed: int, jobs: int, progress: Progress) -> List[Outcome]:
         ran.append(replay(kernels, specs[0], seed, tree.root, lambda line: print(for_terminal(line), flush=True),
-                          options.at_failure, gdb_arguments(options.gdb_args)))
+                          options.at_failure, gdb_arguments(options.gdb_args), forced))
         return ran
 
     grading = Grading(tree, course, under_gdb, jobs=number(options.jobs, "JOBS", 1) or 2)
-    result = grading.grade(options.submission, chosen, tests, number(options.seed, "SEED"),
+    result = grading.grade(options.submission, chosen, tests, None if forced else master_seed(options.seed),
                            number(options.student_seed, "--student-seed"))
     if not ran:
         for note in result.notes:

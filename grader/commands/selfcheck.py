@@ -13,7 +13,7 @@ import sys
 from typing import Iterable
 
 from grader import labs
-from grader.commands.options import number
+from grader.commands.options import master_seed, number
 from grader.grading import Grading, default_runner
 from grader.memo import Memo
 from grader.model import Verdict
@@ -37,7 +37,7 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     course = labs.load(tree)
     chosen, _ = labs.select(course, options.lab or options.lab_position)
     jobs = number(options.jobs, "JOBS", 1) or 2
-    check = SelfCheck(Grading(tree, course, Memo(default_runner(), course), jobs=jobs), number(options.seed, "SEED"))
+    check = SelfCheck(Grading(tree, course, Memo(default_runner(), course), jobs=jobs), master_seed(options.seed))
     rows = (row for lab in chosen for row in check.rows(lab, options.only, jobs))
     return speak(rows) if options.jsonl else draw(rows)
 

@@ -12,7 +12,7 @@ from collections import Counter
 from typing import Iterator
 
 from grader import labs
-from grader.commands.options import add_selection, number
+from grader.commands.options import add_selection, master_seed, number
 from grader.grading import Grading, default_runner
 from grader.result import to_bytes
 from grader.tree import Tree
@@ -36,7 +36,7 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
         started = time.monotonic()
         with load(busy):
             grading = Grading(tree, course, default_runner(), jobs=number(options.jobs, "JOBS", 1) or 2)
-            result = grading.grade(options.submission, chosen, tests, number(options.seed, "SEED"))
+            result = grading.grade(options.submission, chosen, tests, master_seed(options.seed))
         digest = hashlib.sha256(to_bytes(result)).hexdigest()[:16]
         if not seen:
             first = result

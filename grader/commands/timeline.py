@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import List
 
 from grader import labs
-from grader.commands.options import number
+from grader.commands.options import master_seed, number
 from grader.errors import GraderError
 from grader.grading import Grading
 from grader.guest import Guest
@@ -106,7 +106,7 @@ def of_lab_test(tree: Tree, options: argparse.Namespace) -> Timeline:
         finally:
             session.close()
 
-    Grading(tree, course, watched).grade(options.submission, chosen, tests, number(options.seed, "SEED"))
+    Grading(tree, course, watched).grade(options.submission, chosen, tests, master_seed(options.seed))
     if not made:
         raise GraderError("the kernel of this test was not built; correct what the compiler says first")
     return made[0]

@@ -32,10 +32,10 @@ def details(outcome: Outcome, width: int = 0) -> str:
     `width`: columns to wrap the text in; 0 leaves lines as they are.
     """
     rows = [("asked", "asked"), ("expected", "expected"), ("seen", "seen"), ("differs", "difference"),
-            ("where", "where"), ("hint", "hint"), ("rerun", "replay")]
+            ("where", "where"), ("hint", "hint"), ("timeline", "page"), ("rerun", "replay")]
     lines = []
     for label, field in rows:
-        lines += _row(label, getattr(outcome, field), 0 if field == "replay" else width)
+        lines += _row(label, getattr(outcome, field), 0 if field in ("replay", "page") else width)
         if field == "where":
             lines += _row("backtrace", "\n".join(outcome.backtrace), 0)
     return "\n".join(lines)

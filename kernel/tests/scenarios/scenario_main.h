@@ -9,6 +9,19 @@ __attribute__((section(".kxscn$a"), used)) extern const KX_SCENARIO KxScenarioFi
 __attribute__((section(".kxscn$z"), used)) extern const KX_SCENARIO KxScenarioLast = {};
 }
 
+/// The canary: two increments of one word, not interlocked. The host asks for it whenever it found nothing else: an
+/// explorer that does not find this one proves nothing.
+struct KxCanary {
+    static constexpr ULONG Flags = KX_SCENARIO_PLANTED;
+    static inline volatile LONG Counter; // shared: by mistake, on purpose
+    static void Setup() { Counter = 0; }
+    static void Actor0() { Counter = Counter + 1; }
+    static void Actor1() { Counter = Counter + 1; }
+    static void Check() { CHECK_EQUAL(2, Counter); }
+};
+extern "C" __attribute__((section(".kxscn$m"), used)) const KX_SCENARIO KxScenario_Canary =
+    KxDescribe<KxCanary>("Canary", __FILE__, __LINE__);
+
 /// Makes the threads that the actors run in: once, at boot, so that no run allocates anything.
 inline NTSTATUS KxStartActors() {
 #if defined(MICA_EXPLORE)
