@@ -60,7 +60,7 @@ void Park(ULONG number) {
             Act(number, bit);
             if (KxRun.Scenario->Flags & KX_SCENARIO_SHARES) break;
         }
-        KxRun.Idle |= bit;
+        if ((KxRun.Actors & ~KxRun.Started & bit) == 0) KxRun.Idle |= bit; // else it took an interrupt before it began
         KxPass(self, false);
     }
     Actors[number].Parked = false;

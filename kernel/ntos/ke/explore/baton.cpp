@@ -15,6 +15,7 @@ KxDetector KxTheDetector;
 namespace {
 
 constexpr ULONG PATIENCE = 1000;          ///< points in a row after which a processor gives way
+constexpr ULONG STEPS_BETWEEN_TICKS = 8;  ///< the clock's actor is offered so often: else all ticks come at the start
 constexpr ULONG DEVICE_LEVELS = ~0u << 3; ///< of KPCR::IRR
 
 constexpr ULONG Bit(ULONG processor) { return 1u << processor; }
@@ -43,7 +44,8 @@ void Observe(ULONG self, KX_POINT kind, ULONG_PTR object, ULONG size, ULONG_PTR 
 /// @returns who goes on, KX_NOBODY if nobody can.
 ULONG Decide(ULONG self, bool yield) {
     KX_RUN& run = KxRun;
-    const ULONG clock = run.TicksLeft != 0 ? Bit(KX_CONDUCTOR) : 0;
+    const bool tickNow = run.TicksLeft != 0 && run.Step % STEPS_BETWEEN_TICKS == 0;
+    const ULONG clock = tickNow ? Bit(KX_CONDUCTOR) : 0;
     const ULONG runnable = (run.Participants & (~run.Idle | run.Pending)) | clock;
     if (runnable == 0) return KX_NOBODY;
     if (run.Fair && ++run.SinceSwitch > PATIENCE) yield = true;
@@ -102,7 +104,7 @@ void KxReach(KX_POINT Kind, const volatile void* Object, ULONG Size, ULONG_PTR P
     const ULONG self = KeGetPcr()->Number;
     if (self >= KX_PROCESSORS || (run.Participants & Bit(self)) == 0) return;
     run.Stand[self] = {Pc, Frame};
-    if (run.Baton != self) KxAwait(self); // an interrupt woke it
+    KxAwait(self); // an interrupt may have woken it
 
     const auto object = reinterpret_cast<ULONG_PTR>(Object);
     if (run.Detect) Observe(self, Kind, object, Size, Pc, Frame);

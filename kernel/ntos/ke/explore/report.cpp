@@ -104,7 +104,8 @@ void KxDescribeDeadlock(KX_OUTCOME outcome) {
         text += length;
         left -= length;
     };
-    append(outcome == KX_OUTCOME::Deadlock ? "nothing can go on%.0u%s" : "no progress in %u steps%s", KxRun.Step, "");
+    append(outcome == KX_OUTCOME::Deadlock ? "nothing can go on after %u steps%s" : "no progress in %u steps%s",
+           KxRun.Step, "");
     for (ULONG p = 1; p < KX_PROCESSORS; p++) {
         if ((KxRun.Actors & ~KxRun.Ended & (1u << p)) == 0) continue;
         const KTHREAD* const actor = KxActorOf(p);
