@@ -13,5 +13,6 @@ LAB = Lab(
                  ("kernel/ntos/ke/waitsup.cpp", "kernel/ntos/ke/event.cpp")),
         Exercise("3.4", "Any, all, and time-outs", 12, ("kernel/ntos/ke/wait.cpp", "kernel/ntos/ke/waitmult.cpp")),
         Exercise("3.5", "Semaphores and mutants", 10, ("kernel/ntos/ke/semaphore.cpp", "kernel/ntos/ke/mutant.cpp")),
+        Exercise("3.6", "Timers", 10, ("kernel/ntos/ke/timer.cpp",)),
     ),
 )

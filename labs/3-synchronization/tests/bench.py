@@ -19,6 +19,8 @@ PASSIVE_LEVEL, DISPATCH_LEVEL = 0, 2
 RUNNING, WAITING = 2, 5
 ACTING = 31  # priority of whoever acts: nobody it releases displaces it
 QUANTUM = 120
+ANOTHER = -1  # a DPC that is none of the bench's: the timer table's own
+CHAINS = 256  # of the timer table
 TIMER_BLOCK = 3
 BLOCKS_OF_ITS_OWN = 3
 SWAP, RAISE, YIELD, BUGCHECK = "KiSwapThread", "RtlRaiseStatus", "KeYieldExecution", "KeBugCheckEx"
@@ -30,13 +32,13 @@ Entry = Tuple[int, int, int]  # a block on a list: thread, key, wait type
 class Bench:
     """Objects E0, S1, M2, I3 ... and threads T0, T1 ..., in guest memory and in the model."""
 
-    def __init__(self, t, objects: Sequence[Object], threads: int) -> None:
+    def __init__(self, t, objects: Sequence[Object], threads: int, dpcs: int = 0) -> None:
         self.t, self.guest = t, t.guest
         guest = self.guest
         self.prcb = guest.prcb()
         self.lock = guest.sym("KiDispatcherLock")
         self.increment = guest.u32(guest.sym("KeMaximumIncrement"))
-        now = self.increment * t.rng.randint(300, 5000) + t.rng.randrange(self.increment)
+        now = self.increment * t.rng.randint(300, 5000)  # the clock knows whole ticks only
         self.epoch = t.rng.randrange(1 << 56, 1 << 57)  # system time at boot
         self.model = Dispatcher(objects, threads, now, self.increment)
         self.done: List[str] = []
@@ -45,13 +47,14 @@ class Bench:
         guest.call("KeInitializeProcess", self.process, BASE, 1, directory)
         self.addresses = [self._make_object(one) for one in self.model.objects]
         self.threads = [self._make_thread() for _ in range(threads)]
+        self.dpcs = [self._make_dpc() for _ in range(dpcs)]
         self.arrays = [0] * threads  # wait block arrays of waits that need one
         self.numbers = {address: number for number, address in enumerate(self.threads)}
         self.places = {address: one.number for one, address in zip(self.model.objects, self.addresses)}
         self.nobody = self._make_thread()  # in whose time the processor's own work is done
         self._argument = guest.alloc(8)
         self._array = guest.alloc(4 * 64)
-        self._expirations = 0
+        self.timers = any(one.kind in (NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER) for one in objects)
         self.set_clock(now)
 
     # -- making ----------------------------------------------------------------------------------------------------
@@ -72,6 +75,11 @@ class Bench:
         address = guest.alloc(guest.size("KTHREAD"))
         guest.call("KiInitializeThreadObject", address, 0, 0, self.process, conv="cdecl")
         self._at_rest(address)
+        return address
+
+    def _make_dpc(self) -> int:
+        address = self.guest.alloc(self.guest.size("KDPC"))
+        self.guest.call("KeInitializeDpc", address, self.guest.sym("KdTestPoint"), 0)
         return address
 
     def _at_rest(self, thread: int) -> None:
@@ -169,14 +177,42 @@ class Bench:
                      seen="the thread waits" if place else "nothing of the kind", hint=self._hint("timeout-only-tests"))
 
     # -- time ------------------------------------------------------------------------------------------------------
-    def ticks(self, count: int, after: int = 0) -> None:
-        """The clock goes on by whole ticks (and `after` units), and the expiry routine runs."""
+    def ticks(self, count: int) -> None:
+        """The clock goes on, and the expiry routine runs."""
         self._say(f"{count} clock ticks later: KiTimerExpiration()")
-        self.set_clock(self.model.now + count * self.increment + after)
+        self.set_clock(self.model.now + count * self.increment)
         self._act(None, DISPATCH_LEVEL)
+        self.guest.set(self.prcb, "KPRCB.TimerRequest", 1)
         self.guest.call("KiTimerExpiration", self.guest.sym("KiTimerExpireDpc"), 0, 0, 0)
         self.model.advance(self.model.now)
+        request = self.guest.get(self.prcb, "KPRCB.TimerRequest")
+        self._equal("TimerRequest is 0 afterwards", f"TimerRequest is {request} afterwards", "timer-late")
         self.compare("timer-late")
+
+    def set_timer(self, number: int, due: int, period: int = 0, dpc: Optional[int] = None) -> None:
+        """KeSetTimerEx; `due` as the routine takes it, `period` in milliseconds, `dpc` one of the bench's."""
+        _, _, absolute = self._due(due)
+        when = self._due(due)[0] or 0
+        with_dpc = f"D{dpc}" if dpc is not None else "no DPC"
+        self._signal(f"KeSetTimerEx({self.name(number)}, {self._time(due)}, {period} ms, {with_dpc})", "KeSetTimerEx",
+                     (self.addresses[number], due & 0xFFFFFFFF, due >> 32 & 0xFFFFFFFF, period, self.dpcs[dpc] if dpc is not None else 0),
+                     lambda: int(self.model.set_timer(number, when, period, dpc, absolute)), "timer-state", boolean=True)
+
+    def insert_overtaken(self, number: int, ticks: int) -> None:
+        """KiInsertTimer for a due time that the clock has passed since it was computed: the expiry routine must be asked for."""
+        self.set_clock(self.model.now + ticks * self.increment)
+        due = self.model.now // self.increment * self.increment - self.t.rng.randrange((ticks - 1) * self.increment)
+        self._say(f"KiInsertTimer({self.name(number)}, due {self.model.now - due} units ago: the clock has passed it meanwhile)")
+        self._act(None, DISPATCH_LEVEL)
+        self.guest.call("KiInsertTimer", self.addresses[number], due & 0xFFFFFFFF, due >> 32, conv="cdecl")
+        self.model.start_timer(number, due)
+        self.model.dpcs = [ANOTHER]
+        self.compare("timer-overtaken")
+        self.ticks(0)
+
+    def cancel_timer(self, number: int) -> None:
+        self._signal(f"KeCancelTimer({self.name(number)})", "KeCancelTimer", (self.addresses[number],),
+                     lambda: int(self.model.cancel_timer(number)), "timer-state", boolean=True)
 
     # -- one call --------------------------------------------------------------------------------------------------
     def _act(self, thread: Optional[int], irql: int = PASSIVE_LEVEL) -> None:
@@ -188,7 +224,7 @@ class Bench:
         guest.set(guest.pcr(), "KPCR.Irql", irql)
 
     def _signal(self, call: str, routine: str, arguments: Sequence[int], model: Callable[[], int], hint: str = "",
-                thread: Optional[int] = None) -> None:
+                thread: Optional[int] = None, boolean: bool = False) -> None:
         """A routine that changes an object: its result, what it raises, and everything after it."""
         self._say(call if thread is None else f"T{thread}: {call}")
         self._act(thread)
@@ -206,7 +242,8 @@ class Bench:
             self._equal(f"{status_name(raised)} is raised" if raised is not None else f"it returns {wanted}", seen,
                         hint or "previous-state")
         else:
-            self._equal(f"it returns {wanted}", f"it returns {_signed(registers['eax'])}", "previous-state")
+            told = registers["eax"] & 0xFF if boolean else _signed(registers["eax"])
+            self._equal(f"it returns {wanted}", f"it returns {told}", "timer-running" if boolean else "previous-state")
         if thread is not None:
             self._rest(thread)
         self.compare(hint)
@@ -271,6 +308,52 @@ class Bench:
             self._object(one, address, hint)
         for thread, address in zip(self.model.threads, self.threads):
             self._thread(thread.number, address)
+        if self.timers:
+            self._table()
+        self._dpc_queue()
+
+    def _table(self) -> None:
+        """Every chain of the timer table."""
+        guest = self.guest
+        own = guest.field("KTHREAD.Timer")[0]
+        names = {address: one.name for one, address in zip(self.model.objects, self.addresses)}
+        names.update({address + own: f"T{number}'s" for number, address in enumerate(self.threads)})
+        table = guest.sym("KiTimerTableListHead")
+        raw = guest.read(table, 8 * CHAINS)
+        seen: Dict[int, List[str]] = {}
+        for chain in range(CHAINS):
+            head = table + 8 * chain
+            if int.from_bytes(raw[8 * chain:8 * chain + 4], "little") != head:
+                seen[chain] = [names.get(timer, f"{timer:#010x}") for timer in guest.list(head, "KTIMER.TimerListEntry")]
+        wanted = {chain: [self.name(number) if kind == "object" else f"T{number}'s" for kind, number in timers]
+                  for chain, timers in self.model.chains().items()}
+        if seen != wanted:
+            everybody = lambda chains: sorted(name for names in chains.values() for name in names)
+            same = everybody(seen) == everybody(wanted)
+            order = same and {chain: sorted(names) for chain, names in seen.items()} == {chain: sorted(names) for chain, names in wanted.items()}
+            self._fail(_chains(wanted), _chains(seen), "chain-order" if order else "chain-wrong" if same else "timer-running")
+
+    def _dpc_queue(self) -> None:
+        """Which DPCs were queued, in order, with the system time as arguments; then they are taken off."""
+        guest = self.guest
+        head = self.prcb + guest.field("KPRCB.DpcData")[0] + guest.field("KDPC_DATA.DpcListHead")[0]
+        queue = guest.list(head, "KDPC.DpcListEntry")
+        seen = [self.dpcs.index(one) if one in self.dpcs else ANOTHER for one in queue]
+        wanted, self.model.dpcs = self.model.dpcs, []
+        if seen != wanted:
+            self._fail("DPCs queued: " + _dpcs(wanted), _dpcs(seen), "timer-overtaken" if ANOTHER in wanted else "timer-dpc")
+        now = self.epoch + self.model.now
+        for one in queue:
+            if one not in self.dpcs:
+                guest.set(one, "KDPC.DpcData", 0)
+                continue
+            told = guest.get(one, "KDPC.SystemArgument1") | guest.get(one, "KDPC.SystemArgument2") << 32
+            if told != now:
+                self._fail(f"the DPC's arguments: system time {now:#x}", f"{told:#x}", "timer-dpc")
+            guest.set(one, "KDPC.DpcData", 0)
+        self._empty(head)
+        guest.set(self.prcb + guest.field("KPRCB.DpcData")[0], "KDPC_DATA.DpcQueueDepth", 0)
+        guest.set(self.prcb, "KPRCB.DpcInterruptRequested", 0)
 
     def _object(self, one: Object, address: int, hint: str) -> None:
         guest = self.guest
@@ -464,6 +547,14 @@ def _list(entries: Sequence[Entry]) -> str:
 def _ready(entries: Sequence[Tuple[int, int]]) -> str:
     return " ".join((f"T{thread}" if thread >= 0 else "T?") + (f" at {priority}" if priority != BASE else "")
                     for thread, priority in entries) or "nobody"
+
+
+def _chains(chains: Dict[int, List[str]]) -> str:
+    return "timer table: " + ("; ".join(f"chain {chain}: {' '.join(timers)}" for chain, timers in sorted(chains.items())) or "empty")
+
+
+def _dpcs(numbers: Sequence[int]) -> str:
+    return " ".join(f"D{number}" if number >= 0 else "KiTimerExpireDpc" for number in numbers) or "none"
 
 
 def _list_hint(wanted: Sequence[Entry], seen: Sequence[Entry]) -> str:

@@ -252,6 +252,10 @@ class Dispatcher:
             self._started(("object", number))
         return was
 
+    def start_timer(self, number: int, due: int) -> None:
+        self.objects[number].due = due
+        self._started(("object", number))
+
     def cancel_timer(self, number: int) -> bool:
         one = self.objects[number]
         was, one.due = one.due is not None, None

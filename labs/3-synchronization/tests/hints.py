@@ -52,6 +52,8 @@ HINTS = {
     "timer-running": "Header.Inserted and the table say the same: a timer that was cancelled or has expired is on no chain.",
     "timer-early": "A timer must not expire before its due time, whatever chain it shares.",
     "timer-late": "Every timer that is due is expired by one pass of KiTimerExpiration, on every chain that the clock has passed.",
+    "timer-overtaken": "The clock looked at the chain before the timer was there and will not come back: when it has passed the hand, queue "
+                       "KiTimerExpireDpc yourself.",
     "timer-period": "A periodic timer is due again one period after its due time, not after the moment of its expiry.",
     "timer-dpc": "A timer's DPC is queued each time it expires, and by nothing else.",
     "timer-state": "Setting a timer makes it not signaled; its expiry signals it; cancelling it changes nothing of that.",

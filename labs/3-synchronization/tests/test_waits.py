@@ -58,7 +58,7 @@ def any_takes_first(t):
 @test("3.4", points=2, title="all of several: everything in one step, or nothing", stage="early", features=("DSP-13", "DSP-16"), limit=LIMIT)
 def all_or_nothing(t):
     objects = [Object(0, SYNCHRONIZATION_EVENT, 1), Object(1, SEMAPHORE, 2, 5), Object(2, MUTANT, 1), Object(3, SYNCHRONIZATION_EVENT),
-               Object(4, NOTIFICATION_EVENT)]
+               Object(4, NOTIFICATION_EVENT), Object(5, MUTANT, 1)]
     bench = Bench(t, objects, 6)
     bench.wait_many(0, _shuffled(t, [0, 1, 2, 3]), True, 0)  # one is missing
     bench.wait_many(1, _shuffled(t, [0, 1, 2]), True)  # all there
@@ -76,6 +76,12 @@ def all_or_nothing(t):
     bench.release_semaphore(1, 2)
     bench.set_event(0)
     bench.set_event(3)
+    bench.wait(5, 5)
+    waiter = _free(bench)
+    bench.wait_many(waiter, _shuffled(t, [4, 5]), True)
+    bench.end_thread(5)  # its mutant is an abandoned one now
+    bench.end_thread(waiter)
+    bench.wait_many(waiter, _shuffled(t, [4, 5]), True)
 
 
 @test("3.4", points=2, title="time-outs: relative, absolute, zero and in the past", stage="early", features=("DSP-14", "HAL-07"), limit=LIMIT)

@@ -1,0 +1,149 @@
+"""3.6 Timers: the table, due times in every form, periods, DPCs, and a clock that may have gone on by many ticks."""
+
+from __future__ import annotations
+
+from typing import List
+
+from grader.api import test
+
+from .bench import Bench
+from .dispatcher import MILLISECOND, NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER, Object
+
+LIMIT = 30_000_000
+FEATURES = ("DSP-09", "INT-09")
+KINDS = (NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER)
+TURN = 256  # ticks
+
+
+def timers(t, count: int) -> List[Object]:
+    return [Object(number, t.rng.choice(KINDS)) for number in range(count)]
+
+
+def _in_ticks(t, bench: Bench, low: int, high: int) -> int:
+    """A relative due time some ticks from now, and a part of a tick."""
+    return -(t.rng.randint(low, high) * bench.increment + t.rng.randrange(1, bench.increment))
+
+
+@test("3.6", points=1, title="the table: the chain of each timer, and its place there", stage="early", features=FEATURES, limit=LIMIT)
+def timer_table(t):
+    bench = Bench(t, timers(t, 16), 3)
+    tick = _in_ticks(t, bench, 5, 250)
+    for number in range(16):
+        same = tick - t.rng.choice((0, 0, 1, -1, 3)) - t.rng.choice((0, TURN, 2 * TURN)) * bench.increment
+        bench.set_timer(number, same if number % 2 else _in_ticks(t, bench, 1, 900))
+    for thread in range(3):
+        bench.wait(thread, 0, tick - t.rng.choice((0, 1, TURN * bench.increment)))
+    for number in t.rng.sample(range(16), 6):
+        bench.set_timer(number, tick)  # again: behind the others of that time
+
+
+@test("3.6", points=1, title="set, cancelled, set again: what is returned and what stays", stage="early", features=FEATURES, limit=LIMIT)
+def set_and_cancel(t):
+    bench = Bench(t, timers(t, 5), 1, 3)
+    for _ in range(50):
+        number = t.rng.randrange(5)
+        choice = t.rng.random()
+        if choice < 0.45:
+            due = t.rng.choice((_in_ticks(t, bench, 0, 40), bench.system_time(t.rng.randint(1, 40 * bench.increment))))
+            bench.set_timer(number, due, t.rng.choice((0, 0, 50)), t.rng.choice((None, 0, 1, 2)))
+        elif choice < 0.8:
+            bench.cancel_timer(number)
+        else:
+            bench.ticks(t.rng.randint(0, 6))
+
+
+@test("3.6", points=1, title="due times in the past: at once, without the table", stage="early", features=FEATURES + ("HAL-07",), limit=LIMIT)
+def due_already(t):
+    bench = Bench(t, timers(t, 6), 2, 2)
+    bench.wait(0, 0)
+    for number in _shuffled(t, range(6)):
+        due = t.rng.choice((0, 1, bench.system_time(0), bench.system_time(-t.rng.randint(1, 1 << 30))))
+        bench.set_timer(number, due, t.rng.choice((0, 0, t.rng.randint(10, 90))), t.rng.choice((None, 0, 1)))
+    bench.ticks(12)
+
+
+@test("3.6", points=1, title="a timer that the clock overtakes while it is set", stage="early", features=FEATURES, limit=LIMIT)
+def overtaken(t):
+    bench = Bench(t, timers(t, 4), 1)
+    bench.ticks(1)
+    for number in _shuffled(t, range(4)):
+        bench.insert_overtaken(number, t.rng.randint(3, 20))
+
+
+@test("3.6", points=2, title="the clock goes on: who is due expires, and nobody else", stage="early", features=FEATURES, limit=2 * LIMIT)
+def expiry(t):
+    bench = Bench(t, timers(t, 12), 4, 4)
+    for number in range(12):
+        base = _in_ticks(t, bench, 1, 30)
+        bench.set_timer(number, base - t.rng.choice((0, 0, TURN * bench.increment)), 0, t.rng.choice((None, t.rng.randrange(4))))
+    for thread in range(4):
+        bench.wait(thread, t.rng.randrange(12), t.rng.choice((None, _in_ticks(t, bench, 1, 30))))
+    for _ in range(14):
+        bench.ticks(t.rng.choice((0, 1, 1, 2, 5)))
+    bench.ticks(TURN - 40)
+    for _ in range(8):
+        bench.ticks(t.rng.randint(1, 8))
+
+
+@test("3.6", points=1, title="waiters: a notification timer frees all, a synchronization timer one", stage="early",
+      features=FEATURES + ("DSP-14",), limit=LIMIT)
+def timer_waiters(t):
+    bench = Bench(t, [Object(0, NOTIFICATION_TIMER), Object(1, SYNCHRONIZATION_TIMER)], 8)
+    for _ in range(3):
+        for number in (0, 1):
+            bench.set_timer(number, _in_ticks(t, bench, 1, 6))
+        for thread in _shuffled(t, range(8)):
+            if bench.model.threads[thread].wait is None:
+                bench.wait(thread, t.rng.randrange(2))
+        bench.ticks(3)
+        bench.ticks(5)
+        bench.cancel_timer(t.rng.randrange(2))
+
+
+@test("3.6", points=1, title="periods: due again one period after the due time", stage="early", features=FEATURES, limit=LIMIT)
+def periods(t):
+    bench = Bench(t, timers(t, 4), 2, 2)
+    milliseconds = bench.increment // MILLISECOND
+    for number in range(4):
+        period = t.rng.randint(2 * milliseconds, 9 * milliseconds + 3)
+        due = t.rng.choice((_in_ticks(t, bench, 1, 8), bench.system_time(t.rng.randint(1, 8 * bench.increment)), 0))
+        bench.set_timer(number, due, period, t.rng.choice((None, 0, 1)))
+    for _ in range(16):
+        bench.ticks(t.rng.choice((1, 1, 1, 2)))
+    bench.ticks(t.rng.randint(20, 40))  # many periods in one pass: one expiry, and one period from now
+    bench.cancel_timer(t.rng.randrange(4))
+    bench.ticks(10)
+
+
+@test("3.6", points=1, title="a clock that has gone once round and more", stage="early", features=FEATURES, limit=LIMIT)
+def once_round(t):
+    bench = Bench(t, timers(t, 14), 1)
+    for number in range(14):
+        bench.set_timer(number, _in_ticks(t, bench, 1, 1500))
+    for _ in range(3):
+        bench.ticks(t.rng.randint(TURN - 2, 2 * TURN))
+    bench.ticks(1)
+
+
+@test("3.6", points=1, title="random timers and time-outs against the model", stage="early", features=FEATURES + ("DSP-14",), limit=3 * LIMIT)
+def random_timers(t):
+    bench = Bench(t, timers(t, 8), 6, 3)
+    for _ in range(110):
+        idle = [thread.number for thread in bench.model.threads if thread.wait is None]
+        choice = t.rng.random()
+        if choice < 0.3:
+            due = t.rng.choice((_in_ticks(t, bench, 0, 60), _in_ticks(t, bench, 0, 600), bench.system_time(t.rng.randint(-5, 60) * bench.increment)))
+            bench.set_timer(t.rng.randrange(8), due, t.rng.choice((0, 0, 0, t.rng.randint(20, 90))), t.rng.choice((None, 0, 1, 2)))
+        elif choice < 0.4:
+            bench.cancel_timer(t.rng.randrange(8))
+        elif choice < 0.7 and idle:
+            bench.wait_many(t.rng.choice(idle), t.rng.sample(range(8), t.rng.randint(1, 3)), t.rng.random() < 0.4,
+                            t.rng.choice((None, 0, _in_ticks(t, bench, 0, 80))))
+        else:
+            bench.ticks(t.rng.choice((1, 1, 2, 3, 20)))
+
+
+def _shuffled(t, some) -> List[int]:
+    order = list(some)
+    t.rng.shuffle(order)
+    return order
