@@ -236,8 +236,8 @@ class _Run:
             self.guest.run_until_any((place, other))
         registers = self.guest.regs()
         result = registers["eip"] == self.guest.sym("Lab3Done")
-        words = struct.unpack("<3I", self.guest.read(registers["esp"] + 4, 12))
-        seen = (words[0], words[1], words[2] if result else None)
+        words = struct.unpack("<2Ii", self.guest.read(registers["esp"] + 4, 12))
+        seen = (words[0], words[1], words[2] if result else None)  # a state may be negative, no status here is
         thread = self.guest.true_thread()
         self.t.check(words[0] < len(self.threads) and self.threads[words[0]] == thread, asked=self._asked(), expected="an actor on its own stack",
                      seen=f"A{words[0]} announces itself on the stack of {thread:#010x}")
@@ -286,7 +286,7 @@ class _Run:
         if result is None:
             return f"A{actor} begins {what}"
         code = script[operation].code if operation < len(script) else STEP
-        told = status_name(result) if code in (WAIT_ANY, WAIT_ALL, DELAY) else str(result - (1 << 32) if result >> 31 else result)
+        told = status_name(result) if code in (WAIT_ANY, WAIT_ALL, DELAY) else str(result)
         return f"A{actor}: {what} returns {told}"
 
     def _asked(self) -> str:
