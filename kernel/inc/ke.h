@@ -2,6 +2,7 @@
 // In the books: the chapters on system mechanisms and on processes and threads. ARC-03, ARC-05
 #pragma once
 
+#include "ke/apc.h"
 #include "ke/bugcheck.h"
 #include "ke/dispatcher.h"
 #include "ke/dpc.h"

@@ -18,6 +18,7 @@ enum class KLOCK_RANK : UCHAR {
     Memory = 24,     ///< memory manager: page frames, system space
     Gate = 26,       ///< KGATE::GateLock
     Thread = 28,     ///< KTHREAD::ThreadLock
+    ApcQueue = 30,   ///< KTHREAD::ApcQueueLock
     Dispatcher = 32, ///< KiDispatcherLock
     Timer = 40,      ///< timer table
     LockRecords = 44, ///< checked builds: records of locks that block

@@ -9,6 +9,7 @@
 // In the books: "thread internals", "thread scheduling". KPR-01..23, SCH-03..10, ERR-07
 #pragma once
 
+#include "ke/apc.h"
 #include "ke/dpc.h"
 #include "ke/lockgraph.h"
 #include "ke/spinlock.h"
@@ -64,17 +65,6 @@ struct KPROCESS {
     LIST_ENTRY ProcessListEntry; // D; on KiProcessListHead while it has threads
     ULONG StackCount;            ///< threads whose kernel stack is in memory
 };
-
-/// Which process's address space a thread runs in, and its queued APCs.
-/// shared: written by the thread itself, or before it starts
-struct KAPC_STATE {
-    LIST_ENTRY ApcListHead[2]; ///< of KAPC, kernel mode and user mode
-    KPROCESS* Process;
-    BOOLEAN KernelApcInProgress;
-    BOOLEAN KernelApcPending;
-    BOOLEAN UserApcPending;
-};
-using PKAPC_STATE = KAPC_STATE*;
 
 /// What KiDeferredReadyThread does to the priority of a thread that becomes ready (KTHREAD::AdjustReason).
 enum class ADJUST_REASON : UCHAR {
@@ -144,15 +134,23 @@ struct KTHREAD {
     LIST_ENTRY* QueueEntry;          // D: what KeInsertQueue handed to it while it waited
     KGATE* GateObject;               // gate's lock and ThreadLock: the gate it waits for (GateWait)
 
-    // APCs (their delivery comes with the synchronization lab)
-    KAPC_STATE SavedApcState;
-    KAPC_STATE* ApcStatePointer[2];
-    SHORT KernelApcDisable;
-    SHORT SpecialApcDisable;
-    BOOLEAN ApcQueueable;
-    UCHAR ApcStateIndex;
+    // APCs (ApcQueueLock, if it says nothing else)
+    KSPIN_LOCK ApcQueueLock;
+    KAPC_STATE SavedApcState;       ///< of its own process, while it is attached to another; T: Process
+    KAPC_STATE* ApcStatePointer[2]; ///< by KAPC_ENVIRONMENT: of its own process, of the one it is attached to
+    union {
+        struct {
+            SHORT KernelApcDisable;  ///< T: less than 0 in a critical region; counts nested ones downwards
+            SHORT SpecialApcDisable; ///< T: the same for guarded regions
+        };
+        ULONG CombinedApcDisable; ///< not 0: in a region
+    };
+    BOOLEAN ApcQueueable;           ///< FALSE: it ends
+    KAPC_ENVIRONMENT ApcStateIndex; ///< attached or not; T
     SCHAR SuspendCount;
     SCHAR FreezeCount;
+    KAPC SuspendApc;
+    KSEMAPHORE SuspendSemaphore; ///< D; a suspended thread waits for it, in its suspend APC
 
     // Identity
     KPROCESS* Process;          ///< the process it belongs to (ApcState.Process while attached differs)
@@ -210,6 +208,30 @@ NTKERNELAPI KPRIORITY NTAPI KeSetPriorityProcess(PKPROCESS Process, KPRIORITY Ba
 /// Gives up the rest of the turn to a ready thread of the same or higher priority.
 /// @returns STATUS_NO_YIELD_PERFORMED if there is none. @irql <= APC_LEVEL
 NTKERNELAPI NTSTATUS NTAPI KeYieldExecution() EXCLUDES_(AtDispatchLevel);
+
+/// Makes the thread stand still at the next place where a normal kernel APC may run, until as many resumes have come. A
+/// wait that it was in goes on then. Raises STATUS_SUSPEND_COUNT_EXCEEDED beyond 127. @returns the count before.
+/// @irql <= DISPATCH_LEVEL; <= APC_LEVEL for whom the exception shall reach
+NTKERNELAPI ULONG NTAPI KeSuspendThread(PKTHREAD Thread);
+/// Takes one suspension back. @returns the count before; 0: it was not suspended. @irql <= DISPATCH_LEVEL
+NTKERNELAPI ULONG NTAPI KeResumeThread(PKTHREAD Thread);
+/// Takes all suspensions and freezes back, for a thread that shall end. @returns how many. @irql <= DISPATCH_LEVEL
+NTKERNELAPI ULONG NTAPI KeForceResumeThread(PKTHREAD Thread);
+/// Suspends all threads of the current process but the calling one, on top of other suspensions. In a critical region
+/// afterwards until KeThawAllThreads: who holds the others still must not be held. @irql <= APC_LEVEL
+NTKERNELAPI void NTAPI KeFreezeAllThreads();
+/// Takes KeFreezeAllThreads back. @irql <= APC_LEVEL
+NTKERNELAPI void NTAPI KeThawAllThreads();
+
+/// Ends the thread's alertable wait, if it is in one, with STATUS_ALERTED; otherwise its next one will not wait.
+/// @param AlertMode a user alert does not reach waits in kernel mode's name. @returns whether it was alerted already.
+/// @irql <= DISPATCH_LEVEL
+NTKERNELAPI BOOLEAN NTAPI KeAlertThread(PKTHREAD Thread, KPROCESSOR_MODE AlertMode);
+/// Alerts for kernel mode and resumes. @returns the suspend count before. @irql <= DISPATCH_LEVEL
+NTKERNELAPI ULONG NTAPI KeAlertResumeThread(PKTHREAD Thread);
+/// Takes the current thread's alert. For UserMode without an alert, user APCs that are queued become pending.
+/// @returns whether it was alerted. @irql <= DISPATCH_LEVEL
+NTKERNELAPI BOOLEAN NTAPI KeTestAlertThread(KPROCESSOR_MODE AlertMode);
 
 /// Runs the calling thread in another process's address space until KeUnstackDetachProcess. @irql <= DISPATCH_LEVEL
 NTKERNELAPI void NTAPI KeStackAttachProcess(PKPROCESS Process, PKAPC_STATE ApcState);

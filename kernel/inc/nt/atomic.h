@@ -154,5 +154,8 @@ inline void YieldProcessor() {
     __asm__ __volatile__("pause" ::: "memory");
 }
 
+/// Every access before it is done, for all processors, before any after it.
+inline void KeMemoryBarrier() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+
 /// Keeps the compiler from moving memory accesses across this point.
 inline void KeCompilerBarrier() { __asm__ __volatile__("" ::: "memory"); }

@@ -85,7 +85,7 @@ void FreeLarge(PVOID address, ULONG tag) {
         nt::SpinLockGuard guard(PoolLock);
         for (LARGE_BLOCK& block : LargeTable) {
             if (block.Address != address) continue;
-            if (block.Tag != tag) break;
+            if (tag != 0 && block.Tag != tag) break;
             pages = block.Pages;
             block.Address = nullptr;
             break;
@@ -124,7 +124,7 @@ void NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag) {
     POOL_HEADER* const header = HeaderOf(body);
     nt::SpinLockGuard guard(PoolLock);
     if (header->State != BLOCK_STATE::Used) KeBugCheckEx(BAD_POOL_CALLER, 6, reinterpret_cast<ULONG_PTR>(P), Tag, 0);
-    if (header->Tag != Tag) KeBugCheckEx(BAD_POOL_CALLER, 10, reinterpret_cast<ULONG_PTR>(P), header->Tag, Tag);
+    if (Tag != 0 && header->Tag != Tag) KeBugCheckEx(BAD_POOL_CALLER, 10, reinterpret_cast<ULONG_PTR>(P), header->Tag, Tag);
     if (header->SizeClass >= ClassCount) KeBugCheckEx(BAD_POOL_HEADER, 2, reinterpret_cast<ULONG_PTR>(P), Tag, 0);
     header->State = BLOCK_STATE::Free;
     PushEntryList(&FreeLists[header->SizeClass], body);

@@ -3,5 +3,5 @@
 
 #include "kd.h"
 
-constexpr ULONG KD_FIELD_COUNT = 414;
+constexpr ULONG KD_FIELD_COUNT = 435;
 extern "C" const KD_FIELD KdFieldTable[KD_FIELD_COUNT];

@@ -1,6 +1,6 @@
 // Private to ke: the dispatcher's locks and the routines that its files share.
 //
-// Lock order: KiDispatcherLock -> KPRCB::PrcbLock (lower processor number first) -> KDPC_DATA::DpcLock.
+// Lock order: KTHREAD::ApcQueueLock -> KiDispatcherLock -> KPRCB::PrcbLock (lower processor number first) -> KDPC_DATA::DpcLock.
 // Routines of this folder that run under a lock say so in their declaration, and clang refuses a call without it.
 // In the books: "dispatcher database", "thread scheduling".
 #pragma once
@@ -8,6 +8,7 @@
 #include "etw.h"
 #include "hal.h"
 #include "ke.h"
+#include "ke/ki/apc.h"
 #include "ke/ki/context.h"
 #include "ke/ki/dispatcher.h"
 #include "ke/ki/lockchecks.h"

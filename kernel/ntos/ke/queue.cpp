@@ -73,27 +73,31 @@ LONG NTAPI KeInsertHeadQueue(PRKQUEUE Queue, PLIST_ENTRY Entry) {
 }
 
 PLIST_ENTRY NTAPI KeRemoveQueue(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, PLARGE_INTEGER Timeout) {
-    KTHREAD* const thread = KiBeginWait(KWAIT_REASON::WrQueue, WaitMode, FALSE);
-    JoinQueue(Queue, thread);
+    KI_DEADLINE deadline{};
+    NTSTATUS status;
+    do {
+        KTHREAD* const thread = KiBeginWait(KWAIT_REASON::WrQueue, WaitMode, FALSE);
+        JoinQueue(Queue, thread);
 
-    // The thread itself is one of the active ones: with it, they may be as many as the maximum.
-    if (Queue->Header.SignalState > 0 && Queue->CurrentCount <= Queue->MaximumCount) {
-        LIST_ENTRY* const entry = TakeEntry(Queue);
-        (void)KiEndWait(thread, STATUS_SUCCESS);
-        return entry;
-    }
-
-    const KI_DEADLINE deadline = KiComputeDeadline(Timeout);
-    NTSTATUS status = STATUS_TIMEOUT;
-    if (deadline.Passed) {
-        status = KiEndWait(thread, STATUS_TIMEOUT);
-    } else {
+        // The thread itself is one of the active ones: with it, they may be as many as the maximum.
+        if (Queue->Header.SignalState > 0 && Queue->CurrentCount <= Queue->MaximumCount) {
+            LIST_ENTRY* const entry = TakeEntry(Queue);
+            (void)KiEndWait(thread, STATUS_SUCCESS);
+            return entry;
+        }
+        status = KiTestAlert(thread);
+        KiUpdateDeadline(&deadline, Timeout);
+        if (status == STATUS_SUCCESS && deadline.Passed) status = STATUS_TIMEOUT;
+        if (status != STATUS_SUCCESS) {
+            (void)KiEndWait(thread, status);
+            break;
+        }
         EtwTraceEvent(ETW_EVENT::Wait, reinterpret_cast<ULONG_PTR>(thread), 1, ULONG_PTR(WaitAny), deadline.Given);
         KWAIT_BLOCK* const block = &thread->WaitBlock[0];
         KiInsertWaitBlock(block, thread, &Queue->Header, 0, WaitAny);
         status = KiCommitWait(thread, block, block, deadline);
-    }
-    if (status == STATUS_SUCCESS) return thread->QueueEntry;
+    } while (status == STATUS_KERNEL_APC); // the APC has run: the wait begins again
+    if (status == STATUS_SUCCESS) return KeGetCurrentThread()->QueueEntry;
     return reinterpret_cast<PLIST_ENTRY>(LONG_PTR(status));
 }
 

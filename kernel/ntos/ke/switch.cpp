@@ -34,6 +34,7 @@ void SwitchContext(KTHREAD* oldThread, KTHREAD* newThread) REQUIRES_(AtDispatchL
         InterlockedAnd(&oldProcess->ActiveProcessors, ~processor);
         InterlockedOr(&newProcess->ActiveProcessors, processor);
     }
+    KiRequestPendingApcs(newThread);
     KiSwapContext(oldThread, newThread);
 }
 
@@ -114,6 +115,7 @@ NTSTATUS NTAPI KiSwapThread() {
 
     if (newThread == oldThread) {
         oldThread->SwapBusy = FALSE; // its wait ended on another processor before it had left this one
+        KiRequestPendingApcs(oldThread);
     } else {
         SwitchContext(oldThread, newThread);
     }

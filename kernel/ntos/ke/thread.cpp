@@ -22,17 +22,6 @@ void InitializeWaiting(KTHREAD* thread) {
         block.Thread = thread;
 }
 
-void InitializeApcs(KTHREAD* thread, KPROCESS* process) {
-    for (LIST_ENTRY& list : thread->ApcState.ApcListHead)
-        InitializeListHead(&list);
-    for (LIST_ENTRY& list : thread->SavedApcState.ApcListHead)
-        InitializeListHead(&list);
-    thread->ApcState.Process = process;
-    thread->ApcStatePointer[0] = &thread->ApcState;
-    thread->ApcStatePointer[1] = &thread->SavedApcState;
-    thread->ApcQueueable = TRUE;
-}
-
 void InitializeScheduling(KTHREAD* thread, KPROCESS* process) {
     thread->State = KTHREAD_STATE::Initialized;
     thread->Priority = thread->BasePriority = process->BasePriority;
@@ -63,6 +52,15 @@ bool LeaveProcess(KTHREAD* thread) {
     return RemoveEntryList(&thread->ThreadListEntry);
 }
 
+/// A thread that ends in a critical region may hold what the others wait for, and its APCs would never run.
+void CheckApcs(const KTHREAD* thread) {
+    const LIST_ENTRY* const head = &thread->ApcState.ApcListHead[ULONG(KernelMode)];
+    if (thread->CombinedApcDisable == 0 && IsListEmpty(head)) return;
+    const ULONG_PTR apc =
+        IsListEmpty(head) ? 0 : reinterpret_cast<ULONG_PTR>(CONTAINING_RECORD(head->Flink, KAPC, ApcListEntry));
+    KeBugCheckEx(KERNEL_APC_PENDING_DURING_EXIT, apc, thread->CombinedApcDisable, ULONG(KeGetCurrentIrql()), 0);
+}
+
 } // namespace
 
 // Before the first thread: nobody shares the list yet.
@@ -76,7 +74,8 @@ void KiInitializeThreadObject(PKTHREAD Thread, PVOID KernelStack, PVOID StackLim
     InitializeListHead(&Thread->ThreadListEntry);
     KeInitializeSpinLock(&Thread->ThreadLock, KLOCK_RANK::Thread);
     InitializeWaiting(Thread);
-    InitializeApcs(Thread, Process);
+    KiInitializeThreadApcs(Thread, Process);
+    KiInitializeThreadSuspension(Thread);
     InitializeScheduling(Thread, Process);
     Thread->Process = Process;
     Thread->InitialStack = Thread->StackBase = KernelStack;
@@ -111,6 +110,8 @@ void NTAPI KeTerminateThread(KPRIORITY Increment) {
     KTHREAD* const thread = KeGetCurrentThread();
     KPROCESS* const process = thread->Process;
     NT_ASSERT(thread->ApcState.Process == process); // a thread does not end while it is attached to another process
+    (void)KeDisableApcQueuingThread(thread);
+    CheckApcs(thread);
     const bool last = LeaveProcess(thread);
 
     const KIRQL oldIrql = KiLockDispatcherDatabase();

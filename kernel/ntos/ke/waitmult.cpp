@@ -85,20 +85,26 @@ NTSTATUS NTAPI KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE W
     if (Count == 0 || Count > limit) KeBugCheckEx(MAXIMUM_WAIT_OBJECTS_EXCEEDED, Count, limit, 0, 0);
 
     // LAB(3.4) begin
-    KTHREAD* const thread = KiBeginWait(WaitReason, WaitMode, Alertable);
+    KWAIT_BLOCK* const blocks = WaitBlockArray ? WaitBlockArray : KeGetCurrentThread()->WaitBlock;
+    KI_DEADLINE deadline{};
     NTSTATUS status = STATUS_SUCCESS;
-    if (TryWait(thread, nt::Span<PVOID>(Object, Count), WaitType, &status)) return KiEndWait(thread, status);
+    do {
+        KTHREAD* const thread = KiBeginWait(WaitReason, WaitMode, Alertable);
+        if (TryWait(thread, nt::Span<PVOID>(Object, Count), WaitType, &status)) return KiEndWait(thread, status);
 
-    const KI_DEADLINE deadline = KiComputeDeadline(Timeout);
-    if (deadline.Passed) return KiEndWait(thread, STATUS_TIMEOUT);
+        const NTSTATUS alert = KiTestAlert(thread);
+        if (alert != STATUS_SUCCESS) return KiEndWait(thread, alert);
+        KiUpdateDeadline(&deadline, Timeout);
+        if (deadline.Passed) return KiEndWait(thread, STATUS_TIMEOUT);
 
-    EtwTraceEvent(ETW_EVENT::Wait, reinterpret_cast<ULONG_PTR>(thread), Count, ULONG_PTR(WaitType), deadline.Given);
-    KWAIT_BLOCK* const blocks = WaitBlockArray ? WaitBlockArray : thread->WaitBlock;
-    for (ULONG i = 0; i < Count; i++) {
-        KiInsertWaitBlock(&blocks[i], thread, HeaderOf(Object[i]), i, WaitType);
-        blocks[i].NextWaitBlock = &blocks[i + 1]; // of the last one: set by KiCommitWait
-    }
-    return KiCommitWait(thread, &blocks[0], &blocks[Count - 1], deadline);
+        EtwTraceEvent(ETW_EVENT::Wait, reinterpret_cast<ULONG_PTR>(thread), Count, ULONG_PTR(WaitType), deadline.Given);
+        for (ULONG i = 0; i < Count; i++) {
+            KiInsertWaitBlock(&blocks[i], thread, HeaderOf(Object[i]), i, WaitType);
+            blocks[i].NextWaitBlock = &blocks[i + 1]; // of the last one: set by KiCommitWait
+        }
+        status = KiCommitWait(thread, &blocks[0], &blocks[Count - 1], deadline);
+    } while (status == STATUS_KERNEL_APC); // the APC has run: the wait begins again
+    return status;
     // LAB(3.4) else
     //| LAB_NOT_IMPLEMENTED("3.4");
     // LAB(3.4) end

@@ -104,6 +104,15 @@ NTSTATUS KiWaitAnyStatus(USHORT WaitKey, NTSTATUS Satisfied) {
     return static_cast<NTSTATUS>(LONG(WaitKey) | static_cast<LONG>(Satisfied));
 }
 
+void KiUpdateDeadline(KI_DEADLINE* Deadline, const LARGE_INTEGER* Timeout) {
+    const bool keepsDueTime = Deadline->Given && !Deadline->Absolute; // a relative time counts from the first call
+    if (keepsDueTime) {
+        Deadline->Passed = Deadline->DueTime <= KeQueryInterruptTime();
+    } else {
+        *Deadline = KiComputeDeadline(Timeout);
+    }
+}
+
 // The lock may have been taken by the KeSetEvent(..., Wait = TRUE) before: which of the two it was, the analysis cannot
 // know. Either way it is held when this returns.
 PKTHREAD KiBeginWait(KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode, BOOLEAN Alertable) NO_THREAD_SAFETY_ANALYSIS {
@@ -113,6 +122,12 @@ PKTHREAD KiBeginWait(KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode, BOOLEAN 
     } else {
         NT_ASSERT(KeGetCurrentIrql() <= APC_LEVEL);
         thread->WaitIrql = KiLockDispatcherDatabase();
+    }
+    while (thread->ApcState.KernelApcPending && thread->WaitIrql == PASSIVE_LEVEL && thread->SpecialApcDisable == 0) {
+        KiUnlockDispatcherDatabaseFromSynchLevel();
+        KiRequestApcDelivery(thread); // before the wait: nobody wakes a waiting thread for what was queued earlier
+        KiExitDispatcher(PASSIVE_LEVEL);
+        (void)KiLockDispatcherDatabase();
     }
     thread->WaitReason = WaitReason;
     thread->WaitMode = WaitMode;

@@ -14,6 +14,9 @@ void NTAPI SystemThreadStartup(PKSTART_ROUTINE StartRoutine, PVOID StartContext)
     PsTerminateSystemThread(STATUS_SUCCESS);
 }
 
+/// An APC without a rundown routine is a pool block.
+void NTAPI PspFreeApc(PKAPC apc) { ExFreePoolWithTag(apc, 0); }
+
 } // namespace
 
 NTSTATUS NTAPI PsCreateSystemThread(PETHREAD* Thread, PCSTR Name, KPRIORITY Priority, PKSTART_ROUTINE StartRoutine,
@@ -47,6 +50,7 @@ NTSTATUS NTAPI PsCreateSystemThread(PETHREAD* Thread, PCSTR Name, KPRIORITY Prio
 void NTAPI PsTerminateSystemThread(NTSTATUS ExitStatus) {
     auto* const thread = CONTAINING_RECORD(KeGetCurrentThread(), ETHREAD, Tcb);
     thread->ExitStatus = ExitStatus;
+    KeRundownApcQueues(PspFreeApc);
     PspQueueToReaper(thread);
     KeTerminateThread(0);
 }

@@ -24,6 +24,7 @@ KPCR* LonelyProcessor() {
 }
 
 constexpr ULONG DispatchBit = 1u << unsigned(DISPATCH_LEVEL);
+constexpr ULONG ApcBit = 1u << unsigned(APC_LEVEL);
 
 } // namespace
 
@@ -43,15 +44,29 @@ KIRQL FASTCALL KfRaiseIrql(KIRQL NewIrql) {
     return old;
 }
 
+/// Delivers one pending software interrupt above `target`. @returns whether there was one
+static bool DeliverSoftwareInterrupt(KIRQL target) {
+    KPCR* const pcr = KeGetPcr();
+    if (target < DISPATCH_LEVEL && (pcr->IRR & DispatchBit) != 0) {
+        pcr->IRR &= ~DispatchBit;
+        pcr->Irql = DISPATCH_LEVEL;
+        KiDispatchInterrupt(); // this flow may go on later, on another processor
+        return true;
+    }
+    if (target < APC_LEVEL && (pcr->IRR & ApcBit) != 0) {
+        pcr->IRR &= ~ApcBit;
+        pcr->Irql = APC_LEVEL;
+        KiDeliverApc(KernelMode, nullptr, nullptr);
+        return true;
+    }
+    return false;
+}
+
 void FASTCALL KfLowerIrql(KIRQL NewIrql) {
     NT_ASSERT(NewIrql <= KeGetPcr()->Irql);
-    KeGetPcr()->Irql = NewIrql;
-    while (NewIrql < DISPATCH_LEVEL && (KeGetPcr()->IRR & DispatchBit) != 0) {
-        KeGetPcr()->IRR &= ~DispatchBit;
-        KeGetPcr()->Irql = DISPATCH_LEVEL;
-        KiDispatchInterrupt(); // this flow may go on later, on another processor
+    do
         KeGetPcr()->Irql = NewIrql;
-    }
+    while (DeliverSoftwareInterrupt(NewIrql));
 }
 
 KIRQL NTAPI KeRaiseIrqlToDpcLevel() { return KfRaiseIrql(DISPATCH_LEVEL); }
@@ -73,6 +88,8 @@ void FASTCALL HalRequestSoftwareInterrupt(KIRQL RequestIrql) {
 }
 
 void FASTCALL HalClearSoftwareInterrupt(KIRQL RequestIrql) { KeGetPcr()->IRR &= ~(1u << unsigned(RequestIrql)); }
+
+void NTAPI KiRequestApcInterrupt(PKPRCB Prcb) { host::Machine::Current()->Wake(Prcb->SetMember, APC_LEVEL); }
 
 void NTAPI HalProcessorIdle() { host::Machine::Current()->Halt(); }
 

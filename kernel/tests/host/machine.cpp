@@ -23,6 +23,7 @@ void NTAPI RunBody(PVOID context) { static_cast<Thread*>(context)->Body(); }
 void NTAPI SystemThreadStartup(PKSTART_ROUTINE startRoutine, PVOID startContext) {
     KfLowerIrql(PASSIVE_LEVEL);
     startRoutine(startContext);
+    KeRundownApcQueues(nullptr);
     KeTerminateThread(0);
 }
 
@@ -215,11 +216,11 @@ void Machine::LetOthersRun() {
     KfLowerIrql(KeGetCurrentIrql()); // what was sent to this processor meanwhile is delivered now
 }
 
-void Machine::Wake(KAFFINITY processors) {
+void Machine::Wake(KAFFINITY processors, KIRQL level) {
     for (auto& processor : m_processors) {
         if (!(processors & processor->Pcr.SetMember)) continue;
         processor->Halted = false;
-        processor->Pcr.IRR |= 1u << unsigned(DISPATCH_LEVEL);
+        processor->Pcr.IRR |= 1u << unsigned(level);
     }
 }
 

@@ -93,7 +93,8 @@ public:
     void SwapFibers(KTHREAD* oldThread, KTHREAD* newThread);
     Fiber* MakeFiber(std::function<void()> entry);
     void Halt();
-    void Wake(KAFFINITY processors);
+    /// Sends an interrupt that requests a software interrupt of `level` there.
+    void Wake(KAFFINITY processors, KIRQL level = DISPATCH_LEVEL);
 
 private:
     struct Processor;

@@ -19,6 +19,9 @@ struct KI_DEADLINE {
     ULONGLONG DueTime; ///< interrupt time
 };
 KI_DEADLINE KiComputeDeadline(const LARGE_INTEGER* Timeout);
+/// The deadline of a wait that begins, or begins again after a kernel APC: then a relative time is not counted anew.
+/// @param Deadline all clear at first
+void KiUpdateDeadline(KI_DEADLINE* Deadline, const LARGE_INTEGER* Timeout);
 
 /// @returns whether a wait of `Thread` for the object would be satisfied now.
 bool KiIsSignaled(const DISPATCHER_HEADER* Object, const KTHREAD* Thread) REQUIRES_(KiDispatcherLock);
@@ -34,7 +37,8 @@ bool KiTestWaitAll(PKTHREAD Thread, NTSTATUS* Status) REQUIRES_(KiDispatcherLock
 /// @returns STATUS_SUCCESS, STATUS_ABANDONED, or STATUS_MUTANT_LIMIT_EXCEEDED (nothing is changed then).
 NTSTATUS KiTakeMutant(PKMUTANT Mutant, PKTHREAD Thread) REQUIRES_(KiDispatcherLock);
 
-/// Locks the database for a wait, unless KeSetEvent(..., Wait = TRUE) and the like left it locked.
+/// Locks the database for a wait, unless KeSetEvent(..., Wait = TRUE) and the like left it locked. Kernel APCs that may
+/// run first have run.
 /// @returns the current thread, WaitIrql set
 PKTHREAD KiBeginWait(KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode, BOOLEAN Alertable)
     ACQUIRE_(KiDispatcherLock, AtDispatchLevel);
@@ -44,6 +48,7 @@ NTSTATUS KiEndWait(PKTHREAD Thread, NTSTATUS Status) RELEASE_(KiDispatcherLock, 
 void KiInsertWaitBlock(PKWAIT_BLOCK Block, PKTHREAD Thread, PDISPATCHER_HEADER Object, ULONG WaitKey, WAIT_TYPE Type)
     REQUIRES_(KiDispatcherLock);
 /// Closes the ring from `First` to `Last` (both nullptr: only a time-out), starts the timer, and waits.
+/// @returns how the wait ended; STATUS_KERNEL_APC: for an APC, which has run, and nothing was taken: wait again
 NTSTATUS KiCommitWait(PKTHREAD Thread, PKWAIT_BLOCK First, PKWAIT_BLOCK Last, const KI_DEADLINE& Deadline)
     RELEASE_(KiDispatcherLock, AtDispatchLevel);
 /// Ends a routine that signals: leaves the database, or (Wait) keeps it for the KeWaitXxx that follows.
