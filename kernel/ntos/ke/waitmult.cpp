@@ -78,6 +78,8 @@ bool KiTestWaitAll(PKTHREAD Thread, NTSTATUS* Status) {
 /// - Otherwise one block an object goes on the objects' lists in the order of the array (KiInsertWaitBlock, the index is
 ///   the key), linked by NextWaitBlock; the blocks are those of `WaitBlockArray` or, without one, of the thread. The event
 ///   Wait is traced and KiCommitWait does the rest.
+/// - Alerts, user APCs (KiTestAlert) and STATUS_KERNEL_APC, after which everything is done again: as in
+///   KeWaitForSingleObject.
 NTSTATUS NTAPI KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitType, KWAIT_REASON WaitReason,
                                         KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Timeout,
                                         PKWAIT_BLOCK WaitBlockArray) {
