@@ -82,6 +82,8 @@ struct SetAgainWhileExpiring {
     static void Check() {
         CHECK(Subject.Runs <= 3);
         CheckTable(Subject.Timer);
+        KeCancelTimer(&Subject.Timer); // the last one to set it may not have waited for it
+        KeRemoveQueueDpc(&Subject.Dpc);
     }
 };
 

@@ -1,0 +1,166 @@
+// Exercise 3.2 under many schedules: the spin locks exclude, their queues lose nobody, and a list keeps its entries.
+#include "ex/slist.h"
+#include "ke/queuedlock.h"
+#include "races.h"
+
+namespace {
+
+/// What the lock under test guards.
+struct Guarded {
+    Section<> Inside;
+    Pair Words;
+    void Reset() {
+        Inside.Reset();
+        Words.Reset();
+    }
+    void Use() {
+        Inside.Enter();
+        Words.Write();
+        Inside.Leave();
+    }
+};
+
+// SYH-05
+struct SpinLockExcludes {
+    static inline KSPIN_LOCK Lock;
+    static inline Guarded Data;
+    static void Setup() {
+        KeInitializeSpinLock(&Lock);
+        Data.Reset();
+    }
+    static void Act() {
+        nt::SpinLockGuard guard(Lock);
+        Data.Use();
+    }
+    static void Actor0() {
+        Act();
+        Act();
+    }
+    static void Actor1() { Act(); }
+    static void Actor2() { Act(); }
+    static void Check() {
+        CHECK_EQUAL(4, Data.Words.First);
+        CHECK_EQUAL(0u, Lock.Value);
+    }
+};
+
+// SYH-08
+struct InStackLockExcludes {
+    static inline KSPIN_LOCK Lock;
+    static inline Guarded Data;
+    static void Setup() {
+        KeInitializeSpinLock(&Lock);
+        Data.Reset();
+    }
+    static void Act() {
+        KLOCK_QUEUE_HANDLE handle;
+        KeAcquireInStackQueuedSpinLock(&Lock, &handle);
+        Data.Use();
+        KeReleaseInStackQueuedSpinLock(&handle);
+    }
+    static void Actor0() {
+        Act();
+        Act();
+    }
+    static void Actor1() { Act(); }
+    static void Actor2() { Act(); }
+    static void Check() {
+        CHECK_EQUAL(4, Data.Words.First);
+        CHECK_EQUAL(0u, Lock.Value);
+    }
+};
+
+// SYH-07
+struct QueuedLockExcludes {
+    static inline Guarded Data;
+    static void Setup() { Data.Reset(); }
+    static void Act() {
+        const KIRQL old = KeAcquireQueuedSpinLock(LockQueueMasterLock);
+        Data.Use();
+        KeReleaseQueuedSpinLock(LockQueueMasterLock, old);
+    }
+    static void Actor0() {
+        Act();
+        Act();
+    }
+    static void Actor1() { Act(); }
+    static void Actor2() {
+        KIRQL old;
+        if (KeTryToAcquireQueuedSpinLock(LockQueueMasterLock, &old)) {
+            Data.Use();
+            KeReleaseQueuedSpinLock(LockQueueMasterLock, old);
+        }
+    }
+    static void Check() { CHECK(Data.Words.First == 3 || Data.Words.First == 4); }
+};
+
+/// Entries of an interlocked list, each of which is somewhere exactly once: on the list or in somebody's hands.
+/// shared: the list by its own operations; Held by the thread that writes it
+struct Ring {
+    static constexpr ULONG COUNT = 3;
+    SLIST_HEADER Head;
+    SLIST_ENTRY Entries[COUNT];
+    SLIST_ENTRY* Held[COUNT];
+
+    void Reset() {
+        InitializeSListHead(&Head);
+        for (ULONG i = COUNT; i-- > 0;) {
+            InterlockedPushEntrySList(&Head, &Entries[i]);
+            Held[i] = nullptr;
+        }
+    }
+    ULONG Places(const SLIST_ENTRY* wanted, const SLIST_ENTRY* list) const {
+        ULONG places = 0;
+        for (const SLIST_ENTRY* held : Held)
+            places += held == wanted;
+        for (ULONG i = 0; list && i <= COUNT; i++, list = list->Next)
+            places += list == wanted;
+        return places;
+    }
+    void CheckAll() {
+        const ULONG depth = ExQueryDepthSList(&Head);
+        const SLIST_ENTRY* const list = InterlockedFlushSList(&Head);
+        ULONG length = 0;
+        for (const SLIST_ENTRY* entry = list; entry && length <= COUNT; entry = entry->Next)
+            length++;
+        CHECK_EQUAL(length, depth);
+        for (const SLIST_ENTRY& entry : Entries)
+            CHECK_EQUAL(1u, Places(&entry, list));
+    }
+};
+
+// SYH-04: the head comes back to what it was, and the entry behind it is another
+struct ListSurvivesAba {
+    static inline Ring Subject;
+    static void Setup() { Subject.Reset(); }
+    static void Actor0() { Subject.Held[0] = InterlockedPopEntrySList(&Subject.Head); }
+    static void Actor1() {
+        SLIST_ENTRY* const first = InterlockedPopEntrySList(&Subject.Head);
+        Subject.Held[1] = InterlockedPopEntrySList(&Subject.Head);
+        if (first) InterlockedPushEntrySList(&Subject.Head, first);
+    }
+    static void Check() { Subject.CheckAll(); }
+};
+
+// SYH-04
+struct ListKeepsItsEntries {
+    static inline Ring Subject;
+    static void Setup() { Subject.Reset(); }
+    static void Move(ULONG actor) {
+        if (SLIST_ENTRY* const entry = InterlockedPopEntrySList(&Subject.Head))
+            InterlockedPushEntrySList(&Subject.Head, entry);
+        Subject.Held[actor] = InterlockedPopEntrySList(&Subject.Head);
+    }
+    static void Actor0() { Move(0); }
+    static void Actor1() { Move(1); }
+    static void Actor2() { Subject.Held[2] = InterlockedPopEntrySList(&Subject.Head); }
+    static void Check() { Subject.CheckAll(); }
+};
+
+} // namespace
+
+SCENARIO(SpinLockExcludes);
+SCENARIO(InStackLockExcludes);
+SCENARIO(QueuedLockExcludes);
+SCENARIO(ListSurvivesAba);
+SCENARIO(ListKeepsItsEntries);
