@@ -57,4 +57,17 @@ HINTS = {
     "timer-period": "A periodic timer is due again one period after its due time, not after the moment of its expiry.",
     "timer-dpc": "A timer's DPC is queued each time it expires, and by nothing else.",
     "timer-state": "Setting a timer makes it not signaled; its expiry signals it; cancelling it changes nothing of that.",
+    # races: by the scenario that broke
+    "race-signal": "The object is tested and the thread put to sleep in one hold of the database: a signal in between would find nobody on the "
+                   "list, and nobody would wake the thread.",
+    "race-all-waiters": "Each waiter on the list is released, and none may be between the test and the list at that moment.",
+    "race-one-in": "Two threads were let in by one signal: who is released consumes the signal before anybody else looks at it.",
+    "race-together": "All objects are looked at, and then all are taken, without letting go of the database in between.",
+    "race-any": "A wait for any takes one object: its other blocks leave their lists before another signal can find them.",
+    "race-timeout": "The signal and the time-out are both on their way: the first one to lock the database ends the wait, takes the blocks off "
+                    "all lists and stops the timer; the second must find nothing.",
+    "race-nothing-taken": "A wait for all that ends by its time-out leaves every object as it found it.",
+    "race-units": "The count is read and written in one hold of the database: units get lost or are made otherwise.",
+    "race-owner": "Owner, list and state of a mutant change in one hold of the database, the old owner's before the new one is let in.",
+    "race-timers": "Set, cancel and expiry change the table in one hold of the database each; an expiring timer has left it before it signals.",
 }

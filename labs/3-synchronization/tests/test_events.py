@@ -44,7 +44,7 @@ def notification_event(t):
         bench.reset_event(1)
 
 
-@test("3.3", points=2, title="a synchronization event releases one, and the signal is gone", stage="early", features=FEATURES + ("DSP-03",),
+@test("3.3", points=1, title="a synchronization event releases one, and the signal is gone", stage="early", features=FEATURES + ("DSP-03",),
       limit=LIMIT)
 def synchronization_event(t):
     count = t.rng.randint(4, 7)
@@ -74,7 +74,7 @@ def pulsed_event(t):
         bench.pulse_event(kind)
 
 
-@test("3.3", points=2, title="the blocks of a wait: lists, keys, ring, and the time-out's timer", stage="early",
+@test("3.3", points=1, title="the blocks of a wait: lists, keys, ring, and the time-out's timer", stage="early",
       features=("DSP-12", "DSP-13", "DSP-16"), limit=LIMIT)
 def wait_blocks(t):
     bench = Bench(t, events(*[SYNCHRONIZATION_EVENT] * 5), 8)
@@ -89,7 +89,7 @@ def wait_blocks(t):
     bench.wait(7, 3, bench.system_time(t.rng.randint(1, second)))
 
 
-@test("3.3", points=2, title="a wait that is over leaves nothing behind", stage="early", features=("DSP-12", "DSP-13", "DSP-14"), limit=LIMIT)
+@test("3.3", points=1, title="a wait that is over leaves nothing behind", stage="early", features=("DSP-12", "DSP-13", "DSP-14"), limit=LIMIT)
 def released_completely(t):
     bench = Bench(t, events(*[t.rng.choice(EVENTS) for _ in range(6)]), 6)
     for _ in range(4):

@@ -56,7 +56,7 @@ def semaphore_waiters(t):
     bench.set_event(1)
 
 
-@test("3.5", points=2, title="a mutant counts its owner's acquisitions", stage="early", features=("DSP-04",), limit=LIMIT)
+@test("3.5", points=1, title="a mutant counts its owner's acquisitions", stage="early", features=("DSP-04",), limit=LIMIT)
 def mutant_recursion(t):
     bench = Bench(t, [Object(0, MUTANT, 1), Object(1, MUTANT, 1), Object(2, NOTIFICATION_EVENT, 1)], 3)
     for number in _shuffled(t, range(2)):
@@ -114,7 +114,7 @@ def mutant_handed_over(t):
             bench.wait(thread, 0)
 
 
-@test("3.5", points=2, title="a thread that ends abandons what it owns, and who comes next is told", stage="early",
+@test("3.5", points=1, title="a thread that ends abandons what it owns, and who comes next is told", stage="early",
       features=("DSP-04", "ERR-05"), limit=LIMIT)
 def mutant_abandoned(t):
     count = t.rng.randint(4, 6)

@@ -70,7 +70,7 @@ def overtaken(t):
         bench.insert_overtaken(number, t.rng.randint(3, 20))
 
 
-@test("3.6", points=2, title="the clock goes on: who is due expires, and nobody else", stage="early", features=FEATURES, limit=2 * LIMIT)
+@test("3.6", points=1, title="the clock goes on: who is due expires, and nobody else", stage="early", features=FEATURES, limit=2 * LIMIT)
 def expiry(t):
     bench = Bench(t, timers(t, 12), 4, 4)
     for number in range(12):

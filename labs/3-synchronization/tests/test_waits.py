@@ -41,7 +41,7 @@ def taken_at_once(t):
     bench.wait(0, _one(bench, NOTIFICATION_EVENT), None if bench.model.signaled(_one(bench, NOTIFICATION_EVENT), 0) else 0)
 
 
-@test("3.4", points=2, title="any of several: the first that is signaled, by the order of the array", stage="early",
+@test("3.4", points=1, title="any of several: the first that is signaled, by the order of the array", stage="early",
       features=("DSP-13", "DSP-16"), limit=LIMIT)
 def any_takes_first(t):
     bench = Bench(t, mixed(t, 9, 0.4), 5)
@@ -55,7 +55,7 @@ def any_takes_first(t):
     bench.wait_many(0 if bench.model.threads[0].wait is None else _free(bench), numbers, False, 0)
 
 
-@test("3.4", points=2, title="all of several: everything in one step, or nothing", stage="early", features=("DSP-13", "DSP-16"), limit=LIMIT)
+@test("3.4", points=1, title="all of several: everything in one step, or nothing", stage="early", features=("DSP-13", "DSP-16"), limit=LIMIT)
 def all_or_nothing(t):
     objects = [Object(0, SYNCHRONIZATION_EVENT, 1), Object(1, SEMAPHORE, 2, 5), Object(2, MUTANT, 1), Object(3, SYNCHRONIZATION_EVENT),
                Object(4, NOTIFICATION_EVENT), Object(5, MUTANT, 1)]
@@ -84,7 +84,7 @@ def all_or_nothing(t):
     bench.wait_many(waiter, _shuffled(t, [4, 5]), True)
 
 
-@test("3.4", points=2, title="time-outs: relative, absolute, zero and in the past", stage="early", features=("DSP-14", "HAL-07"), limit=LIMIT)
+@test("3.4", points=1, title="time-outs: relative, absolute, zero and in the past", stage="early", features=("DSP-14", "HAL-07"), limit=LIMIT)
 def timeouts(t):
     bench = Bench(t, mixed(t, 6, 0.0) + [Object(6, SYNCHRONIZATION_EVENT)], 9)
     bench.wait(8, _one(bench, MUTANT))  # it has an owner now
@@ -153,7 +153,7 @@ def random_waits(t):
     bench.ticks(200)
 
 
-@test("3.4", points=2, title="whole runs: every step and every result of real threads", features=("DSP-12", "DSP-13", "DSP-14", "SCH-08"),
+@test("3.4", points=1, title="whole runs: every step and every result of real threads", features=("DSP-12", "DSP-13", "DSP-14", "SCH-08"),
       limit=100_000_000)
 def waits_of_real_threads(t):
     follow(t, *scripts(t.rng))
