@@ -20,5 +20,6 @@ extern "C" void NTAPI HalpClockInterrupt(KTRAP_FRAME* TrapFrame, ULONG Vector) {
     } else {
         KeUpdateRunTime(TrapFrame);
     }
+    KiCheckDpcWatchdog(oldIrql);
     HalEndSystemInterrupt(oldIrql, Vector);
 }

@@ -32,6 +32,7 @@ constexpr ULONG BAD_POOL_CALLER = 0xC2;
 constexpr ULONG MANUALLY_INITIATED_CRASH = 0xE2;
 constexpr ULONG THREAD_TERMINATE_HELD_MUTEX = 0x4000008A; ///< parameters: thread, lock, kind of lock, who acquired it
 constexpr ULONG RESOURCE_NOT_OWNED = 0xE3; ///< parameters: resource, thread, owner table
+constexpr ULONG DPC_WATCHDOG_VIOLATION = 0x133; ///< parameter 1: 0 one DPC, 1 a stretch at DISPATCH_LEVEL; ticks; limit
 constexpr ULONG MICA_LAB_NOT_IMPLEMENTED = 0x4C414230; ///< parameters: exercise ("1.1"), file, line
 constexpr ULONG MICA_ASSERTION_FAILED = 0x4D415354;    ///< parameters: expression, file, line
 constexpr ULONG MICA_THREAD_RETURNED = 0x4D545254;     ///< a thread's first frame was returned to

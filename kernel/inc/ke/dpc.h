@@ -16,13 +16,19 @@ using PKDPC = KDPC*;
 using KDEFERRED_ROUTINE = void NTAPI(PKDPC Dpc, PVOID DeferredContext, PVOID SystemArgument1, PVOID SystemArgument2);
 using PKDEFERRED_ROUTINE = KDEFERRED_ROUTINE*;
 
-enum class KDPC_IMPORTANCE : UCHAR { LowImportance, MediumImportance, HighImportance };
+/// Where a DPC goes in its queue, and whether its processor is interrupted for it (ke/dpcrate.cpp has the table).
+enum class KDPC_IMPORTANCE : UCHAR {
+    LowImportance = 0,
+    MediumImportance = 1,     ///< a new DPC's
+    HighImportance = 2,       ///< to the head of the queue
+    MediumHighImportance = 3, ///< to the tail, but interrupts at once
+};
 
 /// shared: the DpcLock of the queue it is on guards the entry, the arguments and DpcData; the rest is fixed meanwhile
 struct KDPC {
-    UCHAR Type;
-    KDPC_IMPORTANCE Importance; ///< HighImportance: to the head of the queue
-    UCHAR Number;               ///< target processor + 1; 0: the processor that queues it
+    UCHAR Type; ///< 19, or 24 for a threaded one
+    KDPC_IMPORTANCE Importance;
+    UCHAR Number; ///< target processor + 1; 0: the processor that queues it
     UCHAR Reserved;
     LIST_ENTRY DpcListEntry;
     PKDEFERRED_ROUTINE DeferredRoutine;
@@ -57,8 +63,16 @@ NTKERNELAPI void NTAPI KeInitializeDpc(PKDPC Dpc, PKDEFERRED_ROUTINE DeferredRou
 NTKERNELAPI BOOLEAN NTAPI KeInsertQueueDpc(PKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2);
 /// Takes the DPC off its queue. @returns whether it was queued. @irql any
 NTKERNELAPI BOOLEAN NTAPI KeRemoveQueueDpc(PKDPC Dpc);
+/// For its next insertion. @irql any
 NTKERNELAPI void NTAPI KeSetImportanceDpc(PKDPC Dpc, KDPC_IMPORTANCE Importance);
+/// For its next insertion: it will run on this processor. @irql any
 NTKERNELAPI void NTAPI KeSetTargetProcessorDpc(PKDPC Dpc, CHAR Number);
+
+/// Makes a DPC that its processor's DPC thread runs, at PASSIVE_LEVEL and above every other thread. While the processor
+/// has no DPC thread it is an ordinary one, so its routine must be fit for both. @irql any
+NTKERNELAPI void NTAPI KeInitializeThreadedDpc(PKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext);
+/// Returns when every DPC that is queued now, on any processor, has run. @irql PASSIVE_LEVEL
+NTKERNELAPI void NTAPI KeFlushQueuedDpcs() EXCLUDES_(AtDispatchLevel);
 
 NTKERNELAPI void NTAPI KeInitializeTimerEx(PKTIMER Timer, TIMER_TYPE Type);
 /// Starts the timer; a running one is cancelled first. @param DueTime 100 ns units, negative: relative to now,

@@ -9,6 +9,7 @@
 // In the books: "processor control region and control block (PCR, PRCB)". SCH-15..17, INT-05
 #pragma once
 
+#include "ke/gate.h"
 #include "ke/queuedlock.h"
 #include "ke/thread.h"
 #include "rtl/exception.h"
@@ -98,10 +99,24 @@ struct KPRCB {
     CHAR CpuBrand[52];
 
     // Inter-processor interrupts (ke/ipi.cpp, ke/freeze.cpp)
-    volatile LONG RequestSummary; ///< IPI_*: what others ask of this processor; interlocked
-    volatile LONG IpiFrozen;      ///< KI_FROZEN: written by its own processor, but for the thaw
-    ULONG IpiCount;               ///< inter-processor interrupts taken
+    volatile LONG RequestSummary;    ///< IPI_*: what others ask of this processor; interlocked
+    volatile LONG IpiFrozen;         ///< KI_FROZEN: written by its own processor, but for the thaw
+    ULONG IpiCount;                  ///< inter-processor interrupts taken
     KPROCESSOR_STATE ProcessorState; ///< valid while IpiFrozen: the registers of the frozen moment
+
+    // DPCs: when they ask for an interrupt (ke/dpcrate.cpp), threaded ones, the watchdog
+    ULONG MaximumDpcQueueDepth; ///< so many waiting DPCs ask for an interrupt whatever their importance
+    ULONG MinimumDpcRate;       ///< DPCs a tick below which those of low importance do so too
+    ULONG DpcRequestRate;       ///< DPCs a tick, lately
+    ULONG DpcLastCount;         ///< DpcData.DpcCount at the last tick
+    ULONG AdjustDpcThreshold;   ///< ticks until MaximumDpcQueueDepth may rise
+    KDPC_DATA ThreadedDpcData;
+    KGATE DpcGate;                    ///< what the DPC thread waits for
+    KDPC DpcThreadWake;               ///< signals it
+    volatile BOOLEAN ThreadDpcEnable; ///< there is a DPC thread
+    ULONG DpcTimeCount;               ///< checked builds: ticks in this DPC
+    ULONG DpcWatchdogCount;           ///< checked builds: ticks since the IRQL was below DISPATCH_LEVEL
+    ULONG DpcLocksBefore;             ///< checked builds: HeldLockCount when this DPC began
 };
 using PKPRCB = KPRCB*;
 

@@ -86,6 +86,15 @@ NTKERNELAPI void FASTCALL KeAcquireInStackQueuedSpinLockAtDpcLevel(PKSPIN_LOCK S
 NTKERNELAPI void FASTCALL KeReleaseInStackQueuedSpinLockFromDpcLevel(PKLOCK_QUEUE_HANDLE LockHandle)
     RELEASE_(LockHandle) REQUIRES_(AtDispatchLevel);
 
+// For DPC routines that may run as threaded DPCs: the IRQL is raised only if it must be.
+
+/// @returns the old IRQL. @irql <= DISPATCH_LEVEL, in a DPC
+NTKERNELAPI KIRQL NTAPI KeAcquireSpinLockForDpc(PKSPIN_LOCK SpinLock) ACQUIRE_(SpinLock);
+NTKERNELAPI void NTAPI KeReleaseSpinLockForDpc(PKSPIN_LOCK SpinLock, KIRQL OldIrql) RELEASE_(SpinLock);
+NTKERNELAPI void NTAPI KeAcquireInStackQueuedSpinLockForDpc(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
+    ACQUIRE_(LockHandle);
+NTKERNELAPI void NTAPI KeReleaseInStackQueuedSpinLockForDpc(PKLOCK_QUEUE_HANDLE LockHandle) RELEASE_(LockHandle);
+
 // Numbered queued locks: the node is the processor's own.
 
 /// @returns the old IRQL. @irql <= DISPATCH_LEVEL

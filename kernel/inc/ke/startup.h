@@ -54,6 +54,13 @@ NTKERNELAPI void NTAPI KiAnnounceProcessor(PKPRCB Prcb);
 /// processor; with one processor it is nullptr and never called.
 NTKERNELAPI extern void(NTAPI* KiSendDispatchInterrupt)(KAFFINITY TargetProcessors);
 
+/// A processor's DPC thread: runs its threaded DPCs. Start routine of a system thread of priority 31, one a processor.
+/// @param StartContext the processor's number. @irql PASSIVE_LEVEL
+NTKERNELAPI void NTAPI KiExecuteDpc(PVOID StartContext);
+/// Checked builds: called by the clock interrupt of each processor. DPC_WATCHDOG_VIOLATION if one DPC or a stretch at
+/// DISPATCH_LEVEL lasts too long. @param InterruptedIrql of the code that the clock interrupted. @irql CLOCK_LEVEL
+NTKERNELAPI void NTAPI KiCheckDpcWatchdog(KIRQL InterruptedIrql);
+
 /// The balance-set manager's thread: once a second it relieves starved threads. Start routine of a system thread of
 /// priority 16. @irql PASSIVE_LEVEL
 NTKERNELAPI void NTAPI KeBalanceSetManager(PVOID StartContext);

@@ -67,6 +67,10 @@ extern "C" void NTAPI Phase1Initialization(PVOID StartContext) {
     Require(PsInitSystem(1), 2);
     Require(NT_SUCCESS(PsCreateSystemThread(nullptr, "BalanceSet", BALANCE_SET_PRIORITY, KeBalanceSetManager, nullptr)),
             3);
+    for (ULONG_PTR number = 0; number < ULONG_PTR(KeNumberProcessors); number++)
+        Require(NT_SUCCESS(PsCreateSystemThread(nullptr, "DpcThread", HIGH_PRIORITY, KiExecuteDpc,
+                                                reinterpret_cast<PVOID>(number))),
+                4);
     PrintBanner(*block);
     LdrCallBootDrivers();
     Reside();

@@ -8,13 +8,6 @@
 
 namespace {
 
-/// Low-importance DPCs do not ask for an interrupt of their own: the clock sees to it that they do not wait for ever.
-void PushWaitingDpcs(KPRCB* prcb) {
-    if (prcb->DpcData.DpcQueueDepth == 0 || prcb->DpcRoutineActive) return;
-    prcb->DpcInterruptRequested = TRUE;
-    HalRequestSoftwareInterrupt(DISPATCH_LEVEL);
-}
-
 // Only looks whether the chain has timers at all, which is one aligned word: what is due is decided under the lock, by
 // the DPC. A timer that is being inserted right now is not missed: KiInsertTimer looks at the clock afterwards.
 bool HasTimers(ULONGLONG hand) NO_THREAD_SAFETY_ANALYSIS {
@@ -59,7 +52,7 @@ void NTAPI KeUpdateRunTime(KTRAP_FRAME* TrapFrame) {
         }
     }
 
-    PushWaitingDpcs(prcb);
+    KiUpdateDpcRate(prcb); // those that did not ask for an interrupt do not wait for ever
 
     if (thread == prcb->IdleThread) return; // it has no turn
     thread->Quantum = SCHAR(thread->Quantum - CLOCK_QUANTUM_DECREMENT);

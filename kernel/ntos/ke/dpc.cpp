@@ -9,9 +9,6 @@
 
 namespace {
 
-constexpr UCHAR DpcObjectType = 19;       ///< KDPC::Type, as debuggers show it
-constexpr ULONG MaximumDpcQueueDepth = 4; ///< so many waiting DPCs ask for an interrupt whatever their importance
-
 /// What is left of a DPC once it is off its queue: the object may be queued again, or freed, before its routine runs.
 struct DpcCall {
     KDPC* Dpc;
@@ -44,23 +41,40 @@ bool RemoveFirst(KPRCB* prcb, DpcCall* call) REQUIRES_(AtDispatchLevel) {
     return found;
 }
 
-/// Must the processor be interrupted for this DPC? Low importance waits for the clock or for company; medium interrupts
-/// the own processor at once, another one only for company; high always interrupts.
-bool NeedsInterrupt(const KDPC* dpc, const KPRCB* prcb) {
-    if (prcb->DpcRoutineActive || prcb->DpcInterruptRequested) return false;
-    if (prcb->DpcData.DpcQueueDepth >= MaximumDpcQueueDepth) return true;
-    switch (dpc->Importance) {
-    case KDPC_IMPORTANCE::HighImportance: return true;
-    case KDPC_IMPORTANCE::MediumImportance: return prcb == KeGetCurrentPrcb() || prcb->IdleHalt;
-    default: return false;
+/// Puts the DPC on the queue, unless it is on one. @returns whether it did
+bool Insert(KDPC_DATA& queue, KPRCB* prcb, PKDPC dpc, PVOID argument1, PVOID argument2) REQUIRES_(AtDispatchLevel) {
+    nt::SpinLockAtDpcGuard guard(queue.DpcLock);
+    if (InterlockedCompareExchangePointer<void>(&dpc->DpcData, &queue, nullptr) != nullptr) return false;
+
+    dpc->SystemArgument1 = argument1;
+    dpc->SystemArgument2 = argument2;
+    if (dpc->Importance == KDPC_IMPORTANCE::HighImportance) {
+        InsertHeadList(&queue.DpcListHead, &dpc->DpcListEntry);
+    } else {
+        InsertTailList(&queue.DpcListHead, &dpc->DpcListEntry);
     }
+    queue.DpcQueueDepth = queue.DpcQueueDepth + 1;
+    queue.DpcCount = queue.DpcCount + 1;
+    EtwTraceEvent(ETW_EVENT::DpcQueue, reinterpret_cast<ULONG_PTR>(dpc),
+                  reinterpret_cast<ULONG_PTR>(dpc->DeferredRoutine), prcb->Number, 0);
+
+    // Under the lock, so that the processor does not become inactive between the decision and the request.
+    if (&queue == &prcb->DpcData && KiDpcNeedsInterrupt(dpc, prcb)) {
+        prcb->DpcInterruptRequested = TRUE;
+        if (prcb == KeGetCurrentPrcb()) {
+            HalRequestSoftwareInterrupt(DISPATCH_LEVEL);
+        } else {
+            KiSendDispatchInterrupt(prcb->SetMember);
+        }
+    }
+    return true;
 }
 
 } // namespace
 
 void NTAPI KeInitializeDpc(PKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext) {
     *Dpc = {};
-    Dpc->Type = DpcObjectType;
+    Dpc->Type = DpcObject;
     Dpc->Importance = KDPC_IMPORTANCE::MediumImportance;
     Dpc->DeferredRoutine = DeferredRoutine;
     Dpc->DeferredContext = DeferredContext;
@@ -69,30 +83,9 @@ void NTAPI KeInitializeDpc(PKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID 
 BOOLEAN NTAPI KeInsertQueueDpc(PKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2) {
     nt::IrqlGuard interruptsHeldOff(HIGH_LEVEL);
     KPRCB* const prcb = Dpc->Number == 0 ? KeGetCurrentPrcb() : KiProcessorBlock[Dpc->Number - 1];
-    KDPC_DATA& queue = prcb->DpcData;
-    nt::SpinLockAtDpcGuard guard(queue.DpcLock);
-    if (InterlockedCompareExchangePointer<void>(&Dpc->DpcData, &queue, nullptr) != nullptr) return FALSE;
-
-    Dpc->SystemArgument1 = SystemArgument1;
-    Dpc->SystemArgument2 = SystemArgument2;
-    if (Dpc->Importance == KDPC_IMPORTANCE::HighImportance) {
-        InsertHeadList(&queue.DpcListHead, &Dpc->DpcListEntry);
-    } else {
-        InsertTailList(&queue.DpcListHead, &Dpc->DpcListEntry);
-    }
-    queue.DpcQueueDepth = queue.DpcQueueDepth + 1;
-    queue.DpcCount = queue.DpcCount + 1;
-    EtwTraceEvent(ETW_EVENT::DpcQueue, reinterpret_cast<ULONG_PTR>(Dpc),
-                  reinterpret_cast<ULONG_PTR>(Dpc->DeferredRoutine), prcb->Number, 0);
-
-    if (NeedsInterrupt(Dpc, prcb)) {
-        prcb->DpcInterruptRequested = TRUE;
-        if (prcb == KeGetCurrentPrcb()) {
-            HalRequestSoftwareInterrupt(DISPATCH_LEVEL);
-        } else {
-            KiSendDispatchInterrupt(prcb->SetMember);
-        }
-    }
+    KDPC_DATA& queue = KiDpcQueue(prcb, Dpc);
+    if (!Insert(queue, prcb, Dpc, SystemArgument1, SystemArgument2)) return FALSE;
+    if (&queue == &prcb->ThreadedDpcData) KiRequestDpcThread(prcb);
     return TRUE;
 }
 
@@ -116,9 +109,9 @@ void NTAPI KiRetireDpcList(PKPRCB Prcb) {
     DpcCall call;
     Prcb->DpcRoutineActive = TRUE;
     while (RemoveFirst(Prcb, &call)) {
-        EtwTraceEvent(ETW_EVENT::DpcRun, reinterpret_cast<ULONG_PTR>(call.Dpc),
-                      reinterpret_cast<ULONG_PTR>(call.Routine), 0, 0);
+        KiBeginDpc(Prcb, call.Dpc, call.Routine);
         call.Routine(call.Dpc, call.Context, call.Argument1, call.Argument2);
         NT_ASSERT(KeGetCurrentIrql() == DISPATCH_LEVEL); // a DPC routine returns at the level it was called at
+        KiEndDpc(Prcb, call.Dpc, call.Routine, false);
     }
 }

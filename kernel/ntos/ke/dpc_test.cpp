@@ -154,6 +154,7 @@ TEST_F(DpcTest, DoesNotMaskInterrupts) {
 TEST_F(DpcTest, LowImportanceWaitsForTheClockOrForCompany) {
     Run([&] {
         int runs = 0;
+        KeGetCurrentPrcb()->DpcRequestRate = 100; // many DPCs come
         Call low([&] { runs++; }), medium([&] { runs++; });
         KeSetImportanceDpc(&low.Dpc, KDPC_IMPORTANCE::LowImportance);
         low.Queue();

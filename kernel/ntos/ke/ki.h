@@ -11,6 +11,7 @@
 #include "ke/ki/apc.h"
 #include "ke/ki/context.h"
 #include "ke/ki/dispatcher.h"
+#include "ke/ki/dpc.h"
 #include "ke/ki/lockchecks.h"
 #include "ke/ki/policy.h"
 #include "ke/ki/scheduler.h"

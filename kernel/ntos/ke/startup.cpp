@@ -17,15 +17,12 @@ static void InitializeProcessorQueues(PKPRCB Prcb) NO_THREAD_SAFETY_ANALYSIS {
     InitializeListHead(&Prcb->WaitListHead);
     Prcb->DeferredReadyListHead.Next = nullptr;
     Prcb->NextThread = nullptr;
-
-    KeInitializeSpinLock(&Prcb->DpcData.DpcLock, KLOCK_RANK::Dpc);
-    InitializeListHead(&Prcb->DpcData.DpcListHead);
-    Prcb->DpcData.DpcQueueDepth = 0;
 }
 
 void NTAPI KiInitializeDispatcher(PKPRCB Prcb) {
     InitializeProcessorQueues(Prcb);
     KiInitializeLockQueue(Prcb);
+    KiInitializeDpcQueues(Prcb);
     if (Prcb->Number != 0) return;
     KiInitializeTimerTable();
     KiInitializeProcessList();

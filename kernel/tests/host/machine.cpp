@@ -151,6 +151,7 @@ void Machine::Tick(ULONG times) {
         } else {
             KeUpdateRunTime(nullptr);
         }
+        KiCheckDpcWatchdog(oldIrql);
         KfLowerIrql(oldIrql);
     }
 }
