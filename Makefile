@@ -29,6 +29,8 @@ GUI           :=
 OUT           :=
 OPEN          :=
 SCOPE         :=
+RUNS          :=
+SCENARIOS     :=
 APPEND        :=
 GDB_WAIT      :=
 EMAIL         :=
@@ -51,7 +53,7 @@ build   = $(MAKE) $(jobs) -f kernel/build.mk
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
-.PHONY: help grade test run gdb replay timeline handout solution selfcheck seed doctor docs coverage bench check-style \
+.PHONY: help grade test run gdb replay timeline explore handout solution selfcheck seed doctor docs coverage bench check-style \
         format clean kernel
 
 help:
@@ -95,6 +97,11 @@ doctor:
 	@grader/setup/doctor.sh
 
 # ---- instructors ------------------------------------------------------------------------------------------------
+explore:
+	@$(need) grade
+	@$(grader) explore --out $(O) --jobs $(JOBS) $(call opt,LAB,--lab) $(call opt,TEST,--test) $(call opt,SEED,--seed) \
+	    $(call opt,RUNS,--runs) $(call opt,SCENARIOS,--scenarios) $(call opt,SUBMISSION,--submission) $(call opt,JSON,--json)
+
 handout:
 	@$(if $(OUT),,echo "make handout needs OUT, the folder that receives the students' repository: \
 	    make handout OUT=../mica-student" >&2; exit 2)

@@ -32,6 +32,7 @@ COMMANDS = {
     "solution": ("grader.commands.solution", "print a lab's reference as a diff against the students' branch"),
     "answers": ("grader.commands.answers", "print the answers of exercise 0.1 for a seed"),
     "selfcheck": ("grader.commands.selfcheck", "grade starter, reference, accepted, mistakes and cheaters"),
+    "explore": ("grader.commands.explore", "search races: a histogram by strategy, and the experiments"),
     "timeline": ("grader.commands.timeline", "draw a run's synchronization: one HTML page, and Chrome trace JSON"),
     "stability": ("grader.commands.stability", "grade many times and compare the result files byte by byte"),
 }

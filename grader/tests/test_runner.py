@@ -196,8 +196,8 @@ class Planning(unittest.TestCase):
     def test_equal_kernels_share_a_machine_and_big_groups_are_split(self) -> None:
         tests = [spec(lambda t: None, f"test{number}") for number in range(12)]
         kernels = KernelSet({"9.1": Kernel(Path("/k"))}, Path("/"))
-        self.assertEqual([len(unit[2]) for unit in runner.plan(tests, kernels, 1)], [12])
-        self.assertEqual([len(unit[2]) for unit in runner.plan(tests, kernels, 2)], [6, 6])
+        self.assertEqual([len(unit[1]) for unit in runner.plan(tests, kernels, 1)], [12])
+        self.assertEqual([len(unit[1]) for unit in runner.plan(tests, kernels, 2)], [6, 6])
 
     def test_the_random_numbers_depend_on_seed_and_test_only(self) -> None:
         drawn = []

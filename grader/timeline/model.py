@@ -65,6 +65,7 @@ KINDS: Dict[str, Kind] = {
     "release": Kind("gives a lock up", "#5f6b2f", "#c0eb75"),
     "irql": Kind("changes IRQL", "#868e96", "#adb5bd", 1.0, False),
     "handover": Kind("baton passes", "#868e96", "#6b7686", 1.0, False),
+    "failure": Kind("what went wrong", "#c92a2a", "#ff6b6b"),
     "race": Kind("the two conflicting accesses", "#c92a2a", "#ff5c5c"),
 }
 

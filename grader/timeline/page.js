@@ -11,6 +11,7 @@ D.spans.forEach(s => items.push({ what: "span", row: s[0], at: s[1], end: s[2], 
 D.instants.forEach(s => items.push({ what: "instant", row: s[0], at: s[1], end: s[1], kind: s[2], label: s[3], details: s[4] }));
 D.arrows.forEach(s => items.push({ what: "arrow", row: s[0], at: s[1], to: s[2], end: s[3], kind: s[4], label: s[5], details: s[6] }));
 items.sort((a, b) => a.at - b.at);
+const few = D.unit !== "us" && D.rows.filter(r => r[1] === D.rows[0][1]).length <= 4; // the steps of two or three sides
 const spansOf = D.rows.map(() => []), instantsOf = D.rows.map(() => []), arrows = [];
 items.forEach(i => i.what === "span" ? spansOf[i.row].push(i) : i.what === "instant" ? instantsOf[i.row].push(i) : arrows.push(i));
 const shown = D.kinds.map(k => k[KIND.shown]);
@@ -42,9 +43,9 @@ function layout() {
   document.documentElement.style.setProperty("--size", size + "px");
   axis = size * 2.2;
   g.font = font(600);
-  gutter = Math.min(W * .34, 24 + Math.max(60, ...D.rows.map(r => g.measureText(r[0]).width)));
+  gutter = Math.min(W * .34, 24 + Math.max(60, ...D.rows.flatMap(r => [r[0], r[2], r[1]]).map(text => g.measureText(text).width)));
   const bands = D.rows.filter((r, i) => !i || r[1] !== D.rows[i - 1][1]).length, room = H - axis - bands * size * 1.9 - 12;
-  rowH = Math.max(size * 2.3, Math.min(size * 5, room / D.rows.length));
+  rowH = Math.max(size * 2.3, Math.min(size * (few ? 10 : 5), room / D.rows.length));
   rows = []; let y = 0, band = null;
   D.rows.forEach(([name, inBand, note], i) => {
     if (inBand !== band) { rows.push({ title: inBand, y, h: size * 1.9 }); y += size * 1.9; band = inBand; }
@@ -146,7 +147,7 @@ function paintRow(r) {
       g.fill();
       mark(s, found, () => g.strokeRect(x0 - 1, y - 1, w + 2, h + 2));
       hits.push({ item: s, x0, x1: x0 + w, y0: h < 12 ? y - 6 : y, y1: h < 12 ? y + h + 6 : y + h, rank: level ? 2 : 3 });
-      if (w > size * 2.4) {
+      if (w > size * 2.4 && !few) {
         const thin = h < size * 1.1;
         g.font = font(thin ? 400 : 600); g.textBaseline = "middle"; g.fillStyle = thin ? css("--text") : dark ? "#0b0f14" : "#ffffff";
         const left = Math.max(x0, gutter) + 5, text = clip(s.label, x1 - left - 5);
@@ -154,7 +155,7 @@ function paintRow(r) {
       }
     }
   }
-  let last = -9;
+  let last = -9, label = -9;
   for (let i = firstAfter(instantsOf[r.index], from); i < instantsOf[r.index].length && instantsOf[r.index][i].at <= to; i++) {
     const s = instantsOf[r.index][i];
     if (!shown[s.kind] || s.at < from) continue;
@@ -165,6 +166,11 @@ function paintRow(r) {
     g.beginPath(); g.moveTo(px, y - d); g.lineTo(px + d, y); g.lineTo(px, y + d); g.lineTo(px - d, y); g.closePath(); g.fill(); g.stroke();
     g.lineWidth = 1;
     mark(s, found, () => { g.beginPath(); g.arc(px, y, d + 4, 0, 7); g.stroke(); });
+    if (few && px > label) {
+      g.font = font(s === chosen ? 600 : 400); g.fillStyle = css("--text"); g.textBaseline = "alphabetic";
+      const next = instantsOf[r.index].slice(i + 1).find(o => shown[o.kind]), room = (next ? x(next.at) : W) - px;
+      if (room > size * 3.4) { g.fillText(clip(s.label, Math.max(room - d, 0)), px + d + 3, y + size * .33); label = px; }
+    }
     hits.push({ item: s, x0: px - d - 2, x1: px + d + 2, y0: y - d - 2, y1: y + d + 2, rank: 0, middle: px });
   }
 }
@@ -309,7 +315,7 @@ function choose(item) {
     element(value.includes("\n") ? "pre" : "span", value, td);
   };
   if (item.what === "arrow") { line("from", D.rows[item.row][0]); line("to", D.rows[item.to][0]); } else line("row", D.rows[item.row][0]);
-  line("at", `${time(item.at)} ${unitName}`);
+  line("at", `${few ? "step " : ""}${time(item.at)} ${few ? "" : unitName}`);
   if (item.end !== item.at) line(item.what === "arrow" ? "after" : "for", lasting(item.end - item.at));
   item.details.forEach(([name, value]) => line(name, value));
   const others = linked(item);
@@ -339,7 +345,6 @@ function neighbour(by) {
   if (next) { reveal(next); choose(next); }
 }
 
-const few = D.unit !== "us" && D.rows.filter(r => r[1] === D.rows[0][1]).length <= 3;
 function fillList() {
   const box = $("list"), wanted = items.filter(i => i.what !== "arrow" && shown[i.kind] && i.end >= from && i.at <= to && !i.level && (i.what === "instant" || !few));
   const start = Math.max(0, chosen ? wanted.indexOf(chosen) - 150 : 0), part = wanted.slice(start, start + 300);
@@ -353,13 +358,14 @@ function fillList() {
     element("td", time(i.at), tr);
     if (few) columns.forEach(c => { const td = element("td", undefined, tr); if (c === i.row) { chip(i.kind, td); element("span", i.label, td); } });
     else { element("td", D.rows[i.row][0], tr); const td = element("td", undefined, tr); chip(i.kind, td); element("span", i.label, td); }
-    tr.onclick = () => { chosen = i; reveal(i); draw(); body.querySelectorAll(".chosen").forEach(e => e.className = ""); tr.className = "chosen"; };
+    tr.onclick = () => { if (few) { choose(i); return; } chosen = i; reveal(i); draw(); body.querySelectorAll(".chosen").forEach(e => e.className = ""); tr.className = "chosen"; };
     tr.ondblclick = () => choose(i);
   }
   if (part.length < wanted.length) element("p", `${part.length} of ${wanted.length} in view: zoom in for the others`, box).style.padding = "0 .8em";
   const here = body.querySelector(".chosen"); if (here) here.scrollIntoView({ block: "center" });
 }
 function tab(name) {
+  if (few) { $("details").hidden = $("list").hidden = false; fillList(); return; }
   for (const one of ["details", "list"]) { $(one).hidden = one !== name; $("tab-" + one).setAttribute("aria-selected", String(one === name)); }
   if (name === "list") fillList();
 }
@@ -415,6 +421,7 @@ document.addEventListener("keydown", e => {
 });
 
 // ---- start -------------------------------------------------------------------------------------------------------
+document.body.classList.toggle("both", few);
 $("title").textContent = D.title;
 $("count").textContent = `${number(items.length, 0)} events, ${lasting(extent)}` + (D.unit === "us" ? "" : "s");
 D.remarks.forEach(r => element("p", r, $("remarks")));

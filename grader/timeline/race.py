@@ -48,7 +48,7 @@ def build(ran: Ran, places: Places, title: str, remarks: Sequence[str] = (),
     last = ran.trace[-1].step if ran.trace else 0
     if ran.found is not Found.NOTHING and ran.trace:
         row = ran.processor if ran.processor in rows else rows[-1]
-        instants.append(Instant(_key(row), max(last, ran.step), "bugcheck", ran.message or ran.found.name.lower()))
+        instants.append(Instant(_key(row), max(last, ran.step), "failure", ran.message or ran.found.name.lower()))
     if ran.race:
         instants += [Instant(_key(one.processor), one.step, "race",
                              f"{'writes' if one.write else 'reads'} {ran.race.name or places.variable(ran.race.address)}",
@@ -75,8 +75,10 @@ class Sources:
         if file not in self._files:
             self._files[file] = (self._read(file) or "").splitlines()
         lines, at = self._files[file], int(number)
-        return "\n".join(f"{'>' if line == at else ' '} {line:4} {lines[line - 1]}"
-                         for line in range(max(1, at - self._around), min(len(lines), at + self._around) + 1))
+        shown = range(max(1, at - self._around), min(len(lines), at + self._around) + 1)
+        margin = min((len(lines[line - 1]) - len(lines[line - 1].lstrip()) for line in shown if lines[line - 1].strip()),
+                     default=0)
+        return "\n".join(f"{'>' if line == at else ' '} {line:4} {lines[line - 1][margin:]}" for line in shown)
 
 
 def _key(processor: int) -> str:

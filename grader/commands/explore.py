@@ -1,0 +1,305 @@
+"""`explore`: which strategy finds what, and the experiments on planted races.
+
+    make explore LAB=3 TEST=event_races RUNS=2000 SEED=7    each strategy alone on what a test explores: a histogram
+    make explore SCENARIOS=kernel RUNS=2000                 the kernel's own scenarios
+    python3 -m grader explore --table                       planted races: found, in time, replayed
+    python3 -m grader explore --accusations                 reference and accepted variants: nothing may be found
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, Optional, Tuple
+
+from grader import labs, patches
+from grader.commands.options import add_selection, master_seed, number
+from grader.errors import GraderError
+from grader.explore import kernels, table
+from grader.explore.survey import Row, Survey, draw, survey
+from grader.explore.target import GuestTarget
+from grader.grading import Grading, default_runner
+from grader.model import Kernel, Lab
+from grader.report.terminal import Paint
+from grader.report.text import for_terminal
+from grader.session import Session
+from grader.tree import Tree
+
+RUNS = 2000
+TIMER_RUNS = 3000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `explore`."""
+    add_selection(parser)
+    parser.add_argument("--scenarios", default="", metavar="kernel|GLOB",
+                        help="the kernel's own scenarios, or scenarios of the lab's driver by name")
+    parser.add_argument("--runs", default="", metavar="N", help=f"schedules of each strategy (default {RUNS})")
+    parser.add_argument("--json", default="", metavar="FILE", help="write the figures to a file")
+    parser.add_argument("--table", action="store_true", help="the experiment on planted races")
+    parser.add_argument("--accusations", action="store_true", help="the experiment on kernels that are right")
+    parser.add_argument("--explorations", default="100", metavar="N", help="of each planted race (default 100)")
+    parser.add_argument("--each", default="11", metavar="N", help="tries of each strategy alone (default 11)")
+    parser.add_argument("--schedules", default="1000", metavar="N", help="of each scenario (default 1000)")
+    parser.add_argument("--only", default="", metavar="GLOB", help="races or kernels by name")
+    parser.add_argument("--journal", default="", metavar="FILE", help="where figures are kept (default: build folder)")
+
+
+def run(tree: Tree, options: argparse.Namespace) -> int:
+    """0: as it should be; 1: something was found (survey, accusations), or missed (table)."""
+    course = labs.load(tree)
+    grading = Grading(tree, course, default_runner(), jobs=number(options.jobs, "JOBS", 1) or 2)
+    if options.table:
+        return run_table(grading, options)
+    if options.accusations:
+        return run_accusations(grading, options)
+    found: List[Survey] = []
+    for made in surveys(grading, options):
+        _progress_end()
+        print("\n".join(for_terminal(line) for line in draw(made)) + "\n", flush=True)
+        found.append(made)
+    if options.json:
+        Path(options.json).write_text(json.dumps([one.to_json() for one in found], indent=1) + "\n", encoding="utf-8")
+    return 1 if any(one.finds for one in found) else 0
+
+
+# -- surveys ---------------------------------------------------------------------------------------------------------
+def surveys(grading: Grading, options: argparse.Namespace) -> Iterator[Survey]:
+    """The surveys that the options ask for, one after the other."""
+    runs, master = number(options.runs, "RUNS", 1) or RUNS, master_seed(options.seed) or 1
+    for session, asked in selected(grading, options, master):
+        target = GuestTarget(session, asked.scenario)
+        yield survey(target, asked.scenario, master, runs, asked.parameters, watch=_progress(runs),
+                     step_limit=asked.step_limit)
+
+
+def selected(grading: Grading, options: argparse.Namespace, master: int) -> Iterator[Tuple[Session, kernels.Asked]]:
+    """Scenarios with the machine that they run on."""
+    kernel = kernel_for(grading, options)
+    if options.scenarios == "kernel":
+        for driver in kernels.kernel_drivers(grading.tree.root):
+            with _closing(kernels.session_on(kernel, driver)) as session:
+                for name in kernels.scenarios_of(session, options.test):
+                    yield session, kernels.Asked("", name)
+        return
+    chosen, tests = labs.select(grading.course, options.lab, "" if options.scenarios else options.test)
+    if options.scenarios:
+        for lab in chosen:
+            if lab.driver:
+                with _closing(kernels.session_on(kernel, lab.driver)) as session:
+                    for name in kernels.scenarios_of(session, options.scenarios):
+                        yield session, kernels.Asked("", name)
+        return
+    found = kernels.explorers(tests)
+    if not found:
+        raise GraderError("none of these tests explores schedules; try make explore LAB=3, or SCENARIOS=kernel")
+    for driver in dict.fromkeys(test.driver for test in found):
+        with _closing(kernels.session_on(kernel, driver)) as session:
+            for test in found:
+                if test.driver == driver:
+                    for asked in kernels.asked_by(session, test, master):
+                        yield session, asked
+
+
+def kernel_for(grading: Grading, options: argparse.Namespace) -> Kernel:
+    """The submission's kernel, or the tree's own."""
+    if not options.submission and not grading.tree.is_handout:
+        return kernels.kernel_of(grading)
+    submission = grading.read(options.submission)
+    return kernels.kernel_of(grading, submission.files)
+
+
+# -- experiments -----------------------------------------------------------------------------------------------------
+def run_table(grading: Grading, options: argparse.Namespace) -> int:
+    """Planted races: scenarios that are meant to fail, and the mistakes of the labs."""
+    journal = table.Journal(_journal(grading, options))
+    count, each = number(options.explorations, "--explorations", 1) or 100, number(options.each, "--each", 1) or 11
+    runs, timer = number(options.runs, "RUNS", 1) or RUNS, TIMER_RUNS
+    rows: List[dict] = []
+    for race, kernel, driver in planted(grading, options):
+        lazy = Lazy(kernel, driver, race.scenario)
+        with _closing(lazy):
+            rows.append(table.race_rows(journal, race, lazy.target, count, each, runs, timer, lazy.cpu, _say))
+        _progress_end()
+        print(for_terminal(table.draw_races(rows)[len(rows)]), flush=True)
+    print("\n" + "\n".join(for_terminal(line) for line in table.draw_races(rows)))
+    if options.json:
+        Path(options.json).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return 0 if rows and all(row["found"] * 100 >= 99 * row["explorations"] and row["replayed"] ==
+                             sum(row["by"].values()) for row in rows) else 1
+
+
+def planted(grading: Grading, options: argparse.Namespace) -> Iterator[Tuple[table.Race, Kernel, str]]:
+    """Every planted race with its kernel and driver."""
+    reference = kernels.kernel_of(grading)
+    digest = kernels.digest_of(reference)
+    if not options.lab:
+        for driver in kernels.kernel_drivers(grading.tree.root):
+            with _closing(kernels.session_on(reference, driver)) as session:
+                names = [name for name in kernels.scenarios_of(session) if kernels.is_planted(session, name)
+                         and _wanted(name, options)]
+            for name in names:
+                if name != "Canary" or driver == "planted.sys":
+                    yield table.Race(name, digest, name), reference, driver
+    chosen, _ = labs.select(grading.course, options.lab)
+    for lab in chosen:
+        yield from mistakes(grading, lab, options)
+
+
+def mistakes(grading: Grading, lab: Lab, options: argparse.Namespace) -> Iterator[Tuple[table.Race, Kernel, str]]:
+    """The mistakes of a lab that an exploring test must fail; each with every scenario that its tests explore."""
+    tests = kernels.explorers(grading.course.tests_of(lab))
+    for patch in patches.of_lab(grading.tree, lab) if tests else []:
+        own = [test for test in tests if any(fnmatch.fnmatchcase(test.name, one) for one in patch.fails)]
+        if patch.kind != "mistakes" or not own or not _wanted(patch.name, options):
+            continue
+        kernel = kernels.kernel_of(grading, _patched(grading, patch))
+        digest = kernels.digest_of(kernel)
+        with _closing(kernels.session_on(kernel, lab.driver)) as session:
+            asked = [one for test in own for one in kernels.asked_by(session, test, 1)]
+            good = [one for one in asked if _shows(session, one)]
+        for one in good[:1] or asked[:1]:
+            yield table.Race(patch.name, digest, one.scenario, one.parameters, one.step_limit), kernel, lab.driver
+
+
+def _shows(session: Session, asked: kernels.Asked) -> bool:
+    """Whether this scenario shows the mistake at all: a patch's test may explore several."""
+    from grader.explore.explorer import explore
+    target = GuestTarget(session, asked.scenario)
+    return explore(target, asked.scenario, 0, 0, 1500, asked.parameters, step_limit=asked.step_limit).find is not None
+
+
+def run_accusations(grading: Grading, options: argparse.Namespace) -> int:
+    """Schedules of every scenario on the reference and on every accepted variant."""
+    journal = table.Journal(_journal(grading, options))
+    schedules = number(options.schedules, "--schedules", 1) or 1000
+    rows: List[Tuple[str, str, dict]] = []
+    for name, kernel, driver in right_kernels(grading, options):
+        digest = kernels.digest_of(kernel)
+        with _closing(Lazy(kernel, driver, "")) as lazy:
+            names = [one for one in kernels.scenarios_of(lazy.session(), options.test)
+                     if not kernels.is_planted(lazy.session(), one)]
+            for scenario in names:
+                race = table.Race(name, digest, scenario)
+                rows.append((name, scenario, table.accusation_rows(
+                    journal, race, lambda: GuestTarget(lazy.session(), scenario), schedules)))
+                _say(f"{name}: {scenario}")
+    _progress_end()
+    print("\n".join(for_terminal(line) for line in table.draw_accusations(rows)))
+    if options.json:
+        Path(options.json).write_text(json.dumps([{"kernel": name, "scenario": scenario, **row}
+                                                  for name, scenario, row in rows], indent=1) + "\n", encoding="utf-8")
+    return 1 if not rows or any(row["accused"] for _, _, row in rows) else 0
+
+
+def right_kernels(grading: Grading, options: argparse.Namespace) -> Iterator[Tuple[str, Kernel, str]]:
+    """Name, kernel and driver of everything that may not be accused."""
+    reference = kernels.kernel_of(grading)
+    chosen, _ = labs.select(grading.course, options.lab)
+    if not options.lab and _wanted("reference", options):
+        for driver in kernels.kernel_drivers(grading.tree.root):
+            yield "reference", reference, driver
+    for lab in chosen:
+        if not kernels.explorers(grading.course.tests_of(lab)):
+            continue
+        if _wanted("reference", options):
+            yield "reference", reference, lab.driver
+        for patch in patches.of_lab(grading.tree, lab):
+            if patch.kind == "accepted" and _wanted(patch.name, options):
+                yield patch.name, kernels.kernel_of(grading, _patched(grading, patch)), lab.driver
+
+
+def _patched(grading: Grading, patch: patches.Patch) -> Dict[str, bytes]:
+    reference = {name: (grading.tree.root / name).read_bytes() for name in grading.course.files}
+    return patches.apply(patch, reference, grading.course.files)
+
+
+# -- the machine of an experiment ------------------------------------------------------------------------------------
+class Lazy:
+    """A session that is booted when it is first needed: figures that are known need none."""
+
+    def __init__(self, kernel: Kernel, driver: str, scenario: str) -> None:
+        self._kernel, self._driver, self._scenario = kernel, driver, scenario
+        self._session: Optional[Session] = None
+
+    def session(self) -> Session:
+        if self._session is None:
+            self._session = kernels.session_on(self._kernel, self._driver)
+        return self._session
+
+    def target(self) -> GuestTarget:
+        return GuestTarget(self.session(), self._scenario)
+
+    def cpu(self) -> float:
+        """Seconds of processor time, the emulator's and our own."""
+        stat = Path(f"/proc/{emulator(self.session().machine.process.pid)}/stat")
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+            ticks = int(fields[11]) + int(fields[12])
+        except OSError:  # no /proc here: the wall clock, which is never less
+            return time.monotonic()
+        return ticks / os.sysconf("SC_CLK_TCK") + time.process_time()
+
+    def close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+
+
+def emulator(pid: int) -> int:
+    """The process that uses the time: behind bubblewrap, the innermost child."""
+    while True:
+        try:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        except OSError:
+            return pid
+        if not children:
+            return pid
+        pid = int(children[0])
+
+
+class _closing:
+    """`with` for whatever has close()."""
+
+    def __init__(self, what):  # type: ignore[no-untyped-def]
+        self._what = what
+
+    def __enter__(self):  # type: ignore[no-untyped-def]
+        return self._what
+
+    def __exit__(self, *_: object) -> None:
+        self._what.close()
+
+
+# -- progress --------------------------------------------------------------------------------------------------------
+def _progress(runs: int) -> Callable[[Survey, Row], None]:
+    def watch(made: Survey, row: Row) -> None:
+        _say(f"{made.scenario}: {row.kind} {row.runs:,} of {runs:,}, {row.finds} found")
+
+    return watch
+
+
+def _say(text: str) -> None:
+    if Paint(sys.stderr).terminal:
+        width = shutil.get_terminal_size((80, 24)).columns
+        sys.stderr.write("\r\x1b[K" + for_terminal(text)[:width - 1])
+        sys.stderr.flush()
+
+
+def _progress_end() -> None:
+    if Paint(sys.stderr).terminal:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+
+def _wanted(name: str, options: argparse.Namespace) -> bool:
+    return fnmatch.fnmatchcase(name, options.only or "*")
+
+
+def _journal(grading: Grading, options: argparse.Namespace) -> Path:
+    return Path(options.journal) if options.journal else grading.tree.scratch() / "explore-journal.jsonl"
