@@ -20,6 +20,7 @@ enum class KLOCK_RANK : UCHAR {
     Thread = 28,     ///< KTHREAD::ThreadLock
     ApcQueue = 30,   ///< KTHREAD::ApcQueueLock
     Dispatcher = 32, ///< KiDispatcherLock
+    Ready = 36,      ///< KTHREAD::ReadyLock
     Timer = 40,      ///< timer table
     LockRecords = 44, ///< checked builds: records of locks that block
     Prcb = 48,       ///< KPRCB::PrcbLock: ready queues, NextThread

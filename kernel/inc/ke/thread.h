@@ -113,7 +113,8 @@ struct KTHREAD {
     KAFFINITY Affinity;
     KAFFINITY UserAffinity;
     ULONG ContextSwitches;
-    ULONG WaitTime; ///< low part of the tick count when it became ready or began to wait
+    ULONG WaitTime;       ///< low part of the tick count when it became ready or began to wait
+    KSPIN_LOCK ReadyLock; ///< held while a processor is chosen for it, and while priority or affinity are changed
 
     // Waiting (D)
     NTSTATUS WaitStatus;

@@ -127,6 +127,7 @@ extern "C" const KD_FIELD KdFieldTable[KD_FIELD_COUNT] = {
     FIELD(KTHREAD, UserAffinity),
     FIELD(KTHREAD, ContextSwitches),
     FIELD(KTHREAD, WaitTime),
+    FIELD(KTHREAD, ReadyLock),
     FIELD(KTHREAD, WaitStatus),
     FIELD(KTHREAD, WaitIrql),
     FIELD(KTHREAD, WaitMode),

@@ -51,6 +51,7 @@ void NTAPI Meet(PVOID context) {
 } // namespace
 
 void NTAPI KiIpiSend(KAFFINITY TargetProcessors, LONG Request) {
+    EtwTraceEvent(ETW_EVENT::IpiSend, TargetProcessors, ULONG_PTR(__builtin_ctz(ULONG(Request))), 0, 0);
     KAFFINITY interrupted = 0;
     for (KAFFINITY rest = TargetProcessors; rest; rest &= rest - 1) {
         KPRCB* const prcb = KiProcessorBlock[__builtin_ctz(rest)];
@@ -70,6 +71,8 @@ void NTAPI KiRequestApcInterrupt(PKPRCB Prcb) {
 void NTAPI KiIpiProcessRequests(KTRAP_FRAME* TrapFrame) {
     KPRCB* const prcb = KeGetCurrentPrcb();
     const LONG requests = InterlockedExchange(&prcb->RequestSummary, 0);
+    if (requests == 0) return;
+    EtwTraceEvent(ETW_EVENT::IpiReceive, ULONG_PTR(requests), 0, 0, 0);
     if (requests & IPI_APC) HalRequestSoftwareInterrupt(APC_LEVEL);
     if (requests & IPI_DPC) HalRequestSoftwareInterrupt(DISPATCH_LEVEL);
     if (requests & IPI_PACKET_READY) RunPacket(prcb);

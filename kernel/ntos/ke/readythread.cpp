@@ -2,7 +2,7 @@
 //
 // A thread that becomes ready while the dispatcher database is held goes on a list of this processor first
 // (DeferredReady); choosing a processor takes PRCB locks, and is done when the database is free again.
-// Locks: the deferred ready list belongs to its processor, at SYNCH_LEVEL. IRQL: SYNCH_LEVEL.
+// Locks: the deferred ready list belongs to its processor, at SYNCH_LEVEL; takes ReadyLock. IRQL: SYNCH_LEVEL.
 // In the books: "thread scheduling", "deferred ready state". SCH-05, SCH-06, SCH-13
 #include "ke/ki.h"
 
@@ -24,8 +24,13 @@ void NTAPI KiProcessDeferredReadyList() {
         SINGLE_LIST_ENTRY inOrder = {nullptr};
         while (SINGLE_LIST_ENTRY* const entry = PopEntryList(&prcb->DeferredReadyListHead))
             PushEntryList(&inOrder, entry);
-        while (SINGLE_LIST_ENTRY* const entry = PopEntryList(&inOrder))
-            KiDeferredReadyThread(CONTAINING_RECORD(entry, KTHREAD, SwapListEntry));
+        while (SINGLE_LIST_ENTRY* const entry = PopEntryList(&inOrder)) {
+            KTHREAD* const thread = CONTAINING_RECORD(entry, KTHREAD, SwapListEntry);
+            // It is on no processor, so no PrcbLock guards it: nobody shall change its priority between the look and
+            // the insertion, or its affinity between the choice and the arrival.
+            nt::SpinLockAtDpcGuard guard(thread->ReadyLock);
+            KiDeferredReadyThread(thread);
+        }
     }
 }
 
@@ -38,6 +43,10 @@ void NTAPI KxQueueReadyThread(PKTHREAD Thread, PKPRCB Prcb) {
     EtwTraceEvent(ETW_EVENT::Ready, reinterpret_cast<ULONG_PTR>(Thread), ULONG_PTR(Thread->Priority), Prcb->Number,
                   atHead);
     KiInsertReadyQueue(Prcb, Thread, atHead);
+
+    // Nobody was idle when its processor was chosen, or it lost that processor since: an idle one may take it over.
+    const KAFFINITY idle = KAFFINITY(KiIdleSummary) & KeActiveProcessors & Thread->Affinity & ~Prcb->SetMember;
+    if (idle) KiSendDispatchInterrupt(idle & -idle);
 }
 
 void NTAPI KiSetStandbyThread(PKPRCB Prcb, PKTHREAD Thread) {

@@ -28,6 +28,7 @@ void InitializeScheduling(KTHREAD* thread, KPROCESS* process) {
     thread->Quantum = thread->QuantumReset = process->QuantumReset;
     thread->Affinity = thread->UserAffinity = process->Affinity;
     thread->WaitTime = KeTickCount.LowPart;
+    KeInitializeSpinLock(&thread->ReadyLock, KLOCK_RANK::Ready);
 }
 
 /// The processors that the process allows, in turn: its threads are spread.

@@ -1,6 +1,6 @@
 // What others may say about a thread's scheduling: priorities, boosts, processors, giving up the turn.
 //
-// Locks: takes KiDispatcherLock. IRQL: <= DISPATCH_LEVEL.
+// Locks: takes KiDispatcherLock, then the thread's ReadyLock. IRQL: <= DISPATCH_LEVEL.
 // In the books: "thread priorities", "priority boosts", "affinity and ideal processor". SCH-02, SCH-03, SCH-18, SCH-19
 #include "ke/ki.h"
 
@@ -55,6 +55,7 @@ bool LeaveProcessor(KTHREAD* thread, KPRCB* prcb) REQUIRES_(KiDispatcherLock, At
 KPRIORITY NTAPI KeSetPriorityThread(PKTHREAD Thread, KPRIORITY Priority) {
     NT_ASSERT(Priority > LOW_PRIORITY && Priority <= HIGH_PRIORITY);
     KiDispatcherGuard guard;
+    nt::SpinLockAtDpcGuard ready(Thread->ReadyLock);
     const KPRIORITY oldPriority = Thread->Priority;
     Thread->BasePriority = SCHAR(Priority);
     BeginTurn(Thread);
@@ -64,6 +65,7 @@ KPRIORITY NTAPI KeSetPriorityThread(PKTHREAD Thread, KPRIORITY Priority) {
 
 LONG NTAPI KeSetBasePriorityThread(PKTHREAD Thread, LONG Increment) {
     KiDispatcherGuard guard;
+    nt::SpinLockAtDpcGuard ready(Thread->ReadyLock);
     const KPRIORITY processBase = Thread->Process->BasePriority;
     const KPRIORITY oldBase = Thread->BasePriority;
     const KPRIORITY newBase = ClampToClass(processBase + Increment, processBase);
@@ -84,6 +86,7 @@ KPRIORITY NTAPI KeQueryPriorityThread(PKTHREAD Thread) { return Thread->Priority
 
 void NTAPI KeBoostPriorityThread(PKTHREAD Thread, KPRIORITY Increment) {
     KiDispatcherGuard guard;
+    nt::SpinLockAtDpcGuard ready(Thread->ReadyLock);
     if (IsRealtime(Thread->Priority)) return;
     const KPRIORITY priority = Clamp(Thread->Priority + Increment, Thread->Priority, HIGHEST_VARIABLE_PRIORITY);
     KiSetPriorityThread(Thread, priority, KPRIORITY_CHANGE::Boost);
@@ -98,6 +101,7 @@ BOOLEAN NTAPI KeSetDisableBoostThread(PKTHREAD Thread, BOOLEAN Disable) {
 
 KAFFINITY NTAPI KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity) {
     KiDispatcherGuard guard;
+    nt::SpinLockAtDpcGuard ready(Thread->ReadyLock);
     NT_ASSERT((Affinity & KeActiveProcessors) != 0);
     const KAFFINITY old = Thread->Affinity;
     Thread->Affinity = Thread->UserAffinity = Affinity;

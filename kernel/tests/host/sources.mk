@@ -26,6 +26,7 @@ HOST_SOURCES += kernel/ntos/ke/threadeddpc.cpp
 HOST_SOURCES += kernel/ntos/ke/event.cpp
 HOST_SOURCES += kernel/ntos/ke/gate.cpp
 HOST_SOURCES += kernel/ntos/ke/idle.cpp
+HOST_SOURCES += kernel/ntos/ke/idleschedule.cpp
 HOST_SOURCES += kernel/ntos/ke/lockchecks.cpp
 HOST_SOURCES += kernel/ntos/ke/lockqueue.cpp
 HOST_SOURCES += kernel/ntos/ke/mutant.cpp

@@ -8,14 +8,16 @@
 // In the books: "interprocessor interrupts". HAL-08, SYS-12
 #pragma once
 
+#include "etw.h"
 #include "ke.h"
 #include "ke/ipi.h"
 
-/// Bits of KPRCB::RequestSummary.
-constexpr LONG IPI_APC = 1 << 0;          ///< a kernel APC is pending for its current thread: request APC_LEVEL
-constexpr LONG IPI_DPC = 1 << 1;          ///< a DPC or a next thread is there: request DISPATCH_LEVEL
-constexpr LONG IPI_FREEZE = 1 << 2;       ///< stand still (freeze.cpp)
-constexpr LONG IPI_PACKET_READY = 1 << 3; ///< run the packet
+/// Bits of KPRCB::RequestSummary, by ETW_IPI.
+constexpr LONG KiIpiBit(ETW_IPI kind) { return 1 << ULONG(kind); }
+constexpr LONG IPI_DPC = KiIpiBit(ETW_IPI::Dispatch);      ///< a DPC or a next thread is there: request DISPATCH_LEVEL
+constexpr LONG IPI_APC = KiIpiBit(ETW_IPI::Apc);           ///< a kernel APC is pending: request APC_LEVEL
+constexpr LONG IPI_PACKET_READY = KiIpiBit(ETW_IPI::Call); ///< run the packet
+constexpr LONG IPI_FREEZE = KiIpiBit(ETW_IPI::Freeze);     ///< stand still (freeze.cpp)
 
 /// Values of KPRCB::IpiFrozen.
 enum KI_FROZEN : LONG { RUNNING = 0, TARGET_FROZEN = 1, FREEZE_OWNER = 2 };

@@ -47,6 +47,11 @@ void NTAPI KiReconsiderNextThread(PKPRCB Prcb) REQUIRES_(Prcb->PrcbLock, AtDispa
 void NTAPI KiSetPriorityThread(PKTHREAD Thread, KPRIORITY Priority, KPRIORITY_CHANGE Reason)
     REQUIRES_(KiDispatcherLock, AtDispatchLevel);
 
+// idleschedule.cpp
+/// Looks for a ready thread of another processor and makes it the next thread of this one, which is idle.
+/// @returns whether there is a next thread now
+bool NTAPI KiIdleSchedule(PKPRCB Prcb) REQUIRES_(AtDispatchLevel);
+
 // switch.cpp
 /// Leaves the current thread, which is Waiting or Terminated with SwapBusy set, for the best thread of this processor.
 /// Returns when the wait is over, at the IRQL of the wait. @returns KTHREAD::WaitStatus
