@@ -9,10 +9,16 @@ LAB = Lab(
     branch="lab3-synchronization",
     driver="lab3.sys",
     exercises=(
+        Exercise("3.1", "IRQL and DPC delivery", 0, ("kernel/hal/softint.cpp",)),
+        Exercise("3.2", "Spin locks, queued locks, lock-free lists", 0,
+                 ("kernel/ntos/ke/spinlock.cpp", "kernel/ntos/ke/queuedlock.cpp", "kernel/ntos/ex/slist.cpp")),
         Exercise("3.3", "Dispatcher header, wait blocks, events", 10,
                  ("kernel/ntos/ke/waitsup.cpp", "kernel/ntos/ke/event.cpp")),
         Exercise("3.4", "Any, all, and time-outs", 12, ("kernel/ntos/ke/wait.cpp", "kernel/ntos/ke/waitmult.cpp")),
         Exercise("3.5", "Semaphores and mutants", 10, ("kernel/ntos/ke/semaphore.cpp", "kernel/ntos/ke/mutant.cpp")),
         Exercise("3.6", "Timers", 10, ("kernel/ntos/ke/timer.cpp",)),
+        Exercise("3.8", "Queues and worker threads", 0, ("kernel/ntos/ke/queue.cpp",)),
+        Exercise("3.9", "Executive resources and push locks", 0,
+                 ("kernel/ntos/ex/resource.cpp", "kernel/ntos/ex/pushlock.cpp")),
     ),
 )

@@ -20,7 +20,7 @@ EX_PUSH_LOCK_WAIT_BLOCK* NewestBlock(ULONG_PTR word) {
     return reinterpret_cast<EX_PUSH_LOCK_WAIT_BLOCK*>(word & ~EX_PUSH_LOCK_PTR_BITS);
 }
 
-EX_PUSH_LOCK_WAIT_BLOCK* OldestBlock(ULONG_PTR word) {
+[[maybe_unused]] EX_PUSH_LOCK_WAIT_BLOCK* OldestBlock(ULONG_PTR word) {
     EX_PUSH_LOCK_WAIT_BLOCK* block = NewestBlock(word);
     while (block->Next)
         block = block->Next;
@@ -28,7 +28,12 @@ EX_PUSH_LOCK_WAIT_BLOCK* OldestBlock(ULONG_PTR word) {
 }
 
 /// @returns the word after an acquisition, or 0 if `word` does not allow it now.
+///
+/// - A lock that is not Locked can be acquired, with or without waiters: nobody has a claim to it.
+/// - Without waiters shared owners are counted, EX_PUSH_LOCK_SHARE_INC each; an exclusive owner leaves the number 0.
+/// - With waiters the number's place is taken by an address: one owner, whatever he wanted, and nobody joins him.
 ULONG_PTR Acquired(ULONG_PTR word, bool exclusive) {
+    // LAB(3.9) begin
     const bool waiting = (word & EX_PUSH_LOCK_WAITING) != 0;
     if ((word & EX_PUSH_LOCK_LOCK) == 0) {
         // With waiters there is no room to count: one owner, whatever it wanted.
@@ -36,10 +41,18 @@ ULONG_PTR Acquired(ULONG_PTR word, bool exclusive) {
     }
     const bool ownedShared = !waiting && word >= EX_PUSH_LOCK_SHARE_INC;
     return !exclusive && ownedShared ? word + EX_PUSH_LOCK_SHARE_INC : 0;
+    // LAB(3.9) else
+    //| LAB_NOT_IMPLEMENTED("3.9");
+    // LAB(3.9) end
 }
 
-/// Pushes a wait block onto a lock that is owned. @returns false if the word changed meanwhile.
+/// Pushes a wait block onto a lock that is owned: it becomes the newest. The flags that the word has stay.
+///
+/// The first to wait takes the place of the number of owners. If they are several, his block keeps it (ShareCount) and the
+/// word has MultipleShared; of every other block ShareCount is 0.
+/// @returns false if the word changed meanwhile
 bool Push(EX_PUSH_LOCK* lock, ULONG_PTR word, EX_PUSH_LOCK_WAIT_BLOCK* block) {
+    // LAB(3.9) begin
     ULONG_PTR flags = EX_PUSH_LOCK_LOCK | EX_PUSH_LOCK_WAITING;
     block->Next = nullptr;
     block->ShareCount = 0;
@@ -51,6 +64,9 @@ bool Push(EX_PUSH_LOCK* lock, ULONG_PTR word, EX_PUSH_LOCK_WAIT_BLOCK* block) {
         flags |= EX_PUSH_LOCK_MULTIPLE_SHARED;
     }
     return Replace(lock, word, reinterpret_cast<ULONG_PTR>(block) | flags);
+    // LAB(3.9) else
+    //| LAB_NOT_IMPLEMENTED("3.9");
+    // LAB(3.9) end
 }
 
 void Acquire(EX_PUSH_LOCK* lock, bool exclusive) {
@@ -78,7 +94,7 @@ BOOLEAN TryAcquire(EX_PUSH_LOCK* lock, bool exclusive) {
 }
 
 /// Wakes a list of blocks, the oldest first. A block is gone as soon as its thread is awake.
-void WakeAll(EX_PUSH_LOCK_WAIT_BLOCK* newest) {
+[[maybe_unused]] void WakeAll(EX_PUSH_LOCK_WAIT_BLOCK* newest) {
     EX_PUSH_LOCK_WAIT_BLOCK* oldest = nullptr;
     while (newest) { // turns the list round
         EX_PUSH_LOCK_WAIT_BLOCK* const next = newest->Next;
@@ -93,7 +109,7 @@ void WakeAll(EX_PUSH_LOCK_WAIT_BLOCK* newest) {
     }
 }
 
-void ClearWaking(EX_PUSH_LOCK* lock) {
+[[maybe_unused]] void ClearWaking(EX_PUSH_LOCK* lock) {
     for (;;) {
         const ULONG_PTR word = Read(lock);
         if (Replace(lock, word, word & ~EX_PUSH_LOCK_WAKING)) return;
@@ -101,7 +117,7 @@ void ClearWaking(EX_PUSH_LOCK* lock) {
 }
 
 /// Takes the oldest block off the list if it is not the only one. The caller set Waking: nobody else walks the list.
-EX_PUSH_LOCK_WAIT_BLOCK* RemoveOldest(EX_PUSH_LOCK_WAIT_BLOCK* newest) {
+[[maybe_unused]] EX_PUSH_LOCK_WAIT_BLOCK* RemoveOldest(EX_PUSH_LOCK_WAIT_BLOCK* newest) {
     EX_PUSH_LOCK_WAIT_BLOCK* before = newest;
     if (!before->Next) return nullptr;
     while (before->Next->Next)
@@ -112,8 +128,16 @@ EX_PUSH_LOCK_WAIT_BLOCK* RemoveOldest(EX_PUSH_LOCK_WAIT_BLOCK* newest) {
 }
 
 /// Wakes whoever may go on. The caller has set Waking: the list cannot lose a block to anybody else.
+///
+/// - If the lock has an owner again (of another kind than `ownedShared` says), or the caller shares it and the oldest block
+///   wants it alone, nobody is woken: Waking is cleared, and the next release will do it.
+/// - The oldest wants it alone and is not the only one: it leaves the list (RemoveOldest), and after Waking is cleared it
+///   is woken.
+/// - Otherwise the whole list goes, and all are woken, the oldest first (WakeAll): the word is what it is without waiters.
+/// The word may get new blocks at any moment: decide on what Replace confirms.
 /// @param ownedShared the caller owns the lock, shared with nobody: then only threads that want to share may be woken
 void Wake(EX_PUSH_LOCK* lock, bool ownedShared) {
+    // LAB(3.9) begin
     for (;;) {
         const ULONG_PTR word = Read(lock);
         const bool owned = (word & EX_PUSH_LOCK_LOCK) != 0;
@@ -135,10 +159,15 @@ void Wake(EX_PUSH_LOCK* lock, bool ownedShared) {
         WakeAll(NewestBlock(word));
         return;
     }
+    // LAB(3.9) else
+    //| LAB_NOT_IMPLEMENTED("3.9");
+    // LAB(3.9) end
 }
 
-/// One owner less, and no other is left.
+/// One owner less, and no other is left. With waiters the release sets Waking in the same step, and wakes (Wake) if nobody
+/// else had set it.
 void ReleaseLast(EX_PUSH_LOCK* lock) {
+    // LAB(3.9) begin
     for (;;) {
         const ULONG_PTR word = Read(lock);
         NT_ASSERT((word & EX_PUSH_LOCK_LOCK) != 0);
@@ -151,6 +180,9 @@ void ReleaseLast(EX_PUSH_LOCK* lock) {
         if ((word & EX_PUSH_LOCK_WAKING) == 0) Wake(lock, false);
         return;
     }
+    // LAB(3.9) else
+    //| LAB_NOT_IMPLEMENTED("3.9");
+    // LAB(3.9) end
 }
 
 void ReleaseShared(EX_PUSH_LOCK* lock) {

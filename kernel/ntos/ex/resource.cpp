@@ -22,7 +22,7 @@ bool IsOwnedExclusive(const ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
 }
 
 /// Makes the resource `thread`'s alone. @param thread 0: a thread that waits and will write its name itself
-void OwnExclusive(ERESOURCE* resource, ERESOURCE_THREAD thread) REQUIRES_(resource->SpinLock) {
+[[maybe_unused]] void OwnExclusive(ERESOURCE* resource, ERESOURCE_THREAD thread) REQUIRES_(resource->SpinLock) {
     resource->ActiveCount = 1;
     resource->Flag |= ResourceOwnedExclusive;
     resource->OwnerThreads[0].OwnerThread = thread;
@@ -42,25 +42,37 @@ bool CountShared(ERESOURCE* resource, ERESOURCE_THREAD thread) REQUIRES_(resourc
     return true;
 }
 
-/// All that wait for shared access get it. Their names are not in the table yet, but they count.
+/// All that wait for shared access get it: they are owners from now on (ActiveEntries, ActiveCount), wait no more, and the
+/// semaphore has a unit for each. Their names are not in the table yet, but they count. Nobody waits: nothing happens.
 void HandOverShared(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
+    // LAB(3.9) begin
     const LONG waiters = resource->NumberOfSharedWaiters;
     if (waiters == 0) return;
     resource->ActiveCount = 1;
     resource->ActiveEntries += ULONG(waiters);
     resource->NumberOfSharedWaiters = 0;
     KeReleaseSemaphore(resource->SharedWaiters, ExpLockIncrement, waiters, FALSE);
+    // LAB(3.9) else
+    //| LAB_NOT_IMPLEMENTED("3.9");
+    // LAB(3.9) end
 }
 
-/// The thread that waits longest for exclusive access gets it.
-void HandOverExclusive(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
+/// The thread that waits longest for exclusive access gets it: it is the owner from now on (OwnExclusive, name 0: it writes
+/// its own when it runs), waits no more, and the event wakes it.
+[[maybe_unused]] void HandOverExclusive(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
+    // LAB(3.9) begin
     resource->NumberOfExclusiveWaiters--;
     OwnExclusive(resource, 0);
     KeSetEvent(resource->ExclusiveWaiters, ExpLockIncrement, FALSE);
+    // LAB(3.9) else
+    //| LAB_NOT_IMPLEMENTED("3.9");
+    // LAB(3.9) end
 }
 
-/// The exclusive owner has left: shared access comes first, for exclusive access was just granted.
-void LeaveExclusive(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
+/// The exclusive owner has left: the resource is nobody's, or is handed over. Shared access comes first, for exclusive access
+/// was just granted.
+[[maybe_unused]] void LeaveExclusive(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
+    // LAB(3.9) begin
     resource->Flag &= USHORT(~ResourceOwnedExclusive);
     resource->OwnerThreads[0].OwnerThread = 0;
     resource->ActiveCount = 0;
@@ -69,20 +81,33 @@ void LeaveExclusive(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
     } else if (resource->NumberOfExclusiveWaiters != 0) {
         HandOverExclusive(resource);
     }
+    // LAB(3.9) else
+    //| LAB_NOT_IMPLEMENTED("3.9");
+    // LAB(3.9) end
 }
 
 /// A shared owner has left. The last one hands over; whoever still waits for shared access waits behind exclusive.
-void LeaveShared(ERESOURCE* resource, OWNER_ENTRY* entry) REQUIRES_(resource->SpinLock) {
+[[maybe_unused]] void LeaveShared(ERESOURCE* resource, OWNER_ENTRY* entry) REQUIRES_(resource->SpinLock) {
+    // LAB(3.9) begin
     entry->OwnerThread = 0;
     if (--resource->ActiveEntries != 0) return;
     resource->ActiveCount = 0;
     if (resource->NumberOfExclusiveWaiters != 0) HandOverExclusive(resource);
+    // LAB(3.9) else
+    //| LAB_NOT_IMPLEMENTED("3.9");
+    // LAB(3.9) end
 }
 
 enum class GRANT { Granted, TableFull, MustWait };
 
 /// Grants shared access now, if the rule allows it.
+///
+/// - The exclusive owner gets it as one more of his own acquisitions; everybody else must wait for him.
+/// - While threads wait for exclusive access, `rule` says who must queue up behind them.
+/// - CountShared notes the owner; without room for his name it is TableFull, and nothing has changed.
+/// - ActiveEntries counts the threads that share, not how often each has it.
 GRANT TryShared(ERESOURCE* resource, ERESOURCE_THREAD thread, SHARED_RULE rule) REQUIRES_(resource->SpinLock) {
+    // LAB(3.9) begin
     if (IsOwnedExclusive(resource)) {
         if (resource->OwnerThreads[0].OwnerThread != thread) return GRANT::MustWait;
         resource->OwnerThreads[0].OwnerCount++; // the exclusive owner: counted as another exclusive acquisition
@@ -97,6 +122,9 @@ GRANT TryShared(ERESOURCE* resource, ERESOURCE_THREAD thread, SHARED_RULE rule) 
     resource->ActiveCount = 1;
     if (!owner) resource->ActiveEntries++;
     return GRANT::Granted;
+    // LAB(3.9) else
+    //| LAB_NOT_IMPLEMENTED("3.9");
+    // LAB(3.9) end
 }
 
 /// Shared access was handed to this thread while it waited: it is counted, but its name is nowhere yet.
@@ -175,7 +203,10 @@ BOOLEAN NTAPI ExAcquireSharedWaitForExclusive(PERESOURCE Resource, BOOLEAN Wait)
     return AcquireShared(Resource, Wait, SHARED_RULE::WaitFor);
 }
 
+/// Gives back one acquisition of a thread; with the last one it leaves (LeaveExclusive, LeaveShared).
+/// Who does not own the resource: ExpResourceNotOwned. ExpNoteReleased comes first, outside of the lock.
 void NTAPI ExReleaseResourceForThreadLite(PERESOURCE Resource, ERESOURCE_THREAD ResourceThreadId) {
+    // LAB(3.9) begin
     ExpNoteReleased(Resource, ResourceThreadId);
     nt::SpinLockGuard guard(Resource->SpinLock);
     const bool exclusive = IsOwnedExclusive(Resource);
@@ -187,6 +218,9 @@ void NTAPI ExReleaseResourceForThreadLite(PERESOURCE Resource, ERESOURCE_THREAD 
     } else {
         LeaveShared(Resource, entry);
     }
+    // LAB(3.9) else
+    //| LAB_NOT_IMPLEMENTED("3.9");
+    // LAB(3.9) end
 }
 
 void FASTCALL ExReleaseResourceLite(PERESOURCE Resource) {

@@ -8,13 +8,13 @@
 
 namespace {
 
-void TraceSignal(const KQUEUE* queue, LONG oldState) REQUIRES_(KiDispatcherLock) {
+[[maybe_unused]] void TraceSignal(const KQUEUE* queue, LONG oldState) REQUIRES_(KiDispatcherLock) {
     EtwTraceEvent(ETW_EVENT::Signal, reinterpret_cast<ULONG_PTR>(queue), ULONG_PTR(queue->Header.Type),
                   ULONG_PTR(oldState), ULONG_PTR(queue->Header.SignalState));
 }
 
 /// Takes the oldest entry.
-LIST_ENTRY* TakeEntry(KQUEUE* queue) REQUIRES_(KiDispatcherLock) {
+[[maybe_unused]] LIST_ENTRY* TakeEntry(KQUEUE* queue) REQUIRES_(KiDispatcherLock) {
     LIST_ENTRY* const entry = RemoveHeadList(&queue->EntryListHead);
     entry->Flink = nullptr; // it is on no queue: who inserts it twice can be found out
     queue->Header.SignalState--;
@@ -22,17 +22,21 @@ LIST_ENTRY* TakeEntry(KQUEUE* queue) REQUIRES_(KiDispatcherLock) {
 }
 
 /// Hands an entry to the thread that began to wait last. It becomes active: KiUnwaitThread counts it.
-void GiveToLastWaiter(KQUEUE* queue, LIST_ENTRY* entry) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
+[[maybe_unused]] void GiveToLastWaiter(KQUEUE* queue, LIST_ENTRY* entry) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
     KWAIT_BLOCK* const block = CONTAINING_RECORD(queue->Header.WaitListHead.Blink, KWAIT_BLOCK, WaitListEntry);
     block->Thread->QueueEntry = entry;
     KiUnwaitThread(block->Thread, STATUS_SUCCESS, 0);
 }
 
-bool MayWakeOne(const KQUEUE* queue) REQUIRES_(KiDispatcherLock) {
+[[maybe_unused]] bool MayWakeOne(const KQUEUE* queue) REQUIRES_(KiDispatcherLock) {
     return queue->CurrentCount < queue->MaximumCount && !IsListEmpty(&queue->Header.WaitListHead);
 }
 
+/// Puts an entry into the queue, at its head or its tail, or (MayWakeOne) gives it to the thread that began to wait last.
+/// In that case it is on no list, and its Flink is nullptr. SignalState is the number of entries in the queue.
+/// The signal is traced. @returns the number of entries before
 LONG Insert(KQUEUE* queue, LIST_ENTRY* entry, bool atHead) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
+    // LAB(3.8) begin
     const LONG oldState = queue->Header.SignalState;
     if (MayWakeOne(queue)) {
         NT_ASSERT(oldState == 0); // an entry and a thread that may take it do not wait for each other
@@ -49,10 +53,13 @@ LONG Insert(KQUEUE* queue, LIST_ENTRY* entry, bool atHead) REQUIRES_(KiDispatche
     queue->Header.SignalState = oldState + 1;
     TraceSignal(queue, oldState);
     return oldState;
+    // LAB(3.8) else
+    //| LAB_NOT_IMPLEMENTED("3.8");
+    // LAB(3.8) end
 }
 
 /// The thread belongs to this queue from now on, and is active in it. It runs, so its former queue counted it, too.
-void JoinQueue(KQUEUE* queue, KTHREAD* thread) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
+[[maybe_unused]] void JoinQueue(KQUEUE* queue, KTHREAD* thread) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
     if (thread->Queue == queue) return;
     KiLeaveQueue(thread);
     thread->Queue = queue;
@@ -72,7 +79,15 @@ LONG NTAPI KeInsertHeadQueue(PRKQUEUE Queue, PLIST_ENTRY Entry) {
     return Insert(Queue, Entry, true);
 }
 
+/// Takes the oldest entry, or waits for one. The thread belongs to the queue from now on (JoinQueue).
+///
+/// - An entry may be taken at once while the active threads, this one included, are not more than MaximumCount.
+/// - Otherwise it is a wait like any other, for the queue as a WaitAny with key 0 (KiBeginWait, KiComputeDeadline,
+///   KiInsertWaitBlock, KiCommitWait, and the event Wait). Who ended it has left the entry in KTHREAD::QueueEntry.
+/// @returns the entry, or the status of the wait as a pointer
+/// Callers rely on: a thread that waits here does not count as active, one that has an entry does.
 PLIST_ENTRY NTAPI KeRemoveQueue(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, PLARGE_INTEGER Timeout) {
+    // LAB(3.8) begin
     KI_DEADLINE deadline{};
     NTSTATUS status;
     do {
@@ -99,10 +114,19 @@ PLIST_ENTRY NTAPI KeRemoveQueue(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, PLARGE
     } while (status == STATUS_KERNEL_APC); // the APC has run: the wait begins again
     if (status == STATUS_SUCCESS) return KeGetCurrentThread()->QueueEntry;
     return reinterpret_cast<PLIST_ENTRY>(LONG_PTR(status));
+    // LAB(3.8) else
+    //| LAB_NOT_IMPLEMENTED("3.8");
+    // LAB(3.8) end
 }
 
+/// A thread of the queue has stopped being active: it waits, ended, or went to another queue. If there is an entry and a
+/// thread that waits, they come together now.
 void NTAPI KiActivateWaiterQueue(PKQUEUE Queue) {
+    // LAB(3.8) begin
     NT_ASSERT(Queue->CurrentCount > 0);
     Queue->CurrentCount = Queue->CurrentCount - 1;
     if (Queue->Header.SignalState > 0 && MayWakeOne(Queue)) GiveToLastWaiter(Queue, TakeEntry(Queue));
+    // LAB(3.8) else
+    //| LAB_NOT_IMPLEMENTED("3.8");
+    // LAB(3.8) end
 }

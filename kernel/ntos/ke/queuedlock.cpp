@@ -13,10 +13,18 @@
 
 namespace {
 
-ULONG_PTR AddressOf(const void* pointer) { return reinterpret_cast<ULONG_PTR>(pointer); }
+[[maybe_unused]] ULONG_PTR AddressOf(const void* pointer) { return reinterpret_cast<ULONG_PTR>(pointer); }
 
 /// Puts the node at the end of the lock's queue and spins until it is the first.
+///
+/// - KSPIN_LOCK::Value is the last node of the queue, 0: the lock is free. An exchange makes `node` the last and says who
+///   was before it.
+/// - Nobody: the lock is ours. Somebody: he must find us through his Next, and we spin on our own node.
+/// - KSPIN_LOCK_QUEUE::Lock is the lock's address, with LOCK_QUEUE_WAIT while the node waits and LOCK_QUEUE_OWNER while it
+///   owns the lock; Next is nullptr while nobody is behind.
+/// Read above, in what order these things must happen.
 void Enqueue(PKSPIN_LOCK lock, PKSPIN_LOCK_QUEUE node) {
+    // LAB(3.2) begin
     node->Next = nullptr;
     node->Lock = AddressOf(lock) | LOCK_QUEUE_WAIT;
     auto* const predecessor = reinterpret_cast<PKSPIN_LOCK_QUEUE>(InterlockedExchange(&lock->Value, AddressOf(node)));
@@ -27,19 +35,30 @@ void Enqueue(PKSPIN_LOCK lock, PKSPIN_LOCK_QUEUE node) {
     WritePointerRelease(&predecessor->Next, node);
     while ((ReadULongPtrAcquire(&node->Lock) & LOCK_QUEUE_WAIT) != 0)
         YieldProcessor();
+    // LAB(3.2) else
+    //| LAB_NOT_IMPLEMENTED("3.2");
+    // LAB(3.2) end
 }
 
-/// Makes the node the queue's only one, if nobody has the lock. @returns whether it had worked
+/// Makes the node the queue's only one, if nobody has the lock. Otherwise nobody can find the node, and its Lock has no
+/// bit set. @returns whether it had worked
 bool TryEnqueue(PKSPIN_LOCK lock, PKSPIN_LOCK_QUEUE node) {
+    // LAB(3.2) begin
     node->Next = nullptr;
     node->Lock = AddressOf(lock) | LOCK_QUEUE_OWNER;
     if (lock->Value == 0 && InterlockedCompareExchange(&lock->Value, AddressOf(node), 0) == 0) return true;
     node->Lock = AddressOf(lock);
     return false;
+    // LAB(3.2) else
+    //| LAB_NOT_IMPLEMENTED("3.2");
+    // LAB(3.2) end
 }
 
-/// Takes the first node out of the queue and passes the lock on to the next.
+/// Takes the first node out of the queue and passes the lock on to the next: LOCK_QUEUE_OWNER instead of LOCK_QUEUE_WAIT
+/// in *his* node. Without a successor the lock becomes free. Afterwards the own node's Lock has no bit set, and nobody
+/// looks at the node any more: it may lie on a stack.
 void Dequeue(PKSPIN_LOCK lock, PKSPIN_LOCK_QUEUE node) {
+    // LAB(3.2) begin
     node->Lock = AddressOf(lock);
     PKSPIN_LOCK_QUEUE successor = ReadPointerAcquire(&node->Next);
     if (!successor) {
@@ -48,6 +67,9 @@ void Dequeue(PKSPIN_LOCK lock, PKSPIN_LOCK_QUEUE node) {
             YieldProcessor(); // it is the tail already and about to link itself
     }
     WriteULongPtrRelease(&successor->Lock, AddressOf(lock) | LOCK_QUEUE_OWNER);
+    // LAB(3.2) else
+    //| LAB_NOT_IMPLEMENTED("3.2");
+    // LAB(3.2) end
 }
 
 void Acquire(PKSPIN_LOCK lock, PKSPIN_LOCK_QUEUE node) {
