@@ -51,7 +51,8 @@ NTKERNELAPI void NTAPI ExReleaseSpinLockExclusiveFromDpcLevel(PEX_SPIN_LOCK Spin
     REQUIRES_(AtDispatchLevel);
 
 /// Turns the caller's shared acquisition into an exclusive one, if it is the only one; a writer that waits goes on
-/// waiting. @returns whether it did; if not, the lock is held shared as before. @irql >= DISPATCH_LEVEL
+/// waiting. The compiler's analysis cannot follow this: the code from here to the release is without it.
+/// @returns whether it did; if not, the lock is held shared as before. @irql >= DISPATCH_LEVEL
 NTKERNELAPI BOOLEAN NTAPI ExTryConvertSharedSpinLockExclusive(PEX_SPIN_LOCK SpinLock) REQUIRES_(AtDispatchLevel);
 }
 

@@ -32,6 +32,16 @@ void SetSystemTimeFromClock() {
     KeSetSystemTime(&now, &before);
 }
 
+/// One a processor. From here on every threaded DPC runs in its thread.
+void StartDpcThreads() {
+    for (ULONG number = 0; number < ULONG(KeNumberProcessors); number++) {
+        const auto context = reinterpret_cast<PVOID>(ULONG_PTR(number));
+        Require(NT_SUCCESS(PsCreateSystemThread(nullptr, "DpcThread", HIGH_PRIORITY, KiExecuteDpc, context)), 4);
+        while (!KiProcessorBlock[number]->ThreadDpcEnable)
+            YieldProcessor(); // another processor starts it; on this one it comes before us
+    }
+}
+
 void PrintBanner(const LOADER_PARAMETER_BLOCK& block) {
     const KPRCB& prcb = *KeGetCurrentPrcb();
     const ULONG processors = ULONG(KeNumberProcessors);
@@ -67,10 +77,7 @@ extern "C" void NTAPI Phase1Initialization(PVOID StartContext) {
     Require(PsInitSystem(1), 2);
     Require(NT_SUCCESS(PsCreateSystemThread(nullptr, "BalanceSet", BALANCE_SET_PRIORITY, KeBalanceSetManager, nullptr)),
             3);
-    for (ULONG_PTR number = 0; number < ULONG_PTR(KeNumberProcessors); number++)
-        Require(NT_SUCCESS(PsCreateSystemThread(nullptr, "DpcThread", HIGH_PRIORITY, KiExecuteDpc,
-                                                reinterpret_cast<PVOID>(number))),
-                4);
+    StartDpcThreads();
     PrintBanner(*block);
     LdrCallBootDrivers();
     Reside();
