@@ -2,7 +2,8 @@
 
 Invariants
   * A find counts only when a replay of that one schedule, from the restored snapshot, ends in the same way.
-  * The outcome is a function of kernel, scenario, master seed and budget (in guest instructions and runs).
+  * The outcome is a function of kernel, scenario, master seed and budget. So the budget is counted in what the runs did, at
+    fixed prices: counted instructions would do, but for a few that differ from one machine's stop to the next.
   * Nothing found counts only together with a canary that was found on the same machine (`canary`).
 """
 
@@ -16,8 +17,9 @@ from grader.explore.control import Batch, Found, Ran
 from grader.explore.portfolio import Lot, calibration, lots
 from grader.explore.schedule import Schedule, Strategy
 
-BUDGET = 120_000_000  # guest instructions of one exploration: about 2 s of one core
-RUN_COST = 40_000  # instructions of a run, before one was measured
+BUDGET = 120_000_000  # guest instructions of one exploration, estimated: about 2 s of one core
+RUN_PRICE, POINT_PRICE = 10_000, 150  # guest instructions that a run and a point cost, on the average
+RUN_COST = 40_000  # of a run, before one was seen
 
 
 class Target(Protocol):
@@ -55,6 +57,11 @@ class Report:
     unconfirmed: List[str] = field(default_factory=list)  # tokens whose replay ended otherwise
     by_kind: Dict[str, int] = field(default_factory=dict)  # schedules tried by strategy
 
+    @property
+    def spent(self) -> int:
+        """What was used up of a budget."""
+        return self.runs * RUN_PRICE + self.points * POINT_PRICE
+
     def count(self, schedule: Schedule, ran: Ran) -> None:
         self.runs += ran.runs
         self.points += ran.points
@@ -68,7 +75,7 @@ Watch = Callable[[Report, Lot], None]
 def explore(target: Target, scenario: str, master: int, budget: int = BUDGET, runs: int = 0,
             parameters: Tuple[int, ...] = (), watch: Optional[Watch] = None, step_limit: int = 0,
             stop: Optional[Callable[[], bool]] = None) -> Report:
-    """Explore until a confirmed find, `budget` instructions or `runs` schedules (0: no bound).  `stop` may end it
+    """Explore until a confirmed find, `budget` (guest instructions, at fixed prices) or `runs` schedules (0: no bound).  `stop` may end it
     early for reasons of the host's (a terminal's Ctrl-C, an experiment's clock); grading gives none."""
     report = Report(scenario)
     first = calibration(master, scenario, parameters)
@@ -91,8 +98,8 @@ def _affordable(report: Report, budget: int, runs: int) -> int:
     """How many runs the rest of the budget pays for."""
     left = (runs - report.runs) if runs else 1 << 30
     if budget:
-        each = max(1, report.instructions // report.runs) if report.runs else RUN_COST
-        left = min(left, (budget - report.instructions) // each)
+        each = report.spent // report.runs if report.runs else RUN_COST
+        left = min(left, (budget - report.spent) // each)
     return left
 
 

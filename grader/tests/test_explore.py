@@ -131,14 +131,25 @@ class ExplorerTest(unittest.TestCase):
             self.assertTrue(fresh or not failed)
             failed = any(model.fails(batch.schedule.at(batch.schedule.seed + index)) for index in range(batch.runs))
 
-    def test_budget_is_kept_in_instructions_and_in_runs(self) -> None:
-        for more in ({"budget": 5_000_000}, {"budget": 0, "runs": 500}):
+    def test_budget_is_kept_at_fixed_prices_and_in_runs(self) -> None:
+        model = Model({})
+        price = explorer.RUN_PRICE + model.steps * explorer.POINT_PRICE
+        for more in ({"budget": 500 * price}, {"budget": 0, "runs": 500}):
             with self.subTest(**more):
-                report = explorer.explore(Model({}), "S", 3, **more)
+                report = explorer.explore(model, "S", 3, **more)
                 self.assertIsNone(report.find)
                 self.assertLessEqual(report.runs, 500)
                 self.assertGreater(report.runs, 400)
                 self.assertEqual(report.runs, sum(report.by_kind.values()))
+
+    def test_runs_do_not_depend_on_the_machines_count_of_instructions(self) -> None:
+        class Drifting(Model):
+            def run(self, batch: Batch, fresh: bool) -> Ran:
+                ran = super().run(batch, fresh)
+                return replace(ran, instructions=ran.instructions + len(self.batches))
+
+        first, second = (explorer.explore(model, "S", 5, budget=20_000_000) for model in (Model({}), Drifting({})))
+        self.assertEqual(first.by_kind, second.by_kind)
 
     def test_same_master_same_report(self) -> None:
         first, second = (explorer.explore(Model({"walk": 0.001, "pct4": 0.002}), "S", 5) for _ in range(2))
