@@ -46,14 +46,17 @@ inline constexpr TIMER_TYPE SynchronizationTimer = TIMER_TYPE::SynchronizationTi
 struct KTIMER {
     DISPATCHER_HEADER Header;
     LARGE_INTEGER DueTime;     ///< interrupt time at which it expires, 100 ns units
-    LIST_ENTRY TimerListEntry; ///< on a chain of KiTimerTableListHead, in order of DueTime
+    LIST_ENTRY TimerListEntry; ///< on a chain of KiTimerTableListHead
     KDPC* Dpc;                 ///< queued at expiry; may be nullptr
     LONG Period;               ///< milliseconds; 0: once
     BOOLEAN Absolute;          ///< due at a system time: follows KeSetSystemTime
 };
 using PKTIMER = KTIMER*;
 
-constexpr ULONG TIMER_TABLE_SIZE = 256; ///< chains of the timer table; a power of two
+// The timer table (timer.cpp): wheels of chains, one array; chain n of wheel w is number w * TIMER_WHEEL_SIZE + n.
+constexpr ULONG TIMER_WHEEL_SIZE = 256;
+constexpr ULONG TIMER_TABLE_WHEELS = 4;
+constexpr ULONG TIMER_TABLE_SIZE = TIMER_TABLE_WHEELS * TIMER_WHEEL_SIZE;
 
 extern "C" {
 

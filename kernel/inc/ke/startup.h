@@ -20,7 +20,8 @@ extern "C" {
 
 /// Guards the dispatcher database: dispatcher headers, wait blocks, the timer table.
 NTKERNELAPI extern KSPIN_LOCK KiDispatcherLock;
-/// The timer table: chain n holds the timers whose tick of expiry is n modulo TIMER_TABLE_SIZE.
+/// The timer table (timer.cpp). Chain n of the first wheel holds the timers that expire at a tick of n modulo
+/// TIMER_WHEEL_SIZE, soon.
 NTKERNELAPI extern LIST_ENTRY KiTimerTableListHead[TIMER_TABLE_SIZE] GUARDED_BY(KiDispatcherLock);
 /// Clock interrupts since boot.
 NTKERNELAPI extern KSYSTEM_TIME KeTickCount;

@@ -6,26 +6,14 @@
 // In the books: "clock interrupt", "quantum accounting", "timer processing". KPR-07, SCH-11, SCH-13, INT-09
 #include "ke/ki.h"
 
-namespace {
-
-// Only looks whether the chain has timers at all, which is one aligned word: what is due is decided under the lock, by
-// the DPC. A timer that is being inserted right now is not missed: KiInsertTimer looks at the clock afterwards.
-bool HasTimers(ULONGLONG hand) NO_THREAD_SAFETY_ANALYSIS {
-    LIST_ENTRY* const chain = &KiTimerTableListHead[hand % TIMER_TABLE_SIZE];
-    return __atomic_load_n(&chain->Flink, __ATOMIC_SEQ_CST) != chain;
-}
-
-} // namespace
-
 void NTAPI KeUpdateSystemTime(KTRAP_FRAME* TrapFrame, ULONG TimeIncrement) {
     NT_ASSERT(TimeIncrement <= KeMaximumIncrement); // else a chain of the timer table could be skipped
     const ULONGLONG oldHand = KiTimerHand();
-    KiWriteTime(KiInterruptTime, KiReadTime(KiInterruptTime) + TimeIncrement);
-    KiWriteTime(KiSystemTime, KiReadTime(KiSystemTime) + TimeIncrement);
-    KiWriteTime(KeTickCount, KiReadTime(KeTickCount) + 1);
+    KeAssertDispatchLevel();
+    KiAdvanceTimes(TimeIncrement);
 
     const ULONGLONG hand = KiTimerHand();
-    if (hand != oldHand && HasTimers(hand)) {
+    if (hand != oldHand && KiHasTimers(hand)) {
         KPRCB* const prcb = KeGetCurrentPrcb();
         prcb->TimerHand = ULONG(hand);
         prcb->TimerRequest = 1;

@@ -2,17 +2,20 @@
 //
 // Interrupt time runs from boot and is never adjusted; relative due times count in it. System time is interrupt time
 // plus what KeSetSystemTime says; absolute due times are converted when a timer is set and moved when it is changed.
-// Locks: none for reading (KSYSTEM_TIME). The clock processor is the only writer, at CLOCK_LEVEL or above.
+// Locks: none for reading (KSYSTEM_TIME). Writers, the clock's processor and KeSetSystemTime on any, hold TimeLock at
+// CLOCK_LEVEL or above; KeSetSystemTime holds the dispatcher database, too, because absolute timers follow.
 // In the books: "system time", "timer processing". HAL-07
 #include "ke/ki.h"
 
 extern "C" {
-// shared: one writer, the clock processor, and readers without a lock: KSYSTEM_TIME's protocol
+// shared: written under TimeLock, read without a lock: KSYSTEM_TIME's protocol
 constinit KSYSTEM_TIME KiInterruptTime = {};
-constinit KSYSTEM_TIME KiSystemTime = {};     // shared: the same; KeSetSystemTime writes it at HIGH_LEVEL
+constinit KSYSTEM_TIME KiSystemTime = {};     // shared: the same
 constinit KSYSTEM_TIME KeTickCount = {};      // shared: the same
 constinit ULONG KeMaximumIncrement = 100'000; // shared: the HAL sets it before the clock starts; 10 ms until then
 }
+
+static constinit KSPIN_LOCK TimeLock = {0, KLOCK_RANK::Timer};
 
 LONGLONG KiReadTime(const KSYSTEM_TIME& Time) {
     for (;;) {
@@ -44,11 +47,24 @@ void NTAPI KeSetTimeIncrement(ULONG MaximumIncrement) {
     KeMaximumIncrement = MaximumIncrement;
 }
 
+void KiAdvanceTimes(ULONG Increment) {
+    nt::SpinLockAtDpcGuard guard(TimeLock);
+    KiWriteTime(KiInterruptTime, KiReadTime(KiInterruptTime) + Increment);
+    KiWriteTime(KiSystemTime, KiReadTime(KiSystemTime) + Increment);
+    KiWriteTime(KeTickCount, KiReadTime(KeTickCount) + 1);
+}
+
+/// @returns the old time
+static LONGLONG WriteSystemTime(LONGLONG newTime) {
+    nt::IrqlGuard clockHeldOff(HIGH_LEVEL);
+    nt::SpinLockAtDpcGuard guard(TimeLock);
+    const LONGLONG oldTime = KiReadTime(KiSystemTime);
+    KiWriteTime(KiSystemTime, newTime);
+    return oldTime;
+}
+
 void NTAPI KeSetSystemTime(PLARGE_INTEGER NewTime, PLARGE_INTEGER OldTime) {
     KiDispatcherGuard guard;
-    const KIRQL oldIrql = KfRaiseIrql(HIGH_LEVEL); // the clock is the other writer
-    OldTime->QuadPart = KiReadTime(KiSystemTime);
-    KiWriteTime(KiSystemTime, NewTime->QuadPart);
-    KfLowerIrql(oldIrql);
+    OldTime->QuadPart = WriteSystemTime(NewTime->QuadPart);
     KiShiftAbsoluteTimers(NewTime->QuadPart - OldTime->QuadPart);
 }

@@ -1,9 +1,20 @@
-// Timers: the table of running timers, setting and cancelling.
+// Timers: the table of running timers, setting, cancelling and expiring.
 //
-// The table has TIMER_TABLE_SIZE chains. A timer's hand is the clock tick at which it is due (rounded up); it is on chain
-// hand modulo TIMER_TABLE_SIZE, and a chain is sorted by DueTime, timers of one due time in the order they were set.
-// Invariant: a timer is on a chain exactly while Header.Inserted. NextHand is the first hand that has not expired yet; no
-// timer is on a chain that only an earlier hand would visit.
+// A timer's hand is the clock tick at which it is due (rounded up). The table has TIMER_TABLE_WHEELS wheels of
+// TIMER_WHEEL_SIZE chains each, like the wheels of a counter: wheel 0 has a chain a tick, wheel 1 a chain for every 256
+// ticks, wheel 2 for every 65,536, wheel 3 for every 2^24. A timer that is due within 256 ticks is on wheel 0, one that is
+// due later on the lowest wheel that reaches as far. When the clock comes to the first tick of a chain of a higher wheel,
+// the timers of that chain go to lower wheels; on wheel 0 they expire.
+//
+// So setting and cancelling a timer is a link and an unlink, and from being set to its expiry a timer is moved three
+// times at most, however many there are. Within a tick, timers expire in no particular order.
+// The books' table has one wheel of 256 (512) chains, each sorted by due time: expiry looks at the first of a chain only,
+// but setting a timer walks past all that share its chain, and these are many if timers are many. Expiring more cheaply
+// and setting at a cost that grows was right for a few hundred timers, most of them cancelled late.
+//
+// Invariants: a timer is on a chain exactly while Header.Inserted. NextHand is the first hand that has not been expired
+// yet. A timer is on wheel 0, on the chain of its hand; or on a higher wheel, on a chain whose first tick is not before
+// NextHand and not after its hand, or that comes round again.
 // Locks: KiDispatcherLock. IRQL: <= DISPATCH_LEVEL.
 // In the books: "timer processing", "dispatcher objects: timers". DSP-09, INT-09
 #include "ke/ki.h"
@@ -16,14 +27,41 @@ KDPC KiTimerExpireDpc; // shared: its DPC queue's lock
 namespace {
 
 [[maybe_unused]] constexpr LONGLONG UnitsPerMillisecond = 10'000; ///< of 100 ns
+constexpr ULONG WheelShift = 8;                                   ///< a chain of wheel n + 1 spans 2^8 of wheel n
+static_assert(TIMER_WHEEL_SIZE == 1u << WheelShift);
 
 constinit ULONGLONG NextHand GUARDED_BY(KiDispatcherLock) = 0;
+constinit ULONG RunningTimers GUARDED_BY(KiDispatcherLock) = 0;
 
 /// First hand at or after a due time.
 [[maybe_unused]] ULONGLONG HandOf(ULONGLONG dueTime) { return (dueTime + KeMaximumIncrement - 1) / KeMaximumIncrement; }
 
-[[maybe_unused]] LIST_ENTRY* ChainOf(ULONGLONG hand) REQUIRES_(KiDispatcherLock) {
-    return &KiTimerTableListHead[hand % TIMER_TABLE_SIZE];
+/// The chain of a wheel that `hand` belongs to.
+LIST_ENTRY* ChainOf(ULONG wheel, ULONGLONG hand) REQUIRES_(KiDispatcherLock) {
+    const ULONG spoke = ULONG(hand >> (wheel * WheelShift)) % TIMER_WHEEL_SIZE;
+    return &KiTimerTableListHead[wheel * TIMER_WHEEL_SIZE + spoke];
+}
+
+/// Whether a chain of `wheel` begins at `hand`.
+[[maybe_unused]] bool BeginsChain(ULONG wheel, ULONGLONG hand) {
+    return (hand & ((1ULL << (wheel * WheelShift)) - 1)) == 0;
+}
+
+/// Takes all timers of a chain away, in their order: they are on the list `taken` then, from where they can be put on
+/// chains again, on this one, too. To RemoveEntryList that list is as good as the chain.
+[[maybe_unused]] void TakeChain(LIST_ENTRY* chain, LIST_ENTRY* taken) REQUIRES_(KiDispatcherLock) {
+    InitializeListHead(taken);
+    if (IsListEmpty(chain)) return;
+    InsertTailList(chain, taken);
+    RemoveEntryList(chain);
+    InitializeListHead(chain);
+}
+
+/// Counts a timer that is about to be put on its chain. Before the first one there is nothing to expire, so that hands
+/// which the clock passed with an empty table are never looked at.
+[[maybe_unused]] void CountTimer(ULONGLONG hand, ULONGLONG clockHand) REQUIRES_(KiDispatcherLock) {
+    if (RunningTimers++ == 0) NextHand = hand <= clockHand ? hand : clockHand + 1;
+    NT_ASSERT(hand >= NextHand); // who has a due time in the future got it while holding the lock
 }
 
 } // namespace
@@ -33,7 +71,16 @@ void KiInitializeTimerTable() NO_THREAD_SAFETY_ANALYSIS {
     for (LIST_ENTRY& chain : KiTimerTableListHead)
         InitializeListHead(&chain);
     NextHand = KiTimerHand() + 1;
+    RunningTimers = 0;
     KeInitializeDpc(&KiTimerExpireDpc, KiTimerExpiration, nullptr);
+}
+
+// Only looks at two aligned words: what is due is decided under the lock, by the DPC. A timer that is being inserted
+// right now is not missed: KiInsertTimer looks at the clock afterwards.
+bool KiHasTimers(ULONGLONG Hand) NO_THREAD_SAFETY_ANALYSIS {
+    LIST_ENTRY* const chain = ChainOf(0, Hand);
+    if (__atomic_load_n(&chain->Flink, __ATOMIC_SEQ_CST) != chain) return true;
+    return BeginsChain(1, Hand) && __atomic_load_n(&RunningTimers, __ATOMIC_SEQ_CST) != 0;
 }
 
 ULONGLONG KiTimerHand() { return KeQueryInterruptTime() / KeMaximumIncrement; }
@@ -45,12 +92,69 @@ ULONGLONG KiInterruptTimeOf(LARGE_INTEGER DueTime) {
     return due < 0 ? 0 : ULONGLONG(due);
 }
 
+// LAB(3.6) begin
+namespace {
+
+/// The lowest wheel that reaches from the clock's hand to `hand`; the last one goes round as often as it must.
+ULONG WheelFor(ULONGLONG hand, ULONGLONG clockHand) {
+    if (hand < clockHand) return 0; // due already
+    ULONG wheel = 0;
+    while (wheel + 1 < TIMER_TABLE_WHEELS && (hand - clockHand) >> ((wheel + 1) * WheelShift) != 0)
+        wheel++;
+    return wheel;
+}
+
+/// Puts a timer on the chain where the clock finds it in time.
+void LinkTimer(KTIMER* timer, ULONGLONG hand, ULONGLONG clockHand) REQUIRES_(KiDispatcherLock) {
+    InsertTailList(ChainOf(WheelFor(hand, clockHand), hand), &timer->TimerListEntry);
+}
+
+/// The clock has come to `hand`, where a chain of `wheel` begins: its timers go to lower wheels.
+void TurnWheel(ULONG wheel, ULONGLONG hand, ULONGLONG clockHand) REQUIRES_(KiDispatcherLock) {
+    LIST_ENTRY taken;
+    TakeChain(ChainOf(wheel, hand), &taken);
+    while (!IsListEmpty(&taken)) {
+        KTIMER* const timer = CONTAINING_RECORD(RemoveHeadList(&taken), KTIMER, TimerListEntry);
+        LinkTimer(timer, HandOf(ULONGLONG(timer->DueTime.QuadPart)), clockHand);
+    }
+}
+
+/// Expires what is due at `hand`. Signalling a timer may take others off the list (time-outs of threads that it wakes)
+/// and put it into the table again (a period).
+void ExpireHand(ULONGLONG hand, ULONGLONG clockHand) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
+    for (ULONG wheel = TIMER_TABLE_WHEELS - 1; wheel > 0; wheel--) {
+        if (BeginsChain(wheel, hand)) TurnWheel(wheel, hand, clockHand);
+    }
+    LIST_ENTRY taken;
+    TakeChain(ChainOf(0, hand), &taken);
+    while (!IsListEmpty(&taken)) {
+        KTIMER* const timer = CONTAINING_RECORD(taken.Flink, KTIMER, TimerListEntry);
+        const ULONGLONG timerHand = HandOf(ULONGLONG(timer->DueTime.QuadPart));
+        if (timerHand > hand) { // set for the wheel's next turn, when the clock was ahead of us
+            RemoveEntryList(&timer->TimerListEntry);
+            LinkTimer(timer, timerHand, clockHand);
+            continue;
+        }
+        KiRemoveTimer(timer);
+        KiSignalTimer(timer);
+    }
+}
+
+} // namespace
+// LAB(3.6) else
+//| // Room for helpers of your own.
+// LAB(3.6) end
+
 /// Starts a timer that is on no chain: DueTime, Inserted, the event TimerSet, and its place in the table.
 ///
-/// - It goes to the chain of its hand (HandOf, ChainOf: given), sorted by due time; behind those of the same due time.
-/// - The clock does not take the dispatcher's lock. If it has passed the timer's hand meanwhile (KiTimerHand), it has
-///   looked at the chain without this timer: KiTimerExpireDpc is queued, and finds it.
-/// Callers rely on: Header.Inserted is set exactly while the timer is on a chain.
+/// - It is counted first (CountTimer: given), for its hand (HandOf) and the clock's (KiTimerHand).
+/// - It goes to the tail of the chain of its hand (ChainOf) on the lowest wheel that reaches from the clock's hand to its
+///   own: wheel w reaches 256^(w + 1) - 1 ticks. What is farther than the last wheel reaches is on that wheel
+///   all the same, and what is due already on wheel 0.
+/// - The clock does not take the dispatcher's lock. If it has come to the timer's hand, or has only gone on, since its
+///   hand was read, it may have looked at the table without this timer: KiTimerExpireDpc is queued, and finds it.
+/// Callers rely on: Header.Inserted is set exactly while the timer is on a chain. What it costs does not depend on how
+/// many timers run.
 void KiInsertTimer(PKTIMER Timer, ULONGLONG DueTime) {
     // LAB(3.6) begin
     Timer->DueTime.QuadPart = LONGLONG(DueTime);
@@ -58,25 +162,24 @@ void KiInsertTimer(PKTIMER Timer, ULONGLONG DueTime) {
     EtwTraceEvent(ETW_EVENT::TimerSet, reinterpret_cast<ULONG_PTR>(Timer), ULONG(DueTime), ULONG(DueTime >> 32), 0);
 
     const ULONGLONG hand = HandOf(DueTime);
-    NT_ASSERT(hand >= NextHand); // who has a due time in the future got it while holding the lock
-    LIST_ENTRY* const chain = ChainOf(hand);
-    LIST_ENTRY* after = chain->Blink;
-    while (after != chain && CONTAINING_RECORD(after, KTIMER, TimerListEntry)->DueTime.QuadPart > LONGLONG(DueTime))
-        after = after->Blink;
-    InsertHeadList(after, &Timer->TimerListEntry);
+    const ULONGLONG clockHand = KiTimerHand();
+    CountTimer(hand, clockHand);
+    LinkTimer(Timer, hand, clockHand);
 
-    // The clock does not take the lock. If it passed the hand meanwhile, it saw the chain without this timer.
-    if (hand <= KiTimerHand()) KeInsertQueueDpc(&KiTimerExpireDpc, nullptr, nullptr);
+    const ULONGLONG now = KiTimerHand();
+    if (hand <= now || now != clockHand) KeInsertQueueDpc(&KiTimerExpireDpc, nullptr, nullptr);
     // LAB(3.6) else
     //| LAB_NOT_IMPLEMENTED("3.6");
     // LAB(3.6) end
 }
 
-/// Takes a running timer off its chain. Nothing else of it changes: neither the signal nor its DPC.
+/// Takes a running timer off its chain: it does not count any more (RunningTimers). Nothing else of it changes: neither
+/// the signal nor its DPC.
 void KiRemoveTimer(PKTIMER Timer) {
     // LAB(3.6) begin
     RemoveEntryList(&Timer->TimerListEntry);
     Timer->Header.Inserted = FALSE;
+    RunningTimers--;
     // LAB(3.6) else
     //| LAB_NOT_IMPLEMENTED("3.6");
     // LAB(3.6) end
@@ -111,43 +214,23 @@ void KiSignalTimer(PKTIMER Timer) {
     // LAB(3.6) end
 }
 
-// LAB(3.6) begin
-namespace {
-
-/// Expires what is due on the chain of one hand.
-void ExpireChain(ULONGLONG hand, ULONGLONG now) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
-    LIST_ENTRY* const chain = ChainOf(hand);
-    while (!IsListEmpty(chain)) {
-        KTIMER* const timer = CONTAINING_RECORD(chain->Flink, KTIMER, TimerListEntry);
-        if (ULONGLONG(timer->DueTime.QuadPart) > now) break; // a later turn of the table
-        KiRemoveTimer(timer);
-        KiSignalTimer(timer);
-    }
-}
-
-} // namespace
-// LAB(3.6) else
-//| // Room for helpers of your own.
-// LAB(3.6) end
-
-/// The DPC that the clock queues when it has come to a chain with timers: expires everything that is due.
+/// The DPC that the clock queues when it has come to a hand with timers: expires everything that is due.
 ///
-/// - NextHand is the first hand that has not been looked at yet. Every chain from there to the clock's hand is looked at
-///   (the clock may have gone on by several ticks), a chain once at most, and NextHand is behind the clock's hand then.
-/// - A chain also holds timers of later turns of the table. They stay.
-/// - Timers expire in the order of the chains, and on a chain in their order: off the chain first, then KiSignalTimer.
+/// - NextHand is the first hand that has not been looked at yet. Every hand from there to the clock's is looked at (the
+///   clock may have gone on by several ticks), in order, as long as there are timers; NextHand is behind it then.
+/// - At a hand where a chain of a higher wheel begins (BeginsChain: given), the timers of that chain go to the lowest
+///   wheel that reaches from the clock's hand to theirs, in their order; the highest wheel first.
+/// - Then the chain of wheel 0: in their order, the timers of this hand expire (off the chain, then KiSignalTimer), and
+///   those of a later turn stay in the table. What KiSignalTimer puts into the table, or takes out, must not disturb this
+///   (TakeChain: given).
 /// - TimerRequest of this processor is 0 again.
 void NTAPI KiTimerExpiration(PKDPC, PVOID, PVOID, PVOID) {
     // LAB(3.6) begin
     KiDispatcherGuard guard;
     KeGetCurrentPrcb()->TimerRequest = 0;
-    const ULONGLONG now = KeQueryInterruptTime();
-    const ULONGLONG hand = KiTimerHand();
-    ULONGLONG first = NextHand;
-    if (hand + 1 > first + TIMER_TABLE_SIZE) first = hand + 1 - TIMER_TABLE_SIZE; // once round is every chain
-    if (hand >= NextHand) NextHand = hand + 1;
-    for (ULONGLONG each = first; each <= hand; each++)
-        ExpireChain(each, now);
+    const ULONGLONG clockHand = KiTimerHand();
+    while (NextHand <= clockHand && RunningTimers != 0)
+        ExpireHand(NextHand++, clockHand);
     // LAB(3.6) else
     //| LAB_NOT_IMPLEMENTED("3.6");
     // LAB(3.6) end
@@ -159,13 +242,14 @@ void KiShiftAbsoluteTimers(LONGLONG Change) {
     for (LIST_ENTRY& chain : KiTimerTableListHead) {
         for (KTIMER* timer : nt::List<&KTIMER::TimerListEntry>(chain)) {
             if (!timer->Absolute) continue;
-            KiRemoveTimer(timer);
+            RemoveEntryList(&timer->TimerListEntry);
             InsertTailList(&moved, &timer->TimerListEntry);
         }
     }
     const LONGLONG now = LONGLONG(KeQueryInterruptTime());
     while (!IsListEmpty(&moved)) {
-        KTIMER* const timer = CONTAINING_RECORD(RemoveHeadList(&moved), KTIMER, TimerListEntry);
+        KTIMER* const timer = CONTAINING_RECORD(moved.Flink, KTIMER, TimerListEntry);
+        KiRemoveTimer(timer);
         timer->DueTime.QuadPart -= Change;
         if (timer->DueTime.QuadPart > now) {
             KiInsertTimer(timer, ULONGLONG(timer->DueTime.QuadPart));

@@ -24,6 +24,15 @@ struct Counter {
     }
 };
 
+/// The clock stands at `hand`; nothing of what lies between expires.
+void SkipTo(ULONGLONG hand) { KiWriteTime(KiInterruptTime, LONGLONG(hand * KeQueryTimeIncrement())); }
+
+/// The clock stands at `hand` and no timer runs.
+void SetHand(ULONGLONG hand) {
+    SkipTo(hand);
+    KiInitializeTimerTable();
+}
+
 void SetSystemTime(LONGLONG value) {
     LARGE_INTEGER newTime, oldTime;
     newTime.QuadPart = value;
@@ -144,20 +153,121 @@ TEST_F(TimerTest, TimersOfOneChainWaitForTheirTurnOfTheTable) {
         Counter counter;
         for (KTIMER* timer : {&near, &far, &farther})
             KeInitializeTimer(timer);
-        KeSetTimer(&farther, Ticks(5 + 2 * TIMER_TABLE_SIZE), nullptr);
+        KeSetTimer(&farther, Ticks(5 + 2 * TIMER_WHEEL_SIZE), nullptr);
         KeSetTimer(&near, Ticks(5), nullptr);
-        KeSetTimer(&far, Ticks(5 + TIMER_TABLE_SIZE), &counter.Dpc);
-        LIST_ENTRY* const chain = near.TimerListEntry.Blink;
-        EXPECT_EQ(chain, &KiTimerTableListHead[5]);
-        EXPECT_EQ(near.TimerListEntry.Flink, &far.TimerListEntry) << "in the order of due times";
-        EXPECT_EQ(far.TimerListEntry.Flink, &farther.TimerListEntry);
+        KeSetTimer(&far, Ticks(5 + TIMER_WHEEL_SIZE), &counter.Dpc);
+        EXPECT_EQ(near.TimerListEntry.Blink, &KiTimerTableListHead[5]);
+        EXPECT_EQ(far.TimerListEntry.Blink, &KiTimerTableListHead[TIMER_WHEEL_SIZE + 1]);
+        EXPECT_EQ(farther.TimerListEntry.Blink, &KiTimerTableListHead[TIMER_WHEEL_SIZE + 2]);
         machine->Tick(5);
         EXPECT_TRUE(KeReadStateTimer(&near));
         EXPECT_FALSE(KeReadStateTimer(&far));
-        machine->Tick(TIMER_TABLE_SIZE);
-        EXPECT_EQ(counter.TicksOfRuns, (std::vector<ULONG>{5 + TIMER_TABLE_SIZE}));
+        machine->Tick(TIMER_WHEEL_SIZE - 5);
+        EXPECT_EQ(far.TimerListEntry.Blink, &KiTimerTableListHead[5]) << "the second wheel has turned";
+        machine->Tick(5);
+        EXPECT_EQ(counter.TicksOfRuns, (std::vector<ULONG>{5 + TIMER_WHEEL_SIZE}));
         EXPECT_FALSE(KeReadStateTimer(&farther));
         KeCancelTimer(&farther);
+    });
+}
+
+// INT-09, DSP-09: at and around the first tick of a chain of each wheel, seen from everywhere
+TEST_F(TimerTest, TimersExpireInTheirTickWhateverTheWheel) {
+    Run([&] {
+        for (const ULONGLONG turn : {0x100ull, 0x10000ull, 0x1000000ull, 0x100000000ull, 0x3'0000'0000ull}) {
+            for (const LONGLONG start : {-300, -256, -255, -1, 0, 1}) {
+                if (LONGLONG(turn) + start < 0) continue;
+                for (const LONGLONG away : {1, 2, 255, 256, 257, 400, 511, 512, 513, 1000}) {
+                    SetHand(turn + ULONGLONG(start));
+                    KTIMER timer;
+                    KeInitializeTimer(&timer);
+                    KeSetTimer(&timer, Ticks(away), nullptr);
+                    machine->Tick(ULONG(away) - 1);
+                    ASSERT_FALSE(KeReadStateTimer(&timer)) << turn << ' ' << start << ' ' << away;
+                    machine->Tick();
+                    ASSERT_TRUE(KeReadStateTimer(&timer)) << turn << ' ' << start << ' ' << away;
+                }
+            }
+        }
+    });
+}
+
+// INT-09, DSP-09
+TEST_F(TimerTest, FarTimersComeDownTheWheels) {
+    Run([&] {
+        // Nobody waits for days: the clock jumps, and the DPC catches up as if it had been held back.
+        const ULONGLONG due = 0x0203'0405;
+        SetHand(1);
+        KTIMER timer;
+        KeInitializeTimer(&timer);
+        KeSetTimer(&timer, Ticks(LONGLONG(due - 1)), nullptr);
+        const ULONG chains[] = {3 * TIMER_WHEEL_SIZE + 0x02, 2 * TIMER_WHEEL_SIZE + 0x03, TIMER_WHEEL_SIZE + 0x04, 0x05};
+        const ULONGLONG reached[] = {0x0100'0000, 0x0200'0000, 0x0203'0000, 0x0203'0400};
+        for (int wheel = 0; wheel < 4; wheel++) {
+            SkipTo(reached[wheel] - 1);
+            machine->Tick();
+            EXPECT_EQ(timer.TimerListEntry.Blink, &KiTimerTableListHead[chains[wheel]]) << wheel;
+        }
+        machine->Tick(4);
+        EXPECT_FALSE(KeReadStateTimer(&timer));
+        machine->Tick();
+        EXPECT_TRUE(KeReadStateTimer(&timer));
+    });
+}
+
+// DSP-09: farther than the last wheel reaches
+TEST_F(TimerTest, TimerFartherThanTheLastWheelStaysOnIt) {
+    Run([&] {
+        SetHand(0x00FF'FFF0);
+        KTIMER timer;
+        KeInitializeTimer(&timer);
+        KeSetTimer(&timer, Ticks(0x2'0100'0000), nullptr); // on the chain that the clock comes to next
+        EXPECT_EQ(timer.TimerListEntry.Blink, &KiTimerTableListHead[3 * TIMER_WHEEL_SIZE + 1]);
+        machine->Tick(0x20);
+        EXPECT_TRUE(timer.Header.Inserted);
+        EXPECT_EQ(timer.TimerListEntry.Blink, &KiTimerTableListHead[3 * TIMER_WHEEL_SIZE + 1]);
+        EXPECT_TRUE(KeCancelTimer(&timer));
+    });
+}
+
+// DSP-09, INT-05: the DPC of a timer sets it again
+TEST_F(TimerTest, TimerIsSetAgainFromItsOwnDpc) {
+    Run([&] {
+        struct Chain {
+            KTIMER Timer;
+            KDPC Dpc;
+            std::vector<ULONG> Ticks;
+            static void NTAPI Again(PKDPC dpc, PVOID context, PVOID, PVOID) {
+                auto& chain = *static_cast<Chain*>(context);
+                chain.Ticks.push_back(+KeTickCount.LowPart);
+                const LONGLONG away = chain.Ticks.size() % 2 ? LONGLONG(TIMER_WHEEL_SIZE) : 1;
+                EXPECT_FALSE(KeSetTimer(&chain.Timer, host::Ticks(away), dpc)) << "it runs no more";
+            }
+        } chain;
+        KeInitializeTimer(&chain.Timer);
+        KeInitializeDpc(&chain.Dpc, Chain::Again, &chain);
+        KeSetTimer(&chain.Timer, Ticks(2), &chain.Dpc);
+        machine->Tick(2 + 2 * TIMER_WHEEL_SIZE + 1);
+        EXPECT_EQ(chain.Ticks, (std::vector<ULONG>{2, 258, 259, 515}));
+        KeCancelTimer(&chain.Timer);
+    });
+}
+
+// DSP-09, HAL-07: a period of a whole turn goes back to the chain that is being expired
+TEST_F(TimerTest, PeriodOfAWholeTurnComesBackToItsChain) {
+    Run([&] {
+        KTIMER timer;
+        Counter counter;
+        KeInitializeTimer(&timer);
+        KeSetTimerEx(&timer, Ticks(3), LONG(TIMER_WHEEL_SIZE) * 10, &counter.Dpc);
+        machine->Tick(3 + 3 * TIMER_WHEEL_SIZE);
+        EXPECT_EQ(counter.TicksOfRuns, (std::vector<ULONG>{3, 259, 515, 771}));
+        {
+            nt::DispatchLevelGuard noDpcs;
+            machine->Tick(TIMER_WHEEL_SIZE / 2 * 3); // the next expiry is late, and the one after it close
+        }
+        EXPECT_EQ(counter.TicksOfRuns.size(), 5u);
+        KeCancelTimer(&timer);
     });
 }
 
@@ -171,7 +281,7 @@ TEST_F(TimerTest, ExpiryHeldBackForLongerThanTheTableStillFindsEveryTimer) {
         }
         {
             nt::DispatchLevelGuard noDpcs;
-            machine->Tick(3 * TIMER_TABLE_SIZE);
+            machine->Tick(3 * TIMER_WHEEL_SIZE);
         }
         for (KTIMER& timer : timers)
             EXPECT_TRUE(KeReadStateTimer(&timer));

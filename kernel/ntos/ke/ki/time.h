@@ -1,9 +1,9 @@
 // Clock, timer table and DPC queues as they meet.
 //
-// The clock interrupt advances interrupt time and system time, charges the current thread, and if the timer table's
-// chain of the new tick has timers, queues KiTimerExpireDpc; that DPC expires what is due. Ticks of the table ("hands")
-// are interrupt time / KeMaximumIncrement; a timer's hand is rounded up, so all timers of a hand are due when the
-// clock reaches it.
+// The clock interrupt advances interrupt time and system time, charges the current thread, and if the timer table has
+// timers for the new tick (KiHasTimers), queues KiTimerExpireDpc; that DPC expires what is due. Ticks of the table
+// ("hands") are interrupt time / KeMaximumIncrement; a timer's hand is rounded up, so all timers of a hand are due when
+// the clock reaches it.
 // Locks: the timer table belongs to the dispatcher database; a DPC queue has its own lock, held at HIGH_LEVEL because
 // interrupt service routines queue DPCs.
 // In the books: "timer processing", "system clock", "DPCs". INT-05, INT-06, INT-09, HAL-07
@@ -28,10 +28,15 @@ void NTAPI KiTimerExpiration(PKDPC Dpc, PVOID DeferredContext, PVOID SystemArgum
 LONGLONG KiReadTime(const KSYSTEM_TIME& Time);
 void KiWriteTime(KSYSTEM_TIME& Time, LONGLONG Value);
 
+/// A clock tick: interrupt time, system time and tick count go on. @irql CLOCK_LEVEL, the clock's processor
+void KiAdvanceTimes(ULONG Increment) REQUIRES_(AtDispatchLevel);
+
 /// Part of KiInitializeDispatcher, once.
 void KiInitializeTimerTable();
 /// The tick of the timer table that the clock has reached.
 ULONGLONG KiTimerHand();
+/// @returns whether the clock, which has come to `Hand`, shall have timers expired. @irql any
+bool KiHasTimers(ULONGLONG Hand);
 /// Interrupt time of a due time in the caller's terms: negative relative, positive absolute system time.
 ULONGLONG KiInterruptTimeOf(LARGE_INTEGER DueTime);
 /// Puts the timer into the table. @param DueTime interrupt time
