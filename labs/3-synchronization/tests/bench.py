@@ -14,13 +14,13 @@ from .dispatcher import (ABANDONED, BASE, MUTANT, NAMES, NOTIFICATION_EVENT, NOT
                          SYNCHRONIZATION_EVENT, SYNCHRONIZATION_TIMER, TIMEOUT, WAIT_ALL, WAIT_ANY, Dispatcher, Object,
                          Raised, Release, status_name)
 from .hints import HINTS
+from .timertable import CHAINS
 
 PASSIVE_LEVEL, DISPATCH_LEVEL = 0, 2
 RUNNING, WAITING = 2, 5
 ACTING = 31  # priority of whoever acts: nobody it releases displaces it
 QUANTUM = 120
 ANOTHER = -1  # a DPC that is none of the bench's: the timer table's own
-CHAINS = 256  # of the timer table
 TIMER_BLOCK = 3
 BLOCKS_OF_ITS_OWN = 3
 SWAP, RAISE, YIELD, BUGCHECK = "KiSwapThread", "RtlRaiseStatus", "KeYieldExecution", "KeBugCheckEx"

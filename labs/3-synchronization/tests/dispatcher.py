@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Sequence, Tuple
 
+from .timertable import Key, TimerTable
+
 NOTIFICATION_EVENT, SYNCHRONIZATION_EVENT, MUTANT = 0, 1, 2
 SEMAPHORE, NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER = 5, 8, 9
 NAMES = {NOTIFICATION_EVENT: "notification event", SYNCHRONIZATION_EVENT: "synchronization event", MUTANT: "mutant",
@@ -97,8 +99,7 @@ class Dispatcher:
         self.released: List[Release] = []
         self.dpcs: List[int] = []  # queued by timers, in order
         self.now, self.increment = now, increment
-        self._order: Dict[object, int] = {}  # when each running timer was started
-        self._clock = 0
+        self._table = TimerTable()
 
     # -- waiting ---------------------------------------------------------------------------------------------------
     def wait(self, thread: int, objects: Sequence[int], all_: bool = False, due: Optional[int] = None, passed: bool = False,
@@ -112,14 +113,15 @@ class Dispatcher:
         self.threads[thread].wait = Wait(list(objects), all_, due, absolute)
         for key, number in enumerate(objects):
             self.objects[number].waiters.append((thread, key))
-        self._started(("thread", thread))
+        if due is not None:
+            self._started(("thread", thread), due)
         return None
 
     def delay(self, thread: int, due: int, absolute: bool) -> Optional[int]:
         if due <= self.now:
             return SUCCESS
         self.threads[thread].wait = Wait([], False, due, absolute, delay=True)
-        self._started(("thread", thread))
+        self._started(("thread", thread), due)
         return None
 
     def _take_now(self, thread: int, objects: Sequence[int], all_: bool) -> Optional[int]:
@@ -238,78 +240,66 @@ class Dispatcher:
             one = self.objects[number]
             one.waiters = [entry for entry in one.waiters if entry[0] != thread]
         self.threads[thread].wait = None
+        self._table.stop(("thread", thread))
         self.released.append(Release(thread, status, increment))
 
     # -- time ------------------------------------------------------------------------------------------------------
     def set_timer(self, number: int, due: int, period: int, dpc: Optional[int], absolute: bool) -> bool:
+        was = self.cancel_timer(number)
         one = self.objects[number]
-        was = one.due is not None
-        one.state, one.due, one.period, one.dpc, one.absolute = 0, due, period, dpc, absolute
+        one.state, one.period, one.dpc, one.absolute = 0, period, dpc, absolute
         if due <= self.now:
-            one.due = None
             self._expire(one, due)
         else:
-            self._started(("object", number))
+            self.start_timer(number, due)
         return was
 
     def start_timer(self, number: int, due: int) -> None:
         self.objects[number].due = due
-        self._started(("object", number))
+        self._started(("object", number), due)
 
     def cancel_timer(self, number: int) -> bool:
         one = self.objects[number]
         was, one.due = one.due is not None, None
+        self._table.stop(("object", number))
         return was
 
     def advance(self, now: int) -> None:
         """The clock has come to `now`, and the expiry routine runs once."""
         self.now = now
-        hand = now // self.increment
-        for tick in sorted({self.hand(due) for due, _ in self._running() if self.hand(due) <= hand}):
-            while True:
-                due_now = [(due, self._order[key], key) for due, key in self._running()
-                           if self.hand(due) == tick and due <= now]
-                if not due_now:
-                    break
-                due, _, key = min(due_now)
-                if key[0] == "thread":
-                    delay = self.threads[key[1]].wait.delay  # type: ignore[union-attr]
-                    self.end_wait(key[1], TIMEOUT, 0)
-                else:
-                    one = self.objects[key[1]]
-                    one.due = None
-                    self._expire(one, due)
+        self._table.advance(now // self.increment, self._time_has_come)
+
+    def _time_has_come(self, key: Key) -> None:
+        kind, number = key
+        wait = self.threads[number].wait if kind == "thread" else None
+        if wait:
+            self.end_wait(number, TIMEOUT, 0)
+            return
+        one = self.objects[number]
+        due = one.due or 0
+        self.cancel_timer(number)
+        self._expire(one, due)
 
     def hand(self, due: int) -> int:
         """The tick at which a timer is due: rounded up."""
         return -(-due // self.increment)
 
-    def chains(self) -> Dict[int, List[object]]:
-        """Running timers by tick modulo 256, each chain by due time, then in the order they were started."""
-        found: Dict[int, List[object]] = {}
-        for due, order, key in sorted((due, self._order[key], key) for due, key in self._running()):
-            found.setdefault(self.hand(due) % 256, []).append(key)
-        return found
-
-    def _running(self) -> "List[Tuple[int, Tuple[str, int]]]":
-        running = [(one.due, ("object", one.number)) for one in self.objects if one.due is not None]
-        return running + [(thread.wait.due, ("thread", thread.number)) for thread in self.threads
-                          if thread.wait and thread.wait.due is not None]
+    def chains(self) -> Dict[int, List[Key]]:
+        """The chains that have timers, each in its order."""
+        return {number: list(keys) for number, keys in self._table.chains.items() if keys}
 
     def _expire(self, one: Object, due: int) -> None:
         one.state = 1
         self.test(one.number, 0)
         if one.period:
             following = due + one.period * MILLISECOND
-            one.due = following if following > self.now else self.now + one.period * MILLISECOND
             one.absolute = False
-            self._started(("object", one.number))
+            self.start_timer(one.number, following if following > self.now else self.now + one.period * MILLISECOND)
         if one.dpc is not None and one.dpc not in self.dpcs:
             self.dpcs.append(one.dpc)
 
-    def _started(self, key: object) -> None:
-        self._clock += 1
-        self._order[key] = self._clock
+    def _started(self, key: Key, due: int) -> None:
+        self._table.start(key, self.hand(due), self.now // self.increment)
 
 
 def status_name(status: int) -> str:

@@ -47,8 +47,8 @@ HINTS = {
     "mutant-abandoned": "Who gets an abandoned mutant is told once: STATUS_ABANDONED, and Abandoned is cleared by it.",
     "mutant-all": "A thread that ends abandons every mutant it owns, in the order in which it took them.",
     # timers
-    "chain-order": "A chain is sorted by due time, timers of one due time in the order in which they were set.",
-    "chain-wrong": "A timer is on the chain of its hand: the due time in ticks, rounded up, modulo TIMER_TABLE_SIZE.",
+    "chain-order": "A timer goes to the tail of its chain, and those of a higher wheel's chain go to lower wheels in their order.",
+    "chain-wrong": "A timer is on the chain of its hand (the due time in ticks, rounded up) on the lowest wheel that reaches from the clock's hand to it.",
     "timer-running": "Header.Inserted and the table say the same: a timer that was cancelled or has expired is on no chain.",
     "timer-early": "A timer must not expire before its due time, whatever chain it shares.",
     "timer-late": "Every timer that is due is expired by one pass of KiTimerExpiration, on every chain that the clock has passed.",
