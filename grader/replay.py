@@ -199,6 +199,8 @@ def write_script(session: Session, root: Path) -> Path:
         lines.append(f"file {copy}" if index ==
                      0 else f"add-symbol-file {copy} -o {delta:#x}" if delta else f"add-symbol-file {copy}")
     lines += [f"source {root / 'grader' / 'gdb' / 'mica.py'}", f"target remote {folder / 'gdb'}"]
+    if session.machine.gdb.processor:
+        lines.append(f"thread {session.machine.gdb.processor + 1}")  # gdb counts from 1
     script = folder / "replay.gdb"
     script.write_text("\n".join(lines) + "\n")
     return script

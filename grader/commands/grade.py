@@ -62,17 +62,22 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     write_files({name: render(result) for name, render in _FORMATS.items()}, github.step_output(result), options)
     remarks = [f"student seed {result.student_seed}, from {grading.seed_origin}" if has_seed(chosen_labs) else "",
                sandbox_note() if options.submission else ""]
-    write_report(for_screen(result, options.submission), sys.stdout, tuple(filter(None, remarks)))
+    write_report(for_screen(result, options.submission, tree.out), sys.stdout, tuple(filter(None, remarks)))
     return result.exit_code
 
 
-def for_screen(result: Result, submission: str) -> Result:
-    """The replay commands name the submission on the screen; the result file does not depend on where it lay."""
-    if not submission:
-        return result
-    more = f" SUBMISSION={shlex.quote(submission)}"
+def for_screen(result: Result, submission: str, out: Path = Path()) -> Result:
+    """On the screen the replay commands name the submission and timelines have a whole path; the result file does not
+    depend on where they lay."""
+    more = f" SUBMISSION={shlex.quote(submission)}" if submission else ""
+
+    def whole(page: str) -> str:
+        path = out / page
+        return str(path.relative_to(Path.cwd()) if Path.cwd() in path.parents else path)
+
     return dataclasses.replace(result, outcomes=tuple(
-        dataclasses.replace(one, replay=one.replay + more) if one.replay else one for one in result.outcomes))
+        dataclasses.replace(one, replay=one.replay + more if one.replay else "", page=whole(one.page) if one.page else "")
+        for one in result.outcomes))
 
 
 def has_seed(chosen: Sequence[Lab]) -> bool:

@@ -6,19 +6,57 @@ TOL-07.
 from __future__ import annotations
 
 import subprocess
-from typing import Dict, Iterable, List
+from dataclasses import dataclass
+from typing import Dict, Iterable, List, Optional, Sequence
 
+from grader.guest import Guest
+from grader.stops import GuestStop
 from grader.symbols import Symbols, short_path, symbolizer
 from grader.timeline.names import plain
+from grader.views.fields import Layout
+from grader.views.memory import BrokenList
 
 SECONDS = 60
+FAR = 0x4000  # from a symbol: that is no part of the variable any more
+
+
+@dataclass(frozen=True)
+class Known:
+    """A structure at a known place: `Actor 0`, a KTHREAD."""
+
+    base: int
+    size: int
+    name: str
+    structure: str
+
+
+def known(guest: Guest) -> List[Known]:
+    """The threads and processor control blocks of a guest."""
+    found: List[Known] = []
+    for number in range(guest.session.processors):
+        prcb = guest.prcb(number)
+        if prcb:
+            found.append(Known(prcb, guest.size("KPRCB"), f"processor {number}", "KPRCB"))
+    try:
+        found += [Known(one.address, guest.size("KTHREAD"), one.name or f"thread {one.address:#x}", "KTHREAD")
+                  for one in guest.threads()]
+    except (BrokenList, GuestStop):
+        pass  # a student's lists: the addresses stay numbers
+    return found
+
+
+def field_at(layout: Layout, structure: str, offset: int) -> str:
+    """The innermost field of a structure that holds an offset: `KTHREAD.WaitStatus`."""
+    holding = [(size, name) for name, (start, size) in layout.fields.items()
+               if name.startswith(structure + ".") and start <= offset < start + size]
+    return min(holding)[1] if holding else f"{structure}+{offset:#x}"
 
 
 class Lines:
     """Names and places, asked for beforehand and kept.  `place` of an address that was never prepared asks alone."""
 
-    def __init__(self, symbols: Symbols) -> None:
-        self._symbols = symbols
+    def __init__(self, symbols: Symbols, structures: Sequence[Known] = (), layout: Optional[Layout] = None) -> None:
+        self._symbols, self._structures, self._layout = symbols, structures, layout
         self._places: Dict[int, str] = {}
 
     def prepare(self, addresses: Iterable[int]) -> None:
@@ -58,9 +96,12 @@ class Lines:
         return plain(self._symbols.name(address))
 
     def variable(self, address: int) -> str:
-        """A variable's name with the offset in it; hexadecimal outside every module."""
+        """A variable's name with the offset in it, or a field of a known structure; else hexadecimal."""
+        for one in self._structures:
+            if one.base <= address < one.base + one.size and self._layout:
+                return f"{field_at(self._layout, one.structure, address - one.base)} of {one.name}"
         found = self._symbols.nearest(address) if self._symbols.module_at(address) else None
-        if not found:
+        if not found or found[1] > FAR:
             return f"{address & 0xFFFFFFFF:#010x}"
         return plain(found[0]) + (f"+{found[1]:#x}" if found[1] else "")
 

@@ -15,7 +15,7 @@ from grader.errors import InfraError
 from grader.explore import explorer, finding
 from grader.explore.control import Batch, Found, Ran
 from grader.explore.explorer import Target
-from grader.explore.lines import Lines
+from grader.explore.lines import Lines, known
 from grader.explore.schedule import Schedule
 from grader.explore.target import GuestTarget
 from grader.judge import bugcheck
@@ -88,7 +88,7 @@ def fail(t: "Context", target: Target, scenario: str, schedule: Schedule, expect
         again = explorer.trace(target, schedule, step_limit)
         ran = again if again.same_as == ran.same_as else ran
     t.found = replace(ran, schedule=schedule)
-    lines = Lines(t.guest.symbols)
+    lines = Lines(t.guest.symbols, known(t.guest), t.guest.session.layout)
 
     def stopped(cause: BaseException) -> str:
         return bugcheck("", cause, t.guest, None).seen if isinstance(cause, Bugcheck) else str(cause)

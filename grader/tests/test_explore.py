@@ -12,6 +12,7 @@ from typing import Dict, List, Optional, Tuple
 from grader.errors import GraderError, InfraError
 from grader.explore import control, explorer, finding, portfolio
 from grader.explore.control import Access, Batch, Decoder, Entry, Found, Race, Ran
+from grader.explore.lines import Known, Lines
 from grader.explore.schedule import JITTER_RANGE, Schedule, Strategy, is_token, parse
 from grader.timeline import page
 from grader.timeline.race import Sources, build
@@ -315,6 +316,28 @@ def raced() -> Ran:
              Entry(3, 1, 16, 2, 0, 0, 2), Entry(3, 2, 4, 0, 0, 0, 0), Entry(4, 2, 1, 2, 4, 0x80100031, 0x5000)]
     return Ran(1, Found.DATA_RACE, parse("walk-7"), 0, 4, 2, "a race", race=Race(0x5000, "Queue.Head", 0, accesses),
                trace=tuple(trace))
+
+
+class NoSymbols:
+    """No module anywhere."""
+    modules = ()
+
+    def module_at(self, address: int) -> None:
+        return None
+
+
+class LinesTest(unittest.TestCase):
+    """lines.py"""
+
+    FIELDS = Layout({"KTHREAD.Header": (0, 16), "KTHREAD.State": (44, 1), "KTHREAD.WaitBlock": (96, 96)},
+                    {"KTHREAD": 512})
+
+    def test_field_of_a_known_structure_is_named(self) -> None:
+        lines = Lines(NoSymbols(), [Known(0x81000000, 512, "Actor 0", "KTHREAD")], self.FIELDS)  # type: ignore[arg-type]
+        self.assertEqual("KTHREAD.State of Actor 0", lines.variable(0x8100002C))
+        self.assertEqual("KTHREAD.WaitBlock of Actor 0", lines.variable(0x81000061))
+        self.assertEqual("KTHREAD+0x1f0 of Actor 0", lines.variable(0x810001F0))
+        self.assertEqual("0x81000200", lines.variable(0x81000200), "behind it there is something else")
 
 
 class FindingTest(unittest.TestCase):
