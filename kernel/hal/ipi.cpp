@@ -8,8 +8,8 @@
 extern "C" {
 
 void NTAPI HalRequestIpi(KAFFINITY Mask) {
+    KxPoint(KX_POINT::IpiSend, reinterpret_cast<const void*>(ULONG_PTR(Mask))); // first: a target may come at once
     HalpController->SendIpi(Mask);
-    KxPoint(KX_POINT::IpiSend, reinterpret_cast<const void*>(ULONG_PTR(Mask)));
 }
 
 void NTAPI HalpIpiInterrupt(KTRAP_FRAME* TrapFrame, ULONG Vector) {

@@ -22,7 +22,7 @@ enum class KX_POINT : UCHAR {
     Acquire = 7,  ///< object: a lock; before it is tried
     Acquired = 8, ///< object: a lock; not a preemption point, an edge for the race detector
     Release = 9,  ///< object: a lock; before it is free
-    IpiSend = 10, ///< object: the target processors
+    IpiSend = 10, ///< object: the target processors; not a preemption point
     IpiEntry = 11,
     Idle = 12,   ///< nothing to do: goes on when an interrupt is pending for the processor
     Begin = 13,  ///< an actor begins

@@ -115,7 +115,7 @@ void KxReach(KX_POINT Kind, const volatile void* Object, ULONG Size, ULONG_PTR P
         run.Idle |= ULONG(object) & ~run.Participants; // one that joins was halting
         run.Participants |= ULONG(object);
         run.Pending |= ULONG(object);
-        break;
+        return; // nobody else goes on before it is really sent
     case KX_POINT::IpiEntry: run.Pending &= ~Bit(self); break;
     case KX_POINT::Idle:
         if (KeGetPcr()->IRR & DEVICE_LEVELS) return; // an interrupt was held back: it will not halt

@@ -120,7 +120,9 @@ void PrepareRun(const KX_SCENARIO& scenario, KxStrategy* strategy) {
     run.Idle = run.Pending = run.Started = run.Ended = 0;
     run.Actors = actors;
     run.TicksLeft = scenario.ClockTicks;
-    run.TicksMade = run.Step = run.SinceSwitch = 0;
+    run.Step = run.SinceSwitch = 0;
+    if (run.TicksMade != 0) KxCatchUp(); // of the last run
+    run.TicksMade = 0;
     run.StepLimit = limit != 0 ? limit : KX_DEFAULT_STEP_LIMIT;
     run.Detect = (KxControl.Flags & KX_DETECT) != 0;
     run.Trace = (KxControl.Flags & KX_TRACE) != 0;
@@ -182,6 +184,7 @@ void ClearResults() {
 
 void RunAll(const KX_SCENARIO& scenario, KxStrategy* strategy) {
     KX_CONTROL& control = KxControl;
+    KxCatchUp();
     for (ULONG i = 0; i < control.Runs; i++) {
         control.CurrentRun = i;
         control.CurrentSeed = control.Seed + i;

@@ -67,6 +67,8 @@ void KxTakeInterrupts();
 
 /// Time passes: one tick, with what it causes on this processor. @irql PASSIVE_LEVEL, the conductor
 void KxTick();
+/// Leaves nothing of the ticks of earlier runs: the timer table has expired up to now. @irql PASSIVE_LEVEL, the conductor
+void KxCatchUp();
 /// Whether a timer is running at all.
 bool KxTimersPending();
 /// Stops every processor's clock and takes the timers of others away, once and for good. @irql PASSIVE_LEVEL

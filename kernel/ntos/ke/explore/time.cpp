@@ -39,7 +39,17 @@ bool KxTimersPending() NO_THREAD_SAFETY_ANALYSIS {
     return false;
 }
 
+void KxCatchUp() {
+    KTHREAD* const conductor = KeGetCurrentThread();
+    conductor->Quantum = KI_ENDLESS_QUANTUM;
+    KeGetCurrentPrcb()->QuantumEnd = FALSE;
+    const KIRQL oldIrql = KfRaiseIrql(DISPATCH_LEVEL);
+    (void)KeInsertQueueDpc(&KiTimerExpireDpc, nullptr, nullptr);
+    KfLowerIrql(oldIrql);
+}
+
 void KxTick() {
+    KeGetCurrentThread()->Quantum = KI_ENDLESS_QUANTUM; // its turn does not end
     KxRun.TicksMade++;
     KxReachPoint(KX_POINT::Tick, nullptr);
     const KIRQL oldIrql = KfRaiseIrql(CLOCK_LEVEL);
