@@ -28,6 +28,8 @@ class GuestCalls(GuestRuns):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._pending: Optional[Tuple[str, int]] = None  # an outstanding `start`: (name, ESP on return)
+        self._returned, self._called = 0, ""  # of call_or_stop: ESP on return, and the routine
+        self._before: Dict[str, int] = {}
 
     def call(self, target: Place, *arguments: int, conv: str = "stdcall", limit: int = 0, seconds: float = 0.0) -> int:
         """Call a routine with the host's arguments; returns EAX."""
@@ -47,17 +49,31 @@ class GuestCalls(GuestRuns):
                      target: Place,
                      *arguments: int,
                      stops: Sequence[Place],
-                     conv: str = "stdcall") -> Tuple[str, Dict[str, int]]:
+                     conv: str = "stdcall",
+                     stack: int = 0) -> Tuple[str, Dict[str, int]]:
         """Call a routine that may not come back: to its return ("", registers) or to its first arrival at one of `stops`
-        (that name, registers).  There the call is given up: its frames are left behind, and the stack is used again."""
-        returned = self._enter(target, arguments, conv)
-        before = self.regs()
+        (that name, registers).  There it goes on with `go_on`, or is given up by the next call.  `stack`: the highest
+        address of a stack of the host's, for calls that go on later although others were made meanwhile."""
+        self._returned = self._enter(target, arguments, conv, stack)
+        self._before, self._called = self.regs(), self._label(target)
+        return self._to_stop(stops)
+
+    def go_on(self, stops: Sequence[Place], **registers: int) -> Tuple[str, Dict[str, int]]:
+        """The call that `call_or_stop` left at one of its stops goes on, with `registers` changed."""
+        if registers:
+            self.set_regs(**registers)
+        return self._to_stop(stops)
+
+    def _to_stop(self, stops: Sequence[Place]) -> Tuple[str, Dict[str, int]]:
         places = {self.sym(place): self._label(place) for place in stops}
-        self._run({self.landing, *places})
-        registers = self.regs()
-        if registers["eip"] in places:
-            return places[registers["eip"]], registers
-        self._check_return(self._label(target), returned, before, registers)
+        while True:
+            self._run({self.landing, *places})
+            registers = self.regs()
+            if registers["eip"] in places:
+                return places[registers["eip"]], registers
+            if abs(registers["esp"] - self._returned) <= RED_ZONE:
+                break  # else the thread of this stage came by: whoever runs, it is not the call
+        self._check_return(self._called, self._returned, self._before, registers)
         return "", registers
 
     def start(self,
@@ -130,13 +146,13 @@ class GuestCalls(GuestRuns):
             self._arm()
         return registers
 
-    def _enter(self, target: Place, arguments: Sequence[int], conv: str) -> int:
+    def _enter(self, target: Place, arguments: Sequence[int], conv: str, stack: int = 0) -> int:
         """Stack and registers as at the first instruction of the routine; returns ESP as it must be on return."""
         home = self._home
         values = [argument & 0xFFFFFFFF for argument in arguments]
         in_registers = 2 if conv == "fastcall" else 0
         on_stack = values[in_registers:]
-        esp = ((home["esp"] - RED_ZONE - 4 * len(on_stack)) & ~0xF) - 4
+        esp = (((stack or home["esp"]) - RED_ZONE - 4 * len(on_stack)) & ~0xF) - 4
         self.write(esp, struct.pack(f"<{1 + len(on_stack)}I", self.landing, *on_stack))
         registers = {name: home[name] for name in CALLEE_SAVED}
         registers.update(zip(("ecx", "edx"), values[:in_registers]))

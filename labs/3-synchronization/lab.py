@@ -9,7 +9,7 @@ LAB = Lab(
     branch="lab3-synchronization",
     driver="lab3.sys",
     exercises=(
-        Exercise("3.1", "IRQL and DPC delivery", 0, ("kernel/hal/softint.cpp",)),
+        Exercise("3.1", "IRQL and DPC delivery", 6, ("kernel/ntos/ke/dpc.cpp", "kernel/hal/softint.cpp")),
         Exercise("3.2", "Spin locks, queued locks, lock-free lists", 0,
                  ("kernel/ntos/ke/spinlock.cpp", "kernel/ntos/ke/queuedlock.cpp", "kernel/ntos/ex/slist.cpp")),
         Exercise("3.3", "Dispatcher header, wait blocks, events", 10,

@@ -10,6 +10,7 @@
 // In the books: "symbols", "kernel debugging". TOL-07
 #include "fields.h"
 #include "etw.h"
+#include "ex.h"
 #include "i386/trap.h"
 #include "ke.h"
 #include "ke/startup.h"
@@ -288,6 +289,18 @@ extern "C" const KD_FIELD KdFieldTable[KD_FIELD_COUNT] = {
     FIELD(KPRCB, IpiFrozen),
     FIELD(KPRCB, IpiCount),
     FIELD(KPRCB, ProcessorState),
+    FIELD(KPRCB, MaximumDpcQueueDepth),
+    FIELD(KPRCB, MinimumDpcRate),
+    FIELD(KPRCB, DpcRequestRate),
+    FIELD(KPRCB, DpcLastCount),
+    FIELD(KPRCB, AdjustDpcThreshold),
+    FIELD(KPRCB, ThreadedDpcData),
+    FIELD(KPRCB, DpcGate),
+    FIELD(KPRCB, DpcThreadWake),
+    FIELD(KPRCB, ThreadDpcEnable),
+    FIELD(KPRCB, DpcTimeCount),
+    FIELD(KPRCB, DpcWatchdogCount),
+    FIELD(KPRCB, DpcLocksBefore),
 
     TYPE(KDPC_DATA),
     FIELD(KDPC_DATA, DpcLock),
@@ -497,6 +510,37 @@ extern "C" const KD_FIELD KdFieldTable[KD_FIELD_COUNT] = {
     VALUE(ETW_EVENT, LockRelease),
     VALUE(ETW_EVENT, IpiSend),
     VALUE(ETW_EVENT, IpiReceive),
+
+    TYPE(KSPIN_LOCK_QUEUE),
+    FIELD(KSPIN_LOCK_QUEUE, Next),
+    FIELD(KSPIN_LOCK_QUEUE, Lock),
+
+    TYPE(OWNER_ENTRY),
+    FIELD(OWNER_ENTRY, OwnerThread),
+    FIELD(OWNER_ENTRY, OwnerCount),
+
+    TYPE(ERESOURCE),
+    FIELD(ERESOURCE, SystemResourcesList),
+    FIELD(ERESOURCE, OwnerTable),
+    FIELD(ERESOURCE, ActiveCount),
+    FIELD(ERESOURCE, Flag),
+    FIELD(ERESOURCE, SharedWaiters),
+    FIELD(ERESOURCE, ExclusiveWaiters),
+    FIELD(ERESOURCE, OwnerThreads),
+    FIELD(ERESOURCE, ActiveEntries),
+    FIELD(ERESOURCE, ContentionCount),
+    FIELD(ERESOURCE, NumberOfSharedWaiters),
+    FIELD(ERESOURCE, NumberOfExclusiveWaiters),
+    FIELD(ERESOURCE, Address),
+    FIELD(ERESOURCE, SpinLock),
+    FIELD(ERESOURCE, SharedSemaphore),
+    FIELD(ERESOURCE, ExclusiveEvent),
+
+    TYPE(EX_PUSH_LOCK_WAIT_BLOCK),
+    FIELD(EX_PUSH_LOCK_WAIT_BLOCK, WakeGate),
+    FIELD(EX_PUSH_LOCK_WAIT_BLOCK, Next),
+    FIELD(EX_PUSH_LOCK_WAIT_BLOCK, ShareCount),
+    FIELD(EX_PUSH_LOCK_WAIT_BLOCK, Exclusive),
 };
 // clang-format on
 

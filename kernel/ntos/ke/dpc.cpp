@@ -7,6 +7,7 @@
 // In the books: "software interrupts: DPCs". INT-05, INT-06
 #include "ke/ki.h"
 
+// LAB(3.1) begin
 namespace {
 
 /// What is left of a DPC once it is off its queue: the object may be queued again, or freed, before its routine runs.
@@ -71,6 +72,9 @@ bool Insert(KDPC_DATA& queue, KPRCB* prcb, PKDPC dpc, PVOID argument1, PVOID arg
 }
 
 } // namespace
+// LAB(3.1) else
+//| // Room for helpers of your own.
+// LAB(3.1) end
 
 void NTAPI KeInitializeDpc(PKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext) {
     *Dpc = {};
@@ -80,16 +84,34 @@ void NTAPI KeInitializeDpc(PKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID 
     Dpc->DeferredContext = DeferredContext;
 }
 
+/// Queues a DPC on its processor (Number less 1; 0: this one), for its ordinary or its threaded queue (KiDpcQueue), unless it
+/// is on a queue already. At HIGH_LEVEL, for interrupts of every level may do this.
+///
+/// - Whoever changes DpcData from nullptr to the queue (by an interlocked operation) inserts; for everybody else it is queued
+///   already. The arguments are those of the insertion.
+/// - HighImportance goes to the head, everything else to the tail. Depth and count of the queue are kept, and the insertion
+///   is traced (DpcQueue).
+/// - For an ordinary DPC KiDpcNeedsInterrupt says whether its processor must be asked, and while the queue's lock is held it
+///   is: DpcInterruptRequested, and HalRequestSoftwareInterrupt here or KiSendDispatchInterrupt there. A threaded DPC asks
+///   for the processor's DPC thread (KiRequestDpcThread), without the lock.
+/// @returns whether it was inserted
 BOOLEAN NTAPI KeInsertQueueDpc(PKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2) {
+    // LAB(3.1) begin
     nt::IrqlGuard interruptsHeldOff(HIGH_LEVEL);
     KPRCB* const prcb = Dpc->Number == 0 ? KeGetCurrentPrcb() : KiProcessorBlock[Dpc->Number - 1];
     KDPC_DATA& queue = KiDpcQueue(prcb, Dpc);
     if (!Insert(queue, prcb, Dpc, SystemArgument1, SystemArgument2)) return FALSE;
     if (&queue == &prcb->ThreadedDpcData) KiRequestDpcThread(prcb);
     return TRUE;
+    // LAB(3.1) else
+    //| LAB_NOT_IMPLEMENTED("3.1");
+    // LAB(3.1) end
 }
 
+/// Takes a DPC off the queue it is on. Which queue that is may change until its lock is held: look again then.
+/// @returns whether it was on a queue
 BOOLEAN NTAPI KeRemoveQueueDpc(PKDPC Dpc) {
+    // LAB(3.1) begin
     nt::IrqlGuard interruptsHeldOff(HIGH_LEVEL);
     auto* const queue = static_cast<KDPC_DATA*>(Dpc->DpcData);
     if (!queue) return FALSE;
@@ -99,13 +121,24 @@ BOOLEAN NTAPI KeRemoveQueueDpc(PKDPC Dpc) {
     queue->DpcQueueDepth = queue->DpcQueueDepth - 1;
     Dpc->DpcData = nullptr;
     return TRUE;
+    // LAB(3.1) else
+    //| LAB_NOT_IMPLEMENTED("3.1");
+    // LAB(3.1) end
 }
 
 void NTAPI KeSetImportanceDpc(PKDPC Dpc, KDPC_IMPORTANCE Importance) { Dpc->Importance = Importance; }
 
 void NTAPI KeSetTargetProcessorDpc(PKDPC Dpc, CHAR Number) { Dpc->Number = UCHAR(Number + 1); }
 
+/// Runs the DPCs of this processor, the first first, until the queue is empty, also those that come meanwhile.
+///
+/// - DpcRoutineActive is set all the time: nobody needs to ask for an interrupt. When the queue is found empty, this flag and
+///   DpcInterruptRequested are cleared in the same step, under the queue's lock: a DPC that comes later asks again.
+/// - A DPC is off the queue and free (DpcData nullptr) before its routine is called, for the routine may queue it again or
+///   free its memory. So everything that the call needs is noted before.
+/// - The lock is taken at HIGH_LEVEL, the routine runs at DISPATCH_LEVEL without any lock, between KiBeginDpc and KiEndDpc.
 void NTAPI KiRetireDpcList(PKPRCB Prcb) {
+    // LAB(3.1) begin
     DpcCall call;
     Prcb->DpcRoutineActive = TRUE;
     while (RemoveFirst(Prcb, &call)) {
@@ -114,4 +147,7 @@ void NTAPI KiRetireDpcList(PKPRCB Prcb) {
         NT_ASSERT(KeGetCurrentIrql() == DISPATCH_LEVEL); // a DPC routine returns at the level it was called at
         KiEndDpc(Prcb, call.Dpc, call.Routine, false);
     }
+    // LAB(3.1) else
+    //| LAB_NOT_IMPLEMENTED("3.1");
+    // LAB(3.1) end
 }

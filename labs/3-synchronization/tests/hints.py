@@ -71,3 +71,38 @@ HINTS = {
     "race-owner": "Owner, list and state of a mutant change in one hold of the database, the old owner's before the new one is let in.",
     "race-timers": "Set, cancel and expiry change the table in one hold of the database each; an expiring timer has left it before it signals.",
 }
+
+HINTS.update({
+    # IRQL and DPCs
+    "dpc-order": "HighImportance goes to the head of the queue, everything else to the tail.",
+    "dpc-twice": "A DPC is on one queue at most: only who changes DpcData from nullptr inserts it.",
+    "dpc-arguments": "The arguments of a DPC are those of the call that inserted it; a call that finds it queued changes nothing.",
+    "dpc-depth": "DpcQueueDepth is the length of the list, at every moment at which the lock is free.",
+    "dpc-lost": "Every DPC that was queued runs once: go on until the queue is empty, also with what comes while routines run.",
+    "dpc-busy": "A DPC is free before its routine runs (DpcData nullptr, off the list): the routine may queue it again or free it.",
+    "dpc-flags": "When the queue is empty DpcRoutineActive and DpcInterruptRequested are cleared under its lock; while DPCs run, the first one "
+                 "is set.",
+    "dpc-interrupt": "Ask for the interrupt when KiDpcNeedsInterrupt says so, and only then: DpcInterruptRequested, then "
+                     "HalRequestSoftwareInterrupt(DISPATCH_LEVEL).",
+    "dpc-irql": "A DPC's routine runs at DISPATCH_LEVEL, with no lock held.",
+    "irql-deliver": "What is pending above the new IRQL is delivered when it falls, the highest level first, and nothing that is not above it.",
+    "irql-bit": "A level's bit in KPCR::IRR is cleared before it is delivered: what is asked for meanwhile must not be lost.",
+    "irql-level": "A software interrupt is delivered at its own IRQL and with interrupts on; afterwards the IRQL is the one that was asked for.",
+    "irql-flag": "With the interrupt flag off nothing is delivered, and the flag is afterwards what it was before.",
+    "irql-raised": "KfLowerIrql does not raise: bugcheck IRQL_NOT_LESS_OR_EQUAL.",
+    # locks
+    "lock-taken": "A free lock is taken by one exchange; its Value is not 0 as long as somebody has it.",
+    "lock-not-freed": "The release makes the lock free, or the next one's.",
+    "lock-stolen": "The lock is held by another processor: spin until it is free, and change nothing of it.",
+    "lock-try": "A try does not spin: FALSE, and lock and node are as if nothing had happened.",
+    "queue-node": "A node's Lock is the lock's address with LOCK_QUEUE_WAIT while it waits, with LOCK_QUEUE_OWNER while it owns it, and without "
+                  "either otherwise; Next is nullptr while nobody is behind.",
+    "queue-link": "A processor that comes second makes its node the last one of the queue, links itself behind its predecessor, and spins on its "
+                  "own node.",
+    "queue-handover": "The release hands the lock to the successor through *his* node; the lock's Value stays the last node of the queue.",
+    "queue-late": "The lock's Value names another node, so somebody has come, and has not linked himself yet: wait for his address in Next.",
+    # lists
+    "slist-order": "The list is a stack: push puts an entry in front, pop takes the first, flush takes all.",
+    "slist-depth": "Depth counts the entries, Sequence every change; both change with the first entry in one step.",
+    "slist-empty": "An empty list gives nullptr and does not change.",
+})

@@ -74,6 +74,12 @@ union LAB_DISPATCHER_OBJECT {
     KMUTANT Mutant;
 };
 
+/// What a DPC of the host's does: queues another one (or itself again), a number of times.
+struct LAB_DPC_PLAN {
+    ULONG Times;
+    PKDPC Other;
+};
+
 KEVENT Gates[MAXIMUM_ACTORS];
 KEVENT Curtain; ///< never signaled
 KEVENT Finale;  ///< signaled by the last of the expected actors
@@ -88,6 +94,21 @@ alignas(PAGE_SIZE) NTEXPORT UCHAR LabScratch[64 * 1024];
 
 /// The objects of the stage. The host reads them.
 NTEXPORT LAB_DISPATCHER_OBJECT Lab3Objects[MAXIMUM_OBJECTS];
+
+/// A DPC that runs. The host has a breakpoint here.
+NTEXPORT __attribute__((noinline, optnone)) void NTAPI Lab3DpcRuns(PKDPC Dpc, PVOID Context, PVOID Argument1,
+                                                                   PVOID Argument2) {
+    __asm__ __volatile__("" ::"r"(Dpc), "r"(Context), "r"(Argument1), "r"(Argument2) : "memory");
+}
+
+/// A DPC's routine: announces itself, and queues another DPC as often as its plan says.
+NTEXPORT void NTAPI Lab3Dpc(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2) {
+    Lab3DpcRuns(Dpc, Context, Argument1, Argument2);
+    auto* const plan = static_cast<LAB_DPC_PLAN*>(Context);
+    if (plan->Times == 0) return;
+    plan->Times--;
+    (void)KeInsertQueueDpc(plan->Other, plan, Dpc);
+}
 
 /// An actor announces operation `Operation`. The host has a breakpoint here.
 NTEXPORT __attribute__((noinline, optnone)) void NTAPI Lab3Step(ULONG Actor, ULONG Operation) {

@@ -1,0 +1,179 @@
+"""DPCs of the host's on the first processor's queue, and the model of that queue.
+
+The machine stands at the "early" stage, at DISPATCH_LEVEL with interrupts off: what is asked for stays pending.  The
+routines that run are the test driver's; where they announce themselves the host looks.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Tuple
+
+from .hints import HINTS
+
+LOW, MEDIUM, HIGH, MEDIUM_HIGH = range(4)
+IMPORTANCE = ("LowImportance", "MediumImportance", "HighImportance", "MediumHighImportance")
+DISPATCH_LEVEL = 2
+PENDING = 1 << DISPATCH_LEVEL
+RUNS_MAX = 100
+
+
+class DpcBench:
+    """DPCs D0, D1 ...; `queue` is the model's."""
+
+    def __init__(self, t, count: int) -> None:
+        self.t, self.guest = t, t.guest
+        guest = self.guest
+        self.prcb = guest.prcb()
+        self.data = self.prcb + guest.field("KPRCB.DpcData")[0]
+        self.head = self.data + guest.field("KDPC_DATA.DpcListHead")[0]
+        self.plans = [guest.alloc(8) for _ in range(count)]
+        self.dpcs = [guest.alloc(guest.size("KDPC")) for _ in range(count)]
+        for dpc, plan in zip(self.dpcs, self.plans):
+            guest.call("KeInitializeDpc", dpc, guest.sym("Lab3Dpc"), plan)
+        self.levels = [MEDIUM] * count
+        self.times: List[Tuple[int, int]] = [(0, 0)] * count
+        self.queue: List[int] = []
+        self.arguments: Dict[int, Tuple[int, int]] = {}
+        self.requested = False
+        self.done: List[str] = []
+        guest.set(self.prcb, "KPRCB.DpcInterruptRequested", 0)
+        guest.set(guest.pcr(), "KPCR.IRR", 0)
+        guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
+        self.rate(1000, 4)
+
+    def rate(self, rate: int, depth: int) -> None:
+        """What the rules of interrupt generation look at: how many DPCs came lately, and how many may wait."""
+        self.slow, self.depth = rate < 3, depth
+        self.guest.set(self.prcb, "KPRCB.DpcRequestRate", rate)
+        self.guest.set(self.prcb, "KPRCB.MinimumDpcRate", 3)
+        self.guest.set(self.prcb, "KPRCB.MaximumDpcQueueDepth", depth)
+
+    def importance(self, number: int, level: int) -> None:
+        if number not in self.queue:
+            self.guest.set(self.dpcs[number], "KDPC.Importance", level)
+            self.levels[number] = level
+
+    def plan(self, number: int, times: int, other: int) -> None:
+        """Each time it runs, up to `times`, D`number` queues D`other`."""
+        self.times[number] = (times, other)
+        self.guest.u32(self.plans[number], times)
+        self.guest.u32(self.plans[number] + 4, self.dpcs[other])
+
+    # -- calls -----------------------------------------------------------------------------------------------------
+    def insert(self, number: int) -> None:
+        rng = self.t.rng
+        arguments = (rng.getrandbits(32), rng.getrandbits(32))
+        self._say(f"KeInsertQueueDpc(D{number}, {arguments[0]:#x}, {arguments[1]:#x})  ({IMPORTANCE[self.levels[number]]})")
+        told = self.guest.call("KeInsertQueueDpc", self.dpcs[number], *arguments) & 0xFF
+        wanted = self._insert(number, arguments, active=False)
+        self._equal(f"it returns {int(wanted)}", f"it returns {told}", "dpc-twice")
+        self.compare()
+
+    def remove(self, number: int) -> None:
+        self._say(f"KeRemoveQueueDpc(D{number})")
+        told = self.guest.call("KeRemoveQueueDpc", self.dpcs[number]) & 0xFF
+        wanted = number in self.queue
+        if wanted:
+            self.queue.remove(number)
+        self._equal(f"it returns {int(wanted)}", f"it returns {told}", "dpc-twice")
+        self.compare()
+
+    def retire(self) -> None:
+        """KiRetireDpcList: every routine that runs, and the state in which it finds things."""
+        guest = self.guest
+        self._say("KiRetireDpcList()")
+        self.t.asking(self._asked(), self._hint("dpc-lost"))
+        place, registers = guest.call_or_stop("KiRetireDpcList", self.prcb, stops=("Lab3DpcRuns",))
+        runs = 0
+        while place:
+            runs += 1
+            self._runs(registers)
+            if runs > RUNS_MAX:
+                self._fail("an end", f"{runs} routines have run", "dpc-lost")
+            place, registers = guest.go_on(stops=("Lab3DpcRuns",))
+        if self.queue:
+            self._fail(f"D{self.queue[0]} runs next", "the routine returns", "dpc-lost")
+        self.requested = False
+        guest.set(guest.pcr(), "KPCR.IRR", 0)
+        self._equal("DpcRoutineActive 0 afterwards", f"DpcRoutineActive {guest.get(self.prcb, 'KPRCB.DpcRoutineActive')} afterwards", "dpc-flags")
+        self.compare()
+
+    def _runs(self, registers: Dict[str, int]) -> None:
+        guest = self.guest
+        dpc, _, *told = (guest.u32(registers["esp"] + 4 * index) for index in range(1, 5))
+        seen = self.dpcs.index(dpc) if dpc in self.dpcs else -1
+        wanted = self.queue.pop(0) if self.queue else None
+        self._equal(f"{_name(wanted)} runs", f"{_name(seen)} runs", "dpc-order" if wanted is not None else "dpc-lost")
+        assert wanted is not None
+        self._equal("arguments %#x, %#x" % self.arguments[wanted], "arguments %#x, %#x" % tuple(told), "dpc-arguments")
+        irql, held = guest.get(guest.pcr(), "KPCR.Irql"), guest.u32(self.data + guest.field("KDPC_DATA.DpcLock")[0])
+        self._equal(f"D{wanted} runs at IRQL 2, the queue's lock free", f"D{wanted} runs at IRQL {irql}, the queue's lock "
+                    + ("held" if held else "free"), "dpc-irql")
+        self._equal("DpcRoutineActive 1", f"DpcRoutineActive {guest.get(self.prcb, 'KPRCB.DpcRoutineActive')}", "dpc-flags")
+        self.compare(busy="dpc-busy")
+        times, other = self.times[wanted]
+        if times:
+            self.times[wanted] = (times - 1, other)
+            self._insert(other, (self.plans[wanted], self.dpcs[wanted]), active=True)
+
+    def _insert(self, number: int, arguments: Tuple[int, int], active: bool) -> bool:
+        if number in self.queue:
+            return False
+        self.queue.insert(0 if self.levels[number] == HIGH else len(self.queue), number)
+        self.arguments[number] = arguments
+        if not active and not self.requested:
+            low = self.levels[number] == LOW and not self.slow
+            self.requested = len(self.queue) >= self.depth or not low
+        return True
+
+    # -- judging ---------------------------------------------------------------------------------------------------
+    def compare(self, busy: str = "dpc-order") -> None:
+        guest = self.guest
+        seen = [self.dpcs.index(one) if one in self.dpcs else -1 for one in guest.list(self.head, "KDPC.DpcListEntry")]
+        if seen != self.queue:
+            self._fail("the queue: " + _names(self.queue), _names(seen), "dpc-order" if sorted(seen) == sorted(self.queue) else
+                       busy if len(seen) > len(self.queue) else "dpc-lost")
+        depth = guest.get(self.data, "KDPC_DATA.DpcQueueDepth")
+        self._equal(f"DpcQueueDepth {len(self.queue)}", f"DpcQueueDepth {depth}", "dpc-depth")
+        for number, dpc in enumerate(self.dpcs):
+            data = guest.get(dpc, "KDPC.DpcData")
+            self._equal(f"DpcData of D{number}: " + ("the queue" if number in self.queue else "nullptr"),
+                        f"DpcData of D{number}: " + ("the queue" if data == self.data else "nullptr" if not data else hex(data)),
+                        busy if busy != "dpc-order" else "dpc-twice")
+            if number in self.queue:
+                told = guest.get(dpc, "KDPC.SystemArgument1"), guest.get(dpc, "KDPC.SystemArgument2")
+                self._equal("the arguments of D%d: %#x, %#x" % (number, *self.arguments[number]), "the arguments of D%d: %#x, %#x" % (number, *told),
+                            "dpc-arguments")
+        flag = guest.get(self.prcb, "KPRCB.DpcInterruptRequested")
+        pending = bool(guest.get(guest.pcr(), "KPCR.IRR") & PENDING)
+        if busy == "dpc-order":
+            self._equal(f"DpcInterruptRequested {int(self.requested)}, the interrupt {'is' if self.requested else 'is not'} pending",
+                        f"DpcInterruptRequested {flag}, the interrupt {'is' if pending else 'is not'} pending", "dpc-interrupt")
+        held = guest.u32(self.data + guest.field("KDPC_DATA.DpcLock")[0])
+        self._equal("the queue's lock is free", "the queue's lock is " + ("held" if held else "free"), "dpc-irql")
+
+    def _say(self, call: str) -> None:
+        self.done.append(call)
+        self.t.asking(self._asked())
+
+    def _asked(self) -> str:
+        before = "; ".join(self.done[-4:-1])
+        return self.done[-1] + (f"  (before: {before})" if before else "")
+
+    def _hint(self, name: str):
+        return self.t.hint(name, HINTS[name])
+
+    def _equal(self, wanted: str, seen: str, hint: str) -> None:
+        if wanted != seen:
+            self._fail(wanted, seen, hint)
+
+    def _fail(self, expected: str, seen: str, hint: str) -> None:
+        self.t.fail(asked=self._asked(), expected=expected, seen=seen, hint=self._hint(hint))
+
+
+def _name(number: Optional[int]) -> str:
+    return "nobody" if number is None else f"D{number}" if number >= 0 else "another DPC"
+
+
+def _names(numbers: List[int]) -> str:
+    return " ".join(map(_name, numbers)) or "empty"
