@@ -10,7 +10,7 @@ LAB = Lab(
     driver="lab3.sys",
     exercises=(
         Exercise("3.1", "IRQL and DPC delivery", 6, ("kernel/ntos/ke/dpc.cpp", "kernel/hal/softint.cpp")),
-        Exercise("3.2", "Spin locks, queued locks, lock-free lists", 0,
+        Exercise("3.2", "Spin locks, queued locks, lock-free lists", 8,
                  ("kernel/ntos/ke/spinlock.cpp", "kernel/ntos/ke/queuedlock.cpp", "kernel/ntos/ex/slist.cpp")),
         Exercise("3.3", "Dispatcher header, wait blocks, events", 10,
                  ("kernel/ntos/ke/waitsup.cpp", "kernel/ntos/ke/event.cpp")),

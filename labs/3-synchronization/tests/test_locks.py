@@ -1,0 +1,204 @@
+"""3.2 Spin locks, queued locks, lock-free lists: every word of a lock, a node and a list head.
+
+One processor runs; the host plays the others, by writing what they would have written.  What happens between them at
+any moment is the business of the tests that explore schedules.
+"""
+
+from __future__ import annotations
+
+from typing import List
+
+from grader.api import test
+from grader.stops import TooManyInstructions
+
+from .hints import HINTS
+
+LIMIT = 20_000_000
+SPIN = 300_000  # instructions after which a routine that has not returned is taken to spin
+WAIT, OWNER = 1, 2
+NUMBERED = 4  # of the system's numbered queued locks: any will do
+
+
+@test("3.2", points=1, title="a spin lock is taken, tried and freed", stage="early", features=("SYH-05", "HAL-08"), limit=LIMIT)
+def spin_lock(t):
+    guest = t.guest
+    locks = [guest.alloc(guest.size("KSPIN_LOCK")) for _ in range(4)]
+    held = [False] * 4
+    for _ in range(40):
+        number = t.rng.randrange(4)
+        if held[number]:
+            if t.rng.random() < 0.4:
+                told = _call(t, f"KeTryToAcquireSpinLockAtDpcLevel(L{number}), which is held", "KeTryToAcquireSpinLockAtDpcLevel", locks[number]) & 0xFF
+                _same(t, 0, told, "it returns", "lock-try")
+            else:
+                _call(t, f"KefReleaseSpinLockFromDpcLevel(L{number})", "KefReleaseSpinLockFromDpcLevel", locks[number])
+                held[number] = False
+        elif t.rng.random() < 0.5:
+            _call(t, f"KefAcquireSpinLockAtDpcLevel(L{number}), which is free", "KefAcquireSpinLockAtDpcLevel", locks[number])
+            held[number] = True
+        else:
+            told = _call(t, f"KeTryToAcquireSpinLockAtDpcLevel(L{number}), which is free", "KeTryToAcquireSpinLockAtDpcLevel", locks[number]) & 0xFF
+            _same(t, 1, told, "it returns", "lock-try")
+            held[number] = True
+        for other, lock in enumerate(locks):
+            _same(t, held[other], guest.u32(lock) != 0, f"L{other} is held", "lock-taken" if held[other] else "lock-not-freed")
+    irql = t.rng.choice((0, 1, 2))
+    guest.set(guest.pcr(), "KPCR.Irql", irql)
+    lock = locks[held.index(False)] if False in held else guest.alloc(guest.size("KSPIN_LOCK"))
+    told = _call(t, f"KfAcquireSpinLock at IRQL {irql}", "KfAcquireSpinLock", lock) & 0xFF
+    _same(t, (irql, 2, True), (told, guest.get(guest.pcr(), "KPCR.Irql"), guest.u32(lock) != 0), "old IRQL, IRQL, held", "lock-taken")
+
+
+@test("3.2", points=1, title="a held spin lock is waited for", stage="early", features=("SYH-05",), limit=LIMIT)
+def spin_lock_held(t):
+    guest = t.guest
+    lock = guest.alloc(guest.size("KSPIN_LOCK"))
+    guest.u32(lock, 1)
+    _spins(t, "KefAcquireSpinLockAtDpcLevel(L), which another processor holds", "KefAcquireSpinLockAtDpcLevel", lock, hint="lock-stolen")
+    _same(t, 1, guest.u32(lock), "the lock's Value", "lock-stolen")
+
+
+@test("3.2", points=2, title="a queued lock: nodes, numbers, tries, and the IRQL", stage="early", features=("SYH-07", "SYH-08"), limit=LIMIT)
+def queued_lock(t):
+    guest = t.guest
+    node_lock = guest.field("KSPIN_LOCK_QUEUE.Lock")[0]
+    lock, handle = guest.alloc(guest.size("KSPIN_LOCK")), guest.alloc(12)
+    for _ in range(6):
+        irql = t.rng.choice((0, 1, 2))
+        guest.set(guest.pcr(), "KPCR.Irql", irql)
+        guest.write(handle, bytes(t.rng.getrandbits(8) for _ in range(12)))
+        suffix, level = t.rng.choice((("", 2), ("AtDpcLevel", irql)))
+        _call(t, f"KeAcquireInStackQueuedSpinLock{suffix} of a free lock at IRQL {irql}", f"KeAcquireInStackQueuedSpinLock{suffix}", lock, handle)
+        _same(t, (handle, 0, lock | OWNER), (guest.u32(lock), guest.u32(handle), guest.u32(handle + node_lock)),
+              "the lock's Value, the node's Next and Lock", "queue-node")
+        _same(t, level, guest.get(guest.pcr(), "KPCR.Irql"), "the IRQL", "lock-taken")
+        _call(t, "its release", f"KeReleaseInStackQueuedSpinLock{'FromDpcLevel' if suffix else ''}", handle)
+        _same(t, (0, lock), (guest.u32(lock), guest.u32(handle + node_lock)), "the lock's Value, the node's Lock", "lock-not-freed")
+        _same(t, irql, guest.get(guest.pcr(), "KPCR.Irql"), "the IRQL", "lock-not-freed")
+    number = t.rng.randrange(NUMBERED)
+    own = guest.prcb() + guest.field("KPRCB.LockQueue")[0] + guest.size("KSPIN_LOCK_QUEUE") * number
+    numbered = guest.u32(own + node_lock) & ~3
+    old = guest.alloc(4)
+    guest.set(guest.pcr(), "KPCR.Irql", 1)
+    told = _call(t, f"KeTryToAcquireQueuedSpinLock({number}), free", "KeTryToAcquireQueuedSpinLock", number, old) & 0xFF
+    _same(t, (1, own, 0, numbered | OWNER), (told, guest.u32(numbered), guest.u32(own), guest.u32(own + node_lock)),
+          "the answer, the lock's Value, the node's Next and Lock", "lock-try")
+    _call(t, f"KeReleaseQueuedSpinLock({number}, 1)", "KeReleaseQueuedSpinLock", number, 1)
+    _same(t, (0, numbered), (guest.u32(numbered), guest.u32(own + node_lock)), "the lock's Value, the node's Lock", "lock-not-freed")
+    other = guest.alloc(guest.size("KSPIN_LOCK_QUEUE"))
+    guest.u32(numbered, other)  # another processor has it
+    told = _call(t, f"KeTryToAcquireQueuedSpinLock({number}), held", "KeTryToAcquireQueuedSpinLock", number, old) & 0xFF
+    _same(t, (0, other, 0, numbered), (told, guest.u32(numbered), guest.u32(other), guest.u32(own + node_lock)),
+          "the answer, the lock's Value, the other's Next, the own node's Lock", "lock-try")
+    _same(t, 1, guest.get(guest.pcr(), "KPCR.Irql"), "the IRQL", "lock-try")
+    guest.u32(numbered, 0)
+
+
+@test("3.2", points=1, title="a held queued lock: last of the queue, behind the predecessor", stage="early", features=("SYH-07", "SYH-08"), limit=LIMIT)
+def queued_lock_behind(t):
+    guest = t.guest
+    node_lock = guest.field("KSPIN_LOCK_QUEUE.Lock")[0]
+    lock, handle = guest.alloc(guest.size("KSPIN_LOCK")), guest.alloc(12)
+    first, second = (guest.alloc(guest.size("KSPIN_LOCK_QUEUE")) for _ in range(2))
+    guest.u32(first, second)
+    guest.u32(first + node_lock, lock | OWNER)
+    guest.u32(second + node_lock, lock | WAIT)
+    guest.u32(lock, second)
+    guest.write(handle, bytes(t.rng.getrandbits(8) for _ in range(12)))
+    _spins(t, "KeAcquireInStackQueuedSpinLockAtDpcLevel of a lock with an owner and one that waits", "KeAcquireInStackQueuedSpinLockAtDpcLevel", lock,
+           handle, hint="queue-link")
+    _same(t, (handle, handle, second), (guest.u32(lock), guest.u32(second), guest.u32(first)),
+          "the lock's Value, the predecessor's Next, the owner's Next", "queue-link")
+    _same(t, (0, lock | WAIT, lock | OWNER), (guest.u32(handle), guest.u32(handle + node_lock), guest.u32(first + node_lock)),
+          "the node's Next and Lock, the owner's Lock", "queue-node")
+
+
+@test("3.2", points=1, title="the release hands over to the successor, even to one that is late", stage="early", features=("SYH-07", "SYH-08"), limit=LIMIT)
+def queued_lock_handed_over(t):
+    guest = t.guest
+    node_lock = guest.field("KSPIN_LOCK_QUEUE.Lock")[0]
+    lock, handle = guest.alloc(guest.size("KSPIN_LOCK")), guest.alloc(12)
+    others = [guest.alloc(guest.size("KSPIN_LOCK_QUEUE")) for _ in range(t.rng.randint(1, 3))]
+    for node, behind in zip(others, others[1:] + [0]):
+        guest.u32(node, behind)
+        guest.u32(node + node_lock, lock | WAIT)
+    guest.u32(handle, others[0])
+    guest.u32(handle + node_lock, lock | OWNER)
+    guest.u32(lock, others[-1])
+    _call(t, f"the release of a queued lock with {len(others)} behind", "KeReleaseInStackQueuedSpinLockFromDpcLevel", handle)
+    _same(t, (others[-1], lock), (guest.u32(lock), guest.u32(handle + node_lock)), "the lock's Value, the own node's Lock", "queue-handover")
+    wanted = [lock | OWNER] + [lock | WAIT] * (len(others) - 1)
+    _same(t, wanted, [guest.u32(node + node_lock) for node in others], "the others' Lock", "queue-handover")
+    guest.u32(handle, 0)  # the successor is the last already, and has not linked itself
+    guest.u32(handle + node_lock, lock | OWNER)
+    guest.u32(others[-1] + node_lock, lock | WAIT)
+    _spins(t, "the release of a queued lock whose Value names another node, while Next is still nullptr",
+           "KeReleaseInStackQueuedSpinLockFromDpcLevel", handle, hint="queue-late")
+    _same(t, (others[-1], lock | WAIT), (guest.u32(lock), guest.u32(others[-1] + node_lock)), "the lock's Value, the other's Lock", "queue-late")
+
+
+@test("3.2", points=2, title="a lock-free list: entries, depth and sequence", stage="early", features=("SYH-04", "SYH-03"), limit=LIMIT)
+def slist(t):
+    guest = t.guest
+    head = guest.alloc(8)
+    entries = [guest.alloc(8) for _ in range(9)]
+    depth, sequence = 0, t.rng.choice((0xFFF0, t.rng.getrandbits(16)))
+    guest.u16(head + 6, sequence)
+    stack: List[int] = []
+    for _ in range(70):
+        before = guest.read(head, 8)
+        first = entries[stack[0]] if stack else 0
+        choice = t.rng.random()
+        free = [number for number in range(9) if number not in stack]
+        if choice < 0.5 and free:
+            number = t.rng.choice(free)
+            guest.u32(entries[number], t.rng.getrandbits(32))
+            told = _call(t, f"InterlockedPushEntrySList(E{number}) on {_names(stack)}", "InterlockedPushEntrySList", head, entries[number])
+            stack.insert(0, number)
+        elif choice < 0.93:
+            told = _call(t, f"InterlockedPopEntrySList() on {_names(stack)}", "InterlockedPopEntrySList", head)
+            stack = stack[1:]
+        else:
+            told = _call(t, f"InterlockedFlushSList() on {_names(stack)}", "InterlockedFlushSList", head)
+            stack = []
+        _same(t, first, told, "it returns", "slist-order" if first else "slist-empty")
+        if not first and not stack:
+            _same(t, before.hex(), guest.read(head, 8).hex(), "the head of an empty list", "slist-empty")
+            continue
+        seen, entry = [], guest.u32(head)
+        while entry in entries and len(seen) < 10:
+            seen.append(entries.index(entry))
+            entry = guest.u32(entry)
+        _same(t, (stack, 0), (seen, entry), "the entries of the list, and its end", "slist-order")
+        depth, sequence = len(stack), sequence + 1 & 0xFFFF
+        _same(t, (depth, sequence), (guest.u16(head + 4), guest.u16(head + 6)), "Depth and Sequence", "slist-depth")
+
+
+def _call(t, asked: str, routine: str, *arguments: int) -> int:
+    t.asking(asked)
+    return t.guest.call(routine, *arguments, conv="fastcall")
+
+
+def _spins(t, asked: str, routine: str, *arguments: int, hint: str) -> None:
+    """A routine that cannot come back now: another processor would have to do something first."""
+    t.asking(asked, t.hint(hint, HINTS[hint]))
+    try:
+        t.guest.call(routine, *arguments, conv="fastcall", limit=SPIN)
+    except TooManyInstructions:
+        t.guest.moved()
+        return
+    t.fail(asked=asked, expected="the processor spins", seen="the call returns", hint=t.hint(hint, HINTS[hint]))
+
+
+def _same(t, wanted, seen, what: str, hint: str) -> None:
+    t.check(wanted == seen, asked=f"{t.question}: {what}", expected=_show(wanted), seen=_show(seen), hint=t.hint(hint, HINTS[hint]))
+
+
+def _show(value) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(_show, value))
+    return f"{value:#x}" if isinstance(value, int) and not isinstance(value, bool) and value > 9 else str(value)
+
+
+def _names(stack: List[int]) -> str:
+    return " ".join(f"E{number}" for number in stack) or "an empty list"
