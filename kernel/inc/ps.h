@@ -36,8 +36,14 @@ NTKERNELAPI BOOLEAN NTAPI PsInitSystem(ULONG Phase);
 /// nullptr. @param Name at most 15 characters, for debuggers. @irql PASSIVE_LEVEL
 NTKERNELAPI NTSTATUS NTAPI PsCreateSystemThread(PETHREAD* Thread, PCSTR Name, KPRIORITY Priority,
                                                 PKSTART_ROUTINE StartRoutine, PVOID StartContext);
-/// Ends the calling system thread. @irql PASSIVE_LEVEL
+/// Ends the calling system thread. In a critical or guarded region that is a bugcheck (KERNEL_APC_PENDING_DURING_EXIT).
+/// @irql PASSIVE_LEVEL
 [[noreturn]] NTKERNELAPI void NTAPI PsTerminateSystemThread(NTSTATUS ExitStatus);
+/// Makes a thread end as soon as it is safe: outside of critical regions and APCs; also one that is suspended or waits.
+/// What it has allocated stays: it must be a thread that can be ended. Wait for the thread object to know that it has.
+/// @param Thread referenced; the caller itself does not return. @returns STATUS_SUCCESS; STATUS_THREAD_IS_TERMINATING;
+/// STATUS_INSUFFICIENT_RESOURCES. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI PspTerminateThreadByPointer(PETHREAD Thread, NTSTATUS ExitStatus);
 NTKERNELAPI void NTAPI PsReferenceThread(PETHREAD Thread);
 NTKERNELAPI void NTAPI PsDereferenceThread(PETHREAD Thread);
 }

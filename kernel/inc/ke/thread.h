@@ -234,7 +234,20 @@ NTKERNELAPI ULONG NTAPI KeAlertResumeThread(PKTHREAD Thread);
 /// @returns whether it was alerted. @irql <= DISPATCH_LEVEL
 NTKERNELAPI BOOLEAN NTAPI KeTestAlertThread(KPROCESSOR_MODE AlertMode);
 
-/// Runs the calling thread in another process's address space until KeUnstackDetachProcess. @irql <= DISPATCH_LEVEL
-NTKERNELAPI void NTAPI KeStackAttachProcess(PKPROCESS Process, PKAPC_STATE ApcState);
-NTKERNELAPI void NTAPI KeUnstackDetachProcess(PKAPC_STATE ApcState);
+/// Runs the calling thread in another process's address space until KeUnstackDetachProcess; attachments nest.
+/// @param ApcState the caller's, kept until then. @irql <= DISPATCH_LEVEL, not in a DPC
+NTKERNELAPI void NTAPI KeStackAttachProcess(PKPROCESS Process, PRKAPC_STATE ApcState);
+/// Takes it back. An APC that is still queued for the other address space is a bugcheck (INVALID_PROCESS_DETACH_ATTEMPT).
+/// @irql <= DISPATCH_LEVEL
+NTKERNELAPI void NTAPI KeUnstackDetachProcess(PRKAPC_STATE ApcState);
+/// The older pair, which does not nest: attaching twice is a bugcheck (INVALID_PROCESS_ATTACH_ATTEMPT).
+NTKERNELAPI void NTAPI KeAttachProcess(PKPROCESS Process);
+NTKERNELAPI void NTAPI KeDetachProcess();
+/// @returns whether the calling thread is attached to another process. @irql any
+NTKERNELAPI BOOLEAN NTAPI KeIsAttachedProcess();
+
+/// The flags of a process (KPR-14), each changed in one interlocked step. @returns whether it was set. @irql any
+NTKERNELAPI BOOLEAN NTAPI KeSetAutoAlignmentProcess(PKPROCESS Process, BOOLEAN Enable);
+NTKERNELAPI BOOLEAN NTAPI KeSetDisableBoostProcess(PKPROCESS Process, BOOLEAN Disable);
+NTKERNELAPI BOOLEAN NTAPI KeSetDisableQuantumProcess(PKPROCESS Process, BOOLEAN Disable);
 }

@@ -2,7 +2,7 @@
 //
 // Locks: ProcessLock for the thread list, KiDispatcherLock for priorities and KiProcessListHead; ActiveProcessors and
 // ProcessFlags by interlocked operations. IRQL: <= DISPATCH_LEVEL.
-// In the books: "process internals: kernel process block", "attaching to a process". KPR-01, KPR-03, KPR-06..15
+// In the books: "process internals: kernel process block". KPR-01, KPR-03, KPR-06..15
 #include "ke/ki.h"
 #include "rtl/string.h"
 
@@ -36,27 +36,22 @@ KPRIORITY NTAPI KeSetPriorityProcess(PKPROCESS Process, KPRIORITY BasePriority) 
 
 namespace {
 
-/// The current thread goes on in another address space.
-void MoveTo(KTHREAD* thread, KPROCESS* process) REQUIRES_(AtDispatchLevel) {
-    KPROCESS* const oldProcess = thread->ApcState.Process;
-    if (oldProcess == process) return;
-    const LONG processor = LONG(KeGetCurrentPrcb()->SetMember);
-    InterlockedAnd(&oldProcess->ActiveProcessors, ~processor);
-    InterlockedOr(&process->ActiveProcessors, processor);
-    thread->ApcState.Process = process;
-    KiLoadDirectoryTable(process);
+/// Sets or clears a flag in one step: others change other flags at the same time. @returns whether it was set
+BOOLEAN ChangeFlag(KPROCESS* process, LONG flag, BOOLEAN set) {
+    const LONG old = set ? InterlockedOr(&process->ProcessFlags, flag) : InterlockedAnd(&process->ProcessFlags, ~flag);
+    return (old & flag) != 0;
 }
 
 } // namespace
 
-void NTAPI KeStackAttachProcess(PKPROCESS Process, PKAPC_STATE ApcState) {
-    nt::DispatchLevelGuard guard; // the switch of address spaces is not to be interrupted by a context switch
-    KTHREAD* const thread = KeGetCurrentThread();
-    *ApcState = thread->ApcState;
-    MoveTo(thread, Process);
+BOOLEAN NTAPI KeSetAutoAlignmentProcess(PKPROCESS Process, BOOLEAN Enable) {
+    return ChangeFlag(Process, KPROCESS_AUTO_ALIGNMENT, Enable);
 }
 
-void NTAPI KeUnstackDetachProcess(PKAPC_STATE ApcState) {
-    nt::DispatchLevelGuard guard;
-    MoveTo(KeGetCurrentThread(), ApcState->Process);
+BOOLEAN NTAPI KeSetDisableBoostProcess(PKPROCESS Process, BOOLEAN Disable) {
+    return ChangeFlag(Process, KPROCESS_DISABLE_BOOST, Disable);
+}
+
+BOOLEAN NTAPI KeSetDisableQuantumProcess(PKPROCESS Process, BOOLEAN Disable) {
+    return ChangeFlag(Process, KPROCESS_DISABLE_QUANTUM, Disable);
 }

@@ -5,6 +5,7 @@
 #include "ps.h"
 
 constexpr ULONG PS_THREAD_TAG = EX_TAG("Thre");
+constexpr ULONG PS_APC_TAG = EX_TAG("Psap");
 constexpr ULONG SYSTEM_PROCESS_ID = 4;
 constexpr ULONG ID_STEP = 4; ///< process and thread IDs are multiples of four
 

@@ -9,6 +9,7 @@ HOST_SOURCES += kernel/ntos/ex/spinlock.cpp
 HOST_SOURCES += kernel/ntos/ke/alert.cpp
 HOST_SOURCES += kernel/ntos/ke/apc.cpp
 HOST_SOURCES += kernel/ntos/ke/apcobj.cpp
+HOST_SOURCES += kernel/ntos/ke/attach.cpp
 HOST_SOURCES += kernel/ntos/ke/criticalregion.cpp
 HOST_SOURCES += kernel/ntos/ke/freezethreads.cpp
 HOST_SOURCES += kernel/ntos/ke/heldlocks.cpp
