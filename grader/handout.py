@@ -7,6 +7,8 @@ What a branch of lab n holds
     merge into a student's work has no conflict (the reference instead on -fresh); of later labs: only their object
     file in kernel/prebuilt/ (with `--open`: the source)
   * the reference objects of the student files in kernel/prebuilt/reference/, so that an exercise can be graded alone
+  * from the first lab whose tests explore schedules on, both kinds of objects in the explore flavour too
+    (kernel/prebuilt/explore/)
   * nothing from solutions/, no tests of the grader, none of the instructor's commands
 
 The commits are deterministic: fixed author, the date of the tree's own HEAD, files in order.
@@ -22,7 +24,7 @@ from pathlib import Path
 from typing import Dict, Optional
 
 from grader import sources
-from grader.build import Builder
+from grader.build import EXPLORED, Builder
 from grader.errors import GraderError
 from grader.labs import Course
 from grader.model import Lab, Progress
@@ -30,8 +32,9 @@ from grader.regions import Shipped
 from grader.tree import Tree
 
 WITHHELD = re.compile(
-    r"^(solutions/|\.ci/|\.github/|docs/|kernel/tests/|grader/tests/|grader/(handout|regions|sources|selfcheck|patches|"
-    r"memo|parallel|style|coverage|bench)(\.py$|/)|grader/commands/(handout|solution|answers|selfcheck|stability)\.py$|"
+    r"^(solutions/|\.ci/|\.github/|docs/|kernel/tests/(?!scenarios/scenario)|grader/tests/|grader/(handout|regions|sources|selfcheck|patches|"
+    r"memo|parallel|style|coverage|bench)(\.py$|/)|grader/commands/(handout|solution|answers|selfcheck|stability|explore)\.py$|"
+    r"grader/explore/(survey|table|kernels)\.py$|"
     r"README\.md$|SYLLABUS\.md$|CONTRIBUTING\.md$|labs/branch-readme\.md$|labs/0-boot/seed\.txt$|"
     r"kernel/prebuilt/)|_test\.cpp$")
 README = "labs/branch-readme.md"  # becomes README.md of the branches
@@ -56,7 +59,9 @@ class Handout:
         """Makes the repository; the target must not hold anything yet."""
         if self._target.exists() and (not self._target.is_dir() or any(self._target.iterdir())):
             raise GraderError(f"{self._target}: is there already; remove it or choose another OUT")
-        objects = self._builder.base() / "obj"
+        objects = {"": self._builder.base() / "obj"}
+        if any(self._explores(lab) for lab in self._course.labs):
+            objects["explore/"] = self._builder.base(EXPLORED) / "obj"
         self._target.mkdir(parents=True, exist_ok=True)
         self._git(self._target, "init", "-q", "--template=", "--initial-branch", self._course.labs[0].branch)
         for lab in self._course.labs:
@@ -71,8 +76,13 @@ class Handout:
                 self._git(self._target, "checkout", "-q", lab.branch)
         self._git(self._target, "checkout", "-q", self._course.labs[0].branch)
 
-    def _files(self, lab: Lab, objects: Path, fresh: bool = False) -> Dict[str, Path | bytes]:
+    def _explores(self, lab: Lab) -> bool:
+        """Whether the branch of a lab needs the explore flavour: a test of this lab or of an earlier one explores."""
+        return any(test.explore for test in self._course.tests if test.lab <= lab.number)
+
+    def _files(self, lab: Lab, objects: Dict[str, Path], fresh: bool = False) -> Dict[str, Path | bytes]:
         """Name -> content (or the file to copy) of one branch."""
+        objects = {flavour: path for flavour, path in objects.items() if not flavour or self._explores(lab)}
         files: Dict[str, Path | bytes] = {}
         for name in self._names:
             folder = _LAB_FOLDER.match(name)
@@ -87,12 +97,13 @@ class Handout:
             files["README.md"] = self._tree.root / README
         return files
 
-    def _place(self, files: Dict[str, Path | bytes], name: str, shipped: Shipped, lab: Lab, objects: Path,
-               fresh: bool) -> None:
+    def _place(self, files: Dict[str, Path | bytes], name: str, shipped: Shipped, lab: Lab,
+               objects: Dict[str, Path], fresh: bool) -> None:
         number = sources.lab_number(shipped)
         if sources.has_object(name) and not (number > lab.number and self._open):
             kind = "" if number > lab.number else "reference/"
-            files[f"kernel/prebuilt/{kind}{name[len('kernel/'):]}.obj"] = object_of(objects, name)
+            for flavour, path in objects.items():
+                files[f"kernel/prebuilt/{flavour}{kind}{name[len('kernel/'):]}.obj"] = object_of(path, name)
         if number > lab.number and not self._open:
             if not sources.has_object(name):
                 raise GraderError(

@@ -54,11 +54,14 @@ LDFLAGS  := /machine:x86 /nodefaultlib /safeseh:no /debug:dwarf /subsystem:nativ
 # ---- sources ----------------------------------------------------------------------------------------------------
 find     = $(if $(strip $1),$(sort $(filter-out %_test.cpp,$(shell find $1 \( -name '*.cpp' -o -name '*.S' \) \
            2>/dev/null))))
-prebuilt := $(shell find kernel/prebuilt -name '*.obj' -not -path '*/reference/*' 2>/dev/null)
+# (the explore flavour has objects of its own: they are compiled with preemption points)
+ready    := kernel/prebuilt$(if $(exploring),/explore)
+prebuilt := $(shell find $(ready) -name '*.obj' -not -path '*/reference/*' 2>/dev/null)
+prebuilt := $(if $(exploring),$(prebuilt),$(filter-out kernel/prebuilt/explore/%,$(prebuilt)))
 objects  = $(patsubst kernel/%,$(B)/obj/%.obj,$1)
 # objects of a folder: its sources, and the withheld ones that have no source here
-withheld = $(foreach p,$(filter kernel/prebuilt/$1/%,$(prebuilt)),$(if $(wildcard $(patsubst \
-           kernel/prebuilt/%.obj,kernel/%,$p)),,$p))
+withheld = $(foreach p,$(filter $(ready)/$1/%,$(prebuilt)),$(if $(wildcard $(patsubst \
+           $(ready)/%.obj,kernel/%,$p)),,$p))
 
 crt_src  := $(call find,kernel/ntos/rtl/crt)
 ntos_src := $(filter-out kernel/ntos/rtl/crt/% $(if $(exploring),,kernel/ntos/ke/explore/%),$(call find,kernel/ntos))
@@ -66,7 +69,7 @@ hal_src  := $(call find,kernel/hal)
 
 # In a student's branch an exercise's file may be taken from the reference instead: REFERENCE_FILES.
 REFERENCE_FILES ?=
-reference := $(REFERENCE_FILES:kernel/%=kernel/prebuilt/reference/%.obj)
+reference := $(REFERENCE_FILES:kernel/%=$(ready)/reference/%.obj)
 ntos_src  := $(filter-out $(REFERENCE_FILES),$(ntos_src))
 hal_src   := $(filter-out $(REFERENCE_FILES),$(hal_src))
 

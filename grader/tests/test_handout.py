@@ -107,6 +107,21 @@ class Branches(HandoutCase):
         self.assertEqual(self.text("lab1-processes", UPTIME), "// Exercise 0.3\nint KdUptime;\n")
         self.assertIn("return 0;", self.text("lab1-processes", READY))
 
+    def test_labs_that_explore_schedules_get_objects_for_it(self) -> None:
+        self.put("labs/2-memory/tests/test_timers.py",
+                 "from grader.model import TestSpec\ndef races(t): pass\n"
+                 'races.spec = TestSpec("2.1", "races", 0, "Races", races, explore=True)\n')
+        self.put("kernel/tests/scenarios/scenario.h", "#pragma once\n")
+        self.put("kernel/tests/scenarios/planted.h", "#pragma once\n")
+        self.handout()
+        self.assertNotIn("kernel/prebuilt/explore/ntos/ke/timers.cpp.obj", self.listing("lab1-processes"))
+        second = self.listing("lab2-memory")
+        for name in ("ntos/ke/timers.cpp", "ntos/ke/ready.cpp", "ntos/kd/uptime.cpp"):
+            self.assertIn(f"kernel/prebuilt/explore/reference/{name}.obj", second)
+            self.assertIn(f"kernel/prebuilt/reference/{name}.obj", second)
+        self.assertIn("kernel/tests/scenarios/scenario.h", second)
+        self.assertNotIn("kernel/tests/scenarios/planted.h", second)
+
     def test_answers_are_stubbed(self) -> None:
         self.handout()
         self.assertEqual(self.text("lab0-boot", ANSWERS), "# Exercise 0.1\n1:\n")

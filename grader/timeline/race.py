@@ -47,7 +47,8 @@ def build(ran: Ran, places: Places, title: str, remarks: Sequence[str] = (),
         notes.append(f"{ran.trace_lost:,} further points are not in the trace.")
     last = ran.trace[-1].step if ran.trace else 0
     if ran.found is not Found.NOTHING and ran.trace:
-        row = ran.processor if ran.processor in rows else rows[-1]
+        own = ran.processor if ran.found < Found.BUGCHECK else ran.trace[-1].processor  # a stopped kernel noted none
+        row = own if own in rows else rows[-1]
         instants.append(Instant(_key(row), max(last, ran.step), "failure", ran.message or ran.found.name.lower()))
     if ran.race:
         instants += [Instant(_key(one.processor), one.step, "race",
