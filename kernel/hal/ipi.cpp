@@ -16,7 +16,7 @@ void NTAPI HalpIpiInterrupt(KTRAP_FRAME* TrapFrame, ULONG Vector) {
     KxPoint(KX_POINT::IpiEntry, nullptr); // interrupts are off
     KIRQL oldIrql;
     if (!HalBeginSystemInterrupt(IPI_LEVEL, Vector, &oldIrql)) return;
-    KiIpiServiceRoutine(TrapFrame);
+    KiIpiServiceRoutine(TrapFrame, oldIrql);
     HalEndSystemInterrupt(oldIrql, Vector);
 }
 }

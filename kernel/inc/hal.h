@@ -37,7 +37,8 @@ NTHALAPI ULONG NTAPI HalQueryOtherProcessors();
 /// Starts the next processor that the firmware's tables name, if one is left.
 /// @param ProcessorState control registers, stack pointer and first instruction (protected mode, paging on, flat
 /// segments, interrupts off). @returns false if there is none, or if it does not answer. @irql PASSIVE_LEVEL, phase 1
-NTHALAPI BOOLEAN NTAPI HalStartNextProcessor(LOADER_PARAMETER_BLOCK* LoaderBlock, const KPROCESSOR_STATE* ProcessorState);
+NTHALAPI BOOLEAN NTAPI HalStartNextProcessor(LOADER_PARAMETER_BLOCK* LoaderBlock,
+                                             const KPROCESSOR_STATE* ProcessorState);
 /// Interrupts processors at IPI_LEVEL: each calls KiIpiServiceRoutine as soon as its IRQL allows. @irql any
 NTHALAPI void NTAPI HalRequestIpi(KAFFINITY Mask);
 /// "PIC" or "APIC".
@@ -89,8 +90,8 @@ extern "C" {
 NTKERNELAPI void NTAPI KeUpdateSystemTime(KTRAP_FRAME* TrapFrame, ULONG TimeIncrement);
 /// The same on a processor that does not keep the time: charges its current thread. @irql CLOCK_LEVEL
 NTKERNELAPI void NTAPI KeUpdateRunTime(KTRAP_FRAME* TrapFrame);
-/// Another processor has asked for something. @irql IPI_LEVEL
-NTKERNELAPI void NTAPI KiIpiServiceRoutine(KTRAP_FRAME* TrapFrame);
+/// Another processor has asked for something. @param OldIrql of the interrupted code. @irql IPI_LEVEL
+NTKERNELAPI void NTAPI KiIpiServiceRoutine(KTRAP_FRAME* TrapFrame, KIRQL OldIrql);
 /// Software interrupt at DISPATCH_LEVEL: DPCs, quantum end, switch to the standby thread. Called at DISPATCH_LEVEL.
 NTKERNELAPI void NTAPI KiDispatchInterrupt();
 /// Software interrupt at APC_LEVEL.

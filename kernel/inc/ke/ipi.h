@@ -20,8 +20,9 @@ NTKERNELAPI void NTAPI KeFlushSingleTb(PVOID Virtual, BOOLEAN AllProcessors);
 /// Forgets all translations. @param Invalid TRUE: global pages' too. @irql < IPI_LEVEL
 NTKERNELAPI void NTAPI KeFlushEntireTb(BOOLEAN Invalid, BOOLEAN AllProcessors);
 
-/// Makes the other processors stand still, with interrupts off and their registers in KPRCB::ProcessorState. A processor
-/// that does not come is said and left alone. Nests; interrupts stay off until KeThawExecution. @irql any
+/// Makes the other processors stand still, with interrupts off and their registers in KPRCB::ProcessorState. One that
+/// does not come within 10 ms (its interrupts are off) is left alone: its IpiFrozen says so. Nests.
+/// @irql HIGH_LEVEL, until KeThawExecution
 NTKERNELAPI void NTAPI KeFreezeExecution();
 /// Lets them go on.
 NTKERNELAPI void NTAPI KeThawExecution();

@@ -12,8 +12,12 @@ __attribute__((section(".kdcmd$z"), used)) const KD_COMMAND_ENTRY* const KdpComm
 void KdpExecuteLine(KD_SESSION& session, PCSTR line) {
     session.BeginCommand();
     session.SetArguments(line);
-    CHAR name[32];
-    if (!session.NextWord(name, sizeof(name))) return;
+    CHAR name[32] = "processors";
+    if (*line == '~') { // as debuggers write it: ~ and ~2
+        session.SetArguments(line + 1);
+    } else if (!session.NextWord(name, sizeof(name))) {
+        return;
+    }
     const bool known = KdpForEachCommand([&](const KD_COMMAND_ENTRY& command) {
         if (strcmp(command.Name, name) != 0) return false;
         command.Run(session);

@@ -287,6 +287,7 @@ extern "C" const KD_FIELD KdFieldTable[KD_FIELD_COUNT] = {
     FIELD(KPRCB, CpuBrand),
     FIELD(KPRCB, RequestSummary),
     FIELD(KPRCB, IpiFrozen),
+    FIELD(KPRCB, DebuggerSavedIRQL),
     FIELD(KPRCB, IpiCount),
     FIELD(KPRCB, ProcessorState),
     FIELD(KPRCB, MaximumDpcQueueDepth),

@@ -1,11 +1,12 @@
 // The monitor: a prompt on COM1 through which one looks at the running or the stopped kernel.
 //
 // Entered from a thread it is one thread among others: it waits for input by polling and sleeping, and the kernel goes
-// on. Entered with a context (breakpoint, bugcheck) the processor stays here at HIGH_LEVEL, so what one sees does not
-// move, and no lock is taken.
+// on. Entered with a context (breakpoint, bugcheck) the processor stays here at HIGH_LEVEL and the others are frozen, so
+// what one sees does not move, and no lock is taken.
 // In the books: "kernel debugging". TOL-06
 #include "commands.h"
 #include "kdp.h"
+#include "ke/ipi.h"
 #include "ke/irql.h"
 #include "lineedit.h"
 
@@ -40,7 +41,9 @@ extern "C" void NTAPI KdEnterMonitor(CONTEXT* Context) {
     KD_SESSION session(Context);
     if (Context) {
         nt::IrqlGuard still(HIGH_LEVEL);
+        KeFreezeExecution();
         Converse(session);
+        KeThawExecution();
     } else {
         Converse(session);
     }

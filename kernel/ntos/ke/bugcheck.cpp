@@ -3,7 +3,8 @@
 // Everything is shown on the screen and on COM1 by DbgPrint, which works at any IRQL and from inside itself. The
 // registers and the backtrace are those of the trap, or of KeBugCheckEx's caller (ke/i386/trap.S saves them before
 // any code runs). A fault during all this must not start it again: the second bugcheck says one line, the third only
-// stops.
+// stops. The other processors are frozen first, and each one's place is shown; one that comes here while another is at it
+// stands still and is shown with the rest.
 // In the books: "crash dump analysis: why does Windows crash? the blue screen". TRP-09
 #include "ke.h"
 #include "etw.h"
@@ -11,17 +12,19 @@
 #include "i386/trap.h"
 #include "kd.h"
 #include "ke/bugcodes.h"
+#include "ke/ki/ipi.h"
 #include "ke/explore.h"
 #include "ke/options.h"
 #include "nt/interrupts.h"
 
 extern "C" {
-ULONG_PTR KiBugCheckData[5]; // shared: written once, by the processor that wins KiBugCheckDepth
+ULONG_PTR KiBugCheckData[5]; // shared: written once, by the processor that KiBugCheckOwner names
 }
 
 namespace {
 
-volatile LONG KiBugCheckDepth;      // shared: interlocked
+volatile LONG KiBugCheckOwner;      // shared: interlocked; number of the processor, plus 1; 0: none
+LONG KiBugCheckDepth;               // shared: the owner's
 constexpr UCHAR BLUE_SCREEN = 0x1F; ///< VGA attribute: white on blue
 
 /// What the parameters of Mica's own codes mean, in words.
@@ -38,23 +41,50 @@ void ShowRegisters(const CONTEXT& c) {
     DbgPrint("eip=%08x esp=%08x ebp=%08x efl=%08x cs=%04x ss=%04x\n", c.Eip, c.Esp, c.Ebp, c.EFlags, c.SegCs, c.SegSs);
 }
 
+void ShowProcessor(const KPRCB& prcb, const CONTEXT& context, KIRQL irql) {
+    DbgPrint("processor %u, IRQL %u, thread %08x\n", prcb.Number, ULONG(irql),
+             ULONG(reinterpret_cast<ULONG_PTR>(prcb.CurrentThread)));
+    if (&prcb == KeGetCurrentPrcb()) ShowRegisters(context);
+    KdPrintBacktrace(context.Eip, context.Ebp);
+}
+
+void ShowOthers() {
+    for (const KPRCB* prcb : KiProcessorBlock) {
+        if (!prcb || prcb == KeGetCurrentPrcb()) continue;
+        if (prcb->IpiFrozen) {
+            ShowProcessor(*prcb, prcb->ProcessorState.ContextFrame, prcb->DebuggerSavedIRQL);
+        } else {
+            DbgPrint("processor %u does not answer\n", prcb->Number);
+        }
+    }
+}
+
 void Show(const ULONG_PTR (&data)[5], const CONTEXT& context, KIRQL irql) {
     HalClearDisplay(BLUE_SCREEN);
     DbgPrint("\n*** STOP: 0x%08x %s (0x%08x, 0x%08x, 0x%08x, 0x%08x)\n", ULONG(data[0]), KiBugCheckName(ULONG(data[0])),
              ULONG(data[1]), ULONG(data[2]), ULONG(data[3]), ULONG(data[4]));
     DescribeParameters(data);
-    DbgPrint("processor %u, IRQL %u, thread %08x\n", KeGetCurrentProcessorNumber(), ULONG(irql),
-             ULONG(reinterpret_cast<ULONG_PTR>(KeGetCurrentPrcb()->CurrentThread)));
-    ShowRegisters(context);
-    KdPrintBacktrace(context.Eip, context.Ebp);
+    ShowProcessor(*KeGetCurrentPrcb(), context, irql);
+    ShowOthers();
+}
+
+/// Whoever comes second from another processor: the first one shows this place too.
+[[noreturn]] void StandStillWith(const CONTEXT& context, KIRQL irql) {
+    KPRCB& prcb = *KeGetCurrentPrcb();
+    prcb.ProcessorState.ContextFrame = context;
+    prcb.DebuggerSavedIRQL = irql;
+    for (;;)
+        KiStandStill();
 }
 
 /// The whole bugcheck. Interrupts are off.
 [[noreturn]] void BugCheck(const ULONG_PTR (&data)[5], CONTEXT& context) {
-    KxAbort();
     const KIRQL irql = KeGetCurrentIrql();
     (void)KfRaiseIrql(HIGH_LEVEL);
-    switch (InterlockedIncrement(&KiBugCheckDepth)) {
+    const auto self = LONG(KeGetCurrentProcessorNumber()) + 1;
+    const LONG owner = InterlockedCompareExchange(&KiBugCheckOwner, self, 0);
+    if (owner != 0 && owner != self) StandStillWith(context, irql);
+    switch (++KiBugCheckDepth) {
     case 1: break;
     case 2: HalDebugPutString("\n*** a second bugcheck while the first was shown\n"); [[fallthrough]];
     default: KiBugCheckStop();
@@ -62,6 +92,7 @@ void Show(const ULONG_PTR (&data)[5], const CONTEXT& context, KIRQL irql) {
     for (ULONG i = 0; i < 5; ++i)
         KiBugCheckData[i] = data[i];
     EtwTraceEvent(ETW_EVENT::BugCheck, data[0], data[1], data[2], data[3]);
+    KeFreezeExecution();
     Show(data, context, irql);
     if (KeLoaderOptions.Debug && !KeLoaderOptions.Test) KdEnterMonitor(&context);
     KiBugCheckStop();

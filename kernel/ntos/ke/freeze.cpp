@@ -32,7 +32,6 @@ KAFFINITY NotFrozen(KAFFINITY processors) {
 } // namespace
 
 void NTAPI KiFreezeTargetExecution(KTRAP_FRAME* TrapFrame) {
-    const nt::InterruptsOff off;
     KPRCB& prcb = *KeGetCurrentPrcb();
     CONTEXT& context = prcb.ProcessorState.ContextFrame;
     if (TrapFrame) {
@@ -40,7 +39,14 @@ void NTAPI KiFreezeTargetExecution(KTRAP_FRAME* TrapFrame) {
         KeContextFromKframes(TrapFrame, nullptr, &context);
     } else {
         RtlCaptureContext(&context);
+        prcb.DebuggerSavedIRQL = KeGetCurrentIrql();
     }
+    KiStandStill();
+}
+
+void NTAPI KiStandStill() {
+    const nt::InterruptsOff off;
+    KPRCB& prcb = *KeGetCurrentPrcb();
     InterlockedExchange(&prcb.IpiFrozen, TARGET_FROZEN);
     while (prcb.IpiFrozen == TARGET_FROZEN) {
         if (KiBugCheckData[0] != 0) HalProcessorHalt(); // for ever
@@ -52,7 +58,7 @@ extern "C" {
 
 void NTAPI KeFreezeExecution() {
     KPRCB& prcb = *KeGetCurrentPrcb();
-    const auto self = LONG(prcb.Number + 1);
+    const auto self = LONG(prcb.Number) + 1;
     while (InterlockedCompareExchange(&Owner, self, 0) != 0 && Owner != self) {
         KiIpiProcessRequests(nullptr); // somebody else was first
         YieldProcessor();

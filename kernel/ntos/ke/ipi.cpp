@@ -79,8 +79,10 @@ void NTAPI KiIpiProcessRequests(KTRAP_FRAME* TrapFrame) {
     if (requests & IPI_FREEZE) KiFreezeTargetExecution(TrapFrame);
 }
 
-extern "C" void NTAPI KiIpiServiceRoutine(KTRAP_FRAME* TrapFrame) {
-    ++KeGetCurrentPrcb()->IpiCount;
+extern "C" void NTAPI KiIpiServiceRoutine(KTRAP_FRAME* TrapFrame, KIRQL OldIrql) {
+    KPRCB* const prcb = KeGetCurrentPrcb();
+    ++prcb->IpiCount;
+    prcb->DebuggerSavedIRQL = OldIrql;
     KiIpiProcessRequests(TrapFrame);
 }
 

@@ -1,7 +1,8 @@
 // KeQueryStackBounds: which stack an address lies on. Exception dispatch and stack traces read frames only inside it.
 //
 // A processor is on one of a few stacks: its thread's, the DPC stack, or (in the TIB, before the first thread) the boot
-// stack. A fault can leave it on none of them; then the mapped pages above the address have to do.
+// stack. A debugger asks about the others' too. A fault can leave a processor on none of them; then the mapped pages above
+// the address have to do.
 // In the books: "kernel stacks", "exception dispatching". EXC-03, TRP-09
 #include "ke/processor.h"
 #include "mm/pages.h"
@@ -25,12 +26,16 @@ extern "C" void NTAPI KeQueryStackBounds(ULONG_PTR Address, ULONG_PTR* StackLow,
         return Contains(Address, low, high);
     };
 
-    if (const KPRCB* const prcb = pcr->Prcb) {
+    const auto onStackOf = [&](const KPRCB* prcb) {
         const KTHREAD* const thread = prcb->CurrentThread;
-        if (thread && found(number(thread->StackLimit), number(thread->InitialStack))) return;
-        if (prcb->DpcStack && found(number(prcb->DpcStack) - DPC_STACK_SIZE, number(prcb->DpcStack))) return;
-    }
+        if (thread && found(number(thread->StackLimit), number(thread->InitialStack))) return true;
+        return prcb->DpcStack && found(number(prcb->DpcStack) - DPC_STACK_SIZE, number(prcb->DpcStack));
+    };
+
+    if (pcr->Prcb && onStackOf(pcr->Prcb)) return;
     if (found(number(pcr->NtTib.StackLimit), number(pcr->NtTib.StackBase))) return;
+    for (const KPRCB* prcb : KiProcessorBlock)
+        if (prcb && onStackOf(prcb)) return;
 
     ULONG_PTR end = Address & ~ULONG_PTR(PAGE_SIZE - 1);
     for (ULONG page = 0; page < UNKNOWN_STACK_PAGES && MmIsAddressValid(reinterpret_cast<const void*>(end)); page++)

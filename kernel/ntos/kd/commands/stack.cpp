@@ -4,6 +4,7 @@
 // there. Its EBP is the link to its callers.
 #include "kd/kdp.h"
 #include "kd/names.h"
+#include "kd/processorview.h"
 #include "kd/threadview.h"
 #include "kd/commands.h"
 
@@ -49,8 +50,11 @@ KD_COMMAND(stack, "[thread]", "stack trace; a thread by ID or address") {
         PrintHere(session);
     } else if (const KD_THREAD_VIEW* const view = KdpFindThread(session, which)) {
         session.Print("thread %u %s, %s\n", view->Id, view->Name, KdpStateName(view->State));
-        if (view->State == KTHREAD_STATE::Running) {
+        KD_PROCESSOR_VIEW processor;
+        if (view->Thread == KeGetCurrentThread()) {
             PrintHere(session);
+        } else if (view->State == KTHREAD_STATE::Running && KdpViewProcessor(session, view->Processor, &processor)) {
+            KdpPrintProcessorStack(session, processor);
         } else {
             PrintSaved(session, *view);
         }

@@ -39,6 +39,8 @@ void NTAPI KiIpiSendDispatch(KAFFINITY TargetProcessors);
 /// Lets `TargetProcessors` run `Worker`, this one too if it is among them, and waits until all have. At IPI_LEVEL.
 /// @irql < IPI_LEVEL, interrupts on
 void NTAPI KiIpiSendPacket(KAFFINITY TargetProcessors, KIPI_WORKER* Worker, PVOID Context);
-/// The frozen processor's part of a freeze: returns when it is thawed.
+/// The frozen processor's part of a freeze: notes its registers and stands still until it is thawed.
 void NTAPI KiFreezeTargetExecution(KTRAP_FRAME* TrapFrame);
+/// Its second half: KPRCB::ProcessorState is filled. After a bugcheck it never returns.
+void NTAPI KiStandStill();
 }

@@ -1,0 +1,481 @@
+// Several processors: their start, what they ask of each other, and scheduling across them.
+//
+// The same tests run on 1, 2 and 4 processors (run.py --smp); on one they show that nothing needs a second. What the
+// host can judge better than the guest (traces, backtraces of a bugcheck) is in kernel/tests/python/test_processors.py.
+// HAL-08, SCH-18
+#include "hal.h"
+#include "mm.h"
+#include "ps.h"
+
+#include "guest_main.h"
+
+namespace {
+
+ULONG Processors() { return ULONG(KeNumberProcessors); }
+KAFFINITY All() { return KeActiveProcessors; }
+KAFFINITY Only(ULONG processor) { return KAFFINITY(1) << processor; }
+
+void Sleep(LONG milliseconds) {
+    LARGE_INTEGER interval = KeRelativeMilliseconds(milliseconds);
+    (void)KeDelayExecutionThread(KernelMode, FALSE, &interval);
+}
+
+/// Spins until the condition holds, for so many clock ticks at most. @returns whether it holds
+template <typename Condition> bool Comes(Condition condition, ULONG ticks = 20) {
+    LARGE_INTEGER start, now;
+    KeQueryTickCount(&start);
+    do {
+        if (condition()) return true;
+        YieldProcessor();
+        KeQueryTickCount(&now);
+    } while (now.QuadPart - start.QuadPart < LONGLONG(ticks));
+    return condition();
+}
+
+/// A thread that may run on `affinity` and whose ideal processor is the lowest of `ideal`.
+PETHREAD StartOn(KAFFINITY affinity, ULONG ideal, KPRIORITY priority, PKSTART_ROUTINE routine, PVOID context) {
+    KPROCESS& process =
+        PsInitialSystemProcess->Pcb; // new threads inherit its affinity and take turns in its processors
+    process.Affinity = affinity;
+    process.ThreadSeed = UCHAR(ideal);
+    PETHREAD thread = nullptr;
+    GUEST_EQUAL(STATUS_SUCCESS, PsCreateSystemThread(&thread, "Processors", priority, routine, context));
+    process.Affinity = ~KAFFINITY(0);
+    return thread;
+}
+
+void Join(PETHREAD thread) {
+    LARGE_INTEGER timeout = KeRelativeMilliseconds(5000);
+    GUEST_EQUAL(STATUS_SUCCESS, KeWaitForSingleObject(thread, KWAIT_REASON::Executive, KernelMode, FALSE, &timeout));
+    PsDereferenceThread(thread);
+}
+
+/// Keeps a processor busy until it is told to stop, and says where it runs.
+struct SPINNER {
+    volatile bool Stop;
+    volatile ULONG Turns;
+    volatile ULONG Processor;
+};
+void NTAPI Spin(PVOID context) {
+    auto& me = *static_cast<SPINNER*>(context);
+    while (!me.Stop) {
+        me.Processor = KeGetCurrentProcessorNumber();
+        me.Turns = me.Turns + 1;
+        YieldProcessor();
+    }
+}
+
+/// A spinner of `priority` on each processor but this one.
+struct SPINNERS {
+    SPINNER Spinner[MAXIMUM_PROCESSORS] = {};
+    PETHREAD Thread[MAXIMUM_PROCESSORS] = {};
+
+    explicit SPINNERS(KPRIORITY priority) {
+        for (ULONG i = 1; i < Processors(); i++)
+            Thread[i] = StartOn(Only(i), i, priority, Spin, &Spinner[i]);
+        for (ULONG i = 1; i < Processors(); i++)
+            GUEST_TRUE(Comes([&] { return Spinner[i].Turns != 0; }));
+    }
+    void Stop(ULONG i) {
+        Spinner[i].Stop = true;
+        Join(Thread[i]);
+        Thread[i] = nullptr;
+    }
+    ~SPINNERS() {
+        for (ULONG i = 1; i < Processors(); i++)
+            if (Thread[i]) Stop(i);
+    }
+};
+
+} // namespace
+
+// ARC-03, SCH-02, TRP-01
+GUEST_TEST(EveryProcessorHasStructuresOfItsOwn) {
+    for (ULONG i = 0; i < Processors(); i++) {
+        (void)KeSetAffinityThread(KeGetCurrentThread(), Only(i));
+        const nt::DispatchLevelGuard guard;
+        const KPCR& pcr = *KeGetPcr();
+        const KPRCB& prcb = *KiProcessorBlock[i];
+        GUEST_EQUAL(i, pcr.Number);
+        GUEST_EQUAL(Only(i), pcr.SetMember);
+        GUEST_TRUE(pcr.Prcb == &prcb && prcb.Number == i);
+        GUEST_TRUE(prcb.CurrentThread == KeGetCurrentThread());
+        GUEST_TRUE(pcr.StallScaleFactor != 0 && prcb.MHz == KiProcessorBlock[0]->MHz);
+        GUEST_TRUE(prcb.DpcStack != nullptr && prcb.IdleThread->State == KTHREAD_STATE::Running);
+        for (ULONG j = 0; j < i; j++) {
+            const KPCR& other = *CONTAINING_RECORD(KiProcessorBlock[j], KPCR, PrcbData);
+            GUEST_TRUE(other.GDT != pcr.GDT && other.TSS != pcr.TSS && other.IDT == pcr.IDT);
+            GUEST_TRUE(other.Prcb->IdleThread != prcb.IdleThread && other.Prcb->DpcStack != prcb.DpcStack);
+        }
+    }
+    GUEST_EQUAL(Only(Processors()) - 1, All());
+}
+
+// SCH-18
+GUEST_TEST(RunningThreadMovesAsSoonAsItsAffinityChanges) {
+    SPINNER spinner = {};
+    PETHREAD thread = StartOn(Only(Processors() - 1), Processors() - 1, 12, Spin, &spinner);
+    if (Processors() == 1) Sleep(30); // it has this processor for itself only while nobody better wants it
+    for (ULONG i = 0; i + 1 < Processors(); i++) {
+        const ULONG target = Processors() - 1 - i;
+        (void)KeSetAffinityThread(&thread->Tcb, Only(target));
+        GUEST_TRUE(Comes([&] { return spinner.Processor == target; }));
+    }
+    (void)KeSetPriorityThread(KeGetCurrentThread(), 13);
+    (void)KeSetAffinityThread(&thread->Tcb, Only(0)); // this one: it is ready behind us
+    Sleep(30);
+    GUEST_EQUAL(0, spinner.Processor);
+    spinner.Stop = true;
+    Join(thread);
+}
+
+// SCH-18: the ideal processor first, then any other that is idle
+GUEST_TEST(ThreadGoesToItsIdealProcessorWhenThatIsIdle) {
+    struct SEEN {
+        ULONG Processor;
+    } seen;
+    const auto look = [](PVOID context) __attribute__((stdcall)) {
+        static_cast<SEEN*>(context)->Processor = KeGetCurrentProcessorNumber();
+    };
+    for (ULONG i = 1; i < Processors(); i++) {
+        Sleep(30); // until the reaper and others have done what was left
+        Join(StartOn(All(), i, 8, look, &seen));
+        GUEST_EQUAL(i, seen.Processor);
+    }
+    Join(StartOn(Only(0), 0, 8, look, &seen));
+    GUEST_EQUAL(0, seen.Processor);
+}
+
+// SYS-12: simultaneous, at IPI_LEVEL, on all
+GUEST_TEST(GenericCallRunsOnAllProcessorsAtOnce) {
+    struct MEETING {
+        volatile LONG Present;
+        volatile ULONG Irql[MAXIMUM_PROCESSORS];
+        volatile LONG TogetherSeen;
+    } meeting = {};
+    const auto meet = [](ULONG_PTR argument) __attribute__((stdcall))->ULONG_PTR {
+        auto& here = *reinterpret_cast<MEETING*>(argument);
+        const ULONG number = KeGetCurrentProcessorNumber();
+        here.Irql[number] = ULONG(KeGetCurrentIrql());
+        InterlockedIncrement(&here.Present);
+        while (here.Present != KeNumberProcessors) // ends only if the others are in here too
+            YieldProcessor();
+        InterlockedIncrement(&here.TogetherSeen);
+        return number + 100;
+    };
+    for (ULONG i = 0; i < Processors(); i++) {
+        meeting = {};
+        (void)KeSetAffinityThread(KeGetCurrentThread(), Only(i));
+        GUEST_EQUAL(i + 100, KeIpiGenericCall(meet, reinterpret_cast<ULONG_PTR>(&meeting)));
+        GUEST_EQUAL(KeNumberProcessors, meeting.TogetherSeen);
+        for (ULONG j = 0; j < Processors(); j++)
+            GUEST_EQUAL(ULONG(IPI_LEVEL), meeting.Irql[j]);
+        GUEST_EQUAL(PASSIVE_LEVEL, KeGetCurrentIrql());
+    }
+}
+
+// SYS-12: two callers at once never wait for each other
+GUEST_TEST(GenericCallsFromAllSidesAllComeThrough) {
+    constexpr ULONG calls = 200;
+    static volatile LONG executed;
+    executed = 0;
+    const auto count = [](ULONG_PTR) __attribute__((stdcall))->ULONG_PTR {
+        InterlockedIncrement(&executed);
+        return 0;
+    };
+    static PKIPI_BROADCAST_WORKER worker;
+    worker = count;
+    const auto caller = [](PVOID) __attribute__((stdcall)) {
+        for (ULONG i = 0; i < calls; i++)
+            (void)KeIpiGenericCall(worker, 0);
+    };
+    PETHREAD threads[MAXIMUM_PROCESSORS];
+    for (ULONG i = 0; i < Processors(); i++)
+        threads[i] = StartOn(Only(i), i, 10, caller, nullptr);
+    for (ULONG i = 0; i < Processors(); i++)
+        Join(threads[i]);
+    GUEST_EQUAL(LONG(calls * Processors() * Processors()), executed);
+}
+
+// INT-05, INT-06
+GUEST_TEST(DpcRunsOnTheProcessorItIsSentTo) {
+    struct SEEN {
+        volatile ULONG Processor;
+        volatile ULONG Irql;
+    } seen;
+    const auto routine = [](PKDPC, PVOID context, PVOID, PVOID) __attribute__((stdcall)) {
+        auto& result = *static_cast<SEEN*>(context);
+        result.Irql = ULONG(KeGetCurrentIrql());
+        result.Processor = KeGetCurrentProcessorNumber();
+    };
+    for (ULONG i = 0; i < Processors(); i++) {
+        KDPC dpc;
+        seen = {~0u, 0};
+        KeInitializeDpc(&dpc, routine, &seen);
+        KeSetTargetProcessorDpc(&dpc, CHAR(i));
+        KeSetImportanceDpc(&dpc, KDPC_IMPORTANCE::HighImportance);
+        GUEST_TRUE(KeInsertQueueDpc(&dpc, nullptr, nullptr));
+        GUEST_TRUE(Comes([&] { return seen.Processor != ~0u; }, 2));
+        GUEST_EQUAL(i, seen.Processor);
+        GUEST_EQUAL(ULONG(DISPATCH_LEVEL), seen.Irql);
+    }
+    // On busy processors too, and for any importance within a few ticks.
+    SPINNERS busy(12);
+    for (ULONG i = 1; i < Processors(); i++) {
+        constexpr KDPC_IMPORTANCE patient[] = {KDPC_IMPORTANCE::LowImportance, KDPC_IMPORTANCE::MediumImportance};
+        for (const KDPC_IMPORTANCE importance : patient) {
+            KDPC dpc;
+            seen = {~0u, 0};
+            KeInitializeDpc(&dpc, routine, &seen);
+            KeSetTargetProcessorDpc(&dpc, CHAR(i));
+            KeSetImportanceDpc(&dpc, importance);
+            GUEST_TRUE(KeInsertQueueDpc(&dpc, nullptr, nullptr));
+            GUEST_TRUE(Comes([&] { return seen.Processor == i; }, 3));
+        }
+    }
+}
+
+// DSP-14, SCH-13: a signal wakes a thread on another processor long before the next clock tick
+GUEST_TEST(SignalWakesAThreadOnAnotherProcessorAtOnce) {
+    struct PAIR {
+        KEVENT Go;
+        volatile bool Woken;
+        ULONG Processor;
+    };
+    for (ULONG i = 1; i < Processors(); i++) {
+        PAIR pair = {};
+        KeInitializeEvent(&pair.Go, SynchronizationEvent, FALSE);
+        const auto waiter = [](PVOID context) __attribute__((stdcall)) {
+            auto& me = *static_cast<PAIR*>(context);
+            (void)KeWaitForSingleObject(&me.Go, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
+            me.Processor = KeGetCurrentProcessorNumber();
+            me.Woken = true;
+        };
+        PETHREAD thread = StartOn(Only(i), i, 10, waiter, &pair);
+        Sleep(20); // just behind a tick
+        LARGE_INTEGER frequency;
+        const LONGLONG start = KeQueryPerformanceCounter(&frequency).QuadPart;
+        (void)KeSetEvent(&pair.Go, 0, FALSE);
+        while (!pair.Woken && KeQueryPerformanceCounter(nullptr).QuadPart - start < frequency.QuadPart / 2)
+            YieldProcessor();
+        const LONGLONG microseconds =
+            (KeQueryPerformanceCounter(nullptr).QuadPart - start) * 1'000'000 / frequency.QuadPart;
+        GUEST_TRUE(pair.Woken && microseconds < 2'000);
+        Join(thread);
+        GUEST_EQUAL(i, pair.Processor);
+    }
+    GUEST_TRUE(true);
+}
+
+namespace {
+
+struct MAPPING {
+    volatile ULONG* Word;
+    volatile ULONG Phase; ///< 1: read once, its translation is known; 2: the page is gone, read again
+    volatile NTSTATUS Caught;
+};
+
+__attribute__((noinline)) ULONG ReadWord(volatile ULONG* word) { return *word; }
+
+/// Reads the page, waits without leaving the processor, and reads again.
+void NTAPI ReadTwice(PVOID context) {
+    auto& mapping = *static_cast<MAPPING*>(context);
+    (void)ReadWord(mapping.Word);
+    mapping.Phase = 1;
+    while (mapping.Phase != 2)
+        YieldProcessor();
+    __try {
+        (void)ReadWord(mapping.Word);
+        mapping.Caught = STATUS_SUCCESS;
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        mapping.Caught = STATUS_ACCESS_VIOLATION;
+    }
+}
+
+} // namespace
+
+// SYS-12, MEM-04: a page that was unmapped is gone on every processor
+GUEST_TEST(UnmappedPageIsGoneOnTheOtherProcessors) {
+    for (ULONG i = 1; i < Processors(); i++) {
+        auto* const stack = static_cast<UCHAR*>(MmCreateKernelStack(FALSE));
+        MAPPING mapping = {reinterpret_cast<volatile ULONG*>(stack - 8), 0, STATUS_PENDING};
+        PETHREAD thread = StartOn(Only(i), i, 12, ReadTwice, &mapping);
+        GUEST_TRUE(Comes([&] { return mapping.Phase == 1; }));
+        MmDeleteKernelStack(stack, FALSE);
+        mapping.Phase = 2;
+        Join(thread);
+        GUEST_EQUAL(STATUS_ACCESS_VIOLATION, mapping.Caught);
+    }
+    KeFlushEntireTb(TRUE, TRUE); // comes back
+    GUEST_TRUE(true);
+}
+
+// HAL-07, KPR-07: every processor has its clock, the first keeps the time
+GUEST_TEST(ClockTicksOnEveryProcessor) {
+    constexpr ULONG ticks = 40;
+    SPINNERS busy(12);
+    ULONG before[MAXIMUM_PROCESSORS];
+    LARGE_INTEGER start, end;
+    KeQueryTickCount(&start);
+    const ULONGLONG startTime = KeQueryInterruptTime();
+    for (ULONG i = 0; i < Processors(); i++)
+        before[i] = KiProcessorBlock[i]->KernelTime;
+    Sleep(LONG(ticks) * 10);
+    KeQueryTickCount(&end);
+    const LONGLONG passed = end.QuadPart - start.QuadPart;
+    GUEST_TRUE(passed >= LONGLONG(ticks) && passed <= LONGLONG(ticks) + 3);
+    GUEST_EQUAL(passed * LONGLONG(KeQueryTimeIncrement()), LONGLONG(KeQueryInterruptTime() - startTime));
+    for (ULONG i = 0; i < Processors(); i++) {
+        const LONGLONG own = KiProcessorBlock[i]->KernelTime - before[i];
+        GUEST_TRUE(own >= passed - 2 && own <= passed + 2);
+    }
+}
+
+// SCH-18: nobody was idle when the thread became ready; who becomes idle takes it over
+GUEST_TEST(IdleProcessorTakesOverAWaitingThread) {
+    if (Processors() == 1) return (void)GUEST_TRUE(true);
+    (void)KeSetPriorityThread(KeGetCurrentThread(), 20);
+    SPINNERS busy(12);
+    SPINNER worker = {};
+    PETHREAD thread = StartOn(All(), 1, 10, Spin, &worker);
+    GUEST_EQUAL(KTHREAD_STATE::Ready, thread->Tcb.State);
+    GUEST_EQUAL(1, thread->Tcb.NextProcessor); // its ideal processor: all are busy
+    GUEST_EQUAL(0, worker.Turns);
+    Sleep(30); // this processor has nothing else to do
+    GUEST_TRUE(worker.Turns != 0);
+    GUEST_EQUAL(0, worker.Processor);
+    // The same with an affinity that forbids it.
+    (void)KeSetAffinityThread(&thread->Tcb, Only(1));
+    const ULONG turns = worker.Turns;
+    Sleep(30);
+    GUEST_EQUAL(turns, worker.Turns);
+    GUEST_EQUAL(KTHREAD_STATE::Ready, thread->Tcb.State);
+    busy.Stop(1);
+    Sleep(30);
+    GUEST_EQUAL(1, worker.Processor);
+    worker.Stop = true;
+    Join(thread);
+}
+
+// SYH-05, SYH-03
+GUEST_TEST(SpinLockAndInterlockedCountExactly) {
+    constexpr ULONG rounds = 5'000;
+    struct COUNTERS {
+        KSPIN_LOCK Lock;
+        volatile ULONG Guarded; ///< read and written apart, under the lock
+        volatile LONG Interlocked;
+    };
+    static COUNTERS counters;
+    counters = {};
+    KeInitializeSpinLock(&counters.Lock);
+    const auto count = [](PVOID) __attribute__((stdcall)) NO_THREAD_SAFETY_ANALYSIS {
+        for (ULONG i = 0; i < rounds; i++) {
+            const KIRQL old = KfAcquireSpinLock(&counters.Lock);
+            const ULONG value = counters.Guarded;
+            if (i % 16 == 0) YieldProcessor(); // lets another processor in between
+            counters.Guarded = value + 1;
+            KfReleaseSpinLock(&counters.Lock, old);
+            InterlockedIncrement(&counters.Interlocked);
+        }
+    };
+    PETHREAD threads[MAXIMUM_PROCESSORS];
+    for (ULONG i = 0; i < Processors(); i++)
+        threads[i] = StartOn(Only(i), i, 10, count, nullptr);
+    for (ULONG i = 0; i < Processors(); i++)
+        Join(threads[i]);
+    GUEST_EQUAL(rounds * Processors(), counters.Guarded);
+    GUEST_EQUAL(LONG(rounds * Processors()), counters.Interlocked);
+}
+
+// TOL-06, TRP-09: frozen processors stand still, with their registers on show, and go on
+GUEST_TEST(FrozenProcessorsStandStillAndGoOn) {
+    SPINNERS busy(12);
+    for (ULONG round = 0; round < 3; round++) {
+        {
+            const nt::IrqlGuard irql(HIGH_LEVEL);
+            KeFreezeExecution();
+            ULONG before[MAXIMUM_PROCESSORS], after[MAXIMUM_PROCESSORS];
+            for (ULONG i = 1; i < Processors(); i++)
+                before[i] = busy.Spinner[i].Turns;
+            KeStallExecutionProcessor(15'000); // longer than a clock tick
+            for (ULONG i = 1; i < Processors(); i++)
+                after[i] = busy.Spinner[i].Turns;
+            for (ULONG i = 1; i < Processors(); i++) {
+                const KPRCB& prcb = *KiProcessorBlock[i];
+                GUEST_EQUAL(before[i], after[i]);
+                const CONTEXT& context = prcb.ProcessorState.ContextFrame;
+                GUEST_TRUE(prcb.IpiFrozen != 0 && context.Eip >= MM_SYSTEM_RANGE_START);
+                GUEST_TRUE(context.Esp >= reinterpret_cast<ULONG_PTR>(prcb.CurrentThread->StackLimit) &&
+                           context.Esp < reinterpret_cast<ULONG_PTR>(prcb.CurrentThread->InitialStack));
+            }
+            KeThawExecution();
+        }
+        for (ULONG i = 1; i < Processors(); i++) {
+            const ULONG turns = busy.Spinner[i].Turns;
+            GUEST_TRUE(Comes([&] { return busy.Spinner[i].Turns != turns; }));
+            GUEST_EQUAL(0, KiProcessorBlock[i]->IpiFrozen);
+        }
+    }
+    GUEST_TRUE(true);
+}
+
+namespace {
+
+constexpr ULONG RUNNERS = 12;
+constexpr ULONG ROUNDS = 60;
+KEVENT RunnerEvent[RUNNERS];
+KSEMAPHORE Slots;
+PETHREAD Runner[RUNNERS];
+volatile LONG RunnersDone;
+
+/// A generator of its own for each thread: the same numbers in every run.
+ULONG Next(ULONG& state) {
+    state = state * 1664525 + 1013904223;
+    return state >> 16;
+}
+
+/// Waits, signals, yields and moves about; each thread the next one's neighbour.
+void NTAPI Run(PVOID context) {
+    const auto self = ULONG(reinterpret_cast<ULONG_PTR>(context));
+    ULONG state = self * 7919 + 1;
+    for (ULONG round = 0; round < ROUNDS; round++) {
+        LARGE_INTEGER timeout = KeRelativeMilliseconds(LONG(Next(state) % 3) * 10);
+        switch (Next(state) % 6) {
+        case 0: (void)KeSetEvent(&RunnerEvent[(self + 1) % RUNNERS], 1, FALSE); break;
+        case 1:
+            (void)KeWaitForSingleObject(&RunnerEvent[self], KWAIT_REASON::Executive, KernelMode, FALSE, &timeout);
+            break;
+        case 2: (void)KeSetAffinityThread(&Runner[Next(state) % RUNNERS]->Tcb, (Next(state) & All()) | Only(0)); break;
+        case 3: (void)KeSetPriorityThread(&Runner[Next(state) % RUNNERS]->Tcb, KPRIORITY(6 + Next(state) % 5)); break;
+        case 4: (void)KeYieldExecution(); break;
+        default:
+            (void)KeWaitForSingleObject(&Slots, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
+            for (volatile ULONG work = 0; work < 2'000; work = work + 1) {}
+            (void)KeReleaseSemaphore(&Slots, 1, 1, FALSE);
+        }
+    }
+    InterlockedIncrement(&RunnersDone);
+}
+
+} // namespace
+
+// SCH-04, SCH-12, SCH-14, SCH-18: nothing is lost and nobody is in two places (checked builds look at every step)
+GUEST_TEST(ThreadsThatWaitWakeAndMoveAllComeToTheirEnd) {
+    RunnersDone = 0;
+    KeInitializeSemaphore(&Slots, 2, 2);
+    for (KEVENT& event : RunnerEvent)
+        KeInitializeEvent(&event, SynchronizationEvent, FALSE);
+    (void)KeSetPriorityThread(KeGetCurrentThread(), 15);
+    {
+        SPINNERS hold(16); // so that all exist before the first runs
+        for (ULONG i = 0; i < RUNNERS; i++)
+            Runner[i] = StartOn(All(), i % Processors(), 8, Run, reinterpret_cast<PVOID>(ULONG_PTR(i)));
+    }
+    for (PETHREAD thread : Runner)
+        PsReferenceThread(thread); // the others still speak of those that have ended
+    for (PETHREAD thread : Runner)
+        Join(thread);
+    for (PETHREAD thread : Runner)
+        PsDereferenceThread(thread);
+    GUEST_EQUAL(LONG(RUNNERS), RunnersDone);
+}
