@@ -2,9 +2,12 @@
 // In the books: "system memory pools", "synchronization at high and low IRQL", "system worker threads". ARC-08, DSP-18..21, SYH-03..06
 #pragma once
 
+#include "ex/fastmutex.h"
+#include "ex/guardedmutex.h"
 #include "ex/interlocked.h"
 #include "ex/pool.h"
 #include "ex/slist.h"
 #include "ex/spinlock.h"
 #include "ex/pushlock.h"
 #include "ex/resource.h"
+#include "ex/rundown.h"

@@ -44,6 +44,9 @@ NTKERNELAPI void NTAPI KdInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock);
 NTKERNELAPI ULONG CDECL DbgPrint(PCSTR Format, ...) __attribute__((format(printf, 1, 2)));
 /// Prints a stack trace, an address a line as `  #n image+0xoffset`, from `Frame` up. @irql any
 NTKERNELAPI void NTAPI KdPrintBacktrace(ULONG_PTR Eip, ULONG_PTR Frame);
+/// Names a circle of threads that wait for each other: threads, locks, where each waits and where it got what the one
+/// before it waits for. @irql DISPATCH_LEVEL. TOL-06
+void NTAPI KdPrintDeadlock(const KLOCK_WAIT* Waits, ULONG Count);
 /// Gives the debugger a look at an exception. @returns whether it was handled (go on with `Context`). EXC-02
 NTKERNELAPI BOOLEAN NTAPI KdTrap(KTRAP_FRAME* TrapFrame, EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context,
                                  BOOLEAN SecondChance);

@@ -21,6 +21,18 @@ enum class KLOCK_KIND : UCHAR {
     Thread = 6, ///< not a lock: the end of a thread, which only that thread can bring about
 };
 
+/// One step of a circle of threads that wait for each other.
+/// shared: no, it is a copy
+struct KLOCK_WAIT {
+    KTHREAD* Thread;
+    const void* Lock; ///< what it waits for; the thread of the next step has it (the last step: of the first)
+    KLOCK_KIND Kind;
+    BOOLEAN Exclusive;             ///< it wants the lock for itself
+    BOOLEAN HeldExclusive;         ///< the next thread has it for itself
+    const ULONG_PTR* AcquiredFrom; ///< return addresses of the next thread's acquisition, LOCK_STACK_FRAMES; or nullptr
+};
+constexpr ULONG LOCK_STACK_FRAMES = 6;
+
 extern "C" {
 /// The calling thread is about to wait for a lock. @param Exclusive it wants the lock for itself.
 void NTAPI KeBeginLockWait(PVOID Lock, KLOCK_KIND Kind, BOOLEAN Exclusive);
@@ -30,6 +42,8 @@ void NTAPI KeEndLockWait();
 /// Gives a lock that blocks a place in the order of locks: it is acquired only while every ranked lock that the thread
 /// holds has a smaller rank. Checked builds hold everybody to it. @param Rank 0: no place
 NTKERNELAPI void NTAPI KeSetLockRank(PVOID Lock, ULONG Rank);
+/// The threads that hold a lock, as far as records are kept. @returns how many, at most `Limit`. @irql <= DISPATCH_LEVEL
+ULONG NTAPI KeQueryLockOwners(const void* Lock, PKTHREAD* Owners, ULONG Limit);
 }
 
 #if defined(MICA_CHECKED) || defined(MICA_HOST)

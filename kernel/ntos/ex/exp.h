@@ -22,8 +22,12 @@ void ExpWaitForResource(PERESOURCE Resource, PVOID Waiters) EXCLUDES_(Resource->
 
 // The checked build's eyes (ke/lockgraph.h); nothing in the free build.
 
+/// An APC routine must not find the lock held by the thread that it interrupted.
+inline void ExpAssertApcsDisabled() { NT_ASSERT(KeAreApcsDisabled() || KeGetCurrentIrql() >= APC_LEVEL); }
+
 /// Every acquisition begins with it.
 inline void ExpBeginAcquire(PERESOURCE Resource, BOOLEAN Wait) {
+    ExpAssertApcsDisabled();
     if (Wait) KeCheckLockOrder(Resource);
 }
 inline void ExpNoteAcquired(PERESOURCE Resource, BOOLEAN Exclusive) {
@@ -39,6 +43,7 @@ inline void ExpNoteConverted(PERESOURCE Resource) { KeNoteLockShared(Resource); 
 /// Every acquisition of a push lock that may wait begins with it.
 inline void ExpBeginPushLock(PEX_PUSH_LOCK PushLock) { KeCheckLockOrder(PushLock); }
 inline void ExpNotePushLock(PEX_PUSH_LOCK PushLock, BOOLEAN Exclusive) {
+    ExpAssertApcsDisabled();
     KeNoteLockAcquired(PushLock, KLOCK_KIND::PushLock, Exclusive);
 }
 inline void ExpNotePushLockReleased(PEX_PUSH_LOCK PushLock) {

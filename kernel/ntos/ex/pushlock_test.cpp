@@ -1,5 +1,6 @@
 // Push locks: the word in each situation, and who is woken.
 #include "ex/pushlock.h"
+#include "ke.h"
 #include "waits.h"
 
 #include <algorithm>
@@ -11,8 +12,23 @@ namespace {
 
 class PushLockTest : public KernelTest {
 protected:
+    void Run(std::function<void()> body, ULONG processors = 1) {
+        KernelTest::Run(
+            [&] {
+                nt::CriticalRegionGuard region;
+                body();
+            },
+            processors);
+    }
+    /// A thread in a critical region, as users of push locks must be.
+    Thread* Spawn(KPRIORITY priority, std::function<void()> body) {
+        return machine->Spawn(priority, [body = std::move(body)] {
+            nt::CriticalRegionGuard region;
+            body();
+        });
+    }
     Thread* Shared(KPRIORITY priority, LONGLONG ticks) {
-        return machine->Spawn(priority, [this, ticks] {
+        return Spawn(priority, [this, ticks] {
             ExAcquirePushLockShared(&lock);
             order += 's';
             if (ticks) Sleep(ticks);
@@ -20,7 +36,7 @@ protected:
         });
     }
     Thread* Exclusive(KPRIORITY priority, LONGLONG ticks) {
-        return machine->Spawn(priority, [this, ticks] {
+        return Spawn(priority, [this, ticks] {
             ExAcquirePushLockExclusive(&lock);
             order += 'x';
             if (ticks) Sleep(ticks);
@@ -48,7 +64,7 @@ TEST_F(PushLockTest, WithoutWaitersTheWordCountsSharedOwners) {
         EXPECT_EQ(lock.Value, 0u);
         ExAcquirePushLockShared(&lock);
         EXPECT_EQ(lock.Value, 0x11u);
-        Thread* const other = machine->Spawn(9, [&] {
+        Thread* const other = Spawn(9, [&] {
             EXPECT_FALSE(ExTryAcquirePushLockExclusive(&lock));
             EXPECT_TRUE(ExTryAcquirePushLockShared(&lock));
             EXPECT_EQ(lock.Value, 0x21u);
@@ -189,7 +205,7 @@ TEST_F(PushLockTest, RandomUseOnSeveralProcessorsKeepsReadersAndWritersApart) {
                 ULONG entered = 0;
                 std::vector<Thread*> threads;
                 for (int i = 0; i < 8; i++) {
-                    threads.push_back(machine->Spawn(KPRIORITY(9 + i % 3), [&] {
+                    threads.push_back(Spawn(KPRIORITY(9 + i % 3), [&] {
                         for (int round = 0; round < 60; round++) {
                             const bool exclusive = random() % 3 == 0;
                             exclusive ? ExAcquirePushLockExclusive(&lock) : ExAcquirePushLockShared(&lock);

@@ -1,5 +1,6 @@
 // Executive resources: who gets access when, who waits for whom, and what a waiting thread does for the owners.
-#include "ex/resource.h"
+#include "ex.h"
+#include "ke.h"
 #include "fakepool.h"
 #include "waits.h"
 
@@ -14,14 +15,22 @@ protected:
     void RunWith(std::function<void()> body, ULONG processors = 1) {
         Run(
             [&] {
+                nt::CriticalRegionGuard region;
                 (void)ExInitializeResourceLite(&resource);
                 body();
                 (void)ExDeleteResourceLite(&resource);
             },
             processors);
     }
+    /// A thread in a critical region, as users of resources must be.
+    Thread* Spawn(KPRIORITY priority, std::function<void()> body) {
+        return machine->Spawn(priority, [body = std::move(body)] {
+            nt::CriticalRegionGuard region;
+            body();
+        });
+    }
     Thread* Shared(KPRIORITY priority, LONGLONG ticks) {
-        return machine->Spawn(priority, [this, ticks] {
+        return Spawn(priority, [this, ticks] {
             EXPECT_TRUE(ExAcquireResourceSharedLite(&resource, TRUE));
             order += 's';
             if (ticks) Sleep(ticks);
@@ -29,7 +38,7 @@ protected:
         });
     }
     Thread* Exclusive(KPRIORITY priority, LONGLONG ticks) {
-        return machine->Spawn(priority, [this, ticks] {
+        return Spawn(priority, [this, ticks] {
             EXPECT_TRUE(ExAcquireResourceExclusiveLite(&resource, TRUE));
             order += 'x';
             if (ticks) Sleep(ticks);
@@ -82,7 +91,7 @@ TEST_F(ResourceTest, WithoutWaitingItIsRefused) {
     RunWith([&] {
         EXPECT_TRUE(ExAcquireResourceSharedLite(&resource, TRUE));
         EXPECT_FALSE(ExAcquireResourceExclusiveLite(&resource, FALSE)) << "shared is not made exclusive in place";
-        Thread* const other = machine->Spawn(9, [&] {
+        Thread* const other = Spawn(9, [&] {
             EXPECT_FALSE(ExAcquireResourceExclusiveLite(&resource, FALSE));
             EXPECT_TRUE(ExAcquireResourceSharedLite(&resource, FALSE));
             ExReleaseResourceLite(&resource);
@@ -90,7 +99,7 @@ TEST_F(ResourceTest, WithoutWaitingItIsRefused) {
         Await(&other->Tcb);
         ExReleaseResourceLite(&resource);
         EXPECT_TRUE(ExAcquireResourceExclusiveLite(&resource, FALSE));
-        Thread* const third = machine->Spawn(9, [&] {
+        Thread* const third = Spawn(9, [&] {
             EXPECT_FALSE(ExAcquireResourceSharedLite(&resource, FALSE));
             EXPECT_FALSE(ExAcquireSharedStarveExclusive(&resource, FALSE));
             EXPECT_FALSE(ExAcquireSharedWaitForExclusive(&resource, FALSE));
@@ -123,7 +132,7 @@ TEST_F(ResourceTest, TheThreeSharedRulesDifferInWhomTheyWaitFor) {
         EXPECT_TRUE(ExAcquireResourceSharedLite(&resource, TRUE));
         Thread* const writer = Exclusive(9, 0);
         EXPECT_FALSE(ExAcquireSharedWaitForExclusive(&resource, FALSE)) << "even an owner waits";
-        Thread* const other = machine->Spawn(9, [&] {
+        Thread* const other = Spawn(9, [&] {
             EXPECT_FALSE(ExAcquireResourceSharedLite(&resource, FALSE));
             EXPECT_FALSE(ExAcquireSharedWaitForExclusive(&resource, FALSE));
             EXPECT_TRUE(ExAcquireSharedStarveExclusive(&resource, FALSE));
@@ -194,7 +203,7 @@ TEST_F(ResourceTest, OwnerTableGrowsAndCountsEachOwner) {
         KeInitializeEvent(&go, NotificationEvent, FALSE);
         std::vector<Thread*> threads;
         for (int i = 0; i < owners; i++) {
-            threads.push_back(machine->Spawn(9, [&, i] {
+            threads.push_back(Spawn(9, [&, i] {
                 for (int n = 0; n <= i % 3; n++)
                     EXPECT_TRUE(ExAcquireResourceSharedLite(&resource, TRUE));
                 Await(&go);
@@ -233,13 +242,14 @@ TEST_F(ResourceTest, SharedAccessWaitsForMemoryAndDoesNotFail) {
 TEST_F(ResourceTest, ReleaseByWhoDoesNotOwnItStopsTheSystem) {
     const auto releaseUnowned = [&](bool shared) {
         RunUntilBugCheck(RESOURCE_NOT_OWNED, [&] {
+            nt::CriticalRegionGuard region;
             (void)ExInitializeResourceLite(&resource);
             if (shared) {
                 EXPECT_TRUE(ExAcquireResourceSharedLite(&resource, TRUE));
             } else {
                 EXPECT_TRUE(ExAcquireResourceExclusiveLite(&resource, TRUE));
             }
-            Thread* const other = machine->Spawn(9, [&] { ExReleaseResourceLite(&resource); });
+            Thread* const other = Spawn(9, [&] { ExReleaseResourceLite(&resource); });
             Await(&other->Tcb);
         });
         EXPECT_EQ(machine->Stopped().Parameter[0], reinterpret_cast<ULONG_PTR>(&resource));
@@ -253,7 +263,7 @@ TEST_F(ResourceTest, OwnerPointerLetsAnotherThreadRelease) {
     RunWith([&] {
         PVOID const pointer = reinterpret_cast<PVOID>(reinterpret_cast<ULONG_PTR>(&resource) | 3);
         const auto id = reinterpret_cast<ERESOURCE_THREAD>(pointer);
-        Thread* const reader = machine->Spawn(9, [&] {
+        Thread* const reader = Spawn(9, [&] {
             EXPECT_TRUE(ExAcquireResourceSharedLite(&resource, TRUE));
             ExSetResourceOwnerPointer(&resource, pointer);
             EXPECT_TRUE(ExAcquireResourceSharedLite(&resource, TRUE));
@@ -267,7 +277,7 @@ TEST_F(ResourceTest, OwnerPointerLetsAnotherThreadRelease) {
         EXPECT_TRUE(ExAcquireResourceExclusiveLite(&resource, FALSE));
         ExSetResourceOwnerPointer(&resource, pointer);
         EXPECT_FALSE(ExIsResourceAcquiredExclusiveLite(&resource));
-        Thread* const other = machine->Spawn(9, [&] { ExReleaseResourceForThreadLite(&resource, id); });
+        Thread* const other = Spawn(9, [&] { ExReleaseResourceForThreadLite(&resource, id); });
         Await(&other->Tcb);
         EXPECT_EQ(resource.ActiveCount, 0);
     });
@@ -279,7 +289,7 @@ TEST_F(ResourceTest, OwnersAreBoostedWhenABetterThreadWaitsLong) {
     RunWith([&] {
         bool done = false;
         KeSetPriorityThread(KeGetCurrentThread(), 16); // above all boosts: looks when it likes
-        Thread* const owner = machine->Spawn(4, [&] {
+        Thread* const owner = Spawn(4, [&] {
             EXPECT_TRUE(ExAcquireResourceSharedLite(&resource, TRUE));
             while (!done)
                 machine->Tick();
@@ -304,7 +314,7 @@ TEST_F(ResourceTest, NoBoostForOwnersThatAreAsGoodOrWhereItIsDisabled) {
             bool done = false;
             if (disabled) ExDisableResourceBoostLite(&resource);
             const KPRIORITY priority = disabled ? 4 : 10;
-            Thread* const owner = machine->Spawn(priority, [&] {
+            Thread* const owner = Spawn(priority, [&] {
                 EXPECT_TRUE(ExAcquireResourceExclusiveLite(&resource, TRUE));
                 while (!done)
                     machine->Tick();
@@ -319,6 +329,18 @@ TEST_F(ResourceTest, NoBoostForOwnersThatAreAsGoodOrWhereItIsDisabled) {
             Await(&writer->Tcb);
             resource.Flag = 0;
         }
+    });
+}
+
+// DSP-20, INT-15
+TEST_F(ResourceTest, ACallerWithoutACriticalRegionIsRefused) {
+    RunUntilAssertion("KeAreApcsDisabled()", [&] {
+        (void)ExInitializeResourceLite(&resource);
+        (void)ExAcquireResourceSharedLite(&resource, TRUE);
+    });
+    RunUntilAssertion("KeAreApcsDisabled()", [&] {
+        EX_PUSH_LOCK lock{};
+        ExAcquirePushLockExclusive(&lock);
     });
 }
 
@@ -353,7 +375,7 @@ TEST_F(ResourceTest, RandomUseOnSeveralProcessorsKeepsReadersAndWritersApart) {
                 ULONG entered = 0;
                 std::vector<Thread*> threads;
                 for (int i = 0; i < 8; i++) {
-                    threads.push_back(machine->Spawn(KPRIORITY(9 + i % 3), [&] {
+                    threads.push_back(Spawn(KPRIORITY(9 + i % 3), [&] {
                         for (int round = 0; round < 50; round++) {
                             const ULONG kind = random() % 4;
                             if (kind == 0) {

@@ -6,5 +6,6 @@
 
 PCSTR KdpStateName(KTHREAD_STATE state);
 PCSTR KdpWaitReasonName(KWAIT_REASON reason);
+PCSTR KdpLockName(KLOCK_KIND kind);
 PCSTR KdpObjectName(KOBJECTS type);
 PCSTR KdpEventName(UCHAR event);

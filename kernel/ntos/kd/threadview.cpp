@@ -8,14 +8,26 @@ namespace {
 constexpr ULONG VIEWS = 128;
 KD_THREAD_VIEW Views[VIEWS]; ///< the monitor is used by one person at a time
 
+/// Who alone can signal the object.
+const KTHREAD* OwnerOf(const DISPATCHER_HEADER* object) {
+    if (object->Type == KOBJECTS::MutantObject) return CONTAINING_RECORD(object, const KMUTANT, Header)->OwnerThread;
+    if (object->Type == KOBJECTS::ThreadObject) return CONTAINING_RECORD(object, const KTHREAD, Header);
+    return nullptr;
+}
+
 void CopyWaits(const KTHREAD& thread, KD_THREAD_VIEW& view) {
     view.WaitCount = 0;
-    if (thread.State != KTHREAD_STATE::Waiting || !thread.WaitBlockList) return;
+    view.Lock = {};
+    const bool waits = thread.State == KTHREAD_STATE::Waiting || thread.State == KTHREAD_STATE::GateWait;
+    if (!waits || !thread.WaitBlockList) return;
+    view.Lock = {.Lock = thread.WaitLock, .Kind = thread.WaitLockKind, .Exclusive = thread.WaitLockExclusive};
+    if (view.Lock.Kind != KLOCK_KIND::None) KdpFindLockOwners(view.Lock);
     const KWAIT_BLOCK* block = thread.WaitBlockList;
     view.WaitType = block->WaitType;
     do {
         if (view.WaitCount <= THREAD_WAIT_OBJECTS)
-            view.Waits[view.WaitCount] = {block->Object, block->Object->Type, block->Object->SignalState};
+            view.Waits[view.WaitCount] = {block->Object, block->Object->Type, block->Object->SignalState,
+                                          OwnerOf(block->Object)};
         view.WaitCount++;
         block = block->NextWaitBlock;
     } while (block && block != thread.WaitBlockList && view.WaitCount <= MAXIMUM_WAIT_OBJECTS);

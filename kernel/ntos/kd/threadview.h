@@ -35,6 +35,18 @@ struct KD_WAIT_VIEW {
     const void* Object;
     KOBJECTS Type;
     LONG SignalState;
+    const KTHREAD* Owner; ///< of a mutant that is owned, or the thread whose end is waited for; else nullptr
+};
+
+constexpr ULONG KD_LOCK_OWNERS = 4; ///< owners of a lock that a view names
+
+/// The lock that a thread waits for, and who has it.
+struct KD_LOCK_VIEW {
+    const void* Lock;
+    KLOCK_KIND Kind; ///< None: it waits for no lock
+    BOOLEAN Exclusive;
+    ULONG OwnerCount; ///< of those that could be found; the first KD_LOCK_OWNERS are in Owners
+    const KTHREAD* Owners[KD_LOCK_OWNERS];
 };
 
 struct KD_THREAD_VIEW {
@@ -52,7 +64,11 @@ struct KD_THREAD_VIEW {
     ULONG WaitCount; ///< wait blocks of the current wait; the first THREAD_WAIT_OBJECTS + 1 are in Waits
     WAIT_TYPE WaitType;
     KD_WAIT_VIEW Waits[THREAD_WAIT_OBJECTS + 1];
+    KD_LOCK_VIEW Lock;
 };
+
+/// Who has a lock that blocks. @param view Lock and Kind are set; receives the owners
+void KdpFindLockOwners(KD_LOCK_VIEW& view);
 
 /// Every thread of every process, at most `limit`. @returns how many.
 ULONG KdpViewThreads(const KD_SESSION& session, KD_THREAD_VIEW* views, ULONG limit);

@@ -7,6 +7,7 @@
 // Locks: KiLockRecordLock, which nothing but the debugger's is taken under. IRQL: <= DISPATCH_LEVEL.
 // In the books: "driver verifier: deadlock detection". DSP-04, DSP-18..21
 #include "ke/ki.h"
+#include "ke/heldlocks.h"
 #include "ke/ki/lockrecords.h"
 
 #if defined(MICA_CHECKED) || defined(MICA_HOST)
@@ -157,6 +158,25 @@ KI_LOCK_RECORD* KiNextOwner(const void* Lock, KI_LOCK_RECORD* After) {
     return nullptr;
 }
 
+ULONG NTAPI KeQueryLockOwners(const void* Lock, PKTHREAD* Owners, ULONG Limit) {
+    nt::SpinLockGuard guard(KiLockRecordLock);
+    ULONG count = 0;
+    for (KI_LOCK_RECORD* record = KiNextOwner(Lock, nullptr); record && count < Limit; record = KiNextOwner(Lock, record))
+        Owners[count++] = record->Thread;
+    return count;
+}
+
+ULONG KeQueryHeldLocks(const KTHREAD* Thread, KLOCK_HELD* Locks, ULONG Limit) {
+    nt::SpinLockGuard guard(KiLockRecordLock);
+    LIST_ENTRY* const head = const_cast<LIST_ENTRY*>(&Thread->HeldLocks);
+    ULONG count = 0;
+    for (const KI_LOCK_RECORD* record : nt::List<&KI_LOCK_RECORD::ThreadLink>(*head)) {
+        if (count == Limit) break;
+        Locks[count++] = {record->Lock, record->Kind, record->Exclusive, record->Count, record->Stack[1]};
+    }
+    return count;
+}
+
 // Between two machines of the host: nobody holds a lock.
 void KiForgetLockRecords() NO_THREAD_SAFETY_ANALYSIS {
     FreeRecords = {};
@@ -171,5 +191,7 @@ void KiForgetLockRecords() NO_THREAD_SAFETY_ANALYSIS {
 #else
 
 void NTAPI KeSetLockRank(PVOID, ULONG) {}
+ULONG NTAPI KeQueryLockOwners(const void*, PKTHREAD*, ULONG) { return 0; }
+ULONG KeQueryHeldLocks(const KTHREAD*, KLOCK_HELD*, ULONG) { return 0; }
 
 #endif

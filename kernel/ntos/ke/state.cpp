@@ -5,6 +5,7 @@
 // Locks: the callers hold what protects the thread in its old state (ki/scheduler.h). IRQL: <= HIGH_LEVEL.
 // In the books: "thread states". SCH-04..08, SCH-10
 #include "ke/ki.h"
+#include "ke/ki/lockrecords.h"
 
 namespace {
 
@@ -33,6 +34,10 @@ void NTAPI KiSetThreadState(PKTHREAD Thread, KTHREAD_STATE NewState) {
     Thread->State = NewState;
     EtwTraceEvent(ETW_EVENT::ThreadState, reinterpret_cast<ULONG_PTR>(Thread), ULONG_PTR(oldState), ULONG_PTR(NewState),
                   ULONG_PTR(Thread->Priority));
+    if (NewState == KTHREAD_STATE::Waiting || NewState == KTHREAD_STATE::GateWait) {
+        KeAssertDispatchLevel();
+        KiCheckDeadlock(Thread);
+    }
 }
 
 void NTAPI KiChangePriority(PKTHREAD Thread, KPRIORITY Priority, KPRIORITY_CHANGE Reason) {

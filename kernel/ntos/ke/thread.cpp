@@ -113,6 +113,7 @@ void NTAPI KeTerminateThread(KPRIORITY Increment) {
     NT_ASSERT(thread->ApcState.Process == process); // a thread does not end while it is attached to another process
     (void)KeDisableApcQueuingThread(thread);
     CheckApcs(thread);
+    KeCheckNoLocksHeld(thread);
     const bool last = LeaveProcess(thread);
 
     const KIRQL oldIrql = KiLockDispatcherDatabase();

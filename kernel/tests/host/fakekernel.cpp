@@ -1,5 +1,6 @@
 // The parts of the kernel that the dispatcher calls and that end differently on the host: bugcheck, assertion, raised
 // status, event ring.
+#include "deadlock.h"
 #include "ke/ki/lockrecords.h"
 #include "machine.h"
 #include "rtl/exception.h"
@@ -34,6 +35,14 @@ void NTAPI EtwTraceEvent(ETW_EVENT Event, ULONG_PTR Argument0, ULONG_PTR Argumen
                          ULONG_PTR Argument3) {
     host::Machine* const machine = host::Machine::Current();
     if (machine) machine->Record({Event, KeGetCurrentProcessorNumber(), {Argument0, Argument1, Argument2, Argument3}});
+}
+
+namespace host {
+std::vector<KLOCK_WAIT> Deadlock;
+}
+
+extern "C" void NTAPI KdPrintDeadlock(const KLOCK_WAIT* Waits, ULONG Count) {
+    host::Deadlock.assign(Waits, Waits + Count);
 }
 
 void KiCaptureStack(ULONG_PTR (&Stack)[LOCK_STACK_FRAMES]) { Stack[0] = 0; } // a fiber's frames say nothing

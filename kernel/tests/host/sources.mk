@@ -1,17 +1,21 @@
 # Kernel sources that are also compiled for the host tests. One line a file; each folder's owner adds its own.
 HOST_SOURCES += kernel/ntos/ex/interlocked.cpp
+HOST_SOURCES += kernel/ntos/ex/slist.cpp
+HOST_SOURCES += kernel/ntos/ex/spinlock.cpp
+HOST_SOURCES += kernel/ntos/ex/fastmutex.cpp
+HOST_SOURCES += kernel/ntos/ex/guardedmutex.cpp
 HOST_SOURCES += kernel/ntos/ex/pushlock.cpp
 HOST_SOURCES += kernel/ntos/ex/resource.cpp
 HOST_SOURCES += kernel/ntos/ex/resourceowner.cpp
 HOST_SOURCES += kernel/ntos/ex/resourcequery.cpp
-HOST_SOURCES += kernel/ntos/ex/slist.cpp
-HOST_SOURCES += kernel/ntos/ex/spinlock.cpp
 HOST_SOURCES += kernel/ntos/ke/alert.cpp
 HOST_SOURCES += kernel/ntos/ke/apc.cpp
 HOST_SOURCES += kernel/ntos/ke/apcobj.cpp
 HOST_SOURCES += kernel/ntos/ke/attach.cpp
 HOST_SOURCES += kernel/ntos/ke/criticalregion.cpp
 HOST_SOURCES += kernel/ntos/ke/freezethreads.cpp
+HOST_SOURCES += kernel/ntos/ex/rundown.cpp
+HOST_SOURCES += kernel/ntos/ke/deadlock.cpp
 HOST_SOURCES += kernel/ntos/ke/heldlocks.cpp
 HOST_SOURCES += kernel/ntos/ke/lockwait.cpp
 HOST_SOURCES += kernel/ntos/ke/suspend.cpp

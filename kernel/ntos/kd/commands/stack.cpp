@@ -1,7 +1,4 @@
 // stack: who called whom: in the stopped code, in the monitor's own thread, or in a thread that does not run.
-//
-// A thread that does not run has its registers on its stack, where the context switch put them; KernelStack points
-// there. Its EBP is the link to its callers.
 #include "kd/kdp.h"
 #include "kd/names.h"
 #include "kd/processorview.h"
@@ -10,28 +7,6 @@
 
 namespace {
 
-constexpr ULONG FRAMES = 32;
-
-void PrintChain(KD_SESSION& session, ULONG_PTR eip, ULONG_PTR frame, ULONG_PTR low, ULONG_PTR high) {
-    PVOID callers[FRAMES];
-    const ULONG count = RtlWalkFrameChain(callers, FRAMES, frame, low, high);
-    KdpPrintFrame(session, 0, eip);
-    for (ULONG i = 0; i < count && callers[i]; i++)
-        KdpPrintFrame(session, i + 1, reinterpret_cast<ULONG_PTR>(callers[i]));
-}
-
-void PrintSaved(KD_SESSION& session, const KD_THREAD_VIEW& view) {
-    const auto low = reinterpret_cast<ULONG_PTR>(view.Thread->StackLimit);
-    const auto high = reinterpret_cast<ULONG_PTR>(view.Thread->InitialStack);
-    const auto saved = reinterpret_cast<ULONG_PTR>(view.Thread->KernelStack);
-    if (saved < low || saved + (KD_SWITCH_FRAME_EBP + 2) * sizeof(ULONG_PTR) > high) {
-        session.Print("its saved stack pointer %p is not on its stack\n", view.Thread->KernelStack);
-        return;
-    }
-    const auto* const words = reinterpret_cast<const ULONG_PTR*>(saved);
-    PrintChain(session, words[KD_SWITCH_FRAME_EBP + 1], words[KD_SWITCH_FRAME_EBP], low, high);
-}
-
 void PrintHere(KD_SESSION& session) {
     CONTEXT here;
     if (!session.Stopped()) RtlCaptureContext(&here);
@@ -39,7 +14,7 @@ void PrintHere(KD_SESSION& session) {
     ULONG_PTR low;
     ULONG_PTR high;
     KeQueryStackBounds(context.Ebp, &low, &high);
-    PrintChain(session, context.Eip, context.Ebp, low, high);
+    KdpPrintChain(session, context.Eip, context.Ebp, low, high);
 }
 
 } // namespace
@@ -56,7 +31,7 @@ KD_COMMAND(stack, "[thread]", "stack trace; a thread by ID or address") {
         } else if (view->State == KTHREAD_STATE::Running && KdpViewProcessor(session, view->Processor, &processor)) {
             KdpPrintProcessorStack(session, processor);
         } else {
-            PrintSaved(session, *view);
+            KdpPrintSavedStack(session, *view->Thread);
         }
     }
 }

@@ -1,12 +1,10 @@
-// The records of held locks, as the deadlock finder and the monitor read them. Checked builds and host tests only.
+// The records of held locks, and the deadlock finder that searches them. Checked builds and host tests only.
 //
 // Locks: KiLockRecordLock guards every record and list. IRQL: <= DISPATCH_LEVEL.
 // In the books: "driver verifier: deadlock detection". DSP-18..21
 #pragma once
 
 #include "ke.h"
-
-constexpr ULONG LOCK_STACK_FRAMES = 6;
 
 /// One thread holds one lock.
 /// shared: KiLockRecordLock guards it; fixed but for the links, Count and Exclusive while the lock is held
@@ -29,5 +27,14 @@ extern "C" volatile LONG KiLockSequence;
 KI_LOCK_RECORD* KiNextOwner(const void* Lock, KI_LOCK_RECORD* After) REQUIRES_(KiLockRecordLock);
 /// Return addresses of the calling code, from the caller's caller on.
 void KiCaptureStack(ULONG_PTR (&Stack)[LOCK_STACK_FRAMES]);
+
+#if defined(MICA_CHECKED) || defined(MICA_HOST)
+/// `Thread`, the current thread, has just become Waiting or GateWait: is this the wait that closes a circle of threads?
+/// Then it is named, and the system stops (DRIVER_VERIFIER_DETECTED_VIOLATION, 0x1001). @irql DISPATCH_LEVEL; the
+/// dispatcher database is held if the state is Waiting, and not if it is GateWait
+void KiCheckDeadlock(PKTHREAD Thread) REQUIRES_(AtDispatchLevel);
+#else
+inline void KiCheckDeadlock(PKTHREAD) {}
+#endif
 /// Host tests: another machine was here.
 void KiForgetLockRecords();
