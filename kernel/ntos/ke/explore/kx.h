@@ -67,7 +67,7 @@ void KxTakeInterrupts();
 
 /// Time passes: one tick, with what it causes on this processor. @irql PASSIVE_LEVEL, the conductor
 void KxTick();
-/// Leaves nothing of the ticks of earlier runs: the timer table has expired up to now. @irql PASSIVE_LEVEL, the conductor
+/// Leaves nothing of the ticks of earlier runs: goes on to a time that looks the same, with all timers expired. @irql PASSIVE_LEVEL, the conductor
 void KxCatchUp();
 /// Whether a timer is running at all.
 bool KxTimersPending();

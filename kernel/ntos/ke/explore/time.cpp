@@ -16,8 +16,9 @@ void TakeTimersAway() NO_THREAD_SAFETY_ANALYSIS {
     const KIRQL oldIrql = KiLockDispatcherDatabase();
     for (LIST_ENTRY& chain : KiTimerTableListHead) {
         while (!IsListEmpty(&chain)) {
-            LIST_ENTRY* const entry = RemoveHeadList(&chain);
-            InitializeListHead(entry); // who cancels it finds a list of one
+            LIST_ENTRY* const entry = chain.Flink;
+            KiRemoveTimer(CONTAINING_RECORD(entry, KTIMER, TimerListEntry));
+            if (chain.Flink == entry) RemoveHeadList(&chain); // the timers' code may be a student's, with a mistake
         }
     }
     KiUnlockDispatcherDatabaseFromSynchLevel();
@@ -40,10 +41,14 @@ bool KxTimersPending() NO_THREAD_SAFETY_ANALYSIS {
 }
 
 void KxCatchUp() {
-    KTHREAD* const conductor = KeGetCurrentThread();
-    conductor->Quantum = KI_ENDLESS_QUANTUM;
     KeGetCurrentPrcb()->QuantumEnd = FALSE;
     const KIRQL oldIrql = KfRaiseIrql(DISPATCH_LEVEL);
+    // The next tick of which the lowest wheel of the timer table looks the same as at the run before.
+    const ULONG hands = TIMER_WHEEL_SIZE - ULONG(KiTimerHand() % TIMER_WHEEL_SIZE) + 1;
+    const LONGLONG time = LONGLONG(hands) * KeMaximumIncrement;
+    KiWriteTime(KiInterruptTime, KiReadTime(KiInterruptTime) + time); // nobody else writes or reads
+    KiWriteTime(KiSystemTime, KiReadTime(KiSystemTime) + time);
+    KiWriteTime(KeTickCount, KiReadTime(KeTickCount) + hands);
     (void)KeInsertQueueDpc(&KiTimerExpireDpc, nullptr, nullptr);
     KfLowerIrql(oldIrql);
 }
