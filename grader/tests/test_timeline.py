@@ -111,9 +111,10 @@ class BuilderTest(unittest.TestCase):
 
     def test_wait_names_its_objects(self) -> None:
         ring = Ring().state(A, READY, RUNNING)
+        ring.add(Event.WAIT, A, 2, 1, 0)
         for key, kind in enumerate((5, 1)):
             ring.add(Event.WAIT_OBJECT, A, SEMAPHORE + key, key, kind)
-        ring.add(Event.WAIT, A, 2, 1, 0).state(A, RUNNING, WAITING).state(A, WAITING, READY)
+        ring.state(A, RUNNING, WAITING).state(A, WAITING, READY)
         waiting = next(one for one in ring.timeline(Alice=A).spans if one.kind == "waiting")
         self.assertEqual("waits for semaphore 1, event 1 (any)", waiting.label)
 

@@ -8,7 +8,7 @@ In the books: "dispatcher objects", "thread states", "event tracing".  TOL-03, E
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from grader.timeline.model import Arrow, Details, Instant, Row, Span, Timeline
@@ -41,7 +41,9 @@ class _Thread:
     priority: int = -1
     processor: int = -1
     number: int = 0  # in the order of creation; 0: it was there before
-    objects: List[str] = field(default_factory=list)  # of the wait that is about to begin
+    objects: List[str] = field(default_factory=list)  # of the wait that has begun last
+    how: str = ""  # " (any)" or " (all)", of several
+    began: int = -1  # the instant at which it began
     wait: Dict[str, str] = field(default_factory=dict)
     ended: Dict[str, str] = field(default_factory=dict)
 
@@ -219,11 +221,8 @@ class Builder:
         thread = self._thread(address)
         many = f"waits for {count} objects " + ("(any)" if kind & 0xFF else "(all)")
         thread.wait = {"for": "sleeps" if not count else ONE_OBJECT if count == 1 else many, "time-out": "yes" if timed & 0xFF else "no"}
-        if thread.objects:
-            joined = ", ".join(thread.objects)
-            thread.wait["objects"] = joined
-            thread.wait["for"] = f"waits for {joined}" + (" (any)" if kind & 0xFF else " (all)") * (count > 1)
-            thread.objects = []
+        thread.objects, thread.how = [], (" (any)" if kind & 0xFF else " (all)") * (count > 1)
+        thread.began = len(self.instants)
         self._moment(_thread_key(address), "wait", thread.wait["for"])
 
     def _unwait(self, record: Record) -> None:
@@ -267,7 +266,12 @@ class Builder:
 
     def _wait_object(self, record: Record) -> None:
         address, target, _, kind = record.arguments
-        self._thread(address).objects.append(self.names.object(target, kind))
+        thread = self._thread(address)
+        thread.objects.append(self.names.object(target, kind))
+        joined = ", ".join(thread.objects)
+        thread.wait["objects"], thread.wait["for"] = joined, f"waits for {joined}{thread.how}"
+        if thread.began >= 0:
+            self.instants[thread.began] = replace(self.instants[thread.began], label=thread.wait["for"])
 
     def _apc_queue(self, record: Record) -> None:
         address, target, mode, _ = record.arguments

@@ -54,10 +54,6 @@ class Event(enum.IntEnum):
 class Lock(enum.IntEnum):
     """ETW_LOCK: the second argument of the LOCK_xxx events."""
 
-    SPIN = 0
-    QUEUED_SPIN = 1
-    EXECUTIVE_SPIN_SHARED = 2
-    EXECUTIVE_SPIN_EXCLUSIVE = 3
     FAST_MUTEX = 4
     GUARDED_MUTEX = 5
     RESOURCE_SHARED = 6

@@ -31,20 +31,17 @@ enum class ETW_EVENT : UCHAR {
     ApcQueue = 18,     ///< apc, thread, mode (0 kernel, 1 user) | 2 if special, environment
     ApcRun = 19,       ///< apc, thread, kernel routine, normal routine or 0
     DpcEnd = 20,       ///< dpc, routine, 1 if threaded
-    WaitObject = 21,   ///< thread, object, wait key, object's type: one for each object of a wait, before Wait
-    LockWait = 22,     ///< lock, ETW_LOCK, thread, owner (a thread, or 0): a contended acquisition begins
-    LockAcquire = 23,  ///< lock, ETW_LOCK, thread: it has ended
-    LockRelease = 24,  ///< lock, ETW_LOCK, thread that gives the lock to others or wakes them, how many
+    WaitObject = 21,   ///< thread, object, wait key, object's type: one for each object of a wait, after Wait
+    LockWait = 22,     ///< lock, ETW_LOCK, thread: it must wait for the lock
+    LockAcquire = 23,  ///< lock, ETW_LOCK, thread: that wait has ended
+    LockRelease = 24,  ///< lock, ETW_LOCK, thread that gives it back, others that wait for it
     IpiSend = 25,      ///< set of target processors, kind of request (ETW_IPI), detail of its own
     IpiReceive = 26,   ///< kinds of request, a bit each (1 << ETW_IPI)
 };
 
-/// What kind of lock a LockXxx event speaks of. Uncontended acquisitions write no event.
+/// What kind of lock a LockXxx event speaks of: one that blocks. Nobody waits long for a spin lock, and who need not wait
+/// writes no event.
 enum class ETW_LOCK : UCHAR {
-    Spin = 0,
-    QueuedSpin = 1,
-    ExecutiveSpinShared = 2,
-    ExecutiveSpinExclusive = 3,
     FastMutex = 4,
     GuardedMutex = 5,
     ResourceShared = 6,

@@ -38,6 +38,8 @@ extern "C" {
 void NTAPI KeBeginLockWait(PVOID Lock, KLOCK_KIND Kind, BOOLEAN Exclusive);
 /// Its wait is over, whether it owns the lock now or tries again.
 void NTAPI KeEndLockWait();
+/// The calling thread is about to give back a lock that others wait for. @param Waiters how many, as far as is known
+void NTAPI KeTraceLockRelease(PVOID Lock, KLOCK_KIND Kind, BOOLEAN Exclusive, ULONG Waiters);
 
 /// Gives a lock that blocks a place in the order of locks: it is acquired only while every ranked lock that the thread
 /// holds has a smaller rank. Checked builds hold everybody to it. @param Rank 0: no place

@@ -6,8 +6,8 @@
 #include "ex.h"
 #include "ke.h"
 
-constexpr KPRIORITY ExpLockIncrement = 1;          ///< boost of a thread that a lock was handed to
-constexpr ULONG ExpOwnerTag = EX_TAG("ReTa");      ///< owner tables
+constexpr KPRIORITY ExpLockIncrement = 1;           ///< boost of a thread that a lock was handed to
+constexpr ULONG ExpOwnerTag = EX_TAG("ReTa");       ///< owner tables
 constexpr ERESOURCE_THREAD ExpOwnerPointerBits = 3; ///< both set: the owner is a pointer, no thread
 
 /// The entry of a shared owner: of `Thread`, or with 0 a free one. @returns nullptr if there is none.
@@ -33,8 +33,15 @@ inline void ExpBeginAcquire(PERESOURCE Resource, BOOLEAN Wait) {
 inline void ExpNoteAcquired(PERESOURCE Resource, BOOLEAN Exclusive) {
     KeNoteLockAcquired(Resource, KLOCK_KIND::Resource, Exclusive);
 }
+/// The event of a release that others wait for. Reads without the lock: what it tells is a hint.
+inline void ExpTraceReleased(PERESOURCE Resource) NO_THREAD_SAFETY_ANALYSIS {
+    const ULONG waiters = ULONG(Resource->NumberOfSharedWaiters) + ULONG(Resource->NumberOfExclusiveWaiters);
+    const bool exclusive = (Resource->Flag & ResourceOwnedExclusive) != 0;
+    if (waiters != 0) KeTraceLockRelease(Resource, KLOCK_KIND::Resource, exclusive, waiters);
+}
 /// Before the resource is given back, so that a record never says more than is true.
 inline void ExpNoteReleased(PERESOURCE Resource, ERESOURCE_THREAD Thread) {
+    ExpTraceReleased(Resource);
     if ((Thread & ExpOwnerPointerBits) != 0) return;
     if (!KeNoteLockReleased(Resource, reinterpret_cast<PKTHREAD>(Thread))) ExpResourceNotOwned(Resource, Thread);
 }
@@ -47,6 +54,9 @@ inline void ExpNotePushLock(PEX_PUSH_LOCK PushLock, BOOLEAN Exclusive) {
     KeNoteLockAcquired(PushLock, KLOCK_KIND::PushLock, Exclusive);
 }
 inline void ExpNotePushLockReleased(PEX_PUSH_LOCK PushLock) {
+    const ULONG_PTR word = PushLock->Value;
+    if ((word & EX_PUSH_LOCK_WAITING) != 0) // how many wait, only the list knows
+        KeTraceLockRelease(PushLock, KLOCK_KIND::PushLock, (word & EX_PUSH_LOCK_MULTIPLE_SHARED) == 0, 1);
     const BOOLEAN owned = KeNoteLockReleased(PushLock, KeGetCurrentThread());
     NT_ASSERT(owned); // a push lock is released by a thread that owns it
     (void)owned;

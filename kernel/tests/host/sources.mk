@@ -57,6 +57,7 @@ HOST_SOURCES += kernel/ntos/ke/timer.cpp
 HOST_SOURCES += kernel/ntos/ke/wait.cpp
 HOST_SOURCES += kernel/ntos/ke/waitmult.cpp
 HOST_SOURCES += kernel/ntos/ke/waitsup.cpp
+HOST_SOURCES += kernel/ntos/ke/waittrace.cpp
 HOST_SOURCES += kernel/hal/madt.cpp
 HOST_SOURCES += kernel/hal/mptable.cpp
 HOST_SOURCES += kernel/hal/rtc.cpp

@@ -28,6 +28,10 @@ void NTAPI KiSetThreadState(PKTHREAD Thread, KTHREAD_STATE NewState);
 /// The only writer of KTHREAD::Priority after creation: writes the event if the value changes.
 void NTAPI KiChangePriority(PKTHREAD Thread, KPRIORITY Priority, KPRIORITY_CHANGE Reason);
 
+// waittrace.cpp
+/// The thread begins to wait: writes which objects for.
+void KiTraceWaitObjects(const KTHREAD* Thread);
+
 // readythread.cpp
 /// Puts a thread on this processor's deferred ready list (state DeferredReady); KiExitDispatcher takes it from there.
 void NTAPI KiReadyThread(PKTHREAD Thread) REQUIRES_(AtDispatchLevel);
