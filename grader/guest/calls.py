@@ -8,6 +8,7 @@ In the books: the calling conventions of 32-bit x86 (stdcall, fastcall, cdecl).
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from typing import Dict, Optional, Sequence, Tuple
 
 from grader.errors import GraderError
@@ -20,6 +21,16 @@ CALLEE_SAVED = ("ebx", "esi", "edi", "ebp")
 GENERAL = ("eax", "ecx", "edx", *CALLEE_SAVED, "esp", "eip", "eflags")
 EFLAGS_DF = 0x400
 RED_ZONE = 0x100  # left free below the landing point's stack pointer
+
+
+@dataclass(frozen=True)
+class LeftCall:
+    """A call that waits somewhere in the guest for the host to let it go on."""
+
+    name: str
+    returned: int  # ESP on its return
+    before: Dict[str, int]
+    registers: Dict[str, int]
 
 
 class GuestCalls(GuestRuns):
@@ -58,8 +69,15 @@ class GuestCalls(GuestRuns):
         self._before, self._called = self.regs(), self._label(target)
         return self._to_stop(stops)
 
-    def go_on(self, stops: Sequence[Place], **registers: int) -> Tuple[str, Dict[str, int]]:
-        """The call that `call_or_stop` left at one of its stops goes on, with `registers` changed."""
+    def left(self) -> "LeftCall":
+        """The call that `call_or_stop` left at one of its stops, to go on with later."""
+        return LeftCall(self._called, self._returned, dict(self._before), self.regs())
+
+    def go_on(self, stops: Sequence[Place], call: "Optional[LeftCall]" = None, **registers: int) -> Tuple[str, Dict[str, int]]:
+        """The last call, or `call`, goes on from the stop where it was left, with `registers` changed."""
+        if call is not None:
+            self._called, self._returned, self._before = call.name, call.returned, call.before
+            registers = {**{name: call.registers[name] for name in GENERAL}, **registers}
         if registers:
             self.set_regs(**registers)
         return self._to_stop(stops)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
+from grader.guest.calls import LeftCall
+
 from .dispatcher import (ABANDONED, BASE, MUTANT, NAMES, NOTIFICATION_EVENT, NOTIFICATION_TIMER, SEMAPHORE,
                          SYNCHRONIZATION_EVENT, SYNCHRONIZATION_TIMER, TIMEOUT, WAIT_ALL, WAIT_ANY, Dispatcher, Object,
                          Raised, Release, status_name)
@@ -20,6 +22,7 @@ PASSIVE_LEVEL, DISPATCH_LEVEL = 0, 2
 RUNNING, WAITING = 2, 5
 ACTING = 31  # priority of whoever acts: nobody it releases displaces it
 QUANTUM = 120
+STACK_BYTES = 2048  # of a thread of the bench
 ANOTHER = -1  # a DPC that is none of the bench's: the timer table's own
 TIMER_BLOCK = 3
 BLOCKS_OF_ITS_OWN = 3
@@ -49,6 +52,8 @@ class Bench:
         self.threads = [self._make_thread() for _ in range(threads)]
         self.dpcs = [self._make_dpc() for _ in range(dpcs)]
         self.arrays = [0] * threads  # wait block arrays of waits that need one
+        self.stacks = [guest.alloc(STACK_BYTES) + STACK_BYTES for _ in range(threads)]
+        self.calls: Dict[int, LeftCall] = {}  # of threads that wait: where they go on
         self.numbers = {address: number for number, address in enumerate(self.threads)}
         self.places = {address: one.number for one, address in zip(self.model.objects, self.addresses)}
         self.nobody = self._make_thread()  # in whose time the processor's own work is done
@@ -250,7 +255,7 @@ class Bench:
 
     def _wait(self, routine: str, arguments: Sequence[int], thread: int, model: Callable[[], Optional[int]]) -> None:
         """A wait: whether it waits, what it returns, and everything after it."""
-        place, registers = self.guest.call_or_stop(routine, *arguments, stops=(SWAP, RAISE, YIELD))
+        place, registers = self.guest.call_or_stop(routine, *arguments, stops=(SWAP, RAISE, YIELD), stack=self.stacks[thread])
         before = self.model.now
         wanted: Optional[int] = None
         raised: Optional[int] = None
@@ -276,6 +281,48 @@ class Bench:
         if wanted is not None or raised is not None:
             self._rest(thread)
         self.compare()
+
+    def call(self, thread: int, routine: str, *arguments: int, conv: str = "stdcall") -> Tuple[str, int]:
+        """A call by a thread, on its own stack: ("", EAX), or where it stopped; one that waits goes on with `resume`."""
+        self._act(thread)
+        place, registers = self.guest.call_or_stop(routine, *arguments, conv=conv, stops=(SWAP, RAISE), stack=self.stacks[thread])
+        return self._came(thread, place, registers)
+
+    def resume(self, thread: int, status: Optional[int] = None) -> Tuple[str, int]:
+        """A thread whose wait is over runs again: its call goes on as if KiSwapThread returned."""
+        guest, call = self.guest, self.calls.pop(thread)
+        told = guest.get(self.threads[thread], "KTHREAD.WaitStatus") if status is None else status
+        self._at_rest(self.threads[thread])
+        self._act(thread, guest.get(self.threads[thread], "KTHREAD.WaitIrql"))
+        esp = call.registers["esp"]
+        place, registers = guest.go_on((SWAP, RAISE), call, eip=guest.u32(esp), esp=esp + 4, eax=told)
+        return self._came(thread, place, registers)
+
+    def _came(self, thread: int, place: str, registers: Dict[str, int]) -> Tuple[str, int]:
+        self._left(place)
+        self._rest(thread)
+        if place == SWAP:
+            self.calls[thread] = self.guest.left()
+            self.guest.set(self.threads[thread], "KTHREAD.SwapBusy", 0)
+            self._act(None, DISPATCH_LEVEL)
+            self.guest.call("KiProcessDeferredReadyList")  # KiSwapThread's first step: who was released by this wait
+        return place, self.guest.u32(registers["esp"] + 4) if place == RAISE else registers["eax"]
+
+    def woken(self) -> List[int]:
+        """The threads that became ready, in order; they are at rest afterwards, but for the results of their waits."""
+        guest = self.guest
+        heads = self.prcb + guest.field("KPRCB.DispatcherReadyListHead")[0]
+        found = []
+        for priority in range(31, -1, -1):
+            for thread in guest.list(heads + 8 * priority, "KTHREAD.WaitListEntry"):
+                found.append(self.numbers.get(thread, -1))
+            self._empty(heads + 8 * priority)
+        standby = guest.get(self.prcb, "KPRCB.NextThread")
+        if standby:
+            found.insert(0, self.numbers.get(standby, -1))
+        for name in ("ReadySummary", "NextThread"):
+            guest.set(self.prcb, f"KPRCB.{name}", 0)
+        return found
 
     def _left(self, place: str) -> None:
         """How a routine leaves the processor: the database free, the IRQL as it was."""

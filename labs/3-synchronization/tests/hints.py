@@ -106,3 +106,27 @@ HINTS.update({
     "slist-depth": "Depth counts the entries, Sequence every change; both change with the first entry in one step.",
     "slist-empty": "An empty list gives nullptr and does not change.",
 })
+
+HINTS.update({
+    # queues
+    "queue-order": "Entries are given out first in, first out; KeInsertHeadQueue goes before all of them.",
+    "queue-last-waiter": "The thread that began to wait last gets the entry: its stack and the caches are still warm.",
+    "queue-given": "An entry that was given to a waiting thread is on no list, its Flink is nullptr, and SignalState does not count it.",
+    "queue-active": "CurrentCount is the number of threads of the queue that do not wait, for whatever.",
+    "queue-maximum": "While MaximumCount threads are active no further one gets an entry, not even one that asks for it.",
+    "queue-blocked": "A thread of the queue that waits for something else lets another one in: an entry and a waiter come together then.",
+    "queue-result": "KeRemoveQueue returns the entry, or the status of its wait as a pointer.",
+    # resources
+    "resource-grant": "The exclusive owner may acquire it again, shared owners share; whoever else wants it otherwise waits, or gets FALSE.",
+    "resource-count": "OwnerCount is how often its thread has the resource, ActiveEntries how many threads share it.",
+    "resource-waiters": "NumberOfSharedWaiters and NumberOfExclusiveWaiters count those that wait, and nobody to whom it was handed over.",
+    "resource-handover": "Whoever leaves last hands over at once: after an exclusive owner all that wait to share, else the next exclusive one.",
+    "resource-behind": "A thread that wants to share waits behind those that wait for exclusive access, unless it shares already or was told to starve "
+                       "them.",
+    # push locks
+    "push-word": "Without waiters the word is Locked and the number of shared owners; with waiters the newest block's address and the flags.",
+    "push-grant": "Not Locked: anybody gets it. Locked by sharers, without waiters: one more may share. Otherwise: wait.",
+    "push-count": "The first to wait behind several shared owners keeps their number in its block, and the word has MultipleShared.",
+    "push-wake": "The release of the last owner wakes the oldest that waits for it alone, or everybody if the oldest wants to share or is the only "
+                 "one.",
+})

@@ -1,0 +1,167 @@
+"""A KQUEUE and its threads: the model, and the same in guest memory."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional
+
+from .bench import RAISE, SWAP, Bench
+from .dispatcher import SYNCHRONIZATION_EVENT, TIMEOUT, Object, status_name
+from .hints import HINTS
+
+EVENTS = 2
+
+
+class Pool:
+    """Threads T0 ..., entries N0 ..., one queue.  A woken thread runs on at once, to the end of its call."""
+
+    def __init__(self, t, threads: int, entries: int, maximum: int) -> None:
+        self.t, self.guest = t, t.guest
+        guest = self.guest
+        self.bench = Bench(t, [Object(number, SYNCHRONIZATION_EVENT) for number in range(EVENTS)], threads)
+        self.queue = guest.alloc(guest.size("KQUEUE"))
+        guest.call("KeInitializeQueue", self.queue, maximum)
+        self.entries = [guest.alloc(8) for _ in range(entries)]
+        self.maximum = maximum
+        self.inside: List[int] = []  # entries in the queue, oldest first
+        self.members: List[int] = []
+        self.waiting: List[int] = []  # for the queue, in the order of waiting
+        self.blocked: Dict[int, int] = {}  # thread -> event
+        self.results: Dict[int, int] = {}  # what a woken thread's call must return
+        self.spare = list(range(entries))
+        self.current = 0
+
+    # -- calls -----------------------------------------------------------------------------------------------------
+    def insert(self, at_head: bool = False) -> None:
+        """An entry goes in."""
+        number = self.spare.pop(self.t.rng.randrange(len(self.spare)))
+        routine = "KeInsertHeadQueue" if at_head else "KeInsertQueue"
+        self._say(f"{routine}(N{number})")
+        self.guest.write(self.entries[number], bytes(self.t.rng.getrandbits(8) for _ in range(8)))
+        self.bench._act(None)
+        told = self.guest.call(routine, self.queue, self.entries[number])
+        wanted = len(self.inside)
+        if self._may_wake():
+            self._give(number)
+        else:
+            self.inside.insert(0 if at_head else len(self.inside), number)
+        self._equal(f"it returns {wanted}", f"it returns {told}", "previous-state")
+        self._after("queue-last-waiter")
+
+    def remove(self, thread: int, timeout: Optional[int] = None) -> None:
+        """A thread asks for an entry; `timeout` in 100 ns."""
+        self._say(f"T{thread}: KeRemoveQueue({self.bench._time(timeout)})")
+        place, told = self.bench.call(thread, "KeRemoveQueue", self.queue, 0, self.bench._timeout(timeout))
+        if thread not in self.members:
+            self.members.append(thread)
+            self.current += 1
+        if self.inside and self.current <= self.maximum:
+            number = self.inside.pop(0)
+            self.spare.append(number)
+            self._equal(f"it returns N{number}", self._told(place, told), "queue-order" if not place else "queue-maximum")
+            self._equal("its Flink is nullptr", "its Flink is " + ("nullptr" if not self.guest.u32(self.entries[number]) else "not"), "queue-given")
+        elif timeout == 0:
+            self._equal("it returns STATUS_TIMEOUT", self._told(place, told), "queue-maximum" if self.inside else "queue-result")
+        else:
+            self._equal("the thread waits", self._told(place, told), "queue-maximum" if self.inside else "queue-result")
+            self.waiting.append(thread)
+            self._stops(thread)
+        self._after("queue-blocked")
+
+    def block(self, thread: int, event: int) -> None:
+        """A thread of the queue waits for something else."""
+        self._say(f"T{thread}: KeWaitForSingleObject(E{event})")
+        place, told = self.bench.call(thread, "KeWaitForSingleObject", self.bench.addresses[event], 0, 0, 0, 0)
+        self._equal("the thread waits", self._told(place, told), "did-not-wait")
+        self.blocked[thread] = event
+        self._stops(thread)
+        self._after("queue-blocked")
+
+    def unblock(self, event: int) -> None:
+        """KeSetEvent: the thread that waits longest goes on, whether there is room for it or not."""
+        thread = next((one for one, its in self.blocked.items() if its == event), None)
+        if thread is None:
+            return
+        self._say(f"KeSetEvent(E{event}), for which T{thread} waits")
+        self.bench._act(None)
+        self.guest.call("KeSetEvent", self.bench.addresses[event], 0, 0)
+        del self.blocked[thread]
+        self.results[thread] = 0
+        if thread in self.members:
+            self.current += 1
+        self._after("queue-active")
+
+    def expire(self, thread: int, ticks: int) -> None:
+        """Time goes on until the wait of a thread for the queue is over."""
+        self._say(f"{ticks} ticks later")
+        self.bench.set_clock(self.bench.model.now + ticks * self.bench.increment)
+        self.bench._act(None, 2)
+        self.guest.call("KiTimerExpiration", self.guest.sym("KiTimerExpireDpc"), 0, 0, 0)
+        self.waiting.remove(thread)
+        self.results[thread] = TIMEOUT
+        self.current += 1
+        self._after("queue-result")
+
+    # -- the model -------------------------------------------------------------------------------------------------
+    def _may_wake(self) -> bool:
+        return self.current < self.maximum and bool(self.waiting)
+
+    def _give(self, number: int) -> None:
+        thread = self.waiting.pop()
+        self.results[thread] = self.entries[number]
+        self.spare.append(number)
+        self.current += 1
+
+    def _stops(self, thread: int) -> None:
+        if thread not in self.members:
+            return
+        self.current -= 1
+        if self.inside and self._may_wake():
+            self._give(self.inside.pop(0))
+
+    # -- judging ---------------------------------------------------------------------------------------------------
+    def _after(self, hint: str) -> None:
+        """Who became ready goes on; then everything is compared."""
+        woken = self.bench.woken()
+        self._equal("woken: " + _threads(list(self.results)), "woken: " + _threads(woken), hint)
+        for thread in woken:
+            place, told = self.bench.resume(thread)
+            wanted = self.results.pop(thread)
+            shown = f"N{self.entries.index(wanted)}" if wanted in self.entries else status_name(wanted)
+            self._equal(f"T{thread}: it returns {shown}", f"T{thread}: {self._told(place, told)}", "queue-result")
+            if wanted in self.entries:
+                self._equal("its Flink is nullptr", "its Flink is " + ("nullptr" if not self.guest.u32(wanted) else "not"), "queue-given")
+        self.compare()
+
+    def compare(self) -> None:
+        guest = self.guest
+        state = guest.get(self.queue, "DISPATCHER_HEADER.SignalState", signed=True)
+        head = self.queue + guest.field("KQUEUE.EntryListHead")[0]
+        inside = [self.entries.index(one) if one in self.entries else -1 for one in guest.view.links(head)]
+        names = lambda numbers: " ".join(f"N{number}" for number in numbers) or "nothing"
+        self._equal(f"entries: {names(self.inside)}; SignalState {len(self.inside)}", f"entries: {names(inside)}; SignalState {state}",
+                    "queue-order" if sorted(inside) == sorted(self.inside) else "queue-given")
+        current = guest.get(self.queue, "KQUEUE.CurrentCount")
+        self._equal(f"CurrentCount {self.current}", f"CurrentCount {current}", "queue-active")
+        waiting = [thread for thread, _, _ in self.bench.waiters(self.queue)]
+        self._equal("waiting for the queue: " + _threads(self.waiting), "waiting for the queue: " + _threads(waiting), "wait-order")
+        members = [self.bench.numbers.get(thread, -1) for thread in
+                   guest.list(self.queue + guest.field("KQUEUE.ThreadListHead")[0], "KTHREAD.QueueListEntry")]
+        self._equal("threads of the queue: " + _threads(self.members), "threads of the queue: " + _threads(members), "queue-active")
+
+    def _told(self, place: str, told: int) -> str:
+        if place == SWAP:
+            return "the thread waits"
+        if place == RAISE:
+            return f"{status_name(told)} is raised"
+        return f"it returns N{self.entries.index(told)}" if told in self.entries else f"it returns {status_name(told)}"
+
+    def _say(self, call: str) -> None:
+        self.bench._say(call + f"  [at most {self.maximum} active]")
+
+    def _equal(self, wanted: str, seen: str, hint: str) -> None:
+        if wanted != seen:
+            self.t.fail(asked=self.bench._asked(), expected=wanted, seen=seen, hint=self.t.hint(hint, HINTS[hint]))
+
+
+def _threads(numbers: List[int]) -> str:
+    return " ".join(f"T{number}" if number >= 0 else "T?" for number in numbers) or "nobody"
