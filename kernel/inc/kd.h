@@ -34,6 +34,12 @@ struct KDDEBUGGER_DATA {
     PVOID KeTickCount;
     PVOID EtwSequence;
 };
+/// Looks at an exception. @param TrapFrame nullptr for one raised by software. @returns whether it was handled: execution
+/// goes on with `Context`. @irql of the code that caused the exception
+using KDEBUG_ROUTINE = BOOLEAN NTAPI(KTRAP_FRAME* TrapFrame, EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context,
+                                     BOOLEAN SecondChance);
+using PKDEBUG_ROUTINE = KDEBUG_ROUTINE*;
+
 constexpr ULONG KD_OWNER_TAG = 0x4143494D; // "MICA"
 
 extern "C" {
@@ -47,9 +53,9 @@ NTKERNELAPI void NTAPI KdPrintBacktrace(ULONG_PTR Eip, ULONG_PTR Frame);
 /// Names a circle of threads that wait for each other: threads, locks, where each waits and where it got what the one
 /// before it waits for. @irql DISPATCH_LEVEL. TOL-06
 void NTAPI KdPrintDeadlock(const KLOCK_WAIT* Waits, ULONG Count);
-/// Gives the debugger a look at an exception. @returns whether it was handled (go on with `Context`). EXC-02
-NTKERNELAPI BOOLEAN NTAPI KdTrap(KTRAP_FRAME* TrapFrame, EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context,
-                                 BOOLEAN SecondChance);
+/// Who debugs, and so sees every kernel-mode exception before the frame handlers (first chance) and again if none of them
+/// handled it (second chance). Without /DEBUG a routine that passes everything on. A test may put its own here. EXC-02
+NTKERNELAPI extern PKDEBUG_ROUTINE KiDebugRoutine;
 /// The monitor's prompt; returns on `go`. @irql any; with a thread's context, or after a bugcheck
 NTKERNELAPI void NTAPI KdEnterMonitor(CONTEXT* Context);
 /// Runs one line of the monitor and keeps what it prints. @param Output receives the text, terminated, cut to fit.

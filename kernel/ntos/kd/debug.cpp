@@ -1,33 +1,55 @@
 // Who is debugging: the debugger's look at every exception.
 //
-// Two debuggers exist. With /TEST a host drives the machine from outside through gdb, and the monitor keeps quiet.
-// With /DEBUG the monitor takes breakpoints as soon as KdInitSystem has run; every other exception is left to the frames
-// and, if nobody handles it, to the bugcheck, which ends at the monitor's prompt.
+// The exception dispatcher asks KiDebugRoutine before the frame handlers, and again when none of them handled it. Without
+// /DEBUG, and with /TEST, where a host drives the machine from outside, that is a routine that passes everything on. With
+// /DEBUG it is the monitor: at the first chance it takes breakpoints, and everything else if `sx on` was said; at the
+// second chance it takes whatever comes, and `go` leads to the bugcheck.
 // In the books: "exception dispatching: kernel debugger, first and second chance". EXC-02, TOL-06
 #include "kdp.h"
 #include "ke/options.h"
 
 namespace {
 
-bool KdpDebuggerEnabled;
-
 constexpr UCHAR BREAKPOINT_INSTRUCTION = 0xCC; ///< int3
+
+bool StopAtFirstChance; ///< shared: no, set by the person at the monitor
+
+void Describe(const EXCEPTION_RECORD& record, const CONTEXT& context, PCSTR chance) {
+    ULONG_PTR offset = context.Eip;
+    const PCSTR module = KdpFindModule(context.Eip, &offset);
+    DbgPrint("Exception 0x%08x at %s+0x%x (%s chance)\n", static_cast<ULONG>(record.ExceptionCode),
+             module ? module : "", static_cast<ULONG>(offset), chance);
+}
+
+BOOLEAN TakeBreakpoint(CONTEXT* context) {
+    ULONG_PTR offset = context->Eip;
+    const PCSTR module = KdpFindModule(context->Eip, &offset);
+    DbgPrint("Breakpoint at %s+0x%x\n", module ? module : "", static_cast<ULONG>(offset));
+    KdEnterMonitor(context);
+    if (*reinterpret_cast<const UCHAR*>(context->Eip) == BREAKPOINT_INSTRUCTION) context->Eip++; // go on behind it
+    return TRUE;
+}
+
+/// Nobody debugs.
+BOOLEAN NTAPI KdpStub(KTRAP_FRAME*, EXCEPTION_RECORD*, CONTEXT*, BOOLEAN) { return FALSE; }
+
+/// The monitor debugs.
+BOOLEAN NTAPI KdpTrap(KTRAP_FRAME*, EXCEPTION_RECORD* record, CONTEXT* context, BOOLEAN secondChance) {
+    if (!secondChance && record->ExceptionCode == STATUS_BREAKPOINT) return TakeBreakpoint(context);
+    if (!secondChance && !StopAtFirstChance) return FALSE;
+    Describe(*record, *context, secondChance ? "second" : "first");
+    KdEnterMonitor(context);
+    return FALSE; // seen, not handled: on to the frames, or to the bugcheck
+}
 
 } // namespace
 
+extern "C" constinit PKDEBUG_ROUTINE KiDebugRoutine = KdpStub; // shared: set at boot
+
 extern "C" void NTAPI KdInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) {
-    KdpDebuggerEnabled = KeLoaderOptions.Debug && !KeLoaderOptions.Test;
+    if (KeLoaderOptions.Debug && !KeLoaderOptions.Test) KiDebugRoutine = KdpTrap;
 }
+
+void KdpStopAtFirstChance(bool stop) { StopAtFirstChance = stop; }
 
 extern "C" void NTAPI DbgBreakPoint() { __debugbreak(); }
-
-extern "C" BOOLEAN NTAPI KdTrap(KTRAP_FRAME* TrapFrame, EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context,
-                                BOOLEAN SecondChance) {
-    if (!KdpDebuggerEnabled || SecondChance || ExceptionRecord->ExceptionCode != STATUS_BREAKPOINT) return FALSE;
-    ULONG_PTR offset = Context->Eip;
-    const PCSTR module = KdpFindModule(Context->Eip, &offset);
-    DbgPrint("Breakpoint at %s+0x%x\n", module ? module : "", static_cast<ULONG>(offset));
-    KdEnterMonitor(Context);
-    if (*reinterpret_cast<const UCHAR*>(Context->Eip) == BREAKPOINT_INSTRUCTION) Context->Eip++; // go on behind it
-    return TRUE;
-}

@@ -19,3 +19,6 @@ void KdpPrintFrame(KD_SESSION& session, ULONG number, ULONG_PTR address);
 void KdpPrintChain(KD_SESSION& session, ULONG_PTR eip, ULONG_PTR frame, ULONG_PTR low, ULONG_PTR high);
 /// The stack trace of a thread that does not run.
 void KdpPrintSavedStack(KD_SESSION& session, const KTHREAD& thread);
+
+/// Whether the monitor shall stop at every exception, before its handlers are asked.
+void KdpStopAtFirstChance(bool stop);

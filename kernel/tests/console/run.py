@@ -81,6 +81,27 @@ def unknown_command_is_told(started: Machine) -> None:
     expect(ask(started, "xyzzy"), r"(?i)xyzzy|unknown|no such|help", "an unknown command is answered")
 
 
+def exception_goes_its_way(emulator: str, folder: Path) -> None:
+    """First chance, nobody's handler, second chance; `go` both times, and what comes then is the bugcheck."""
+    with tempfile.TemporaryDirectory(prefix="mica-debug-") as scratch:
+        make_disk(folder, Path(scratch), "/DEBUG", [])
+        with machine(emulator, Boot(Path(scratch), realtime=False)) as started:
+            if PROMPT not in started.read_until(PROMPT, BOOT_SECONDS):
+                raise Failure("a disk with /DEBUG boots to the prompt", "no prompt")
+            ask_about_an_exception(started)
+
+
+def ask_about_an_exception(started: Machine) -> None:
+    expect(ask(started, "sx on"), r"first chance: stop here", "sx on is confirmed")
+    first = ask(started, "raise 0xe0000001")
+    expect(first, r"Exception 0xe0000001 at ntoskrnl\.exe\+0x[0-9a-f]+ \(first chance\)", "the first chance")
+    second = ask(started, "go")
+    expect(second, r"Exception 0xe0000001 at ntoskrnl\.exe\+0x[0-9a-f]+ \(second chance\)", "the second chance")
+    started.write(b"go\r")
+    text = plain(started.read_until(b"\n  #2 ", ANSWER_SECONDS))
+    expect(text, r"\*\*\* STOP: 0x0000001e KMODE_EXCEPTION_NOT_HANDLED \(0xe0000001", "the bugcheck")
+
+
 def bugcheck_has_names(started: Machine, folder: Path) -> None:
     started.write(b"bugcheck\r")
     said = started.read_until(b"\n  #2 ", ANSWER_SECONDS) + started.read_until(b"\n\n", 3)
@@ -109,6 +130,15 @@ def talk(emulator: str, folder: Path) -> "Iterator[Tuple[str, List[str], Callabl
         yield "bugcheck-has-names", ["TRP-09", "TOL-07"], lambda: bugcheck_has_names(started, folder)
     finally:
         started.stop()
+    yield "exception-goes-its-way", ["EXC-02", "TOL-06"], lambda: exception_goes_its_way(emulator, folder)
+
+
+def make_disk(folder: Path, to: Path, options: str, drivers: "List[str]") -> None:
+    """A disk image of its own: the kernel with these options and drivers."""
+    images = [folder / "boot" / name for name in ["ntoskrnl.exe", "hal.dll", *drivers]]
+    subprocess.run([sys.executable, str(ROOT / "kernel/boot/mkdisk.py"), "--mbr", str(folder / "obj/boot/mbr.bin"),
+                    "--stage", str(folder / "obj/boot/stage.bin"), "--out", str(to / "mica.img"),
+                    "--options", options, *map(str, images)], check=True, capture_output=True)
 
 
 def self_tests(emulator: str, folder: Path) -> "Dict[str, Tuple[bool, str]]":
@@ -116,10 +146,7 @@ def self_tests(emulator: str, folder: Path) -> "Dict[str, Tuple[bool, str]]":
     with tempfile.TemporaryDirectory(prefix="mica-selftest-") as scratch:
         own = Path(scratch)
         drivers = [path for path in sorted((folder / "tests").glob("*.sys")) if not path.name.startswith(("lab", "bench"))]
-        images = [folder / "boot" / name for name in ["ntoskrnl.exe", "hal.dll", *(each.name for each in drivers)]]
-        subprocess.run([sys.executable, str(ROOT / "kernel/boot/mkdisk.py"), "--mbr", str(folder / "obj/boot/mbr.bin"),
-                        "--stage", str(folder / "obj/boot/stage.bin"), "--out", str(own / "mica.img"),
-                        "--options", "/SELFTEST", *map(str, images)], check=True, capture_output=True)
+        make_disk(folder, own, "/SELFTEST", [each.name for each in drivers])
         with machine(emulator, Boot(own, realtime=False)) as started:
             said = plain(started.read_until(PROMPT, TESTS_SECONDS))
     found: "Dict[str, Tuple[bool, str]]" = {}

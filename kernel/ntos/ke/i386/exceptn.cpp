@@ -12,10 +12,10 @@ namespace {
 /// @returns whether execution goes on, with `context`.
 bool AskInOrder(EXCEPTION_RECORD& record, CONTEXT& context, KTRAP_FRAME* frame, bool firstChance) {
     if (firstChance) {
-        if (KdTrap(frame, &record, &context, FALSE)) return true;
+        if (KiDebugRoutine(frame, &record, &context, FALSE)) return true;
         if (RtlDispatchException(&record, &context)) return true;
     }
-    return KdTrap(frame, &record, &context, TRUE);
+    return KiDebugRoutine(frame, &record, &context, TRUE);
 }
 
 [[noreturn]] void Unhandled(const EXCEPTION_RECORD& record, const CONTEXT& context, KTRAP_FRAME* frame) {
