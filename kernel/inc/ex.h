@@ -9,5 +9,7 @@
 #include "ex/slist.h"
 #include "ex/spinlock.h"
 #include "ex/pushlock.h"
+#include "ex/onesecond.h"
 #include "ex/resource.h"
 #include "ex/rundown.h"
+#include "ex/worker.h"

@@ -62,9 +62,8 @@ NTKERNELAPI void NTAPI KiExecuteDpc(PVOID StartContext);
 /// DISPATCH_LEVEL lasts too long. @param InterruptedIrql of the code that the clock interrupted. @irql CLOCK_LEVEL
 NTKERNELAPI void NTAPI KiCheckDpcWatchdog(KIRQL InterruptedIrql);
 
-/// The balance-set manager's thread: once a second it relieves starved threads. Start routine of a system thread of
-/// priority 16. @irql PASSIVE_LEVEL
-NTKERNELAPI void NTAPI KeBalanceSetManager(PVOID StartContext);
+/// The balance-set manager: relieves starved threads. Called once a second, by a thread above them. @irql <= DISPATCH_LEVEL
+NTKERNELAPI void NTAPI KeBalanceSetManager(PVOID Context);
 /// Called by the HAL before it starts the clock: no call of KeUpdateSystemTime will pass a longer interval. In 100 ns.
 NTKERNELAPI void NTAPI KeSetTimeIncrement(ULONG MaximumIncrement);
 }

@@ -3,6 +3,7 @@
 // Ends as the kernel's last resident: under /TEST it calls KdTestPoint(1) for ever, for the host that drives the
 // machine; otherwise it is the monitor's prompt, until the shell exists.
 // In the books: "startup: kernel initialization, phase 1". BOO-04, HAL-07
+#include "ex.h"
 #include "hal.h"
 #include "init/init.h"
 #include "kd.h"
@@ -15,7 +16,6 @@
 namespace {
 
 constexpr ULONG MEGABYTE = 1u << 20;
-constexpr KPRIORITY BALANCE_SET_PRIORITY = 16;
 constexpr KPRIORITY RESIDENT_PRIORITY = 8;
 
 void Require(bool done, ULONG step) {
@@ -40,6 +40,18 @@ void StartDpcThreads() {
         while (!KiProcessorBlock[number]->ThreadDpcEnable)
             YieldProcessor(); // another processor starts it; on this one it comes before us
     }
+}
+
+NTSTATUS NTAPI CreateThread(PCSTR name, KPRIORITY priority, PKSTART_ROUTINE startRoutine, PVOID startContext) {
+    return PsCreateSystemThread(nullptr, name, priority, startRoutine, startContext);
+}
+
+/// Worker threads and the one-second thread, with its first duty.
+void StartSystemThreads() {
+    static constexpr EX_THREAD_SOURCE threads = {CreateThread};
+    static constinit EX_ONE_SECOND_DUTY balance = {KeBalanceSetManager, nullptr, {}};
+    Require(ExInitializeThreads(&threads), 3);
+    ExRegisterOneSecondDuty(&balance);
 }
 
 void PrintBanner(const LOADER_PARAMETER_BLOCK& block) {
@@ -75,8 +87,7 @@ extern "C" void NTAPI Phase1Initialization(PVOID StartContext) {
     SetSystemTimeFromClock();
     KeStartAllProcessors();
     Require(PsInitSystem(1), 2);
-    Require(NT_SUCCESS(PsCreateSystemThread(nullptr, "BalanceSet", BALANCE_SET_PRIORITY, KeBalanceSetManager, nullptr)),
-            3);
+    StartSystemThreads();
     StartDpcThreads();
     PrintBanner(*block);
     LdrCallBootDrivers();

@@ -189,7 +189,12 @@ TEST_F(PolicyTest, ScanGoesOnWhereItStopped) {
 TEST_F(PolicyTest, BalanceSetManagerSavesAStarvedThread) {
     Run([&] {
         ULONG_PTR ticksUntilItRan = 0;
-        machine->Spawn(16, [] { KeBalanceSetManager(nullptr); });
+        machine->Spawn(16, [] {
+            for (;;) { // the one-second thread
+                Sleep(100);
+                KeBalanceSetManager(nullptr);
+            }
+        });
         machine->Spawn(2, [&] { ticksUntilItRan = KeTickCount.LowPart; });
         while (ticksUntilItRan == 0 && KeTickCount.LowPart < 1000)
             machine->Tick();
