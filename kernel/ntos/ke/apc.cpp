@@ -8,18 +8,7 @@
 
 namespace {
 
-bool IsSpecial(const KAPC* apc) { return !apc->NormalRoutine; }
-
-/// Special kernel APCs go behind the special ones that are there and before all normal ones; others to the tail.
-void LinkApc(LIST_ENTRY* head, KAPC* apc) {
-    LIST_ENTRY* before = head;
-    if (IsSpecial(apc)) {
-        before = head->Flink;
-        while (before != head && IsSpecial(CONTAINING_RECORD(before, KAPC, ApcListEntry)))
-            before = before->Flink;
-    }
-    InsertTailList(before, &apc->ApcListEntry);
-}
+[[maybe_unused]] bool IsSpecial(const KAPC* apc) { return !apc->NormalRoutine; }
 
 /// Would a kernel APC that is queued now be delivered if the wait of `thread` ended?
 bool MayInterruptWait(const KTHREAD* thread, const KAPC* apc) {
@@ -33,7 +22,7 @@ bool MayEndWait(const KTHREAD* thread) {
 }
 
 /// An APC was queued to a thread that is not the current one: wherever it is, it shall take it as soon as it may.
-void TellThread(KTHREAD* thread, const KAPC* apc, KPRIORITY increment) REQUIRES_(AtDispatchLevel) {
+[[maybe_unused]] void TellThread(KTHREAD* thread, const KAPC* apc, KPRIORITY increment) REQUIRES_(AtDispatchLevel) {
     nt::SpinLockAtDpcGuard guard(KiDispatcherLock); // no wait begins or ends between looking and acting
     if (thread->State == KTHREAD_STATE::Waiting) {
         if (apc->ApcMode == KernelMode) {
@@ -45,6 +34,22 @@ void TellThread(KTHREAD* thread, const KAPC* apc, KPRIORITY increment) REQUIRES_
     } else if (thread->State == KTHREAD_STATE::Running && apc->ApcMode == KernelMode) {
         KiRequestApcInterrupt(KiThreadProcessor(thread));
     }
+}
+
+} // namespace
+
+// LAB(3.7) begin
+namespace {
+
+/// Special kernel APCs go behind the special ones that are there and before all normal ones; others to the tail.
+void LinkApc(LIST_ENTRY* head, KAPC* apc) {
+    LIST_ENTRY* before = head;
+    if (IsSpecial(apc)) {
+        before = head->Flink;
+        while (before != head && IsSpecial(CONTAINING_RECORD(before, KAPC, ApcListEntry)))
+            before = before->Flink;
+    }
+    InsertTailList(before, &apc->ApcListEntry);
 }
 
 /// What is left of an APC once it is off its queue: the object may be queued again, or freed, by its kernel routine.
@@ -96,23 +101,33 @@ void RunKernelApc(KTHREAD* thread, ApcCall& call) {
 }
 
 } // namespace
+// LAB(3.7) else
+//| // Room for helpers of your own.
+// LAB(3.7) end
 
 /// 1. A FALSE answer changes nothing: the APC is queued already (Inserted), or its thread ends (ApcQueueable).
 /// 2. The two arguments are kept in the APC; KiInsertQueueApc does the rest.
 BOOLEAN NTAPI KeInsertQueueApc(PKAPC Apc, PVOID SystemArgument1, PVOID SystemArgument2, KPRIORITY Increment) {
+    // LAB(3.7) begin
     KiApcQueueGuard guard(Apc->Thread->ApcQueueLock);
     if (Apc->Inserted || !Apc->Thread->ApcQueueable) return FALSE;
     Apc->SystemArgument1 = SystemArgument1;
     Apc->SystemArgument2 = SystemArgument2;
     KiInsertQueueApc(Apc, Increment);
     return TRUE;
+    // LAB(3.7) else
+    //| LAB_NOT_IMPLEMENTED("3.7");
+    // LAB(3.7) end
 }
 
 /// 1. An APC for InsertApcEnvironment is for where its thread is now.
-/// 2. It goes on the queue of its environment and mode, and Inserted becomes TRUE.
-/// 3. If its thread is in that environment now, the thread is told (ki/apc.h: how an APC finds its moment). Otherwise
-///    the APC waits until the thread attaches or detaches.
+/// 2. It goes on the queue of its environment and mode, and Inserted becomes TRUE: to the tail, but a special kernel APC
+///    (IsSpecial) behind the special ones and before every normal one. The event ApcQueue is traced.
+/// 3. If its thread is in that environment now, the thread is told (ki/apc.h: how an APC finds its moment): of a kernel APC
+///    by KernelApcPending first; then the current thread by the APC interrupt, any other by TellThread. Otherwise the APC
+///    waits until the thread attaches or detaches.
 void NTAPI KiInsertQueueApc(PKAPC Apc, KPRIORITY Increment) {
+    // LAB(3.7) begin
     KTHREAD* const thread = Apc->Thread;
     if (Apc->ApcStateIndex == InsertApcEnvironment) Apc->ApcStateIndex = thread->ApcStateIndex;
     KAPC_STATE* const state = thread->ApcStatePointer[ULONG(Apc->ApcStateIndex)];
@@ -128,11 +143,23 @@ void NTAPI KiInsertQueueApc(PKAPC Apc, KPRIORITY Increment) {
     } else if (Apc->ApcMode == KernelMode) {
         HalRequestSoftwareInterrupt(APC_LEVEL);
     }
+    // LAB(3.7) else
+    //| LAB_NOT_IMPLEMENTED("3.7");
+    // LAB(3.7) end
 }
 
-/// Runs every kernel APC of the current thread that may run now. Nothing else happens in a guarded region: its end asks
-/// again. PreviousMode is KernelMode: user APCs are delivered on the way to user mode.
+/// Runs every kernel APC of the current thread that may run now, the first of its queue first. Nothing happens in a guarded
+/// region (SpecialApcDisable): its end asks again. PreviousMode is KernelMode: user APCs are delivered on the way to user mode.
+///
+/// - Under ApcQueueLock, KernelApcPending is cleared, and the first APC is taken off, with Inserted FALSE; but a normal one
+///   stays, and with it everything behind it, while another is in progress or in a critical region (KernelApcDisable).
+/// - What the call needs is noted before: the kernel routine may queue the APC again or free it. It runs at APC_LEVEL, with
+///   the address of what was noted, and may change all of it. The event ApcRun is traced first.
+/// - Of a normal one, NormalRoutine follows, if the kernel routine has left one: KernelApcInProgress, PASSIVE_LEVEL, the
+///   call, and back to APC_LEVEL.
+/// - While it works, the thread's TrapFrame is the one it was given.
 void NTAPI KiDeliverApc(KPROCESSOR_MODE PreviousMode, KEXCEPTION_FRAME*, KTRAP_FRAME* TrapFrame) {
+    // LAB(3.7) begin
     NT_ASSERT(KeGetCurrentIrql() == APC_LEVEL && PreviousMode == KernelMode);
     KTHREAD* const thread = KeGetCurrentThread();
     if (thread->SpecialApcDisable != 0) return;
@@ -142,4 +169,7 @@ void NTAPI KiDeliverApc(KPROCESSOR_MODE PreviousMode, KEXCEPTION_FRAME*, KTRAP_F
     for (ApcCall call; TakeKernelApc(thread, &call);)
         RunKernelApc(thread, call);
     thread->TrapFrame = oldTrapFrame;
+    // LAB(3.7) else
+    //| LAB_NOT_IMPLEMENTED("3.7");
+    // LAB(3.7) end
 }

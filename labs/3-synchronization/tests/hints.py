@@ -130,3 +130,22 @@ HINTS.update({
     "push-wake": "The release of the last owner wakes the oldest that waits for it alone, or everybody if the oldest wants to share or is the only "
                  "one.",
 })
+
+HINTS.update({
+    # APCs
+    "apc-order": "On the kernel queue special APCs stand before normal ones, each kind in the order of insertion; a user APC goes to the tail of its "
+                 "own queue.",
+    "apc-refused": "An APC that is queued already, or whose thread takes none any more, changes nothing: FALSE.",
+    "apc-environment": "An APC for another environment than its thread's present one goes on that environment's queue, and nobody is told.",
+    "apc-told": "A kernel APC for the thread's present environment sets KernelApcPending, and then the thread is told: the current one by the APC "
+                "interrupt, another one by TellThread.",
+    "apc-held": "A normal kernel APC is not delivered inside another one or in a critical region, and nothing at all in a guarded region.",
+    "apc-delivery": "One after the other, from the head of the queue, until none may be delivered: kernel routine at APC_LEVEL, then the normal "
+                    "routine, if it left one, at PASSIVE_LEVEL.",
+    "apc-noted": "The APC is off its queue, with Inserted FALSE, before its kernel routine runs; what follows comes from what was noted, as the "
+                 "kernel routine has left it.",
+    "apc-progress": "KernelApcInProgress is TRUE while a normal routine runs, and only then.",
+    "apc-pending": "KernelApcPending is cleared before the queue is looked at.",
+    "apc-region": "The counts of regions go downwards from 0; only the end of the outermost region asks for a delivery, and only if kernel APCs are "
+                  "queued and no guarded region is left.",
+})

@@ -110,6 +110,20 @@ NTEXPORT void NTAPI Lab3Dpc(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Arg
     (void)KeInsertQueueDpc(plan->Other, plan, Dpc);
 }
 
+/// The routines of the host's APCs announce themselves. The host has breakpoints here; the kernel routine's stop is where
+/// the host changes what follows, through the pointers.
+NTEXPORT __attribute__((noinline, optnone)) void NTAPI Lab3ApcKernel(PKAPC Apc, PKNORMAL_ROUTINE* NormalRoutine,
+                                                                     PVOID* NormalContext, PVOID* SystemArgument1,
+                                                                     PVOID* SystemArgument2) {
+    __asm__ __volatile__("" ::"r"(Apc), "r"(NormalRoutine), "r"(NormalContext), "r"(SystemArgument1),
+                         "r"(SystemArgument2)
+                         : "memory");
+}
+NTEXPORT __attribute__((noinline, optnone)) void NTAPI Lab3ApcNormal(PVOID NormalContext, PVOID SystemArgument1,
+                                                                     PVOID SystemArgument2) {
+    __asm__ __volatile__("" ::"r"(NormalContext), "r"(SystemArgument1), "r"(SystemArgument2) : "memory");
+}
+
 /// An actor announces operation `Operation`. The host has a breakpoint here.
 NTEXPORT __attribute__((noinline, optnone)) void NTAPI Lab3Step(ULONG Actor, ULONG Operation) {
     __asm__ __volatile__("" ::"r"(Actor), "r"(Operation) : "memory");
