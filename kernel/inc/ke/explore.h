@@ -26,8 +26,8 @@ constexpr ULONG KX_PARAMETERS = 8;
 constexpr ULONG KX_TRACE_ENTRIES = 16384;
 constexpr ULONG KX_MESSAGE = 192;
 
-/// A routine of a scenario, at PASSIVE_LEVEL. Actors run in their own threads; Setup and Check on processor 0 while nobody
-/// else runs, so they must not wait.
+/// A routine of a scenario, at PASSIVE_LEVEL. Actors run in their own threads; Prepare, Setup and Check on processor 0 while
+/// nobody else runs, so they must not wait.
 using KX_ROUTINE = void CDECL();
 
 /// A scenario, as SCENARIO(Name) makes it (kernel/tests/scenarios/scenario.h).
@@ -41,6 +41,7 @@ struct KX_SCENARIO {
     ULONG Flags;                          ///< KX_SCENARIO_*
     PCSTR File;
     ULONG Line;
+    KX_ROUTINE* Prepare; ///< once, before the first run: makes threads that are no actors; may be nullptr
 };
 /// Further threads take part (worker threads, say): an actor that has ended leaves its processor to them.
 constexpr ULONG KX_SCENARIO_SHARES = 1;

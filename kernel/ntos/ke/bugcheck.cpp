@@ -79,6 +79,7 @@ void Show(const ULONG_PTR (&data)[5], const CONTEXT& context, KIRQL irql) {
 
 /// The whole bugcheck. Interrupts are off.
 [[noreturn]] void BugCheck(const ULONG_PTR (&data)[5], CONTEXT& context) {
+    KxAbort(); // before anything that is a preemption point
     const KIRQL irql = KeGetCurrentIrql();
     (void)KfRaiseIrql(HIGH_LEVEL);
     const auto self = LONG(KeGetCurrentProcessorNumber()) + 1;

@@ -140,6 +140,56 @@ struct CallEverybody {
     static void Check() { CHECK_EQUAL(3, Called); } // the conductor's processor takes no part
 };
 
+/// A third thread, which is no actor, does what an actor asks for after that one has ended, on the same processor.
+struct Helper {
+    static constexpr ULONG Flags = KX_SCENARIO_SHARES;
+    static inline KEVENT Asked, Done;
+    static inline volatile LONG Served;
+    static void NTAPI Serve(PVOID) {
+        for (;;) {
+            WaitFor(&Asked);
+            InterlockedIncrement(&Served);
+            (void)KeSetEvent(&Done, 0, FALSE);
+        }
+    }
+    static void Prepare() {
+        KeInitializeEvent(&Asked, SynchronizationEvent, FALSE);
+        KeInitializeEvent(&Done, SynchronizationEvent, FALSE);
+        constexpr KPRIORITY priority = 8;
+        constexpr KAFFINITY processorOfActor0 = 1 << 1;
+        PETHREAD thread;
+        CHECK_EQUAL(STATUS_SUCCESS, PsCreateSystemThread(&thread, "Helper", priority, Serve, nullptr));
+        (void)KeSetAffinityThread(&thread->Tcb, processorOfActor0);
+    }
+    static void Setup() { Served = 0; }
+    static void Actor0() { (void)KeSetEvent(&Asked, 0, FALSE); }
+    static void Actor1() { WaitFor(&Done); }
+    static void Check() { CHECK_EQUAL(1, Served); }
+};
+
+/// A threaded DPC on the conductor's processor, with the level of a thread.
+struct ThreadedDpc {
+    static inline KDPC Dpc;
+    static inline KEVENT Done;
+    static inline volatile LONG Level;
+    static void NTAPI Run(PKDPC, PVOID, PVOID, PVOID) {
+        Level = LONG(KeGetCurrentIrql());
+        (void)KeSetEvent(&Done, 0, FALSE);
+    }
+    static void Setup() {
+        KeInitializeThreadedDpc(&Dpc, Run, nullptr);
+        KeSetTargetProcessorDpc(&Dpc, 0);
+        KeSetImportanceDpc(&Dpc, KDPC_IMPORTANCE::HighImportance);
+        KeInitializeEvent(&Done, NotificationEvent, FALSE);
+        Level = -1;
+    }
+    static void Actor0() {
+        (void)KeInsertQueueDpc(&Dpc, nullptr, nullptr);
+        WaitFor(&Done);
+    }
+    static void Check() { CHECK_EQUAL(0, Level); }
+};
+
 /// Stops the system in one of the two orders.
 struct Stops {
     static inline volatile LONG First;
@@ -195,6 +245,8 @@ SCENARIO(DpcEverywhere);
 SCENARIO(LowImportance);
 SCENARIO(PeriodicTimer);
 SCENARIO(CallEverybody);
+SCENARIO(Helper);
+SCENARIO(ThreadedDpc);
 SCENARIO(Stops);
 SCENARIO(Faults);
 SCENARIO(EndsRaised);

@@ -17,6 +17,8 @@
 //
 //   static constexpr ULONG ClockTicks = n;   time may pass at any point, up to n clock ticks in a run. Without it a tick
 //                                            comes only when nothing else can run and a timer is pending.
+//   static void Prepare();                   once, before the first run: makes threads that are no actors. Such a thread gets
+//                                            one processor (KeSetAffinityThread: 2, 4 or 8) and ends each run where it began it.
 //   static constexpr ULONG Flags = ...;      KX_SCENARIO_SHARES, KX_SCENARIO_PLANTED (ke/explore.h)
 //
 // One source of a driver includes scenario_main.h. In flavours other than explore a scenario compiles to its table entry.
@@ -75,6 +77,7 @@ template <typename T> constexpr KX_SCENARIO KxDescribe(PCSTR name, PCSTR file, U
     scenario.File = file;
     scenario.Line = line;
     if constexpr (requires { T::Setup(); }) scenario.Setup = T::Setup;
+    if constexpr (requires { T::Prepare(); }) scenario.Prepare = T::Prepare;
     if constexpr (requires { T::Check(); }) scenario.Check = T::Check;
     scenario.Actor[0] = T::Actor0;
     scenario.ActorCount = 1;

@@ -102,7 +102,7 @@ KTHREAD* KxActorOf(ULONG processor) {
     return processor >= 1 && processor <= KX_MAXIMUM_ACTORS ? Actors[processor - 1].Thread : nullptr;
 }
 
-bool KxGatherActors(ULONG count, bool) {
+bool KxGatherActors(ULONG count) {
     for (ULONG i = 0; i < count; i++) {
         ACTOR& actor = Actors[i];
         if (!actor.Thread) return false;

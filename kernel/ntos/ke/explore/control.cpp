@@ -2,7 +2,7 @@
 //
 // The conductor makes everything ready for a run, gives the baton to whom the strategy names, and gets it back to advance
 // time, to take an interrupt that was sent to it, and when nothing goes on any more: at the run's end or at its failure.
-// Locks: none. IRQL: PASSIVE_LEVEL; the conductor's thread has the highest priority, so nothing else runs on its processor.
+// Locks: none. IRQL: PASSIVE_LEVEL; the conductor's thread has a high priority: nothing but threaded DPCs runs beside it.
 // In the books: none. SYH-01
 #include "kx.h"
 #include "rtl/string.h"
@@ -15,9 +15,9 @@ KX_CONTROL KxControl;    // shared: the baton's holder, and the host while the m
 namespace {
 
 constexpr ULONG CONDUCTOR_BIT = 1u << KX_CONDUCTOR;
-constexpr ULONG MOST_TICKS = 20'000; ///< of one run: 200 seconds
-constexpr KPRIORITY CONDUCTOR_PRIORITY = HIGH_PRIORITY;
-constexpr ULONG TIMER_HERTZ = 100; ///< of the stock timer
+constexpr ULONG MOST_TICKS = 20'000;                        ///< of one run: 200 seconds
+constexpr KPRIORITY CONDUCTOR_PRIORITY = HIGH_PRIORITY - 1; ///< below the threads of threaded DPCs
+constexpr ULONG TIMER_HERTZ = 100;                          ///< of the stock timer
 constexpr ULONG DEFAULT_ESTIMATE = 200;
 
 KxJitter TheJitter; // shared: this and the following: the baton's holder
@@ -154,7 +154,7 @@ void NoteRace() {
 
 /// One run. @returns false if the machine cannot go on
 bool Run(const KX_SCENARIO& scenario, KxStrategy* strategy) {
-    if ((scenario.Flags & KX_SCENARIO_SHARES) && !KxGatherActors(scenario.ActorCount, true)) {
+    if ((scenario.Flags & KX_SCENARIO_SHARES) && !KxGatherActors(scenario.ActorCount)) {
         KxNoteFailure(KX_OUTCOME::BadScenario, scenario.File, scenario.Line, "the actors do not come back");
         return false;
     }
@@ -210,7 +210,11 @@ PCSTR Prepare(const KX_SCENARIO& scenario) {
     KxRun.Participants = CONDUCTOR_BIT;
     if (!TimeStopped) KxStopTime();
     TimeStopped = true;
-    if (!KxGatherActors(scenario.ActorCount, false)) return "the actors' threads do not come";
+    KxRun.Scenario = &scenario;
+    KeActiveProcessors = KeActiveProcessors & ~CONDUCTOR_BIT; // nobody is sent to the conductor's processor any more
+    if (scenario.Prepare) scenario.Prepare();
+    if (!KxGatherActors(scenario.ActorCount))
+        return "a processor does not come to rest, or an actor's thread does not come";
     return nullptr;
 }
 
@@ -226,10 +230,7 @@ ULONG NTAPI KxExplore(const KX_SCENARIO* Scenario) {
         (void)RtlStringCbPrintf(KxControl.Message, sizeof KxControl.Message, "%s", problem); // cut to fit
         return ULONG(KxControl.Outcome);
     }
-    const KAFFINITY active = KeActiveProcessors;
-    KeActiveProcessors = active & ~CONDUCTOR_BIT; // nobody is sent to the conductor's processor
     RunAll(*Scenario, strategy);
-    KeActiveProcessors = active;
     return ULONG(KxControl.Outcome);
 }
 

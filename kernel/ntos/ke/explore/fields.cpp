@@ -91,6 +91,7 @@ extern "C" constinit const KD_FIELD KxFieldTable[] = {
     FIELD(KX_SCENARIO, Flags),
     FIELD(KX_SCENARIO, File),
     FIELD(KX_SCENARIO, Line),
+    FIELD(KX_SCENARIO, Prepare),
 
     VALUE(KX_STRATEGY, Jitter),
     VALUE(KX_STRATEGY, Walk),

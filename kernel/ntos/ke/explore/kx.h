@@ -75,7 +75,7 @@ bool KxTimersPending();
 void KxStopTime();
 
 /// Brings the actors' threads to their processors and into KxAwait. @returns false if one does not come
-bool KxGatherActors(ULONG count, bool shares);
+bool KxGatherActors(ULONG count);
 /// Makes the actors' threads as they were at the first run's begin.
 void KxResetActors();
 /// The thread of the actor on a processor.
