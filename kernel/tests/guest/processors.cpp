@@ -419,6 +419,12 @@ GUEST_TEST(FrozenProcessorsStandStillAndGoOn) {
     GUEST_TRUE(true);
 }
 
+// TRP-09: the host reads what is shown of the others
+GUEST_TEST_BUGCHECK(BugCheckWhileOthersSpin, MANUALLY_INITIATED_CRASH) {
+    const SPINNERS busy(12);
+    KeBugCheckEx(MANUALLY_INITIATED_CRASH, 1, 2, 3, 4);
+}
+
 namespace {
 
 constexpr ULONG RUNNERS = 12;

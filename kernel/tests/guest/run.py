@@ -134,6 +134,9 @@ def run_driver(build: Path, driver: str, only: str, options: str, processors: in
                    "seen": f"{failure.cause}\n{session.machine.read_serial().decode(errors='replace')[-2000:]}"}
             return
         guest = Guest(session)
+        up = guest.u8(guest.sym("KeNumberProcessors"))
+        if up != (1 if "/HAL=PIC" in options else processors):
+            yield {"name": f"{driver}.processors{suffix}", "ok": False, "expected": f"{processors} processors", "seen": str(up)}
         tests = table(guest, driver)
         if not tests:
             yield {"name": f"{driver}.table{suffix}", "ok": False, "expected": "a table of tests", "seen": "it is empty"}
