@@ -149,3 +149,11 @@ HINTS.update({
     "apc-region": "The counts of regions go downwards from 0; only the end of the outermost region asks for a delivery, and only if kernel APCs are "
                   "queued and no guarded region is left.",
 })
+
+HINTS.update({
+    "work-order": "Items of one queue are begun in the order in which they were queued, each once, by a thread of that queue.",
+    "work-item": "An item is off its queue, with List.Flink nullptr, before its routine runs; after that it belongs to its owner again.",
+    "work-twice": "An item that is on a queue is not queued again: bugcheck WORKER_INVALID.",
+    "work-balance": "One more thread for a queue whose items wait, of which none was begun since the last look, and which would let one more thread "
+                    "have an item; at most EX_MAXIMUM_DYNAMIC_THREADS.",
+})

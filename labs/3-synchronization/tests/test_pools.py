@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from grader.api import test
+from typing import List
 
+from grader.api import Bugcheck, test
+
+from .hints import HINTS
 from .pools import Pool
 
 LIMIT = 40_000_000
 FEATURES = ("DSP-06",)
+CRITICAL, DELAYED, HYPER = range(3)
+QUEUES = ("CriticalWorkQueue", "DelayedWorkQueue", "HyperCriticalWorkQueue")
+DISPATCH_LEVEL = 2
+WORKER_INVALID = 0xE4
 
 
 @test("3.8", points=1, title="entries: first in, first out, and those that go first", stage="early", features=FEATURES, limit=LIMIT)
@@ -79,3 +86,96 @@ def random_pool(t):
             pool.block(t.rng.choice(free), t.rng.randrange(2))
         else:
             pool.unblock(t.rng.randrange(2))
+
+
+@test("3.8", points=1, title="work items: each routine once, in the order of its queue", features=("SYS-09", "INT-16"), limit=2 * LIMIT)
+def work_items(t):
+    guest = t.guest
+    items = [guest.alloc(16) for _ in range(9)]
+    parameters = t.rng.sample(range(1, 1 << 32), 9)
+    waiting = {CRITICAL: [], DELAYED: [], HYPER: []}
+    guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)  # nobody runs yet
+    for number in _shuffled(t, 9):
+        queue = t.rng.choice((CRITICAL, DELAYED, HYPER))
+        guest.u32(items[number] + 8, guest.sym("Lab3Work"))
+        guest.u32(items[number] + 12, parameters[number])
+        t.asking(f"ExQueueWorkItem(W{number}, {QUEUES[queue]})", t.hint("work-order", HINTS["work-order"]))
+        guest.call("ExQueueWorkItem", items[number], queue)
+        waiting[queue].append(number)
+    wanted = waiting[HYPER] + waiting[CRITICAL] + waiting[DELAYED]
+    asked = "the routines of " + ", ".join(f"{QUEUES[queue]}: {_work(numbers)}" for queue, numbers in waiting.items())
+    t.asking(asked, t.hint("work-order", HINTS["work-order"]))
+    seen = []
+    place, registers = guest.call_or_stop("KfLowerIrql", 0, conv="fastcall", stops=("Lab3Work",))
+    while place and len(seen) < 20:
+        parameter = guest.u32(registers["esp"] + 4)
+        seen.append(parameters.index(parameter) if parameter in parameters else -1)
+        t.check(guest.get(guest.pcr(), "KPCR.Irql") == 0, asked=asked, expected="a routine runs at PASSIVE_LEVEL", seen="it does not")
+        if seen[-1] >= 0:
+            t.check(guest.u32(items[seen[-1]]) == 0, asked=asked, expected=f"W{seen[-1]} is on no queue while its routine runs",
+                    seen="its List.Flink is not nullptr", hint=t.hint("work-item", HINTS["work-item"]))
+        place, registers = guest.go_on(stops=("Lab3Work",))
+    t.check(seen == wanted, asked=asked, expected=f"run: {_work(wanted)}", seen=f"run: {_work(seen)}", hint=t.hint("work-order", HINTS["work-order"]))
+    guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
+    guest.call("ExQueueWorkItem", items[1], DELAYED)  # given to a thread
+    guest.call("ExQueueWorkItem", items[0], DELAYED)
+    t.asking("ExQueueWorkItem of an item that is on a queue", t.hint("work-twice", HINTS["work-twice"]))
+    try:
+        guest.call("ExQueueWorkItem", items[0], t.rng.choice((CRITICAL, DELAYED)))
+    except Bugcheck as bugcheck:
+        t.check(bugcheck.code == WORKER_INVALID and bugcheck.parameters[1] == items[0], expected="bugcheck WORKER_INVALID with the item",
+                seen=str(bugcheck), hint=t.hint("work-twice", HINTS["work-twice"]))
+        return
+    t.fail(expected="bugcheck WORKER_INVALID", seen="the call returns", hint=t.hint("work-twice", HINTS["work-twice"]))
+
+
+@test("3.8", points=1, title="once a second: which queue needs one more thread", features=("SYS-09", "SYS-10"), limit=2 * LIMIT)
+def work_balance(t):
+    guest = t.guest
+    base, size = guest.sym("ExWorkerQueue"), guest.size("KQUEUE") + 16
+    guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
+    for _ in range(12):
+        wanted = []
+        told = []
+        for queue in range(3):
+            address = base + size * queue
+            depth, before = t.rng.choice((0, 3)), t.rng.choice((0, 2, 2))
+            processed, last = t.rng.choice(((7, 7), (7, 7), (8, 7)))
+            current, maximum, dynamic = t.rng.choice((0, 1)), 1, t.rng.choice((0, 15, 16))
+            guest.set(address, "DISPATCHER_HEADER.SignalState", depth)
+            guest.set(address, "KQUEUE.CurrentCount", current)
+            guest.set(address, "KQUEUE.MaximumCount", maximum)
+            for offset, value in enumerate((dynamic, processed, last, before)):
+                guest.u32(address + guest.size("KQUEUE") + 4 * offset, value)
+            told.append(f"{QUEUES[queue]}: {depth} items, {before} before, {processed - last} begun, {current} of {maximum} active, "
+                        f"{dynamic} dynamic threads")
+            if depth and before and processed == last and current < maximum and dynamic < 16:
+                wanted.append(queue)
+        asked = "ExpBalanceWorkerThreads(); " + "; ".join(told)
+        t.asking(asked, t.hint("work-balance", HINTS["work-balance"]))
+        made = []
+        place, registers = guest.call_or_stop("ExpBalanceWorkerThreads", 0, stops=("ExpCreateWorkerThread",))
+        while place and len(made) < 4:
+            made.append(guest.u32(registers["esp"] + 4) & 0xFF)
+            esp = registers["esp"]
+            place, registers = guest.go_on(("ExpCreateWorkerThread",), eip=guest.u32(esp), esp=esp + 4, eax=0)  # made, says the host
+        t.check(made == wanted, asked=asked, expected="a thread more for " + _queues(wanted), seen="a thread more for " + _queues(made),
+                hint=t.hint("work-balance", HINTS["work-balance"]))
+        for queue in range(3):
+            depth, last = guest.get(base + size * queue, "DISPATCHER_HEADER.SignalState"), guest.u32(base + size * queue + guest.size("KQUEUE") + 12)
+            t.check(depth == last, asked=asked, expected=f"QueueDepthLastPass {depth} afterwards", seen=str(last),
+                    hint=t.hint("work-balance", HINTS["work-balance"]))
+
+
+def _work(numbers: List[int]) -> str:
+    return " ".join(f"W{number}" if number >= 0 else "another" for number in numbers) or "none"
+
+
+def _queues(numbers: List[int]) -> str:
+    return " ".join(QUEUES[number] if number < 3 else str(number) for number in numbers) or "none"
+
+
+def _shuffled(t, count: int) -> List[int]:
+    order = list(range(count))
+    t.rng.shuffle(order)
+    return order

@@ -124,6 +124,11 @@ NTEXPORT __attribute__((noinline, optnone)) void NTAPI Lab3ApcNormal(PVOID Norma
     __asm__ __volatile__("" ::"r"(NormalContext), "r"(SystemArgument1), "r"(SystemArgument2) : "memory");
 }
 
+/// A work item's routine. The host has a breakpoint here.
+NTEXPORT __attribute__((noinline, optnone)) void NTAPI Lab3Work(PVOID Parameter) {
+    __asm__ __volatile__("" ::"r"(Parameter) : "memory");
+}
+
 /// An actor announces operation `Operation`. The host has a breakpoint here.
 NTEXPORT __attribute__((noinline, optnone)) void NTAPI Lab3Step(ULONG Actor, ULONG Operation) {
     __asm__ __volatile__("" ::"r"(Actor), "r"(Operation) : "memory");
