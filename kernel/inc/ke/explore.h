@@ -31,6 +31,7 @@ constexpr ULONG KX_MESSAGE = 192;
 using KX_ROUTINE = void CDECL();
 
 /// A scenario, as SCENARIO(Name) makes it (kernel/tests/scenarios/scenario.h).
+/// shared: constant data of a driver
 struct KX_SCENARIO {
     PCSTR Name;
     ULONG ActorCount;                     ///< 1..KX_MAXIMUM_ACTORS
@@ -71,12 +72,14 @@ constexpr ULONG KX_DETECT = 2;        ///< look for data races
 constexpr ULONG KX_STOP_AT_FIRST = 4; ///< end the batch at the first failure
 
 /// "At step Step, processor Processor goes on."
+/// shared: as KX_CONTROL, which it is part of
 struct KX_SCRIPT_ENTRY {
     ULONG Step;
     ULONG Processor;
 };
 
 /// One of the two accesses of a data race.
+/// shared: as KX_RACE, which it is part of
 struct KX_ACCESS {
     ULONG Processor;
     ULONG Step;
@@ -94,6 +97,7 @@ struct KX_RACE {
     KX_ACCESS Access[2]; ///< in the order in which they were made
 };
 
+/// shared: written once, by the holder of the baton
 struct KX_TRACE_ENTRY {
     ULONG Step;
     UCHAR Processor;

@@ -27,8 +27,6 @@
 #include "ke.h"
 #include "ke/explore.h"
 
-/// A run fails where the expression is false. The actor goes on.
-#define CHECK(expression) ((expression) ? void(0) : KX_FAIL("%s", #expression))
 /// A run fails where the two values differ.
 #define CHECK_EQUAL(expected, seen) KxCheckEqual((expected), (seen), #seen, __FILE__, __LINE__)
 /// Watches a variable or structure for accesses that nothing orders (in the Setup).
@@ -37,6 +35,8 @@
 #define KX_EXEMPT(object) KX_EXEMPT_RANGE(&(object), sizeof(object))
 
 #if defined(MICA_EXPLORE)
+/// A run fails where the expression is false. The actor goes on.
+#define CHECK(expression) ((expression) ? void(0) : KX_FAIL("%s", #expression))
 #define KX_FAIL(...) KxFail(__FILE__, __LINE__, __VA_ARGS__)
 #define KX_TRACK_RANGE(address, size, name) KxTrack((address), (size), (name))
 #define KX_EXEMPT_RANGE(address, size) KxExempt((address), (size))
@@ -44,6 +44,7 @@
 #define KX_MARK(value) KxMark(ULONG(value))
 #define KX_PARAMETER(index) KxParameter(index)
 #else
+#define CHECK(expression) ((void)(expression))
 #define KX_FAIL(...) void(0)
 #define KX_TRACK_RANGE(address, size, name) ((void)(address))
 #define KX_EXEMPT_RANGE(address, size) ((void)(address))

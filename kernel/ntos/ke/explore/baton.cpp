@@ -92,9 +92,7 @@ void KxStop() {
 }
 
 void KxTakeInterrupts() {
-    KiEnableInterrupts();
-    KeCompilerBarrier(); // the instruction behind sti still runs without interrupts
-    __asm__ __volatile__("nop" ::: "memory");
+    KiEnableInterrupts(); // its return is the one instruction that still runs without interrupts
     KiDisableInterrupts();
 }
 

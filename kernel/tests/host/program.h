@@ -1,7 +1,7 @@
 // Programs for the tests of strategies: processors that take steps, without a kernel.
 #pragma once
 
-#include "strategy.h"
+#include "ke/explore/strategy.h"
 
 #include <functional>
 #include <map>
