@@ -19,6 +19,9 @@ MICA_EXPLORE   ?=
 STUDENT        ?=
 EXERCISE_FILES ?=
 BASE_O         ?= $(O)
+# Absolute, whatever was given: dependency files name their targets by these paths, and they are shared by whoever builds here.
+override O      := $(abspath $(O))
+override BASE_O := $(abspath $(BASE_O))
 
 flavour := $(if $(filter 1 yes,$(MICA_EXPLORE)),explore,$(if $(filter 1 yes,$(MICA_CHECKED)),checked,free))
 exploring := $(filter explore,$(flavour))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import tempfile
 from pathlib import Path
 from typing import Dict
-from unittest import mock, skipUnless
+from unittest import TestCase, mock, skipUnless
 
 from grader import labs, sandbox
 from grader.build import Builder
@@ -177,6 +180,19 @@ class Messages(KernelCase):
         self.assertIn("more lines", for_student("x\n" * 100, []))
 
 
+class OutputFolderTest(TestCase):
+    """People give a relative folder, the grader an absolute one: both must see the same targets, or dependency files that
+    one wrote say nothing to the other, and its objects go stale."""
+
+    def test_targets_have_one_name(self) -> None:
+        root = Path(__file__).resolve().parents[2]
+        with tempfile.TemporaryDirectory() as folder:
+            said = [subprocess.run(["make", "-n", "-f", "kernel/build.mk", "objects", f"O={out}"], cwd=root, check=True,
+                                   stdout=subprocess.PIPE, universal_newlines=True).stdout
+                    for out in (folder, os.path.relpath(folder, root))]
+        self.assertIn(f"-MF {folder}", said[0])
+        self.assertEqual(said[0], said[1])
+
+
 if __name__ == "__main__":
-    import unittest
     unittest.main()
