@@ -129,6 +129,7 @@ HINTS.update({
     "push-count": "The first to wait behind several shared owners keeps their number in its block, and the word has MultipleShared.",
     "push-wake": "The release of the last owner wakes the oldest that waits for it alone, or everybody if the oldest wants to share or is the only "
                  "one.",
+<<<<<<< HEAD
 })
 
 HINTS.update({
@@ -157,3 +158,25 @@ HINTS.update({
     "work-balance": "One more thread for a queue whose items wait, of which none was begun since the last look, and which would let one more thread "
                     "have an item; at most EX_MAXIMUM_DYNAMIC_THREADS.",
 })
+=======
+}    "race-dpc": "Whether a DPC is queued is decided by one interlocked operation on DpcData, or by looking again under the queue's lock: two "
+                "processors may have looked at it at the same time.",
+    "race-dpc-missed": "A DPC is off its queue, and free to be queued again, before its routine is called: what comes while it runs needs "
+                       "another run.",
+    "race-lock": "Test and set are one instruction: between a test and a store another processor does the same.",
+    "race-queued-lock": "Three moments: a node is complete before it becomes the tail; it waits before its predecessor can see it; and an empty "
+                        "Next does not mean that nobody is coming.",
+    "race-list": "Between reading the head and replacing it the first entry may have gone, come back, and have another one behind it: the "
+                 "sequence makes the difference.",
+    "race-apc-lost": "The APC was queued while its thread was falling asleep: who queues it looks at the thread's state, who sleeps looks at "
+                     "the pending APC, and both under the same lock.",
+    "race-apc-region": "Look again when the region is left, after the count is back to zero; and at the count each time before an APC is taken.",
+    "race-apc-once": "Inserted changes under the APC queue's lock, and is FALSE again before the APC's routine is called.",
+    "race-queue": "An entry is on the list or given to one thread, under the database's lock; a time-out that comes too late has nothing to end.",
+    "race-concurrency": "CurrentCount changes wherever a thread of the queue becomes active or stops: at its first call, when it blocks on "
+                        "anything, when its wait ends.",
+    "race-resource": "Owner, count and waiters change in one hold of the resource's spin lock; the lock is handed over before anybody is woken.",
+    "race-push-lock": "Between the look at the word and its exchange somebody may have come: if the exchange fails, look again; and a waiter "
+                      "goes to sleep only after it is on the list.",
+}
+>>>>>>> 5801c70 (Lab 3: explore interrupts, locks, lists, APCs, queues and resources too)

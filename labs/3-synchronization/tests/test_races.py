@@ -15,6 +15,36 @@ def explored(t, hint: str, *scenarios: str) -> None:
         t.explore(scenario, budget=BUDGET, expected="no order of steps breaks it", hint=t.hint(hint, HINTS[hint]))
 
 
+@test("3.1", points=1, title="a DPC runs once for each time that it was queued", features=("INT-05", "INT-06"), limit=LIMIT, explore=True)
+def race_dpc_runs_once(t):
+    explored(t, "race-dpc", "DpcRunsOncePerQueueing", "DpcRunsUnlessRemoved")
+
+
+@test("3.1", points=1, title="a DPC misses no work that comes while it runs", features=("INT-05",), limit=LIMIT, explore=True)
+def race_dpc_misses_nothing(t):
+    explored(t, "race-dpc-missed", "DpcMissesNoWork")
+
+
+@test("3.2", points=1, title="a spin lock excludes", features=("SYH-05", "SYH-01"), limit=LIMIT, explore=True)
+def race_spin_lock(t):
+    explored(t, "race-lock", "SpinLockExcludes")
+
+
+@test("3.2", points=1, title="an in-stack queued lock excludes and loses nobody", features=("SYH-08",), limit=LIMIT, explore=True)
+def race_in_stack_lock(t):
+    explored(t, "race-queued-lock", "InStackLockExcludes")
+
+
+@test("3.2", points=1, title="a numbered queued lock excludes and loses nobody", features=("SYH-07",), limit=LIMIT, explore=True)
+def race_queued_lock(t):
+    explored(t, "race-queued-lock", "QueuedLockExcludes")
+
+
+@test("3.2", points=1, title="an interlocked list keeps its entries", features=("SYH-04", "SYH-03"), limit=LIMIT, explore=True)
+def race_list(t):
+    explored(t, "race-list", "ListSurvivesAba", "ListKeepsItsEntries")
+
+
 @test("3.3", points=1, title="a signal between the test and the sleep is not lost", features=("DSP-02", "DSP-12"), limit=LIMIT, explore=True)
 def race_signal_is_not_lost(t):
     explored(t, "race-signal", "SignalIsNotLost")
@@ -35,8 +65,9 @@ def race_all_takes_together(t):
     explored(t, "race-together", "AllTakesTogether")
 
 
-@test("3.4", points=1, title="a wait for any takes one", features=("DSP-13", "DSP-14"), limit=LIMIT, explore=True)
+@test("3.4", points=1, title="test and sleep are one step, and a wait for any takes one", features=("DSP-13", "DSP-14"), limit=LIMIT, explore=True)
 def race_any_takes_one(t):
+    explored(t, "race-signal", "SignalIsNotLost")
     explored(t, "race-any", "AnyTakesOne")
 
 
@@ -63,3 +94,34 @@ def race_mutant_excludes(t):
 @test("3.6", points=1, title="set, cancel and expiry meet, and the table stays whole", features=("INT-09", "DSP-09"), limit=LIMIT, explore=True)
 def race_timers(t):
     explored(t, "race-timers", "CancelOrExpire", "SetAgainWhileExpiring", "CancelledOnce")
+
+
+@test("3.7", points=1, title="an APC reaches a thread that waits or is about to, and runs once", features=("INT-10", "INT-11"), limit=LIMIT, explore=True)
+def race_apc_reaches_waiter(t):
+    explored(t, "race-apc-lost", "ApcReachesWaiter")
+    explored(t, "race-apc-once", "ApcRunsOncePerQueueing")
+
+
+@test("3.7", points=1, title="no normal APC inside a critical region, and none forgotten after it", features=("INT-15",), limit=LIMIT, explore=True)
+def race_apc_stays_out(t):
+    explored(t, "race-apc-region", "ApcStaysOutOfRegion")
+
+
+@test("3.8", points=1, title="a queue hands out each entry once", features=("DSP-06",), limit=LIMIT, explore=True)
+def race_queue_loses_nothing(t):
+    explored(t, "race-queue", "QueueLosesNothing", "QueueEntryOrTimeout")
+
+
+@test("3.8", points=1, title="a queue lets as many work as it allows", features=("DSP-06", "SYS-09"), limit=LIMIT, explore=True)
+def race_queue_concurrency(t):
+    explored(t, "race-concurrency", "QueueLetsOneWork")
+
+
+@test("3.9", points=1, title="a resource: readers together, a writer alone, nobody left asleep", features=("DSP-20",), limit=LIMIT, explore=True)
+def race_resource(t):
+    explored(t, "race-resource", "ResourceKeepsWritersAlone", "ResourceConverts", "ResourceAnswersAtOnce")
+
+
+@test("3.9", points=1, title="a push lock: readers together, a writer alone, nobody left asleep", features=("DSP-21",), limit=LIMIT, explore=True)
+def race_push_lock(t):
+    explored(t, "race-push-lock", "PushLockExcludes", "PushLockKeepsWritersAlone")
