@@ -129,7 +129,6 @@ HINTS.update({
     "push-count": "The first to wait behind several shared owners keeps their number in its block, and the word has MultipleShared.",
     "push-wake": "The release of the last owner wakes the oldest that waits for it alone, or everybody if the oldest wants to share or is the only "
                  "one.",
-<<<<<<< HEAD
 })
 
 HINTS.update({
@@ -158,8 +157,9 @@ HINTS.update({
     "work-balance": "One more thread for a queue whose items wait, of which none was begun since the last look, and which would let one more thread "
                     "have an item; at most EX_MAXIMUM_DYNAMIC_THREADS.",
 })
-=======
-}    "race-dpc": "Whether a DPC is queued is decided by one interlocked operation on DpcData, or by looking again under the queue's lock: two "
+
+HINTS.update({
+    "race-dpc": "Whether a DPC is queued is decided by one interlocked operation on DpcData, or by looking again under the queue's lock: two "
                 "processors may have looked at it at the same time.",
     "race-dpc-missed": "A DPC is off its queue, and free to be queued again, before its routine is called: what comes while it runs needs "
                        "another run.",
@@ -178,5 +178,4 @@ HINTS.update({
     "race-resource": "Owner, count and waiters change in one hold of the resource's spin lock; the lock is handed over before anybody is woken.",
     "race-push-lock": "Between the look at the word and its exchange somebody may have come: if the exchange fails, look again; and a waiter "
                       "goes to sleep only after it is on the list.",
-}
->>>>>>> 5801c70 (Lab 3: explore interrupts, locks, lists, APCs, queues and resources too)
+})
