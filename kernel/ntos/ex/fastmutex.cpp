@@ -28,7 +28,10 @@ void Release(FAST_MUTEX* mutex) {
     NT_ASSERT(recorded);
     (void)recorded;
     mutex->Owner = nullptr;
-    if (InterlockedIncrement(&mutex->Count) <= 0) KeSetEvent(&mutex->Event, ExpLockIncrement, FALSE);
+    const LONG count = InterlockedIncrement(&mutex->Count);
+    if (count > 0) return;
+    KeTraceLockRelease(mutex, KLOCK_KIND::FastMutex, TRUE, ULONG(1 - count));
+    KeSetEvent(&mutex->Event, ExpLockIncrement, FALSE);
 }
 
 } // namespace

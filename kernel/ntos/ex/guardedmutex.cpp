@@ -38,7 +38,10 @@ void Release(KGUARDED_MUTEX* mutex) {
     NT_ASSERT(recorded);
     (void)recorded;
     mutex->Owner = nullptr;
-    if (InterlockedIncrement(&mutex->Count) <= 0) KeSignalGateBoostPriority(&mutex->Gate);
+    const LONG count = InterlockedIncrement(&mutex->Count);
+    if (count > 0) return;
+    KeTraceLockRelease(mutex, KLOCK_KIND::GuardedMutex, TRUE, ULONG(1 - count));
+    KeSignalGateBoostPriority(&mutex->Gate);
 }
 
 } // namespace

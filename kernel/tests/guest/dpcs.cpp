@@ -63,14 +63,19 @@ GUEST_TEST(ThreadedDpcRunsInItsProcessorsThread) {
 
 // INT-05, INT-06
 GUEST_TEST(FlushReturnsWhenAllHaveRun) {
+    constexpr ULONG Late = 20'000; // microseconds: longer than this thread needs to look at the counts
+    const auto late = [](PKDPC dpc, PVOID context, PVOID, PVOID) {
+        KeStallExecutionProcessor(Late);
+        NotePlace(dpc, context, nullptr, nullptr);
+    };
     PLACE places[4] = {};
     KDPC dpcs[4];
     for (ULONG i = 0; i < 4; i++) {
         KeInitializeEvent(&places[i].Done, SynchronizationEvent, FALSE);
         if (i % 2 == 0) {
-            KeInitializeDpc(&dpcs[i], NotePlace, &places[i]);
+            KeInitializeDpc(&dpcs[i], late, &places[i]);
         } else {
-            KeInitializeThreadedDpc(&dpcs[i], NotePlace, &places[i]);
+            KeInitializeThreadedDpc(&dpcs[i], late, &places[i]);
         }
         KeSetImportanceDpc(&dpcs[i], KDPC_IMPORTANCE::LowImportance);
         KeSetTargetProcessorDpc(&dpcs[i], CHAR(i < 2 ? 0 : LastProcessor()));
