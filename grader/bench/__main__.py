@@ -18,7 +18,7 @@ def measure(folder: Path) -> "Dict[str, float]":
     figures: "Dict[str, float]" = {}
     for item in ITEMS:
         # A boot for each: what one leaves behind (caches of stacks, ticks) does not reach the next.
-        with Session(folder) as session:
+        with Session(folder, processors=item.processors) as session:
             once = session.instructions_of(item.routine, item.iterations)
             twice = session.instructions_of(item.routine, 2 * item.iterations)
         figures[item.key] = per_operation(item, once, twice)

@@ -1,20 +1,28 @@
-"""What is measured: routines of kernel/tests/guest/bench.cpp, and the boot."""
+"""What is measured: routines of kernel/tests/guest/bench/, and the boot."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Tuple
+from typing import List, Tuple
 
 
 @dataclass(frozen=True)
 class Item:
-    """`routine(n)` does the operation n times, `each` operations an iteration."""
+    """`routine(n)` does the operation n times, `each` operations an iteration, on a machine of `processors`, of which all
+    instructions count: those of who spins for a lock, too."""
 
     key: str
     title: str
     routine: str
     each: int = 1
     iterations: int = 1000
+    processors: int = 1
+
+
+def crowds(key: str, title: str, routine: str) -> "List[Item]":
+    """The same with every processor after one lock."""
+    return [Item(f"{key}-{count}", f"{title}, contended by {count} processors", routine, iterations=6000, processors=count)
+            for count in (2, 4)]
 
 
 ITEMS: Tuple[Item, ...] = (
@@ -22,7 +30,24 @@ ITEMS: Tuple[Item, ...] = (
     Item("set-event", "KeSetEvent, nobody waits", "BenchSetEvent"),
     Item("dpc", "DPC, from queueing to its return", "BenchDpc"),
     Item("timer", "timer, set and cancel", "BenchTimer"),
-    Item("spin-lock", "spin lock, acquire and release", "BenchSpinLock"),
+    Item("timer-10", "timer, set and cancel, 10 others pending", "BenchTimer10"),
+    Item("timer-10000", "timer, set and cancel, 10,000 others pending", "BenchTimer10000"),
+    Item("spin-lock", "spin lock", "BenchSpinLock"),
+    *crowds("spin-lock", "spin lock", "BenchSpinLockCrowd"),
+    Item("queued-lock", "queued spin lock", "BenchQueuedLock"),
+    *crowds("queued-lock", "queued spin lock", "BenchQueuedLockCrowd"),
+    Item("in-stack-lock", "in-stack queued spin lock", "BenchInStackLock"),
+    *crowds("in-stack-lock", "in-stack queued spin lock", "BenchInStackLockCrowd"),
+    Item("push-lock", "push lock, exclusive", "BenchPushLock"),
+    *crowds("push-lock", "push lock, exclusive", "BenchPushLockCrowd"),
+    Item("resource", "executive resource, exclusive", "BenchResource"),
+    *crowds("resource", "executive resource, exclusive", "BenchResourceCrowd"),
+    Item("resource-shared", "executive resource, shared", "BenchResourceShared"),
+    Item("apc-special", "special kernel APC to the own thread", "BenchSpecialApc"),
+    Item("apc", "normal kernel APC to the own thread", "BenchApc"),
+    Item("dpc-far", "DPC to another processor, until it has run", "BenchRemoteDpc", processors=2),
+    Item("wake-up-far", "wake-up of a thread on another processor", "BenchFarWakeUp", each=2, processors=2),
+    Item("queue", "hand-off of an entry through a KQUEUE", "BenchQueue", each=2),
 )
 BOOT = Item("boot", "boot, from reset to the prompt", "KdEnterMonitor", iterations=1)
 

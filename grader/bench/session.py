@@ -23,14 +23,15 @@ LINKS_TO_BASE, LINKS_TO_NAME, NAME_LENGTH = 0x18, 0x78, 32  # LDR_DATA_TABLE_ENT
 class Session:
     """Use as a context manager."""
 
-    def __init__(self, folder: Path, driver: str = "bench.sys") -> None:
+    def __init__(self, folder: Path, driver: str = "bench.sys", processors: int = 1) -> None:
         self.folder = folder
         boot = folder / "boot"
         self.images = {"ntoskrnl.exe": folder / "ntoskrnl.exe", "hal.dll": folder / "hal.dll", driver: folder / "tests" / driver}
         for path in [boot / "loader.elf", *self.images.values()]:
             if not path.exists():
                 raise GraderError(f"{path} is not there: make kernel")
-        self.machine = Qemu(BootPlan(boot / "loader.elf", [boot / name for name in self.images], "/TEST"))
+        self.machine = Qemu(BootPlan(boot / "loader.elf", [boot / name for name in self.images], "/TEST",
+                                     processors=processors))
 
     def __enter__(self) -> "Session":
         self.machine.start()

@@ -1,14 +1,12 @@
-// What `make bench` measures: each routine does one operation `Iterations` times.
+// What `make bench` measures: each routine of this folder does one operation `Iterations` times.
 //
 // The host calls a routine with n and with 2n iterations and divides the difference of guest instructions (-icount) by
 // n, so that calling costs nothing and the figure is the same on every machine. Called at PASSIVE_LEVEL in a thread.
-#include "ps.h"
+#include "crowd.h"
 
 #include "guest_main.h"
 
 namespace {
-
-constexpr KPRIORITY BenchPriority = 17;
 
 struct PING_PONG {
     KEVENT Ping;
@@ -77,15 +75,6 @@ NTEXPORT ULONG NTAPI BenchTimer(ULONG Iterations) {
         (void)KeSetTimer(&timer, KeRelativeMilliseconds(60'000), nullptr);
         (void)KeCancelTimer(&timer);
     }
-    return Iterations;
-}
-
-/// KeAcquireSpinLock and KeReleaseSpinLock, uncontended, from PASSIVE_LEVEL.
-NTEXPORT ULONG NTAPI BenchSpinLock(ULONG Iterations) {
-    KSPIN_LOCK lock;
-    KeInitializeSpinLock(&lock);
-    for (ULONG i = 0; i < Iterations; i++)
-        nt::SpinLockGuard guard(lock);
     return Iterations;
 }
 }
