@@ -154,6 +154,10 @@ NTKERNELAPI LONG NTAPI KeResetEvent(PRKEVENT Event);
 NTKERNELAPI void NTAPI KeClearEvent(PRKEVENT Event);
 /// Signals, releases whoever can be released, and leaves the event not signaled. @irql <= DISPATCH_LEVEL
 NTKERNELAPI LONG NTAPI KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait);
+/// Hands a synchronization event to the first waiter and raises it to the caller's priority, if that is higher; without
+/// one the event becomes signaled. @param Thread receives the waiter (and is not written without one); may be nullptr.
+/// @irql <= DISPATCH_LEVEL
+NTKERNELAPI void NTAPI KeSetEventBoostPriority(PRKEVENT Event, PKTHREAD* Thread);
 /// @returns the signal state. @irql any
 NTKERNELAPI LONG NTAPI KeReadStateEvent(PRKEVENT Event);
 

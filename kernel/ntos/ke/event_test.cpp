@@ -104,3 +104,83 @@ TEST_F(EventTest, ServiceAtDispatchLevelMaySignal) {
         EXPECT_TRUE(released);
     });
 }
+
+// DSP-03, SCH-19
+TEST_F(EventTest, BoostingSignalHandsTheEventToTheFirstWaiterAtTheCallersPriority) {
+    Run([&] {
+        KEVENT event;
+        KeInitializeEvent(&event, SynchronizationEvent, FALSE);
+        std::string order;
+        auto wait = [&](char name) {
+            Await(&event);
+            (order += name) += std::to_string(KeQueryPriorityThread(KeGetCurrentThread())) + ' ';
+        };
+        Thread* const a = machine->Spawn(4, [&] { wait('a'); });
+        Sleep(1);
+        machine->Spawn(5, [&] { wait('b'); });
+        Sleep(1);
+        (void)KeSetPriorityThread(KeGetCurrentThread(), 11);
+        PKTHREAD woken = nullptr;
+        KeSetEventBoostPriority(&event, &woken);
+        EXPECT_EQ(woken, &a->Tcb);
+        EXPECT_EQ(KeReadStateEvent(&event), 0) << "from hand to hand";
+        EXPECT_EQ(order, "") << "equal priority does not preempt";
+        Sleep(1);
+        EXPECT_EQ(order, "a11 ");
+        KeSetEventBoostPriority(&event, nullptr);
+        Sleep(1);
+        EXPECT_EQ(order, "a11 b11 ");
+        woken = nullptr;
+        KeSetEventBoostPriority(&event, &woken);
+        EXPECT_EQ(woken, nullptr);
+        EXPECT_EQ(KeReadStateEvent(&event), 1) << "kept for whoever comes";
+    });
+}
+
+// DSP-03, DSP-13
+TEST_F(EventTest, BoostingSignalRespectsWaitsForSeveralObjects) {
+    Run([&] {
+        KEVENT event, other;
+        KeInitializeEvent(&event, SynchronizationEvent, FALSE);
+        KeInitializeEvent(&other, SynchronizationEvent, FALSE);
+        ULONG any = 99;
+        bool all = false;
+        machine->Spawn(9, [&] {
+            EXPECT_EQ(Code(WaitForSeveral({&event, &other}, WaitAll)), Code(STATUS_SUCCESS));
+            all = true;
+        });
+        machine->Spawn(9, [&] { any = Code(WaitForSeveral({&other, &event}, WaitAny)); });
+        KeSetEventBoostPriority(&event, nullptr);
+        EXPECT_EQ(any, 1u) << "passes over who lacks another object, and says which one came";
+        KeSetEvent(&other, 0, FALSE);
+        EXPECT_FALSE(all);
+        KeSetEventBoostPriority(&event, nullptr);
+        EXPECT_TRUE(all);
+        EXPECT_EQ(KeReadStateEvent(&event), 0);
+        EXPECT_EQ(KeReadStateEvent(&other), 0);
+    });
+}
+
+// DSP-02, DSP-03, DSP-14: pulse and wait, in one step
+TEST_F(EventTest, PulseAndWaitIsOneStep) {
+    Run([&] {
+        for (EVENT_TYPE type : {NotificationEvent, SynchronizationEvent}) {
+            KEVENT event, reply;
+            KeInitializeEvent(&event, type, FALSE);
+            KeInitializeEvent(&reply, SynchronizationEvent, FALSE);
+            std::string order;
+            for (char name : {'a', 'b'}) {
+                machine->Spawn(12, [&, name] {
+                    if (WaitFor(&event, Ticks(5)) == STATUS_SUCCESS) order += name;
+                    KeSetEvent(&reply, 0, FALSE);
+                });
+            }
+            EXPECT_EQ(KePulseEvent(&event, 0, TRUE), 0);
+            order += '!';
+            EXPECT_EQ(Code(WaitFor(&reply)), Code(STATUS_SUCCESS));
+            EXPECT_EQ(order, type == NotificationEvent ? "!ab" : "!a");
+            EXPECT_EQ(KeReadStateEvent(&event), 0);
+            Sleep(10);
+        }
+    });
+}

@@ -199,3 +199,66 @@ TEST_F(WaitTest, EventsTellOfWaitAndItsEnd) {
         EXPECT_EQ(events[1].Argument[2], 1u);
     });
 }
+
+// DSP-04, DSP-05, DSP-14
+TEST_F(WaitTest, ReleaseAndWaitIsOneStepForSemaphoreAndMutant) {
+    Run([&] {
+        KSEMAPHORE semaphore;
+        KMUTANT mutant;
+        KEVENT done;
+        KeInitializeSemaphore(&semaphore, 0, 1);
+        KeInitializeMutant(&mutant, TRUE);
+        KeInitializeEvent(&done, SynchronizationEvent, FALSE);
+        std::string order;
+        auto follow = [&](PVOID object) {
+            machine->Spawn(12, [&, object] {
+                Await(object);
+                order += "other ";
+                if (object == &mutant) KeReleaseMutant(&mutant, 0, FALSE, FALSE);
+                KeSetEvent(&done, 0, FALSE);
+            });
+        };
+        follow(&semaphore);
+        EXPECT_EQ(KeReleaseSemaphore(&semaphore, 0, 1, TRUE), 0);
+        EXPECT_EQ(unsigned(KeGetCurrentIrql()), unsigned(SYNCH_LEVEL)) << "the database is held";
+        order += "me ";
+        Await(&done);
+        follow(&mutant);
+        EXPECT_EQ(KeReleaseMutant(&mutant, 0, FALSE, TRUE), 0);
+        order += "me ";
+        Await(&done);
+        EXPECT_EQ(order, "me other me other ");
+        EXPECT_EQ(unsigned(KeGetCurrentIrql()), unsigned(PASSIVE_LEVEL));
+    });
+}
+
+// DSP-14: a signal that fails does not leave the database held
+TEST_F(WaitTest, FailedReleaseAndWaitLeavesNothingLocked) {
+    Run([&] {
+        KSEMAPHORE semaphore;
+        KMUTANT mutant;
+        KeInitializeSemaphore(&semaphore, 1, 1);
+        KeInitializeMutant(&mutant, FALSE);
+        EXPECT_THROW(KeReleaseSemaphore(&semaphore, 0, 1, TRUE), RaisedStatus);
+        EXPECT_THROW(KeReleaseMutant(&mutant, 0, FALSE, TRUE), RaisedStatus);
+        EXPECT_FALSE(KeGetCurrentThread()->WaitNext);
+        EXPECT_EQ(unsigned(KeGetCurrentIrql()), unsigned(PASSIVE_LEVEL));
+        EXPECT_EQ(KiDispatcherLock.Value, 0u);
+    });
+}
+
+// DSP-14, DSP-16: the wait that follows a signal may be for several objects
+TEST_F(WaitTest, SignalAndWaitForSeveral) {
+    Run([&] {
+        KEVENT request, first, second;
+        KeInitializeEvent(&request, SynchronizationEvent, FALSE);
+        KeInitializeEvent(&first, SynchronizationEvent, FALSE);
+        KeInitializeEvent(&second, SynchronizationEvent, FALSE);
+        machine->Spawn(12, [&] {
+            Await(&request);
+            KeSetEvent(&second, 0, FALSE);
+        });
+        KeSetEvent(&request, 0, TRUE);
+        EXPECT_EQ(Code(WaitForSeveral({&first, &second}, WaitAny)), 1u);
+    });
+}

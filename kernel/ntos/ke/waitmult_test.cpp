@@ -187,3 +187,83 @@ TEST_F(WaitMultipleTest, AllMixesKindsOfObjects) {
         EXPECT_EQ(StateOf(waiter->Tcb), KTHREAD_STATE::Terminated);
     });
 }
+
+// DSP-07, DSP-08, DSP-11, DSP-13
+TEST_F(WaitMultipleTest, ThreadsAndProcessesAreObjectsLikeOthers) {
+    Run([&] {
+        KPROCESS* const process = machine->MakeProcess(8);
+        KEVENT go, event;
+        KeInitializeEvent(&go, NotificationEvent, FALSE);
+        KeInitializeEvent(&event, SynchronizationEvent, FALSE);
+        Thread own[2] = {{{}, [&] { Await(&go); }}, {{}, [&] { Await(&go); }}};
+        for (Thread& thread : own)
+            machine->Start(&thread, process);
+        Thread* const system = machine->Spawn(9, [&] { Await(&go); });
+        Sleep(1);
+        ULONG all = 99, any = 99;
+        machine->Spawn(9, [&] {
+            all = Code(WaitForSeveral({process, &system->Tcb, &event}, WaitAll));
+            // They stay signaled: a second wait is over at once.
+            EXPECT_EQ(Code(WaitForSeveral({process, &system->Tcb}, WaitAll)), Code(STATUS_SUCCESS));
+        });
+        machine->Spawn(9, [&] { any = Code(WaitForSeveral({&event, process, &own[1].Tcb}, WaitAny)); });
+        KeSetEvent(&event, 0, FALSE); // goes to the WaitAny: the WaitAll cannot have it yet
+        EXPECT_EQ(any, 0u);
+        KeSetEvent(&go, 0, FALSE);
+        Sleep(1);
+        EXPECT_EQ(StateOf(own[0].Tcb), KTHREAD_STATE::Terminated);
+        EXPECT_EQ(process->Header.SignalState, 1);
+        EXPECT_EQ(all, 99u) << "the event is not there";
+        KeSetEvent(&event, 0, FALSE);
+        EXPECT_EQ(all, Code(STATUS_SUCCESS));
+        EXPECT_EQ(KeReadStateEvent(&event), 0);
+    });
+}
+
+// DSP-13, DSP-16: every one of 64, in both kinds of wait, with an abandoned mutant among them
+TEST_F(WaitMultipleTest, AnyOfSixtyFourNamesEachIndexAndAbandonment) {
+    Run([&] {
+        Events events(MAXIMUM_WAIT_OBJECTS);
+        KWAIT_BLOCK blocks[MAXIMUM_WAIT_OBJECTS];
+        for (ULONG i = 0; i < MAXIMUM_WAIT_OBJECTS; i += 7) {
+            ULONG result = 999;
+            machine->Spawn(9, [&] { result = Code(WaitForSeveral(events.Pointers, WaitAny, blocks)); });
+            events.Set(i);
+            EXPECT_EQ(result, i);
+        }
+        KMUTANT mutant;
+        KeInitializeMutant(&mutant, FALSE);
+        machine->Spawn(9, [&] { Await(&mutant); }); // ends with it
+        events.Pointers[63] = &mutant;
+        EXPECT_EQ(Code(WaitForSeveral(events.Pointers, WaitAny, blocks)), Code(STATUS_ABANDONED_WAIT_0) + 63);
+        EXPECT_EQ(mutant.OwnerThread, KeGetCurrentThread());
+        KeReleaseMutant(&mutant, 0, FALSE, FALSE);
+    });
+}
+
+// DSP-04, DSP-13
+TEST_F(WaitMultipleTest, AllTellsOfAnAbandonedMutantAtOnceAndAfterAWait) {
+    Run([&] {
+        for (const bool waits : {false, true}) {
+            KMUTANT mutant;
+            KEVENT event, leave;
+            KeInitializeMutant(&mutant, FALSE);
+            KeInitializeEvent(&event, NotificationEvent, TRUE);
+            KeInitializeEvent(&leave, NotificationEvent, !waits);
+            machine->Spawn(9, [&] {
+                Await(&mutant);
+                Await(&leave);
+            });
+            ULONG result = 999;
+            machine->Spawn(9, [&] {
+                result = Code(WaitForSeveral({&event, &mutant}, WaitAll));
+                KeReleaseMutant(&mutant, 0, FALSE, FALSE);
+            });
+            EXPECT_EQ(result, waits ? 999u : Code(STATUS_ABANDONED_WAIT_0));
+            KeSetEvent(&leave, 0, FALSE);
+            EXPECT_EQ(result, Code(STATUS_ABANDONED_WAIT_0));
+            EXPECT_EQ(Code(WaitFor(&mutant)), Code(STATUS_SUCCESS)) << "told once";
+            KeReleaseMutant(&mutant, 0, FALSE, FALSE);
+        }
+    });
+}

@@ -29,6 +29,7 @@ HOST_SOURCES += kernel/ntos/ke/dpcwatchdog.cpp
 HOST_SOURCES += kernel/ntos/ke/flushdpc.cpp
 HOST_SOURCES += kernel/ntos/ke/threadeddpc.cpp
 HOST_SOURCES += kernel/ntos/ke/event.cpp
+HOST_SOURCES += kernel/ntos/ke/eventboost.cpp
 HOST_SOURCES += kernel/ntos/ke/gate.cpp
 HOST_SOURCES += kernel/ntos/ke/idle.cpp
 HOST_SOURCES += kernel/ntos/ke/idleschedule.cpp
