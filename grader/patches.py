@@ -6,6 +6,7 @@
     Hint: ready-summary-bit
     Base: reference                                                (or starter; cheaters: starter unless said)
     Refused: yes                                                   (cheaters that the build must refuse)
+    Own: yes                                                       (mistakes and variants that a student's own test meets)
     --- a/kernel/ntos/ke/ready.cpp
     ...
 """
@@ -38,6 +39,7 @@ class Patch:
     hints: Tuple[str, ...]
     base: str
     refused: bool = False  # a cheater that must not even get a kernel
+    own: bool = False  # one of the kernels that the students' own tests tell apart
 
     @property
     def name(self) -> str:
@@ -105,7 +107,8 @@ def _read(path: Path, kind: str, word: str) -> Patch:
     if base not in ("starter", "reference"):
         raise GraderError(f"{path}: `Base: {base}` must be starter or reference")
     return Patch(path, kind, fields[word], fields.get("Exercise", ""), _words(fields.get("Fails", "")),
-                 _words(fields.get("Hint", "")), base, fields.get("Refused", "") == "yes")
+                 _words(fields.get("Hint", "")), base, fields.get("Refused", "") == "yes",
+                 fields.get("Own", "") == "yes")
 
 
 def _words(text: str) -> Tuple[str, ...]:
