@@ -6,7 +6,9 @@
     Hint: ready-summary-bit
     Base: reference                                                (or starter; cheaters: starter unless said)
     Refused: yes                                                   (cheaters that the build must refuse)
-    Own: yes                                                       (mistakes and variants that a student's own test meets)
+    Own: yes                                                       (accepted: the students' own tests meet it too)
+
+In wrong/ are more wrong kernels, `Wrong: what it does`: the students' own tests have to tell them from right ones.
     --- a/kernel/ntos/ke/ready.cpp
     ...
 """
@@ -32,14 +34,14 @@ class Patch:
     """One patch file, read."""
 
     path: Path
-    kind: str  # accepted, mistakes, cheaters
+    kind: str  # accepted, mistakes, cheaters, wrong
     says: str
     exercise: str
     fails: Tuple[str, ...]
     hints: Tuple[str, ...]
     base: str
     refused: bool = False  # a cheater that must not even get a kernel
-    own: bool = False  # one of the kernels that the students' own tests tell apart
+    own: bool = False  # the students' own tests meet it
 
     @property
     def name(self) -> str:
@@ -55,6 +57,13 @@ def of_lab(tree: Tree, lab: Lab) -> List[Patch]:
     """The patches of a lab, in the order of the folders and of their names."""
     return [_read(path, kind, word) for kind, word in _FOLDERS
             for path in sorted((tree.solutions / lab.folder / kind).glob("*.patch"))]
+
+
+def of_own_tests(tree: Tree, lab: Lab) -> Dict[str, List[Patch]]:
+    """The patches that the students' own tests of a lab meet: right and wrong ones."""
+    accepted = [patch for patch in of_lab(tree, lab) if patch.kind == "accepted" and patch.own]
+    wrong = [_read(path, "wrong", "Wrong") for path in sorted((tree.solutions / lab.folder / "wrong").glob("*.patch"))]
+    return {"right": accepted, "wrong": wrong}
 
 
 def apply(patch: Patch, files: Mapping[str, bytes], allowed: Tuple[str, ...]) -> Dict[str, bytes]:

@@ -1,6 +1,6 @@
 """The right and the wrong kernels that students' own tests tell apart, and the driver of a student's scenarios.
 
-In the complete tree they are the patches of solutions/ that say `Own: yes`; a student's branch has their objects only, in
+In the complete tree they are patches of solutions/ (patches.of_own_tests); a student's branch has their objects only, in
 kernel/prebuilt/explore/{right,wrong}/N/, under numbers that say nothing.
 """
 
@@ -61,7 +61,8 @@ class Variants:
         from grader import patches  # not in a student's branch
         builder = self._builder
         found: Dict[str, List[Kernel]] = {kind: [] for kind in KINDS}
-        own = [patch for lab in builder.course.labs for patch in patches.of_lab(self._tree, lab) if patch.own]
+        own = [(kind, patch) for lab in builder.course.labs
+               for kind, several in patches.of_own_tests(self._tree, lab).items() for patch in several]
         reference = {name: (self._tree.root / name).read_bytes() for name in builder.course.files} if own else {}
 
         def build(patch: "patches.Patch") -> Kernel:
@@ -70,8 +71,8 @@ class Variants:
             return builder.overlay(Submission(files, ()), changed, "explore")
 
         with ThreadPoolExecutor(builder.jobs) as pool:
-            for patch, kernel in zip(own, pool.map(build, own)):
-                found["right" if patch.kind == "accepted" else "wrong"].append(kernel)
+            for (kind, _), kernel in zip(own, pool.map(build, [patch for _, patch in own])):
+                found[kind].append(kernel)
         return found
 
     def _shipped(self) -> Dict[str, List[Kernel]]:
@@ -148,10 +149,7 @@ class Variants:
     def _objections(name: str, made: Path, base: Path) -> Sequence[str]:
         """The driver may not take a name of the kernel's, nor tell the linker anything that other drivers do not."""
         courseware = objects.courseware_names([*base.glob("*.exe"), *base.glob("*.dll")])
-        example = next(iter(sorted(base.glob("obj/labs/*/tests/*.obj"))), None)
+        example = next(iter(sorted(base.glob(f"obj/{Path(name).parent}/tests/*.obj"))), None)
         if example is None:
             raise GraderError("the kernel has no lab drivers; build it again")
-        found: List[str] = []
-        for line in objects.objections(name, made.read_bytes(), example.read_bytes(), courseware):
-            found.append(line)
-        return found
+        return objects.objections(name, made.read_bytes(), example.read_bytes(), courseware)

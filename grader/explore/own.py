@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DRIVER = "mytest.sys"
 CANARY = "Canary"
 SCENARIOS_MAX = 8
-BUDGET_RIGHT, BUDGET_WRONG = 40_000_000, 25_000_000  # guest instructions of one scenario on one kernel
+BUDGET_RIGHT, BUDGET_WRONG = 30_000_000, 25_000_000  # guest instructions of one scenario on one kernel
 
 
 @dataclass(frozen=True)
