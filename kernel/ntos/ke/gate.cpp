@@ -28,6 +28,7 @@ void ResumeInQueue(KTHREAD* thread) REQUIRES_(AtDispatchLevel) {
 /// Ends the gate wait of a thread that has left the gate's list: the shortest way to a processor.
 void MakeReady(KTHREAD* thread) REQUIRES_(AtDispatchLevel) {
     ResumeInQueue(thread);
+    nt::SpinLockAtDpcGuard guard(thread->ReadyLock); // as KiProcessDeferredReadyList does
     KiSetThreadState(thread, KTHREAD_STATE::DeferredReady);
     KiDeferredReadyThread(thread);
 }

@@ -235,8 +235,10 @@ GUEST_TEST(DpcRunsOnTheProcessorItIsSentTo) {
     }
 }
 
-// DSP-14, SCH-13: a signal wakes a thread on another processor long before the next clock tick
-GUEST_TEST(SignalWakesAThreadOnAnotherProcessorAtOnce) {
+namespace {
+
+/// Wakes a waiting thread of priority 10 on each other processor, and looks how long it takes.
+void WakeEachAtOnce() {
     struct PAIR {
         KEVENT Go;
         volatile bool Woken;
@@ -265,6 +267,17 @@ GUEST_TEST(SignalWakesAThreadOnAnotherProcessorAtOnce) {
         GUEST_EQUAL(i, pair.Processor);
     }
     GUEST_TRUE(true);
+}
+
+} // namespace
+
+// DSP-14, SCH-13: a signal wakes a thread on another processor long before the next clock tick
+GUEST_TEST(SignalWakesAThreadOnAnIdleProcessorAtOnce) { WakeEachAtOnce(); }
+
+// DSP-14, SCH-12, INT-05: and it preempts whoever runs there
+GUEST_TEST(SignalPreemptsAThreadOfAnotherProcessorAtOnce) {
+    const SPINNERS busy(8);
+    WakeEachAtOnce();
 }
 
 namespace {
