@@ -28,7 +28,6 @@ from grader.views.ring import Event, Record
 
 if TYPE_CHECKING:
     from grader.explore.control import Ran
-    from grader.explore.own import OwnResult, OwnRun
     from grader.explore.schedule import Schedule
 
 ANSWER_MAX = 64 * 1024
@@ -63,12 +62,10 @@ def test(exercise: str,
          whole: bool = False,
          limit: int = 50_000_000,
          processors: int = 1,
-         explore: bool = False,
-         own: bool = False) -> Callable[[Callable[["Context"], None]], Callable[["Context"], None]]:
+         explore: bool = False) -> Callable[[Callable[["Context"], None]], Callable[["Context"], None]]:
     """Mark a function as a test.  `limit`: guest instructions for all of it, on all processors.  `processors`: 0 for a
     test that is right on any number of them, chosen with `make grade SMP=n`.  `explore`: it runs scenarios under many
-    schedules (`t.explore`), on a kernel with preemption points and a machine of four processors.  `own`: it judges the
-    student's own scenarios (`t.own_test`)."""
+    schedules (`t.explore`), on a kernel with preemption points and a machine of four processors."""
 
     def mark(function: Callable[["Context"], None]) -> Callable[["Context"], None]:
         function.spec = TestSpec(
@@ -77,13 +74,12 @@ def test(exercise: str,
             points=points,
             title=title,  # type: ignore[attr-defined]
             function=function,
-            stage=Stage.NONE.value if own else Stage(stage).value,
+            stage=Stage(stage).value,
             features=tuple(features),
             whole=whole,
             limit=limit,
             processors=4 if explore else processors,
-            explore=explore,
-            own=own)
+            explore=explore)
         return function
 
     return mark
@@ -104,7 +100,6 @@ class Context:
         self.pages: Optional[Path] = None  # where timelines of races go
         self.forced: Optional["Schedule"] = None  # a replay: this schedule and no other
         self.found: Optional["Ran"] = None  # what an exploration found
-        self.own: Optional["OwnRun"] = None  # the student's own scenarios
 
     @property
     def guest(self) -> Guest:
@@ -164,13 +159,6 @@ class Context:
         from grader.explore import trial  # the explorer needs this module
         trial.run(self, scenario, asked=asked, expected=expected, hint=hint, parameters=tuple(parameters), runs=runs,
                   budget=budget, step_limit=step_limit, judge=judge)
-
-    def own_test(self) -> "OwnResult":
-        """What the student's own scenarios say of right and of wrong kernels.  Fails the test where they do not compile,
-        do not run, or call a right kernel wrong."""
-        self.infra(self.own is not None, "the student's own scenarios were not built")
-        assert self.own is not None
-        return self.own.result(self)
 
     # -- what the student handed in --------------------------------------------------------------------------------
     def submitted(self, path: str) -> str:

@@ -24,11 +24,10 @@ from typing import Dict, Iterable, List, Optional, Sequence
 from grader import locking, objects, sandbox
 from grader.errors import GraderError
 from grader.labs import Course
-from grader.model import EXPLORE, WHOLE, Kernel, KernelSet, OwnTest, Progress
+from grader.model import EXPLORE, WHOLE, Kernel, KernelSet, Progress
 from grader.submission import Submission
 from grader.toolmessages import for_student
 from grader.tree import Tree
-from grader.variants import Variants
 
 KEPT = 96  # kernels of earlier gradings that stay on the disk
 EXPLORED = "explore"  # build.mk's flavour with preemption points
@@ -38,7 +37,7 @@ class Builder:
     """Builds for one tree.  `checked` chooses the checked kernel, as MICA_CHECKED=1 does for make."""
 
     def __init__(self, tree: Tree, course: Course, progress: Optional[Progress] = None, jobs: int = 2) -> None:
-        self.tree, self.course, self.jobs = tree, course, max(1, jobs)
+        self._tree, self._course, self._jobs = tree, course, max(1, jobs)
         self._progress = progress or Progress()
         self._base: Dict[str, Path] = {}
 
@@ -50,17 +49,17 @@ class Builder:
         """The kernel with the reference everywhere ($(B) of build.mk), built or brought up to date once."""
         flavour = flavour or self.flavour
         if flavour not in self._base:
-            out = self.tree.scratch("reference") if self.tree.is_handout else self.tree.scratch()
+            out = self._tree.scratch("reference") if self._tree.is_handout else self._tree.scratch()
             self._progress.say("building the kernel" + (" to be explored" if flavour == EXPLORED else ""))
             with locking.held(out / "build.lock"):
-                done = subprocess.run(self.make(out, ["kernel"], [*_switch(flavour), *self.references(())]),
-                                      cwd=self.tree.root,
+                done = subprocess.run(self._make(out, ["kernel"], [*_switch(flavour), *self._references(())]),
+                                      cwd=self._tree.root,
                                       stdout=subprocess.PIPE,
                                       stderr=subprocess.STDOUT,
                                       stdin=subprocess.DEVNULL,
                                       check=False)
             if done.returncode != 0:
-                log = self.tree.scratch() / "grader-build.log"
+                log = self._tree.scratch() / "grader-build.log"
                 log.write_bytes(done.stdout)
                 raise GraderError(f"the kernel does not build ({_last_line(done.stdout)}); the whole log is in {log}")
             self._base[flavour] = out / flavour
@@ -68,10 +67,10 @@ class Builder:
 
     def reference(self, student_seed: int = 0, wanted: Iterable[str] = ()) -> KernelSet:
         """The kernels of the tree itself: every key is the base build.  The explore flavour is made where it is wanted."""
-        keys = [*(exercise.number for lab in self.course.labs for exercise in lab.exercises), WHOLE]
+        keys = [*(exercise.number for lab in self._course.labs for exercise in lab.exercises), WHOLE]
         kernels = {key: Kernel(self.base()) for key in keys}
         kernels.update({key: Kernel(self.base(EXPLORED)) for key in wanted if key.endswith(EXPLORE)})
-        return KernelSet(kernels, self.tree.root, student_seed)
+        return KernelSet(kernels, self._tree.root, student_seed)
 
     def build(self, submission: Submission, keys: Iterable[str], student_seed: int = 0) -> KernelSet:
         """The kernels that `keys` (exercise numbers and "whole", each with EXPLORE or without) ask for."""
@@ -82,30 +81,22 @@ class Builder:
             if own:
                 made = self._build(submission, own, flavour)
                 kernels.update({key + end: kernel for key, kernel in made.items()})
-        student = self.tree.scratch("submissions", submission.digest[:20])
+        student = self._tree.scratch("submissions", submission.digest[:20])
         submission.write_to(student, submission.files)
         return KernelSet(kernels, student, student_seed)
 
     def _build(self, submission: Submission, wanted: Sequence[str], flavour: str) -> Dict[str, Kernel]:
         """The kernels of one flavour."""
-        fingerprint = self.fingerprint(self.base(flavour))
-        exercises = [exercise for lab in self.course.labs for exercise in lab.exercises
+        fingerprint = self._fingerprint(self.base(flavour))
+        exercises = [exercise for lab in self._course.labs for exercise in lab.exercises
                      if exercise.number in wanted or WHOLE in wanted]
-        with ThreadPoolExecutor(self.jobs) as pool:
+        with ThreadPoolExecutor(self._jobs) as pool:
             built = pool.map(lambda exercise: self._overlay(submission, exercise.files, flavour, fingerprint), exercises)
             kernels: Dict[str, Kernel] = {exercise.number: kernel for exercise, kernel in zip(exercises, built)}
         if WHOLE in wanted:
             good = [name for exercise in exercises if not kernels[exercise.number].error for name in exercise.files]
             kernels[WHOLE] = self._overlay(submission, tuple(dict.fromkeys(good)), flavour, fingerprint)
         return kernels
-
-    def own_test(self, submission: Submission, name: str) -> OwnTest:
-        """The student's own scenarios (`name`) as a driver, and the kernels that they have to tell apart."""
-        return Variants(self).own_test(submission, name)
-
-    def overlay(self, submission: Submission, files: Sequence[str], flavour: str) -> Kernel:
-        """The kernel of a flavour with these files of the submission's over the base."""
-        return self._overlay(submission, files, flavour, self.fingerprint(self.base(flavour)))
 
     def _overlay(self, submission: Submission, files: Sequence[str], flavour: str, fingerprint: str) -> Kernel:
         base = self.base(flavour)
@@ -115,7 +106,7 @@ class Builder:
         sources = [name for name in files if name.startswith("kernel/") and not self._is_reference(submission, name)]
         if not sources:
             return Kernel(base)
-        out = self.tree.scratch("kernels", _key(fingerprint + flavour, submission, sources))
+        out = self._tree.scratch("kernels", _key(fingerprint + flavour, submission, sources))
         with locking.held(out / "build.lock"):
             stamp = out / "done.json"
             if not stamp.is_file():
@@ -128,8 +119,8 @@ class Builder:
 
     def _is_reference(self, submission: Submission, name: str) -> bool:
         """True in the complete tree for a file that is the tree's own: the base holds it already."""
-        own = self.tree.root / name
-        return not self.tree.is_handout and own.is_file() and own.read_bytes() == submission.files[name]
+        own = self._tree.root / name
+        return not self._tree.is_handout and own.is_file() and own.read_bytes() == submission.files[name]
 
     def _compile(self, submission: Submission, sources: Sequence[str], out: Path, flavour: str) -> str:
         """Compiles and links the overlay in `out`; returns the message for the student, empty when it worked."""
@@ -143,18 +134,18 @@ class Builder:
             if refused:
                 return "\n".join(refused)
         options = [f"STUDENT={student}", "EXERCISE_FILES=" + " ".join(sources), f"BASE_O={self.base(flavour).parent}",
-                   *_switch(flavour), *self.references(sources)]
+                   *_switch(flavour), *self._references(sources)]
         made = [f"{out}/{flavour}/obj/{name[len('kernel/'):]}.obj" for name in sources]
-        for targets, view in ((made, self.compile_view(student, out)), (["kernel"], self.link_view(out, flavour))):
-            done = sandbox.run(self.make(out, targets, options), view, self.tree.root)
+        for targets, view in ((made, self._compile_view(student, out)), (["kernel"], self._link_view(out, flavour))):
+            done = sandbox.run(self._make(out, targets, options), view, self._tree.root)
             if done.timed_out:
                 return "the compiler did not end in time; look for templates or constants that expand without bound"
             if done.code != 0:
-                return for_student(done.output, [student, self.tree.root])
+                return for_student(done.output, [student, self._tree.root])
             refused = self._objections(sources, out, flavour) if targets is made else []
             if refused:
                 return "\n".join(refused)
-        self.share(self.base(flavour), out / flavour)
+        self._share(self.base(flavour), out / flavour)
         return ""
 
     def _objections(self, sources: Sequence[str], out: Path, flavour: str) -> List[str]:
@@ -164,21 +155,21 @@ class Builder:
         found: List[str] = []
         for name in sources:
             part = name[len("kernel/"):] + ".obj"
-            withheld = self.tree.root / "kernel/prebuilt" / (EXPLORED if flavour == EXPLORED else "") / "reference" / part
+            withheld = self._tree.root / "kernel/prebuilt" / (EXPLORED if flavour == EXPLORED else "") / "reference" / part
             reference = withheld if withheld.is_file() else base / "obj" / part
             made = (out / flavour / "obj" / part).read_bytes()
             found += objects.objections(name, made, reference.read_bytes(), courseware)
         return found
 
-    def references(self, own: Sequence[str]) -> List[str]:
+    def _references(self, own: Sequence[str]) -> List[str]:
         """In a student's branch: the files whose reference object stands in for the tree's own source."""
-        if not self.tree.is_handout:
+        if not self._tree.is_handout:
             return []
-        names = [name for name in self.course.files if name.startswith("kernel/") and name not in own]
+        names = [name for name in self._course.files if name.startswith("kernel/") and name not in own]
         return ["REFERENCE_FILES=" + " ".join(names)]
 
     @staticmethod
-    def share(base: Path, target: Path) -> None:
+    def _share(base: Path, target: Path) -> None:
         """Puts the base's other images (loader, test drivers) beside the student's kernel."""
         for path in sorted([*base.glob("boot/*"), *base.glob("tests/*.sys"), *base.glob("drivers/*.sys")]):
             twin = target / path.relative_to(base)
@@ -186,31 +177,26 @@ class Builder:
                 twin.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, twin)
 
-    def compile_view(self, student: Path, out: Path) -> sandbox.View:
+    def _compile_view(self, student: Path, out: Path) -> sandbox.View:
         """Headers and build rules, but no reference: neither its sources nor its objects."""
-        kernel = self.tree.root / "kernel"
-        hidden = [self.tree.root / name for name in self.course.files if (self.tree.root / name).exists()]
-        return sandbox.View(self.tree.root, (kernel,), (out,), (*hidden, kernel / "prebuilt"))
+        kernel = self._tree.root / "kernel"
+        hidden = [self._tree.root / name for name in self._course.files if (self._tree.root / name).exists()]
+        return sandbox.View(self._tree.root, (kernel,), (out,), (*hidden, kernel / "prebuilt"))
 
-    def link_view(self, out: Path, flavour: str) -> sandbox.View:
+    def _link_view(self, out: Path, flavour: str) -> sandbox.View:
         """Objects and libraries, and no way to compile: the student's sources were read already."""
-        return sandbox.View(self.tree.root, (self.tree.root / "kernel", self.base(flavour).parent), (out,))
+        return sandbox.View(self._tree.root, (self._tree.root / "kernel", self.base(flavour).parent), (out,))
 
-    @staticmethod
-    def key(fingerprint: str, submission: Submission, sources: Sequence[str]) -> str:
-        """The folder of a build: its content in twenty letters."""
-        return _key(fingerprint, submission, sources)
-
-    def make(self, out: Path, targets: Sequence[str], options: Sequence[str]) -> List[str]:
+    def _make(self, out: Path, targets: Sequence[str], options: Sequence[str]) -> List[str]:
         return [
-            "make", "-s", "--no-print-directory", f"-j{self.jobs}", "-f", "kernel/build.mk", *targets, f"O={out}",
+            "make", "-s", "--no-print-directory", f"-j{self._jobs}", "-f", "kernel/build.mk", *targets, f"O={out}",
             *options
         ]
 
-    def fingerprint(self, base: Path) -> str:
+    def _fingerprint(self, base: Path) -> str:
         """Changes with anything a student's kernel is made of beside the student's own files."""
         total = hashlib.sha256()
-        for path in sorted([*self.tree.root.glob("kernel/**/*.h"), *self.tree.root.glob("kernel/*.mk"),
+        for path in sorted([*self._tree.root.glob("kernel/**/*.h"), *self._tree.root.glob("kernel/*.mk"),
                             *(base / "boot").glob("*")]):
             if path.is_file():
                 total.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from typing import Dict, List, Optional, Sequence
 
@@ -42,7 +41,7 @@ class Grading:
         found = student_seed(self.tree, submission.files.get(SEED_FILE), own_seed)
         own, self.seed_origin = found.value, found.origin
         if not source and not self.tree.is_handout:
-            kernels = self._with_own(self.builder.reference(own, [test.kernel for test in tests]), submission, tests)
+            kernels = self.builder.reference(own, [test.kernel for test in tests])
             return self._run(kernels, submission, labs, tests, seed, own)
         return self.grade_files(submission, labs, tests, seed, own)
 
@@ -50,16 +49,7 @@ class Grading:
                     seed: Optional[int], own: int) -> Result:
         """Grades files that were read already."""
         keys = list(dict.fromkeys([*(test.exercise for test in tests), *(test.kernel for test in tests)]))
-        kernels = self._with_own(self.builder.build(submission, keys, own), submission, tests)
-        return self._run(kernels, submission, labs, tests, seed, own)
-
-    def _with_own(self, kernels: KernelSet, submission: Submission, tests: Sequence[TestSpec]) -> KernelSet:
-        """With the student's own scenarios, where a test judges them."""
-        exercise = next((test.exercise for test in tests if test.own), "")
-        if not exercise:
-            return kernels
-        files = next(one.files for lab in self.course.labs for one in lab.exercises if one.number == exercise)
-        return dataclasses.replace(kernels, own=self.builder.own_test(submission, files[0]))
+        return self._run(self.builder.build(submission, keys, own), submission, labs, tests, seed, own)
 
     def _run(self, kernels: KernelSet, submission: Submission, labs: Sequence[Lab], tests: Sequence[TestSpec],
              seed: Optional[int], own: int) -> Result:

@@ -21,17 +21,15 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Optional
 
 from grader import sources
 from grader.build import EXPLORED, Builder
 from grader.errors import GraderError
 from grader.labs import Course
-from grader.explore.own import order
-from grader.model import Kernel, Lab, Progress
+from grader.model import Lab, Progress
 from grader.regions import Shipped
 from grader.tree import Tree
-from grader.variants import FOLDER, KINDS, Variants
 
 WITHHELD = re.compile(
     r"^(solutions/|\.ci/|\.github/|docs/|kernel/tests/(?!scenarios/scenario)|grader/tests/|grader/(handout|regions|sources|selfcheck|patches|"
@@ -78,13 +76,6 @@ class Handout:
                 self._git(self._target, "checkout", "-q", lab.branch)
         self._git(self._target, "checkout", "-q", self._course.labs[0].branch)
 
-    def _variants(self, lab: Lab) -> List[Tuple[str, Kernel]]:
-        """The kernels that the lab's own tests tell apart, as `wrong/2`: as objects, in an order that says nothing."""
-        if not any(test.own for test in self._course.tests if test.lab <= lab.number):
-            return []
-        kernels = Variants(self._builder).kernels()
-        return [(f"{kind}/{number}", kernel) for kind in KINDS for number, kernel in enumerate(order(kernels[kind]), 1)]
-
     def _explores(self, lab: Lab) -> bool:
         """Whether the branch of a lab needs the explore flavour: a test of this lab or of an earlier one explores."""
         return any(test.explore for test in self._course.tests if test.lab <= lab.number)
@@ -102,9 +93,6 @@ class Handout:
                 files[name] = self._tree.root / name
             else:
                 self._place(files, name, shipped, lab, objects, fresh)
-        for number, kernel in self._variants(lab):
-            for path in sorted((kernel.directory / "obj").rglob("*.obj")):
-                files[f"{FOLDER}/{number}/{path.relative_to(kernel.directory / 'obj').as_posix()}"] = path
         if (self._tree.root / README).is_file():
             files["README.md"] = self._tree.root / README
         return files

@@ -16,7 +16,7 @@ import dataclasses
 import enum
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Mapping, Optional, Tuple
+from typing import Any, Callable, Mapping, Tuple
 
 WHOLE = "whole"  # the kernel that holds every file of the student
 EXPLORE = "/explore"  # behind a kernel's key: the flavour whose schedules can be explored
@@ -95,7 +95,6 @@ class TestSpec:
     limit: int = 50_000_000  # guest instructions
     processors: int = 1  # 0: any number will do, and SMP= says how many
     explore: bool = False  # runs scenarios under many schedules: on the explore flavour
-    own: bool = False  # judges the student's own scenarios, by the kernels that they tell apart
     lab: int = -1
     driver: str = ""
     hidden: bool = False  # lives in solutions/: students see that it exists, not what it does
@@ -122,23 +121,12 @@ class Kernel:
 
 
 @dataclass(frozen=True)
-class OwnTest:
-    """The student's own scenarios as a driver (mytest.sys in `folder`), and the kernels to tell apart."""
-
-    folder: Path
-    error: str
-    right: Tuple[Kernel, ...]
-    wrong: Tuple[Kernel, ...]
-
-
-@dataclass(frozen=True)
 class KernelSet:
     """Exercise number (and "whole") -> kernel.  A test runs on kernels[spec.kernel]; equal directories share a boot."""
 
     kernels: Mapping[str, Kernel]
     student_dir: Path  # the accepted student files, by their path in the tree (answers.txt is read from here)
     student_seed: int = 0  # `t.student_seed`: picks this student's questions of exercise 0.1
-    own: Optional[OwnTest] = None
 
     def __getitem__(self, key: str) -> Kernel:
         return self.kernels[key]

@@ -6,9 +6,6 @@
     Hint: ready-summary-bit
     Base: reference                                                (or starter; cheaters: starter unless said)
     Refused: yes                                                   (cheaters that the build must refuse)
-    Own: yes                                                       (accepted: the students' own tests meet it too)
-
-In wrong/ are more wrong kernels, `Wrong: what it does`: the students' own tests have to tell them from right ones.
     --- a/kernel/ntos/ke/ready.cpp
     ...
 """
@@ -34,14 +31,13 @@ class Patch:
     """One patch file, read."""
 
     path: Path
-    kind: str  # accepted, mistakes, cheaters, wrong
+    kind: str  # accepted, mistakes, cheaters
     says: str
     exercise: str
     fails: Tuple[str, ...]
     hints: Tuple[str, ...]
     base: str
     refused: bool = False  # a cheater that must not even get a kernel
-    own: bool = False  # the students' own tests meet it
 
     @property
     def name(self) -> str:
@@ -57,13 +53,6 @@ def of_lab(tree: Tree, lab: Lab) -> List[Patch]:
     """The patches of a lab, in the order of the folders and of their names."""
     return [_read(path, kind, word) for kind, word in _FOLDERS
             for path in sorted((tree.solutions / lab.folder / kind).glob("*.patch"))]
-
-
-def of_own_tests(tree: Tree, lab: Lab) -> Dict[str, List[Patch]]:
-    """The patches that the students' own tests of a lab meet: right and wrong ones."""
-    accepted = [patch for patch in of_lab(tree, lab) if patch.kind == "accepted" and patch.own]
-    wrong = [_read(path, "wrong", "Wrong") for path in sorted((tree.solutions / lab.folder / "wrong").glob("*.patch"))]
-    return {"right": accepted, "wrong": wrong}
 
 
 def apply(patch: Patch, files: Mapping[str, bytes], allowed: Tuple[str, ...]) -> Dict[str, bytes]:
@@ -116,8 +105,7 @@ def _read(path: Path, kind: str, word: str) -> Patch:
     if base not in ("starter", "reference"):
         raise GraderError(f"{path}: `Base: {base}` must be starter or reference")
     return Patch(path, kind, fields[word], fields.get("Exercise", ""), _words(fields.get("Fails", "")),
-                 _words(fields.get("Hint", "")), base, fields.get("Refused", "") == "yes",
-                 fields.get("Own", "") == "yes")
+                 _words(fields.get("Hint", "")), base, fields.get("Refused", "") == "yes")
 
 
 def _words(text: str) -> Tuple[str, ...]:

@@ -14,7 +14,6 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from grader.api import Context
 from grader.errors import GraderError
-from grader.explore.own import OwnRun
 from grader.guest import Guest
 from grader.judge import POWER_OFF, End, judge, outcome, tampered
 from grader.machine.qemu import GuestEnd
@@ -32,9 +31,9 @@ def run_tests(kernels: KernelSet, tests: List[TestSpec], seed: int, jobs: int = 
     """One Outcome for each test, in the order of `tests`."""
     run = _Run(kernels, seed, progress or Progress())
     for spec in tests:
-        if spec.stage == Stage.NONE.value and not spec.own:
+        if spec.stage == Stage.NONE.value:
             run.finish(spec, run.without_machine(spec))
-    units = plan([spec for spec in tests if spec.stage != Stage.NONE.value or spec.own], kernels, jobs)
+    units = plan([spec for spec in tests if spec.stage != Stage.NONE.value], kernels, jobs)
     waiting: "queue.Queue[Unit]" = queue.Queue()
     for unit in units:
         waiting.put(unit)
@@ -68,7 +67,6 @@ class _Run:
         self.kernels, self.seed, self.progress = kernels, seed, progress
         self.outcomes: Dict[str, Outcome] = {}
         self.trouble: List[BaseException] = []
-        self.own = OwnRun(kernels.own, seed) if kernels.own else None
         self._lock = threading.Lock()
 
     def work(self, waiting: "queue.Queue[Unit]") -> None:
@@ -91,11 +89,8 @@ class _Run:
                 self.tell("started", spec)
                 for attempt in range(ATTEMPTS):
                     try:
-                        if spec.own:  # it boots machines of its own
-                            told = self.without_machine(spec)
-                        else:
-                            session = session or boot(*machine)
-                            told = self.one(session, spec)
+                        session = session or boot(*machine)
+                        told = self.one(session, spec)
                     except (GraderError, OSError) as error:
                         told = outcome(spec, self.seed, End(Verdict.INFRA_ERROR, spec.title, "", str(error)), None, b"",
                                        0)
@@ -133,7 +128,6 @@ class _Run:
 
     def without_machine(self, spec: TestSpec) -> Outcome:
         context = Context(spec, self.seed, None, self.kernels.student_dir, self.kernels.student_seed)
-        context.own = self.own
         cause: Optional[BaseException] = None
         try:
             spec.function(context)
@@ -150,9 +144,9 @@ class _Run:
             getattr(self.progress, what)(about)
 
 
-def boot(directory: Path, driver: str, processors: int = 1, guest_folder: Optional[Path] = None) -> Session:
+def boot(directory: Path, driver: str, processors: int = 1) -> Session:
     """A started session with its snapshots taken."""
-    session = Session(directory, driver, processors=processors, guest_folder=guest_folder)
+    session = Session(directory, driver, processors=processors)
     session.start()
     try:
         session.boot()

@@ -57,7 +57,6 @@ class Session:
     options: str = "/TEST"
     memory_mb: int = 64
     processors: int = 1
-    guest_folder: Optional[Path] = None  # a driver of another build folder: a student's own
     stages: Dict[str, StageState] = field(default_factory=dict)
     failures: Dict[str, BootFailure] = field(default_factory=dict)
 
@@ -70,10 +69,7 @@ class Session:
 
     def start(self) -> None:
         """Boot to the kernel's first instruction."""
-        found = dict(images_in(self.directory))
-        if self.guest_folder:
-            found[self.driver.lower()] = self.guest_folder / "tests" / self.driver
-        self.images = [PeImage.load(path) for path in found.values()]
+        self.images = [PeImage.load(path) for path in images_in(self.directory).values()]
         kernel = next((image for image in self.images if image.path.name.lower() == KERNEL), None)
         if kernel is None:
             raise GraderError(f"no {KERNEL} in the kernel's folder; build the kernel first")
@@ -131,9 +127,7 @@ class Session:
         modules: List[Path] = [boot / name for name in names if (boot / name).exists()]
         modules += sorted(boot.glob("drivers/*.sys"))
         if self.driver:
-            own = [self.guest_folder.resolve() / "boot" / self.driver] if self.guest_folder else []
-            places = [*own, boot / "tests" / self.driver, boot / self.driver]
-            found = next((path for path in places if path.exists()), None)
+            found = next((path for path in (boot / "tests" / self.driver, boot / self.driver) if path.exists()), None)
             if found is None:
                 raise GraderError(
                     f"the test driver {self.driver} is not in the kernel's boot folder; build the kernel again")

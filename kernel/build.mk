@@ -17,7 +17,6 @@ O              ?= build
 MICA_CHECKED   ?=
 MICA_EXPLORE   ?=
 STUDENT        ?=
-OWN_TEST       ?=
 EXERCISE_FILES ?=
 BASE_O         ?= $(O)
 # Absolute, whatever was given: dependency files name their targets by these paths, and they are shared by whoever builds here.
@@ -171,17 +170,6 @@ $(call objects,$1): $(STUDENT)/$1 $(flags_file)
 	    -ffile-prefix-map=$(abspath $(STUDENT))/= -c $1 -o $(abspath $(call objects,$1))
 endef
 $(foreach f,$(own),$(eval $(call student_rule,$f)))
-# the student's own scenarios (OWN_TEST=labs/3-synchronization/mytest.cpp) are a driver: mytest.sys
-define own_test_rule
-$(B)/obj/$(OWN_TEST).obj: $(STUDENT)/$(OWN_TEST) $(flags_file)
-	$(Q)mkdir -p $$(@D) && cd $(STUDENT) && $(CXX) $(CXXFLAGS) \
-	    $(subst -include ,-include $(CURDIR)/,$(call explore_flags,labs/3-synchronization/x)) \
-	    $(foreach i,$(include) -Ikernel/tests/scenarios,$(patsubst -I%,-I$(CURDIR)/%,$i)) \
-	    -ffile-prefix-map=$(abspath $(STUDENT))/= -c $(OWN_TEST) -o $(abspath $(B)/obj/$(OWN_TEST).obj)
-$(B)/tests/mytest.sys: $(B)/obj/$(OWN_TEST).obj $(BASE_B)/crt.lib $(BASE_B)/nt.lib $(BASE_B)/hal.lib
-	$$(link_driver)
-endef
-$(if $(OWN_TEST),$(eval $(own_test_rule)))
 endif
 
 # ---- linking ----------------------------------------------------------------------------------------------------
@@ -234,7 +222,7 @@ define strip_rule
 $(B)/boot/$(notdir $1): $1
 	$(Q)mkdir -p $$(@D) && $(OBJCOPY) --strip-debug $$< $$@ && $(seal)
 endef
-$(foreach i,$(images) $(if $(OWN_TEST),$(B)/tests/mytest.sys),$(eval $(call strip_rule,$i)))
+$(foreach i,$(images),$(eval $(call strip_rule,$i)))
 
 # ---- host tests -------------------------------------------------------------------------------------------------
 HOST_SOURCES := $(BOOT_HOST_SOURCES)

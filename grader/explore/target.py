@@ -6,7 +6,7 @@ the control block and from how the call ended, never from what the guest prints.
 
 from __future__ import annotations
 
-from typing import Optional, Sequence
+from typing import Optional
 
 from grader.bugcodes import LAB_NOT_IMPLEMENTED
 from grader.errors import GraderError
@@ -15,7 +15,6 @@ from grader.guest import Guest
 from grader.machine.qemu import GuestEnd
 from grader.session import Session
 from grader.stops import Bugcheck, GuestStop, IdleTooLong
-from grader.symbols import Module
 from grader.views.fields import read_layout
 from grader.views.memory import Structures
 
@@ -85,7 +84,7 @@ class GuestTarget:
         return ran
 
 
-def scenarios(session: Session, modules: Sequence[Module] = ()) -> "list[str]":
-    """Every scenario of the loaded drivers, or of some of them, by name."""
-    return sorted(name[len(PREFIX):] for module in modules or session.symbols.modules for name in module.image.symbols
+def scenarios(session: Session) -> "list[str]":
+    """Every scenario of the loaded drivers, by name."""
+    return sorted(name[len(PREFIX):] for module in session.symbols.modules for name in module.image.symbols
                   if name.startswith(PREFIX))
