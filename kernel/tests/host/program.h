@@ -13,21 +13,29 @@ namespace explore_test {
 /// One step of a processor. Returns whether it could be taken; false: it gives way and tries again.
 using Step = std::function<bool()>;
 
-/// Runs one schedule of the program: `processors[n]` are the steps of processor n + 1. Returns who ran, a digit a step.
+/// Runs one schedule of the program: `processors[n]` are the steps of processor n + 1. Returns who ran, a digit a step. With `skip`,
+/// questions whose answer the strategy knows beforehand are not asked.
 inline std::string RunOnce(KxStrategy& strategy, ULONG seed, const std::vector<std::vector<Step>>& processors,
-                           ULONG limit = 10'000) {
+                           ULONG limit = 10'000, bool skip = false) {
     std::string schedule;
     std::vector<size_t> next(processors.size());
     strategy.Begin(seed);
     ULONG current = 0;
     bool yield = false;
+    ULONG quota = 0; // questions that are not asked
     for (ULONG step = 0; step < limit; step++) {
         ULONG runnable = 0;
         for (size_t i = 0; i < processors.size(); i++) {
             if (next[i] < processors[i].size()) runnable |= 2u << i;
         }
         if (runnable == 0) return schedule;
-        current = strategy.Choose({step, current, runnable, yield});
+        if (quota != 0 && !yield && (runnable & 1u << current) != 0) {
+            quota--;
+            strategy.Skip(1);
+        } else {
+            current = strategy.Choose({step, current, runnable, yield});
+            quota = skip ? strategy.Stay(step + 1) : 0;
+        }
         if (current >= KX_PROCESSORS || (runnable & 1u << current) == 0)
             return schedule + "!"; // not one of those asked
         schedule += char('0' + current);

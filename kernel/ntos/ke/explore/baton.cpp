@@ -20,13 +20,28 @@ constexpr ULONG DEVICE_LEVELS = ~0u << 3; ///< of KPCR::IRR
 
 constexpr ULONG Bit(ULONG processor) { return 1u << processor; }
 
-/// What the race detector learns from a point.
-void Observe(ULONG self, KX_POINT kind, ULONG_PTR object, ULONG size, ULONG_PTR pc, ULONG_PTR frame) {
+/// So many questions need not be asked now.
+ULONG Quota() {
+    const KX_RUN& run = KxRun;
+    if (run.Trace || run.Step >= run.StepLimit || (run.Fair && run.SinceSwitch >= PATIENCE)) return 0;
+    ULONG quota = run.Strategy->Stay(run.Step);
+    if (quota > run.StepLimit - run.Step) quota = run.StepLimit - run.Step;
+    if (run.Fair && quota > PATIENCE - run.SinceSwitch) quota = PATIENCE - run.SinceSwitch;
+    const ULONG beforeTick = (STEPS_BETWEEN_TICKS - run.Step % STEPS_BETWEEN_TICKS) % STEPS_BETWEEN_TICKS;
+    if (run.TicksLeft != 0 && quota > beforeTick) quota = beforeTick;
+    return quota;
+}
+
+} // namespace
+
+void KxDetect(KX_POINT kind, ULONG_PTR object, ULONG size, ULONG_PTR pc, ULONG_PTR frame) {
+    const ULONG self = KeGetPcr()->Number;
     constexpr ULONG_PTR interrupts = 0xFFFFFF00; // an object for each processor that is interrupted, where no memory is
     switch (kind) {
     case KX_POINT::Load:
     case KX_POINT::Store:
-        KxTheDetector.Access({self, KxRun.Step, object, size, kind == KX_POINT::Store, pc, frame});
+        KxTheDetector.Access(
+            {self, KxRun.Step + KxRun.Granted - KxRun.Quota, object, size, kind == KX_POINT::Store, pc, frame});
         break;
     case KX_POINT::Interlocked: KxTheDetector.Interlocked(self, object); break;
     case KX_POINT::Acquired: KxTheDetector.Acquire(self, object); break;
@@ -40,6 +55,19 @@ void Observe(ULONG self, KX_POINT kind, ULONG_PTR object, ULONG size, ULONG_PTR 
     default: break;
     }
 }
+
+void KxSettle() {
+    KX_RUN& run = KxRun;
+    const ULONG used = run.Granted - run.Quota;
+    run.Quota = run.Granted = 0;
+    if (used == 0) return;
+    run.Step += used;
+    if (run.Fair) run.SinceSwitch += used;
+    run.Strategy->Skip(used);
+    KxControl.CurrentStep = run.Step;
+}
+
+namespace {
 
 /// @returns who goes on, KX_NOBODY if nobody can.
 ULONG Decide(ULONG self, bool yield) {
@@ -74,6 +102,7 @@ void KxAwait(ULONG self) {
 }
 
 void KxPass(ULONG self, bool yield) {
+    KxSettle();
     ULONG next = Decide(self, yield);
     KxRun.Errand = next == KX_NOBODY ? KX_ERRAND::Quiet : KX_ERRAND::Turn;
     if (next == KX_NOBODY) next = KX_CONDUCTOR;
@@ -105,10 +134,12 @@ void KxReach(KX_POINT Kind, const volatile void* Object, ULONG Size, ULONG_PTR P
     KxAwait(self); // an interrupt may have woken it
 
     const auto object = reinterpret_cast<ULONG_PTR>(Object);
-    if (run.Detect) Observe(self, Kind, object, Size, Pc, Frame);
+    if (run.Detect) KxDetect(Kind, object, Size, Pc, Frame);
+    if (Kind == KX_POINT::Acquired && !run.Trace) return; // tells, but changes nothing
+    KxSettle();                                           // before the trace names a step
     if (run.Trace) KxTracePoint(Kind, Size, Pc, object);
     switch (Kind) {
-    case KX_POINT::Acquired: return; // tells, but changes nothing
+    case KX_POINT::Acquired: return;
     case KX_POINT::IpiSend:
         run.Idle |= ULONG(object) & ~run.Participants; // one that joins was halting
         run.Participants |= ULONG(object);
@@ -123,21 +154,23 @@ void KxReach(KX_POINT Kind, const volatile void* Object, ULONG Size, ULONG_PTR P
         return; // it halts without the baton
     default: break;
     }
-    KxControl.TotalPoints++;
     if (run.Step >= run.StepLimit) {
         KxDescribeDeadlock(KX_OUTCOME::NoProgress);
         KxStop();
     }
     KxPass(self, Kind == KX_POINT::Yield);
     if (run.Baton != self) KxAwait(self);
+    run.Quota = run.Granted = Quota();
 }
 
 __attribute__((noinline)) void NTAPI KxReachPoint(KX_POINT Kind, const volatile void* Object) {
-    KxReach(Kind, Object, 0, reinterpret_cast<ULONG_PTR>(__builtin_return_address(0)),
-            reinterpret_cast<ULONG_PTR>(__builtin_frame_address(0)));
+    const auto pc = reinterpret_cast<ULONG_PTR>(__builtin_return_address(0));
+    const auto frame = reinterpret_cast<ULONG_PTR>(__builtin_frame_address(0));
+    if (!KxPassQuickly(Kind, Object, 0, pc, frame)) KxReach(Kind, Object, 0, pc, frame);
 }
 
 void NTAPI KxAbort() {
+    if (KxActive != 0) KxSettle();
     KxActive = 0;
     KxRun.Participants = 0;
 }

@@ -117,6 +117,7 @@ void PrepareRun(const KX_SCENARIO& scenario, KxStrategy* strategy) {
     const ULONG actors = ((1u << scenario.ActorCount) - 1) << 1;
     const ULONG limit = KxControl.StepLimit;
     run.Participants = actors | CONDUCTOR_BIT;
+    run.Quota = run.Granted = 0;
     run.Idle = run.Pending = run.Started = run.Ended = 0;
     run.Actors = actors;
     run.TicksLeft = scenario.ClockTicks;
@@ -171,6 +172,7 @@ bool Run(const KX_SCENARIO& scenario, KxStrategy* strategy) {
         KeGetPcr()->Irql = PASSIVE_LEVEL;
     }
     KiEnableInterrupts();
+    KxControl.TotalPoints += KxRun.Step;
     if (KxRun.Step > KxControl.MaxPoints) KxControl.MaxPoints = KxRun.Step;
     if (whole && scenario.Check) scenario.Check();
     NoteRace();

@@ -6,11 +6,12 @@
 #include "kx.h"
 
 // The hook of a load or store of `size` bytes: returns at once outside a run.
-#define HOOK(what, kind, size)                                                                 \
-    NTKERNELAPI void CDECL __sanitizer_cov_##what##size(const volatile void* address) {        \
-        if (KxActive == 0) return;                                                             \
-        KxReach(kind, address, size, reinterpret_cast<ULONG_PTR>(__builtin_return_address(0)), \
-                reinterpret_cast<ULONG_PTR>(__builtin_frame_address(0)));                      \
+#define HOOK(what, kind, size)                                                                       \
+    NTKERNELAPI void CDECL __sanitizer_cov_##what##size(const volatile void* address) {              \
+        if (KxActive == 0) return;                                                                   \
+        const auto pc = reinterpret_cast<ULONG_PTR>(__builtin_return_address(0));                    \
+        const auto frame = reinterpret_cast<ULONG_PTR>(__builtin_frame_address(0));                  \
+        if (!KxPassQuickly(kind, address, size, pc, frame)) KxReach(kind, address, size, pc, frame); \
     }
 
 extern "C" {

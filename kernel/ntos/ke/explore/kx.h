@@ -30,6 +30,7 @@ struct KX_STAND {
 
 /// shared: the baton's holder owns all of it; Baton is read by those who wait
 struct KX_RUN {
+    ULONG Quota; ///< so many of the next ordinary points need no question: the strategy would stay (baton.cpp)
     volatile ULONG Baton;
     ULONG Participants; ///< processors of the run; one more joins when it is interrupted
     ULONG Idle;         ///< of these: nothing to do, or not begun, or ended
@@ -43,6 +44,7 @@ struct KX_RUN {
     ULONG Step;        ///< questions asked of the strategy
     ULONG StepLimit;   ///< more is no progress
     ULONG SinceSwitch; ///< points in a row of one processor
+    ULONG Granted;     ///< Quota as it was given; the difference is not in Step and SinceSwitch yet
     bool Detect;
     bool Trace;
     bool Fair; ///< who runs long while others could gives way (not under the stock timer)
@@ -54,6 +56,27 @@ struct KX_RUN {
 extern KX_RUN KxRun;
 extern KxDetector KxTheDetector;
 
+/// What a point tells the race detector.
+void KxDetect(KX_POINT kind, ULONG_PTR object, ULONG size, ULONG_PTR pc, ULONG_PTR frame);
+
+/// Points that nothing but the strategy has an interest in (and the race detector).
+constexpr bool KxIsOrdinary(KX_POINT kind) {
+    return kind == KX_POINT::Load || kind == KX_POINT::Store || kind == KX_POINT::Interlocked ||
+           kind == KX_POINT::RaiseIrql || kind == KX_POINT::LowerIrql || kind == KX_POINT::Acquire ||
+           kind == KX_POINT::Release;
+}
+
+/// @returns whether the point is passed already: the processor that runs goes on, and nobody asks. No interrupt can come
+/// to it meanwhile, for only others, or it itself at another kind of point, could send one.
+inline bool KxPassQuickly(KX_POINT kind, const volatile void* object, ULONG size, ULONG_PTR pc, ULONG_PTR frame) {
+    if (KxRun.Quota == 0 || !KxIsOrdinary(kind)) return false;
+    if (KxRun.Detect) KxDetect(kind, reinterpret_cast<ULONG_PTR>(object), size, pc, frame);
+    KxRun.Quota--;
+    return true;
+}
+
+/// Counts the points that were passed without a question, and gives no further ones. The baton's holder calls.
+void KxSettle();
 /// A point: the slow half, for callers that know where it is. @param Size of a load or store
 void KxReach(KX_POINT Kind, const volatile void* Object, ULONG Size, ULONG_PTR Pc, ULONG_PTR Frame);
 /// Waits until this processor has the baton. Interrupts are off.

@@ -30,9 +30,21 @@ ULONG KxPct::Choose(const KX_CHOICE& choice) {
         }
         if (choice.Yield) m_priority[choice.Current] = --m_lowest;
     }
-    ULONG best = ULONG(__builtin_ctz(choice.Runnable));
+    return Best(choice.Runnable);
+}
+
+ULONG KxPct::Stay(ULONG step) const {
+    ULONG questions = FOR_LONG;
+    for (ULONG i = 0; i + 1 < m_depth; i++) {
+        if (m_change[i] >= step && m_change[i] - step < questions) questions = m_change[i] - step;
+    }
+    return questions;
+}
+
+ULONG KxPct::Best(ULONG runnable) const {
+    ULONG best = ULONG(__builtin_ctz(runnable));
     for (ULONG i = best + 1; i < KX_PROCESSORS; i++) {
-        if ((choice.Runnable & Bit(i)) && m_priority[i] > m_priority[best]) best = i;
+        if ((runnable & Bit(i)) && m_priority[i] > m_priority[best]) best = i;
     }
     return best;
 }

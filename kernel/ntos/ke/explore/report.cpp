@@ -53,6 +53,7 @@ void RecordEverybody() {
 /// The run's failure. @returns whether it is the batch's first, to be described
 bool Begin(KX_OUTCOME outcome) {
     if (KxRun.Outcome != KX_OUTCOME::None) return false;
+    KxSettle();
     KxRun.Outcome = outcome;
     KxControl.Failures++;
     if (KxControl.Outcome != KX_OUTCOME::None) return false;

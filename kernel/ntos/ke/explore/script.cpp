@@ -14,6 +14,13 @@ ULONG KxScript::Choose(const KX_CHOICE& choice) {
     return Default(choice);
 }
 
+ULONG KxScript::Stay(ULONG step) const {
+    ULONG next = m_next;
+    while (next < m_length && m_script[next].Step < step)
+        next++;
+    return next < m_length ? m_script[next].Step - step : FOR_LONG;
+}
+
 void KxTimer::Begin(ULONG seed) {
     KxRandom phase;
     phase.Seed(seed);

@@ -23,6 +23,12 @@ class KxStrategy {
 public:
     virtual void Begin(ULONG seed) = 0;
     virtual ULONG Choose(const KX_CHOICE& choice) = 0;
+    /// How many of the next questions, the first at step `step`, it would answer with whoever runs now, as long as that
+    /// one can go on and nobody else comes: they need not be asked. Skip says how many were not.
+    [[nodiscard]] virtual ULONG Stay(ULONG step) const { return 0; }
+    virtual void Skip(ULONG questions) {}
+
+    static constexpr ULONG FOR_LONG = 1u << 30; ///< of Stay: no end in sight
 
 protected:
     ~KxStrategy() = default;
@@ -46,28 +52,41 @@ protected:
     }
 };
 
-/// Another processor after a random number of points.
-class KxJitter final : public KxStrategy {
+/// Another processor after a number of points that is drawn each time.
+class KxByChance : public KxStrategy {
 public:
-    void Configure(ULONG least, ULONG most);
-    void Begin(ULONG seed) override;
-    ULONG Choose(const KX_CHOICE& choice) override;
+    void Begin(ULONG seed) final;
+    ULONG Choose(const KX_CHOICE& choice) final;
+    [[nodiscard]] ULONG Stay(ULONG step) const final { return m_left != 0 ? m_left - 1 : 0; }
+    void Skip(ULONG questions) final { m_left -= questions; }
+
+protected:
+    ~KxByChance() = default;
+    /// At least 1.
+    virtual ULONG Draw() = 0;
+    KxRandom m_random;
 
 private:
-    ULONG Draw() { return m_least + m_random.Below(m_most - m_least + 1); }
-    KxRandom m_random;
-    ULONG m_least = 1, m_most = 1, m_left = 0;
+    ULONG m_left = 0; ///< points to go
+};
+
+/// Every number within bounds is as likely.
+class KxJitter final : public KxByChance {
+public:
+    void Configure(ULONG least, ULONG most);
+
+private:
+    ULONG Draw() override { return m_least + m_random.Below(m_most - m_least + 1); }
+    ULONG m_least = 1, m_most = 1;
 };
 
 /// At every point another processor with one probability.
-class KxWalk final : public KxStrategy {
+class KxWalk final : public KxByChance {
 public:
     void Configure(ULONG probability) { m_probability = probability; }
-    void Begin(ULONG seed) override { m_random.Seed(seed); }
-    ULONG Choose(const KX_CHOICE& choice) override;
 
 private:
-    KxRandom m_random;
+    ULONG Draw() override;
     ULONG m_probability = 0; ///< of 65536
 };
 
@@ -78,8 +97,10 @@ public:
     void Configure(ULONG depth, ULONG steps);
     void Begin(ULONG seed) override;
     ULONG Choose(const KX_CHOICE& choice) override;
+    [[nodiscard]] ULONG Stay(ULONG step) const override;
 
 private:
+    [[nodiscard]] ULONG Best(ULONG runnable) const;
     KxRandom m_random;
     ULONG m_depth = 1, m_steps = 1;
     LONG m_priority[KX_PROCESSORS] = {};
@@ -105,6 +126,7 @@ public:
     void Configure(const KX_SCRIPT_ENTRY* script, ULONG length) { m_script = script, m_length = length; }
     void Begin(ULONG seed) override { m_next = 0; }
     ULONG Choose(const KX_CHOICE& choice) override;
+    [[nodiscard]] ULONG Stay(ULONG step) const override;
 
 private:
     const KX_SCRIPT_ENTRY* m_script = nullptr;

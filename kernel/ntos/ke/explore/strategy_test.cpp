@@ -34,6 +34,7 @@ void ExpectSound(KxStrategy& strategy) {
         ASSERT_EQ(schedule.size(), 21u) << schedule;
         ASSERT_EQ(schedule.find_first_of("!?"), std::string::npos) << schedule;
         ASSERT_EQ(RunOnce(strategy, seed, program), schedule) << "a seed is one schedule";
+        ASSERT_EQ(RunOnce(strategy, seed, program, 1000, true), schedule) << "what need not be asked changes nothing";
         seen.insert(schedule);
     }
     EXPECT_GT(seen.size(), 20u) << "seeds give different schedules";
@@ -142,6 +143,7 @@ TEST(StrategyTest, ScriptFollowsItsLines) {
     const KX_SCRIPT_ENTRY lines[] = {{2, 2}, {5, 3}, {6, 1}};
     script.Configure(lines, 3);
     EXPECT_EQ(RunOnce(script, 0, Steps({4, 4, 4})), "112223112333") << "at steps 2, 5 and 6";
+    EXPECT_EQ(RunOnce(script, 0, Steps({4, 4, 4}), 1000, true), "112223112333") << "and when nobody asks at the others";
     script.Configure(lines, 0);
     EXPECT_EQ(RunOnce(script, 0, Steps({3, 2, 1})), "111223");
 }
