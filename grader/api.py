@@ -160,6 +160,11 @@ class Context:
         trial.run(self, scenario, asked=asked, expected=expected, hint=hint, parameters=tuple(parameters), runs=runs,
                   budget=budget, step_limit=step_limit, judge=judge)
 
+    def catches(self, file: str, wrong: str) -> None:
+        """The student's own scenarios in `file` must accept correct kernels, and find the named wrong one (grader/mytest.py)."""
+        from grader import mytest  # the builder needs this module
+        mytest.catches(self, file, wrong)
+
     # -- what the student handed in --------------------------------------------------------------------------------
     def submitted(self, path: str) -> str:
         """The text of a student's file; empty when it is not there."""

@@ -177,6 +177,10 @@ class Builder:
                 twin.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, twin)
 
+    def student_files(self) -> List[Path]:
+        """Every file of the labs that a submission may bring: where the complete tree has its reference."""
+        return [self._tree.root / name for name in self._course.files]
+
     def _compile_view(self, student: Path, out: Path) -> sandbox.View:
         """Headers and build rules, but no reference: neither its sources nor its objects."""
         kernel = self._tree.root / "kernel"

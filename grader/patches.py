@@ -55,6 +55,13 @@ def of_lab(tree: Tree, lab: Lab) -> List[Patch]:
             for path in sorted((tree.solutions / lab.folder / kind).glob("*.patch"))]
 
 
+def read(path: Path) -> Patch:
+    """One wrong kernel: a patch with a mistake's header, wherever it lies."""
+    if not path.is_file():
+        raise GraderError(f"{path}: no such patch; the test that names it must be corrected")
+    return _read(path, "mistakes", "Mistake")
+
+
 def apply(patch: Patch, files: Mapping[str, bytes], allowed: Tuple[str, ...]) -> Dict[str, bytes]:
     """The files with the patch applied; it must apply exactly and touch student files only."""
     with tempfile.TemporaryDirectory(prefix="mica-patch-") as folder:

@@ -17,6 +17,7 @@ O              ?= build
 MICA_CHECKED   ?=
 MICA_EXPLORE   ?=
 STUDENT        ?=
+MYTEST         ?=
 EXERCISE_FILES ?=
 BASE_O         ?= $(O)
 # Absolute, whatever was given: dependency files name their targets by these paths, and they are shared by whoever builds here.
@@ -211,6 +212,16 @@ $(foreach d,$(test_dirs),$(eval $(call driver_rule,tests,$d,$(call find,kernel/t
 $(foreach f,$(test_files),$(eval $(call driver_rule,tests,$f,kernel/tests/guest/$f.cpp)))
 else
 $(foreach f,$(scenarios),$(eval $(call driver_rule,tests,$f,kernel/tests/scenarios/$f.cpp)))
+endif
+# A student's own scenarios as a driver (lab 3.10): MYTEST=file, with BASE_O's libraries; the object first, the image later.
+ifneq ($(MYTEST),)
+$(B)/obj/mytest.cpp.obj: $(MYTEST) $(flags_file)
+	$(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $(if $(exploring),$(instrument)) -Ikernel/tests/scenarios \
+	    -ffile-prefix-map=$(abspath $(dir $(MYTEST)))/=labs/3-synchronization/ -c $(MYTEST) -o $@
+$(B)/tests/mytest.sys: $(B)/obj/mytest.cpp.obj $(BASE_B)/crt.lib $(BASE_B)/nt.lib $(BASE_B)/hal.lib
+	$(link_driver)
+$(B)/boot/mytest.sys: $(B)/tests/mytest.sys
+	$(Q)mkdir -p $(@D) && $(OBJCOPY) --strip-debug $< $@ && $(subst $$@,$@,$(seal))
 endif
 lab_sources = $(patsubst labs/%,kernel/labs/%,$(call find,$(wildcard labs/$1-*/tests)))
 $(foreach l,$(labs),$(eval $(call driver_rule,tests,$l,$(call lab_sources,$(l:lab%=%)))))

@@ -1,0 +1,157 @@
+"""A student's own scenarios (exercise 3.10): explored on correct kernels, which they must accept, and on wrong ones.
+
+Invariants
+  * A scenario that fails on a correct kernel costs every point: the correct ones are asked first.  They are the reference and
+    the accepted variants, which look different inside, so that looks prove nothing.
+  * A find counts only when its replay ends in the same way (explorer.explore), on either kind of kernel.
+  * The student's file sees headers, never a reference or a wrong kernel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
+
+from grader import labs, locking, patches, sandbox
+from grader.build import EXPLORED, Builder
+from grader.errors import GraderError
+from grader.explore import explorer
+from grader.explore.control import Found
+from grader.explore.target import PROCESSORS, GuestTarget, scenarios
+from grader.guest import Guest
+from grader.model import EXPLORE
+from grader.runner import boot
+from grader.submission import Submission
+from grader.toolmessages import for_student
+from grader.tree import Tree, this_tree
+
+if TYPE_CHECKING:
+    from grader.api import Context, Hint
+
+DRIVER, CANARY = "mytest.sys", "Canary"
+SCENARIOS_MAX = 12
+BUDGET = 30_000_000  # guest instructions, estimated, for each scenario on each kernel
+ACCEPTED_MAX = 1  # accepted variants that are asked beside the reference
+_SCENARIO = re.compile(rb"^\s*SCENARIO\(", re.MULTILINE)
+_known: Dict[Tuple[str, int], str] = {}  # (digest of file and kernel, seed) -> what was found
+
+
+def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) -> None:
+    """Fails the test unless a scenario of the student's finds the wrong kernel (if one is named) and none rejects a correct one."""
+    tree = this_tree()
+    course = labs.load(tree)
+    lab = course.lab(t.spec.lab)
+    builder = Builder(tree, course)
+    text = t.submitted(file).encode("utf-8", "replace")
+    t.asking(f"{file}: your scenarios", hint)
+    if not _SCENARIO.search(text):
+        t.fail(expected="at least one SCENARIO", seen="none" if text else "no such file")
+    folder, error = compiled(tree, builder, text)
+    if error:
+        t.fail(asked=f"compiling {file}", expected="it compiles", seen=error)
+    right: List[Tuple[str, Optional[patches.Patch]]] = [("the reference", None)]
+    right += [(one.says, one) for one in patches.of_lab(tree, lab) if one.kind == "accepted"][:ACCEPTED_MAX]
+    for says, patch in right:
+        found = explored(folder, kernel(tree, builder, lab.number, patch), t.seed)
+        if found:
+            t.fail(asked=f"your scenarios on a kernel that is right ({says})", expected="nothing is found: a correct kernel must pass", seen=found,
+                   hint=t.hint("mytest-rejects", "Check what the contracts promise for every order of steps, and nothing else."))
+    if not wrong:
+        return
+    path = tree.solutions / lab.folder / "hidden" / "wrong" / f"{wrong}.patch"
+    patch = patches.read(path)
+    if not explored(folder, kernel(tree, builder, lab.number, patch), t.seed):
+        t.fail(asked="your scenarios on a kernel that is wrong in one place", expected="one of them fails", seen="none does",
+               hint=t.hint("mytest-misses", f"There is a mistake in the files of exercise {patch.exercise} that none of your scenarios shows."))
+
+
+def compiled(tree: Tree, builder: Builder, text: bytes) -> Tuple[Path, str]:
+    """The driver made of the student's file: its folder, or the compiler's message."""
+    base = builder.base(EXPLORED)
+    stamp = hashlib.sha256(text + (base / "nt.lib").read_bytes()).hexdigest()[:20]
+    out = tree.scratch("mytest", stamp)
+    source = out / "source" / "mytest.cpp"
+    source.parent.mkdir(parents=True, exist_ok=True)
+    with locking.held(out / "build.lock"):
+        if (out / "boot" / DRIVER).is_file():
+            return out, ""
+        source.write_bytes(text)
+        made = out / EXPLORED
+        kernel_folder = tree.root / "kernel"
+        hidden = [name for name in builder.student_files() if name.exists()]
+        for target, view in ((made / "obj" / "mytest.cpp.obj",
+                              sandbox.View(tree.root, (kernel_folder,), (out,), (*hidden, kernel_folder / "prebuilt"))),
+                             (made / "boot" / DRIVER, sandbox.View(tree.root, (kernel_folder, base.parent), (out,)))):
+            done = sandbox.run(["make", "-s", "--no-print-directory", "-f", "kernel/build.mk", str(target), f"O={out}", f"BASE_O={base.parent}",
+                                f"MYTEST={source}", "MICA_EXPLORE=1"], view, tree.root)
+            if done.code != 0:
+                return out, for_student(done.output, [source.parent, tree.root]) or "the compiler did not end in time"
+        for part in ("boot", "tests"):
+            (out / part).mkdir(exist_ok=True)
+            shutil.copy2(made / part / DRIVER, out / part / DRIVER)
+    return out, ""
+
+
+def kernel(tree: Tree, builder: Builder, lab: int, patch: "Optional[patches.Patch]") -> Path:
+    """The explore flavour of a kernel: the reference, or with a patch of solutions/."""
+    if patch is None:
+        return builder.base(EXPLORED)
+    names = [name for name in labs.load(tree).lab(lab).files if name.startswith("kernel/")]
+    files = {name: (tree.root / name).read_bytes() for name in names}
+    submission = Submission(patches.apply(patch, files, tuple(names)), ())
+    exercises = [exercise.number for exercise in labs.load(tree).lab(lab).exercises
+                 if any(submission.files.get(name) != files.get(name) for name in exercise.files)]
+    keys = [f"{number}{EXPLORE}" for number in exercises]
+    if len(keys) != 1:
+        keys = [f"whole{EXPLORE}"]
+    made = builder.build(submission, keys)[keys[0]]
+    if made.error:
+        raise GraderError(f"{patch.path}: the kernel does not build: {made.error.splitlines()[0]}")
+    return made.directory
+
+
+def explored(driver: Path, directory: Path, seed: int) -> str:
+    """What the scenarios of a driver find on a kernel; empty: nothing."""
+    key = (hashlib.sha256(f"{driver}|{directory}".encode()).hexdigest(), seed)
+    if key not in _known:
+        machine = driver / ("on-" + hashlib.sha256(str(directory).encode()).hexdigest()[:12])
+        _lay_out(driver, directory, machine)
+        _known[key] = _explore(machine, seed)
+    return _known[key]
+
+
+def _lay_out(driver: Path, directory: Path, machine: Path) -> None:
+    """A kernel's folder with this driver for its test driver."""
+    for source in (*directory.glob("*.exe"), *directory.glob("*.dll"), *directory.glob("boot/*"), *directory.glob("drivers/*.sys"),
+                   *directory.glob("boot/drivers/*")):
+        if source.is_file():
+            target = machine / source.relative_to(directory)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    for part in ("boot", "tests"):
+        (machine / part).mkdir(parents=True, exist_ok=True)
+        shutil.copy2(driver / part / DRIVER, machine / part / DRIVER)
+
+
+def _explore(machine: Path, seed: int) -> str:
+    session = boot(machine, DRIVER, PROCESSORS)
+    try:
+        if session.failures:
+            return f"the kernel does not come up with your driver: {next(iter(session.failures.values())).cause}"
+        names = [name for name in scenarios(session) if name != CANARY and not name.startswith("First") and not name.startswith("Last")]
+        for name in names[:SCENARIOS_MAX]:
+            target = GuestTarget(session, name, Guest(session))
+            report = explorer.explore(target, name, seed, BUDGET)
+            if report.find is not None:
+                ran = report.find.ran
+                return f"{name} fails under schedule {report.find.token}: {ran.message or _word(ran.found)}"
+        return ""
+    finally:
+        session.close()
+
+
+def _word(found: Found) -> str:
+    return found.name.lower().replace("_", " ")
