@@ -19,7 +19,7 @@ LAB = Lab(
         Exercise("3.6", "Timers", 10, ("kernel/ntos/ke/timer.cpp",)),
         Exercise("3.7", "Asynchronous procedure calls", 12,
                  ("kernel/ntos/ke/apc.cpp", "kernel/ntos/ke/criticalregion.cpp")),
-        Exercise("3.8", "Queues and worker threads", 12, ("kernel/ntos/ke/queue.cpp", "kernel/ntos/ex/worker.cpp")),
+        Exercise("3.8", "Queues and worker threads", 10, ("kernel/ntos/ke/queue.cpp", "kernel/ntos/ex/worker.cpp")),
         Exercise("3.9", "Executive resources and push locks", 8,
                  ("kernel/ntos/ex/resource.cpp", "kernel/ntos/ex/pushlock.cpp")),
         Exercise("3.10", "A test of your own", 8, ("labs/3-synchronization/mytest.cpp",)),

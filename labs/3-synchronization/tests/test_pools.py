@@ -27,7 +27,7 @@ def queue_entries(t):
             pool.remove(0, 0)
 
 
-@test("3.8", points=2, title="an entry goes to the thread that began to wait last", stage="early", features=FEATURES, limit=LIMIT)
+@test("3.8", points=1, title="an entry goes to the thread that began to wait last", stage="early", features=FEATURES, limit=LIMIT)
 def queue_waiters(t):
     pool = Pool(t, 6, 10, 6)
     for _ in range(4):
@@ -38,7 +38,7 @@ def queue_waiters(t):
             pool.insert(t.rng.random() < 0.5)
 
 
-@test("3.8", points=2, title="no more threads are active than the queue allows, and one that waits lets another in", stage="early",
+@test("3.8", points=1, title="no more threads are active than the queue allows, and one that waits lets another in", stage="early",
       features=FEATURES, limit=LIMIT)
 def queue_concurrency(t):
     maximum = t.rng.randint(1, 3)
