@@ -265,6 +265,25 @@ TEST_F(ApcTest, WaitForSeveralIsInterruptedAndTakesNothing) {
     });
 }
 
+// INT-10, DSP-06
+TEST_F(ApcTest, WaitForAQueueIsInterruptedAndGoesOn) {
+    Run([&] {
+        KQUEUE queue;
+        KeInitializeQueue(&queue, 1);
+        LIST_ENTRY entry;
+        PLIST_ENTRY taken = nullptr;
+        Thread* const waiter = machine->Spawn(9, [&] { taken = KeRemoveQueue(&queue, KernelMode, nullptr); });
+        int runs = 0;
+        Apc apc(waiter->Tcb, [&] { runs++; });
+        apc.Queue();
+        EXPECT_EQ(runs, 1);
+        EXPECT_EQ(taken, nullptr) << "it waits on";
+        KeInsertQueue(&queue, &entry);
+        EXPECT_EQ(taken, &entry);
+        EXPECT_EQ(queue.CurrentCount, 0u) << "its thread has ended";
+    });
+}
+
 // INT-10, DSP-14
 TEST_F(ApcTest, TimeOutIsNotCountedAnewAfterAnApc) {
     Run([&] {
@@ -337,6 +356,7 @@ TEST_F(ApcTest, WaitAtApcLevelIsNotInterrupted) {
         Apc apc(waiter->Tcb, [&] { order += "apc "; });
         apc.Queue();
         EXPECT_EQ(order, "");
+        EXPECT_EQ(CountEvents(*machine, ETW_EVENT::Unwait), 0u) << "not even woken in vain";
         KeSetEvent(&event, 0, FALSE);
         EXPECT_EQ(order, "wait apc ");
     });

@@ -175,6 +175,7 @@ TEST_F(SuspendTest, FreezingAProcessStopsItsOtherThreads) {
         freezer.Body = [&] {
             KeFreezeAllThreads();
             EXPECT_TRUE(KeAreApcsDisabled());
+            EXPECT_EQ(KeGetCurrentThread()->FreezeCount, 0) << "all but itself";
             frozen = true;
             Await(&go);
             KeThawAllThreads();
