@@ -203,6 +203,79 @@ GUEST_TEST(RunningThreadTakesItWithoutAWait) {
     target.Join();
 }
 
+// INT-10, INT-11, INT-15, HAL-08: whatever the target does meanwhile, every APC runs exactly once for each time it was queued
+GUEST_TEST(NoneIsLostFromManyProcessors) {
+    constexpr LONG Queues = 400; // by each sender
+    struct SENDER {
+        KAPC Special, Normal;
+        TARGET* Target;
+        PETHREAD Thread;
+        volatile LONG Queued, Ran;
+
+        static void NTAPI KernelRoutine(PKAPC apc, PKNORMAL_ROUTINE* normal, PVOID*, PVOID* sender, PVOID*) {
+            if (!*normal) InterlockedIncrement(&static_cast<SENDER*>(*sender)->Ran);
+        }
+        static void NTAPI NormalRoutine(PVOID, PVOID sender, PVOID) {
+            InterlockedIncrement(&static_cast<SENDER*>(sender)->Ran);
+        }
+        static void NTAPI Rundown(PKAPC) { GUEST_TRUE(!"an APC was left when its thread ended"); }
+        static void NTAPI Body(PVOID context) {
+            auto& self = *static_cast<SENDER*>(context);
+            while (self.Queued < Queues) {
+                if (KeInsertQueueApc(&self.Special, &self, nullptr, 0)) InterlockedIncrement(&self.Queued);
+                if (KeInsertQueueApc(&self.Normal, &self, nullptr, 0)) InterlockedIncrement(&self.Queued);
+                KeStallExecutionProcessor(20);
+                if (self.Queued % 16 == 0) (void)KeSetEvent(&self.Target->Event, 0, FALSE);
+            }
+        }
+        /// Waits, waits with a time-out, regions, turns given away: by turns.
+        static void NTAPI TargetBody(PVOID context) {
+            auto& target = *static_cast<TARGET*>(context);
+            for (LONG round = 0; !target.Stop; round++) {
+                const LONG kind = round % 5;
+                if (kind == 1) KeEnterCriticalRegion();
+                if (kind == 2) KeEnterGuardedRegion();
+                LARGE_INTEGER timeout = KeRelativeMilliseconds(10);
+                (void)KeWaitForSingleObject(&target.Event, KWAIT_REASON::Executive, KernelMode, FALSE, &timeout);
+                if (kind == 3) (void)KeYieldExecution();
+                if (kind == 4) KeStallExecutionProcessor(100);
+                if (kind == 2) KeLeaveGuardedRegion();
+                if (kind == 1) KeLeaveCriticalRegion();
+                target.Rounds = round;
+            }
+        }
+    };
+    static SENDER senders[3];
+    TARGET target;
+    target.Start(SENDER::TargetBody);
+    KTHREAD* const thread = &target.Thread->Tcb;
+    for (ULONG i = 0; i < 3; i++) {
+        SENDER& sender = senders[i];
+        sender.Target = &target;
+        sender.Queued = 0;
+        sender.Ran = 0;
+        KeInitializeApc(&sender.Special, thread, OriginalApcEnvironment, SENDER::KernelRoutine, SENDER::Rundown, nullptr,
+                        KernelMode, nullptr);
+        KeInitializeApc(&sender.Normal, thread, OriginalApcEnvironment, SENDER::KernelRoutine, SENDER::Rundown,
+                        SENDER::NormalRoutine, KernelMode, nullptr);
+        GUEST_EQUAL(STATUS_SUCCESS, PsCreateSystemThread(&sender.Thread, "Sender", Below, SENDER::Body, &sender));
+        KeSetAffinityThread(&sender.Thread->Tcb, KAFFINITY(1) << (i % ULONG(KeNumberProcessors)));
+    }
+    for (SENDER& sender : senders) {
+        GUEST_EQUAL(STATUS_SUCCESS, Wait(sender.Thread, 20'000));
+        PsDereferenceThread(sender.Thread);
+    }
+    for (int i = 0; i < 100 && (senders[0].Special.Inserted || senders[0].Normal.Inserted); i++)
+        Sleep(10);
+    Sleep(50);
+    target.Stop = 1;
+    target.Join();
+    for (const SENDER& sender : senders) {
+        GUEST_TRUE(sender.Queued >= Queues);
+        GUEST_EQUAL(LONG(sender.Queued), LONG(sender.Ran));
+    }
+}
+
 // INT-15
 GUEST_TEST(RegionsHoldBackAndTheirEndDelivers) {
     LOG log{};
