@@ -247,7 +247,7 @@ GUEST_TEST(NoneIsLostFromManyProcessors) {
     };
     static SENDER senders[3];
     TARGET target;
-    target.Start(SENDER::TargetBody);
+    target.Start(SENDER::TargetBody, Below + 1); // above its senders: they go on when it waits
     KTHREAD* const thread = &target.Thread->Tcb;
     for (ULONG i = 0; i < 3; i++) {
         SENDER& sender = senders[i];
