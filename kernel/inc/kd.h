@@ -33,6 +33,7 @@ struct KDDEBUGGER_DATA {
     PVOID KeNumberProcessors;
     PVOID KeTickCount;
     PVOID EtwSequence;
+    PVOID ExpSystemResourcesList;
 };
 /// Looks at an exception. @param TrapFrame nullptr for one raised by software. @returns whether it was handled: execution
 /// goes on with `Context`. @irql of the code that caused the exception

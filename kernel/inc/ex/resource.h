@@ -76,6 +76,13 @@ NTKERNELAPI BOOLEAN NTAPI ExAcquireSharedStarveExclusive(PERESOURCE Resource, BO
 /// does must not wait (it would wait for itself).
 NTKERNELAPI BOOLEAN NTAPI ExAcquireSharedWaitForExclusive(PERESOURCE Resource, BOOLEAN Wait) EXCLUDES_(AtDispatchLevel);
 
+/// A critical region around the acquisition that waits. @irql <= APC_LEVEL
+NTKERNELAPI void NTAPI ExEnterCriticalRegionAndAcquireResourceExclusive(PERESOURCE Resource) EXCLUDES_(AtDispatchLevel);
+NTKERNELAPI void NTAPI ExEnterCriticalRegionAndAcquireResourceShared(PERESOURCE Resource) EXCLUDES_(AtDispatchLevel);
+NTKERNELAPI void NTAPI ExEnterCriticalRegionAndAcquireSharedWaitForExclusive(PERESOURCE Resource)
+    EXCLUDES_(AtDispatchLevel);
+NTKERNELAPI void FASTCALL ExReleaseResourceAndLeaveCriticalRegion(PERESOURCE Resource) EXCLUDES_(AtDispatchLevel);
+
 /// Gives back one acquisition of the calling thread. Not owned: bugcheck RESOURCE_NOT_OWNED. @irql <= DISPATCH_LEVEL
 NTKERNELAPI void FASTCALL ExReleaseResourceLite(PERESOURCE Resource);
 /// Gives back one acquisition of another thread, or of an owner pointer. @irql <= DISPATCH_LEVEL

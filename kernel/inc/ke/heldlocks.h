@@ -15,5 +15,6 @@ struct KLOCK_HELD {
     ULONG_PTR AcquiredFrom; ///< who called the routine that acquired
 };
 
-/// The locks of a thread, in the order in which it took them. @returns how many, at most `Limit`. @irql <= DISPATCH_LEVEL
-ULONG KeQueryHeldLocks(const KTHREAD* Thread, KLOCK_HELD* Locks, ULONG Limit);
+/// The locks of a thread, in the order in which it took them. @param Stopped the kernel stands still: takes no lock.
+/// @returns how many, at most `Limit`. @irql <= DISPATCH_LEVEL
+ULONG KeQueryHeldLocks(const KTHREAD* Thread, BOOLEAN Stopped, KLOCK_HELD* Locks, ULONG Limit);

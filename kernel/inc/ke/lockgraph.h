@@ -18,7 +18,8 @@ enum class KLOCK_KIND : UCHAR {
     FastMutex = 3,
     GuardedMutex = 4,
     PushLock = 5,
-    Thread = 6, ///< not a lock: the end of a thread, which only that thread can bring about
+    Thread = 6,  ///< not a lock: the end of a thread, which only that thread can bring about
+    Rundown = 7, ///< not a lock: the last user of something protected; nobody knows the users
 };
 
 /// One step of a circle of threads that wait for each other.
@@ -44,8 +45,9 @@ void NTAPI KeTraceLockRelease(PVOID Lock, KLOCK_KIND Kind, BOOLEAN Exclusive, UL
 /// Gives a lock that blocks a place in the order of locks: it is acquired only while every ranked lock that the thread
 /// holds has a smaller rank. Checked builds hold everybody to it. @param Rank 0: no place
 NTKERNELAPI void NTAPI KeSetLockRank(PVOID Lock, ULONG Rank);
-/// The threads that hold a lock, as far as records are kept. @returns how many, at most `Limit`. @irql <= DISPATCH_LEVEL
-ULONG NTAPI KeQueryLockOwners(const void* Lock, PKTHREAD* Owners, ULONG Limit);
+/// The threads that hold a lock, as far as records are kept. @param Stopped the kernel stands still: takes no lock, for
+/// its holder could not give it back. @returns how many, at most `Limit`. @irql <= DISPATCH_LEVEL
+ULONG NTAPI KeQueryLockOwners(const void* Lock, BOOLEAN Stopped, PKTHREAD* Owners, ULONG Limit);
 }
 
 #if defined(MICA_CHECKED) || defined(MICA_HOST)

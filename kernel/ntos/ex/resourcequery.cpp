@@ -62,6 +62,26 @@ NTSTATUS NTAPI ExDeleteResourceLite(PERESOURCE Resource) {
     return STATUS_SUCCESS;
 }
 
+void NTAPI ExEnterCriticalRegionAndAcquireResourceExclusive(PERESOURCE Resource) {
+    KeEnterCriticalRegion();
+    ExAcquireResourceExclusiveLite(Resource, TRUE);
+}
+
+void NTAPI ExEnterCriticalRegionAndAcquireResourceShared(PERESOURCE Resource) {
+    KeEnterCriticalRegion();
+    ExAcquireResourceSharedLite(Resource, TRUE);
+}
+
+void NTAPI ExEnterCriticalRegionAndAcquireSharedWaitForExclusive(PERESOURCE Resource) {
+    KeEnterCriticalRegion();
+    ExAcquireSharedWaitForExclusive(Resource, TRUE);
+}
+
+void FASTCALL ExReleaseResourceAndLeaveCriticalRegion(PERESOURCE Resource) {
+    ExReleaseResourceLite(Resource);
+    KeLeaveCriticalRegion();
+}
+
 void NTAPI ExDisableResourceBoostLite(PERESOURCE Resource) {
     nt::SpinLockGuard guard(Resource->SpinLock);
     Resource->Flag |= ResourceDisableBoost;

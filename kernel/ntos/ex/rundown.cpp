@@ -70,7 +70,9 @@ void FASTCALL ExWaitForRundownProtectionRelease(PEX_RUNDOWN_REF RunRef) {
         if (address == 0) return;
         break;
     }
+    KeBeginLockWait(RunRef, KLOCK_KIND::Rundown, TRUE);
     (void)KeWaitForSingleObject(&block.WakeEvent, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
+    KeEndLockWait();
     ExRundownCompleted(RunRef);
 }
 

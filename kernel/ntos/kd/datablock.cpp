@@ -3,6 +3,7 @@
 // Exported and constant: addresses of the kernel's lists and tables, filled in by the linker.
 // In the books: "kernel debugging: the debugger data block". TOL-06, TOL-07
 #include "etw.h"
+#include "ex.h"
 #include "fields.h"
 #include "ke.h"
 #include "ke/startup.h"
@@ -33,4 +34,5 @@ extern "C" constinit const KDDEBUGGER_DATA KdDebuggerDataBlock = {
     .KeNumberProcessors = AddressOf(&KeNumberProcessors),
     .KeTickCount = AddressOf(&KeTickCount),
     .EtwSequence = AddressOf(&EtwSequence),
+    .ExpSystemResourcesList = AddressOf(&ExpSystemResourcesList),
 };

@@ -542,6 +542,36 @@ extern "C" const KD_FIELD KdFieldTable[KD_FIELD_COUNT] = {
     FIELD(EX_PUSH_LOCK_WAIT_BLOCK, Next),
     FIELD(EX_PUSH_LOCK_WAIT_BLOCK, ShareCount),
     FIELD(EX_PUSH_LOCK_WAIT_BLOCK, Exclusive),
+
+    TYPE(FAST_MUTEX),
+    FIELD(FAST_MUTEX, Count),
+    FIELD(FAST_MUTEX, Owner),
+    FIELD(FAST_MUTEX, Contention),
+    FIELD(FAST_MUTEX, Event),
+    FIELD(FAST_MUTEX, OldIrql),
+
+    TYPE(KGUARDED_MUTEX),
+    FIELD(KGUARDED_MUTEX, Count),
+    FIELD(KGUARDED_MUTEX, Owner),
+    FIELD(KGUARDED_MUTEX, Contention),
+    FIELD(KGUARDED_MUTEX, Gate),
+    FIELD(KGUARDED_MUTEX, KernelApcDisable),
+    FIELD(KGUARDED_MUTEX, SpecialApcDisable),
+
+    TYPE(EX_PUSH_LOCK),
+    FIELD(EX_PUSH_LOCK, Value),
+
+    TYPE(EX_RUNDOWN_REF),
+    FIELD(EX_RUNDOWN_REF, Count),
+
+    VALUE(KLOCK_KIND, None),
+    VALUE(KLOCK_KIND, Mutant),
+    VALUE(KLOCK_KIND, Resource),
+    VALUE(KLOCK_KIND, FastMutex),
+    VALUE(KLOCK_KIND, GuardedMutex),
+    VALUE(KLOCK_KIND, PushLock),
+    VALUE(KLOCK_KIND, Thread),
+    VALUE(KLOCK_KIND, Rundown),
 };
 // clang-format on
 

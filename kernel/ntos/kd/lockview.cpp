@@ -30,7 +30,7 @@ void AddResourceOwners(KD_LOCK_VIEW& view, const ERESOURCE& resource) NO_THREAD_
 
 } // namespace
 
-void KdpFindLockOwners(KD_LOCK_VIEW& view) {
+void KdpFindLockOwners(const KD_SESSION& session, KD_LOCK_VIEW& view) {
     view.OwnerCount = 0;
     switch (view.Kind) {
     case KLOCK_KIND::Resource: AddResourceOwners(view, *static_cast<const ERESOURCE*>(view.Lock)); break;
@@ -38,7 +38,7 @@ void KdpFindLockOwners(KD_LOCK_VIEW& view) {
     case KLOCK_KIND::GuardedMutex: Add(view, static_cast<const KGUARDED_MUTEX*>(view.Lock)->Owner); break;
     default: {
         PKTHREAD owners[KD_LOCK_OWNERS];
-        const ULONG count = KeQueryLockOwners(view.Lock, owners, KD_LOCK_OWNERS);
+        const ULONG count = KeQueryLockOwners(view.Lock, session.Stopped() != nullptr, owners, KD_LOCK_OWNERS);
         for (ULONG i = 0; i < count; i++)
             Add(view, owners[i]);
     }

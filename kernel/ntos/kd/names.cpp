@@ -19,7 +19,7 @@ constexpr PCSTR WaitReasonNames[] = {"Executive", "FreePage", "PageIn", "PoolAll
                                      "WrPushLock", "WrMutex", "WrQuantumEnd", "WrDispatchInt",
                                      "WrPreempted", "WrYieldExecution", "WrFastMutex", "WrGuardedMutex",
                                      "WrRundown"};
-constexpr PCSTR LockNames[] = {"no lock", "mutant", "resource", "fast mutex", "guarded mutex", "push lock", "thread"};
+constexpr PCSTR LockNames[] = {"no lock", "mutant", "resource", "fast mutex", "guarded mutex", "push lock", "thread", "rundown"};
 constexpr PCSTR ObjectNames[] = {
     "NotificationEvent", "SynchronizationEvent", "Mutant", "Process", "Queue", "Semaphore", "Thread", "Gate",
     "NotificationTimer", "SynchronizationTimer"};
@@ -30,7 +30,7 @@ constexpr PCSTR EventNames[] = {
     "WaitObject", "LockWait",      "LockAcquire", "LockRelease", "IpiSend",  "IpiReceive"};
 static_assert(sizeof(EventNames) / sizeof(EventNames[0]) == static_cast<ULONG>(ETW_EVENT::IpiReceive) + 1);
 static_assert(sizeof(StateNames) / sizeof(StateNames[0]) == static_cast<ULONG>(KTHREAD_STATE::GateWait) + 1);
-static_assert(sizeof(LockNames) / sizeof(LockNames[0]) == static_cast<ULONG>(KLOCK_KIND::Thread) + 1);
+static_assert(sizeof(LockNames) / sizeof(LockNames[0]) == static_cast<ULONG>(KLOCK_KIND::Rundown) + 1);
 static_assert(sizeof(ObjectNames) / sizeof(ObjectNames[0]) ==
               static_cast<ULONG>(KOBJECTS::TimerSynchronizationObject) + 1);
 

@@ -15,13 +15,13 @@ const KTHREAD* OwnerOf(const DISPATCHER_HEADER* object) {
     return nullptr;
 }
 
-void CopyWaits(const KTHREAD& thread, KD_THREAD_VIEW& view) {
+void CopyWaits(const KD_SESSION& session, const KTHREAD& thread, KD_THREAD_VIEW& view) {
     view.WaitCount = 0;
     view.Lock = {};
     const bool waits = thread.State == KTHREAD_STATE::Waiting || thread.State == KTHREAD_STATE::GateWait;
     if (!waits || !thread.WaitBlockList) return;
     view.Lock = {.Lock = thread.WaitLock, .Kind = thread.WaitLockKind, .Exclusive = thread.WaitLockExclusive};
-    if (view.Lock.Kind != KLOCK_KIND::None) KdpFindLockOwners(view.Lock);
+    if (view.Lock.Kind != KLOCK_KIND::None) KdpFindLockOwners(session, view.Lock);
     const KWAIT_BLOCK* block = thread.WaitBlockList;
     view.WaitType = block->WaitType;
     do {
@@ -33,7 +33,7 @@ void CopyWaits(const KTHREAD& thread, KD_THREAD_VIEW& view) {
     } while (block && block != thread.WaitBlockList && view.WaitCount <= MAXIMUM_WAIT_OBJECTS);
 }
 
-void Copy(const KTHREAD& thread, KD_THREAD_VIEW& view) {
+void Copy(const KD_SESSION& session, const KTHREAD& thread, KD_THREAD_VIEW& view) {
     view.Thread = &thread;
     view.State = thread.State;
     view.Priority = thread.Priority;
@@ -43,7 +43,7 @@ void Copy(const KTHREAD& thread, KD_THREAD_VIEW& view) {
     view.ContextSwitches = thread.ContextSwitches;
     view.WaitTime = thread.WaitTime;
     view.WaitReason = thread.WaitReason;
-    CopyWaits(thread, view);
+    CopyWaits(session, thread, view);
     const ETHREAD* const outer = CONTAINING_RECORD(&thread, const ETHREAD, Tcb);
     view.Id = outer->UniqueThreadId;
     memcpy(view.Name, outer->ThreadName, sizeof(view.Name));
@@ -55,14 +55,14 @@ void Copy(const KTHREAD& thread, KD_THREAD_VIEW& view) {
 ULONG KdpViewThreads(const KD_SESSION& session, KD_THREAD_VIEW* views, ULONG limit) {
     ULONG count = 0;
     for (const KPRCB* prcb : KiProcessorBlock) { // idle threads are on no list
-        if (prcb && prcb->IdleThread && count < limit) Copy(*prcb->IdleThread, views[count++]);
+        if (prcb && prcb->IdleThread && count < limit) Copy(session, *prcb->IdleThread, views[count++]);
     }
     for (EPROCESS* process : nt::List<&EPROCESS::ActiveProcessLinks>(PsActiveProcessHead)) {
         KdpLock threads(session, process->Pcb.ProcessLock);
         KdpLock states(session, KiDispatcherLock);
         for (const KTHREAD* thread : nt::List<&KTHREAD::ThreadListEntry>(process->Pcb.ThreadListHead)) {
             if (count == limit) return count;
-            Copy(*thread, views[count++]);
+            Copy(session, *thread, views[count++]);
         }
     }
     return count;

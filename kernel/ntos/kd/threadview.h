@@ -68,7 +68,7 @@ struct KD_THREAD_VIEW {
 };
 
 /// Who has a lock that blocks. @param view Lock and Kind are set; receives the owners
-void KdpFindLockOwners(KD_LOCK_VIEW& view);
+void KdpFindLockOwners(const KD_SESSION& session, KD_LOCK_VIEW& view);
 
 /// Every thread of every process, at most `limit`. @returns how many.
 ULONG KdpViewThreads(const KD_SESSION& session, KD_THREAD_VIEW* views, ULONG limit);

@@ -68,6 +68,41 @@ ULONG RankOf(const void* lock) REQUIRES_(KiLockRecordLock) {
     return 0;
 }
 
+/// The record lock, unless the kernel stands still.
+class RECORD_GUARD {
+public:
+    explicit RECORD_GUARD(BOOLEAN stopped) NO_THREAD_SAFETY_ANALYSIS : m_locked(!stopped) {
+        if (m_locked) m_oldIrql = KfAcquireSpinLock(&KiLockRecordLock);
+    }
+    ~RECORD_GUARD() NO_THREAD_SAFETY_ANALYSIS {
+        if (m_locked) KfReleaseSpinLock(&KiLockRecordLock, m_oldIrql);
+    }
+    RECORD_GUARD(const RECORD_GUARD&) = delete;
+    RECORD_GUARD& operator=(const RECORD_GUARD&) = delete;
+
+private:
+    const bool m_locked;
+    KIRQL m_oldIrql{};
+};
+
+// The two are called with a RECORD_GUARD, which holds the lock where that is possible.
+ULONG CopyOwners(const void* lock, PKTHREAD* owners, ULONG limit) NO_THREAD_SAFETY_ANALYSIS {
+    ULONG count = 0;
+    for (KI_LOCK_RECORD* record = KiNextOwner(lock, nullptr); record && count < limit; record = KiNextOwner(lock, record))
+        owners[count++] = record->Thread;
+    return count;
+}
+
+ULONG CopyHeld(const KTHREAD* thread, KLOCK_HELD* locks, ULONG limit) NO_THREAD_SAFETY_ANALYSIS {
+    LIST_ENTRY* const head = const_cast<LIST_ENTRY*>(&thread->HeldLocks);
+    ULONG count = 0;
+    for (const KI_LOCK_RECORD* record : nt::List<&KI_LOCK_RECORD::ThreadLink>(*head)) {
+        if (count == limit) break;
+        locks[count++] = {record->Lock, record->Kind, record->Exclusive, record->Count, record->Stack[1]};
+    }
+    return count;
+}
+
 } // namespace
 
 void NTAPI KeSetLockRank(PVOID Lock, ULONG Rank) {
@@ -158,23 +193,14 @@ KI_LOCK_RECORD* KiNextOwner(const void* Lock, KI_LOCK_RECORD* After) {
     return nullptr;
 }
 
-ULONG NTAPI KeQueryLockOwners(const void* Lock, PKTHREAD* Owners, ULONG Limit) {
-    nt::SpinLockGuard guard(KiLockRecordLock);
-    ULONG count = 0;
-    for (KI_LOCK_RECORD* record = KiNextOwner(Lock, nullptr); record && count < Limit; record = KiNextOwner(Lock, record))
-        Owners[count++] = record->Thread;
-    return count;
+ULONG NTAPI KeQueryLockOwners(const void* Lock, BOOLEAN Stopped, PKTHREAD* Owners, ULONG Limit) {
+    const RECORD_GUARD guard(Stopped);
+    return CopyOwners(Lock, Owners, Limit);
 }
 
-ULONG KeQueryHeldLocks(const KTHREAD* Thread, KLOCK_HELD* Locks, ULONG Limit) {
-    nt::SpinLockGuard guard(KiLockRecordLock);
-    LIST_ENTRY* const head = const_cast<LIST_ENTRY*>(&Thread->HeldLocks);
-    ULONG count = 0;
-    for (const KI_LOCK_RECORD* record : nt::List<&KI_LOCK_RECORD::ThreadLink>(*head)) {
-        if (count == Limit) break;
-        Locks[count++] = {record->Lock, record->Kind, record->Exclusive, record->Count, record->Stack[1]};
-    }
-    return count;
+ULONG KeQueryHeldLocks(const KTHREAD* Thread, BOOLEAN Stopped, KLOCK_HELD* Locks, ULONG Limit) {
+    const RECORD_GUARD guard(Stopped);
+    return CopyHeld(Thread, Locks, Limit);
 }
 
 // Between two machines of the host: nobody holds a lock.
@@ -191,7 +217,7 @@ void KiForgetLockRecords() NO_THREAD_SAFETY_ANALYSIS {
 #else
 
 void NTAPI KeSetLockRank(PVOID, ULONG) {}
-ULONG NTAPI KeQueryLockOwners(const void*, PKTHREAD*, ULONG) { return 0; }
-ULONG KeQueryHeldLocks(const KTHREAD*, KLOCK_HELD*, ULONG) { return 0; }
+ULONG NTAPI KeQueryLockOwners(const void*, BOOLEAN, PKTHREAD*, ULONG) { return 0; }
+ULONG KeQueryHeldLocks(const KTHREAD*, BOOLEAN, KLOCK_HELD*, ULONG) { return 0; }
 
 #endif

@@ -27,7 +27,7 @@ protected:
 
 std::vector<KTHREAD*> OwnersOf(const void* lock) {
     PKTHREAD owners[8];
-    return {owners, owners + KeQueryLockOwners(lock, owners, 8)};
+    return {owners, owners + KeQueryLockOwners(lock, FALSE, owners, 8)};
 }
 
 } // namespace

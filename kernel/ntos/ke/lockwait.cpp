@@ -14,6 +14,7 @@ ETW_LOCK EventKind(KLOCK_KIND kind, bool exclusive) {
     case KLOCK_KIND::PushLock: return exclusive ? ETW_LOCK::PushExclusive : ETW_LOCK::PushShared;
     case KLOCK_KIND::FastMutex: return ETW_LOCK::FastMutex;
     case KLOCK_KIND::GuardedMutex: return ETW_LOCK::GuardedMutex;
+    case KLOCK_KIND::Rundown: return ETW_LOCK::Rundown;
     default: return ETW_LOCK{};
     }
 }

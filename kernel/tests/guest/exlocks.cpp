@@ -226,6 +226,25 @@ GUEST_TEST(RundownWaitsForEveryUser) {
     GUEST_EQUAL(0, used.Late);
 }
 
+// INT-15, DSP-20: the region begins before the acquisition and ends after the release.
+GUEST_TEST(RegionAroundAResource) {
+    ERESOURCE resource;
+    (void)ExInitializeResourceLite(&resource);
+    ExEnterCriticalRegionAndAcquireResourceShared(&resource);
+    GUEST_TRUE(KeAreApcsDisabled());
+    GUEST_EQUAL(1u, ExIsResourceAcquiredSharedLite(&resource));
+    ExReleaseResourceAndLeaveCriticalRegion(&resource);
+    GUEST_TRUE(!KeAreApcsDisabled());
+    ExEnterCriticalRegionAndAcquireResourceExclusive(&resource);
+    GUEST_TRUE(ExIsResourceAcquiredExclusiveLite(&resource));
+    ExReleaseResourceAndLeaveCriticalRegion(&resource);
+    ExEnterCriticalRegionAndAcquireSharedWaitForExclusive(&resource);
+    GUEST_TRUE(!ExIsResourceAcquiredExclusiveLite(&resource));
+    ExReleaseResourceAndLeaveCriticalRegion(&resource);
+    GUEST_TRUE(!KeAreApcsDisabled());
+    GUEST_EQUAL(STATUS_SUCCESS, ExDeleteResourceLite(&resource));
+}
+
 // TOL-06, DSP-20: what the monitor says of a thread that waits for a lock, and of the lock.
 GUEST_TEST(MonitorNamesLockAndOwner) {
     static CHAR text[4096];

@@ -38,7 +38,7 @@ ULONG CopyResources(const KD_SESSION& session, ULONG* all) NO_THREAD_SAFETY_ANAL
                 .SharedWaiters = resource->NumberOfSharedWaiters,
                 .ExclusiveWaiters = resource->NumberOfExclusiveWaiters,
                 .ContentionCount = resource->ContentionCount};
-        KdpFindLockOwners(view.Lock);
+        KdpFindLockOwners(session, view.Lock);
     }
     return count;
 }
@@ -64,7 +64,7 @@ void PrintResource(KD_SESSION& session, const RESOURCE_VIEW& view, const KD_THRE
 
 void PrintHeld(KD_SESSION& session, const KD_THREAD_VIEW& view) {
     KLOCK_HELD held[MaximumHeld];
-    const ULONG count = KeQueryHeldLocks(view.Thread, held, MaximumHeld);
+    const ULONG count = KeQueryHeldLocks(view.Thread, session.Stopped() != nullptr, held, MaximumHeld);
     if (count == 0) return;
     session.Print("%6u  %s holds\n", view.Id, view.Name);
     for (ULONG i = 0; i < count; i++) {
