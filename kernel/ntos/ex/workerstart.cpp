@@ -55,6 +55,7 @@ void ExpCheckWorkerThread(const WORK_QUEUE_ITEM* Item, PWORKER_THREAD_ROUTINE Ro
                      ULONG_PTR(KeGetCurrentIrql()), reinterpret_cast<ULONG_PTR>(Parameter),
                      reinterpret_cast<ULONG_PTR>(Item));
     }
+    KeCheckNoLocksHeld(KeGetCurrentThread());
     [[maybe_unused]] const KTHREAD* const thread = KeGetCurrentThread();
     NT_ASSERT(!KeAreApcsDisabled());                           // a critical or guarded region was not left
     NT_ASSERT(thread->ApcState.Process == thread->Process);    // nor was another process

@@ -84,7 +84,7 @@ KD_COMMAND(waits, "[all]", "who waits for what and for whom; all: every object o
         if (!IsWaiting(views[i])) continue;
         waiting++;
         PrintLine(session, views, count, views[i]);
-        if (all || views[i].WaitCount > 1) PrintObjects(session, views[i]);
+        if (all || (views[i].WaitCount > 1 && views[i].Lock.Kind == KLOCK_KIND::None)) PrintObjects(session, views[i]);
     }
     session.Print("%u waiting\n", waiting);
 }
