@@ -161,6 +161,7 @@ bool Run(const KX_SCENARIO& scenario, KxStrategy* strategy) {
     }
     PrepareRun(scenario, strategy);
     if (scenario.Setup) scenario.Setup();
+    if (!KxTheDetector.HasRanges()) KxRun.Detect = false; // nothing could be accused
     strategy->Begin(KxControl.CurrentSeed);
     const NT_TIB tib = KeGetPcr()->NtTib;
     (void)KxCall(Conduct, nullptr);

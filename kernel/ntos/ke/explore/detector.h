@@ -38,6 +38,7 @@ public:
     /// @returns false if there is no room
     bool Track(ULONG_PTR address, ULONG size, PCSTR name);
     void Exempt(ULONG_PTR address, ULONG size);
+    [[nodiscard]] bool HasRanges() const { return m_rangeCount != 0; }
 
     void Access(const KX_HOOKED_ACCESS& access);
     void Interlocked(ULONG processor, ULONG_PTR address);
