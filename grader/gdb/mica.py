@@ -20,6 +20,7 @@ from grader.pe import PeImage  # noqa: E402
 from grader.symbols import Module, Symbols  # noqa: E402
 from grader.views.fields import read_layout  # noqa: E402
 from grader.views.memory import BrokenList, Structures  # noqa: E402
+from grader.views.ring import PROCESSORS_MAX  # noqa: E402
 from grader.views.threads import Threads  # noqa: E402
 
 REGISTERS = ("eip", "esp", "ebp", "ebx", "esi", "edi", "eflags")
@@ -41,10 +42,12 @@ class Kernel:
         image = PeImage.load(kernel_image())
         self.symbols = Symbols([Module(image.path.name, image, image.base)])
         self.view = Structures(Memory(), read_layout(image))
-        prcb = self.view.u32(self.symbols.address("KiProcessorBlock"))
-        if not prcb:
+        block = self.symbols.address("KiProcessorBlock")
+        prcbs = [prcb for prcb in (self.view.u32(block + 4 * number) for number in range(PROCESSORS_MAX)) if prcb]
+        if not prcbs:
             raise GraderError("the kernel has no processor block yet: let it run a little further")
-        self.threads = Threads(self.view, self.symbols.address("PsActiveProcessHead"), prcb)
+        self.prcbs = prcbs
+        self.threads = Threads(self.view, self.symbols.address("PsActiveProcessHead"), prcbs[0], prcbs[1:])
 
 
 def kernel_image() -> Path:
@@ -108,8 +111,11 @@ class SwitchCommand(Command):
         kernel = Kernel()
         thread = tables.find(kernel.threads, argument)
         go_back()
-        if thread.address == kernel.view.get(kernel.threads.prcb, "KPRCB.CurrentThread"):
-            return [f"{thread.name or hex(thread.address)} runs: these are its registers"]
+        for number, prcb in enumerate(kernel.prcbs):
+            if thread.address == kernel.view.get(prcb, "KPRCB.CurrentThread"):
+                here = gdb.selected_thread() is None or gdb.selected_thread().num == number + 1
+                return [f"{thread.name or hex(thread.address)} runs" + (": these are its registers" if here else
+                        f" on processor {number}: `thread {number + 1}` shows its registers")]
         context = tables.saved_context(kernel.view, thread)
         saved.update({name: int(gdb.parse_and_eval(f"(unsigned int)${name}")) for name in REGISTERS})
         put(context)

@@ -1,7 +1,7 @@
 // The clock interrupt: one interval of system time has passed.
 //
 // Every processor has a clock of its own (with APICs) and charges its own thread; the first one keeps the time.
-// HAL-07, HAL-08
+// HAL-07, KPR-07
 #include "halp.h"
 
 /// Length of the clock's interval in 100 ns, as the hardware was really programmed.

@@ -2,7 +2,7 @@
 //
 // One that comes to a processor at IPI_LEVEL or above is held back and replayed like any latched interrupt. Several that
 // come meanwhile are one: the records say what is wanted.
-// In the books: "interprocessor interrupts". HAL-08, INT-02
+// In the books: "interprocessor interrupts". INT-01, INT-02
 #include "halp.h"
 
 extern "C" {

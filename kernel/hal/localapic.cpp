@@ -53,7 +53,7 @@ void HalpInitializeLocalApic() {
     Write(TaskPriority, 0); // the IRQL decides, not this register
     Write(TimerEntry, MASKED);
     Write(PerformanceEntry, MASKED);
-    Write(Lint0Entry, MASKED); // the PIC, which is not used
+    Write(Lint0Entry, MASKED);                                         // the PIC, which is not used
     Write(Lint1Entry, KeGetPcr()->Number == 0 ? DELIVER_NMI : MASKED); // the board's NMI is the first processor's
     Write(ErrorEntry, MASKED);
     Write(SpuriousVector, ENABLE | LOCAL_APIC_SPURIOUS_VECTOR);

@@ -3,7 +3,7 @@
 // HalStartNextProcessor copies the code to that page, with the parameters behind it, and maps the page where it is. The
 // code goes to protected mode with segments of its own, switches paging on and leaves for the kernel. It is where nobody
 // linked it: data is found from CS, jumps are relative or through the parameters.
-// In the books: "booting: application processors"; the processor manual, "multiple-processor initialization". HAL-08
+// In the books: "booting: application processors"; the processor manual, "multiple-processor initialization". HAL-02
 #include "i386/trapframe.h"
 
 #define OFFSET(label) (label - _HalpStartCode)

@@ -3,7 +3,7 @@
 // One processor starts at a time; the page is written anew for each. While it starts, the loader's table of the first
 // 4 MB is back at address 0 of this page directory, because the new processor switches paging on where it stands.
 // Locks: none, the caller is the first processor's start-up. IRQL: PASSIVE_LEVEL.
-// In the books: "booting: application processors"; the MP specification, "application processor startup". HAL-08
+// In the books: "booting: application processors"; the MP specification, "application processor startup". HAL-02
 #include "halp.h"
 #include "rtl/string.h"
 

@@ -1,7 +1,7 @@
 // One processor and all the others: calls on every processor, flushed translations, a system that stands still.
 //
 // In the books: "interprocessor interrupts", "translation look-aside buffer: flushing on multiprocessor systems",
-// "crash dump analysis". HAL-08, SYS-12, TRP-09
+// "crash dump analysis". INT-01, MEM-04, TRP-09
 #pragma once
 
 #include "nt/types.h"

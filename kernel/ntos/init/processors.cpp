@@ -3,7 +3,7 @@
 // The first processor gives each a block (KPCR, KPRCB, tables), stacks, an idle thread and an event ring, and lets the
 // HAL start it with the registers that it has itself. The new one loads its block, switches its interrupt controller and
 // its clock on, and joins.
-// IRQL: PASSIVE_LEVEL, phase 1. In the books: "startup: application processors". BOO-04, HAL-08, SCH-02
+// IRQL: PASSIVE_LEVEL, phase 1. In the books: "startup: application processors". BOO-04, SCH-02
 #include "etw.h"
 #include "ex.h"
 #include "hal.h"
@@ -51,7 +51,8 @@ KPRCB* PrepareProcessor(ULONG number, ULONG_PTR* stackTop) {
     thread->ThreadsProcess = PsIdleProcess;
     thread->PointerCount = 1;
     (void)RtlStringCbPrintf(thread->ThreadName, sizeof thread->ThreadName, "Idle%u", number); // fits
-    KiInitializeIdleThread(prcb, &thread->Tcb, &PsIdleProcess->Pcb, stack, static_cast<UCHAR*>(stack) - KERNEL_STACK_SIZE);
+    KiInitializeIdleThread(prcb, &thread->Tcb, &PsIdleProcess->Pcb, stack,
+                           static_cast<UCHAR*>(stack) - KERNEL_STACK_SIZE);
     return prcb;
 }
 

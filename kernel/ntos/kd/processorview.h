@@ -2,7 +2,7 @@
 //
 // In a stopped kernel the others are frozen already. While the kernel runs, they are frozen for the moment that it takes
 // to copy: nothing is printed meanwhile.
-// In the books: "kernel debugging: processors". TOL-06, HAL-08
+// In the books: "kernel debugging: processors". TOL-06
 #pragma once
 
 #include "ke/processor.h"

@@ -3,7 +3,7 @@
 // The target waits with interrupts off, so nothing of it moves. After a bugcheck nobody is thawed: the targets halt.
 // Locks: none; the first processor that asks is the owner, another that asks meanwhile is frozen itself.
 // IRQL: any; interrupts are off while frozen.
-// In the books: "crash dump analysis", "kernel debugging". HAL-08, TRP-09, TOL-06
+// In the books: "crash dump analysis", "kernel debugging". TRP-09, TOL-06
 #include "ke/ki.h"
 #include "ke/ki/ipi.h"
 #include "i386/trap.h"

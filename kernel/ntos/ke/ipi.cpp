@@ -1,7 +1,7 @@
 // Inter-processor interrupts: requests, packets, the generic call. See ki/ipi.h.
 //
 // IRQL: IPI_LEVEL for the service routine and the packets' workers.
-// In the books: "interprocessor interrupts". HAL-08, INT-05, SYS-12
+// In the books: "interprocessor interrupts". INT-01, INT-05
 #include "ke/ki.h"
 #include "ke/ki/ipi.h"
 

@@ -2,7 +2,7 @@
 //
 // The same tests run on 1, 2 and 4 processors (run.py --smp); on one they show that nothing needs a second. What the
 // host can judge better than the guest (traces, backtraces of a bugcheck) is in kernel/tests/python/test_processors.py.
-// HAL-08, SCH-18
+// INT-01, SCH-18
 #include "hal.h"
 #include "mm.h"
 #include "ps.h"
@@ -146,7 +146,7 @@ GUEST_TEST(ThreadGoesToItsIdealProcessorWhenThatIsIdle) {
     GUEST_EQUAL(0, seen.Processor);
 }
 
-// SYS-12: simultaneous, at IPI_LEVEL, on all
+// INT-01: simultaneous, at IPI_LEVEL, on all
 GUEST_TEST(GenericCallRunsOnAllProcessorsAtOnce) {
     struct MEETING {
         volatile LONG Present;
@@ -174,7 +174,7 @@ GUEST_TEST(GenericCallRunsOnAllProcessorsAtOnce) {
     }
 }
 
-// SYS-12: two callers at once never wait for each other
+// INT-01: two callers at once never wait for each other
 GUEST_TEST(GenericCallsFromAllSidesAllComeThrough) {
     constexpr ULONG calls = 200;
     static volatile LONG executed;
@@ -307,7 +307,7 @@ void NTAPI ReadTwice(PVOID context) {
 
 } // namespace
 
-// SYS-12, MEM-04: a page that was unmapped is gone on every processor
+// MEM-04: a page that was unmapped is gone on every processor
 GUEST_TEST(UnmappedPageIsGoneOnTheOtherProcessors) {
     for (ULONG i = 1; i < Processors(); i++) {
         auto* const stack = static_cast<UCHAR*>(MmCreateKernelStack(FALSE));
@@ -370,7 +370,7 @@ GUEST_TEST(IdleProcessorTakesOverAWaitingThread) {
     Join(thread);
 }
 
-// SYH-05, SYH-03
+// SYH-05, SYH-03, HAL-08
 GUEST_TEST(SpinLockAndInterlockedCountExactly) {
     constexpr ULONG rounds = 5'000;
     struct COUNTERS {

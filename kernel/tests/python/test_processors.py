@@ -1,6 +1,6 @@
 """Several processors, judged from outside: what the event ring says of them, what a bugcheck shows, and that two boots
 are the same."""
-# HAL-08
+# INT-01
 from __future__ import annotations
 
 import os

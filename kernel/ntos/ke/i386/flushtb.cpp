@@ -3,7 +3,7 @@
 // A page table entry that becomes invalid, or leads elsewhere, is still in the translation look-aside buffers of every
 // processor that used it. The caller changes the entry first; when these routines return, nobody uses the old one.
 // Locks: none; callers may hold spin locks (the others answer at IPI_LEVEL, also while they spin). IRQL: < IPI_LEVEL.
-// In the books: "translation look-aside buffer". SYS-12, MEM-04, HAL-08
+// In the books: "translation look-aside buffer". MEM-04, INT-01
 #include "i386/cpu.h"
 #include "ke/ki/ipi.h"
 

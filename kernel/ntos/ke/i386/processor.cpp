@@ -2,7 +2,7 @@
 //
 // A processor's block is prepared by the one that starts it, loaded by the processor itself with interrupts off before
 // anything that uses fs, and announced when the others may count on it.
-// In the books: "processor control region and control block". INT-01, ARC-03, HAL-08
+// In the books: "processor control region and control block". INT-01, ARC-03
 #include "ki386.h"
 #include "ke/ki/ipi.h"
 

@@ -5,7 +5,7 @@
 // A packet is a routine that other processors run while the sender waits: one packet at a time in the whole system.
 // Whoever waits for other processors answers requests meanwhile, so that two senders never wait for each other.
 // Locks: none but the packet's own; nothing is acquired while it is held. IRQL: as each routine says.
-// In the books: "interprocessor interrupts". HAL-08, SYS-12
+// In the books: "interprocessor interrupts". INT-01
 #pragma once
 
 #include "etw.h"
