@@ -61,6 +61,7 @@ class Play:
         self.ended = [False] * len(scripts)
         self.slept = 0  # time that went by while all waited
         self.ambiguous = False
+        self.stops = self.ended_at = 0  # stops so far; how many there were when an actor came to its end
 
     def upcoming(self) -> Optional[Tuple[int, int, Optional[int]]]:
         """(actor, operation, result or None when it begins) of the next stop; None when nobody will go on."""
@@ -72,26 +73,31 @@ class Play:
                     return actor, self.at[actor], self.pending[actor]
                 if self.at[actor] < len(self.scripts[actor]):
                     return actor, self.at[actor], None
-                self.ended[actor] = True
+                self._end(actor)
             if not self._sleep():
                 return None
 
     def go_on(self, stop: Tuple[int, int, Optional[int]]) -> None:
         """The stop has happened: the actor performs its operation, or goes past its result."""
         actor, operation, result = stop
+        self.stops += 1
         if result is not None:
             self.pending[actor] = None
             self.at[actor] += 1
             return
         one = self.scripts[actor][operation]
         if one.code == END:
-            self.ended[actor] = True
+            self._end(actor)
             self.dispatcher.abandon_all(actor)
         else:
             told = self._perform(actor, one)
             self.waits[actor] = told is None
             self.pending[actor] = told
         self._wake()
+
+    def _end(self, actor: int) -> None:
+        self.ended[actor] = True
+        self.ended_at = self.stops
 
     def _perform(self, actor: int, one: Operation) -> Optional[int]:
         model = self.dispatcher
@@ -138,7 +144,8 @@ def scripts(rng: random.Random, increment: int = 100_000) -> Tuple[List[Object],
         objects = [Object(number, kind, 1 if kind == MUTANT else rng.randint(0, 1), 30) for number, kind in enumerate(kinds)]
         made = [_script(rng) for _ in range(ACTORS)]
         play = _rehearse(objects, made, increment)
-        if not play.ambiguous and play.slept > 3 and sum(play.ended) >= ACTORS // 2:
+        # Nobody has anything left to do when the last of those that come to their end does: then the conductor returns.
+        if not play.ambiguous and play.slept > 3 and sum(play.ended) >= ACTORS // 2 and play.ended_at == play.stops:
             return objects, made
 
 
