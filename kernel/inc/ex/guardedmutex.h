@@ -17,7 +17,7 @@ struct KGUARDED_MUTEX {
     KTHREAD* volatile Owner; ///< nullptr: free, or handed over to a thread that has not run yet
     ULONG Contention;        ///< waits so far
     KGATE Gate;
-    SHORT KernelApcDisable;  ///< of the owner when it had acquired: checked builds compare it at the release
+    SHORT KernelApcDisable; ///< of the owner when it had acquired: checked builds compare it at the release
     SHORT SpecialApcDisable;
 };
 using PKGUARDED_MUTEX = KGUARDED_MUTEX*;

@@ -18,7 +18,8 @@
 #include "ke/dispatcher.h"
 #include "ke/spinlock.h"
 
-using ERESOURCE_THREAD = ULONG_PTR; ///< a KTHREAD's address, or a pointer of ExSetResourceOwnerPointer with both low bits set
+/// A KTHREAD's address, or a pointer of ExSetResourceOwnerPointer with both low bits set.
+using ERESOURCE_THREAD = ULONG_PTR;
 
 /// shared: ERESOURCE::SpinLock guards it
 struct OWNER_ENTRY {
@@ -39,8 +40,8 @@ struct ERESOURCE {
     POWNER_ENTRY OwnerTable GUARDED_BY(SpinLock); ///< nullptr until a second thread shares the resource
     SHORT ActiveCount GUARDED_BY(SpinLock);
     USHORT Flag GUARDED_BY(SpinLock);
-    PKSEMAPHORE SharedWaiters;                    ///< a unit for each thread that shared access is handed to
-    PKEVENT ExclusiveWaiters;                     ///< signaled when exclusive access is handed to one thread
+    PKSEMAPHORE SharedWaiters; ///< a unit for each thread that shared access is handed to
+    PKEVENT ExclusiveWaiters;  ///< signaled when exclusive access is handed to one thread
     OWNER_ENTRY OwnerThreads[2] GUARDED_BY(SpinLock);
     ULONG ActiveEntries GUARDED_BY(SpinLock);
     ULONG ContentionCount GUARDED_BY(SpinLock); ///< waits so far

@@ -11,7 +11,7 @@ struct KLOCK_HELD {
     const void* Lock;
     KLOCK_KIND Kind;
     BOOLEAN Exclusive;
-    ULONG Count;           ///< how often it acquired
+    ULONG Count;            ///< how often it acquired
     ULONG_PTR AcquiredFrom; ///< who called the routine that acquired
 };
 

@@ -103,7 +103,8 @@ TEST_F(GuardedMutexTest, AnApcWaitsUntilTheMutexIsFree) {
         KeInitializeGuardedMutex(&mutex);
         KeInitializeApc(
             &apc, KeGetCurrentThread(), KAPC_ENVIRONMENT::OriginalApcEnvironment,
-            [](PKAPC, PKNORMAL_ROUTINE*, PVOID*, PVOID*, PVOID*) { delivered++; }, nullptr, nullptr, KernelMode, nullptr);
+            [](PKAPC, PKNORMAL_ROUTINE*, PVOID*, PVOID*, PVOID*) { delivered++; }, nullptr, nullptr, KernelMode,
+            nullptr);
         KeAcquireGuardedMutex(&mutex);
         EXPECT_TRUE(KeInsertQueueApc(&apc, nullptr, nullptr, 0));
         EXPECT_EQ(delivered, 0) << "even a special one";

@@ -9,10 +9,10 @@
 
 namespace {
 
-constexpr ULONG FirstTable = 4;             ///< entries of the first table; entry 0 holds the size
-constexpr LONG RetryMilliseconds = 10;      ///< between two tries to get memory
-constexpr LONG BoostMilliseconds = 500;     ///< how long a thread waits before its priority is lent to the owners
-constexpr KPRIORITY BoostPriority = 14;     ///< what an owner is raised to
+constexpr ULONG FirstTable = 4;         ///< entries of the first table; entry 0 holds the size
+constexpr LONG RetryMilliseconds = 10;  ///< between two tries to get memory
+constexpr LONG BoostMilliseconds = 500; ///< how long a thread waits before its priority is lent to the owners
+constexpr KPRIORITY BoostPriority = 14; ///< what an owner is raised to
 
 /// The thread that owns through `entry`, or nullptr: free, handed over but not taken, or an owner pointer.
 PKTHREAD OwnerOf(const OWNER_ENTRY& entry) {

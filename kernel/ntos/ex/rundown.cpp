@@ -62,7 +62,7 @@ void FASTCALL ExWaitForRundownProtectionRelease(PEX_RUNDOWN_REF RunRef) {
     KeInitializeEvent(&block.WakeEvent, SynchronizationEvent, FALSE);
     for (;;) {
         const ULONG_PTR word = Read(RunRef);
-        if (word == EX_RUNDOWN_ACTIVE) return; // complete already
+        if (word == EX_RUNDOWN_ACTIVE) return;      // complete already
         NT_ASSERT((word & EX_RUNDOWN_ACTIVE) == 0); // one thread runs it down
         block.Count = LONG(word >> EX_RUNDOWN_COUNT_SHIFT);
         const ULONG_PTR address = word != 0 ? reinterpret_cast<ULONG_PTR>(&block) : 0;

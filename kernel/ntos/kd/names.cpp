@@ -9,17 +9,16 @@ PCSTR Pick(nt::Span<const PCSTR> names, ULONG index) { return index < names.Size
 
 constexpr PCSTR StateNames[] = {"Initialized", "Ready",      "Running",       "Standby", "Terminated",
                                 "Waiting",     "Transition", "DeferredReady", "GateWait"};
-constexpr PCSTR WaitReasonNames[] = {"Executive", "FreePage", "PageIn", "PoolAllocation",
-                                     "DelayExecution", "Suspended", "UserRequest", "WrExecutive",
-                                     "WrFreePage", "WrPageIn", "WrPoolAllocation", "WrDelayExecution",
-                                     "WrSuspended", "WrUserRequest", "WrEventPair", "WrQueue",
-                                     "WrLpcReceive", "WrLpcReply", "WrVirtualMemory", "WrPageOut",
-                                     "WrRendezvous", "WrKeyedEvent", "WrTerminated", "WrProcessInSwap",
-                                     "WrCpuRateControl", "WrCalloutStack", "WrKernel", "WrResource",
-                                     "WrPushLock", "WrMutex", "WrQuantumEnd", "WrDispatchInt",
-                                     "WrPreempted", "WrYieldExecution", "WrFastMutex", "WrGuardedMutex",
-                                     "WrRundown"};
-constexpr PCSTR LockNames[] = {"no lock", "mutant", "resource", "fast mutex", "guarded mutex", "push lock", "thread", "rundown"};
+constexpr PCSTR WaitReasonNames[] = {
+    "Executive",        "FreePage",       "PageIn",       "PoolAllocation",   "DelayExecution",   "Suspended",
+    "UserRequest",      "WrExecutive",    "WrFreePage",   "WrPageIn",         "WrPoolAllocation", "WrDelayExecution",
+    "WrSuspended",      "WrUserRequest",  "WrEventPair",  "WrQueue",          "WrLpcReceive",     "WrLpcReply",
+    "WrVirtualMemory",  "WrPageOut",      "WrRendezvous", "WrKeyedEvent",     "WrTerminated",     "WrProcessInSwap",
+    "WrCpuRateControl", "WrCalloutStack", "WrKernel",     "WrResource",       "WrPushLock",       "WrMutex",
+    "WrQuantumEnd",     "WrDispatchInt",  "WrPreempted",  "WrYieldExecution", "WrFastMutex",      "WrGuardedMutex",
+    "WrRundown"};
+constexpr PCSTR LockNames[] = {"no lock",       "mutant",    "resource", "fast mutex",
+                               "guarded mutex", "push lock", "thread",   "rundown"};
 constexpr PCSTR ObjectNames[] = {
     "NotificationEvent", "SynchronizationEvent", "Mutant", "Process", "Queue", "Semaphore", "Thread", "Gate",
     "NotificationTimer", "SynchronizationTimer"};

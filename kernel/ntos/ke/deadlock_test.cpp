@@ -11,13 +11,10 @@ namespace {
 /// Threads of priority 9 that close, or do not close, a circle.
 class DeadlockTest : public KernelTest {
 protected:
-
     void SetUp() override { Deadlock.clear(); }
 
     /// Runs a thread of priority 9 up to its first wait.
-    Thread* Start(std::function<void()> body) {
-        return machine->Spawn(9, InRegion(std::move(body)));
-    }
+    Thread* Start(std::function<void()> body) { return machine->Spawn(9, InRegion(std::move(body))); }
 
     /// What the finder named, as indices of `threads`, from the thread that closed the circle.
     std::vector<int> Named(const std::vector<Thread*>& threads) {

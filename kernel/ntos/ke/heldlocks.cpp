@@ -88,7 +88,8 @@ private:
 // The two are called with a RECORD_GUARD, which holds the lock where that is possible.
 ULONG CopyOwners(const void* lock, PKTHREAD* owners, ULONG limit) NO_THREAD_SAFETY_ANALYSIS {
     ULONG count = 0;
-    for (KI_LOCK_RECORD* record = KiNextOwner(lock, nullptr); record && count < limit; record = KiNextOwner(lock, record))
+    for (KI_LOCK_RECORD* record = KiNextOwner(lock, nullptr); record && count < limit;
+         record = KiNextOwner(lock, record))
         owners[count++] = record->Thread;
     return count;
 }

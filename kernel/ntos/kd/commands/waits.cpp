@@ -35,7 +35,8 @@ const KD_WAIT_VIEW& MainWait(const KD_THREAD_VIEW& view) {
 /// Prints what the thread waits for. @returns the owner, or nullptr
 const KTHREAD* PrintTarget(KD_SESSION& session, const KD_THREAD_VIEW& view) {
     if (view.Lock.Kind != KLOCK_KIND::None) {
-        session.Print(" -> %s %p%s", KdpLockName(view.Lock.Kind), view.Lock.Lock, view.Lock.Exclusive ? "" : " (shared)");
+        session.Print(" -> %s %p%s", KdpLockName(view.Lock.Kind), view.Lock.Lock,
+                      view.Lock.Exclusive ? "" : " (shared)");
         return view.Lock.OwnerCount ? view.Lock.Owners[0] : nullptr;
     }
     const KD_WAIT_VIEW& wait = MainWait(view);
