@@ -79,8 +79,7 @@ NTKERNELAPI void FASTCALL KeAcquireInStackQueuedSpinLock(PKSPIN_LOCK SpinLock, P
 NTKERNELAPI void FASTCALL KeReleaseInStackQueuedSpinLock(PKLOCK_QUEUE_HANDLE LockHandle)
     RELEASE_(LockHandle, AtDispatchLevel);
 /// Acquires without changing the IRQL. @irql >= DISPATCH_LEVEL
-NTKERNELAPI void FASTCALL KeAcquireInStackQueuedSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock,
-                                                                   PKLOCK_QUEUE_HANDLE LockHandle)
+NTKERNELAPI void FASTCALL KeAcquireInStackQueuedSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
     ACQUIRE_(LockHandle) REQUIRES_(AtDispatchLevel);
 /// Frees without changing the IRQL. @irql >= DISPATCH_LEVEL
 NTKERNELAPI void FASTCALL KeReleaseInStackQueuedSpinLockFromDpcLevel(PKLOCK_QUEUE_HANDLE LockHandle)
@@ -132,8 +131,8 @@ private:
 /// The same in code that is at DISPATCH_LEVEL already.
 class SCOPED_CAPABILITY InStackQueuedSpinLockAtDpcGuard {
 public:
-    explicit InStackQueuedSpinLockAtDpcGuard(KSPIN_LOCK& lock) ACQUIRE_(lock) REQUIRES_(AtDispatchLevel)
-        NO_THREAD_SAFETY_ANALYSIS {
+    explicit InStackQueuedSpinLockAtDpcGuard(KSPIN_LOCK& lock) ACQUIRE_(lock)
+        REQUIRES_(AtDispatchLevel) NO_THREAD_SAFETY_ANALYSIS {
         KeAcquireInStackQueuedSpinLockAtDpcLevel(&lock, &m_handle);
     }
     // Clang counts AtDispatchLevel as the guard's own because the constructor requires it, so the destructor gives it back.
@@ -152,7 +151,8 @@ class SCOPED_CAPABILITY QueuedSpinLockGuard {
 public:
     explicit QueuedSpinLockGuard(KSPIN_LOCK_QUEUE_NUMBER number)
         ACQUIRE_(KiQueuedSpinLock[number], AtDispatchLevel) NO_THREAD_SAFETY_ANALYSIS
-        : m_number(number), m_oldIrql(KeAcquireQueuedSpinLock(number)) {}
+        : m_number(number),
+          m_oldIrql(KeAcquireQueuedSpinLock(number)) {}
     ~QueuedSpinLockGuard() RELEASE_() NO_THREAD_SAFETY_ANALYSIS { KeReleaseQueuedSpinLock(m_number, m_oldIrql); }
     QueuedSpinLockGuard(const QueuedSpinLockGuard&) = delete;
     QueuedSpinLockGuard& operator=(const QueuedSpinLockGuard&) = delete;

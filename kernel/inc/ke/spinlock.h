@@ -11,23 +11,23 @@
 
 /// The order in which locks may be nested: a lock is acquired only while every held lock has a smaller rank.
 enum class KLOCK_RANK : UCHAR {
-    None = 0,        ///< a leaf lock of a driver: nothing is acquired under it except the kernel's own below
-    Io = 8,          ///< I/O manager: cancel, volumes, queues of requests
-    Cache = 12,      ///< cache manager
-    Object = 16,     ///< locks of the executive's objects
-    Memory = 24,     ///< memory manager: page frames, system space
-    Gate = 26,       ///< KGATE::GateLock
-    Thread = 28,     ///< KTHREAD::ThreadLock
-    ApcQueue = 30,   ///< KTHREAD::ApcQueueLock
-    Dispatcher = 32, ///< KiDispatcherLock
-    Ready = 36,      ///< KTHREAD::ReadyLock
-    Timer = 40,      ///< timer table
+    None = 0,         ///< a leaf lock of a driver: nothing is acquired under it except the kernel's own below
+    Io = 8,           ///< I/O manager: cancel, volumes, queues of requests
+    Cache = 12,       ///< cache manager
+    Object = 16,      ///< locks of the executive's objects
+    Memory = 24,      ///< memory manager: page frames, system space
+    Gate = 26,        ///< KGATE::GateLock
+    Thread = 28,      ///< KTHREAD::ThreadLock
+    ApcQueue = 30,    ///< KTHREAD::ApcQueueLock
+    Dispatcher = 32,  ///< KiDispatcherLock
+    Ready = 36,       ///< KTHREAD::ReadyLock
+    Timer = 40,       ///< timer table
     LockRecords = 44, ///< checked builds: records of locks that block
-    Prcb = 48,       ///< KPRCB::PrcbLock: ready queues, NextThread
-    Dpc = 56,        ///< KPRCB::DpcLock
-    Interrupt = 64,  ///< an interrupt object's lock
-    Pool = 72,       ///< pool free lists
-    Debug = 80,      ///< serial line and monitor
+    Prcb = 48,        ///< KPRCB::PrcbLock: ready queues, NextThread
+    Dpc = 56,         ///< KPRCB::DpcLock
+    Interrupt = 64,   ///< an interrupt object's lock
+    Pool = 72,        ///< pool free lists
+    Debug = 80,       ///< serial line and monitor
 };
 
 /// shared: Value changes by interlocked operations; Owner is written by the holder; Rank is fixed when the lock is made

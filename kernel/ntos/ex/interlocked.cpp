@@ -10,7 +10,8 @@ namespace {
 class SCOPED_CAPABILITY AnyLevelGuard {
 public:
     explicit AnyLevelGuard(KSPIN_LOCK& lock) ACQUIRE_(lock) NO_THREAD_SAFETY_ANALYSIS
-        : m_lock(lock), m_oldIrql(KfRaiseIrql(HIGH_LEVEL)) {
+        : m_lock(lock),
+          m_oldIrql(KfRaiseIrql(HIGH_LEVEL)) {
         KefAcquireSpinLockAtDpcLevel(&lock);
     }
     ~AnyLevelGuard() RELEASE_() NO_THREAD_SAFETY_ANALYSIS {

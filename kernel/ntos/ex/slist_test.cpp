@@ -68,7 +68,8 @@ TEST_F(SListTest, ListThatLooksTheSameAgainIsNotTheSame) {
     ASSERT_EQ(List.Next.Next, seen.Next.Next);
     ASSERT_EQ(List.Depth, seen.Depth);
 
-    EXPECT_FALSE(nt::CompareExchangeSList(&List, wanted, seen)) << "the list would lose 2 and have 0, which is not on it";
+    EXPECT_FALSE(nt::CompareExchangeSList(&List, wanted, seen))
+        << "the list would lose 2 and have 0, which is not on it";
     EXPECT_EQ(InterlockedPopEntrySList(&List), Entry(1));
     EXPECT_EQ(InterlockedPopEntrySList(&List), Entry(2));
 }

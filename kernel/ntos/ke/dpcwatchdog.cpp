@@ -10,9 +10,9 @@
 #if defined(MICA_CHECKED) || defined(MICA_HOST)
 namespace {
 
-constexpr ULONG DpcTimeLimit = 100;     ///< ticks of one DPC: a second
+constexpr ULONG DpcTimeLimit = 100;      ///< ticks of one DPC: a second
 constexpr ULONG DpcWatchdogLimit = 1200; ///< ticks of a stretch at DISPATCH_LEVEL: twelve seconds
-constexpr ULONG_PTR OneDpc = 0;         ///< parameter 1
+constexpr ULONG_PTR OneDpc = 0;          ///< parameter 1
 constexpr ULONG_PTR WholeStretch = 1;
 
 void Check(ULONG count, ULONG limit, ULONG_PTR which) {

@@ -96,7 +96,8 @@ GUEST_TEST(DpcQueuedFromEveryProcessorRunsOncePerInsertion) {
     } shared = {};
     KeInitializeDpc(
         &shared.Dpc,
-        [](PKDPC, PVOID context, PVOID, PVOID) { InterlockedIncrement(&static_cast<SHARED*>(context)->Runs); }, &shared);
+        [](PKDPC, PVOID context, PVOID, PVOID) { InterlockedIncrement(&static_cast<SHARED*>(context)->Runs); },
+        &shared);
     (void)GuestTogether(
         [](ULONG index, PVOID context) {
             auto& s = *static_cast<SHARED*>(context);
