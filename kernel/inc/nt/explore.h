@@ -24,12 +24,13 @@ enum class KX_POINT : UCHAR {
     Release = 9,  ///< object: a lock; before it is free
     IpiSend = 10, ///< object: the target processors; not a preemption point
     IpiEntry = 11,
-    Idle = 12,   ///< nothing to do: goes on when an interrupt is pending for the processor
-    Begin = 13,  ///< an actor begins
-    End = 14,    ///< an actor has ended
-    Tick = 15,   ///< the clock's processor advances time
-    Switch = 16, ///< in a trace only: the baton goes to processor `object`
-    Mark = 17,   ///< KX_MARK: object is the scenario's value
+    Idle = 12,     ///< nothing to do: goes on when an interrupt is pending for the processor
+    Begin = 13,    ///< an actor begins
+    End = 14,      ///< an actor has ended
+    Tick = 15,     ///< the clock's processor advances time
+    Switch = 16,   ///< in a trace only: the baton goes to processor `object`
+    Mark = 17,     ///< KX_MARK: object is the scenario's value
+    Released = 18, ///< object: a lock; after it is free, and before what should have been done under it
 };
 
 #if defined(MICA_EXPLORE)

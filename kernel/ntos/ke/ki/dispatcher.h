@@ -30,6 +30,7 @@ inline KIRQL KiLockDispatcherDatabase() ACQUIRE_(KiDispatcherLock, AtDispatchLev
 /// Frees the lock and stays at SYNCH_LEVEL; KiExitDispatcher or KiSwapThread follows.
 inline void KiUnlockDispatcherDatabaseFromSynchLevel() RELEASE_(KiDispatcherLock) REQUIRES_(AtDispatchLevel) {
     KefReleaseSpinLockFromDpcLevel(&KiDispatcherLock);
+    KxPoint(KX_POINT::Released, &KiDispatcherLock);
 }
 
 /// Holds the dispatcher database for the guard's life, and leaves it as one must.
