@@ -47,6 +47,13 @@ class BadReturn(GuestStop):
         self.routine, self.what = routine, what
 
 
+class Tampering(GuestStop):
+    """Something that belongs to the courseware was written by somebody else."""
+
+    def __init__(self, what: str, writer: str) -> None:
+        super().__init__(f"{what} was written by {writer}")
+
+
 class WildAccess(GuestStop):
     """The host followed a pointer of the guest's that leads to no memory."""
 

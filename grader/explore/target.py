@@ -14,7 +14,7 @@ from grader.explore.control import TABLE, Batch, Decoder, Found, Ran, encode
 from grader.guest import Guest
 from grader.machine.qemu import GuestEnd
 from grader.session import Session
-from grader.stops import Bugcheck, GuestStop, IdleTooLong
+from grader.stops import Bugcheck, GuestStop, IdleTooLong, Tampering
 from grader.views.fields import read_layout
 from grader.views.memory import Structures
 
@@ -25,6 +25,7 @@ BASE_LIMIT = 30_000_000  # guest instructions of a batch beside its runs
 RUN_LIMIT, SLACK = 60_000, 8  # of a run before one was measured; how much longer than the average one may be
 PREFIX = "KxScenario_"
 CONTROL, EXPLORE = "KxControl", "KxExplore"
+SWITCH, SWITCH_WRITER = "KxActive", "KxSetActive"
 
 
 class GuestTarget:
@@ -73,6 +74,8 @@ class GuestTarget:
             found, cause, message = Found.BUGCHECK, stop, str(stop)
         except GuestEnd as end:
             found, cause, message = Found.CRASH, end, str(end)
+        except Tampering:
+            raise
         except GuestStop as stop:
             found, cause = Found.HANG, stop
             message = ("no processor can go on, and the explorer was not told"
@@ -82,6 +85,28 @@ class GuestTarget:
         if ran.found is Found.NOTHING and ran.runs:
             self._cost = max(self._cost, instructions // ran.runs)
         return ran
+
+
+    def run_watched(self, batch: Batch) -> None:
+        """Run a batch with an eye on the switch of all preemption points; Tampering when anybody but the explorer turns it.
+
+        A kernel that switches them off where its races are would pass unseen.  It cannot know which run is watched.
+        """
+        switch, guest = self.guest.sym(SWITCH), self.guest
+
+        def look(eip: int) -> None:
+            writer = guest.name(eip - 1)
+            if writer != SWITCH_WRITER:
+                raise Tampering("the switch of the preemption points", guest.describe(eip - 1))
+
+        gdb = self.session.machine.gdb
+        gdb.watch_writes(switch, 4)
+        guest.watcher = look
+        try:
+            self.run(batch, True)
+        finally:
+            guest.watcher = None
+            gdb.unwatch_writes(switch, 4)
 
 
 def scenarios(session: Session) -> "list[str]":

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Optional, Sequence, Tuple
 
 from grader.errors import InfraError
-from grader.explore import explorer, finding
+from grader.explore import explorer, finding, portfolio
 from grader.explore.control import Batch, Found, Ran
 from grader.explore.explorer import Target
 from grader.explore.lines import Lines, known
-from grader.explore.schedule import Schedule
+from grader.explore.schedule import Schedule, Strategy
 from grader.explore.target import GuestTarget
 from grader.judge import bugcheck
-from grader.stops import Bugcheck, GuestStop
+from grader.stops import Bugcheck, GuestStop, Tampering
 from grader.timeline import chrome, page
 from grader.timeline.race import Sources, build
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 CANARY = "Canary"  # kernel/tests/scenarios/scenario_main.h: in every driver of scenarios
 BUDGET = explorer.BUDGET
+WATCHED, WATCHED_RUNS = 2, 3
+DISABLED = ("explorer-disabled", "Leave the explorer's data and the preemption points alone.")
 ROOT = Path(__file__).resolve().parents[2]
 Judge = Callable[[Sequence[int]], str]
 
@@ -62,12 +64,22 @@ def run(t: "Context", scenario: str, *, asked: str = "", expected: str = "", hin
     report = explorer.explore(target, scenario, t.seed, 0 if runs and not budget else budget or BUDGET, runs, parameters,
                               step_limit=step_limit)
     if report.find is None:
+        watched(t, real, parameters)
         if not explorer.canary(GuestTarget(guest.session, CANARY, guest), t.seed, bool(report.unconfirmed)):
             t.fail(expected="a planted race of the courseware is found on this kernel",
-                   seen="it is not: something keeps the explorer from working", hint=t.hint(
-                       "explorer-disabled", "Leave the explorer's data and the preemption points alone."))
+                   seen="it is not: something keeps the explorer from working", hint=t.hint(*DISABLED))
         return
     fail(t, target, scenario, report.find.schedule, expected, hint, step_limit, report.find.ran)
+
+
+def watched(t: "Context", target: GuestTarget, parameters: Tuple[int, ...]) -> None:
+    """Nothing was found: some more schedules, watched, of which the kernel does not know that they are."""
+    for number in range(WATCHED):
+        schedule = replace(portfolio.calibration(t.seed, f"watched {number}", parameters).schedule, strategy=Strategy.WALK)
+        try:
+            target.run_watched(Batch(schedule, WATCHED_RUNS))
+        except Tampering as stop:
+            t.fail(expected="the explorer sees every step", seen=str(stop), hint=t.hint(*DISABLED))
 
 
 def forced(t: "Context", target: Target, scenario: str, expected: str, hint: "Optional[Hint]", step_limit: int) -> None:

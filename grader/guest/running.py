@@ -9,7 +9,7 @@ Invariants
 from __future__ import annotations
 
 import struct
-from typing import Dict, Set
+from typing import Callable, Dict, Optional, Set
 
 from grader.errors import GraderError, InfraError
 from grader.guest.memory import GuestMemory
@@ -38,6 +38,7 @@ class GuestRuns(GuestMemory):
         # Calls return behind the first byte: a debugger takes the byte before a return address for the caller's.
         self.landing = self._test_point + 1
         self._bugcheck_stop = self.sym(BUGCHECK_STOP)
+        self.watcher: Optional[Callable[[int], None]] = None
         self._home: Dict[str, int] = {}
         self._start_icount = self._armed = 0
         self.set_budget(0, 0.0)
@@ -118,6 +119,8 @@ class GuestRuns(GuestMemory):
                 raise self._bugcheck()
             elif eip in stops:
                 return
+            elif self.watcher is not None:
+                self.watcher(eip)  # a watched word was written; raises where that is not allowed
             else:
                 raise InfraError(f"the guest stopped at {eip:#010x}, where there is no breakpoint")
 

@@ -110,6 +110,13 @@ class Gdbstub:
     def insert_breakpoint(self, address: int) -> None:
         self.set_breakpoints(self.breakpoints | {address})
 
+    def watch_writes(self, address: int, size: int) -> None:
+        """Stop behind every instruction that writes there."""
+        self._expect_ok(b"Z2,%x,%x" % (address, size))
+
+    def unwatch_writes(self, address: int, size: int) -> None:
+        self._expect_ok(b"z2,%x,%x" % (address, size))
+
     # -- running -------------------------------------------------------------------------------
     def resume(self) -> None:
         """Let the guest run; `wait` reports how it stopped."""

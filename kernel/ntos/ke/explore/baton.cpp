@@ -171,6 +171,6 @@ __attribute__((noinline)) void NTAPI KxReachPoint(KX_POINT Kind, const volatile 
 
 void NTAPI KxAbort() {
     if (KxActive != 0) KxSettle();
-    KxActive = 0;
+    KxSetActive(0);
     KxRun.Participants = 0;
 }

@@ -10,6 +10,8 @@
 extern "C" {
 volatile ULONG KxActive; // shared: written by the conductor while nobody else runs, and by a bugcheck
 KX_CONTROL KxControl;    // shared: the baton's holder, and the host while the machine stands
+
+__attribute__((noinline)) void CDECL KxSetActive(ULONG Active) { KxActive = Active; }
 }
 
 namespace {
@@ -96,7 +98,7 @@ void TakeTurn() {
 void CDECL Conduct(PVOID) {
     KX_RUN& run = KxRun;
     KiDisableInterrupts();
-    KxActive = 1;
+    KxSetActive(1);
     run.Idle |= CONDUCTOR_BIT;
     KxPass(KX_CONDUCTOR, false);
     for (;;) {
@@ -165,7 +167,7 @@ bool Run(const KX_SCENARIO& scenario, KxStrategy* strategy) {
     strategy->Begin(KxControl.CurrentSeed);
     const NT_TIB tib = KeGetPcr()->NtTib;
     (void)KxCall(Conduct, nullptr);
-    KxActive = 0;
+    KxSetActive(0);
     const bool whole = KxRun.Errand != KX_ERRAND::Stop;
     if (!whole) {
         KeGetPcr()->NtTib.StackBase = tib.StackBase; // it may have been left on another stack, at another level

@@ -116,5 +116,7 @@ void KxTracePoint(KX_POINT kind, ULONG size, ULONG_PTR pc, ULONG_PTR object);
 extern "C" {
 /// Calls routine(argument) so that KxLeave, deeper on the same processor, can end the call. @returns whether it did
 bool CDECL KxCall(void(CDECL* Routine)(PVOID), PVOID Argument);
+/// The only writer of KxActive: the host watches that nobody else switches the points off.
+void CDECL KxSetActive(ULONG Active);
 [[noreturn]] void CDECL KxLeave();
 }
