@@ -89,7 +89,8 @@ NTKERNELAPI void NTAPI KeInitializeApc(PKAPC Apc, PKTHREAD Thread, KAPC_ENVIRONM
                                        PKNORMAL_ROUTINE NormalRoutine, KPROCESSOR_MODE ApcMode, PVOID NormalContext);
 /// Queues the APC to its thread. @param Increment priority boost if a wait ends for it. @returns FALSE if it is queued
 /// already or its thread is ending. @irql <= DISPATCH_LEVEL
-NTKERNELAPI BOOLEAN NTAPI KeInsertQueueApc(PKAPC Apc, PVOID SystemArgument1, PVOID SystemArgument2, KPRIORITY Increment);
+NTKERNELAPI BOOLEAN NTAPI KeInsertQueueApc(PKAPC Apc, PVOID SystemArgument1, PVOID SystemArgument2,
+                                           KPRIORITY Increment);
 /// Takes the APC off its queue. @returns FALSE if it was on none: it runs, ran, or was never queued.
 /// @irql <= DISPATCH_LEVEL
 NTKERNELAPI BOOLEAN NTAPI KeRemoveQueueApc(PKAPC Apc);

@@ -144,7 +144,7 @@ struct KTHREAD {
             SHORT KernelApcDisable;  ///< T: less than 0 in a critical region; counts nested ones downwards
             SHORT SpecialApcDisable; ///< T: the same for guarded regions
         };
-        ULONG CombinedApcDisable; ///< not 0: in a region
+        ULONG CombinedApcDisable; ///< T: not 0 in a region
     };
     BOOLEAN ApcQueueable;           ///< FALSE: it ends
     KAPC_ENVIRONMENT ApcStateIndex; ///< attached or not; T

@@ -91,7 +91,8 @@ TEST_F(AlertTest, UserAlertGoesBeforeUserApcBeforeKernelAlert) {
         KTHREAD* const self = KeGetCurrentThread();
         KEVENT event;
         KeInitializeEvent(&event, SynchronizationEvent, FALSE);
-        Apc apc(*self, nullptr, [] {}, UserMode);
+        Apc apc(
+            *self, nullptr, [] {}, UserMode);
         apc.Queue();
         KeAlertThread(self, UserMode);
         KeAlertThread(self, KernelMode);
@@ -111,7 +112,8 @@ TEST_F(AlertTest, TestTakesTheAlertAndMakesUserApcsPending) {
         KTHREAD* const self = KeGetCurrentThread();
         EXPECT_FALSE(KeTestAlertThread(UserMode));
         KeAlertThread(self, UserMode);
-        Apc apc(*self, nullptr, [] {}, UserMode);
+        Apc apc(
+            *self, nullptr, [] {}, UserMode);
         apc.Queue();
         EXPECT_TRUE(KeTestAlertThread(UserMode));
         EXPECT_FALSE(self->ApcState.UserApcPending) << "the alert was the answer";

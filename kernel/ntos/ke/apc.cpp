@@ -75,12 +75,8 @@ bool TakeKernelApc(KTHREAD* thread, ApcCall* call) {
     if (!IsSpecial(apc) && normalHeldBack) return false;
     RemoveEntryList(&apc->ApcListEntry);
     apc->Inserted = FALSE;
-    *call = {apc,
-             apc->KernelRoutine,
-             apc->NormalRoutine,
-             apc->NormalContext,
-             apc->SystemArgument1,
-             apc->SystemArgument2};
+    *call = {
+        apc, apc->KernelRoutine, apc->NormalRoutine, apc->NormalContext, apc->SystemArgument1, apc->SystemArgument2};
     return true;
 }
 

@@ -38,7 +38,8 @@ TEST_F(ApcTest, SpecialApcRunsAtOnceInItsThread) {
 TEST_F(ApcTest, NormalApcRunsItsKernelRoutineThenItsNormalRoutine) {
     Run([&] {
         std::string order;
-        Apc apc(Self(), [&] { order += "kernel "; }, [&] { order += "normal "; });
+        Apc apc(
+            Self(), [&] { order += "kernel "; }, [&] { order += "normal "; });
         EXPECT_TRUE(apc.Queue());
         EXPECT_EQ(order, "kernel normal ");
         EXPECT_FALSE(Self().ApcState.KernelApcInProgress);
@@ -128,8 +129,11 @@ TEST_F(ApcTest, KernelRoutineSeesAndChangesWhatWillBeCalled) {
                 EXPECT_EQ(*second, &marks[2]);
                 *second = &marks[3];
             },
-            nullptr, [](PVOID context, PVOID first, PVOID second) { seen = {context, first, second}; }, KernelMode,
-            &marks[0]);
+            nullptr,
+            [](PVOID context, PVOID first, PVOID second) {
+                seen = {context, first, second};
+            },
+            KernelMode, &marks[0]);
         EXPECT_TRUE(KeInsertQueueApc(&apc, &marks[1], &marks[2], 0));
         EXPECT_EQ(seen, (std::vector<PVOID>{&marks[0], &marks[1], &marks[3]}));
     });
@@ -154,8 +158,9 @@ TEST_F(ApcTest, KernelRoutineMayFreeTheApc) {
         bool normalRan = false;
         auto* const apc = new KAPC;
         KeInitializeApc(
-            apc, &Self(), OriginalApcEnvironment, [](PKAPC self, PKNORMAL_ROUTINE*, PVOID*, PVOID*, PVOID*) { delete self; },
-            nullptr, [](PVOID context, PVOID, PVOID) { *static_cast<bool*>(context) = true; }, KernelMode, &normalRan);
+            apc, &Self(), OriginalApcEnvironment,
+            [](PKAPC self, PKNORMAL_ROUTINE*, PVOID*, PVOID*, PVOID*) { delete self; }, nullptr,
+            [](PVOID context, PVOID, PVOID) { *static_cast<bool*>(context) = true; }, KernelMode, &normalRan);
         EXPECT_TRUE(KeInsertQueueApc(apc, nullptr, nullptr, 0));
         EXPECT_TRUE(normalRan);
     });
@@ -215,7 +220,8 @@ TEST_F(ApcTest, ReadyThreadTakesItWhenItRuns) {
     Run([&] {
         std::string order;
         Thread* const thread = machine->Spawn(7, [&] { order += "start "; });
-        Apc apc(thread->Tcb, [&] { order += "special "; }, [&] { order += "normal "; });
+        Apc apc(
+            thread->Tcb, [&] { order += "special "; }, [&] { order += "normal "; });
         apc.Queue();
         EXPECT_EQ(order, "");
         Await(&thread->Tcb);
@@ -402,7 +408,8 @@ TEST_F(ApcTest, UserApcEndsOnlyAnAlertableUserModeWait) {
                 status = KeWaitForSingleObject(&event, KWAIT_REASON::UserRequest, each.Mode, each.Alertable, nullptr);
                 pending = Self().ApcState.UserApcPending;
             });
-            Apc apc(waiter->Tcb, [] { ADD_FAILURE() << "there is no user mode to deliver it to"; }, [] {}, UserMode);
+            Apc apc(
+                waiter->Tcb, [] { ADD_FAILURE() << "there is no user mode to deliver it to"; }, [] {}, UserMode);
             EXPECT_TRUE(apc.Queue());
             EXPECT_EQ(StateOf(waiter->Tcb) != KTHREAD_STATE::Waiting, each.Ends);
             if (!each.Ends) KeSetEvent(&event, 0, FALSE);
@@ -419,7 +426,8 @@ TEST_F(ApcTest, QueuedUserApcKeepsAnAlertableWaitFromWaiting) {
     Run([&] {
         KEVENT event;
         KeInitializeEvent(&event, SynchronizationEvent, FALSE);
-        Apc apc(Self(), nullptr, [] {}, UserMode);
+        Apc apc(
+            Self(), nullptr, [] {}, UserMode);
         EXPECT_TRUE(apc.Queue());
         EXPECT_EQ(Code(WaitFor(&event, Ticks(1))), Code(STATUS_TIMEOUT)) << "not alertable";
         EXPECT_FALSE(Self().ApcState.UserApcPending);
@@ -438,7 +446,8 @@ TEST_F(ApcTest, SignaledObjectIsTakenBeforeAUserApcIsLookedAt) {
     Run([&] {
         KEVENT event;
         KeInitializeEvent(&event, SynchronizationEvent, TRUE);
-        Apc apc(Self(), nullptr, [] {}, UserMode);
+        Apc apc(
+            Self(), nullptr, [] {}, UserMode);
         apc.Queue();
         EXPECT_EQ(Code(AlertableWait(&event, UserMode)), Code(STATUS_SUCCESS));
         EXPECT_EQ(Code(AlertableWait(&event, UserMode)), Code(STATUS_USER_APC));
@@ -450,7 +459,10 @@ TEST_F(ApcTest, SignaledObjectIsTakenBeforeAUserApcIsLookedAt) {
 TEST_F(ApcTest, FlushEmptiesOneQueueIntoARing) {
     Run([&] {
         Thread* const thread = machine->Make(9, [] {});
-        Apc a(thread->Tcb, nullptr, [] {}, UserMode), b(thread->Tcb, nullptr, [] {}, UserMode);
+        Apc a(
+            thread->Tcb, nullptr, [] {}, UserMode),
+            b(
+                thread->Tcb, nullptr, [] {}, UserMode);
         Apc kernel(thread->Tcb, [] {});
         EXPECT_EQ(KeFlushQueueApc(&thread->Tcb, UserMode), nullptr);
         a.Queue();
@@ -472,7 +484,9 @@ TEST_F(ApcTest, FlushEmptiesOneQueueIntoARing) {
 TEST_F(ApcTest, EndingThreadRefusesAndRunsDown) {
     Run([&] {
         Thread* const thread = machine->Spawn(7, [] {});
-        Apc user(thread->Tcb, nullptr, [] {}, UserMode), late(thread->Tcb, [] { ADD_FAILURE(); });
+        Apc user(
+            thread->Tcb, nullptr, [] {}, UserMode),
+            late(thread->Tcb, [] { ADD_FAILURE(); });
         user.Queue();
         Await(&thread->Tcb);
         EXPECT_TRUE(user.RunDown);

@@ -100,8 +100,7 @@ bool TryDetach(KTHREAD* thread, KAPC_STATE* saved) {
 
 void Detach(KAPC_STATE* saved) {
     KTHREAD* const thread = KeGetCurrentThread();
-    while (!TryDetach(thread, saved)) {
-    }
+    while (!TryDetach(thread, saved)) {}
 }
 
 } // namespace

@@ -89,7 +89,8 @@ TEST_F(AttachTest, QueuedApcsMoveWithTheirState) {
     Run([&] {
         KPROCESS* const other = machine->MakeProcess(8);
         Noted special(OriginalApcEnvironment), normal(OriginalApcEnvironment, false);
-        Apc user(Self(), nullptr, [] {}, UserMode);
+        Apc user(
+            Self(), nullptr, [] {}, UserMode);
         KAPC_STATE saved;
         user.Queue();
         const KIRQL old = KfRaiseIrql(APC_LEVEL);

@@ -14,7 +14,8 @@ KTHREAD& Self() { return *KeGetCurrentThread(); }
 TEST_F(CriticalRegionTest, HoldsBackNormalApcsOnly) {
     Run([&] {
         std::string order;
-        Apc normal(Self(), [&] { order += "kernel "; }, [&] { order += "normal "; });
+        Apc normal(
+            Self(), [&] { order += "kernel "; }, [&] { order += "normal "; });
         Apc special(Self(), [&] { order += "special "; });
         KeEnterCriticalRegion();
         EXPECT_TRUE(KeAreApcsDisabled());
@@ -112,7 +113,8 @@ TEST_F(CriticalRegionTest, WaitInARegionIsInterruptedOnlyForWhatMayRun) {
             Await(&event);
             order += "wait ";
         });
-        Apc normal(critical->Tcb, nullptr, [&] { order += "normal "; }), special(critical->Tcb, [&] { order += "special "; });
+        Apc normal(critical->Tcb, nullptr, [&] { order += "normal "; }),
+            special(critical->Tcb, [&] { order += "special "; });
         normal.Queue();
         EXPECT_EQ(order, "");
         special.Queue();

@@ -32,7 +32,7 @@ TEST(ProcessFlagsTest, ChangesOfOtherFlagsAreNotLost) {
     const auto toggle = [&](BOOLEAN(NTAPI * set)(PKPROCESS, BOOLEAN)) {
         InterlockedIncrement(&running);
         while (running < 3)
-            std::this_thread::yield(); // together, or they would come one after the other
+            std::this_thread::yield();                     // together, or they would come one after the other
         for (int i = 0; i < 4'000'000 && lost == 0; i++) { // long enough for several turns on two processors
             const bool wasSet = set(&process, TRUE), stayedSet = set(&process, FALSE);
             if (wasSet || !stayedSet) InterlockedIncrement(&lost); // nobody else changes this flag

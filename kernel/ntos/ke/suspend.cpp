@@ -11,7 +11,7 @@
 namespace {
 
 constexpr SCHAR MAXIMUM_SUSPEND_COUNT = 127;
-constexpr LONG SuspendLimit = 2;           ///< units of the semaphore; one is ever used
+constexpr LONG SuspendLimit = 2;          ///< units of the semaphore; one is ever used
 constexpr KPRIORITY RESUME_INCREMENT = 0; ///< boost of a resumed thread
 
 void NTAPI SuspendKernelRoutine(PKAPC, PKNORMAL_ROUTINE*, PVOID*, PVOID*, PVOID*) {}

@@ -254,8 +254,8 @@ GUEST_TEST(NoneIsLostFromManyProcessors) {
         sender.Target = &target;
         sender.Queued = 0;
         sender.Ran = 0;
-        KeInitializeApc(&sender.Special, thread, OriginalApcEnvironment, SENDER::KernelRoutine, SENDER::Rundown, nullptr,
-                        KernelMode, nullptr);
+        KeInitializeApc(&sender.Special, thread, OriginalApcEnvironment, SENDER::KernelRoutine, SENDER::Rundown,
+                        nullptr, KernelMode, nullptr);
         KeInitializeApc(&sender.Normal, thread, OriginalApcEnvironment, SENDER::KernelRoutine, SENDER::Rundown,
                         SENDER::NormalRoutine, KernelMode, nullptr);
         GUEST_EQUAL(STATUS_SUCCESS, PsCreateSystemThread(&sender.Thread, "Sender", Below, SENDER::Body, &sender));
@@ -361,8 +361,7 @@ GUEST_TEST(SuspendingTooOftenRaises) {
     NTSTATUS raised = STATUS_SUCCESS;
     __try {
         (void)KeSuspendThread(&target.Thread->Tcb);
-    } __except (raised = GetExceptionCode(), EXCEPTION_EXECUTE_HANDLER) {
-    }
+    } __except (raised = GetExceptionCode(), EXCEPTION_EXECUTE_HANDLER) {}
     GUEST_EQUAL(STATUS_SUSPEND_COUNT_EXCEEDED, raised);
     GUEST_EQUAL(127u, KeForceResumeThread(&target.Thread->Tcb));
     KeSetEvent(&target.Event, 0, FALSE);

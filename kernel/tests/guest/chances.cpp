@@ -13,9 +13,9 @@ constexpr NTSTATUS TEST_STATUS = static_cast<NTSTATUS>(0xE0001234);
 char Log[16];
 ULONG Length;
 NTSTATUS CodeSeen;
-BOOLEAN HandleFirst;   ///< what the debugger says at the first chance
-BOOLEAN HandleSecond;  ///< and at the second
-ULONG SkipBytes;       ///< how far it moves Eip when it handles
+BOOLEAN HandleFirst;  ///< what the debugger says at the first chance
+BOOLEAN HandleSecond; ///< and at the second
+ULONG SkipBytes;      ///< how far it moves Eip when it handles
 PKDEBUG_ROUTINE OldRoutine;
 
 void Note(char letter) {

@@ -14,7 +14,9 @@ struct Apc {
     bool RunDown = false;
 
     /// A special kernel APC.
-    Apc(KTHREAD& thread, std::function<void()> kernel) : Kernel(std::move(kernel)) { Make(thread, nullptr, KernelMode); }
+    Apc(KTHREAD& thread, std::function<void()> kernel) : Kernel(std::move(kernel)) {
+        Make(thread, nullptr, KernelMode);
+    }
     /// A normal APC.
     Apc(KTHREAD& thread, std::function<void()> kernel, std::function<void()> normal, KPROCESSOR_MODE mode = KernelMode)
         : Kernel(std::move(kernel)), Normal(std::move(normal)) {

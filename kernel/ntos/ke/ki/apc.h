@@ -20,8 +20,6 @@
 extern "C" {
 /// Puts the APC on its thread's queue and sees to it that it is delivered.
 void NTAPI KiInsertQueueApc(PKAPC Apc, KPRIORITY Increment) REQUIRES_(Apc->Thread->ApcQueueLock, AtDispatchLevel);
-/// Runs the current thread's kernel APCs: where the interrupt at APC_LEVEL leads. @irql APC_LEVEL
-void NTAPI KiDeliverApc(KPROCESSOR_MODE PreviousMode, KEXCEPTION_FRAME* ExceptionFrame, KTRAP_FRAME* TrapFrame);
 }
 
 /// Makes a new thread's APC state. Nobody else knows the thread yet.
