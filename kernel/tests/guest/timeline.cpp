@@ -109,8 +109,10 @@ GUEST_TEST(BoundedBufferWithAClock) {
         KPRIORITY Priority;
         PKSTART_ROUTINE Routine;
         LONG First;
-    } const cast[] = {{"Producer A", Middle, Producer, 0},  {"Producer B", Middle, Producer, 100},
-                      {"Consumer A", Middle, Consumer, 0},  {"Consumer B", Middle, Consumer, 0},
+    } const cast[] = {{"Producer A", Middle, Producer, 0},
+                      {"Producer B", Middle, Producer, 100},
+                      {"Consumer A", Middle, Consumer, 0},
+                      {"Consumer B", Middle, Consumer, 0},
                       {"Ticker", High, Ticker, 0}};
     PETHREAD threads[sizeof(cast) / sizeof(cast[0])];
     for (ULONG i = 0; i < sizeof(cast) / sizeof(cast[0]); i++) {
