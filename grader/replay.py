@@ -22,7 +22,7 @@ from typing import Callable, Dict, List, Optional, Sequence
 from grader.api import Context
 from grader.console import gdbfiles
 from grader.errors import GraderError
-from grader.explore.control import TABLE, Found, Ran
+from grader.explore.control import Found, Ran
 from grader.explore.schedule import Schedule
 from grader.guest import Guest
 from grader.machine.qemu import GuestEnd
@@ -31,10 +31,8 @@ from grader.model import KernelSet, Outcome, TestSpec, Verdict
 from grader.runner import boot, prepare
 from grader.session import BootFailure, Session
 from grader.stops import GuestStop, IdleTooLong, TooManyInstructions
-from grader.views.fields import read_layout
 
 SNAPSHOT = "replay"
-ARRIVALS_MAX = 20_000  # at the place of a race, before its step comes
 
 
 class Arrived(Exception):
@@ -142,11 +140,11 @@ def run_to_failure(guest: ReplayGuest, find: Ran) -> str:
     race = find.race
     if race is not None:
         second = race.accesses[1]
-        step = guest.sym("KxControl") + read_layout(guest.session.kernel, TABLE).field("KX_CONTROL.CurrentStep")[0]
-        for _ in range(ARRIVALS_MAX):
+        left = sum(entry.pc == second.pc and entry.processor == second.processor and entry.step <= second.step
+                   for entry in find.trace)
+        while left:
             guest.run_until_any([second.pc])
-            if guest.processor == second.processor and guest.u32(step) >= second.step:
-                break
+            left -= guest.processor == second.processor
         return f"Processor {second.processor} stands at the second of the two accesses, step {second.step}."
     stops = {Found.CHECK: ["KxFail"], Found.DEADLOCK: ["KxDescribeDeadlock"], Found.NO_PROGRESS: ["KxDescribeDeadlock"]}
     try:

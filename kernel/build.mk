@@ -124,7 +124,8 @@ objects: $(call objects,$(ntos_src) $(hal_src))
 
 # ---- compiling --------------------------------------------------------------------------------------------------
 # Each object depends on the flags it was built with: a changed build.mk or variable builds it anew.
-flags_text := $(CXXFLAGS) $(ASFLAGS) $(if $(exploring),$(instrument)) $(shell $(CXX) --version 2>/dev/null | head -n 1)
+# (the last word changes with how targets are named: dependency files of another naming would be passed over)
+flags_text := $(CXXFLAGS) $(ASFLAGS) $(if $(exploring),$(instrument)) $(shell $(CXX) --version 2>/dev/null | head -n 1) absolute
 flags_file := $(B)/flags
 ifneq ($(file <$(flags_file)),$(flags_text))
 $(shell mkdir -p $(B))

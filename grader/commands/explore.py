@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--table", action="store_true", help="the experiment on planted races")
     parser.add_argument("--accusations", action="store_true", help="the experiment on kernels that are right")
     parser.add_argument("--explorations", default="100", metavar="N", help="of each planted race (default 100)")
-    parser.add_argument("--each", default="11", metavar="N", help="tries of each strategy alone (default 11)")
+    parser.add_argument("--each", default="11", metavar="N", help="tries of each strategy alone (default 11; 0: none)")
     parser.add_argument("--schedules", default="1000", metavar="N", help="of each scenario (default 1000)")
     parser.add_argument("--only", default="", metavar="GLOB", help="races or kernels by name")
     parser.add_argument("--journal", default="", metavar="FILE", help="where figures are kept (default: build folder)")
@@ -119,13 +119,13 @@ def kernel_for(grading: Grading, options: argparse.Namespace) -> Kernel:
 def run_table(grading: Grading, options: argparse.Namespace) -> int:
     """Planted races: scenarios that are meant to fail, and the mistakes of the labs."""
     journal = table.Journal(_journal(grading, options))
-    count, each = number(options.explorations, "--explorations", 1) or 100, number(options.each, "--each", 1) or 11
+    count, tries = number(options.explorations, "--explorations", 1) or 100, number(options.each, "--each")
     runs, timer = number(options.runs, "RUNS", 1) or RUNS, TIMER_RUNS
     rows: List[dict] = []
     for race, kernel, driver in planted(grading, options):
         lazy = Lazy(kernel, driver, race.scenario)
         with _closing(lazy):
-            rows.append(table.race_rows(journal, race, lazy.target, count, each, runs, timer, lazy.cpu, _say))
+            rows.append(table.race_rows(journal, race, lazy.target, count, tries or 0, runs, timer, lazy.cpu, _say))
         _progress_end()
         print(for_terminal(table.draw_races(rows)[len(rows)]), flush=True)
     print("\n" + "\n".join(for_terminal(line) for line in table.draw_races(rows)))

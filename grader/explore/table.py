@@ -106,7 +106,7 @@ def race_rows(journal: Journal, race: Race, target: Callable[[], Target], count:
                                     lambda: explore_once(target(), race, master, cpu)))
         say(f"{race.name}: {sum(one['found'] for one in entries)} of {master} found")
     strategies: Dict[str, dict] = {}
-    for kind in portfolio.STRATEGIES:
+    for kind in portfolio.STRATEGIES if each else ():
         own = []
         most, times = (timer_runs, 1) if kind == "tim" else (runs, 1 if kind.startswith("exh") else each)
         for master in range(1, times + 1):

@@ -85,7 +85,7 @@ def watched(t: "Context", target: GuestTarget, parameters: Tuple[int, ...]) -> N
 def forced(t: "Context", target: Target, scenario: str, expected: str, hint: "Optional[Hint]", step_limit: int) -> None:
     """A replay: one schedule.  Another scenario of the same test may not fail under it, and is passed by."""
     assert t.forced is not None
-    ran = target.run(Batch(t.forced, 1, step_limit), True)
+    ran = target.run(Batch(t.forced, 1, step_limit, trace=True), True)
     if ran.found is Found.BAD_SCENARIO:
         raise InfraError(f"scenario {scenario} cannot be run: {ran.message}")
     if ran.found is not Found.NOTHING:

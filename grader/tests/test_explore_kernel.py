@@ -1,0 +1,140 @@
+"""t.explore on a real kernel: a planted race becomes a failure that can be replayed, a correct twin passes, a kernel whose
+explorer is switched off does not.
+
+Needs the explore flavour, which it builds beside the kernel that is tested.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Callable
+
+from grader import replay
+from grader.api import Context, TestFailure, test
+from grader.explore import trial
+from grader.explore.kernels import session_on
+from grader.explore.schedule import parse
+from grader.guest import Guest
+from grader.model import Kernel, KernelSet, TestSpec
+from grader.tests.machine import needs_emulator
+from grader.tree import this_tree
+
+ROOT = Path(__file__).resolve().parents[2]
+OUT = Path(os.environ.get("MICA_OUT") or this_tree().out)
+FOLDER = (ROOT / OUT / "explore").resolve()
+DRIVER = "planted.sys"
+
+
+def spec(scenario: str, **more: object) -> TestSpec:
+    """A test of exercise 9.1 that explores one scenario."""
+    def body(t: Context) -> None:
+        t.explore(scenario, **more)  # type: ignore[arg-type]
+
+    body.__name__ = "race_" + scenario.lower()
+    made = test("9.1", points=1, title="nothing goes wrong", explore=True)(body).spec  # type: ignore[attr-defined]
+    return dataclasses.replace(made, lab=9, driver=DRIVER)
+
+
+# SYH-03, SYH-05
+@needs_emulator
+class OnTheKernel(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        subprocess.run(["make", "-s", "-f", "kernel/build.mk", "kernel", f"O={OUT}", "MICA_EXPLORE=1"], cwd=ROOT,
+                       check=True, stdout=subprocess.DEVNULL)
+        cls.session = session_on(Kernel(FOLDER), DRIVER)
+        cls.addClassCleanup(cls.session.close)
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+
+    def context(self, scenario: str, seed: int = 7, **more: object) -> "tuple[Context, Callable[[], None]]":
+        own = spec(scenario, **more)
+        context = Context(own, seed, Guest(self.session), Path("/nonexistent"), 0)
+        context.pages = Path(self.folder.name) / "races"
+        return context, lambda: own.function(context)
+
+    def failure(self, scenario: str, seed: int = 7, **more: object) -> "tuple[TestFailure, Context]":
+        context, run = self.context(scenario, seed, **more)
+        with self.assertRaises(TestFailure) as caught:
+            run()
+        return caught.exception, context
+
+    def test_planted_race_fails_with_schedule_place_hint_and_page(self) -> None:
+        failure, _ = self.failure("LostUpdate")
+        self.assertIn("Counter is 1, not 2", failure.seen)
+        self.assertIn(failure.token, failure.seen)
+        self.assertRegex(failure.where, r"^kernel/tests/scenarios/planted\S*:\d+$")
+        text = (Path(self.folder.name) / failure.page).read_text()
+        self.assertTrue("writes LostUpdate::Counter" in text and "Counter = Counter + 1" in text,
+                        "the page shows the accesses and their source")
+
+    def test_data_race_names_both_accesses_with_lines_and_stacks(self) -> None:
+        failure, _ = self.failure("UnlockedStatistic")
+        self.assertRegex(failure.difference, r"actor \d \(processor \d\) (reads|writes) \d bytes at step \d+, \S+:\d+")
+        self.assertEqual("data-race", failure.hint.id)  # type: ignore[union-attr]
+
+    def test_deadlock_says_where_everybody_stands(self) -> None:
+        failure, _ = self.failure("OrderInversion")
+        self.assertIn("waits for mutant", failure.seen)
+        self.assertIn("KeWaitForSingleObject", failure.difference)
+
+    def test_same_seed_same_failure_other_seed_other_schedule(self) -> None:
+        first, again = self.failure("LostUpdate")[0], self.failure("LostUpdate")[0]
+        self.assertEqual((first.seen, first.difference, first.page), (again.seen, again.difference, again.page))
+        self.assertNotEqual(first.token, self.failure("LostUpdate", seed=8)[0].token)
+
+    def test_corrected_twin_passes(self) -> None:
+        _, run = self.context("LostUpdateMended", budget=5_000_000)
+        run()
+
+    def test_replay_stops_at_the_failure_under_the_same_schedule(self) -> None:
+        failure, context = self.failure("LostWakeup")
+        own = spec("LostWakeup")
+        kernels = KernelSet({own.kernel: Kernel(FOLDER)}, Path("/nonexistent"))
+        forced = parse(failure.token)
+        guest, told = replay.run_once(self.session, kernels, own, 1, forced=forced)
+        self.assertIn(failure.seen, told.seen)
+        self.assertIn(failure.token, told.replay)
+        find = guest.context.found  # type: ignore[union-attr]
+        guest, _ = replay.run_once(self.session, kernels, own, 1, stop_at=guest.calls, forced=forced)
+        self.assertIn("stands where the explorer saw it", replay.run_to_failure(guest, find))
+        self.assertEqual("KxDescribeDeadlock", guest.name(guest.regs()["eip"]).lstrip("?").split("@")[0])
+
+    def test_replay_of_a_data_race_stops_at_the_second_access(self) -> None:
+        failure, context = self.failure("UnlockedStatistic")
+        own = spec("UnlockedStatistic")
+        kernels = KernelSet({own.kernel: Kernel(FOLDER)}, Path("/nonexistent"))
+        guest, _ = replay.run_once(self.session, kernels, own, 1, forced=parse(failure.token))
+        find = guest.context.found  # type: ignore[union-attr]
+        guest, _ = replay.run_once(self.session, kernels, own, 1, stop_at=guest.calls, forced=parse(failure.token))
+        said = replay.run_to_failure(guest, find)
+        second = find.race.accesses[1]
+        self.assertIn(f"step {second.step}", said)
+        self.assertEqual((second.processor, second.pc), (guest.processor, guest.regs()["eip"]))
+
+    def test_explorer_that_finds_nothing_anywhere_is_no_pass(self) -> None:
+        context, run = self.context("LostUpdateMended", budget=1_000_000)
+        address = self.session.symbols.address("KxActive")
+        real = trial.GuestTarget.run
+
+        def switched_off(target, batch, fresh):  # type: ignore[no-untyped-def]
+            ran = real(target, batch, fresh)
+            self.assertTrue(context.guest.readable(address, 4))
+            return dataclasses.replace(ran, found=type(ran.found)(0), schedule=None)
+
+        trial.GuestTarget.run = switched_off  # type: ignore[method-assign]
+        try:
+            with self.assertRaises(TestFailure) as caught:
+                run()
+        finally:
+            trial.GuestTarget.run = real  # type: ignore[method-assign]
+        self.assertEqual("explorer-disabled", caught.exception.hint.id)  # type: ignore[union-attr]
+
+
+if __name__ == "__main__":
+    unittest.main()
