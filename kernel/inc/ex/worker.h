@@ -48,7 +48,7 @@ struct EX_THREAD_SOURCE {
 constexpr KPRIORITY EX_CRITICAL_QUEUE_PRIORITY = 13;
 constexpr KPRIORITY EX_DELAYED_QUEUE_PRIORITY = 12;
 constexpr KPRIORITY EX_HYPER_CRITICAL_QUEUE_PRIORITY = 15;
-constexpr LONG EX_MAXIMUM_DYNAMIC_THREADS = 16;              ///< of one queue
+constexpr LONG EX_MAXIMUM_DYNAMIC_THREADS = 16;               ///< of one queue
 constexpr LONG EX_DYNAMIC_IDLE_MILLISECONDS = 10 * 60 * 1000; ///< after which a dynamic thread ends
 
 extern "C" {

@@ -76,8 +76,7 @@ void NTAPI ExpBalanceWorkerThreads(PVOID) {
         EX_WORK_QUEUE& queue = ExWorkerQueue[type];
         const LONG depth = KeReadStateQueue(&queue.WorkerQueue);
         const LONG processed = queue.WorkItemsProcessed;
-        const bool stuck =
-            depth != 0 && queue.QueueDepthLastPass != 0 && processed == queue.WorkItemsProcessedLastPass;
+        const bool stuck = depth != 0 && queue.QueueDepthLastPass != 0 && processed == queue.WorkItemsProcessedLastPass;
         queue.QueueDepthLastPass = depth;
         queue.WorkItemsProcessedLastPass = processed;
 

@@ -57,9 +57,9 @@ void ExpCheckWorkerThread(const WORK_QUEUE_ITEM* Item, PWORKER_THREAD_ROUTINE Ro
     }
     KeCheckNoLocksHeld(KeGetCurrentThread());
     [[maybe_unused]] const KTHREAD* const thread = KeGetCurrentThread();
-    NT_ASSERT(!KeAreApcsDisabled());                           // a critical or guarded region was not left
-    NT_ASSERT(thread->ApcState.Process == thread->Process);    // nor was another process
-    NT_ASSERT(IsListEmpty(&thread->MutantListHead));           // nor a mutant released
+    NT_ASSERT(!KeAreApcsDisabled());                        // a critical or guarded region was not left
+    NT_ASSERT(thread->ApcState.Process == thread->Process); // nor was another process
+    NT_ASSERT(IsListEmpty(&thread->MutantListHead));        // nor a mutant released
 }
 
 BOOLEAN NTAPI ExInitializeThreads(const EX_THREAD_SOURCE* Source) {

@@ -107,8 +107,7 @@ TEST_F(GateTest, WokenThreadIsRaisedToThePriorityOfWhoSignals) {
             {6, 11, 11, false}, // never lowered
             {15, 6, 13, false}, // 14 and 15 are not given away
             {24, 6, 13, false}, // nor is a real-time priority
-            {6, 24, 24, false},
-            {11, 6, 6, true},
+            {6, 24, 24, false}, {11, 6, 6, true},
         };
         for (const auto& each : cases) {
             KGATE gate;

@@ -201,7 +201,8 @@ TEST_F(TimerTest, FarTimersComeDownTheWheels) {
         KTIMER timer;
         KeInitializeTimer(&timer);
         KeSetTimer(&timer, Ticks(LONGLONG(due - 1)), nullptr);
-        const ULONG chains[] = {3 * TIMER_WHEEL_SIZE + 0x02, 2 * TIMER_WHEEL_SIZE + 0x03, TIMER_WHEEL_SIZE + 0x04, 0x05};
+        const ULONG chains[] = {3 * TIMER_WHEEL_SIZE + 0x02, 2 * TIMER_WHEEL_SIZE + 0x03, TIMER_WHEEL_SIZE + 0x04,
+                                0x05};
         const ULONGLONG reached[] = {0x0100'0000, 0x0200'0000, 0x0203'0000, 0x0203'0400};
         for (int wheel = 0; wheel < 4; wheel++) {
             SkipTo(reached[wheel] - 1);

@@ -67,8 +67,7 @@ void Close(POOL& pool) {
 /// Busy for longer than a turn, so that another active thread would get the processor.
 void Work(POOL& pool, ITEM&) {
     const ULONG start = KeTickCount.LowPart;
-    while (KeTickCount.LowPart - start < 3) {
-    }
+    while (KeTickCount.LowPart - start < 3) {}
     InterlockedDecrement(&pool.Active);
 }
 

@@ -46,8 +46,7 @@ ULONGLONG PriceOfSetAndCancel(const LARGE_INTEGER& due) {
 /// Time that the clock and its DPC take in some ticks of an otherwise idle machine: what a busy loop lacks.
 ULONGLONG LoopsInTicks(ULONG ticks) {
     ULONG tick = KeTickCount.LowPart;
-    while (KeTickCount.LowPart == tick) {
-    }
+    while (KeTickCount.LowPart == tick) {}
     tick = KeTickCount.LowPart;
     ULONGLONG loops = 0;
     while (KeTickCount.LowPart - tick < ticks)
@@ -98,8 +97,7 @@ struct TEST_TIMER {
 // DSP-09
 GUEST_TEST(ThousandTimersExpireInTheirTick) {
     constexpr ULONG count = 1000;
-    auto* const timers =
-        static_cast<TEST_TIMER*>(ExAllocatePoolWithTag(NonPagedPool, count * sizeof(TEST_TIMER), Tag));
+    auto* const timers = static_cast<TEST_TIMER*>(ExAllocatePoolWithTag(NonPagedPool, count * sizeof(TEST_TIMER), Tag));
     if (!GUEST_TRUE(timers != nullptr)) return;
     for (ULONG i = 0; i < count; i++) {
         KeInitializeTimer(&timers[i].Timer);
