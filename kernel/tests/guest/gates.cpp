@@ -99,3 +99,69 @@ GUEST_TEST(DpcMaySignal) {
     GUEST_TRUE(KeQueryInterruptTime() - before >= 200'000);
     GUEST_EQUAL(PASSIVE_LEVEL, KeGetCurrentIrql());
 }
+
+namespace {
+
+struct RACE {
+    KGATE Gate[2];
+    KEVENT Event[2];
+};
+
+ULONGLONG Stamp() {
+    ULONG low, high;
+    __asm__ __volatile__("rdtsc" : "=a"(low), "=d"(high));
+    return ULONGLONG(high) << 32 | low;
+}
+
+void NTAPI AnswerGates(PVOID StartContext) {
+    auto& race = *static_cast<RACE*>(StartContext);
+    for (LONG i = 0; i < Rounds; i++) {
+        KeWaitForGate(&race.Gate[0], KWAIT_REASON::WrKernel, KernelMode);
+        KeSignalGateBoostPriority(&race.Gate[1]);
+    }
+}
+
+void NTAPI AnswerEvents(PVOID StartContext) {
+    auto& race = *static_cast<RACE*>(StartContext);
+    for (LONG i = 0; i < Rounds; i++) {
+        (void)KeWaitForSingleObject(&race.Event[0], KWAIT_REASON::WrKernel, KernelMode, FALSE, nullptr);
+        (void)KeSetEvent(&race.Event[1], 0, FALSE);
+    }
+}
+
+/// Time of all rounds, there and back.
+ULONGLONG Play(RACE& race, bool gates) {
+    PETHREAD thread;
+    const LONG priority = KeQueryPriorityThread(KeGetCurrentThread());
+    if (!NT_SUCCESS(PsCreateSystemThread(&thread, "Answer", priority, gates ? AnswerGates : AnswerEvents, &race)))
+        return 0;
+    const ULONGLONG start = Stamp();
+    for (LONG i = 0; i < Rounds; i++) {
+        if (gates) {
+            KeSignalGateBoostPriority(&race.Gate[0]);
+            KeWaitForGate(&race.Gate[1], KWAIT_REASON::WrKernel, KernelMode);
+        } else {
+            (void)KeSetEvent(&race.Event[0], 0, FALSE);
+            (void)KeWaitForSingleObject(&race.Event[1], KWAIT_REASON::WrKernel, KernelMode, FALSE, nullptr);
+        }
+    }
+    const ULONGLONG time = Stamp() - start;
+    Join(thread);
+    return time;
+}
+
+} // namespace
+
+// DSP-10
+GUEST_TEST(HandOverCostsLessThanAnEvents) {
+    RACE race;
+    for (KGATE& gate : race.Gate)
+        KeInitializeGate(&gate);
+    for (KEVENT& event : race.Event)
+        KeInitializeEvent(&event, SynchronizationEvent, FALSE);
+    (void)KeSetAffinityThread(KeGetCurrentThread(), 1); // both on one processor: switches, no waiting for another
+    const ULONGLONG events = Play(race, false);
+    const ULONGLONG gates = Play(race, true);
+    GUEST_TRUE(events != 0 && gates != 0);
+    if (KeNumberProcessors == 1) GUEST_TRUE(gates < events);
+}
