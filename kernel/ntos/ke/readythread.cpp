@@ -72,7 +72,9 @@ void NTAPI KiRequestDispatchInterrupt(PKPRCB Prcb) {
 }
 
 void KiBoostToCaller(PKTHREAD Thread) {
-    const bool refused = Thread->DisableBoost || (Thread->Process->ProcessFlags & KPROCESS_DISABLE_BOOST) != 0;
+    // A DPC signals in nobody's name: the thread that it interrupted has nothing to do with it.
+    const bool refused = Thread->DisableBoost || (Thread->Process->ProcessFlags & KPROCESS_DISABLE_BOOST) != 0 ||
+                         KeGetCurrentPrcb()->DpcRoutineActive;
     const KPRIORITY wanted = KeGetCurrentThread()->Priority;
     Thread->AdjustReason = refused ? ADJUST_REASON::AdjustNone : ADJUST_REASON::AdjustBoost;
     Thread->AdjustIncrement = SCHAR(wanted < HIGHEST_LOCK_BOOST ? wanted : HIGHEST_LOCK_BOOST);
