@@ -21,6 +21,7 @@ TEST_F(GuardedMutexTest, OwnerIsInAGuardedRegionAtItsOwnIrql) {
             EXPECT_FALSE(KeAreAllApcsDisabled());
         });
         KeReleaseGuardedMutex(&mutex);
+        EXPECT_EQ(mutex.Gate.Header.SignalState, 0) << "nobody waited: nobody is woken";
         EXPECT_FALSE(KeAreAllApcsDisabled());
         Await(&other->Tcb);
         EXPECT_TRUE(KeTryToAcquireGuardedMutex(&mutex));

@@ -320,11 +320,13 @@ TEST_F(ResourceTest, NoBoostForOwnersThatAreAsGoodOrWhereItIsDisabled) {
                     machine->Tick();
                 ExReleaseResourceLite(&resource);
             });
-            KeSetPriorityThread(KeGetCurrentThread(), 12);
+            KeSetPriorityThread(KeGetCurrentThread(), 16); // above all boosts: looks when it likes
             Sleep(2);
             Thread* const writer = Exclusive(10, 0);
-            Sleep(120);
-            EXPECT_EQ(owner->Tcb.Priority, priority);
+            for (int tick = 0; tick < 120; tick++) {
+                Sleep(1);
+                EXPECT_EQ(owner->Tcb.Priority, priority);
+            }
             done = true;
             Await(&writer->Tcb);
             resource.Flag = 0;

@@ -263,6 +263,34 @@ TEST_F(DeadlockTest, WaitsThatSomethingElseCanEndAreNone) {
     });
 }
 
+// DSP-21: the releasing thread is preempted between two wake-ups: who is woken first shares the lock already, and the other
+// one still looks as if it waited for him.
+TEST_F(DeadlockTest, SharedWaiterThatIsAboutToBeWokenIsNoCircle) {
+    Run([&] {
+        EX_PUSH_LOCK lock{};
+        KMUTANT mutant;
+        KeInitializeMutant(&mutant, FALSE);
+        ExAcquirePushLockExclusive(&lock);
+        Thread* const first = Start([&] {
+            ExAcquirePushLockShared(&lock);
+            Await(&mutant);
+            KeReleaseMutant(&mutant, 0, FALSE, FALSE);
+            ExReleasePushLockShared(&lock);
+        });
+        Thread* const second = Start([&] {
+            Await(&mutant);
+            ExAcquirePushLockShared(&lock);
+            KeReleaseMutant(&mutant, 0, FALSE, FALSE);
+            ExReleasePushLockShared(&lock);
+        });
+        KeSetPriorityThread(&first->Tcb, 12); // runs as soon as it is woken
+        ExReleasePushLockExclusive(&lock);
+        Await(&first->Tcb);
+        Await(&second->Tcb);
+        EXPECT_TRUE(Deadlock.empty());
+    });
+}
+
 // DSP-21: a thread that was passed over by one that shares does not wait for it: it may share, too.
 TEST_F(DeadlockTest, WokenSharedWaiterOfAPushLockIsNoCircle) {
     Run([&] {

@@ -21,7 +21,7 @@ struct KI_LOCK_RECORD {
 };
 
 extern "C" KSPIN_LOCK KiLockRecordLock;
-extern "C" volatile LONG KiLockSequence;
+extern "C" volatile LONG KiLockSequence; // shared: interlocked
 
 /// The owners of a lock, one after the other. @param After nullptr: the first
 KI_LOCK_RECORD* KiNextOwner(const void* Lock, KI_LOCK_RECORD* After) REQUIRES_(KiLockRecordLock);
