@@ -44,9 +44,7 @@ UCHAR NextIdealProcessor(KPROCESS* process) {
 }
 
 /// Takes the thread out of its process's list. @returns whether it was the last
-bool LeaveProcess(KTHREAD* thread) {
-    KPROCESS* const process = thread->Process;
-    nt::SpinLockGuard guard(process->ProcessLock);
+bool LeaveProcess(KTHREAD* thread, KPROCESS* process) REQUIRES_(process->ProcessLock) {
     process->KernelTime += thread->KernelTime;
     process->UserTime += thread->UserTime;
     process->StackCount--;
@@ -114,10 +112,12 @@ void NTAPI KeTerminateThread(KPRIORITY Increment) {
     (void)KeDisableApcQueuingThread(thread);
     CheckApcs(thread);
     KeCheckNoLocksHeld(thread);
-    const bool last = LeaveProcess(thread);
-
-    const KIRQL oldIrql = KiLockDispatcherDatabase();
+    // The database is locked before the list is free again: who leaves last also signals last.
+    const KIRQL oldIrql = KfAcquireSpinLock(&process->ProcessLock);
     NT_ASSERT(oldIrql <= APC_LEVEL && !thread->WaitNext);
+    const bool last = LeaveProcess(thread, process);
+    KefAcquireSpinLockAtDpcLevel(&KiDispatcherLock);
+    KefReleaseSpinLockFromDpcLevel(&process->ProcessLock);
     thread->WaitIrql = oldIrql;
     KiAbandonMutants(thread);
     KiLeaveQueue(thread);
