@@ -93,8 +93,8 @@ own      := $(filter $(EXERCISE_FILES),$(ntos_src) $(hal_src))
 from_base = $(patsubst $(B)/obj/%,$(BASE_B)/obj/%,$(call objects,$(filter-out $(EXERCISE_FILES),$1)))
 all_objects = $(call objects,$(filter $(own),$1)) $(if $(STUDENT),$(from_base),$(call objects,$(filter-out $(own),$1)))
 
-ntos_obj := $(call all_objects,$(ntos_src)) $(call withheld,ntos) $(reference)
-hal_obj  := $(call all_objects,$(hal_src)) $(call withheld,hal)
+ntos_obj := $(call all_objects,$(ntos_src)) $(call withheld,ntos) $(filter $(ready)/reference/ntos/%,$(reference))
+hal_obj  := $(call all_objects,$(hal_src)) $(call withheld,hal) $(filter $(ready)/reference/hal/%,$(reference))
 CRT      := $(if $(STUDENT),$(BASE_B),$(B))/crt.lib
 
 drivers := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard kernel/drivers/*/*.cpp)))))
@@ -181,7 +181,7 @@ $(B)/crt.lib: $(call objects,$(crt_src))
 # ntoskrnl.exe and hal.dll import from each other: a first link of the HAL, with its imports left open, makes the
 # HAL's import library; then the kernel is linked, and the HAL for good with the kernel's library.
 lib_dir := $(if $(STUDENT),$(BASE_B),$(B))
-$(B)/hal.lib: $(call objects,$(hal_src)) $(call withheld,hal) $(B)/crt.lib
+$(B)/hal.lib: $(call objects,$(hal_src)) $(call withheld,hal) $(filter $(ready)/reference/hal/%,$(reference)) $(B)/crt.lib
 	$(Q)mkdir -p $(B)/first && $(LINK) $(LDFLAGS) /dll /noentry /force:unresolved /out:$(B)/first/hal.dll /implib:$@ $^ \
 	    >$(B)/hal.first.log 2>&1 || { cat $(B)/hal.first.log >&2; exit 1; }
 	$(Q)rm -f $(B)/first/hal.dll
