@@ -93,13 +93,13 @@ def exception_goes_its_way(emulator: str, folder: Path) -> None:
 
 def ask_about_an_exception(started: Machine) -> None:
     expect(ask(started, "sx on"), r"first chance: stop here", "sx on is confirmed")
-    first = ask(started, "raise 0xe0000001")
-    expect(first, r"Exception 0xe0000001 at ntoskrnl\.exe\+0x[0-9a-f]+ \(first chance\)", "the first chance")
+    first = ask(started, "raise")
+    expect(first, r"Exception 0xc0000001 at ntoskrnl\.exe\+0x[0-9a-f]+ \(first chance\)", "the first chance")
     second = ask(started, "go")
-    expect(second, r"Exception 0xe0000001 at ntoskrnl\.exe\+0x[0-9a-f]+ \(second chance\)", "the second chance")
+    expect(second, r"Exception 0xc0000001 at ntoskrnl\.exe\+0x[0-9a-f]+ \(second chance\)", "the second chance")
     started.write(b"go\r")
     text = plain(started.read_until(b"\n  #2 ", ANSWER_SECONDS))
-    expect(text, r"\*\*\* STOP: 0x0000001e KMODE_EXCEPTION_NOT_HANDLED \(0xe0000001", "the bugcheck")
+    expect(text, r"\*\*\* STOP: 0x0000001e KMODE_EXCEPTION_NOT_HANDLED \(0xc0000001", "the bugcheck")
 
 
 def bugcheck_has_names(started: Machine, folder: Path) -> None:
