@@ -125,7 +125,7 @@ public:
     InStackQueuedSpinLockGuard& operator=(const InStackQueuedSpinLockGuard&) = delete;
 
 private:
-    KLOCK_QUEUE_HANDLE m_handle;
+    KLOCK_QUEUE_HANDLE m_handle; // shared: as KSPIN_LOCK_QUEUE says
 };
 
 /// The same in code that is at DISPATCH_LEVEL already.
@@ -143,7 +143,7 @@ public:
     InStackQueuedSpinLockAtDpcGuard& operator=(const InStackQueuedSpinLockAtDpcGuard&) = delete;
 
 private:
-    KLOCK_QUEUE_HANDLE m_handle;
+    KLOCK_QUEUE_HANDLE m_handle; // shared: as KSPIN_LOCK_QUEUE says
 };
 
 /// Raises to DISPATCH_LEVEL and holds one of the system's queued locks for the guard's life.
