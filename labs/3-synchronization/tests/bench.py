@@ -6,6 +6,7 @@ injects the call.  A call that waits arrives at KiSwapThread, where a processor 
 up, and the thread waits.  After every call all of it is compared with the model: states, lists, rings, timers, results.
 """
 
+# size: one class: its calls and its judging share the tables of objects, threads and stacks
 from __future__ import annotations
 
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
