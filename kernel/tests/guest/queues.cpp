@@ -67,7 +67,8 @@ void Close(POOL& pool) {
 /// Busy for longer than a turn, so that another active thread would get the processor.
 void Work(POOL& pool, ITEM&) {
     const ULONG start = KeTickCount.LowPart;
-    while (KeTickCount.LowPart - start < 3) {}
+    while (KeTickCount.LowPart - start < 3)
+        YieldProcessor(); // without, the emulator may run this processor alone for many ticks
     InterlockedDecrement(&pool.Active);
 }
 
