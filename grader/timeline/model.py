@@ -49,7 +49,7 @@ KINDS: Dict[str, Kind] = {
     "dpc": Kind("DPC queued", "#8e44ad", "#c58be0"),
     "apc": Kind("APC queued or delivered", "#b0467c", "#e58abb"),
     "lock": Kind("lock operation", "#5f6b2f", "#b7c46a"),
-    "ipi": Kind("processors interrupt each other", "#a61e4d", "#faa2c1"),
+    "ipi": Kind("processors interrupt each other", "#a61e4d", "#faa2c1", 1.0, False),
     "timer": Kind("timer", "#1864ab", "#74c0fc"),
     "create": Kind("thread begins or ends", "#343a40", "#dee2e6"),
     "interrupt": Kind("interrupt", "#868e96", "#adb5bd", 1.0, False),
