@@ -13,7 +13,7 @@ from grader.explore.finding import side
 from grader.timeline.model import Arrow, Details, Instant, Row, Span, Timeline
 
 POINTS = ("none", "load", "store", "interlocked", "yield", "raise", "lower", "acquire", "acquired", "release", "ipi-send",
-          "ipi-entry", "idle", "begin", "end", "tick", "switch", "mark")  # KX_POINT
+          "ipi-entry", "idle", "begin", "end", "tick", "switch", "mark", "pending")  # KX_POINT
 KIND = {"load": "read", "store": "write", "interlocked": "interlocked", "raise": "irql", "lower": "irql",
         "acquire": "acquire", "acquired": "acquire", "release": "release", "ipi-send": "signal",
         "ipi-entry": "interrupt", "begin": "create", "end": "create", "tick": "timer", "mark": "mark"}
@@ -21,7 +21,7 @@ WORDS = {"load": "reads", "store": "writes", "interlocked": "interlocked on", "a
          "release": "gives up", "raise": "raises IRQL", "lower": "lowers IRQL", "ipi-send": "interrupts processors",
          "ipi-entry": "is interrupted", "begin": "begins", "end": "has ended", "tick": "a clock tick", "mark": "mark"}
 WITH_OBJECT = ("load", "store", "interlocked", "acquire", "acquired", "release")
-QUIET = ("idle", "yield", "switch", "none")
+QUIET = ("idle", "yield", "switch", "none", "pending")
 FOCUS = 160  # steps before the end that are shown first
 
 

@@ -12,6 +12,7 @@
 #include "ldr.h"
 #include "mm/pages.h"
 #include "nt/atomic.h"
+#include "nt/explore.h"
 #include "nt/interrupts.h"
 
 /// The controller in use. The PIC until HalInitSystem has looked around.
@@ -29,17 +30,23 @@ inline KIRQL HalpGetIrql() {
     return static_cast<KIRQL>(irql);
 }
 inline void HalpSetIrql(KIRQL irql) {
+#if defined(MICA_EXPLORE)
+    KxPoint(irql > HalpGetIrql() ? KX_POINT::RaiseIrql : KX_POINT::LowerIrql, nullptr);
+#endif
     __asm__ __volatile__("movb %0, %%fs:%c1" ::"q"(static_cast<UCHAR>(irql)), "i"(PCR_IRQL) : "memory");
 }
 inline ULONG HalpGetPending() {
+    KxPoint(KX_POINT::Pending, nullptr);
     ULONG irr;
     __asm__ __volatile__("movl %%fs:%c1, %0" : "=r"(irr) : "i"(PCR_IRR) : "memory");
     return irr;
 }
 inline void HalpSetPending(KIRQL level) {
+    KxPoint(KX_POINT::Pending, nullptr);
     __asm__ __volatile__("orl %0, %%fs:%c1" ::"r"(HalpBit(level)), "i"(PCR_IRR) : "memory", "cc");
 }
 inline void HalpClearPending(KIRQL level) {
+    KxPoint(KX_POINT::Pending, nullptr);
     __asm__ __volatile__("andl %0, %%fs:%c1" ::"r"(~HalpBit(level)), "i"(PCR_IRR) : "memory", "cc");
 }
 

@@ -9,7 +9,6 @@ extern "C" {
 KIRQL NTAPI KeGetCurrentIrql() { return HalpGetIrql(); }
 
 KIRQL FASTCALL KfRaiseIrql(KIRQL NewIrql) {
-    KxPoint(KX_POINT::RaiseIrql, nullptr);
     const KIRQL old = HalpGetIrql();
     if (NewIrql < old) KeBugCheckEx(IRQL_NOT_GREATER_OR_EQUAL, HalpNumber(old), HalpNumber(NewIrql), 0, 0);
     HalpSetIrql(NewIrql);
@@ -27,6 +26,7 @@ void NTAPI HalProcessorIdle() {
         nt::cpu::EnableInterrupts();
         return;
     }
+    KxPoint(KX_POINT::Idle, nullptr); // the last thing before it halts: an explored processor halts without the baton
     nt::cpu::EnableInterruptsAndHalt();
 }
 

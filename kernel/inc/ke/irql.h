@@ -54,10 +54,7 @@ NTHALAPI KIRQL NTAPI KeRaiseIrqlToDpcLevel() ACQUIRE_(AtDispatchLevel);
 inline KIRQL KeRaiseIrqlToSynchLevel() ACQUIRE_(AtDispatchLevel) { return KeRaiseIrqlToDpcLevel(); }
 
 /// Lowers from DISPATCH_LEVEL and gives the capability back.
-inline void KeLowerIrql(KIRQL NewIrql) RELEASE_(AtDispatchLevel) NO_THREAD_SAFETY_ANALYSIS {
-    KxPoint(KX_POINT::LowerIrql, nullptr);
-    KfLowerIrql(NewIrql);
-}
+inline void KeLowerIrql(KIRQL NewIrql) RELEASE_(AtDispatchLevel) NO_THREAD_SAFETY_ANALYSIS { KfLowerIrql(NewIrql); }
 
 /// Tells the analysis (and, in checked builds, verifies) that the code runs at DISPATCH_LEVEL or above: for interrupt
 /// and DPC routines, which are called through pointers.

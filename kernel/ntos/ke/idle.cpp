@@ -30,7 +30,6 @@ void NTAPI KiIdleLoop() {
         __atomic_store_n(&prcb->IdleHalt, TRUE, __ATOMIC_SEQ_CST);
         const bool work = HasWork(prcb);
         if (!work) {
-            KxPoint(KX_POINT::Idle, prcb);
             HalProcessorIdle(); // interrupts are on when it returns
         }
         prcb->IdleHalt = FALSE;

@@ -125,6 +125,7 @@ extern "C" constinit const KD_FIELD KxFieldTable[] = {
     VALUE(KX_POINT, Tick),
     VALUE(KX_POINT, Switch),
     VALUE(KX_POINT, Mark),
+    VALUE(KX_POINT, Pending),
     VALUE(KX_POINT, Released),
 };
 // clang-format on

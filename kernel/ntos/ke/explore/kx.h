@@ -63,7 +63,7 @@ void KxDetect(KX_POINT kind, ULONG_PTR object, ULONG size, ULONG_PTR pc, ULONG_P
 constexpr bool KxIsOrdinary(KX_POINT kind) {
     return kind == KX_POINT::Load || kind == KX_POINT::Store || kind == KX_POINT::Interlocked ||
            kind == KX_POINT::RaiseIrql || kind == KX_POINT::LowerIrql || kind == KX_POINT::Acquire ||
-           kind == KX_POINT::Release;
+           kind == KX_POINT::Release || kind == KX_POINT::Pending;
 }
 
 /// @returns whether the point is passed already: the processor that runs goes on, and nobody asks. No interrupt can come
