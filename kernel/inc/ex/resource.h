@@ -17,6 +17,7 @@
 
 #include "ke/dispatcher.h"
 #include "ke/spinlock.h"
+#include "ke/thread.h"
 
 /// A KTHREAD's address, or a pointer of ExSetResourceOwnerPointer with both low bits set.
 using ERESOURCE_THREAD = ULONG_PTR;
@@ -107,8 +108,6 @@ NTKERNELAPI ULONG NTAPI ExGetSharedWaiterCount(PERESOURCE Resource);
 /// Every resource of the system: of ERESOURCE::SystemResourcesList.
 NTKERNELAPI extern LIST_ENTRY ExpSystemResourcesList;
 NTKERNELAPI extern KSPIN_LOCK ExpResourceSpinLock;
-
-NTKERNELAPI PKTHREAD NTAPI KeGetCurrentThread();
 }
 
 /// @returns the calling thread as an owner of resources. @irql <= DISPATCH_LEVEL

@@ -34,11 +34,13 @@ struct NT_TIB {
 };
 
 /// Registers of a processor that a thread's context does not have.
+/// shared: written by its own processor, when it is stopped, or before it starts
 struct KSPECIAL_REGISTERS {
     ULONG_PTR Cr0, Cr2, Cr3, Cr4;
 };
 
 /// The whole state of a processor: what another one shall start with, or what it had when it was stopped.
+/// shared: written by its own processor, when it is stopped, or before it starts
 struct KPROCESSOR_STATE {
     CONTEXT ContextFrame;
     KSPECIAL_REGISTERS SpecialRegisters;

@@ -124,7 +124,8 @@ void NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag) {
     POOL_HEADER* const header = HeaderOf(body);
     nt::SpinLockGuard guard(PoolLock);
     if (header->State != BLOCK_STATE::Used) KeBugCheckEx(BAD_POOL_CALLER, 6, reinterpret_cast<ULONG_PTR>(P), Tag, 0);
-    if (Tag != 0 && header->Tag != Tag) KeBugCheckEx(BAD_POOL_CALLER, 10, reinterpret_cast<ULONG_PTR>(P), header->Tag, Tag);
+    if (Tag != 0 && header->Tag != Tag)
+        KeBugCheckEx(BAD_POOL_CALLER, 10, reinterpret_cast<ULONG_PTR>(P), header->Tag, Tag);
     if (header->SizeClass >= ClassCount) KeBugCheckEx(BAD_POOL_HEADER, 2, reinterpret_cast<ULONG_PTR>(P), Tag, 0);
     header->State = BLOCK_STATE::Free;
     PushEntryList(&FreeLists[header->SizeClass], body);

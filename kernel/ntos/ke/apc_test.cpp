@@ -1,4 +1,5 @@
 // Asynchronous procedure calls: order, the moments of delivery, waits that they interrupt, rundown.
+// size: the orders of one mechanism, each a short test; split they would share most of their set-up
 #include "apcs.h"
 #include "ke/ki.h"
 #include "waits.h"

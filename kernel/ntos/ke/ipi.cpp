@@ -14,7 +14,7 @@ struct KI_PACKET {
     volatile LONG Pending;
     KIPI_WORKER* Worker;
     PVOID Context;
-} Packet;
+} Packet; // shared: as its fields
 
 void RunPacket(const KPRCB* prcb) {
     Packet.Worker(Packet.Context);

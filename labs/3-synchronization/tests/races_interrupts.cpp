@@ -44,7 +44,9 @@ struct DpcRunsOncePerQueueing {
 struct DpcMissesNoWork {
     static inline KDPC Dpc;
     static inline volatile LONG Work, Done;
-    static void NTAPI Routine(PKDPC, PVOID, PVOID, PVOID) { InterlockedExchangeAdd(&Done, InterlockedExchange(&Work, 0)); }
+    static void NTAPI Routine(PKDPC, PVOID, PVOID, PVOID) {
+        InterlockedExchangeAdd(&Done, InterlockedExchange(&Work, 0));
+    }
     static void Setup() {
         KeInitializeDpc(&Dpc, Routine, nullptr);
         Work = 0;

@@ -90,8 +90,8 @@ struct AnyTakesOne {
     }
     static void Actor0() {
         PVOID objects[] = {&Left, &Right};
-        Status = KeWaitForMultipleObjects(2, objects, WaitAny, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr,
-                                          nullptr);
+        Status =
+            KeWaitForMultipleObjects(2, objects, WaitAny, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr, nullptr);
     }
     static void Actor1() { KeReleaseSemaphore(&Left, 0, 1, FALSE); }
     static void Actor2() { KeReleaseSemaphore(&Right, 0, 1, FALSE); }
