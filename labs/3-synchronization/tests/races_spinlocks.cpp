@@ -97,7 +97,7 @@ struct QueuedLockExcludes {
 /// Entries of an interlocked list, each of which is somewhere exactly once: on the list or in somebody's hands.
 /// shared: the list by its own operations; Held by the thread that writes it
 struct Ring {
-    static constexpr ULONG COUNT = 3;
+    static constexpr ULONG COUNT = 4;
     SLIST_HEADER Head;
     SLIST_ENTRY Entries[COUNT];
     SLIST_ENTRY* Held[COUNT];
@@ -108,6 +108,7 @@ struct Ring {
             InterlockedPushEntrySList(&Head, &Entries[i]);
             Held[i] = nullptr;
         }
+        Held[COUNT - 1] = InterlockedPopEntrySList(&Head); // one is in hand from the beginning
     }
     ULONG Places(const SLIST_ENTRY* wanted, const SLIST_ENTRY* list) const {
         ULONG places = 0;
@@ -129,7 +130,7 @@ struct Ring {
     }
 };
 
-// SYH-04: the head comes back to what it was, and the entry behind it is another
+// SYH-04: the head comes back to what it was, the depth too, and the entry behind it is another
 struct ListSurvivesAba {
     static inline Ring Subject;
     static void Setup() { Subject.Reset(); }
@@ -137,6 +138,9 @@ struct ListSurvivesAba {
     static void Actor1() {
         SLIST_ENTRY* const first = InterlockedPopEntrySList(&Subject.Head);
         Subject.Held[1] = InterlockedPopEntrySList(&Subject.Head);
+        SLIST_ENTRY* const spare = Subject.Held[3];
+        Subject.Held[3] = nullptr;
+        InterlockedPushEntrySList(&Subject.Head, spare);
         if (first) InterlockedPushEntrySList(&Subject.Head, first);
     }
     static void Check() { Subject.CheckAll(); }
