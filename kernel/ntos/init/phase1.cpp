@@ -36,9 +36,8 @@ void SetSystemTimeFromClock() {
 void StartDpcThreads() {
     for (ULONG number = 0; number < ULONG(KeNumberProcessors); number++) {
         const auto context = reinterpret_cast<PVOID>(ULONG_PTR(number));
+        KiEnableThreadedDpcs(KiProcessorBlock[number]);
         Require(NT_SUCCESS(PsCreateSystemThread(nullptr, "DpcThread", HIGH_PRIORITY, KiExecuteDpc, context)), 4);
-        while (!KiProcessorBlock[number]->ThreadDpcEnable)
-            YieldProcessor(); // another processor starts it; on this one it comes before us
     }
 }
 

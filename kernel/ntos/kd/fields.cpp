@@ -480,6 +480,7 @@ extern "C" const KD_FIELD KdFieldTable[KD_FIELD_COUNT] = {
     VALUE(KDPC_IMPORTANCE, LowImportance),
     VALUE(KDPC_IMPORTANCE, MediumImportance),
     VALUE(KDPC_IMPORTANCE, HighImportance),
+    VALUE(KDPC_IMPORTANCE, MediumHighImportance),
 
     VALUE(TIMER_TYPE, NotificationTimer),
     VALUE(TIMER_TYPE, SynchronizationTimer),
@@ -519,6 +520,7 @@ extern "C" const KD_FIELD KdFieldTable[KD_FIELD_COUNT] = {
     TYPE(OWNER_ENTRY),
     FIELD(OWNER_ENTRY, OwnerThread),
     FIELD(OWNER_ENTRY, OwnerCount),
+    FIELD(OWNER_ENTRY, TableSize),
 
     TYPE(ERESOURCE),
     FIELD(ERESOURCE, SystemResourcesList),
@@ -560,9 +562,11 @@ extern "C" const KD_FIELD KdFieldTable[KD_FIELD_COUNT] = {
 
     TYPE(EX_PUSH_LOCK),
     FIELD(EX_PUSH_LOCK, Value),
+    FIELD(EX_PUSH_LOCK, Ptr),
 
     TYPE(EX_RUNDOWN_REF),
     FIELD(EX_RUNDOWN_REF, Count),
+    FIELD(EX_RUNDOWN_REF, Ptr),
 
     VALUE(KLOCK_KIND, None),
     VALUE(KLOCK_KIND, Mutant),

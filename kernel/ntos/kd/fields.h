@@ -3,5 +3,5 @@
 
 #include "kd.h"
 
-constexpr ULONG KD_FIELD_COUNT = 501;
+constexpr ULONG KD_FIELD_COUNT = 505;
 extern "C" const KD_FIELD KdFieldTable[KD_FIELD_COUNT];

@@ -23,8 +23,10 @@ struct Call {
 };
 
 void StartDpcThreads(Machine& machine, ULONG processors = 1) {
-    for (ULONG_PTR number = 0; number < processors; number++)
+    for (ULONG_PTR number = 0; number < processors; number++) {
+        KiEnableThreadedDpcs(KiProcessorBlock[number]);
         machine.Spawn(HIGH_PRIORITY, [number] { KiExecuteDpc(reinterpret_cast<PVOID>(number)); });
+    }
     if (processors > 1) machine.LetOthersRun();
 }
 

@@ -90,8 +90,11 @@ void NTAPI PlantThreeKinds() {
 
 /// The same locks in the same order everywhere, with long waits: no deadlock.
 void NTAPI PlantNone() {
+    constexpr LONG threads = 3;
+    static KSEMAPHORE ended;
     Prepare();
-    for (int i = 0; i < 3; i++) {
+    KeInitializeSemaphore(&ended, 0, threads);
+    for (LONG i = 0; i < threads; i++) {
         Start("Orderly", [](PVOID) {
             nt::CriticalRegionGuard region;
             for (int round = 0; round < 3; round++) {
@@ -101,9 +104,11 @@ void NTAPI PlantNone() {
                 ExReleaseResourceLite(&Second);
                 ExReleaseResourceLite(&First);
             }
+            KeReleaseSemaphore(&ended, 0, 1, FALSE);
         });
     }
-    Sleep(1000);
+    for (LONG i = 0; i < threads; i++)
+        (void)KeWaitForSingleObject(&ended, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
 }
 }
 
