@@ -55,8 +55,6 @@ NTKERNELAPI void NTAPI KiAnnounceProcessor(PKPRCB Prcb);
 /// processor; with one processor it is nullptr and never called.
 NTKERNELAPI extern void(NTAPI* KiSendDispatchInterrupt)(KAFFINITY TargetProcessors);
 
-/// From here on the processor's threaded DPCs wait for its DPC thread, which is made next. @irql PASSIVE_LEVEL
-NTKERNELAPI void NTAPI KiEnableThreadedDpcs(PKPRCB Prcb);
 /// A processor's DPC thread: runs its threaded DPCs. Start routine of a system thread of priority 31, one a processor.
 /// @param StartContext the processor's number. @irql PASSIVE_LEVEL
 NTKERNELAPI void NTAPI KiExecuteDpc(PVOID StartContext);

@@ -32,12 +32,14 @@ void SetSystemTimeFromClock() {
     KeSetSystemTime(&now, &before);
 }
 
-/// One a processor. From here on every threaded DPC runs in its thread.
+/// One a processor. From here on every threaded DPC runs in its thread. Where another processor may start it, it is waited
+/// for, so that its start does not go on beside the drivers'; a single processor comes to it when we make room.
 void StartDpcThreads() {
     for (ULONG number = 0; number < ULONG(KeNumberProcessors); number++) {
         const auto context = reinterpret_cast<PVOID>(ULONG_PTR(number));
-        KiEnableThreadedDpcs(KiProcessorBlock[number]);
         Require(NT_SUCCESS(PsCreateSystemThread(nullptr, "DpcThread", HIGH_PRIORITY, KiExecuteDpc, context)), 4);
+        while (KeNumberProcessors > 1 && !KiProcessorBlock[number]->ThreadDpcEnable)
+            YieldProcessor();
     }
 }
 

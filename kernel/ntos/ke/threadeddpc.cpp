@@ -46,16 +46,13 @@ void NTAPI KeInitializeThreadedDpc(PKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine
 
 void KiRequestDpcThread(PKPRCB Prcb) { KeInsertQueueDpc(&Prcb->DpcThreadWake, nullptr, nullptr); }
 
-void NTAPI KiEnableThreadedDpcs(PKPRCB Prcb) {
-    KeInitializeDpc(&Prcb->DpcThreadWake, WakeDpcThread, Prcb);
-    KeSetImportanceDpc(&Prcb->DpcThreadWake, KDPC_IMPORTANCE::HighImportance);
-    KeSetTargetProcessorDpc(&Prcb->DpcThreadWake, CHAR(Prcb->Number));
-    Prcb->ThreadDpcEnable = TRUE; // the gate remembers who wakes the thread before it is there
-}
-
 void NTAPI KiExecuteDpc(PVOID StartContext) {
     KPRCB* const prcb = KiProcessorBlock[reinterpret_cast<ULONG_PTR>(StartContext)];
     KeSetAffinityThread(KeGetCurrentThread(), prcb->SetMember);
+    KeInitializeDpc(&prcb->DpcThreadWake, WakeDpcThread, prcb);
+    KeSetImportanceDpc(&prcb->DpcThreadWake, KDPC_IMPORTANCE::HighImportance);
+    KeSetTargetProcessorDpc(&prcb->DpcThreadWake, CHAR(prcb->Number));
+    prcb->ThreadDpcEnable = TRUE;
     for (;;) {
         KeWaitForGate(&prcb->DpcGate, KWAIT_REASON::Executive, KernelMode);
         RunThreadedDpcs(prcb);

@@ -23,10 +23,8 @@ struct Call {
 };
 
 void StartDpcThreads(Machine& machine, ULONG processors = 1) {
-    for (ULONG_PTR number = 0; number < processors; number++) {
-        KiEnableThreadedDpcs(KiProcessorBlock[number]);
+    for (ULONG_PTR number = 0; number < processors; number++)
         machine.Spawn(HIGH_PRIORITY, [number] { KiExecuteDpc(reinterpret_cast<PVOID>(number)); });
-    }
     if (processors > 1) machine.LetOthersRun();
 }
 
