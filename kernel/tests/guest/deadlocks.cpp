@@ -17,6 +17,8 @@ void Start(PCSTR name, PKSTART_ROUTINE routine) { (void)PsCreateSystemThread(nul
 
 ERESOURCE First;
 ERESOURCE Second;
+ERESOURCE Upper; // of the orderly threads: First and Second may be in a circle for ever
+ERESOURCE Lower;
 KMUTANT Mutant;
 FAST_MUTEX Mutex;
 
@@ -92,17 +94,18 @@ void NTAPI PlantThreeKinds() {
 void NTAPI PlantNone() {
     constexpr LONG threads = 3;
     static KSEMAPHORE ended;
-    Prepare();
+    (void)ExInitializeResourceLite(&Upper);
+    (void)ExInitializeResourceLite(&Lower);
     KeInitializeSemaphore(&ended, 0, threads);
     for (LONG i = 0; i < threads; i++) {
         Start("Orderly", [](PVOID) {
             nt::CriticalRegionGuard region;
             for (int round = 0; round < 3; round++) {
-                TakeExclusive(&First);
-                ExAcquireResourceSharedLite(&Second, TRUE);
+                TakeExclusive(&Upper);
+                ExAcquireResourceSharedLite(&Lower, TRUE);
                 Sleep(20);
-                ExReleaseResourceLite(&Second);
-                ExReleaseResourceLite(&First);
+                ExReleaseResourceLite(&Lower);
+                ExReleaseResourceLite(&Upper);
             }
             KeReleaseSemaphore(&ended, 0, 1, FALSE);
         });
@@ -128,8 +131,8 @@ GUEST_TEST(MonitorDrawsTheCircle) {
 // The table must not be empty; the routines above are called by the host.
 GUEST_TEST(OrderlyThreadsFinish) {
     PlantNone();
-    GUEST_EQUAL(0u, ExIsResourceAcquiredSharedLite(&First));
-    GUEST_TRUE(!IsOwned(First));
-    GUEST_TRUE(!IsOwned(Second));
-    GUEST_TRUE(WaitsFor(First) > 0);
+    GUEST_EQUAL(0u, ExIsResourceAcquiredSharedLite(&Upper));
+    GUEST_TRUE(!IsOwned(Upper));
+    GUEST_TRUE(!IsOwned(Lower));
+    GUEST_TRUE(WaitsFor(Upper) > 0);
 }
