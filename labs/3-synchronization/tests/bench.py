@@ -16,7 +16,7 @@ from grader.guest.calls import LeftCall
 from .dispatcher import (ABANDONED, BASE, MUTANT, NAMES, NOTIFICATION_EVENT, NOTIFICATION_TIMER, SEMAPHORE,
                          SYNCHRONIZATION_EVENT, SYNCHRONIZATION_TIMER, TIMEOUT, WAIT_ALL, WAIT_ANY, Dispatcher, Object,
                          Raised, Release, status_name)
-from .hints import HINTS
+from .telling import Telling
 from .timertable import CHAINS
 
 PASSIVE_LEVEL, DISPATCH_LEVEL = 0, 2
@@ -33,7 +33,7 @@ STRUCTURES = {NOTIFICATION_EVENT: "KEVENT", SYNCHRONIZATION_EVENT: "KEVENT", MUT
 Entry = Tuple[int, int, int]  # a block on a list: thread, key, wait type
 
 
-class Bench:
+class Bench(Telling):
     """Objects E0, S1, M2, I3 ... and threads T0, T1 ..., in guest memory and in the model."""
 
     def __init__(self, t, objects: Sequence[Object], threads: int, dpcs: int = 0) -> None:
@@ -567,24 +567,6 @@ class Bench:
         if timeout > 0:
             return f"time-out at system time {timeout:#x}, {timeout - self.epoch - self.model.now:+d} from now"
         return f"time-out {timeout}"
-
-    def _say(self, call: str) -> None:
-        self.done.append(call)
-        self.t.asking(self._asked())
-
-    def _asked(self) -> str:
-        before = "; ".join(self.done[-4:-1])
-        return self.done[-1] + (f"  (before: {before})" if before else "")
-
-    def _hint(self, name: str):
-        return self.t.hint(name, HINTS[name])
-
-    def _equal(self, wanted: str, seen: str, hint: str) -> None:
-        if wanted != seen:
-            self._fail(wanted, seen, hint)
-
-    def _fail(self, expected: str, seen: str, hint: str) -> None:
-        self.t.fail(asked=self._asked(), expected=expected, seen=seen, hint=self._hint(hint))
 
 
 def _list(entries: Sequence[Entry]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Tuple
 
-from .hints import HINTS
+from .telling import Telling
 
 LOW, MEDIUM, HIGH, MEDIUM_HIGH = range(4)
 IMPORTANCE = ("LowImportance", "MediumImportance", "HighImportance", "MediumHighImportance")
@@ -17,7 +17,7 @@ PENDING = 1 << DISPATCH_LEVEL
 RUNS_MAX = 100
 
 
-class DpcBench:
+class DpcBench(Telling):
     """DPCs D0, D1 ...; `queue` is the model's."""
 
     def __init__(self, t, count: int) -> None:
@@ -151,24 +151,6 @@ class DpcBench:
                         f"DpcInterruptRequested {flag}, the interrupt {'is' if pending else 'is not'} pending", "dpc-interrupt")
         held = guest.u32(self.data + guest.field("KDPC_DATA.DpcLock")[0])
         self._equal("the queue's lock is free", "the queue's lock is " + ("held" if held else "free"), "dpc-irql")
-
-    def _say(self, call: str) -> None:
-        self.done.append(call)
-        self.t.asking(self._asked())
-
-    def _asked(self) -> str:
-        before = "; ".join(self.done[-4:-1])
-        return self.done[-1] + (f"  (before: {before})" if before else "")
-
-    def _hint(self, name: str):
-        return self.t.hint(name, HINTS[name])
-
-    def _equal(self, wanted: str, seen: str, hint: str) -> None:
-        if wanted != seen:
-            self._fail(wanted, seen, hint)
-
-    def _fail(self, expected: str, seen: str, hint: str) -> None:
-        self.t.fail(asked=self._asked(), expected=expected, seen=seen, hint=self._hint(hint))
 
 
 def _name(number: Optional[int]) -> str:
