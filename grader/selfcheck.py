@@ -140,5 +140,6 @@ def _row(lab: Lab, kind: str, name: str, result: Result, trouble: str) -> Row:
     if broken:
         trouble = f"exercise {broken[0].exercise} does not build: {broken[0].text.splitlines()[0]}"
     if result.infra_errors:
-        trouble = f"{len(result.infra_errors)} tests could not be judged"
+        first = result.infra_errors[0]
+        trouble = f"{len(result.infra_errors)} tests could not be judged, as {first.test}: {first.difference or first.seen}"
     return Row(lab.number, kind, name, f"{result.score}/{result.max_score}", trouble, result.outcomes)

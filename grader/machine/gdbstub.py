@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from grader.errors import InfraError
-from grader.machine.qmp import connect_unix
+from grader.machine.qmp import PATIENCE, connect_unix
 
 SIGTRAP, SIGINT = 5, 2
 
@@ -38,7 +38,7 @@ def checksum(body: bytes) -> bytes:
 class Gdbstub:
     """One connection. Connecting stops the guest."""
 
-    def __init__(self, path: str, wall: float = 20.0, alive: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, path: str, wall: float = PATIENCE, alive: Callable[[], bool] = lambda: True) -> None:
         self.wall = wall
         self.breakpoints: Set[int] = set()
         self.processor = 0  # whose registers are read and written

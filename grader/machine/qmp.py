@@ -14,6 +14,7 @@ from typing import Any, Callable, Deque, Dict, Optional
 from grader.errors import InfraError
 
 Message = Dict[str, Any]
+PATIENCE = 120.0  # seconds for one answer: a busy host gets long; that QEMU ended is seen at once
 
 
 class QmpError(InfraError):
@@ -23,7 +24,7 @@ class QmpError(InfraError):
 class Qmp:
     """A connected and negotiated QMP session."""
 
-    def __init__(self, path: str, wall: float = 20.0, alive: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, path: str, wall: float = PATIENCE, alive: Callable[[], bool] = lambda: True) -> None:
         self.wall = wall
         self.events: Deque[Message] = deque()
         self._buffer = b""

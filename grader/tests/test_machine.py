@@ -6,7 +6,9 @@ import subprocess
 import sys
 import unittest
 from typing import List, Tuple
+from unittest import mock
 
+from grader.machine import qemu
 from grader.machine.qemu import SERIAL_CAP, GuestEnd
 from grader.stops import BadReturn, Bugcheck, IdleTooLong, TooManyInstructions, WildAccess
 from grader.tests.machine import guest_at, needs_emulator, probe_session
@@ -161,6 +163,18 @@ class Machine(unittest.TestCase):
     def test_a_guest_that_waits_for_ever_is_idle_not_busy(self) -> None:
         ends = {self.stop_of("ProbeIdle", kind=IdleTooLong, seconds=5.0) for _ in range(3)}
         self.assertEqual(len(ends), 1)
+
+    def test_a_guest_that_no_interrupt_can_wake_is_told_without_a_deadline(self) -> None:
+        guest = guest_at(self.session)
+        self.session.watchdog.disarm()
+        with mock.patch.object(qemu, "HALTED_SECONDS", 0.3), self.assertRaises(IdleTooLong):
+            guest.call("ProbeDead")
+
+    def test_a_guest_that_gets_no_time_slice_is_not_taken_for_a_sleeper(self) -> None:
+        """A busy host: the count stands still for long, and the guest is awake."""
+        with mock.patch.object(qemu, "HALTED_SECONDS", -1.0):
+            starved = self.stop_of("ProbeHang", kind=TooManyInstructions, limit=20_000_000)
+        self.assertEqual(starved, self.stop_of("ProbeHang", kind=TooManyInstructions, limit=20_000_000))
 
     def test_a_sleeping_guest_goes_on_behind_the_deadline(self) -> None:
         guest = guest_at(self.session, limit=1_000_000)  # 8 ms of busy time

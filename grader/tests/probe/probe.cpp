@@ -93,6 +93,10 @@ NOINLINE void __stdcall ProbeIdle() {
     for (;;)
         __asm__ volatile("sti; hlt");
 }
+NOINLINE void __stdcall ProbeDead() { // no interrupt ends this
+    for (;;)
+        __asm__ volatile("cli; hlt");
+}
 NOINLINE ULONG __stdcall ProbeSleep(ULONG ticks) {
     ULONG end = Ticks + ticks;
     while (int(Ticks - end) < 0)

@@ -33,7 +33,8 @@ void SetSystemTimeFromClock() {
 }
 
 /// One a processor. From here on every threaded DPC runs in its thread. Where another processor may start it, it is waited
-/// for, so that its start does not go on beside the drivers'; a single processor comes to it when we make room.
+/// for, so that its start does not go on beside the drivers'; a single processor comes to it when we make room. By
+/// spinning, because lab 3 takes events away, and its starter boots too.
 void StartDpcThreads() {
     for (ULONG number = 0; number < ULONG(KeNumberProcessors); number++) {
         const auto context = reinterpret_cast<PVOID>(ULONG_PTR(number));
