@@ -24,7 +24,7 @@ from grader.console import gdbfiles
 from grader.errors import GraderError
 from grader.explore.control import Found, Ran
 from grader.explore.schedule import Schedule
-from grader.guest import Guest
+from grader.guest import Guest, Place
 from grader.machine.qemu import GuestEnd
 from grader.judge import End, judge, outcome
 from grader.model import KernelSet, Outcome, TestSpec, Verdict
@@ -47,8 +47,8 @@ class ReplayGuest(Guest):
     names: List[str]
     context: Optional[Context] = None
 
-    def _enter(self, target, arguments: Sequence[int], conv: str) -> int:  # type: ignore[no-untyped-def]
-        returned = super()._enter(target, arguments, conv)
+    def _enter(self, target: Place, arguments: Sequence[int], conv: str, stack: int = 0) -> int:
+        returned = super()._enter(target, arguments, conv, stack)
         self.calls += 1
         shown = ", ".join(f"{argument & 0xFFFFFFFF:#x}" for argument in arguments)
         self.last = f"{self._label(target)}({shown})"

@@ -25,6 +25,12 @@ def adds(t) -> None:
     t.equal(0, t.guest.call("ProbeAdd", t.rng.randint(100, 199), 7), "a sum that is never 0")
 
 
+def leaves(t) -> None:
+    """Fails in a call that may be left at a stop."""
+    t.guest.call_or_stop("ProbeAdd", 1, 2, stops=["ProbeLeaf"])
+    t.equal("ProbeSleep", t.guest.call_or_stop("ProbeLoop", 3, stops=["ProbeLeaf"], stack=0)[0], "where it comes to")
+
+
 @needs_emulator
 @unittest.skipUnless(shutil.which("gdb") and shutil.which("objcopy"), "gdb and binutils are not installed")
 class Replay(unittest.TestCase):
@@ -61,6 +67,11 @@ class Replay(unittest.TestCase):
         self.assertIn(f"$1 = {first}", shown)
         self.assertIn("$2 = 7", shown)
         self.assertEqual(int(told.seen), first + 7)
+
+    def test_a_call_that_may_be_left_is_a_call_too(self) -> None:
+        told, said, _ = self.run_gdb(spec(leaves, "leaves"), "bt 1")
+        self.assertEqual((told.verdict, told.seen), (Verdict.FAIL, "ProbeLeaf"))
+        self.assertTrue(any("first instruction of call 2, ProbeLoop(0x3)" in line for line in said), said)
 
     def test_every_replay_is_the_same_and_the_seed_decides(self) -> None:
         said = [self.run_gdb(spec(adds, "adds"), "info registers esp eip", seed=seed)[1:] for seed in (3, 3, 4)]
