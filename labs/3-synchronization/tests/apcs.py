@@ -111,13 +111,15 @@ class ApcBench:
             normal = 0 if self.special[number] else guest.sym(NORMAL_PLACE)
             wanted = [normal, 0 if self.special[number] else self.contexts[number], *self.arguments[number]]
             self._equal("noted: " + _words(wanted), "noted: " + _words([guest.u32(pointer) for pointer in pointers]), "apc-noted")
-            if rng.random() < requeue:
+            again = not self.special[number] and rng.random() < requeue
+            if again:
                 self._queue_again(number)
             off = not self.special[number] and rng.random() < call_off
             new = [0 if off else normal, *(rng.getrandbits(32) for _ in range(3))]
             for pointer, word in zip(pointers, new):
                 guest.u32(pointer, word)
-            guest.write(self.apcs[number] + guest.field("KAPC.NormalRoutine")[0], bytes(4) if not self.special[number] else b"\x01\0\0\0")
+            if not again:
+                self._free(number)
             place, registers = guest.go_on(stops)
             self._restore(number)
             if normal and not off:
@@ -145,12 +147,10 @@ class ApcBench:
         self._equal("ApcQueueLock free", "ApcQueueLock free" if not held & 0xFFFFFFFF else "ApcQueueLock held", "lock-held")
 
     def _queue_again(self, number: int) -> None:
-        """What KeInsertQueueApc would do, by the host's hand."""
+        """What KeInsertQueueApc would do for a normal APC, by the host's hand."""
         guest, apc = self.guest, self.apcs[number]
         entry = apc + guest.field("KAPC.ApcListEntry")[0]
         head = self.state + guest.field("KAPC_STATE.ApcListHead")[0]
-        if self.special[number]:
-            return  # its place would be in the middle
         before = guest.u32(head + 4)
         guest.u32(entry, head)
         guest.u32(entry + 4, before)
@@ -163,8 +163,12 @@ class ApcBench:
         self.queues[KERNEL].append(number)
         self.arguments[number] = arguments
 
+    def _free(self, number: int) -> None:
+        """The kernel routine may free its APC, unless it queued it again: the NormalRoutine says something else until
+        `_restore`."""
+        self.guest.set(self.apcs[number], "KAPC.NormalRoutine", 1 if self.special[number] else 0)
+
     def _restore(self, number: int) -> None:
-        """The kernel routine may have freed its APC: while it was away its NormalRoutine said something else."""
         self.guest.set(self.apcs[number], "KAPC.NormalRoutine", 0 if self.special[number] else self.guest.sym(NORMAL_PLACE))
 
     # -- words -----------------------------------------------------------------------------------------------------
