@@ -171,6 +171,18 @@ class Table(TreeCase):
         self.assertEqual(code, 1)
         self.assertIn("differs in: bit_follows_queue", text)
 
+    def test_stability_asks_at_other_seeds(self) -> None:
+        """A test that a right kernel loses at some seeds is found, whatever else the files say."""
+        def unlucky(test: TestSpec, seed: int) -> Outcome:
+            return fails(test, seed) if seed == 12 and test.name == "bit_follows_queue" else passes(test, seed)
+        code, text = self.run_command("stability", "--seeds", "--runs", "3", "--submission", str(self.tree.root))
+        self.assertEqual((code, "3 gradings, 1 different sets of verdicts" in text), (0, True), text)
+        with mock.patch(__name__ + ".judge", unlucky):
+            code, text = self.run_command("stability", "--seeds", "--seed", "10", "--runs", "4", "--submission",
+                                          str(self.tree.root))
+        self.assertEqual(code, 1)
+        self.assertIn("seed 12 differs in: bit_follows_queue", text)
+
 
 if __name__ == "__main__":
     unittest.main()
