@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 import struct
 import unittest
 from dataclasses import replace
+from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
 from grader.errors import GraderError, InfraError
@@ -15,7 +17,7 @@ from grader.explore.control import Access, Batch, Decoder, Entry, Found, Race, R
 from grader.explore.lines import Known, Lines
 from grader.explore.schedule import JITTER_RANGE, Schedule, Strategy, is_token, parse
 from grader.timeline import page
-from grader.timeline.race import Sources, build
+from grader.timeline.race import POINTS, Sources, build
 from grader.views.fields import Layout
 from grader.views.memory import Structures
 
@@ -375,6 +377,24 @@ class FindingTest(unittest.TestCase):
         self.assertEqual("writes V5000", write.label)
         self.assertIn(">   16 line 16", dict(write.details)["source"])
         self.assertIn("a race", page.render(made))
+
+    def test_failure_is_marked_at_its_step_although_the_run_goes_on(self) -> None:
+        trace = [Entry(step, 1 + step % 2, 1, 0, 4, 0x80100011, 0x5000) for step in range(400)]
+        ran = Ran(1, Found.CHECK, parse("walk-7"), 0, 40, 2, "now <= 1", trace=tuple(trace))
+        made = build(ran, Places(), "a failed check")
+        self.assertEqual([("p2", 40)], [(one.row, one.time) for one in made.instants if one.kind == "failure"])
+        self.assertTrue(made.focus[0] < 40 < made.focus[1] < 400, made.focus)
+        stopped = build(replace(ran, found=Found.BUGCHECK), Places(), "a bugcheck")
+        self.assertEqual([399], [one.time for one in stopped.instants if one.kind == "failure"], "it ends where it fails")
+
+    def test_side_that_does_nothing_has_no_row(self) -> None:
+        made = build(replace(raced(), trace=(Entry(0, 0, 16, 0, 0, 0, 1), *raced().trace)), Places(), "a race")
+        self.assertEqual(["actor 0", "actor 1"], [row.name for row in made.rows])
+
+    def test_every_kind_of_point_has_a_name(self) -> None:
+        text = (Path(__file__).resolve().parents[2] / "kernel/inc/nt/explore.h").read_text(encoding="utf-8")
+        values = [int(value) for value in re.findall(r"^    [A-Z]\w+ = (\d+),", text, re.M)]
+        self.assertEqual(list(range(len(POINTS))), values, "each point has its own number")
 
     def test_timeline_without_a_trace(self) -> None:
         made = build(replace(raced(), trace=()), Places(), "a race")

@@ -16,9 +16,11 @@ from typing import Callable
 
 from grader import replay
 from grader.api import Context, TestFailure, test
-from grader.explore import trial
+from grader.explore import explorer, trial
+from grader.explore.control import Batch, Found
 from grader.explore.kernels import session_on
-from grader.explore.schedule import parse
+from grader.explore.schedule import Schedule, Strategy, parse
+from grader.explore.target import GuestTarget
 from grader.guest import Guest
 from grader.model import Kernel, KernelSet, TestSpec
 from grader.tests.machine import needs_emulator
@@ -82,6 +84,20 @@ class OnTheKernel(unittest.TestCase):
         failure, _ = self.failure("OrderInversion")
         self.assertIn("waits for mutant", failure.seen)
         self.assertIn("KeWaitForSingleObject", failure.difference)
+
+    def test_bugcheck_that_an_exhaustive_search_finds_is_confirmed_by_its_script(self) -> None:
+        target = GuestTarget(self.session, "BeyondLimit")
+        ran = target.run(Batch(Schedule(Strategy.EXHAUSTIVE, depth=1), 1000), True)
+        self.assertEqual(Found.BUGCHECK, ran.found, ran)
+        self.assertTrue(ran.schedule.script, "a script without a switch breaks nothing")  # type: ignore[union-attr]
+        self.assertIsNotNone(explorer.confirm(target, ran), ran)
+
+    def test_trace_that_is_cut_off_says_how_much_is_missing(self) -> None:
+        target = GuestTarget(self.session, "MissingRelease")
+        find = explorer.explore(target, "MissingRelease", 7).find
+        self.assertEqual(Found.NO_PROGRESS, find.ran.found, find)  # type: ignore[union-attr]
+        ran = explorer.trace(target, find.schedule)  # type: ignore[union-attr]
+        self.assertGreater(ran.trace_lost, 20_000 - len(ran.trace) - 1)
 
     def test_same_seed_same_failure_other_seed_other_schedule(self) -> None:
         first, again = self.failure("LostUpdate")[0], self.failure("LostUpdate")[0]

@@ -106,6 +106,16 @@ class Replay(unittest.TestCase):
         self.assertRegex(shown, r"#0  KiBugCheckStop")
         self.assertRegex(shown, r"in _ProbeCrash@4 \(code=80\)")
 
+    def test_a_call_that_was_left_at_a_stop_counts_like_any_other(self) -> None:
+        def stops(t) -> None:
+            where, _ = t.guest.call_or_stop("ProbeLoop", 3, stops=["ProbeLeaf"], stack=t.guest.regs()["esp"] - 0x100)
+            t.equal("", where, "where the call stands")
+
+        told, said, shown = self.run_gdb(spec(stops, "stops"), "bt 1")
+        self.assertEqual((Verdict.FAIL, "ProbeLeaf"), (told.verdict, told.seen), told)
+        self.assertIn("first instruction of call 1, ProbeLoop(0x3)", "\n".join(said))
+        self.assertIn("#0  _ProbeLoop@4 (", shown)
+
     def test_a_test_without_a_machine(self) -> None:
         with self.assertRaisesRegex(GraderError, "needs no machine"):
             self.run_gdb(spec(lambda t: None, "answers", stage="none"), "bt")

@@ -12,17 +12,18 @@ from grader.explore.control import Entry, Found, Ran
 from grader.explore.finding import side
 from grader.timeline.model import Arrow, Details, Instant, Row, Span, Timeline
 
-POINTS = ("none", "load", "store", "interlocked", "yield", "raise", "lower", "acquire", "acquired", "release", "ipi-send",
-          "ipi-entry", "idle", "begin", "end", "tick", "switch", "mark", "pending")  # KX_POINT
+POINTS = ("none", "load", "store", "interlocked", "yield", "raise", "lower", "acquire", "acquired", "release",
+          "ipi-send", "ipi-entry", "idle", "begin", "end", "tick", "switch", "mark", "pending", "released")  # KX_POINT
 KIND = {"load": "read", "store": "write", "interlocked": "interlocked", "raise": "irql", "lower": "irql",
-        "acquire": "acquire", "acquired": "acquire", "release": "release", "ipi-send": "signal",
+        "acquire": "acquire", "acquired": "acquire", "release": "release", "released": "release", "ipi-send": "signal",
         "ipi-entry": "interrupt", "begin": "create", "end": "create", "tick": "timer", "mark": "mark"}
 WORDS = {"load": "reads", "store": "writes", "interlocked": "interlocked on", "acquire": "wants", "acquired": "has",
-         "release": "gives up", "raise": "raises IRQL", "lower": "lowers IRQL", "ipi-send": "interrupts processors",
-         "ipi-entry": "is interrupted", "begin": "begins", "end": "has ended", "tick": "a clock tick", "mark": "mark"}
-WITH_OBJECT = ("load", "store", "interlocked", "acquire", "acquired", "release")
+         "release": "gives up", "released": "has given up", "raise": "raises IRQL", "lower": "lowers IRQL",
+         "ipi-send": "interrupts processors", "ipi-entry": "is interrupted", "begin": "begins", "end": "has ended",
+         "tick": "a clock tick", "mark": "mark"}
+WITH_OBJECT = ("load", "store", "interlocked", "acquire", "acquired", "release", "released")
 QUIET = ("idle", "yield", "switch", "none", "pending")
-FOCUS = 160  # steps before the end that are shown first
+BEFORE, AFTER = 80, 10  # steps around what went wrong that are shown first
 
 
 class Places(Protocol):
@@ -38,7 +39,7 @@ class Places(Protocol):
 def build(ran: Ran, places: Places, title: str, remarks: Sequence[str] = (),
           source: Optional["Sources"] = None) -> Timeline:
     """The timeline of a traced run."""
-    rows = sorted({entry.processor for entry in ran.trace} | _racers(ran))
+    rows = sorted({entry.processor for entry in ran.trace if _name(entry) != "switch"} | _racers(ran))
     instants = [_instant(entry, places, source) for entry in ran.trace if _name(entry) not in QUIET]
     spans = _turns(ran.trace)
     arrows = _handovers(spans) + _race(ran)
@@ -47,18 +48,27 @@ def build(ran: Ran, places: Places, title: str, remarks: Sequence[str] = (),
         notes.append(f"{ran.trace_lost:,} further points are not in the trace.")
     last = ran.trace[-1].step if ran.trace else 0
     if ran.found is not Found.NOTHING and ran.trace:
-        own = ran.processor if ran.found < Found.BUGCHECK else ran.trace[-1].processor  # a stopped kernel noted none
-        row = own if own in rows else rows[-1]
-        instants.append(Instant(_key(row), max(last, ran.step), "failure", ran.message or ran.found.name.lower()))
+        row, failed = _failure(ran, rows)
+        instants.append(Instant(_key(row), failed, "failure", ran.message or ran.found.name.lower()))
     if ran.race:
         instants += [Instant(_key(one.processor), one.step, "race",
                              f"{'writes' if one.write else 'reads'} {ran.race.name or places.variable(ran.race.address)}",
                              _details(one.pc, places, source)) for one in ran.race.accesses]
-    center = min((one.step for one in ran.race.accesses), default=last) if ran.race else last
-    focus = (max(0, center - FOCUS // 2), last + FOCUS // 16) if last > FOCUS else (0.0, 0.0)
+    moments = [one.time for one in instants if one.kind in ("failure", "race")] or [last]
+    focus = (max(0, min(moments) - BEFORE), max(moments) + AFTER) if last > 2 * BEFORE else (0.0, 0.0)
     return Timeline(title, "step", [Row(_key(number), side(number).split(" (")[0].replace("the ", ""), "Who goes on",
                                         f"processor {number}") for number in rows],
                     spans, instants, arrows, notes, focus)
+
+
+def _failure(ran: Ran, rows: Sequence[int]) -> Tuple[int, int]:
+    """Whose row the failure belongs to, and at which step.  After a failed check the actors go on to the run's end."""
+    end = ran.trace[-1]
+    if ran.race:
+        return ran.race.accesses[-1].processor, ran.race.accesses[-1].step
+    own = ran.processor if ran.found < Found.BUGCHECK else end.processor  # a stopped kernel noted none
+    step = ran.step if ran.found is Found.CHECK else max(end.step, ran.step)
+    return (own if own in rows else end.processor if end.processor in rows else rows[-1]), step
 
 
 class Sources:

@@ -147,7 +147,7 @@ struct KX_CONTROL {
     ULONG Races;        ///< conflicting pairs seen in the batch
     KX_RACE Race;       ///< the first of the failed run
     const KX_TRACE_ENTRY* TraceAddress;
-    ULONG TraceCount; ///< entries written; the run's first KX_TRACE_ENTRIES points are kept
+    ULONG TraceCount; ///< of the run; its first KX_TRACE_ENTRIES are kept
     ULONG TraceCapacity;
     ULONG ObservationCount;
     ULONG Observations[KX_OBSERVATIONS]; ///< of the last run

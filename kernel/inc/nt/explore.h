@@ -31,7 +31,7 @@ enum class KX_POINT : UCHAR {
     Switch = 16,   ///< in a trace only: the baton goes to processor `object`
     Mark = 17,     ///< KX_MARK: object is the scenario's value
     Pending = 18,  ///< the processor's pending interrupts are looked at or changed
-    Released = 18, ///< object: a lock; after it is free, and before what should have been done under it
+    Released = 19, ///< object: a lock; after it is free, and before what should have been done under it
 };
 
 #if defined(MICA_EXPLORE)

@@ -170,7 +170,10 @@ __attribute__((noinline)) void NTAPI KxReachPoint(KX_POINT Kind, const volatile 
 }
 
 void NTAPI KxAbort() {
-    if (KxActive != 0) KxSettle();
+    if (KxActive != 0) {
+        KxSettle();
+        KxNoteScript();
+    }
     KxSetActive(0);
     KxRun.Participants = 0;
 }

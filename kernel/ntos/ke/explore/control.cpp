@@ -195,8 +195,7 @@ void RunAll(const KX_SCENARIO& scenario, KxStrategy* strategy) {
         control.CurrentSeed = control.Seed + i;
         const bool whole = Run(scenario, strategy);
         control.RunsDone++;
-        if (control.Failures == 1 && KxRun.Outcome != KX_OUTCOME::None && strategy == &TheTree)
-            control.ScriptLength = TheTree.Describe(control.Script, KX_MAXIMUM_SCRIPT);
+        if (control.Failures == 1 && KxRun.Outcome != KX_OUTCOME::None) KxNoteScript();
         if (!whole || (control.Failures != 0 && (control.Flags & KX_STOP_AT_FIRST))) return;
         if (strategy == &TheTree && !TheTree.Advance()) {
             control.Exhausted = 1;
@@ -224,6 +223,11 @@ PCSTR Prepare(const KX_SCENARIO& scenario) {
 }
 
 } // namespace
+
+void KxNoteScript() {
+    if (KxRun.Strategy == &TheTree)
+        KxControl.ScriptLength = TheTree.Describe(KxControl.Script, KX_MAXIMUM_SCRIPT);
+}
 
 ULONG NTAPI KxExplore(const KX_SCENARIO* Scenario) {
     ClearResults();

@@ -63,7 +63,7 @@ void KxDetect(KX_POINT kind, ULONG_PTR object, ULONG size, ULONG_PTR pc, ULONG_P
 constexpr bool KxIsOrdinary(KX_POINT kind) {
     return kind == KX_POINT::Load || kind == KX_POINT::Store || kind == KX_POINT::Interlocked ||
            kind == KX_POINT::RaiseIrql || kind == KX_POINT::LowerIrql || kind == KX_POINT::Acquire ||
-           kind == KX_POINT::Release || kind == KX_POINT::Pending;
+           kind == KX_POINT::Release || kind == KX_POINT::Pending || kind == KX_POINT::Released;
 }
 
 /// @returns whether the point is passed already: the processor that runs goes on, and nobody asks. No interrupt can come
@@ -107,6 +107,8 @@ KTHREAD* KxActorOf(ULONG processor);
 /// Notes the run's failure, the first of the batch with all that is known of it.
 void KxNoteFailure(KX_OUTCOME outcome, PCSTR file, ULONG line, PCSTR format, ...) __attribute__((format(printf, 4, 5)));
 void KxDescribeDeadlock(KX_OUTCOME outcome);
+/// An exhaustive search: its run becomes a script in KxControl, under which it can be repeated.
+void KxNoteScript();
 /// Return addresses from a frame up, innermost first. @param top of the stack that the frame is on
 void KxWalkStack(ULONG_PTR frame, ULONG_PTR top, ULONG_PTR (&stack)[KX_STACK_DEPTH]);
 

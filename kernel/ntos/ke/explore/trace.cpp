@@ -13,9 +13,10 @@ void KxBeginTrace() {
 }
 
 void KxTracePoint(KX_POINT kind, ULONG size, ULONG_PTR pc, ULONG_PTR object) {
-    if (KxControl.TraceCount == KX_TRACE_ENTRIES) return;
+    const ULONG index = KxControl.TraceCount++;
+    if (index >= KX_TRACE_ENTRIES) return; // counted: the reader says how much is missing
     const KPCR* const pcr = KeGetPcr();
-    KxTraceBuffer[KxControl.TraceCount++] = {
+    KxTraceBuffer[index] = {
         .Step = KxRun.Step,
         .Processor = pcr->Number,
         .Kind = kind,
