@@ -18,7 +18,8 @@ from grader.pe import undecorate
 EXTERNAL, WEAK = 2, 105
 COMDAT = 0x1000
 UNDEFINED, COMMON = 0, -99
-DIRECTIVES = ".drectve"
+DIRECTIVES, IMPORT = ".drectve", "__imp_"
+EXPLORER, POINTS = "Kx", ("KxActive", "KxReachPoint", "KxMark")  # nt/explore.h: what the points are made of
 HARMLESS = ("/export:", "-export:", "/include:", "-include:")
 
 
@@ -37,6 +38,12 @@ def definitions(data: bytes) -> List[Definition]:
     return [Definition(name, 0 < section <= len(flags) and bool(flags[section - 1] & COMDAT))
             for name, section, kind in _symbols(data, header)
             if kind == WEAK or kind == EXTERNAL and section != UNDEFINED]
+
+
+def demands(data: bytes) -> Set[str]:
+    """The names that an object expects of others, without decoration."""
+    names = {name for name, section, kind in _symbols(data, _header(data)) if kind == EXTERNAL and section == UNDEFINED}
+    return {undecorate(name[len(IMPORT):] if name.startswith(IMPORT) else name) for name in names}
 
 
 def directives(data: bytes) -> List[str]:
@@ -62,6 +69,8 @@ def objections(source: str, student: bytes, reference: bytes, courseware: Set[st
     found = [f"{source}: error: defines {undecorate(one.name)} ({one.name}), a name of the courseware; choose another"
              for one in definitions(student)
              if not one.shared and one.name not in own and undecorate(one.name) in courseware]
+    found += [f"{source}: error: uses {name}, which belongs to the explorer of schedules; leave it alone"
+              for name in sorted(demands(student) - demands(reference)) if name.startswith(EXPLORER) and name not in POINTS]
     found += [f"{source}: error: tells the linker {word[:80]}; directives to the linker are not taken"
               for word in directives(student) if word not in allowed and not _harmless(word, own)]
     return found

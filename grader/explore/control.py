@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import struct
 from dataclasses import dataclass
-from typing import List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from grader.explore.schedule import PARAMETERS, Schedule, Strategy
 from grader.views.fields import Layout
@@ -32,6 +32,7 @@ class Found(enum.IntEnum):
     BUGCHECK = 100  # the kernel stopped
     HANG = 101  # it did not come back within its instructions
     CRASH = 102  # the machine was reset or powered off
+    OVERWRITTEN = 103  # the explorer's own data is not what the explorer wrote
 
 
 KNOWN = tuple(int(one) for one in Found if one < Found.BUGCHECK)
@@ -105,6 +106,7 @@ class Ran:
     trace_lost: int = 0
     instructions: int = 0
     cause: Optional[BaseException] = None  # of BUGCHECK, HANG and CRASH
+    whole: int = 1  # runs of a replay: all of the batch where no single one is to blame
 
     @property
     def same_as(self) -> Tuple[int, str]:
@@ -112,29 +114,26 @@ class Ran:
         return int(self.found), self.message
 
 
+def orders(batch: Batch) -> Dict[str, Tuple[int, ...]]:
+    """The in fields that nobody but the host writes."""
+    schedule = batch.schedule
+    return {"Strategy": (schedule.strategy,), "Depth": (schedule.depth,), "Seed": (schedule.seed,), "Runs": (batch.runs,),
+            "StepEstimate": (schedule.estimate,), "StepLimit": (batch.step_limit,), "JitterMin": (schedule.jitter[0],),
+            "JitterMax": (schedule.jitter[1],), "Probability": (schedule.probability,),
+            "Flags": (TRACE * batch.trace | DETECT * batch.detect | STOP_AT_FIRST * batch.stop_at_first,),
+            "Parameter": (schedule.parameters + (0,) * PARAMETERS)[:PARAMETERS]}
+
+
 def encode(batch: Batch, view: Structures, address: int, write) -> None:  # type: ignore[no-untyped-def]
     """Write the in fields; the out fields become zero."""
-    schedule = batch.schedule
+    script = batch.schedule.script
     whole = bytearray(view.layout.size("KX_CONTROL"))
-
-    def put(field: str, *values: int) -> None:
+    # An exhaustive search writes the script of its find.
+    values = {**orders(batch), "ScriptLength": (len(script),), "Script": tuple(value for pair in script for value in pair)}
+    for field, words in values.items():
         offset, size = view.layout.field("KX_CONTROL." + field)
-        data = struct.pack(f"<{len(values)}I", *(value & 0xFFFFFFFF for value in values))
+        data = struct.pack(f"<{len(words)}I", *(word & 0xFFFFFFFF for word in words))
         whole[offset:offset + min(size, len(data))] = data[:size]
-
-    put("Strategy", schedule.strategy)
-    put("Depth", schedule.depth)
-    put("Seed", schedule.seed)
-    put("Runs", batch.runs)
-    put("StepEstimate", schedule.estimate)
-    put("StepLimit", batch.step_limit)
-    put("JitterMin", schedule.jitter[0])
-    put("JitterMax", schedule.jitter[1])
-    put("Probability", schedule.probability)
-    put("Flags", TRACE * batch.trace | DETECT * batch.detect | STOP_AT_FIRST * batch.stop_at_first)
-    put("Parameter", *(schedule.parameters + (0,) * PARAMETERS)[:PARAMETERS])
-    put("ScriptLength", len(schedule.script))
-    put("Script", *(value for pair in schedule.script for value in pair))
     # The trace's buffer and its size are the kernel's own, set once.
     for field in ("TraceAddress", "TraceCapacity"):
         offset, size = view.layout.field("KX_CONTROL." + field)
@@ -167,10 +166,10 @@ class Decoder:
     def ran(self, found: Optional[Found] = None, message: str = "", instructions: int = 0,
             cause: Optional[BaseException] = None) -> Ran:
         """The batch as the control block tells it.  `found` is what the host itself saw."""
-        told, limit = self.number("Outcome"), self.batch.runs
-        if found is None and (told not in KNOWN or self.number("RunsDone") > limit or self.number("FailedRun") > limit):
-            return Ran(1, Found.CRASH, self.batch.schedule, message="the explorer's own data was overwritten",
-                       instructions=instructions)
+        told = self.number("Outcome")
+        if found is None and not self.believable(told):
+            return Ran(1, Found.OVERWRITTEN, self.batch.schedule, message="the explorer's own data was overwritten",
+                       instructions=instructions, whole=self.batch.runs)
         outcome = found if found is not None else Found(told)
         stopped = found is not None
         seed = self.number("CurrentSeed" if stopped else "FailedSeed")
@@ -197,6 +196,14 @@ class Decoder:
             trace_lost=lost,
             instructions=instructions,
             cause=cause)
+
+    def believable(self, told: int) -> bool:
+        """Whether the block can be the explorer's: the orders as they were given, and as many runs as they ask for."""
+        done, limit = self.number("RunsDone"), self.batch.runs
+        early = told != Found.NOTHING or self.batch.schedule.strategy is Strategy.EXHAUSTIVE and self.number("Exhausted")
+        return (told in KNOWN and done <= limit and self.number("FailedRun") <= limit and bool(early or done == limit)
+                and all(self.words(field) == [word & 0xFFFFFFFF for word in words]
+                        for field, words in orders(self.batch).items()))
 
     def schedule(self, seed: int) -> Schedule:
         """The failed run as a schedule of its own: an exhaustive one becomes the script that it found."""

@@ -131,7 +131,7 @@ def _take(target: Target, report: Report, lot: Lot, runs: int, step_limit: int, 
 def confirm(target: Target, ran: Ran, step_limit: int = 0) -> Optional[Ran]:
     """The failed run once more, alone, after a restore; None when it does not end in the same way."""
     assert ran.schedule is not None
-    again = target.run(Batch(ran.schedule, 1, step_limit), True)
+    again = target.run(Batch(ran.schedule, ran.whole, step_limit), True)
     return again if again.same_as == ran.same_as else None
 
 

@@ -24,6 +24,7 @@ HINTS = {
                      "timeline what the other side did just before."),
     Found.HANG: ("race-hang", "The guest does not come back: a loop that cannot end while the other side stands still."),
     Found.CRASH: ("race-crash", "The machine was reset: a stack or a descriptor table was destroyed."),
+    Found.OVERWRITTEN: ("explorer-disabled", "Leave the explorer's data and the preemption points alone."),
 }
 
 

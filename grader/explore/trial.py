@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CANARY = "Canary"  # kernel/tests/scenarios/scenario_main.h: in every driver of scenarios
 BUDGET = explorer.BUDGET
 WATCHED, WATCHED_RUNS = 2, 3
-DISABLED = ("explorer-disabled", "Leave the explorer's data and the preemption points alone.")
+DISABLED = finding.HINTS[Found.OVERWRITTEN]
 ROOT = Path(__file__).resolve().parents[2]
 Judge = Callable[[Sequence[int]], str]
 
@@ -108,7 +108,9 @@ def fail(t: "Context", target: Target, scenario: str, schedule: Schedule, expect
     told = finding.tell(ran, lines, stopped)
     failure = TestFailure(t.question, expected or "the same result under every order of steps",
                           f"under schedule {schedule.token}: {told.seen}", hint or Hint(*told.hint), told.difference)
-    failure.token, failure.where = schedule.token, told.where
+    if ran.found is Found.OVERWRITTEN:
+        failure.hint = t.hint(*DISABLED)
+    failure.token, failure.where = schedule.token if ran.whole == 1 else "", told.where
     if isinstance(ran.cause, GuestStop):
         failure.registers = ran.cause.registers
     if ran.trace and t.pages is not None:

@@ -241,6 +241,8 @@ class ControlTest(unittest.TestCase):
         self.assertEqual((17, 2, 45, 1), struct.unpack("<4I", self.ram.read(BASE + 160, 16)))
 
     def read(self, batch: Batch, **more) -> Ran:  # type: ignore[no-untyped-def]
+        for field, words in control.orders(batch).items():
+            self.put(field, *words)
         return Decoder(self.view, BASE, batch).ran(**more)
 
     def test_failed_check_is_read_with_the_schedule_that_replays_it(self) -> None:
@@ -280,17 +282,60 @@ class ControlTest(unittest.TestCase):
         self.put("TraceAddress", TRACE)
         self.put("TraceCount", 5)
         self.put("TraceCapacity", 3)
+        self.put("RunsDone", 1)
         ran = self.read(Batch(parse("walk-1"), trace=True))
         self.assertEqual(([0, 1, 2], 2), ([entry.step for entry in ran.trace], ran.trace_lost))
         self.assertEqual(Entry(2, 1, 2, 0, 4, 0x80100000, 0x5000), ran.trace[2])
 
     def test_wrecked_control_block_is_the_submissions_doing(self) -> None:
         self.ram.write(BASE, b"\xff" * 1360)
-        self.assertEqual(Found.CRASH, self.read(Batch(parse("walk-1"))).found)
+        self.assertEqual(Found.OVERWRITTEN, self.read(Batch(parse("walk-1"))).found)
 
     def test_more_runs_than_were_asked_for_are_not_believed(self) -> None:
         self.put("RunsDone", 50)
-        self.assertEqual(Found.CRASH, self.read(Batch(parse("walk-1"), 10)).found)
+        self.assertEqual(Found.OVERWRITTEN, self.read(Batch(parse("walk-1"), 10)).found)
+
+    def test_fewer_runs_than_were_asked_for_are_not_believed_either(self) -> None:
+        batch = Batch(parse("walk-1"), 10)
+        control.encode(batch, self.view, BASE, self.ram.write)
+        self.put("RunsDone", 3)
+        self.assertEqual(Found.OVERWRITTEN, self.read(batch).found)
+        self.put("RunsDone", 10)
+        self.assertEqual(Found.NOTHING, self.read(batch).found)
+        self.put("Outcome", 1)
+        self.put("RunsDone", 3)
+        self.assertEqual(Found.CHECK, self.read(batch).found, "it ends with the first failure")
+
+    def test_exhausted_search_ends_early(self) -> None:
+        batch = Batch(Schedule(Strategy.EXHAUSTIVE, depth=1), 10)
+        control.encode(batch, self.view, BASE, self.ram.write)
+        self.put("RunsDone", 3)
+        self.put("Exhausted", 1)
+        self.put("Script", 12, 3)
+        self.assertEqual(Found.NOTHING, self.read(batch).found)
+
+    def test_orders_that_are_not_the_hosts_any_more_are_no_result(self) -> None:
+        batch = Batch(parse("pct3-77.k250.v3,1a"), 10)
+        for field, value in (("Runs", 1), ("Flags", 0), ("Strategy", 6), ("Seed", 5), ("StepLimit", 7), ("Parameter", 9)):
+            with self.subTest(field=field):
+                control.encode(batch, self.view, BASE, self.ram.write)
+                self.put("RunsDone", 10)
+                self.put(field, value)
+                self.assertEqual(Found.OVERWRITTEN, Decoder(self.view, BASE, batch).ran().found)
+
+    def test_whole_batch_confirms_that_the_explorers_data_was_overwritten(self) -> None:
+        asked: List[Batch] = []
+
+        class Forging:
+            def run(self, batch: Batch, fresh: bool) -> Ran:
+                asked.append(batch)
+                forged = batch.runs > 1  # writes Runs = 1, which is no change in a batch of one
+                return (Ran(1, Found.OVERWRITTEN, batch.schedule, whole=batch.runs) if forged else
+                        Ran(batch.runs, points=100 * batch.runs, longest=100))
+
+        report = explorer.explore(Forging(), "Forged", 1)
+        self.assertIs(Found.OVERWRITTEN, report.find.ran.found)  # type: ignore[union-attr]
+        self.assertEqual(asked[0].runs, asked[1].runs)
 
 
 class Places:

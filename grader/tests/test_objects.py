@@ -55,6 +55,16 @@ class ObjectTest(unittest.TestCase):
             with self.subTest(line):
                 self.assertIn("a name of the courseware", " ".join(self.objections(line + "\n", ".S")))
 
+    def test_explorers_own_data_is_not_to_be_named(self) -> None:
+        points = ('extern "C" __declspec(dllimport) volatile unsigned KxActive; extern "C" void __stdcall KxReachPoint(int, int);\n'
+                  "unsigned Point() { KxReachPoint(1, 2); return KxActive; }\n")
+        self.assertEqual([], self.objections(REFERENCE + points))
+        for text in ('extern "C" int KxControl; int Forge() { return KxControl = 1; }',
+                     "struct KX_RUN { int Quota; }; extern KX_RUN KxRun; int Forge() { return KxRun.Quota = 9; }",
+                     'extern "C" void __cdecl KxSetActive(unsigned); int Forge() { KxSetActive(0); return 1; }'):
+            with self.subTest(text):
+                self.assertIn("belongs to the explorer", " ".join(self.objections(REFERENCE + text + "\n")))
+
     def test_orders_to_the_linker_are_refused(self) -> None:
         for line in ('#pragma comment(lib, "reference.obj")', '#pragma comment(linker, "/merge:.text=.data")',
                      '#pragma comment(linker, "/alternatename:_A=_B")', '#pragma comment(linker, "/entry:Mine")',

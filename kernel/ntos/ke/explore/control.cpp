@@ -225,8 +225,7 @@ PCSTR Prepare(const KX_SCENARIO& scenario) {
 } // namespace
 
 void KxNoteScript() {
-    if (KxRun.Strategy == &TheTree)
-        KxControl.ScriptLength = TheTree.Describe(KxControl.Script, KX_MAXIMUM_SCRIPT);
+    if (KxRun.Strategy == &TheTree) KxControl.ScriptLength = TheTree.Describe(KxControl.Script, KX_MAXIMUM_SCRIPT);
 }
 
 ULONG NTAPI KxExplore(const KX_SCENARIO* Scenario) {
