@@ -105,8 +105,11 @@ def replay(kernels: KernelSet,
     session = boot(kernels[spec.kernel].directory, spec.driver, spec.processors or 1)
     try:
         guest, told = run_once(session, kernels, spec, seed, forced=forced)
-        for line in describe(told, guest):
+        for line in describe(told, guest, forced):
             say(line)
+        if forced and told.verdict is Verdict.PASS:
+            say(f"This schedule breaks nothing on this kernel. It belongs to the test and the kernel that printed it: "
+                f"for one of this kernel, run make grade LAB={spec.lab} TEST={spec.name}.")
         if guest.context and guest.context.found:
             find = guest.context.found
             guest, _ = run_once(session, kernels, spec, seed, forced=find.schedule)
@@ -154,11 +157,12 @@ def run_to_failure(guest: ReplayGuest, find: Ran) -> str:
     return f"Processor {guest.processor} stands where the explorer saw it: {find.message}."
 
 
-def describe(told: Outcome, guest: ReplayGuest) -> List[str]:
+def describe(told: Outcome, guest: ReplayGuest, forced: Optional[Schedule] = None) -> List[str]:
     """The failure, before gdb's first prompt."""
+    under = f"under schedule {forced.token}" if forced else f"with seed {told.seed}"
     lines = [
         f"{told.test}: {told.title}",
-        f"{told.verdict.value} with seed {told.seed}, after {guest.calls} calls into the kernel"
+        f"{told.verdict.value} {under}, after {guest.calls} calls into the kernel"
     ]
     for name, value in (("asked", told.asked), ("expected", told.expected), ("seen", told.seen), ("hint", told.hint)):
         if value:

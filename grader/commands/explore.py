@@ -12,13 +12,14 @@ import argparse
 import fnmatch
 import json
 import os
+import shlex
 import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from grader import labs, patches
+from grader import labs, patches, result as results
 from grader.commands.options import add_selection, master_seed, number
 from grader.errors import GraderError
 from grader.explore import kernels, table
@@ -59,42 +60,88 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
         return run_table(grading, options)
     if options.accusations:
         return run_accusations(grading, options)
-    found: List[Survey] = []
-    for made in surveys(grading, options):
-        _progress_end()
-        print("\n".join(for_terminal(line) for line in draw(made)) + "\n", flush=True)
-        found.append(made)
-    if options.json:
-        Path(options.json).write_text(json.dumps([one.to_json() for one in found], indent=1) + "\n", encoding="utf-8")
-    return 1 if any(one.finds for one in found) else 0
+    return run_surveys(grading, options)
 
 
 # -- surveys ---------------------------------------------------------------------------------------------------------
-def surveys(grading: Grading, options: argparse.Namespace) -> Iterator[Survey]:
-    """The surveys that the options ask for, one after the other."""
+def run_surveys(grading: Grading, options: argparse.Namespace) -> int:
+    """The surveys that the options ask for, one after the other; what is known stays when somebody stops them."""
     runs, master = number(options.runs, "RUNS", 1) or RUNS, master_seed(options.seed) or 1
+    begun: List[Survey] = []
+    _write(options, [])
     for session, asked in selected(grading, options, master):
         target = GuestTarget(session, asked.scenario)
-        yield survey(target, asked.scenario, master, runs, asked.parameters, watch=_progress(runs),
-                     step_limit=asked.step_limit)
+        try:
+            survey(target, asked.scenario, master, runs, asked.parameters, watch=_progress(runs),
+                   step_limit=asked.step_limit, begun=begun.append)
+        except KeyboardInterrupt:
+            begun[-1].stopped = True
+            raise
+        finally:
+            _progress_end()
+            lines = draw(begun[-1], test=asked.test, replay=_replay(asked, options))
+            print("\n".join(for_terminal(line) for line in lines) + "\n", flush=True)
+            _write(options, begun)
+    if not begun:
+        raise GraderError("nothing to explore; try make explore LAB=3, or SCENARIOS=kernel")
+    return 1 if any(one.finds for one in begun) else 0
+
+
+def _replay(asked: kernels.Asked, options: argparse.Namespace) -> str:
+    """The command that replays a find; the kernel's own scenarios are no tests, and have none."""
+    if not asked.test:
+        return "SEED={}"
+    more = f" SUBMISSION={shlex.quote(options.submission)}" if options.submission else ""
+    return f"make replay LAB={asked.lab} TEST={asked.test} SEED={{}}" + more.replace("{", "{{").replace("}", "}}")
+
+
+def _write(options: argparse.Namespace, found: Sequence[Survey]) -> None:
+    if options.json:
+        results.write(Path(options.json), (json.dumps([one.to_json() for one in found], indent=1) + "\n").encode())
+
+
+class Chosen:
+    """The scenarios that a pattern names, on one machine after the other."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern, self._any = pattern, False
+        self._others: List[str] = []
+
+    def of(self, session: Session) -> Iterator[str]:
+        """Those of the loaded driver."""
+        for name in kernels.scenarios_of(session):
+            if fnmatch.fnmatchcase(name, self._pattern or "*"):
+                self._any = True
+                yield name
+            else:
+                self._others.append(name)
+
+    def check(self) -> None:
+        """GraderError with the names that exist when there was none."""
+        if not self._any:
+            known = ", ".join(dict.fromkeys(self._others))
+            raise GraderError(f"no scenario matches {self._pattern!r}; there are: {known}")
 
 
 def selected(grading: Grading, options: argparse.Namespace, master: int) -> Iterator[Tuple[Session, kernels.Asked]]:
     """Scenarios with the machine that they run on."""
     kernel = kernel_for(grading, options)
+    named = Chosen(options.test if options.scenarios == "kernel" else options.scenarios)
     if options.scenarios == "kernel":
         for driver in kernels.kernel_drivers(grading.tree.root):
             with _closing(kernels.session_on(kernel, driver)) as session:
-                for name in kernels.scenarios_of(session, options.test):
+                for name in named.of(session):
                     yield session, kernels.Asked("", name)
+        named.check()
         return
     chosen, tests = labs.select(grading.course, options.lab, "" if options.scenarios else options.test)
     if options.scenarios:
         for lab in chosen:
             if lab.driver:
                 with _closing(kernels.session_on(kernel, lab.driver)) as session:
-                    for name in kernels.scenarios_of(session, options.scenarios):
+                    for name in named.of(session):
                         yield session, kernels.Asked("", name)
+        named.check()
         return
     found = kernels.explorers(tests)
     if not found:
@@ -128,6 +175,8 @@ def run_table(grading: Grading, options: argparse.Namespace) -> int:
             rows.append(table.race_rows(journal, race, lazy.target, count, tries or 0, runs, timer, lazy.cpu, _say))
         _progress_end()
         print(for_terminal(table.draw_races(rows)[len(rows)]), flush=True)
+    if not rows:
+        raise GraderError(f"no planted race is called {options.only!r}; leave --only out to see their names")
     print("\n" + "\n".join(for_terminal(line) for line in table.draw_races(rows)))
     if options.json:
         Path(options.json).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
@@ -191,6 +240,8 @@ def run_accusations(grading: Grading, options: argparse.Namespace) -> int:
                     journal, race, lambda: GuestTarget(lazy.session(), scenario), schedules)))
                 _say(f"{name}: {scenario}")
     _progress_end()
+    if not rows:
+        raise GraderError(f"no kernel is called {options.only!r}, or no scenario {options.test!r}; --only reference is one")
     print("\n".join(for_terminal(line) for line in table.draw_accusations(rows)))
     if options.json:
         Path(options.json).write_text(json.dumps([{"kernel": name, "scenario": scenario, **row}

@@ -33,6 +33,7 @@ class Asked:
     scenario: str
     parameters: Tuple[int, ...] = ()
     step_limit: int = 0
+    lab: int = 0
 
 
 class Collector(Context):
@@ -42,7 +43,7 @@ class Collector(Context):
 
     def explore(self, scenario: str, **more) -> None:  # type: ignore[no-untyped-def,override]
         self.asked.append(Asked(self.spec.name, scenario, tuple(more.get("parameters", ())),
-                                int(more.get("step_limit", 0))))
+                                int(more.get("step_limit", 0)), self.spec.lab))
 
 
 def asked_by(session: Session, spec: TestSpec, seed: int) -> List[Asked]:

@@ -53,6 +53,7 @@ class Survey:
     scenario: str
     master: int
     steps: int = 0
+    stopped: bool = False  # by Ctrl-C: what is known until then
     rows: List[Row] = field(default_factory=list)
     what: Dict[Tuple[int, str], What] = field(default_factory=dict)
 
@@ -74,9 +75,12 @@ Watch = Callable[[Survey, Row], None]
 
 def survey(target: Target, scenario: str, master: int, runs: int, parameters: Tuple[int, ...] = (),
            kinds: Sequence[str] = portfolio.STRATEGIES, watch: Optional[Watch] = None,
-           only_first: bool = False, step_limit: int = 0) -> Survey:
-    """`runs` schedules of every strategy.  `only_first`: each strategy ends with its first find."""
+           only_first: bool = False, step_limit: int = 0, begun: Optional[Callable[[Survey], None]] = None) -> Survey:
+    """`runs` schedules of every strategy.  `only_first`: each strategy ends with its first find.  `begun` gets the survey
+    at its begin: whoever ends it early has the figures until then."""
     made = Survey(scenario, master)
+    if begun:
+        begun(made)
     made.steps = calibrate(target, scenario, master, parameters, step_limit)
     for kind in kinds:
         row = Row(kind)
@@ -100,15 +104,15 @@ def calibrate(target: Target, scenario: str, master: int, parameters: Tuple[int,
 
 def _strategy(target: Target, made: Survey, row: Row, schedule: Schedule, runs: int, watch: Optional[Watch],
               finds_max: int, step_limit: int) -> None:
-    fresh = True
-    while row.runs < runs and row.finds < finds_max and not row.exhausted:
+    fresh, over = True, False
+    while row.runs < runs and row.finds < finds_max and not over:
         whole = schedule.strategy is Strategy.EXHAUSTIVE  # it cannot be taken up in the middle
         ran = target.run(Batch(schedule, runs - row.runs if whole else min(BATCH, runs - row.runs), step_limit), fresh)
         fresh = ran.found is not Found.NOTHING
         row.runs += max(1, ran.runs)
         row.points += ran.points
         row.instructions += ran.instructions
-        row.exhausted = ran.exhausted or whole
+        row.exhausted, over = ran.exhausted, whole
         if ran.found is not Found.NOTHING and ran.schedule is not None:
             _note(target, made, row, ran, step_limit)
             schedule = schedule.at(ran.schedule.seed + 1)
@@ -133,9 +137,10 @@ def _note(target: Target, made: Survey, row: Row, ran: Ran, step_limit: int) -> 
         one.kinds.append(row.kind)
 
 
-def draw(made: Survey, width: int = 30) -> List[str]:
-    """The histogram for people."""
-    lines = [f"{made.scenario}: runs of about {made.steps} steps, seed {made.master}",
+def draw(made: Survey, width: int = 30, test: str = "", replay: str = "SEED={}") -> List[str]:
+    """The histogram for people.  `replay`: the command for a find's token."""
+    lines = [f"{made.scenario}{f' ({test})' if test else ''}: runs of about {made.steps} steps, seed {made.master}"
+             + ", stopped early" * made.stopped,
              f"  {'strategy':10}{'schedules':>10}{'found':>7}{'first after':>13}   share"]
     most = max([row.finds / row.runs for row in made.rows if row.runs] or [0]) or 1
     for row in made.rows:
@@ -148,7 +153,7 @@ def draw(made: Survey, width: int = 30) -> List[str]:
         sure = "" if one.confirmed else "   NOT CONFIRMED by a replay"
         lines += [f"  {one.count:>5} x {one.message or one.found.name.lower()}"
                   + (f" ({one.place})" if one.place else "") + sure,
-                  f"          by {', '.join(one.kinds)}; SEED={one.token}"]
+                  f"          by {', '.join(one.kinds)}; {replay.format(one.token)}"]
     if not made.what:
         lines.append("  nothing found")
     return lines

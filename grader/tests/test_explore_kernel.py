@@ -13,6 +13,7 @@ import tempfile
 import unittest
 from pathlib import Path
 from typing import Callable
+from unittest import mock
 
 from grader import replay
 from grader.api import Context, TestFailure, test
@@ -120,6 +121,16 @@ class OnTheKernel(unittest.TestCase):
         guest, _ = replay.run_once(self.session, kernels, own, 1, stop_at=guest.calls, forced=forced)
         self.assertIn("stands where the explorer saw it", replay.run_to_failure(guest, find))
         self.assertEqual("KxDescribeDeadlock", guest.name(guest.regs()["eip"]).lstrip("?").split("@")[0])
+
+    def test_replay_of_a_schedule_that_breaks_nothing_says_what_to_do(self) -> None:
+        own, said = spec("LostUpdateMended"), []  # type: ignore[var-annotated]
+        with mock.patch.object(replay, "debug"), mock.patch.object(replay, "boot", lambda *_: self.session), \
+                mock.patch.object(self.session, "close"):
+            replay.replay(KernelSet({own.kernel: Kernel(FOLDER)}, Path("/nonexistent")), own, 1, ROOT, said.append,
+                          forced=parse("pct3-77.k90"))
+        told = "\n".join(said)
+        self.assertIn("pass under schedule pct3-77.k90", told)
+        self.assertRegex(told, r"breaks nothing on this kernel.*make grade LAB=9 TEST=race_lostupdatemended")
 
     def test_replay_of_a_data_race_stops_at_the_second_access(self) -> None:
         failure, context = self.failure("UnlockedStatistic")

@@ -49,6 +49,7 @@ class SurveyTest(unittest.TestCase):
     def test_exhaustive_search_is_run_once(self) -> None:
         made = survey(Model({"exh1": 0.0}), "S", 4, 500, kinds=("exh1",))
         self.assertEqual(500, made.rows[0].runs)
+        self.assertNotIn("all there are", "\n".join(draw(made)), "a bound ended it")
 
     def test_histogram_names_messages_strategies_and_a_token(self) -> None:
         text = "\n".join(draw(survey(Model({"pct2": 0.05}, message="two inside"), "S", 4, 400)))
