@@ -1,8 +1,8 @@
 """`timeline`: a run's synchronization as one offline HTML page, and as Chrome trace JSON.
 
-    make timeline                                    the demo: kernel/tests/guest/timeline.cpp
-    make timeline TEST=waits.WaitAllTakesNothingEarly  a guest test (driver.name)
-    make timeline LAB=1 TEST=preempts_lower          a lab's test, on the reference
+    make timeline SMP=2 OUT=page.html       the demo: kernel/tests/guest/timeline.cpp
+    make timeline TEST=waits.WaitAllTakesNothingUntilItCanTakeAll       a guest test (driver.Test)
+    make timeline LAB=1 TEST=preemption_order       a lab's test, on this tree's kernel or SUBMISSION's
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import List
 
-from grader import labs
+from grader import labs, result as results
 from grader.commands.options import master_seed, number
 from grader.errors import GraderError
 from grader.grading import Grading
@@ -42,8 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(tree: Tree, options: argparse.Namespace) -> int:
     """Writes the page and the JSON beside it; prints where they are."""
-    made = of_lab_test(tree, options) if options.lab else of_guest_test(tree, options)
     target = Path(options.to) if options.to else tree.scratch() / "timeline.html"
+    if target.is_dir():
+        raise GraderError(f"OUT={target} is a folder; name the page in it: OUT={target / 'timeline.html'}")
+    if target.suffix == ".json":
+        raise GraderError(f"OUT={target} is the name of the trace beside the page; name the page: "
+                          f"OUT={target.with_suffix('.html')}")
+    made = of_lab_test(tree, options) if options.lab else of_guest_test(tree, options)
     for path in write(made, target):
         print(for_terminal(str(path)))
     return 0
@@ -52,9 +57,8 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
 def write(made: Timeline, target: Path) -> List[Path]:
     """The page, and the same for chrome://tracing and Perfetto."""
     twin = target.with_suffix(".json")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(page.render(made), encoding="utf-8")
-    twin.write_text(chrome.render(made), encoding="utf-8")
+    results.write(target, page.render(made).encode("utf-8"))
+    results.write(twin, chrome.render(made).encode("utf-8"))
     return [target, twin]
 
 
@@ -63,6 +67,10 @@ def of_guest_test(tree: Tree, options: argparse.Namespace) -> Timeline:
     driver, _, name = (options.test or DEMO).partition(".")
     runner = _guest_runner(tree)
     build = tree.out / ("checked" if options.checked else "free")
+    known = runner.drivers(build)
+    if driver not in known:
+        raise GraderError(f"there is no guest test driver {driver!r}; TEST= is driver.Test, and the drivers are "
+                          + ", ".join(known) + "; a lab's test needs LAB= as well")
     processors = number(options.smp, "SMP", 1) or 1
     more = {"processors": processors} if processors > 1 else {}
     with Session(build, f"{driver}.sys", **more) as session:
@@ -87,9 +95,11 @@ def of_lab_test(tree: Tree, options: argparse.Namespace) -> Timeline:
     from grader.runner import boot
     course = labs.load(tree)
     chosen, tests = labs.select(course, options.lab, options.test)
-    if len(tests) != 1 or tests[0].stage == "none":
-        raise GraderError(f"a timeline shows one test that runs in the machine; {options.test or 'no TEST'} means: "
-                          + ", ".join(test.name for test in tests[:12]))
+    if len(tests) != 1:
+        raise GraderError(f"a timeline shows one test; {options.test or 'no TEST'} means {len(tests)}: "
+                          + ", ".join(test.name for test in tests[:12]) + "; name one with TEST=")
+    if tests[0].stage == "none":
+        raise GraderError(f"{tests[0].name} needs no machine: there is nothing to draw; name another test")
     made: List[Timeline] = []
 
     def watched(kernels: KernelSet, specs: List[TestSpec], seed: int, jobs: int, progress: Progress) -> List[Outcome]:
