@@ -17,6 +17,10 @@ FEATURES = ("TRP-01", "TRP-03", "EXC-01", "TOL-06")
 
 HINTS = {
     "trap-hex": "The number is right in another base: write hexadecimal with 0x in front, as gdb's p/x prints it.",
+    "trap-vector": "The frame holds an error code, not the vector. The vector is an argument of KiTrap: `backtrace` shows it.",
+    "trap-status": "The status is the first field of the exception record, ExceptionCode, as gdb's p/x prints it.",
+    "trap-function": "The debugger stands in the kernel's dispatcher. The instruction that faulted is at TrapFrame->Eip: `info symbol` "
+                     "names its function.",
     "trap-caller": "That is the function that faulted. Its caller's address is the word above the saved EBP: follow "
                    "TrapFrame->Ebp.",
     "trap-frame": "At the first instruction of KiDispatchException the registers are the kernel's already; those of the "
@@ -97,12 +101,12 @@ def _judge_number(t, name: str, question: str, right: int, hint: str = "") -> No
 
 @test("0.1", points=1, title="vector: which exception was it?", features=FEATURES, limit=10_000_000)
 def trap_vector(t):
-    _judge_number(t, "vector", "vector: the number of the exception", observe(t).vector)
+    _judge_number(t, "vector", "vector: the number of the exception", observe(t).vector, hint="trap-vector")
 
 
 @test("0.1", points=1, title="status: what does the kernel make of it?", features=FEATURES, limit=10_000_000)
 def trap_status(t):
-    _judge_number(t, "status", "status: ExceptionRecord->ExceptionCode", observe(t).status)
+    _judge_number(t, "status", "status: ExceptionRecord->ExceptionCode", observe(t).status, hint="trap-status")
 
 
 @test("0.1", points=1, title="function: where did it happen?", features=FEATURES, limit=10_000_000)
@@ -111,7 +115,7 @@ def trap_function(t):
     question = "function: the function whose instruction faulted"
     seen = _given(t, "function", question, "a function's name")
     t.check(_same_name(seen, trap.function), asked=question, expected=f"a function's name, as found for seed {t.student_seed}",
-            seen=f"function = {seen}")
+            seen=f"function = {seen}", hint=t.hint("trap-function", HINTS["trap-function"]))
 
 
 @test("0.1", points=1, title="caller: who called that function?", features=FEATURES, limit=10_000_000)

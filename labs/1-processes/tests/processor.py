@@ -28,6 +28,8 @@ HINTS = {
     "not-raised": "A ready thread whose priority is raised may now be better than who runs: place it anew (KiReadyThread).",
     "not-reconsidered": "When the running or the standby thread changes its priority, the choice must be made again: whoever is best now runs "
                         "next.",
+    "only-the-number": "A thread that is neither ready, standby nor running is on no queue: change its Priority and nothing else. Whoever makes "
+                       "it ready will look.",
     "adjust-ignored": "AdjustReason says that a boost is due. Apply it first, then choose, then clear AdjustReason.",
     "quantum-ignored": "The current thread has used up its quantum: the policy gives a new one and a priority, and an equal takes its turn.",
     "quantum-early": "The current thread has quantum left: its turn is not over, nothing changes.",
