@@ -52,6 +52,7 @@ inline void HalpClearPending(KIRQL level) {
 
 /// KPCR::HalReserved: what the HAL keeps for a processor.
 constexpr ULONG HALP_REPLAYED_LEVEL = 0; ///< the level whose held-back interrupt is being replayed, 0: none
+constexpr ULONG HALP_REPLAYS_ACTIVE = 1; ///< levels in service whose interrupt was replayed, a bit each
 
 /// Lowers to `target` and delivers what is above it, highest first. Interrupts are off, before and after.
 void HalpDeliverPending(KIRQL target);

@@ -6,6 +6,8 @@
 // in the bit. A level-sensitive one is a state: its source is masked, and unmasked later, and the controller sends the
 // interrupt again if the device still asks for it. It is masked while it is in service, too: the line stays up until
 // the device is served.
+// Whoever replays looks again when the replayed interrupt has ended. So that one delivers nothing itself: interrupts that
+// keep coming are served one after the other, and not one on top of the other.
 // In the books: "lazy IRQL", "level-sensitive and latched interrupts". INT-02, INT-04, HAL-05
 #include "halp.h"
 
@@ -36,6 +38,7 @@ static bool Accept(KIRQL level, ULONG vector, KIRQL current) {
 static bool IsReplayed(KPCR& pcr, KIRQL level) {
     if (pcr.HalReserved[HALP_REPLAYED_LEVEL] != HalpNumber(level)) return false;
     pcr.HalReserved[HALP_REPLAYED_LEVEL] = 0;
+    pcr.HalReserved[HALP_REPLAYS_ACTIVE] |= HalpBit(level);
     return true;
 }
 
@@ -68,8 +71,13 @@ void NTAPI HalEndSystemInterrupt(KIRQL OldIrql, ULONG Vector) {
     nt::cpu::DisableInterrupts();
     const KIRQL level = HalpController->LevelOf(Vector);
     if (level != PASSIVE_LEVEL) {
-        KeGetPcr()->IrrActive &= ~HalpBit(level);
+        KPCR& pcr = *KeGetPcr();
+        pcr.IrrActive &= ~HalpBit(level);
         if (IsLevelSensitive(level)) HalpController->Unmask(level);
+        if (pcr.HalReserved[HALP_REPLAYS_ACTIVE] & HalpBit(level)) {
+            pcr.HalReserved[HALP_REPLAYS_ACTIVE] &= ~HalpBit(level);
+            return HalpSetIrql(OldIrql); // back to HalpReplayInterrupt
+        }
     }
     HalpDeliverPending(OldIrql);
 }

@@ -10,6 +10,9 @@
 using KIPI_BROADCAST_WORKER = ULONG_PTR NTAPI(ULONG_PTR Argument);
 using PKIPI_BROADCAST_WORKER = KIPI_BROADCAST_WORKER*;
 
+/// Values of KPRCB::IpiFrozen.
+enum KI_FROZEN : LONG { RUNNING = 0, TARGET_FROZEN = 1, FREEZE_OWNER = 2, FREEZE_WANTED = 3 };
+
 extern "C" {
 /// Interrupts every processor; when all have come, all call `BroadcastFunction(Context)` at once. Returns when all have
 /// returned. @returns what the call on this processor returned. @irql < IPI_LEVEL, interrupts on
@@ -21,7 +24,7 @@ NTKERNELAPI void NTAPI KeFlushSingleTb(PVOID Virtual, BOOLEAN AllProcessors);
 NTKERNELAPI void NTAPI KeFlushEntireTb(BOOLEAN Invalid, BOOLEAN AllProcessors);
 
 /// Makes the other processors stand still, with interrupts off and their registers in KPRCB::ProcessorState. One that
-/// does not come within 10 ms (its interrupts are off) is left alone: its IpiFrozen says so. Nests.
+/// does not come within 10 ms (its interrupts are off) is left alone, and its IpiFrozen is not TARGET_FROZEN. Nests.
 /// @irql HIGH_LEVEL, until KeThawExecution
 NTKERNELAPI void NTAPI KeFreezeExecution();
 /// Lets them go on.

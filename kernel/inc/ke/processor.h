@@ -102,7 +102,7 @@ struct KPRCB {
 
     // Inter-processor interrupts (ke/ipi.cpp, ke/freeze.cpp)
     volatile LONG RequestSummary;    ///< IPI_*: what others ask of this processor; interlocked
-    volatile LONG IpiFrozen;         ///< KI_FROZEN: written by its own processor, but for the thaw
+    volatile LONG IpiFrozen;         ///< KI_FROZEN: its own processor answers, the one that freezes writes the rest
     KIRQL DebuggerSavedIRQL;         ///< valid while IpiFrozen: the IRQL of the frozen moment
     ULONG IpiCount;                  ///< inter-processor interrupts taken
     KPROCESSOR_STATE ProcessorState; ///< valid while IpiFrozen: the registers of the frozen moment

@@ -18,12 +18,12 @@
 #include "nt/interrupts.h"
 
 extern "C" {
-ULONG_PTR KiBugCheckData[5]; // shared: written once, by the processor that KiBugCheckOwner names
+ULONG_PTR KiBugCheckData[5];   // shared: written once, by the processor that KiBugCheckOwner names
+volatile LONG KiBugCheckOwner; // shared: interlocked
 }
 
 namespace {
 
-volatile LONG KiBugCheckOwner;      // shared: interlocked; number of the processor, plus 1; 0: none
 LONG KiBugCheckDepth;               // shared: the owner's
 constexpr UCHAR BLUE_SCREEN = 0x1F; ///< VGA attribute: white on blue
 
@@ -51,7 +51,7 @@ void ShowProcessor(const KPRCB& prcb, const CONTEXT& context, KIRQL irql) {
 void ShowOthers() {
     for (const KPRCB* prcb : KiProcessorBlock) {
         if (!prcb || prcb == KeGetCurrentPrcb()) continue;
-        if (prcb->IpiFrozen) {
+        if (prcb->IpiFrozen == TARGET_FROZEN) {
             ShowProcessor(*prcb, prcb->ProcessorState.ContextFrame, prcb->DebuggerSavedIRQL);
         } else {
             DbgPrint("processor %u does not answer\n", prcb->Number);

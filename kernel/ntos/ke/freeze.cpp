@@ -29,9 +29,26 @@ KAFFINITY NotFrozen(KAFFINITY processors) {
     return missing;
 }
 
+/// Stands still, with interrupts off, until the owner changes IpiFrozen. If that is the bugcheck's processor, it never does.
+/// Another one's freeze ends: it may be the bugcheck's processor that waits here.
+void WaitForThaw(const KPRCB& prcb) {
+    while (prcb.IpiFrozen == TARGET_FROZEN) {
+        if (Owner != 0 && Owner == KiBugCheckOwner) HalProcessorHalt(); // for ever
+        YieldProcessor();
+    }
+}
+
+/// One that stands still already (it came to a bugcheck second) is not asked.
+void AskToFreeze(KAFFINITY processors) {
+    for (KAFFINITY rest = processors; rest; rest &= rest - 1)
+        InterlockedCompareExchange(&KiProcessorBlock[__builtin_ctz(rest)]->IpiFrozen, FREEZE_WANTED, RUNNING);
+    KiIpiSend(processors, IPI_FREEZE);
+}
+
 } // namespace
 
 void NTAPI KiFreezeTargetExecution(KTRAP_FRAME* TrapFrame) {
+    const nt::InterruptsOff off;
     KPRCB& prcb = *KeGetCurrentPrcb();
     CONTEXT& context = prcb.ProcessorState.ContextFrame;
     if (TrapFrame) {
@@ -41,17 +58,15 @@ void NTAPI KiFreezeTargetExecution(KTRAP_FRAME* TrapFrame) {
         RtlCaptureContext(&context);
         prcb.DebuggerSavedIRQL = KeGetCurrentIrql();
     }
-    KiStandStill();
+    // The request may be an old one: only while the freeze lasts is there somebody to thaw.
+    if (InterlockedCompareExchange(&prcb.IpiFrozen, TARGET_FROZEN, FREEZE_WANTED) == FREEZE_WANTED) WaitForThaw(prcb);
 }
 
 void NTAPI KiStandStill() {
     const nt::InterruptsOff off;
     KPRCB& prcb = *KeGetCurrentPrcb();
     InterlockedExchange(&prcb.IpiFrozen, TARGET_FROZEN);
-    while (prcb.IpiFrozen == TARGET_FROZEN) {
-        if (KiBugCheckData[0] != 0) HalProcessorHalt(); // for ever
-        YieldProcessor();
-    }
+    WaitForThaw(prcb);
 }
 
 extern "C" {
@@ -67,7 +82,7 @@ void NTAPI KeFreezeExecution() {
     prcb.IpiFrozen = FREEZE_OWNER;
     const KAFFINITY others = OtherProcessors();
     if (others == 0) return;
-    KiIpiSend(others, IPI_FREEZE);
+    AskToFreeze(others);
     for (ULONG waited = 0; waited < PATIENCE && NotFrozen(others); ++waited)
         KeStallExecutionProcessor(1);
 }

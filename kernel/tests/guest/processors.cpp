@@ -5,6 +5,7 @@
 // INT-01, SCH-18
 #include "hal.h"
 #include "mm.h"
+#include "nt/interrupts.h"
 #include "ps.h"
 
 #include "guest_main.h"
@@ -430,6 +431,78 @@ GUEST_TEST(FrozenProcessorsStandStillAndGoOn) {
         }
     }
     GUEST_TRUE(true);
+}
+
+// TOL-06: whoever finds the request when the freeze is over already, stands still for nobody
+GUEST_TEST(FreezeThatIsOverFreezesNobody) {
+    struct DEAF {
+        volatile ULONG Phase; ///< 1: its interrupts are off; 2: it may allow them; 3: it went on
+    };
+    for (ULONG i = 1; i < Processors(); i++) {
+        DEAF deaf = {};
+        const auto listenLater = [](PVOID context) __attribute__((stdcall)) {
+            auto& me = *static_cast<DEAF*>(context);
+            {
+                const nt::InterruptsOff off;
+                me.Phase = 1;
+                while (me.Phase != 2)
+                    YieldProcessor();
+            }
+            me.Phase = 3;
+        };
+        PETHREAD thread = StartOn(Only(i), i, 12, listenLater, &deaf);
+        GUEST_TRUE(Comes([&] { return deaf.Phase == 1; }));
+        {
+            const nt::IrqlGuard irql(HIGH_LEVEL);
+            KeFreezeExecution();
+            GUEST_TRUE(KiProcessorBlock[i]->IpiFrozen != 1); // it does not answer
+            KeThawExecution();
+        }
+        deaf.Phase = 2;
+        GUEST_TRUE(Comes([&] { return deaf.Phase == 3; }));
+        Join(thread);
+        GUEST_EQUAL(0, KiProcessorBlock[i]->IpiFrozen);
+    }
+    GUEST_TRUE(true);
+}
+
+// INT-02, TOL-06: an interrupt that comes while its predecessor is served follows it, and does not lie on top of it: however
+// many come, the stack is large enough
+GUEST_TEST(InterruptsOneAfterTheOtherNeedNoMoreStack) {
+    SPINNERS busy(12);
+    for (ULONG round = 0; round < 200; round++) {
+        const nt::IrqlGuard irql(HIGH_LEVEL);
+        KeFreezeExecution();
+        KeThawExecution();
+    }
+    for (ULONG i = 1; i < Processors(); i++) {
+        const ULONG turns = busy.Spinner[i].Turns;
+        GUEST_TRUE(Comes([&] { return busy.Spinner[i].Turns != turns; }));
+    }
+    GUEST_TRUE(true);
+}
+
+// TRP-09, TOL-06: a bugcheck that begins during somebody's freeze waits for its end, and is shown then
+GUEST_TEST_BUGCHECK(BugCheckDuringAFreeze, MANUALLY_INITIATED_CRASH) {
+    static volatile ULONG phase; // 1: its interrupts are off; 2: the others are frozen
+    phase = 0;
+    const auto crash = [](PVOID) __attribute__((stdcall)) {
+        const nt::InterruptsOff off;
+        phase = 1;
+        while (phase != 2 && Processors() != 1)
+            YieldProcessor();
+        KeBugCheckEx(MANUALLY_INITIATED_CRASH, 1, 2, 3, 4);
+    };
+    PETHREAD thread = StartOn(Only(Processors() - 1), Processors() - 1, 12, crash, nullptr);
+    GUEST_TRUE(Comes([&] { return phase == 1; }));
+    {
+        const nt::IrqlGuard irql(HIGH_LEVEL);
+        KeFreezeExecution();
+        phase = 2;
+        KeStallExecutionProcessor(15'000);
+        KeThawExecution();
+    }
+    Join(thread);
 }
 
 // TRP-09: the host reads what is shown of the others

@@ -19,8 +19,8 @@ constexpr LONG IPI_APC = KiIpiBit(ETW_IPI::Apc);           ///< a kernel APC is 
 constexpr LONG IPI_PACKET_READY = KiIpiBit(ETW_IPI::Call); ///< run the packet
 constexpr LONG IPI_FREEZE = KiIpiBit(ETW_IPI::Freeze);     ///< stand still (freeze.cpp)
 
-/// Values of KPRCB::IpiFrozen.
-enum KI_FROZEN : LONG { RUNNING = 0, TARGET_FROZEN = 1, FREEZE_OWNER = 2 };
+/// The processor that shows a bugcheck: its number, plus 1; 0: none.
+extern "C" volatile LONG KiBugCheckOwner; // shared: interlocked
 
 /// What a packet makes the other processors do. @irql IPI_LEVEL
 using KIPI_WORKER = void NTAPI(PVOID Context);
@@ -39,8 +39,9 @@ void NTAPI KiIpiSendDispatch(KAFFINITY TargetProcessors);
 /// Lets `TargetProcessors` run `Worker`, this one too if it is among them, and waits until all have. At IPI_LEVEL.
 /// @irql < IPI_LEVEL, interrupts on
 void NTAPI KiIpiSendPacket(KAFFINITY TargetProcessors, KIPI_WORKER* Worker, PVOID Context);
-/// The frozen processor's part of a freeze: notes its registers and stands still until it is thawed.
+/// The frozen processor's part of a freeze: notes its registers and stands still until it is thawed. If it was thawed
+/// before it came, it goes on.
 void NTAPI KiFreezeTargetExecution(KTRAP_FRAME* TrapFrame);
-/// Its second half: KPRCB::ProcessorState is filled. After a bugcheck it never returns.
+/// For a processor that comes to a bugcheck second: stands still; KPRCB::ProcessorState is filled. @irql HIGH_LEVEL
 void NTAPI KiStandStill();
 }
