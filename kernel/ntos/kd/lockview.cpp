@@ -1,12 +1,16 @@
 // Who has a lock that blocks: as the lock itself says, or, for a push lock, as a checked build's records say.
 //
-// The lock is read as it is at this moment, without its own lock: a thread that waits for it keeps it in existence, and a
-// picture may be a little out of date.
+// The lock is read as it is at this moment: a thread that waits for it keeps it in existence, and a picture may be a
+// little out of date. Only a resource's table of owners needs the resource's lock, for a larger one may take its place,
+// and the old one goes back to the pool. That lock is only tried: its holder may wait for one that the monitor holds.
+// IRQL: DISPATCH_LEVEL, or the kernel is stopped.
 // In the books: "executive resources", "push locks". TOL-06, DSP-18..21
 #include "threadview.h"
 #include "ex.h"
 
 namespace {
+
+constexpr ULONG LOCK_TRIES = 1000;
 
 void Add(KD_LOCK_VIEW& view, const KTHREAD* owner) {
     if (!owner) return;
@@ -19,13 +23,25 @@ void Add(KD_LOCK_VIEW& view, const OWNER_ENTRY& entry) {
     if (!pointer) Add(view, reinterpret_cast<const KTHREAD*>(entry.OwnerThread));
 }
 
-// A picture of the moment: nothing is changed, and the table is memory that stays.
-void AddResourceOwners(KD_LOCK_VIEW& view, const ERESOURCE& resource) NO_THREAD_SAFETY_ANALYSIS {
+/// @returns whether the lock is held now
+bool TryLock(KSPIN_LOCK* lock) NO_THREAD_SAFETY_ANALYSIS {
+    for (ULONG i = 0; i < LOCK_TRIES; i++) {
+        if (KeTryToAcquireSpinLockAtDpcLevel(lock)) return true;
+        YieldProcessor();
+    }
+    return false;
+}
+
+// Whether the lock is held depends on the session, which the analysis cannot see.
+void AddResourceOwners(const KD_SESSION& session, KD_LOCK_VIEW& view, ERESOURCE& resource) NO_THREAD_SAFETY_ANALYSIS {
+    const bool locked = !session.Stopped() && TryLock(&resource.SpinLock);
     for (const OWNER_ENTRY& entry : resource.OwnerThreads)
         Add(view, entry);
+    if (!locked && !session.Stopped()) return; // no table rather than one that is gone
     const OWNER_ENTRY* const table = resource.OwnerTable;
     for (ULONG i = 1; table && i < table[0].TableSize; i++)
         Add(view, table[i]);
+    if (locked) KefReleaseSpinLockFromDpcLevel(&resource.SpinLock);
 }
 
 } // namespace
@@ -33,7 +49,9 @@ void AddResourceOwners(KD_LOCK_VIEW& view, const ERESOURCE& resource) NO_THREAD_
 void KdpFindLockOwners(const KD_SESSION& session, KD_LOCK_VIEW& view) {
     view.OwnerCount = 0;
     switch (view.Kind) {
-    case KLOCK_KIND::Resource: AddResourceOwners(view, *static_cast<const ERESOURCE*>(view.Lock)); break;
+    case KLOCK_KIND::Resource:
+        AddResourceOwners(session, view, *static_cast<ERESOURCE*>(const_cast<PVOID>(view.Lock)));
+        break;
     case KLOCK_KIND::FastMutex: Add(view, static_cast<const FAST_MUTEX*>(view.Lock)->Owner); break;
     case KLOCK_KIND::GuardedMutex: Add(view, static_cast<const KGUARDED_MUTEX*>(view.Lock)->Owner); break;
     default: {

@@ -1,0 +1,127 @@
+// The monitor in a thread, while other processors change what its commands look at: nothing is read that is gone.
+// TOL-06
+#include "ex.h"
+#include "kd.h"
+#include "ps.h"
+#include "rtl/string.h"
+
+#include "guest_main.h"
+
+namespace {
+
+ULONG Processors() { return ULONG(KeNumberProcessors); }
+KAFFINITY Only(ULONG processor) { return KAFFINITY(1) << processor; }
+
+CHAR Text[8192];
+
+ULONG Execute(PCSTR format, ULONG number = 0) {
+    CHAR line[32];
+    (void)RtlStringCbPrintf(line, sizeof(line), format, number);
+    return KdExecuteCommand(line, Text, sizeof(Text));
+}
+
+void Join(PETHREAD thread) {
+    (void)KeWaitForSingleObject(thread, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
+    PsDereferenceThread(thread);
+}
+
+PETHREAD Start(PCSTR name, ULONG processor, PKSTART_ROUTINE routine, PVOID context) {
+    PETHREAD thread = nullptr;
+    PsInitialSystemProcess->Pcb.Affinity = Only(processor); // new threads inherit it
+    GUEST_EQUAL(STATUS_SUCCESS, PsCreateSystemThread(&thread, name, 10, routine, context));
+    PsInitialSystemProcess->Pcb.Affinity = ~KAFFINITY(0);
+    return thread;
+}
+
+volatile bool Stop;
+volatile ULONG Made;   ///< threads that came and went
+volatile ULONG Newest; ///< the ID of one that was just made
+
+void NTAPI Fleeting(PVOID) {
+    for (ULONG turn = 0; turn < 50; turn++)
+        YieldProcessor();
+}
+
+/// Makes threads that end at once, until it is told to stop.
+void NTAPI MakeThreads(PVOID) {
+    while (!Stop) {
+        PETHREAD thread;
+        if (!NT_SUCCESS(PsCreateSystemThread(&thread, "Fleeting", 9, Fleeting, nullptr))) continue;
+        Newest = thread->UniqueThreadId;
+        Made = Made + 1;
+        (void)KeWaitForSingleObject(thread, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
+        PsDereferenceThread(thread);
+    }
+}
+
+} // namespace
+
+// TOL-06: threads end, and their stacks and objects go, between the look and the printing
+GUEST_TEST(CommandsWhileThreadsComeAndGo) {
+    PETHREAD makers[MAXIMUM_PROCESSORS];
+    Stop = false;
+    Made = 0;
+    (void)KeSetAffinityThread(KeGetCurrentThread(), Only(0));
+    (void)KeSetPriorityThread(KeGetCurrentThread(), 12);
+    for (ULONG i = 0; i < Processors(); i++)
+        makers[i] = Start("Maker", i, MakeThreads, nullptr);
+    for (ULONG round = 0; round < (Processors() == 1 ? 10u : 60u); round++) {
+        GUEST_TRUE(Execute("threads") != 0);
+        GUEST_TRUE(Execute("stack %u", Newest) != 0);
+        GUEST_TRUE(Execute("ready") != 0);
+        GUEST_TRUE(Execute("processors") != 0);
+        GUEST_TRUE(Execute("~%u", round % Processors()) != 0);
+        GUEST_TRUE(Execute("waits all") != 0);
+        GUEST_TRUE(Execute("locks") != 0);
+        for (const ULONG made = Made; Made == made;) { // the others go on
+            LARGE_INTEGER interval = KeRelativeMilliseconds(1);
+            if (Processors() == 1) (void)KeDelayExecutionThread(KernelMode, FALSE, &interval);
+            YieldProcessor();
+        }
+    }
+    Stop = true;
+    for (ULONG i = 0; i < Processors(); i++)
+        Join(makers[i]);
+    GUEST_TRUE(Made >= 10);
+}
+
+namespace {
+
+/// A resource whose owner table is being changed for as long as it pleases the test.
+struct CHANGED {
+    ERESOURCE Resource;
+    volatile ULONG Phase; ///< 1: it is being changed; 2: enough
+};
+
+void NTAPI ChangeTable(PVOID context) NO_THREAD_SAFETY_ANALYSIS {
+    auto& changed = *static_cast<CHANGED*>(context);
+    const KIRQL oldIrql = KfAcquireSpinLock(&changed.Resource.SpinLock);
+    OWNER_ENTRY* const table = changed.Resource.OwnerTable;
+    changed.Resource.OwnerTable = reinterpret_cast<OWNER_ENTRY*>(ULONG_PTR(16)); // nobody may look
+    changed.Phase = 1;
+    while (changed.Phase != 2)
+        YieldProcessor();
+    changed.Resource.OwnerTable = table;
+    KfReleaseSpinLock(&changed.Resource.SpinLock, oldIrql);
+}
+
+} // namespace
+
+// TOL-06, DSP-20: the table of owners is replaced, and the old one freed, under the resource's lock
+GUEST_TEST(TableOfOwnersIsReadUnderItsLockOnly) {
+    if (Processors() == 1) return (void)GUEST_TRUE(true);
+    CHANGED changed = {};
+    (void)ExInitializeResourceLite(&changed.Resource);
+    (void)KeSetAffinityThread(KeGetCurrentThread(), Only(0));
+    KeEnterCriticalRegion();
+    GUEST_TRUE(ExAcquireResourceSharedLite(&changed.Resource, TRUE));
+    PETHREAD const changer = Start("Changer", 1, ChangeTable, &changed);
+    while (changed.Phase != 1)
+        YieldProcessor();
+    GUEST_TRUE(Execute("locks") != 0);
+    changed.Phase = 2;
+    Join(changer);
+    ExReleaseResourceLite(&changed.Resource);
+    KeLeaveCriticalRegion();
+    GUEST_EQUAL(STATUS_SUCCESS, ExDeleteResourceLite(&changed.Resource));
+}
