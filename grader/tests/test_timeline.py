@@ -246,7 +246,7 @@ class ChromeTest(unittest.TestCase):
 
     def test_every_event_has_what_the_format_demands(self) -> None:
         for one in self.events(wake_up().timeline(Alice=A, Bob=B)):
-            self.assertIn(one["ph"], "XiMsf")
+            self.assertIn(one["ph"], "XbeiMsf")
             self.assertIsInstance(one["pid"], int)
             self.assertIsInstance(one["tid"], int)
             if one["ph"] != "M":
@@ -257,6 +257,17 @@ class ChromeTest(unittest.TestCase):
                  if one["ph"] == "M" and "name" in one["args"]]
         self.assertIn(("process_name", "Threads"), named)
         self.assertIn(("thread_name", "Alice"), named)
+
+    def test_spans_of_a_row_nest_and_what_does_not_is_a_pair_of_its_own(self) -> None:
+        rows = [Row("a", "A", "Threads"), Row("p", "P", "Processors")]
+        spans = [Span("a", 0, 10, "running", "cpu 0"), Span("a", 10, 20, "waiting", "waits"),
+                 Span("a", 8, 20, "lock-span", "wants it", level=1), Span("p", 0, 10, "busy", "A"),
+                 Span("p", 2, 10, "dpc-span", "DPC", level=1), Span("a", 12, 20, "lock-span", "wants another", level=1)]
+        events = self.events(Timeline("locks", "us", rows, spans))
+        pairs = [(one["ph"], one["id"], one["ts"], one["name"]) for one in events if one["ph"] in "be"]
+        self.assertEqual([("b", 1, 8, "wants it"), ("e", 1, 20, "wants it")], pairs)
+        whole = {one["name"] for one in events if one["ph"] == "X"}
+        self.assertEqual({"cpu 0", "waits", "A", "DPC", "wants another"}, whole)
 
     def test_arrows_are_flows_in_pairs(self) -> None:
         events = self.events(wake_up().timeline(Alice=A, Bob=B))
