@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import struct
 import subprocess
 import tempfile
 import unittest
+import zlib
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Dict, List
@@ -235,6 +238,67 @@ class PageTest(unittest.TestCase):
                 listed = re.search(r'id="list".*', body, re.S)
                 self.assertIsNotNone(listed, done.stderr[-2000:])
                 self.assertIn(expected, listed[0])  # type: ignore[index]
+
+
+    def pixels(self, made: Timeline, query: str = "") -> "Dict[str, int]":
+        """How often each colour stands in the browser's picture of a page."""
+        with tempfile.TemporaryDirectory() as folder:
+            path, picture = Path(folder) / "page.html", Path(folder) / "page.png"
+            path.write_text(page.render(made), encoding="utf-8")
+            subprocess.run([str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", f"--screenshot={picture}",
+                            "--window-size=900,600", f"--user-data-dir={folder}/profile", "--virtual-time-budget=2000",
+                            path.as_uri() + "?theme=light" + query], capture_output=True, timeout=120)
+            return colours(picture.read_bytes())
+
+    @unittest.skipUnless(BROWSER, "not on this system: no Chromium to open the page in")
+    def test_long_span_stays_when_what_lay_over_it_is_out_of_sight(self) -> None:
+        spans = [Span("p", 0, 10_000, "busy", "")]
+        spans += [Span("p", 100 * number, 100 * number + 10, "dpc-span", "", level=1) for number in range(1, 40)]
+        made = Timeline("one thread, many DPCs", "us", [Row("p", "processor 0", "Processors")], spans)
+        busy = KINDS["busy"].light
+        self.assertGreater(self.pixels(made, "&from=7000&to=8000").get(busy, 0), 5000)
+
+    @unittest.skipUnless(BROWSER, "not on this system: no Chromium to open the page in")
+    def test_texts_do_not_lie_over_each_other(self) -> None:
+        rows = [Row(f"r{number}", f"row {number}", "Threads") for number in range(12)]
+        spans = [Span(row.key, 0, 100, "ready", "") for row in rows]
+        over = [Span(row.key, 0, 100, "lock-span", "wants the push lock, shared", level=1) for row in rows]
+
+        def ink(made: Timeline) -> int:
+            return sum(count for colour, count in self.pixels(made).items() if max(bytes.fromhex(colour[1:])) < 0x60)
+
+        self.assertLess(ink(Timeline("locks", "us", rows, spans + over)), 500 + ink(Timeline("locks", "us", rows, spans)),
+                        "the legend has one name more; what the lock's bar says is not written over the state")
+
+
+def colours(png: bytes) -> "Dict[str, int]":
+    """A PNG of 8 bits a channel: its colours, counted."""
+    place, width, height, channels, packed = 8, 0, 0, 3, b""
+    while place < len(png):
+        size, kind = struct.unpack_from(">I4s", png, place)
+        if kind == b"IHDR":
+            width, height, _, form = struct.unpack_from(">IIBB", png, place + 8)
+            channels = 4 if form == 6 else 3
+        packed += png[place + 8:place + 8 + size] if kind == b"IDAT" else b""
+        place += 12 + size
+    data, found, before = zlib.decompress(packed), Counter(), bytes(width * channels)  # type: ignore[var-annotated]
+    for line in range(height):
+        start = line * (width * channels + 1)
+        own = bytearray(data[start + 1:start + 1 + width * channels])
+        unfilter(data[start], own, before, channels)
+        found.update(own[at:at + 3].hex() for at in range(0, len(own), channels))
+        before = bytes(own)
+    return {"#" + colour: count for colour, count in found.items()}
+
+
+def unfilter(method: int, own: bytearray, above: bytes, channels: int) -> None:
+    """A line of a PNG, whose bytes are differences from its neighbours."""
+    for index in range(len(own) if method else 0):
+        left = own[index - channels] if index >= channels else 0
+        corner = above[index - channels] if index >= channels else 0
+        guess = left + above[index] - corner
+        nearest = min((left, above[index], corner), key=lambda one: abs(guess - one))
+        own[index] = own[index] + (0, left, above[index], (left + above[index]) // 2, nearest)[method] & 0xFF
 
 
 # TOL-03

@@ -12,8 +12,8 @@ D.instants.forEach(s => items.push({ what: "instant", row: s[0], at: s[1], end: 
 D.arrows.forEach(s => items.push({ what: "arrow", row: s[0], at: s[1], to: s[2], end: s[3], kind: s[4], label: s[5], details: s[6] }));
 items.sort((a, b) => a.at - b.at);
 const few = D.unit !== "us" && D.rows.filter(r => r[1] === D.rows[0][1]).length <= 4; // the steps of two or three sides
-const spansOf = D.rows.map(() => []), instantsOf = D.rows.map(() => []), arrows = [];
-items.forEach(i => i.what === "span" ? spansOf[i.row].push(i) : i.what === "instant" ? instantsOf[i.row].push(i) : arrows.push(i));
+const spansOf = D.rows.map(() => [[], []]), instantsOf = D.rows.map(() => []), arrows = [];
+items.forEach(i => i.what === "span" ? spansOf[i.row][Math.min(1, i.level)].push(i) : i.what === "instant" ? instantsOf[i.row].push(i) : arrows.push(i));
 const shown = D.kinds.map(k => k[KIND.shown]);
 const extent = D.range[1] - D.range[0];
 let dark = matchMedia("(prefers-color-scheme: dark)").matches, size = 15;
@@ -64,7 +64,7 @@ const middle = index => { const r = rowOf(index); return axis + r.y + r.h / 2 - 
 let waiting = false;
 function draw() { if (!waiting) { waiting = true; requestAnimationFrame(() => { waiting = false; paint(); paintMap(); }); } }
 
-function firstAfter(list, at) { // first whose end may be visible; spans of one level do not overlap
+function firstAfter(list, at) { // first whose end may be visible: of one level, for those do not overlap
   let low = 0, high = list.length;
   while (low < high) { const m = (low + high) >> 1; if (list[m].end < at) low = m + 1; else high = m; }
   return Math.max(0, low - 2);
@@ -133,11 +133,11 @@ function clip(text, width) {
 function paintRow(r) {
   const base = axis + r.y - top0, found = new Set(matches), pad = r.h * .14, full = r.h - 2 * pad;
   let lastX = [-1, -1];
-  const list = spansOf[r.index];
   for (const level of [0, 1]) {
+    const list = spansOf[r.index][level];
     for (let i = level ? 0 : firstAfter(list, from); i < list.length && list[i].at <= to; i++) {
       const s = list[i];
-      if (Math.min(1, s.level) !== level || s.end < from || !shown[s.kind]) continue;
+      if (s.end < from || !shown[s.kind]) continue;
       const x0 = Math.max(x(s.at), gutter - 4), x1 = Math.min(x(s.end), W + 4), w = Math.max(1.2, x1 - x0);
       if (x0 + w <= lastX[level] + .4) continue;
       lastX[level] = x0 + w;
@@ -147,21 +147,22 @@ function paintRow(r) {
       g.fill();
       mark(s, found, () => g.strokeRect(x0 - 1, y - 1, w + 2, h + 2));
       hits.push({ item: s, x0, x1: x0 + w, y0: h < 12 ? y - 6 : y, y1: h < 12 ? y + h + 6 : y + h, rank: level ? 2 : 3 });
-      if (w > size * 2.4 && !few) {
-        const thin = h < size * 1.1;
+      const thin = h < size * 1.1;
+      if (w > size * 2.4 && !few && !(thin && level)) { // above a thin bar of level 1 stands what level 0 says
         g.font = font(thin ? 400 : 600); g.textBaseline = "middle"; g.fillStyle = thin ? css("--text") : dark ? "#0b0f14" : "#ffffff";
         const left = Math.max(x0, gutter) + 5, text = clip(s.label, x1 - left - 5);
         if (text) g.fillText(text, left, thin ? y - size * .62 : y + h / 2 + .5);
       }
     }
   }
-  let last = -9, label = -9;
+  let last = -9, lastFound = -9, label = -9;
   for (let i = firstAfter(instantsOf[r.index], from); i < instantsOf[r.index].length && instantsOf[r.index][i].at <= to; i++) {
     const s = instantsOf[r.index][i];
     if (!shown[s.kind] || s.at < from) continue;
     const px = x(s.at), y = base + pad * .9, d = Math.max(4.5, size * .36);
-    if (px - last < .8 && s !== chosen && !found.has(s)) continue;
+    if (px - last < .8 && s !== chosen && !(found.has(s) && px - lastFound >= .8)) continue;
     last = px;
+    if (found.has(s)) lastFound = px;
     g.fillStyle = colour(s.kind); g.strokeStyle = css("--ground"); g.lineWidth = 1.4;
     g.beginPath(); g.moveTo(px, y - d); g.lineTo(px + d, y); g.lineTo(px, y + d); g.lineTo(px - d, y); g.closePath(); g.fill(); g.stroke();
     g.lineWidth = 1;
@@ -186,8 +187,8 @@ function paintArrows() {
   const found = new Set(matches), seen = new Set(), many = visible.length > 400;
   for (const a of visible) {
     const x0 = x(a.at), x1 = x(a.end), y0 = middle(a.row), y1 = middle(a.to), strong = a === chosen || a === hover || found.has(a);
-    const key = `${Math.round(x0 / 2)},${Math.round(x1 / 2)},${a.row},${a.to},${a.kind}`;
-    if (seen.has(key) && !strong) continue;
+    const key = `${Math.round(x0 / 2)},${Math.round(x1 / 2)},${a.row},${a.to},${a.kind},${strong}`;
+    if (seen.has(key) && a !== chosen && a !== hover) continue;
     seen.add(key);
     const bend = a.row === a.to ? -rowH * .6 : 0, pull = Math.min(60, Math.abs(x1 - x0) / 2);
     g.strokeStyle = g.fillStyle = colour(a.kind); g.lineWidth = strong ? 3.4 : 1.8;
@@ -207,7 +208,7 @@ function paintMap() {
   const w = map.clientWidth, h = map.clientHeight, scale = (w - 2) / extent, at = v => 1 + (v - D.range[0]) * scale;
   gm.clearRect(0, 0, w, h); gm.fillStyle = css("--panel"); gm.fillRect(0, 0, w, h);
   const each = (h - 6) / D.rows.length;
-  spansOf.forEach((list, row) => {
+  spansOf.forEach(([list], row) => {
     let last = -1;
     for (const s of list) {
       if (D.kinds[s.kind][KIND.height] < .5 || at(s.end) <= last + .5) continue;
@@ -330,9 +331,9 @@ function choose(item) {
 function intro(box) {
   element("h2", "Click something", box);
   element("p", "A bar, a diamond or an arrow shows here what it was. The wheel zooms, dragging moves, / searches, ? lists all keys.", box);
-  const table = element("table", undefined, box);
+  const table = element("table", undefined, box, "summary");
   D.rows.forEach(([name, band, note], row) => {
-    const busy = spansOf[row].filter(s => D.kinds[s.kind][KIND.height] === 1 && !s.level).reduce((sum, s) => sum + s.end - s.at, 0);
+    const busy = spansOf[row][0].filter(s => D.kinds[s.kind][KIND.height] === 1).reduce((sum, s) => sum + s.end - s.at, 0);
     const tr = element("tr", undefined, table); element("th", name, tr); element("td", D.unit === "us" ? `${number(100 * busy / extent, 1)} % running` : note, tr);
   });
 }
