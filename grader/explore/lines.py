@@ -5,6 +5,7 @@ TOL-07.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import dataclass
 from typing import Dict, Iterable, List, Optional, Sequence
@@ -17,6 +18,7 @@ from grader.views.fields import Layout
 from grader.views.memory import BrokenList
 
 SECONDS = 60
+HEADER = re.compile(r"kernel/(inc|ntos|hal|tests/scenarios)/.*\.h:\d+$")
 FAR = 0x4000  # from a symbol: that is no part of the variable any more
 
 
@@ -52,6 +54,18 @@ def field_at(layout: Layout, structure: str, offset: int) -> str:
     return min(holding)[1] if holding else f"{structure}+{offset:#x}"
 
 
+def chosen(places: Sequence[str]) -> str:
+    """Of the places of an address, innermost first, each inlined into the next: the first that is not what a header of the
+    kernel makes of a point or an interlocked operation."""
+    return next((place for place in places if not HEADER.match(place)), places[0] if places else "")
+
+
+def _place(line: str) -> str:
+    """`file:line` of the tool's `file:line:column`; empty where it knows none."""
+    file, number = (line.rsplit(":", 2) + ["", ""])[:2]
+    return f"{short_path(file)}:{number}" if file and "??" not in file and number.isdigit() and number != "0" else ""
+
+
 class Lines:
     """Names and places, asked for beforehand and kept.  `place` of an address that was never prepared asks alone."""
 
@@ -75,15 +89,13 @@ class Lines:
             return
         questions = "".join(f"{address - base:#x}\n" for address in addresses)
         try:
-            done = subprocess.run([tool, f"--obj={image}", "--relative-address", "--inlining=false",
-                                   "--output-style=GNU", "--functions=none"], input=questions.encode(),
+            done = subprocess.run([tool, f"--obj={image}", "--relative-address", "--inlining=true",
+                                   "--output-style=LLVM", "--functions=none"], input=questions.encode(),
                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=SECONDS)
         except (OSError, subprocess.TimeoutExpired):
             return
-        for address, line in zip(addresses, done.stdout.decode(errors="replace").splitlines()):
-            file, _, number = line.split(" (")[0].rpartition(":")
-            known = file and "??" not in file and number.isdigit() and number != "0"
-            self._places[address] = f"{short_path(file)}:{number}" if known else ""
+        for address, lines in zip(addresses, done.stdout.decode(errors="replace").split("\n\n")):
+            self._places[address] = chosen([place for place in map(_place, lines.split()) if place])
 
     def place(self, address: int) -> str:
         """`kernel/ntos/ke/queue.cpp:42`, or nothing."""

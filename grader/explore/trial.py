@@ -122,8 +122,7 @@ def draw(t: "Context", scenario: str, schedule: Schedule, ran: Ran, lines: Lines
     """Write the timeline; returns its name in the build folder."""
     assert t.pages is not None
     lines.prepare(entry.pc - 1 for entry in ran.trace if entry.pc)
-    made = build(ran, lines, f"{scenario}: {schedule.token}", [told.seen, *filter(None, [told.difference])],
-                 Sources(reader(t.pages.parent)))
+    made = build(ran, lines, f"{scenario}: {schedule.token}", [told.seen], Sources(reader(t.pages.parent)), told.difference)
     name = f"{t.spec.name}-{schedule.token.replace(':', '.')}"
     t.pages.mkdir(parents=True, exist_ok=True)
     (t.pages / f"{name}.html").write_text(page.render(made), encoding="utf-8")

@@ -429,6 +429,9 @@ class FindingTest(unittest.TestCase):
         made = build(ran, Places(), "a failed check")
         self.assertEqual([("p2", 40)], [(one.row, one.time) for one in made.instants if one.kind == "failure"])
         self.assertTrue(made.focus[0] < 40 < made.focus[1] < 400, made.focus)
+        told = build(ran, Places(), "a failed check", ["both inside"], failed="actor 0 stands at")
+        self.assertEqual([("where", "actor 0 stands at")],
+                         [one for point in told.instants if point.kind == "failure" for one in point.details])
         stopped = build(replace(ran, found=Found.BUGCHECK), Places(), "a bugcheck")
         self.assertEqual([399], [one.time for one in stopped.instants if one.kind == "failure"], "it ends where it fails")
 

@@ -81,6 +81,14 @@ class OnTheKernel(unittest.TestCase):
         self.assertRegex(failure.difference, r"actor \d \(processor \d\) (reads|writes) \d bytes at step \d+, \S+:\d+")
         self.assertEqual("data-race", failure.hint.id)  # type: ignore[union-attr]
 
+    def test_failed_check_shows_both_sides_in_the_source_and_not_in_the_points_header(self) -> None:
+        failure, _ = self.failure("TestAndSet")
+        self.assertRegex(failure.difference, r"actor 0 .* stands at\n +Act at kernel/tests/scenarios/planted/locks.inc")
+        self.assertRegex(failure.difference, r"actor 1 .* stands at\n +Act at kernel/tests/scenarios/planted/locks.inc")
+        text = (Path(self.folder.name) / failure.page).read_text()
+        self.assertNotIn("explore.h", text + failure.difference)
+        self.assertNotIn("0x00", failure.difference, "every address of a stack has a name")
+
     def test_deadlock_says_where_everybody_stands(self) -> None:
         failure, _ = self.failure("OrderInversion")
         self.assertIn("waits for mutant", failure.seen)

@@ -259,6 +259,13 @@ class PageTest(unittest.TestCase):
         self.assertGreater(self.pixels(made, "&from=7000&to=8000").get(busy, 0), 5000)
 
     @unittest.skipUnless(BROWSER, "not on this system: no Chromium to open the page in")
+    def test_what_went_wrong_is_seen_behind_no_other_moment(self) -> None:
+        moments = [Instant("a", 50, "interlocked", ""), Instant("a", 50, "failure", "two inside"), Instant("a", 50, "write", "")]
+        made = Timeline("a race", "step", [Row("a", "actor 0", "Who goes on"), Row("b", "actor 1", "Who goes on")],
+                        [Span("a", 0, 100, "turn", "")], moments)
+        self.assertGreater(self.pixels(made).get(KINDS["failure"].light, 0), 500, "a line from top to bottom")
+
+    @unittest.skipUnless(BROWSER, "not on this system: no Chromium to open the page in")
     def test_texts_do_not_lie_over_each_other(self) -> None:
         rows = [Row(f"r{number}", f"row {number}", "Threads") for number in range(12)]
         spans = [Span(row.key, 0, 100, "ready", "") for row in rows]

@@ -26,6 +26,7 @@ class Kind:
     dark: str
     height: float = 1.0
     shown: bool = True  # at first; the legend switches it
+    loud: bool = False  # a line through all rows, before everything else
 
 
 KINDS: Dict[str, Kind] = {
@@ -54,7 +55,7 @@ KINDS: Dict[str, Kind] = {
     "create": Kind("thread begins or ends", "#343a40", "#dee2e6"),
     "interrupt": Kind("interrupt", "#868e96", "#adb5bd", 1.0, False),
     "mark": Kind("mark", "#087f5b", "#63e6be"),
-    "bugcheck": Kind("bugcheck", "#c92a2a", "#ff6b6b"),
+    "bugcheck": Kind("bugcheck", "#c92a2a", "#ff6b6b", loud=True),
     "event": Kind("other event", "#868e96", "#adb5bd", 1.0, False),
     # an explored schedule
     "turn": Kind("has the baton", "#2f7d4f", "#4cc27d", 0.5),
@@ -65,7 +66,7 @@ KINDS: Dict[str, Kind] = {
     "release": Kind("gives a lock up", "#5f6b2f", "#c0eb75"),
     "irql": Kind("changes IRQL", "#868e96", "#adb5bd", 1.0, False),
     "handover": Kind("baton passes", "#868e96", "#6b7686", 1.0, False),
-    "failure": Kind("what went wrong", "#c92a2a", "#ff6b6b"),
+    "failure": Kind("what went wrong", "#c92a2a", "#ff6b6b", loud=True),
     "race": Kind("the two conflicting accesses", "#c92a2a", "#ff5c5c"),
 }
 

@@ -3,7 +3,7 @@
 const D = JSON.parse(document.getElementById("data").textContent);
 const $ = id => document.getElementById(id);
 const view = $("view"), map = $("map"), g = view.getContext("2d"), gm = map.getContext("2d");
-const KIND = { title: 0, light: 1, dark: 2, height: 3, shown: 4 };
+const KIND = { title: 0, light: 1, dark: 2, height: 3, shown: 4, loud: 5 };
 
 // One form for all: what = span | instant | arrow.
 const items = [];
@@ -14,6 +14,7 @@ items.sort((a, b) => a.at - b.at);
 const few = D.unit !== "us" && D.rows.filter(r => r[1] === D.rows[0][1]).length <= 4; // the steps of two or three sides
 const spansOf = D.rows.map(() => [[], []]), instantsOf = D.rows.map(() => []), arrows = [];
 items.forEach(i => i.what === "span" ? spansOf[i.row][Math.min(1, i.level)].push(i) : i.what === "instant" ? instantsOf[i.row].push(i) : arrows.push(i));
+const loud = items.filter(i => i.what === "instant" && D.kinds[i.kind][KIND.loud]);
 const shown = D.kinds.map(k => k[KIND.shown]);
 const extent = D.range[1] - D.range[0];
 let dark = matchMedia("(prefers-color-scheme: dark)").matches, size = 15;
@@ -95,6 +96,7 @@ function paint() {
   g.beginPath(); g.rect(gutter, axis, W - gutter, H - axis); g.clip();
   for (const r of rows) if (r.index !== undefined && axis + r.y - top0 < H && axis + r.y + r.h - top0 > axis) paintRow(r);
   paintArrows();
+  paintLoud();
   g.restore();
   g.save();
   g.beginPath(); g.rect(0, axis, gutter, H - axis); g.clip();
@@ -173,6 +175,19 @@ function paintRow(r) {
       if (room > size * 3.4) { g.fillText(clip(s.label, Math.max(room - d, 0)), px + d + 3, y + size * .33); label = px; }
     }
     hits.push({ item: s, x0: px - d - 2, x1: px + d + 2, y0: y - d - 2, y1: y + d + 2, rank: 0, middle: px });
+  }
+}
+
+// What went wrong: a line through all rows and a large diamond, over everything else.
+function paintLoud() {
+  for (const s of loud) {
+    if (!shown[s.kind] || s.at < from || s.at > to) continue;
+    const px = x(s.at), y = middle(s.row) - rowH * .38, d = size * .62;
+    g.strokeStyle = g.fillStyle = colour(s.kind); g.lineWidth = s === chosen ? 4 : 2.5;
+    g.beginPath(); g.moveTo(px, axis); g.lineTo(px, H); g.stroke();
+    g.beginPath(); g.moveTo(px, y - d); g.lineTo(px + d, y); g.lineTo(px, y + d); g.lineTo(px - d, y); g.closePath(); g.fill();
+    g.lineWidth = 1;
+    hits.push({ item: s, x0: px - d, x1: px + d, y0: y - d, y1: y + d, rank: -1, middle: px });
   }
 }
 
@@ -431,7 +446,7 @@ if (query.get("size")) size = Math.max(11, Math.min(30, Number(query.get("size")
 new ResizeObserver(() => { layout(); draw(); }).observe($("scroll"));
 layout();
 theme(query.get("theme") ? query.get("theme") === "dark" : dark);
-choose(null);
+choose(few && loud.length ? loud[0] : null);
 if (query.get("from") && query.get("to")) show(Number(query.get("from")) || 0, Number(query.get("to")) || 0);
 else if (D.focus[1] > D.focus[0]) show(D.focus[0], D.focus[1]); else all();
 if (query.get("find")) { $("search").value = query.get("find"); search(query.get("find")); nextMatch(1); }

@@ -36,7 +36,8 @@ def data(timeline: Timeline) -> Dict[str, Any]:
         "range": [start, max(end, start + 1e-3)],
         "focus": list(timeline.focus),
         "remarks": list(timeline.remarks),
-        "kinds": [[KINDS[name].title, KINDS[name].light, KINDS[name].dark, KINDS[name].height, KINDS[name].shown]
+        "kinds": [[KINDS[name].title, KINDS[name].light, KINDS[name].dark, KINDS[name].height, KINDS[name].shown,
+                   KINDS[name].loud]
                   for name in used],
         "rows": [[one.name, one.band, one.note] for one in timeline.rows],
         "spans": [[row[one.row], one.start, one.end, kind[one.kind], one.label, one.details, one.level]

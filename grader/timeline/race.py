@@ -37,8 +37,8 @@ class Places(Protocol):
 
 
 def build(ran: Ran, places: Places, title: str, remarks: Sequence[str] = (),
-          source: Optional["Sources"] = None) -> Timeline:
-    """The timeline of a traced run."""
+          source: Optional["Sources"] = None, failed: str = "") -> Timeline:
+    """The timeline of a traced run.  `failed`: where the sides stand when it fails."""
     rows = sorted({entry.processor for entry in ran.trace if _name(entry) != "switch"} | _racers(ran))
     instants = [_instant(entry, places, source) for entry in ran.trace if _name(entry) not in QUIET]
     spans = _turns(ran.trace)
@@ -48,8 +48,9 @@ def build(ran: Ran, places: Places, title: str, remarks: Sequence[str] = (),
         notes.append(f"{ran.trace_lost:,} further points are not in the trace.")
     last = ran.trace[-1].step if ran.trace else 0
     if ran.found is not Found.NOTHING and ran.trace:
-        row, failed = _failure(ran, rows)
-        instants.append(Instant(_key(row), failed, "failure", ran.message or ran.found.name.lower()))
+        row, when = _failure(ran, rows)
+        instants.append(Instant(_key(row), when, "failure", ran.message or ran.found.name.lower(),
+                                (("where", failed),) if failed else ()))
     if ran.race:
         instants += [Instant(_key(one.processor), one.step, "race",
                              f"{'writes' if one.write else 'reads'} {ran.race.name or places.variable(ran.race.address)}",

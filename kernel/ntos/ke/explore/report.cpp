@@ -121,6 +121,11 @@ void KxDescribeDeadlock(KX_OUTCOME outcome) {
 }
 
 void CDECL KxFail(PCSTR File, ULONG Line, PCSTR Format, ...) {
+    const ULONG self = KeGetCurrentProcessorNumber();
+    if (self < KX_PROCESSORS) { // its last point is behind it
+        KxRun.Stand[self] = {.Pc = reinterpret_cast<ULONG_PTR>(__builtin_return_address(0)),
+                             .Frame = reinterpret_cast<ULONG_PTR>(__builtin_frame_address(0))};
+    }
     if (!Begin(KX_OUTCOME::CheckFailed)) return;
     KxControl.File = File;
     KxControl.Line = Line;
