@@ -3,7 +3,8 @@
 Invariants
   * A scenario that fails on a correct kernel costs every point: the correct ones are asked first.  They are the reference and
     the accepted variants, which look different inside, so that looks prove nothing.
-  * A find counts only when its replay ends in the same way (explorer.explore), on either kind of kernel.
+  * A find counts only when its replay ends in the same way (explorer.explore), on either kind of kernel.  A failure that does not
+    come again costs no point; its author is told, for such a scenario goes on from what an earlier run has left.
   * The student's file sees headers, never a reference or a wrong kernel.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
 
@@ -37,7 +39,24 @@ SCENARIOS_MAX = 12
 BUDGET = 30_000_000  # guest instructions, estimated, for each scenario on each kernel
 ACCEPTED_MAX = 1  # accepted variants that are asked beside the reference
 _SCENARIO = re.compile(rb"^\s*SCENARIO\(", re.MULTILINE)
-_known: Dict[Tuple[str, int], str] = {}  # (digest of file and kernel, seed) -> what was found
+HINTS = {
+    "mytest-rejects": "Check what the contracts promise for every order of steps, and nothing else.",
+    "mytest-waits-for-ever": "On a right kernel too a wait of yours may have no end. Who ends it, if the others are done before it begins? Two "
+                             "signals of an event are one when nobody takes the first in between.",
+    "mytest-leftovers": "Setup must write every variable that the scenario uses: the next run begins with what this one leaves.",
+}
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a file's scenarios did on one kernel."""
+
+    fails: str = ""  # the first scenario that fails, and how; empty: none
+    found: Found = Found.NOTHING
+    once: str = ""  # a scenario that failed, but not when that run alone was repeated
+
+
+_known: Dict[Tuple[str, int], Findings] = {}  # (digest of file and kernel, seed) -> what was found
 
 
 def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) -> None:
@@ -57,18 +76,31 @@ def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) 
     if not tree.is_handout:
         from grader import patches  # an instructor's: a student's branch has neither them nor what they change
         right += [(one.says, one) for one in patches.of_lab(tree, lab) if one.kind == "accepted"][:ACCEPTED_MAX]
+    once = ""
     for says, patch in right:
-        found = explored(folder, kernel(tree, builder, lab.number, patch), t.seed)
-        if found:
-            t.fail(asked=f"your scenarios on a kernel that is right ({says})", expected="nothing is found: a correct kernel must pass", seen=found,
-                   hint=t.hint("mytest-rejects", "Check what the contracts promise for every order of steps, and nothing else."))
+        seen = explored(folder, kernel(tree, builder, lab.number, patch), t.seed)
+        once = once or seen.once
+        if seen.fails:
+            t.fail(asked=f"your scenarios on a kernel that is right ({says})", expected="nothing is found: a correct kernel must pass",
+                   seen=seen.fails, hint=_hint(t, "mytest-waits-for-ever" if seen.found is Found.DEADLOCK else "mytest-rejects"))
+    if not wrong:
+        t.check(not once, asked="each run of your scenarios again, alone", expected="it ends as it did among others", seen=once,
+                hint=_hint(t, "mytest-leftovers"))
     if not wrong or tree.is_handout:
         return
     path = tree.solutions / lab.folder / "hidden" / "wrong" / f"{wrong}.patch"
     patch = patches.read(path)
-    if not explored(folder, kernel(tree, builder, lab.number, patch), t.seed):
-        t.fail(asked="your scenarios on a kernel that is wrong in one place", expected="one of them fails", seen="none does",
-               hint=t.hint("mytest-misses", f"There is a mistake in the files of exercise {patch.exercise} that none of your scenarios shows."))
+    seen = explored(folder, kernel(tree, builder, lab.number, patch), t.seed)
+    if not seen.fails:
+        once = once or seen.once
+        t.fail(asked="your scenarios on a kernel that is wrong in one place", expected="one of them fails", seen=once or "none does",
+               hint=_hint(t, "mytest-leftovers") if once else t.hint(
+                   "mytest-misses", f"There is a mistake in the files of exercise {patch.exercise} that none of your scenarios shows. "
+                   "Read its contracts: which sentence does no scenario of yours check, or check while others are at work?"))
+
+
+def _hint(t: "Context", name: str) -> "Hint":
+    return t.hint(name, HINTS[name])
 
 
 def compiled(tree: Tree, builder: Builder, text: bytes) -> Tuple[Path, str]:
@@ -117,8 +149,8 @@ def kernel(tree: Tree, builder: Builder, lab: int, patch: "Optional[Patch]") -> 
     return made.directory
 
 
-def explored(driver: Path, directory: Path, seed: int) -> str:
-    """What the scenarios of a driver find on a kernel; empty: nothing."""
+def explored(driver: Path, directory: Path, seed: int) -> Findings:
+    """What the scenarios of a driver find on a kernel."""
     key = (hashlib.sha256(f"{driver}|{directory}".encode()).hexdigest(), seed)
     if key not in _known:
         machine = driver / ("on-" + hashlib.sha256(str(directory).encode()).hexdigest()[:12])
@@ -140,19 +172,23 @@ def _lay_out(driver: Path, directory: Path, machine: Path) -> None:
         shutil.copy2(driver / part / DRIVER, machine / part / DRIVER)
 
 
-def _explore(machine: Path, seed: int) -> str:
+def _explore(machine: Path, seed: int) -> Findings:
     session = boot(machine, DRIVER, PROCESSORS)
     try:
         if session.failures:
-            return f"the kernel does not come up with your driver: {next(iter(session.failures.values())).cause}"
+            return Findings(f"the kernel does not come up with your driver: {next(iter(session.failures.values())).cause}")
         names = [name for name in scenarios(session) if name != CANARY and not name.startswith("First") and not name.startswith("Last")]
+        once = ""
         for name in names[:SCENARIOS_MAX]:
             target = GuestTarget(session, name, Guest(session))
             report = explorer.explore(target, name, seed, BUDGET)
             if report.find is not None:
                 ran = report.find.ran
-                return f"{name} fails under schedule {report.find.token}: {ran.message or _word(ran.found)}"
-        return ""
+                place = f" ({Path(ran.place).name})" if ran.found is Found.CHECK and ran.place else ""
+                return Findings(f"{name} fails under schedule {report.find.token}: {ran.message or _word(ran.found)}{place}", ran.found, once)
+            if report.unconfirmed:
+                once = once or f"{name} fails under schedule {report.unconfirmed[0]} after other runs, but not alone"
+        return Findings(once=once)
     finally:
         session.close()
 

@@ -186,12 +186,14 @@ class Trouble(unittest.TestCase):
 class Planning(unittest.TestCase):
     def test_stage_none_needs_no_machine(self) -> None:
         def body(t) -> None:
-            t.equal("", t.submitted("labs/answers.txt"), "no answer")
+            t.equal("" if t.spec.name == "answers" else "4", t.submitted("labs/answers.txt"), "no answer")
 
         kernels = KernelSet({"9.1": Kernel(Path("/nonexistent"))}, Path("/nonexistent"))
         with mock.patch.object(runner, "boot", side_effect=InfraError("no machine here")):
-            outcome = runner.run_tests(kernels, [spec(body, "answers", stage="none")], 1, 1)[0]
-        self.assertEqual(outcome.verdict, Verdict.PASS)
+            right, wrong = runner.run_tests(kernels, [spec(body, name, stage="none") for name in ("answers", "four")], 1, 1)
+        self.assertEqual((right.verdict, right.replay), (Verdict.PASS, ""))
+        # make replay would say that there is nothing to replay
+        self.assertEqual((wrong.verdict, wrong.replay), (Verdict.FAIL, f"make grade LAB={wrong.exercise[0]} TEST=four SEED=1"))
 
     def test_equal_kernels_share_a_machine_and_big_groups_are_split(self) -> None:
         tests = [spec(lambda t: None, f"test{number}") for number in range(12)]

@@ -38,8 +38,27 @@ struct EverybodyHears {
     }
 };
 
-// DSP-03: one signal, one thread
+// DSP-03: one signal, one thread. The time-out ends the wait of the other
 struct OneSignalOneThread {
+    static inline KEVENT Event;
+    static inline volatile LONG Got;
+    static void Setup() {
+        KeInitializeEvent(&Event, SynchronizationEvent, FALSE);
+        Got = 0;
+    }
+    static void Act() {
+        LARGE_INTEGER timeout;
+        timeout.QuadPart = -Ticks * LONGLONG(KeQueryTimeIncrement());
+        if (Wait(&Event, &timeout) == STATUS_SUCCESS) InterlockedIncrement(&Got);
+    }
+    static void Actor0() { Act(); }
+    static void Actor1() { Act(); }
+    static void Actor2() { KeSetEvent(&Event, 0, FALSE); }
+    static void Check() { CHECK_EQUAL(1, LONG(Got) + KeReadStateEvent(&Event)); }
+};
+
+// DSP-03: an event that is set serves as a lock
+struct EventLetsOneIn {
     static inline KEVENT Event;
     static inline Section Inside;
     static void Setup() {
@@ -47,14 +66,16 @@ struct OneSignalOneThread {
         Inside = {};
     }
     static void Act() {
-        CHECK_EQUAL(STATUS_SUCCESS, Wait(&Event));
-        Inside.Visit();
-        KeSetEvent(&Event, 0, FALSE);
+        for (ULONG i = 0; i < 2; i++) {
+            CHECK_EQUAL(STATUS_SUCCESS, Wait(&Event));
+            Inside.Visit();
+            KeSetEvent(&Event, 0, FALSE);
+        }
     }
     static void Actor0() { Act(); }
     static void Actor1() { Act(); }
     static void Actor2() { Act(); }
-    static void Check() { CHECK_EQUAL(3, Inside.Entered); }
+    static void Check() { CHECK_EQUAL(6, Inside.Entered); }
 };
 
 // DSP-03: a signal that comes after the old one was taken reaches who waits then. Time goes on only when nobody can run.
@@ -281,6 +302,7 @@ struct PushLockExcludes {
 // LAB(3.10) begin
 SCENARIO(EverybodyHears);
 SCENARIO(OneSignalOneThread);
+SCENARIO(EventLetsOneIn);
 SCENARIO(SignalReachesWhoWaits);
 SCENARIO(BothOrNone);
 SCENARIO(TimeOrSignal);

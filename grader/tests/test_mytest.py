@@ -1,0 +1,87 @@
+"""3.10's judge against explorations made up for it: right kernels first, and every failure says what to do next."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Dict, Optional
+from unittest import mock
+
+from grader import labs, mytest
+from grader.api import Context, TestFailure
+from grader.explore.control import Found
+from grader.model import TestSpec
+from grader.mytest import Findings
+from grader.tests.fixture import READY, TreeCase
+
+FILE = "labs/1-processes/mytest.cpp"
+NOTHING, LOST = Findings(), Findings("Counts fails under schedule walk-1: x is 2, not 1", Found.CHECK)
+ONCE = "Counts fails under schedule walk-2 after other runs, but not alone"
+PATCH = f"--- a/{READY}\n+++ b/{READY}\n@@ -1 +1 @@\n-// {READY}\n+wrong\n"
+
+
+class Catches(TreeCase):
+    """One accepted variant, one wrong kernel."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.put(FILE, "SCENARIO(Counts);\n")
+        self.put("solutions/1-processes/accepted/other.patch", f"Accepted: other locks\n{PATCH}")
+        self.put("solutions/1-processes/hidden/wrong/late.patch",
+                 f"Mistake: m\nExercise: 1.1\nFails: x\nHint: mytest-misses\n{PATCH}")
+
+    def judged(self, wrong: str = "late", **seen: Findings) -> Optional[TestFailure]:
+        """What the test says when the kernels are found as given: reference, other, late."""
+        lab = labs.load(self.tree).labs[0]
+        spec = TestSpec("1.1", "mytest", 1, "mytest", lambda t: None, lab=lab.number)
+        found: Dict[str, Findings] = {"reference": NOTHING, "other": NOTHING, "late": LOST, **seen}
+        with ExitStack() as patched:
+            for name, fake in (("this_tree", lambda: self.tree),
+                               ("compiled", lambda tree, builder, text: (Path("driver"), "")),
+                               ("kernel", lambda tree, builder, number, patch: Path(patch.name if patch else "reference")),
+                               ("explored", lambda folder, kernel, seed: found[kernel.name])):
+                patched.enter_context(mock.patch.object(mytest, name, fake))
+            try:
+                mytest.catches(Context(spec, 1, None, self.tree.root, 1), FILE, wrong)
+            except TestFailure as failure:
+                return failure
+        return None
+
+    def advice(self, wrong: str = "late", **seen: Findings) -> str:
+        failure = self.judged(wrong, **seen)
+        return failure.hint.id if failure and failure.hint else "passes" if failure is None else "no hint"
+
+    def test_right_kernels_pass_and_the_wrong_one_is_found(self) -> None:
+        self.assertEqual(self.advice(), "passes")
+        self.assertEqual(self.advice(wrong=""), "passes")
+
+    def test_a_right_kernel_that_is_rejected_costs_every_test(self) -> None:
+        for wrong in ("", "late"):
+            self.assertEqual(self.advice(wrong, reference=LOST), "mytest-rejects")
+            self.assertEqual(self.advice(wrong, other=LOST), "mytest-rejects")
+
+    def test_a_wait_without_end_on_a_right_kernel_is_told_apart(self) -> None:
+        hangs = Findings("Counts fails under schedule walk-1: nothing can go on", Found.DEADLOCK)
+        self.assertEqual(self.advice(reference=hangs), "mytest-waits-for-ever")
+
+    def test_a_wrong_kernel_that_is_missed(self) -> None:
+        failure = self.judged(late=NOTHING)
+        assert failure and failure.hint
+        self.assertEqual(failure.hint.id, "mytest-misses")
+        self.assertIn("exercise 1.1", failure.hint.text)
+        self.assertNotIn("Mistake", failure.hint.text + failure.seen)
+
+    def test_what_an_earlier_run_left_costs_no_point_that_was_earned(self) -> None:
+        once = Findings(once=ONCE)
+        self.assertEqual(self.advice(reference=once), "passes")
+        self.assertEqual(self.advice(wrong="", reference=once), "mytest-leftovers")
+        self.assertEqual(self.advice(late=once), "mytest-leftovers")
+        failure = self.judged(wrong="", other=once)
+        assert failure
+        self.assertIn(ONCE, failure.seen)
+
+    def test_a_file_without_scenarios(self) -> None:
+        self.put(FILE, "// SCENARIO(Counts) comes later\n")
+        failure = self.judged()
+        assert failure
+        self.assertIn("at least one SCENARIO", failure.expected)
