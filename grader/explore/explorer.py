@@ -74,19 +74,20 @@ Watch = Callable[[Report, Lot], None]
 
 def explore(target: Target, scenario: str, master: int, budget: int = BUDGET, runs: int = 0,
             parameters: Tuple[int, ...] = (), watch: Optional[Watch] = None, step_limit: int = 0,
-            stop: Optional[Callable[[], bool]] = None) -> Report:
+            stop: Optional[Callable[[], bool]] = None, doubts: int = 0) -> Report:
     """Explore until a confirmed find, `budget` (guest instructions, at fixed prices) or `runs` schedules (0: no bound).  `stop` may end it
-    early for reasons of the host's (a terminal's Ctrl-C, an experiment's clock); grading gives none."""
+    early for reasons of the host's (a terminal's Ctrl-C, an experiment's clock); grading gives none.  `doubts`: the number of failures that
+    did not come again after which a scenario is given up (0: never), for each of them costs two restores."""
     report = Report(scenario)
     first = calibration(master, scenario, parameters)
-    fresh = _take(target, report, first, first.runs, step_limit, True)
+    fresh = _take(target, report, first, first.runs, step_limit, True, doubts)
     if report.find:
         return report
     for lot in lots(master, scenario, report.steps, parameters):
         left = _affordable(report, budget, runs)
-        if left <= 0 or (stop and stop()):
+        if left <= 0 or (stop and stop()) or _given_up(report, doubts):
             break
-        fresh = _take(target, report, lot, min(lot.runs, left), step_limit, fresh)
+        fresh = _take(target, report, lot, min(lot.runs, left), step_limit, fresh, doubts)
         if watch:
             watch(report, lot)
         if report.find:
@@ -103,10 +104,14 @@ def _affordable(report: Report, budget: int, runs: int) -> int:
     return left
 
 
-def _take(target: Target, report: Report, lot: Lot, runs: int, step_limit: int, fresh: bool) -> bool:
+def _given_up(report: Report, doubts: int) -> bool:
+    return 0 < doubts <= len(report.unconfirmed)
+
+
+def _take(target: Target, report: Report, lot: Lot, runs: int, step_limit: int, fresh: bool, doubts: int) -> bool:
     """Runs a lot.  Returns whether the next one needs a fresh machine."""
     schedule = lot.schedule
-    while runs > 0 and not report.find:
+    while runs > 0 and not report.find and not _given_up(report, doubts):
         ran = target.run(Batch(schedule, runs, step_limit), fresh)
         fresh = False
         report.count(schedule, ran)

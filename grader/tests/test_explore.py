@@ -126,6 +126,13 @@ class ExplorerTest(unittest.TestCase):
         self.assertIsNone(report.find)
         self.assertTrue(report.unconfirmed)
 
+    def test_a_scenario_is_given_up_after_so_many_doubts(self) -> None:
+        def doubts(most: int) -> int:
+            return len(explorer.explore(Model({"pct2": 0.02, "exh1": 0.01}, flaky=True), "S", 11, budget=20_000_000, doubts=most).unconfirmed)
+
+        self.assertEqual([doubts(1), doubts(3)], [1, 3])
+        self.assertGreater(doubts(0), 3)
+
     def test_machine_is_restored_after_every_failure(self) -> None:
         model = Model({"pct2": 0.05}, flaky=True)
         explorer.explore(model, "S", 11, budget=20_000_000)
