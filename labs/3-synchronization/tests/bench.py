@@ -14,7 +14,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 from grader.guest.calls import LeftCall
 
 from .dispatcher import (ABANDONED, BASE, MUTANT, NAMES, NOTIFICATION_EVENT, NOTIFICATION_TIMER, SEMAPHORE,
-                         SYNCHRONIZATION_EVENT, SYNCHRONIZATION_TIMER, TIMEOUT, WAIT_ALL, WAIT_ANY, Dispatcher, Object,
+                         SYNCHRONIZATION_EVENT, SYNCHRONIZATION_TIMER, SUCCESS, TIMEOUT, WAIT_ALL, WAIT_ANY, Dispatcher, Object,
                          Raised, Release, status_name)
 from .telling import Telling
 from .timertable import CHAINS
@@ -26,6 +26,7 @@ QUANTUM = 120
 STACK_BYTES = 2048  # of a thread of the bench
 ANOTHER = -1  # a DPC that is none of the bench's: the timer table's own
 TIMER_BLOCK = 3
+KERNEL_APC = 0x100  # STATUS_KERNEL_APC
 BLOCKS_OF_ITS_OWN = 3
 SWAP, RAISE, YIELD, BUGCHECK = "KiSwapThread", "RtlRaiseStatus", "KeYieldExecution", "KeBugCheckEx"
 STRUCTURES = {NOTIFICATION_EVENT: "KEVENT", SYNCHRONIZATION_EVENT: "KEVENT", MUTANT: "KMUTANT", SEMAPHORE: "KSEMAPHORE",
@@ -55,6 +56,7 @@ class Bench(Telling):
         self.arrays = [0] * threads  # wait block arrays of waits that need one
         self.stacks = [guest.alloc(STACK_BYTES) + STACK_BYTES for _ in range(threads)]
         self.calls: Dict[int, LeftCall] = {}  # of threads that wait: where they go on
+        self.timeouts: List[Optional[int]] = [None] * threads  # as they gave them
         self.numbers = {address: number for number, address in enumerate(self.threads)}
         self.places = {address: one.number for one, address in zip(self.model.objects, self.addresses)}
         self.nobody = self._make_thread()  # in whose time the processor's own work is done
@@ -107,6 +109,11 @@ class Bench(Telling):
             for offset, word in ((0, low), (4, high), (8, high)):
                 self.guest.u32(address + offset, word)
 
+    @property
+    def clock(self) -> int:
+        """The clock's hand, in ticks."""
+        return self.model.now // self.increment
+
     # -- events ----------------------------------------------------------------------------------------------------
     def set_event(self, number: int, increment: int = 0) -> None:
         self._signal(f"KeSetEvent({self.name(number)}, {increment}, FALSE)", "KeSetEvent", (self.addresses[number], increment, 0),
@@ -145,10 +152,11 @@ class Bench(Telling):
         """KeWaitForSingleObject by a thread.  `timeout`: as the routine takes it, in 100 ns."""
         self._say(f"T{thread}: KeWaitForSingleObject({self.name(number)}, ..., {self._time(timeout)})")
         self._act(thread)
-        self.arrays[thread] = 0
+        self.arrays[thread], self.timeouts[thread] = 0, timeout
         arguments = (self.addresses[number], 0, 0, 0, self._timeout(timeout))
         due, passed, absolute = self._due(timeout)
-        self._wait("KeWaitForSingleObject", arguments, thread, lambda: self.model.wait(thread, [number], False, due, passed, absolute))
+        self._wait("KeWaitForSingleObject", arguments, thread, lambda: self.model.wait(thread, [number], False, due, passed, absolute),
+                   [number])
 
     def wait_many(self, thread: int, numbers: Sequence[int], all_: bool, timeout: Optional[int] = None, array: bool = False) -> None:
         """KeWaitForMultipleObjects by a thread, with wait blocks of its own if `array` or when it needs them."""
@@ -159,12 +167,12 @@ class Bench(Telling):
         if array or len(numbers) > BLOCKS_OF_ITS_OWN:
             blocks = self.guest.alloc(self.guest.size("KWAIT_BLOCK") * len(numbers))
             self.guest.write(blocks, bytes(self.t.rng.getrandbits(8) for _ in range(self.guest.size("KWAIT_BLOCK") * len(numbers))))
-        self.arrays[thread] = blocks
-        for index, number in enumerate(numbers):
-            self.guest.u32(self._array + 4 * index, self.addresses[number])
+        self.arrays[thread], self.timeouts[thread] = blocks, timeout
+        self._objects(numbers)
         arguments = (len(numbers), self._array, WAIT_ALL if all_ else WAIT_ANY, 0, 0, 0, self._timeout(timeout), blocks)
         due, passed, absolute = self._due(timeout)
-        self._wait("KeWaitForMultipleObjects", arguments, thread, lambda: self.model.wait(thread, numbers, all_, due, passed, absolute))
+        self._wait("KeWaitForMultipleObjects", arguments, thread, lambda: self.model.wait(thread, numbers, all_, due, passed, absolute),
+                   numbers, all_)
 
     def delay(self, thread: int, interval: int) -> None:
         """KeDelayExecutionThread by a thread."""
@@ -173,6 +181,32 @@ class Bench(Telling):
         due, _, absolute = self._due(interval)
         self._wait("KeDelayExecutionThread", (0, 0, self._timeout(interval)), thread,
                    lambda: self.model.delay(thread, due or 0, absolute))
+
+    def delay_over(self, thread: int) -> None:
+        """The thread whose delay time has ended runs again: what its call returns."""
+        self._say(f"T{thread} runs again: its delay is over")
+        place, told = self.resume(thread, TIMEOUT)
+        self._equal(f"it returns {status_name(SUCCESS)}", "the thread waits" if place else f"it returns {status_name(told)}", "delay-status")
+
+    def interrupt(self, thread: int) -> None:
+        """A kernel APC interrupts a thread's wait; when it has run, the wait begins again, with the deadline it had."""
+        wait = self.model.threads[thread].wait
+        assert wait is not None
+        self._say(f"a kernel APC interrupts the wait of T{thread}")
+        self._act(None, DISPATCH_LEVEL)
+        self.guest.call("KiUnwaitThread", self.threads[thread], KERNEL_APC, 0)
+        self.guest.call("KiProcessDeferredReadyList")
+        self.model.end_wait(thread, KERNEL_APC, 0)
+        self.compare()
+        self._say(f"T{thread} runs again: the APC is over")
+        self._timeout(self.timeouts[thread])  # what its caller's memory holds
+        self._objects(wait.objects)
+        place, told = self.resume(thread, KERNEL_APC)
+        status = self.model.wait(thread, wait.objects, wait.all, wait.due, absolute=wait.absolute)
+        self._equal("the thread waits" if status is None else f"it returns {status_name(status)}",
+                    "the thread waits" if place == SWAP else f"it returns {status_name(told)}",
+                    "wait-again" if status is None else "deadline-kept")
+        self.compare("deadline-kept")
 
     def yields(self, thread: int) -> None:
         """A delay of nothing must come to KeYieldExecution."""
@@ -194,6 +228,11 @@ class Bench(Telling):
         request = self.guest.get(self.prcb, "KPRCB.TimerRequest")
         self._equal("TimerRequest is 0 afterwards", f"TimerRequest is {request} afterwards", "timer-late")
         self.compare("timer-late")
+
+    def late(self, count: int) -> None:
+        """The clock goes on, and the expiry routine has not come to run yet."""
+        self._say(f"{count} clock ticks later")
+        self.set_clock(self.model.now + count * self.increment)
 
     def set_timer(self, number: int, due: int, period: int = 0, dpc: Optional[int] = None) -> None:
         """KeSetTimerEx; `due` as the routine takes it, `period` in milliseconds, `dpc` one of the bench's."""
@@ -254,10 +293,12 @@ class Bench(Telling):
             self._rest(thread)
         self.compare(hint)
 
-    def _wait(self, routine: str, arguments: Sequence[int], thread: int, model: Callable[[], Optional[int]]) -> None:
+    def _wait(self, routine: str, arguments: Sequence[int], thread: int, model: Callable[[], Optional[int]], objects: Sequence[int] = (),
+              all_: bool = False) -> None:
         """A wait: whether it waits, what it returns, and everything after it."""
         place, registers = self.guest.call_or_stop(routine, *arguments, stops=(SWAP, RAISE, YIELD), stack=self.stacks[thread])
         before = self.model.now
+        own = [number for number in objects if self.model.objects[number].owner == thread]
         wanted: Optional[int] = None
         raised: Optional[int] = None
         try:
@@ -273,15 +314,26 @@ class Bench(Telling):
             self._equal(f"{status_name(raised)} is raised", seen, "mutant-recursion")
         elif wanted is None:
             self._equal("the thread waits", seen, "did-not-wait")
+            self.calls[thread] = self.guest.left()
             self._begun(thread, before)
         else:
-            hint = "waited-in-vain" if place else "delay-status" if routine == "KeDelayExecutionThread" else "wait-status"
-            if place and wanted == TIMEOUT:
-                hint = "timeout-only-tests"
+            told = None if place else registers["eax"]
+            hint = "mutant-again" if wanted < TIMEOUT and place and own and (all_ or objects[wanted & 63] in own) else \
+                _result_hint(routine, wanted, told, all_)
             self._equal(f"it returns {status_name(wanted)}", seen, hint)
         if wanted is not None or raised is not None:
             self._rest(thread)
+        self._spared(objects, all_, wanted)
         self.compare()
+
+    def _spared(self, objects: Sequence[int], all_: bool, status: Optional[int]) -> None:
+        """A wait has ended at once, or begun: those of its objects that it may not have taken."""
+        for number in objects:
+            one, address = self.model.objects[number], self.addresses[number]
+            if status in (None, TIMEOUT) if all_ else status not in (None, TIMEOUT) and number != objects[status & 63]:
+                state = self.guest.get(address, "DISPATCHER_HEADER.SignalState", signed=True)
+                self._equal(f"{one.name}, which is not taken, has SignalState {one.state}", f"{one.name}, which is not taken, has SignalState {state}",
+                            "all-or-nothing" if all_ else "any-order")
 
     def call(self, thread: int, routine: str, *arguments: int, conv: str = "stdcall") -> Tuple[str, int]:
         """A call by a thread, on its own stack: ("", EAX), or where it stopped; one that waits goes on with `resume`."""
@@ -355,12 +407,12 @@ class Bench(Telling):
         for one, address in zip(self.model.objects, self.addresses):
             self._object(one, address, hint)
         for thread, address in zip(self.model.threads, self.threads):
-            self._thread(thread.number, address)
+            self._thread(thread.number, address, hint)
         if self.timers:
-            self._table()
+            self._table(hint)
         self._dpc_queue()
 
-    def _table(self) -> None:
+    def _table(self, hint: str) -> None:
         """Every chain of the timer table."""
         guest = self.guest
         own = guest.field("KTHREAD.Timer")[0]
@@ -379,7 +431,8 @@ class Bench(Telling):
             everybody = lambda chains: sorted(name for names in chains.values() for name in names)
             same = everybody(seen) == everybody(wanted)
             order = same and {chain: sorted(names) for chain, names in seen.items()} == {chain: sorted(names) for chain, names in wanted.items()}
-            self._fail(_chains(wanted), _chains(seen), "chain-order" if order else "chain-wrong" if same else "timer-running")
+            self._fail(_chains(wanted), _chains(seen), "chain-order" if order else "timer-running" if not same else
+                       "chain-turned" if hint == "timer-late" else "chain-wrong")
 
     def _dpc_queue(self) -> None:
         """Which DPCs were queued, in order, with the system time as arguments; then they are taken off."""
@@ -422,14 +475,14 @@ class Bench(Telling):
             if bool(abandoned) != one.abandoned:
                 self._fail(f"Abandoned of {self.name(one.number)} is {one.abandoned}", f"it is {bool(abandoned)}", "mutant-abandoned")
         if one.kind in (NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER):
-            self._timer(f"timer {self.name(one.number)}", address, one.due, one.absolute if one.due is not None else None, "timer-running")
+            self._timer(f"timer {self.name(one.number)}", address, one.due, one.absolute if one.due is not None else None, "timer-running", hint)
 
-    def _thread(self, number: int, address: int) -> None:
+    def _thread(self, number: int, address: int, hint: str) -> None:
         model, guest = self.model.threads[number], self.guest
         timer = address + guest.field("KTHREAD.Timer")[0]
         wait = model.wait
         self._timer(f"the timer of T{number}", timer, wait.due if wait else None, wait.absolute if wait and wait.due is not None else None,
-                    "timer-left" if not wait else "timer-missing")
+                    "timer-left" if not wait else "timer-missing", hint)
         head = address + guest.field("KTHREAD.MutantListHead")[0]
         owned = [self.places.get(one, one) for one in guest.list(head, "KMUTANT.MutantListEntry")]
         if owned != model.mutants:
@@ -460,7 +513,7 @@ class Bench(Telling):
         if seen != wanted or not closed:
             self._fail(f"the ring of T{number}: " + self._ring_name(wanted, True), self._ring_name(seen, closed), "ring-open")
 
-    def _timer(self, what: str, address: int, due: Optional[int], absolute: Optional[bool], hint: str) -> None:
+    def _timer(self, what: str, address: int, due: Optional[int], absolute: Optional[bool], hint: str, after: str) -> None:
         guest = self.guest
         running = bool(guest.get(address, "DISPATCHER_HEADER.Inserted"))
         if running != (due is not None):
@@ -470,7 +523,7 @@ class Bench(Telling):
         seen = guest.get(address, "KTIMER.DueTime")
         if seen != due:
             self._fail(f"{what} is due at interrupt time {due} ({due - self.model.now:+d})", f"at {seen} ({seen - self.model.now:+d})",
-                       "due-time")
+                       after if after == "timer-late" and seen <= self.model.now or after == "deadline-kept" else "due-time")
         if bool(guest.get(address, "KTIMER.Absolute")) != absolute:
             self._fail(f"{what} has Absolute {absolute}", f"it has {not absolute}", "due-time")
 
@@ -536,6 +589,8 @@ class Bench(Telling):
         if one.kind == MUTANT:
             return "mutant-recursion"
         if one.kind in (NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER):
+            if hint == "timer-late":
+                return "timer-early" if seen > one.state else "timer-late"
             return "timer-state"
         if hint == "pulse":
             return hint
@@ -557,6 +612,11 @@ class Bench(Telling):
         self.guest.write(self._argument, (timeout & (1 << 64) - 1).to_bytes(8, "little"))
         return self._argument
 
+    def _objects(self, numbers: Sequence[int]) -> None:
+        """The array of objects of a wait for several."""
+        for index, number in enumerate(numbers):
+            self.guest.u32(self._array + 4 * index, self.addresses[number])
+
     def system_time(self, after: int) -> int:
         """A system time `after` units from now, for an absolute time-out."""
         return self.epoch + self.model.now + after
@@ -567,6 +627,17 @@ class Bench(Telling):
         if timeout > 0:
             return f"time-out at system time {timeout:#x}, {timeout - self.epoch - self.model.now:+d} from now"
         return f"time-out {timeout}"
+
+
+def _result_hint(routine: str, wanted: int, told: Optional[int], all_: bool) -> str:
+    """For a wait that must end at once with `wanted`, and returns `told` (None: it waits)."""
+    if told is None:
+        return "timeout-only-tests" if wanted == TIMEOUT else "waited-in-vain"
+    if routine == "KeDelayExecutionThread":
+        return "delay-status"
+    if told == TIMEOUT:
+        return "object-first"
+    return "any-order" if not all_ and told & ~ABANDONED < 64 and told & 63 != wanted & 63 else "wait-status"
 
 
 def _list(entries: Sequence[Entry]) -> str:

@@ -37,6 +37,11 @@ HINTS = {
     "due-time": "A time-out is relative to now when it is negative, a system time when it is positive; KiInterruptTimeOf makes interrupt time of "
                 "both.",
     "timeout-only-tests": "A time-out of zero, or one in the past, only tests: nobody waits, nothing changes.",
+    "object-first": "The objects come before the time: what is signaled is taken, even if the time-out is zero or in the past.",
+    "mutant-again": "A mutant that the thread owns already is as good as a signaled one: KiIsSignaled knows that, SignalState alone does not.",
+    "deadline-kept": "A relative time-out counts from the first call: a wait that an APC has interrupted goes on with the deadline it had "
+                     "(KiUpdateDeadline).",
+    "wait-again": "STATUS_KERNEL_APC is no result: when the APC has run the wait begins again, from KiBeginWait on.",
     "delay-status": "A delay that lasts its time is a success: STATUS_SUCCESS.",
     # semaphores and mutants
     "semaphore-limit": "The count never passes the limit, not even for a moment, and an adjustment that would do it changes nothing.",
@@ -49,6 +54,8 @@ HINTS = {
     # timers
     "chain-order": "A timer goes to the tail of its chain, and those of a higher wheel's chain go to lower wheels in their order.",
     "chain-wrong": "A timer is on the chain of its hand (the due time in ticks, rounded up) on the lowest wheel that reaches from the clock's hand to it.",
+    "chain-turned": "When the clock has passed a hand at which a chain of a higher wheel begins, that chain's timers go to lower wheels: look for "
+                    "it at every hand that was passed, not only at the last.",
     "timer-running": "Header.Inserted and the table say the same: a timer that was cancelled or has expired is on no chain.",
     "timer-early": "A timer must not expire before its due time, whatever chain it shares.",
     "timer-late": "Every timer that is due is expired by one pass of KiTimerExpiration, on every chain that the clock has passed.",
@@ -65,7 +72,8 @@ HINTS = {
     "race-together": "All objects are looked at, and then all are taken, without letting go of the database in between.",
     "race-any": "A wait for any takes one object: its other blocks leave their lists before another signal can find them.",
     "race-timeout": "The signal and the time-out are both on their way: the first one to lock the database ends the wait, takes the blocks off "
-                    "all lists and stops the timer; the second must find nothing.",
+                    "all lists and stops the timer; the second must find nothing. What the wait returns is decided then: who looks at the object "
+                    "again later sees a signal that he has not taken.",
     "race-nothing-taken": "A wait for all that ends by its time-out leaves every object as it found it.",
     "race-units": "The count is read and written in one hold of the database: units get lost or are made otherwise.",
     "race-owner": "Owner, list and state of a mutant change in one hold of the database, the old owner's before the new one is let in.",

@@ -6,7 +6,8 @@ from typing import List, Optional
 
 from grader.api import Bugcheck, test
 
-from .dpcs import DpcBench
+from .dpcs import HIGH as URGENT
+from .dpcs import LOW, MEDIUM, MEDIUM_HIGH, DpcBench
 from .hints import HINTS
 
 LIMIT = 20_000_000
@@ -19,6 +20,8 @@ IRQL_NOT_LESS_OR_EQUAL = 0x0A
 @test("3.1", points=1, title="the queue: order, depth, and each DPC once", stage="early", features=("INT-05", "INT-06"), limit=LIMIT)
 def dpc_queue(t):
     bench = DpcBench(t, 7)
+    for number, level in zip(t.rng.sample(range(7), 7), (LOW, MEDIUM, MEDIUM_HIGH, MEDIUM, URGENT, URGENT, URGENT)):
+        bench.importance(number, level)
     for _ in range(50):
         number = t.rng.randrange(7)
         choice = t.rng.random()
@@ -37,7 +40,10 @@ def dpc_requests(t):
         for number in range(8):
             bench.importance(number, t.rng.randrange(4) if round_ else 0)
         bench.rate(t.rng.choice((0, 1000)), t.rng.randint(2, 5))
-        for number in t.rng.sample(range(8), t.rng.randint(2, 8)):
+        chosen = t.rng.sample(range(8), t.rng.randint(2, 8))
+        if round_:
+            bench.importance(chosen[-1], URGENT)
+        for number in chosen:
             bench.insert(number)
         bench.retire()
 
@@ -50,8 +56,10 @@ def dpc_retire(t):
         for number in range(8):
             bench.importance(number, t.rng.choice((1, 1, 2)))
             bench.plan(number, t.rng.choice((0, 0, 1, 2)), t.rng.randrange(8))
-        for number in t.rng.sample(range(8), t.rng.randint(1, 8)):
+        chosen = t.rng.sample(range(8), t.rng.randint(1, 8))
+        for number in chosen:
             bench.insert(number)
+        bench.insert(chosen[0])  # it is queued already
         if t.rng.random() < 0.5:
             bench.remove(t.rng.randrange(8))
         bench.retire()

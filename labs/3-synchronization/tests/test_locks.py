@@ -28,8 +28,9 @@ def spin_lock(t):
         number = t.rng.randrange(4)
         if held[number]:
             if t.rng.random() < 0.4:
-                told = _call(t, f"KeTryToAcquireSpinLockAtDpcLevel(L{number}), which is held", "KeTryToAcquireSpinLockAtDpcLevel", locks[number]) & 0xFF
-                _same(t, 0, told, "it returns", "lock-try")
+                told = _call(t, f"KeTryToAcquireSpinLockAtDpcLevel(L{number}), which is held", "KeTryToAcquireSpinLockAtDpcLevel", locks[number],
+                             hint="lock-try") & 0xFF
+                _same(t, (0, True), (told, guest.u32(locks[number]) != 0), "it returns, it is held", "lock-try")
             else:
                 _call(t, f"KefReleaseSpinLockFromDpcLevel(L{number})", "KefReleaseSpinLockFromDpcLevel", locks[number])
                 held[number] = False
@@ -174,8 +175,8 @@ def slist(t):
         _same(t, (depth, sequence), (guest.u16(head + 4), guest.u16(head + 6)), "Depth and Sequence", "slist-depth")
 
 
-def _call(t, asked: str, routine: str, *arguments: int) -> int:
-    t.asking(asked)
+def _call(t, asked: str, routine: str, *arguments: int, hint: str = "") -> int:
+    t.asking(asked, t.hint(hint, HINTS[hint]) if hint else None)
     return t.guest.call(routine, *arguments, conv="fastcall")
 
 

@@ -31,6 +31,9 @@ def timer_table(t):
     for number in range(16):
         same = tick - t.rng.choice((0, 0, 1, -1, 3)) - t.rng.choice((0, TURN, 2 * TURN)) * bench.increment
         bench.set_timer(number, same if number % 2 else _in_ticks(t, bench, 1, 900))
+    edges = [reach + past for reach in (TURN, TURN ** 2, TURN ** 3) for past in (-1, 0, 1)]
+    for number, ticks in zip(t.rng.sample(range(16), len(edges)), edges):
+        bench.set_timer(number, -ticks * bench.increment)  # the last that a wheel reaches, and the first that it does not
     for thread in range(3):
         bench.wait(thread, 0, tick - t.rng.choice((0, 1, TURN * bench.increment)))
     for number in t.rng.sample(range(16), 6):
@@ -50,6 +53,9 @@ def set_and_cancel(t):
             bench.cancel_timer(number)
         else:
             bench.ticks(t.rng.randint(0, 6))
+    for _ in range(2):
+        bench.set_timer(0, _in_ticks(t, bench, 0, 3))  # the second time it is signaled
+        bench.ticks(5)
 
 
 @test("3.6", points=1, title="due times in the past: at once, without the table", stage="early", features=FEATURES + ("HAL-07",), limit=LIMIT)
@@ -72,7 +78,8 @@ def overtaken(t):
 
 @test("3.6", points=1, title="the clock goes on: who is due expires, and nobody else", stage="early", features=FEATURES, limit=2 * LIMIT)
 def expiry(t):
-    bench = Bench(t, timers(t, 12), 4, 4)
+    bench = Bench(t, timers(t, 16), 4, 4)
+    bench.late((t.rng.randint(110, 160) - bench.clock) % TURN)  # so that the large step below goes past the beginning of a chain
     for number in range(12):
         base = _in_ticks(t, bench, 1, 30)
         bench.set_timer(number, base - t.rng.choice((0, 0, TURN * bench.increment)), 0, t.rng.choice((None, t.rng.randrange(4))))
@@ -80,9 +87,14 @@ def expiry(t):
         bench.wait(thread, t.rng.randrange(12), t.rng.choice((None, _in_ticks(t, bench, 1, 30))))
     for _ in range(14):
         bench.ticks(t.rng.choice((0, 1, 1, 2, 5)))
-    bench.ticks(TURN - 40)
-    for _ in range(8):
-        bench.ticks(t.rng.randint(1, 8))
+    bench.set_timer(12, -2 * TURN * bench.increment)  # there is always one, so that no hand is skipped
+    bench.late(t.rng.randint(3, 6))
+    for number, ticks in ((13, TURN - 1), (14, TURN - 2), (15, TURN - 3)):
+        bench.set_timer(number, -ticks * bench.increment)  # on chains that the expiry has still to come by
+    bench.ticks(0)
+    bench.ticks(TURN - 100)
+    for _ in range(20):
+        bench.ticks(t.rng.randint(3, 10))
 
 
 @test("3.6", points=1, title="waiters: a notification timer frees all, a synchronization timer one", stage="early",
@@ -118,7 +130,10 @@ def periods(t):
 @test("3.6", points=1, title="a clock that has gone once round and more", stage="early", features=FEATURES, limit=LIMIT)
 def once_round(t):
     bench = Bench(t, timers(t, 14), 1)
-    for number in range(14):
+    ahead = TURN - bench.clock % TURN
+    bench.set_timer(0, -(ahead + TURN - 1) * bench.increment)  # on wheel 1, the last of the next chain there
+    bench.ticks(ahead + t.rng.randint(1, 200))
+    for number in range(1, 14):
         bench.set_timer(number, _in_ticks(t, bench, 1, 1500))
     for _ in range(3):
         bench.ticks(t.rng.randint(TURN - 2, 2 * TURN))

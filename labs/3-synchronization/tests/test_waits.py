@@ -38,6 +38,10 @@ def taken_at_once(t):
     for thread in range(3):
         for number in t.rng.sample(range(12), 6):
             bench.wait(thread, number, t.rng.choice((0, -FOR_EVER)) if bench.model.signaled(number, thread) else 0)
+    mutant = bench.model.objects[_one(bench, MUTANT)]
+    if mutant.owner is None:
+        bench.wait(0, mutant.number)
+    bench.wait(mutant.owner or 0, mutant.number, t.rng.choice((-FOR_EVER, None)))  # its own already
     bench.wait(0, _one(bench, NOTIFICATION_EVENT), None if bench.model.signaled(_one(bench, NOTIFICATION_EVENT), 0) else 0)
 
 
@@ -98,6 +102,9 @@ def timeouts(t):
     bench.wait_many(6, [6, 0], False, far[0])
     bench.wait_many(7, [6, 1, 2], True, far[1])
     bench.wait_many(4, [6], True, far[3])
+    bench.set_clock(bench.model.now + bench.increment)  # but nothing has expired yet
+    for thread in _shuffled(t, [0, 1, 2, 3, 6, 7]):
+        bench.interrupt(thread)
 
 
 @test("3.4", points=1, title="a delay: time alone", stage="early", features=("DSP-14", "KPR-18"), limit=LIMIT)
@@ -109,6 +116,8 @@ def delays(t):
     bench.yields(5)
     bench.ticks(1)
     bench.ticks(SECOND // bench.increment + 1)
+    for thread in _shuffled(t, [0, 1, 2]):
+        bench.delay_over(thread)
     bench.delay(0, -5 * bench.increment)
     bench.ticks(6)
 
@@ -125,6 +134,7 @@ def many_objects(t):
         if number != last:
             t.guest.set(bench.addresses[number], "DISPATCHER_HEADER.SignalState", 1)
             bench.model.objects[number].state = 1
+    bench.wait_many(2, _shuffled(t, list(range(MAXIMUM_WAIT_OBJECTS))), True, 0, array=True)  # one is missing
     bench.set_event(last)
     for count, blocks in ((0, 0), (4, 0), (65, t.guest.scratch)):
         t.asking(f"KeWaitForMultipleObjects with {count} objects and {'an' if blocks else 'no'} array of wait blocks")
@@ -139,12 +149,12 @@ def many_objects(t):
 @test("3.4", points=1, title="random waits and signals against the model, until time ends what is left", stage="early",
       features=("DSP-12", "DSP-13", "DSP-14", "DSP-16"), limit=100_000_000)
 def random_waits(t):
-    objects = [one for one in mixed(t, 8, 0.3) if one.kind not in (NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER)]
-    objects = [Object(number, one.kind, one.state, one.limit) for number, one in enumerate(objects)]
+    kinds = _shuffled(t, [NOTIFICATION_EVENT, SYNCHRONIZATION_EVENT, SYNCHRONIZATION_EVENT, SEMAPHORE, MUTANT, MUTANT])
+    objects = [Object(number, kind, *_state(t, kind, t.rng.random() < 0.3)) for number, kind in enumerate(kinds)]
     bench = Bench(t, objects, 8)
-    for _ in range(120):
+    for _ in range(150):
         idle = [thread.number for thread in bench.model.threads if thread.wait is None]
-        if idle and t.rng.random() < 0.6:
+        if idle and t.rng.random() < 0.4:
             _random_wait(t, bench, t.rng.choice(idle))
         elif t.rng.random() < 0.15:
             bench.ticks(t.rng.randint(1, 60))
@@ -161,8 +171,14 @@ def waits_of_real_threads(t):
 
 def _random_wait(t, bench: Bench, thread: int) -> None:
     count = len(bench.model.objects)
-    numbers = t.rng.sample(range(count), t.rng.choice((1, 1, 2, 3)))
+    numbers = t.rng.sample(range(count), min(count, t.rng.choice((1, 1, 2, 3, 4))))
+    owned = bench.model.threads[thread].mutants
+    if owned and t.rng.random() < 0.5:
+        again = t.rng.choice(owned)
+        numbers = [again] + [number for number in numbers if number != again][:t.rng.choice((0, 0, 2))]
     timeout = t.rng.choice((None, None, 0, -t.rng.randint(1, 200 * bench.increment), bench.system_time(t.rng.randint(-SECOND, SECOND))))
+    if set(numbers) & set(owned):
+        timeout = t.rng.choice((None, -FOR_EVER))  # with one that is over nobody could tell which of two mistakes was made
     if len(numbers) == 1:
         bench.wait(thread, numbers[0], timeout)
     else:
@@ -176,7 +192,7 @@ def _random_signal(t, bench: Bench) -> None:
     elif one.kind == MUTANT and one.owner is not None and bench.model.threads[one.owner].wait is None:
         bench.release_mutant(one.owner, one.number)
     elif one.kind in (NOTIFICATION_EVENT, SYNCHRONIZATION_EVENT):
-        t.rng.choice((bench.set_event, bench.reset_event, bench.pulse_event))(one.number)
+        t.rng.choice((bench.set_event, bench.set_event, bench.reset_event, bench.pulse_event))(one.number)
 
 
 def _one(bench: Bench, kind: int) -> int:
