@@ -54,7 +54,8 @@ def tell(ran: Ran, lines: Lines, stopped: Optional[Callable[[BaseException], str
         difference = "\n".join(_access(one, lines) for one in (first, second))
         where = lines.place(second.pc - 1)
     elif ran.found is Found.CHECK:
-        seen, difference = ran.message + (f" ({ran.place})" if ran.place else ""), _stacks(ran, lines)
+        seen = ran.message + (f" ({ran.place})" if ran.place else "")
+        difference = _stacks(ran, lines) if any(ran.waiting[1:]) else ""  # else the scenario's check, at the end
     elif ran.found in (Found.DEADLOCK, Found.NO_PROGRESS):
         seen, difference = ran.message, _stacks(ran, lines)
     else:

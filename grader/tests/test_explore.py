@@ -412,6 +412,13 @@ class FindingTest(unittest.TestCase):
         self.assertIn("actor 0 (processor 1) stands at\n    KeInsertQueue", told.difference)
         self.assertEqual("lost-wakeup", told.hint[0])
 
+    def test_failed_check_shows_the_sides_unless_all_have_ended(self) -> None:
+        ran = Ran(1, Found.CHECK, parse("walk-7"), message="two inside", waiting=((), (0x80100011,), (0x80100021,)))
+        told = finding.tell(ran, Places()).difference  # type: ignore[arg-type]
+        self.assertTrue("actor 0 (processor 1) stands at" in told and "actor 1 (processor 2) stands at" in told, told)
+        after = replace(ran, waiting=((0x80100011,), (), ()))
+        self.assertEqual("", finding.tell(after, Places()).difference)  # type: ignore[arg-type]
+
     def test_every_kind_of_find_has_a_hint(self) -> None:
         for found in Found:
             if found not in (Found.NOTHING, Found.BAD_SCENARIO):
