@@ -12,12 +12,13 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Mapping, Tuple
+from typing import Dict, Iterable, List, Mapping, Set, Tuple
 
 from grader.errors import GraderError
 from grader.model import Lab
@@ -48,11 +49,22 @@ class Patch:
         """The kind as one speaks of one patch."""
         return {"accepted": "accepted", "mistakes": "mistake", "cheaters": "cheater"}[self.kind]
 
+    def failed(self, tests: Iterable[str]) -> Set[str]:
+        """Those of the tests that `Fails:` names."""
+        return {name for name in tests if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.fails)}
+
 
 def of_lab(tree: Tree, lab: Lab) -> List[Patch]:
     """The patches of a lab, in the order of the folders and of their names."""
     return [_read(path, kind, word) for kind, word in _FOLDERS
             for path in sorted((tree.solutions / lab.folder / kind).glob("*.patch"))]
+
+
+def unproved(tests: Iterable[str], found: Iterable[Patch]) -> List[str]:
+    """The tests that no mistake is known to fail; whether the named ones do fail is the self-check's to see."""
+    names = list(tests)
+    proved = {name for patch in found if patch.kind == "mistakes" for name in patch.failed(names)}
+    return [name for name in names if name not in proved]
 
 
 def read(path: Path) -> Patch:

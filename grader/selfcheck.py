@@ -112,7 +112,7 @@ class SelfCheck:
 def judge_mistake(patch: Patch, result: Result, tests: Sequence[TestSpec]) -> str:
     """What is wrong with a mistake's row: tests that fail too much or too little, hints that are not the ones."""
     names = {test.name for test in tests}
-    expected = {name for name in names if any(fnmatch.fnmatchcase(name, pattern) for pattern in patch.fails)}
+    expected = patch.failed(names)
     unknown = [pattern for pattern in patch.fails if not fnmatch.filter(sorted(names), pattern)]
     failed = {outcome.test for outcome in result.outcomes if outcome.verdict is not Verdict.PASS}
     hints = {outcome.hint_id for outcome in result.outcomes if outcome.verdict is not Verdict.PASS and outcome.hint_id}

@@ -1,0 +1,44 @@
+"""Every test of a lab is seen to fail: it stands in the `Fails:` of a mistake in solutions/, which the self-check tries.
+
+The starter's "not implemented" proves nothing: a test that accepts every kernel that ends its calls would fail there too.
+"""
+
+from __future__ import annotations
+
+import unittest
+from pathlib import Path
+
+from grader import labs, patches
+from grader.patches import Patch
+from grader.tree import this_tree
+
+
+def patch(kind: str, *fails: str) -> Patch:
+    return Patch(Path("solutions/x.patch"), kind, "", "1.1", fails, (), "reference")
+
+
+class Unproved(unittest.TestCase):
+    """The rule, on tests and patches made for it."""
+
+    def test_a_name_or_a_glob_of_a_mistake_proves_a_test(self) -> None:
+        names = ["insert_at_tail", "insert_at_head", "select", "live"]
+        self.assertEqual(patches.unproved(names, [patch("mistakes", "insert_*"), patch("mistakes", "live", "other")]), ["select"])
+
+    def test_no_other_kind_of_patch_proves_anything(self) -> None:
+        self.assertEqual(patches.unproved(["live"], [patch("accepted", "live"), patch("cheaters", "*")]), ["live"])
+
+
+class OfThisTree(unittest.TestCase):
+    """Every lab's tests and mistakes."""
+
+    def test_a_mistake_proves_each_test(self) -> None:
+        tree = this_tree()
+        course = labs.load(tree)
+        for lab in course.labs:
+            with self.subTest(lab=lab.number):
+                missing = patches.unproved([test.name for test in course.tests_of(lab)], patches.of_lab(tree, lab))
+                self.assertEqual(missing, [], f"write a mistake that these tests find, into solutions/{lab.folder}/mistakes")
+
+
+if __name__ == "__main__":
+    unittest.main()
