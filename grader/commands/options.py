@@ -6,6 +6,7 @@ import argparse
 from typing import Optional
 
 from grader.errors import GraderError
+from grader.explore.schedule import is_token
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +29,9 @@ MASTER_SEED_MAX = 10**15 - 1  # grading.default_seed prints fifteen digits
 
 def master_seed(text: str, name: str = "SEED") -> Optional[int]:
     """A master seed, as a report prints it."""
+    if is_token(text):
+        raise GraderError(f"{name}={text[:60]} names one schedule, which make replay LAB=... TEST=... {name}=... runs; "
+                          "here it takes a number")
     return number(text, name, most=MASTER_SEED_MAX)
 
 

@@ -168,7 +168,9 @@ def draw_races(rows: Sequence[dict]) -> List[str]:
 
 
 def _alone(own: Optional[dict]) -> str:
-    if not own or not own["found"]:
+    if not own:
+        return ""  # not tried
+    if not own["found"]:
         return "-"
     return f"{own['median']}" + (f"({own['found']})" if own["found"] < own["tried"] else "")
 

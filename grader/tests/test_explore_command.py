@@ -56,6 +56,10 @@ class ExploreTest(unittest.TestCase):
         self.assertIn("One (race_one): runs of about", text)
         self.assertEqual(1, self.code)
 
+    def test_schedule_is_no_master_seed(self) -> None:
+        with self.assertRaisesRegex(GraderError, "names one schedule.*make replay"):
+            self.run_command("--seed", "pct3-77.k250")
+
     def test_nothing_selected_is_a_mistake_of_the_users(self) -> None:
         with self.assertRaisesRegex(GraderError, "nothing to explore"):
             self.run_command(asked=[])

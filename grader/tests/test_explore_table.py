@@ -84,6 +84,12 @@ class TableTest(unittest.TestCase):
         self.assertEqual((3, 0), (row["strategies"]["pct2"]["found"], row["strategies"]["tim"]["found"]))
         self.assertIn("5/5", "\n".join(table.draw_races([row])))
 
+    def test_strategy_that_was_not_tried_is_not_said_to_have_found_nothing(self) -> None:
+        row = {"race": "r", "scenario": "s", **table._race([]), "strategies": {"tim": table._strategy(
+            [{"first": 0, "runs": 9}])}}
+        self.assertRegex(table.draw_races([row])[1], r"-$")
+        self.assertRegex(table.draw_races([{**row, "strategies": {}}])[1], r" {9}$")
+
     def test_flaky_find_is_not_called_replayed(self) -> None:
         row = self.row(Model({"pct2": 0.0005}, flaky=True), 2)
         self.assertEqual(0, row["found"])
