@@ -21,7 +21,7 @@ void FASTCALL HalClearSoftwareInterrupt(KIRQL RequestIrql) { HalpClearPending(Re
 
 void NTAPI HalProcessorIdle() {
     const KIRQL current = HalpGetIrql();
-    if (HalpGetPending() & HalpAbove(current)) {
+    if (HalpGetPending() & (HalpAbove(current) | HalpBit(DISPATCH_LEVEL))) {
         HalpDeliverPending(current);
         nt::cpu::EnableInterrupts();
         return;

@@ -65,8 +65,9 @@ NTHALAPI void NTAPI KeStallExecutionProcessor(ULONG MicroSeconds);
 NTHALAPI LARGE_INTEGER NTAPI KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency);
 /// Reads the CMOS clock. @returns false if it is not set.
 NTHALAPI BOOLEAN NTAPI HalQueryRealTimeClock(TIME_FIELDS* TimeFields);
-/// Waits for the next interrupt with interrupts on; returns with interrupts on. Called by the idle thread with
-/// interrupts off so that no wake-up is lost.
+/// Waits for the next interrupt with interrupts on; returns with interrupts on. With the dispatch interrupt pending, or
+/// anything above the IRQL, it does not wait. Called by the idle thread with interrupts off so that no wake-up is lost.
+/// @irql DISPATCH_LEVEL
 NTHALAPI void NTAPI HalProcessorIdle();
 /// Halts without enabling interrupts: the end of everything but an NMI.
 NTHALAPI void NTAPI HalProcessorHalt();

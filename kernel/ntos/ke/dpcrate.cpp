@@ -30,6 +30,7 @@ void KiInitializeDpcQueues(PKPRCB Prcb) {
 
 bool KiDpcNeedsInterrupt(const KDPC* Dpc, const KPRCB* Prcb) {
     if (Prcb->DpcRoutineActive || Prcb->DpcInterruptRequested) return false; // it is found anyway
+    KeMemoryBarrier(); // the DPC is on the queue before we look whether the processor is idle: it halts the other way round
     if (Prcb->DpcData.DpcQueueDepth >= Prcb->MaximumDpcQueueDepth) return true;
     const bool own = Prcb == KeGetCurrentPrcb();
     const bool idle = Prcb->CurrentThread == Prcb->IdleThread;

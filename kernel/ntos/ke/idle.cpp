@@ -1,8 +1,10 @@
 // The idle thread: what a processor does when no thread is ready.
 //
 // It runs at DISPATCH_LEVEL, so the dispatch interrupt never reaches it; it looks for DPCs and for a next thread itself.
-// It looks with interrupts off and halts in the same breath: an interrupt that brings work wakes the processor. Without
-// work of its own it looks for threads that wait for other processors (idleschedule.cpp).
+// Without work of its own it looks for threads that wait for other processors (idleschedule.cpp). All that is done with
+// interrupts on: a lock may be held by a processor that answers an inter-processor interrupt and waits for this one.
+// The last look before it halts takes no lock and is made with interrupts off. Whoever brought work after the looks that
+// do asked for the dispatch interrupt, and that is found pending; an interrupt that comes from then on ends the halt.
 // It is on no ready queue and always Running in its own books; KPRCB::CurrentThread == IdleThread says that it runs.
 // Locks: none held between its steps. IRQL: DISPATCH_LEVEL.
 // In the books: "idle thread". SCH-01, SCH-02
@@ -10,13 +12,12 @@
 
 namespace {
 
-bool HasWork(PKPRCB prcb) REQUIRES_(AtDispatchLevel) {
-    if (prcb->DpcData.DpcQueueDepth != 0) return true;
-    {
-        nt::SpinLockAtDpcGuard guard(prcb->PrcbLock);
-        if (prcb->NextThread) return true;
-    }
-    return KiIdleSchedule(prcb);
+// A DPC that was taken back leaves its request behind: until that is cleared, nobody interrupts for the next one.
+bool HasDpcs(const KPRCB* prcb) { return prcb->DpcData.DpcQueueDepth != 0 || prcb->DpcInterruptRequested; }
+
+/// A hint: whoever sets the next thread asks for the dispatch interrupt, too.
+bool HasNextThread(const KPRCB* prcb) NO_THREAD_SAFETY_ANALYSIS {
+    return __atomic_load_n(&prcb->NextThread, __ATOMIC_ACQUIRE) != nullptr;
 }
 
 } // namespace
@@ -25,18 +26,17 @@ void NTAPI KiIdleLoop() {
     KeAssertDispatchLevel();
     KPRCB* const prcb = KeGetCurrentPrcb();
     for (;;) {
+        KiEnableInterrupts();
+        HalClearSoftwareInterrupt(DISPATCH_LEVEL); // what it asked for is done from here on
+        if (HasDpcs(prcb)) KiRetireDpcList(prcb);
+        if (HasNextThread(prcb) || KiIdleSchedule(prcb)) {
+            KiSwitchToNextThread();
+            continue;
+        }
         KiDisableInterrupts();
         // Before the look, and with a barrier: whoever brings a DPC after the look sees it and sends an interrupt.
         __atomic_store_n(&prcb->IdleHalt, TRUE, __ATOMIC_SEQ_CST);
-        const bool work = HasWork(prcb);
-        if (!work) {
-            HalProcessorIdle(); // interrupts are on when it returns
-        }
+        if (!HasDpcs(prcb) && !HasNextThread(prcb)) HalProcessorIdle();
         prcb->IdleHalt = FALSE;
-        if (!work) continue;
-        KiEnableInterrupts();
-        HalClearSoftwareInterrupt(DISPATCH_LEVEL); // what it asked for is done here
-        if (prcb->DpcData.DpcQueueDepth != 0) KiRetireDpcList(prcb);
-        KiSwitchToNextThread();
     }
 }

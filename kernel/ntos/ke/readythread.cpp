@@ -43,10 +43,14 @@ void NTAPI KxQueueReadyThread(PKTHREAD Thread, PKPRCB Prcb) {
     EtwTraceEvent(ETW_EVENT::Ready, reinterpret_cast<ULONG_PTR>(Thread), ULONG_PTR(Thread->Priority), Prcb->Number,
                   atHead);
     KiInsertReadyQueue(Prcb, Thread, atHead);
+    KiOfferReadyThread(Thread, Prcb); // nobody was idle when its processor was chosen, or it lost that one since
+}
 
-    // Nobody was idle when its processor was chosen, or it lost that processor since: an idle one may take it over.
+void KiOfferReadyThread(PKTHREAD Thread, PKPRCB Prcb) {
+    KeMemoryBarrier(); // the thread is ready before we look who is idle: they look the other way round
+    // All of them: one that is told may have got another thread meanwhile, and would pass this one over.
     const KAFFINITY idle = KAFFINITY(KiIdleSummary) & KeActiveProcessors & Thread->Affinity & ~Prcb->SetMember;
-    if (idle) KiSendDispatchInterrupt(idle & -idle);
+    if (idle) KiSendDispatchInterrupt(idle);
 }
 
 void NTAPI KiSetStandbyThread(PKPRCB Prcb, PKTHREAD Thread) {

@@ -30,7 +30,10 @@ void BeginTurn(KTHREAD* thread) {
 bool LeaveProcessor(KTHREAD* thread, KPRCB* prcb) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
     nt::SpinLockAtDpcGuard guard(prcb->PrcbLock);
     if (KiThreadProcessor(thread) != prcb) return false;
-    if (thread->Affinity & prcb->SetMember) return true;
+    if (thread->Affinity & prcb->SetMember) {
+        if (thread->State == KTHREAD_STATE::Ready) KiOfferReadyThread(thread, prcb); // it may go to more processors now
+        return true;
+    }
     switch (thread->State) {
     case KTHREAD_STATE::Ready:
         KiRemoveReadyQueue(prcb, thread);

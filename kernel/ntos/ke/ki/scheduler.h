@@ -64,5 +64,8 @@ NTSTATUS NTAPI KiSwapThread() RELEASE_(AtDispatchLevel);
 void NTAPI KiSwitchToNextThread() REQUIRES_(AtDispatchLevel);
 }
 
+/// Tells the idle processors that may run `Thread`, which is ready on `Prcb`'s queues: one of them takes it over.
+void KiOfferReadyThread(PKTHREAD Thread, PKPRCB Prcb) REQUIRES_(Prcb->PrcbLock);
+
 /// The processor that `Thread` belongs to now, as far as one can know without its PrcbLock: look again under the lock.
 inline KPRCB* KiThreadProcessor(const KTHREAD* Thread) { return KiProcessorBlock[Thread->NextProcessor]; }
