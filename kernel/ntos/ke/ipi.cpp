@@ -38,12 +38,12 @@ struct GenericCall {
     volatile LONG Missing; ///< processors that have not come yet
 };
 
-/// All processors begin together. While one waits here, every other one is told already: the wait ends.
+/// All processors begin together. While one waits here, every other one is told already: the wait ends, unless one of
+/// them stops the system first.
 void NTAPI Meet(PVOID context) {
     auto& call = *static_cast<GenericCall*>(context);
     InterlockedDecrement(&call.Missing);
-    while (call.Missing != 0)
-        YieldProcessor();
+    WaitForOthers([&] { return call.Missing != 0; });
     const ULONG_PTR result = call.Function(call.Context);
     if (KeGetCurrentProcessorNumber() == call.Caller) call.Result = result;
 }

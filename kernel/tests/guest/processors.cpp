@@ -9,47 +9,9 @@
 #include "ps.h"
 
 #include "guest_main.h"
+#include "pinned.h"
 
 namespace {
-
-ULONG Processors() { return ULONG(KeNumberProcessors); }
-KAFFINITY All() { return KeActiveProcessors; }
-KAFFINITY Only(ULONG processor) { return KAFFINITY(1) << processor; }
-
-void Sleep(LONG milliseconds) {
-    LARGE_INTEGER interval = KeRelativeMilliseconds(milliseconds);
-    (void)KeDelayExecutionThread(KernelMode, FALSE, &interval);
-}
-
-/// Spins until the condition holds, for so many clock ticks at most. @returns whether it holds
-template <typename Condition> bool Comes(Condition condition, ULONG ticks = 20) {
-    LARGE_INTEGER start, now;
-    KeQueryTickCount(&start);
-    do {
-        if (condition()) return true;
-        YieldProcessor();
-        KeQueryTickCount(&now);
-    } while (now.QuadPart - start.QuadPart < LONGLONG(ticks));
-    return condition();
-}
-
-/// A thread that may run on `affinity` and whose ideal processor is the lowest of `ideal`.
-PETHREAD StartOn(KAFFINITY affinity, ULONG ideal, KPRIORITY priority, PKSTART_ROUTINE routine, PVOID context) {
-    KPROCESS& process =
-        PsInitialSystemProcess->Pcb; // new threads inherit its affinity and take turns in its processors
-    process.Affinity = affinity;
-    process.ThreadSeed = UCHAR(ideal);
-    PETHREAD thread = nullptr;
-    GUEST_EQUAL(STATUS_SUCCESS, PsCreateSystemThread(&thread, "Processors", priority, routine, context));
-    process.Affinity = ~KAFFINITY(0);
-    return thread;
-}
-
-void Join(PETHREAD thread) {
-    LARGE_INTEGER timeout = KeRelativeMilliseconds(5000);
-    GUEST_EQUAL(STATUS_SUCCESS, KeWaitForSingleObject(thread, KWAIT_REASON::Executive, KernelMode, FALSE, &timeout));
-    PsDereferenceThread(thread);
-}
 
 /// Keeps a processor busy until it is told to stop, and says where it runs.
 struct SPINNER {
@@ -503,6 +465,46 @@ GUEST_TEST_BUGCHECK(BugCheckDuringAFreeze, MANUALLY_INITIATED_CRASH) {
         KeThawExecution();
     }
     Join(thread);
+}
+
+namespace {
+
+ULONG_PTR NTAPI Nothing(ULONG_PTR context) { return context; }
+
+struct CALLER {
+    volatile bool Ready;
+    volatile bool Go;
+    volatile ULONG Result;
+};
+void NTAPI CallAll(PVOID context) {
+    auto& me = *static_cast<CALLER*>(context);
+    me.Ready = true;
+    while (!me.Go)
+        YieldProcessor();
+    me.Result = ULONG(KeIpiGenericCall(Nothing, 7));
+}
+
+} // namespace
+
+// TOL-06, INT-01: who waits in a call on all processors is frozen like anybody else, and the call goes on afterwards
+GUEST_TEST(ProcessorsThatWaitForUsInACallAreFrozen) {
+    if (Processors() == 1) return (void)GUEST_TRUE(true);
+    CALLER caller = {};
+    PETHREAD thread = StartOn(Only(1), 1, 12, CallAll, &caller);
+    GUEST_TRUE(Comes([&] { return caller.Ready; }));
+    {
+        const nt::IrqlGuard irql(HIGH_LEVEL);
+        caller.Go = true;
+        while (KiProcessorBlock[0]->RequestSummary == 0) // the call cannot come to us
+            YieldProcessor();
+        KeStallExecutionProcessor(500); // to the others it has come
+        KeFreezeExecution();
+        for (ULONG i = 1; i < Processors(); i++)
+            GUEST_EQUAL(1, KiProcessorBlock[i]->IpiFrozen);
+        KeThawExecution();
+    }
+    Join(thread);
+    GUEST_EQUAL(7, caller.Result);
 }
 
 // TRP-09: the host reads what is shown of the others
