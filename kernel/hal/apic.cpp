@@ -69,7 +69,7 @@ public:
         HALP_LINE_ROUTE route = RouteOf(level);
         if (!HalpIoApicHasInput(route.Input)) return false;
         route.LevelSensitive = mode == KINTERRUPT_MODE::LevelSensitive;
-        HalpRouteIoApicInput(route, VectorOf(level), HalpLocalApicId());
+        HalpRouteIoApicInput(route, VectorOf(level), m_apicId[0]); // HalGetInterruptVector says so
         m_enabled |= HalpBit(level);
         UpdateMask(level);
         return true;

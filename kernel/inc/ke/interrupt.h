@@ -40,14 +40,18 @@ struct KINTERRUPT {
 };
 
 extern "C" {
-/// @param Vector, Irql as HalGetInterruptVector gives them. @param SpinLock shared lock, or nullptr. @irql any
+/// @param Vector, Irql, ProcessorNumber as HalGetInterruptVector gives them (the processor that is in Affinity).
+/// @param SpinLock shared lock, or nullptr. @irql any
 NTKERNELAPI void NTAPI KeInitializeInterrupt(PKINTERRUPT Interrupt, PKSERVICE_ROUTINE ServiceRoutine,
                                              PVOID ServiceContext, PKSPIN_LOCK SpinLock, ULONG Vector, KIRQL Irql,
                                              KIRQL SynchronizeIrql, KINTERRUPT_MODE Mode, BOOLEAN ShareVector,
                                              CHAR ProcessorNumber);
-/// Attaches it to its vector. @returns false if the vector is taken by one that does not share. @irql <= DISPATCH_LEVEL
-NTKERNELAPI BOOLEAN NTAPI KeConnectInterrupt(PKINTERRUPT Interrupt);
-NTKERNELAPI BOOLEAN NTAPI KeDisconnectInterrupt(PKINTERRUPT Interrupt);
+/// Attaches it to its vector. @returns false if the vector is taken by one that does not share, or is the HAL's own.
+/// @irql <= APC_LEVEL: the calling thread goes to the interrupt's processor meanwhile
+NTKERNELAPI BOOLEAN NTAPI KeConnectInterrupt(PKINTERRUPT Interrupt) EXCLUDES_(AtDispatchLevel);
+/// Takes it off. Its service routine has returned then, and is not called any more. @returns whether it was connected.
+/// @irql <= APC_LEVEL, as above
+NTKERNELAPI BOOLEAN NTAPI KeDisconnectInterrupt(PKINTERRUPT Interrupt) EXCLUDES_(AtDispatchLevel);
 /// Calls `SynchronizeRoutine` so that the service routine cannot run at the same time. @irql <= SynchronizeIrql
 NTKERNELAPI BOOLEAN NTAPI KeSynchronizeExecution(PKINTERRUPT Interrupt, PKSYNCHRONIZE_ROUTINE SynchronizeRoutine,
                                                  PVOID SynchronizeContext);

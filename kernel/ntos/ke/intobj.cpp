@@ -1,9 +1,9 @@
 // Interrupt objects: connecting service routines to vectors, chains, and synchronizing with a service routine.
 //
 // Invariants: KiInterruptChain[v] holds the connected objects of vector v in the order of connecting; all of them have
-// the same IRQL and mode, and more than one only if all share. The chain changes under KiInterruptLock at HIGH_LEVEL
-// with interrupts off, so no service routine of this processor runs meanwhile; dispatching walks it with the
-// interrupt in service.
+// the same IRQL and mode, and more than one only if all share. The chain changes on the processor that the vector is sent
+// to, under KiInterruptLock at HIGH_LEVEL with interrupts off: so none of its service routines runs meanwhile, and one that
+// is disconnected has returned. Dispatching walks it with the interrupt in service.
 // In the books: "interrupt objects". INT-03, INT-04, HAL-05
 #include "ke.h"
 #include "etw.h"
@@ -15,7 +15,7 @@
 namespace {
 
 constexpr ULONG VECTORS = 256;
-// shared: changed under KiInterruptLock with interrupts off; walked by the one processor that a vector is sent to
+// shared: changed (under KiInterruptLock, with interrupts off) and walked by the one processor that a vector is sent to
 LIST_ENTRY KiInterruptChain[VECTORS];
 KSPIN_LOCK KiInterruptLock{0, KLOCK_RANK::Interrupt};
 
@@ -66,6 +66,23 @@ void NTAPI InterruptDispatch(KTRAP_FRAME* TrapFrame, ULONG Vector) {
     HalEndSystemInterrupt(oldIrql, Vector);
 }
 
+/// Keeps the calling thread on the interrupt's processor.
+class OnProcessorOf {
+public:
+    explicit OnProcessorOf(const KINTERRUPT& interrupt)
+        : m_thread(KeGetCurrentThread()),
+          m_affinity(KeSetAffinityThread(m_thread, KAFFINITY(1) << interrupt.Number)) {
+        NT_ASSERT(KeGetCurrentIrql() < DISPATCH_LEVEL); // else it goes there too late
+    }
+    ~OnProcessorOf() { (void)KeSetAffinityThread(m_thread, m_affinity); }
+    OnProcessorOf(const OnProcessorOf&) = delete;
+    OnProcessorOf& operator=(const OnProcessorOf&) = delete;
+
+private:
+    KTHREAD* const m_thread;
+    const KAFFINITY m_affinity;
+};
+
 bool FitsChain(const KINTERRUPT& interrupt, LIST_ENTRY& head) {
     const KINTERRUPT* const first = Chain(head).Front();
     return first->ShareVector && interrupt.ShareVector && first->Mode == interrupt.Mode &&
@@ -80,6 +97,7 @@ void NTAPI KeInitializeInterrupt(PKINTERRUPT Interrupt, PKSERVICE_ROUTINE Servic
                                  PKSPIN_LOCK SpinLock, ULONG Vector, KIRQL Irql, KIRQL SynchronizeIrql,
                                  KINTERRUPT_MODE Mode, BOOLEAN ShareVector, CHAR ProcessorNumber) {
     NT_ASSERT(Vector < VECTORS && Irql >= DEVICE_LEVEL_FIRST && SynchronizeIrql >= Irql);
+    NT_ASSERT(UCHAR(ProcessorNumber) < MAXIMUM_PROCESSORS && KiProcessorBlock[UCHAR(ProcessorNumber)]);
     RtlZeroMemory(Interrupt, sizeof *Interrupt);
     InitializeListHead(&Interrupt->InterruptListEntry);
     KeInitializeSpinLock(&Interrupt->SpinLock, KLOCK_RANK::Interrupt);
@@ -95,6 +113,7 @@ void NTAPI KeInitializeInterrupt(PKINTERRUPT Interrupt, PKSERVICE_ROUTINE Servic
 }
 
 BOOLEAN NTAPI KeConnectInterrupt(PKINTERRUPT Interrupt) {
+    const OnProcessorOf processor(*Interrupt);
     const nt::IrqlGuard irql(HIGH_LEVEL);
     const nt::InterruptsOff off;
     const nt::SpinLockAtDpcGuard guard(KiInterruptLock);
@@ -119,6 +138,7 @@ BOOLEAN NTAPI KeConnectInterrupt(PKINTERRUPT Interrupt) {
 }
 
 BOOLEAN NTAPI KeDisconnectInterrupt(PKINTERRUPT Interrupt) {
+    const OnProcessorOf processor(*Interrupt);
     const nt::IrqlGuard irql(HIGH_LEVEL);
     const nt::InterruptsOff off;
     const nt::SpinLockAtDpcGuard guard(KiInterruptLock);
