@@ -95,11 +95,11 @@ public:
         return CLOCK_INCREMENT;
     }
 
-    [[nodiscard]] ULONG OtherProcessors() const override { return m_info.ProcessorCount - 1; }
+    [[nodiscard]] ULONG OtherProcessors() const override { return HalpCountOtherProcessors(m_info, m_apicId[0]); }
 
     void ResetProcessor(ULONG index, ULONG number) override {
         const nt::InterruptsOff off;
-        m_apicId[number] = OtherApicId(index);
+        m_apicId[number] = HalpOtherProcessor(m_info, m_apicId[0], index);
         HalpSendLocalApicCommand(m_apicId[number], LOCAL_APIC_INIT);
     }
 
@@ -115,14 +115,6 @@ public:
     }
 
 private:
-    /// The `index`-th processor of the tables, this one (the first) left out.
-    [[nodiscard]] UCHAR OtherApicId(ULONG index) const {
-        for (ULONG i = 0;; ++i) {
-            if (m_info.ProcessorApicId[i] == m_apicId[0]) continue;
-            if (index-- == 0) return m_info.ProcessorApicId[i];
-        }
-    }
-
     [[nodiscard]] HALP_LINE_ROUTE RouteOf(KIRQL level) const {
         const ULONG line = HalpLineOfIrql(level);
         if (line < HALP_ISA_LINES) return m_info.IsaLine[line];

@@ -7,6 +7,30 @@ void HalpInitializeApicInfo(HALP_APIC_INFO& info) {
         info.IsaLine[line].Input = line;
 }
 
+void HalpAddProcessor(HALP_APIC_INFO& info, UCHAR localApicId) {
+    constexpr UCHAR everybody = 0xFF;
+    if (localApicId == everybody || info.ProcessorCount == HALP_MAXIMUM_PROCESSORS) return;
+    for (ULONG i = 0; i < info.ProcessorCount; ++i)
+        if (info.ProcessorApicId[i] == localApicId) return;
+    info.ProcessorApicId[info.ProcessorCount++] = localApicId;
+}
+
+ULONG HalpCountOtherProcessors(const HALP_APIC_INFO& info, UCHAR self) {
+    ULONG count = 0;
+    for (ULONG i = 0; i < info.ProcessorCount; ++i)
+        count += info.ProcessorApicId[i] != self;
+    return count;
+}
+
+UCHAR HalpOtherProcessor(const HALP_APIC_INFO& info, UCHAR self, ULONG index) {
+    ULONG i = 0;
+    while (info.ProcessorApicId[i] == self || index-- != 0)
+        ++i;
+    return info.ProcessorApicId[i];
+}
+
+bool HalpIsBelow(ULONG address, ULONG length, ULONG limit) { return length <= limit && address <= limit - length; }
+
 bool HalpChecksumIsGood(nt::Span<const UCHAR> table) {
     UCHAR sum = 0;
     for (const UCHAR byte : table)

@@ -36,6 +36,14 @@ struct HALP_APIC_INFO {
 /// ISA lines on the inputs of the same number, latched, active high; nothing else known.
 void HalpInitializeApicInfo(HALP_APIC_INFO& info);
 
+/// A processor of the table. Without effect if there is no room, if it is known already (who runs must not be started), or
+/// if the ID is everybody's.
+void HalpAddProcessor(HALP_APIC_INFO& info, UCHAR localApicId);
+/// How many processors there are beside the one with this ID.
+ULONG HalpCountOtherProcessors(const HALP_APIC_INFO& info, UCHAR self);
+/// @returns the ID of the `index`-th of them. @param index less than HalpCountOtherProcessors
+UCHAR HalpOtherProcessor(const HALP_APIC_INFO& info, UCHAR self, ULONG index);
+
 /// @param table the whole MADT ("APIC"). @returns whether it names a processor and an I/O APIC.
 bool HalpParseMadt(nt::Span<const UCHAR> table, HALP_APIC_INFO& info);
 
@@ -44,6 +52,9 @@ bool HalpParseMpTable(nt::Span<const UCHAR> pointer, nt::Span<const UCHAR> table
 
 /// Whether the bytes add up to 0 (mod 256), as in every table of the firmware.
 bool HalpChecksumIsGood(nt::Span<const UCHAR> table);
+
+/// Whether a range of physical memory ends at or below `limit`.
+bool HalpIsBelow(ULONG address, ULONG length, ULONG limit);
 
 /// Little-endian values at an offset; 0 beyond the table's end.
 USHORT HalpRead16(nt::Span<const UCHAR> table, ULONG offset);

@@ -109,6 +109,42 @@ TEST(Madt, MoreThanThereIsRoomFor) {
     EXPECT_EQ(info.IoApicCount, HALP_MAXIMUM_IOAPICS);
 }
 
+// HAL-02, HAL-05: INIT to a processor that runs, or to all, would stop the system
+TEST(Madt, NobodyIsNamedTwiceAndNobodyIsEverybody) {
+    Table t = MadtHeader();
+    for (const int id : {3, 0, 3, 0xFF, 5, 0, 5})
+        Append(t, {0, 8, 0, id, 1, 0, 0, 0});
+    Append(t, {1, 12, 0, 0, 0x00, 0x00, 0xC0, 0xFE, 0, 0, 0, 0});
+    HALP_APIC_INFO info;
+    ASSERT_TRUE(HalpParseMadt(View(Seal(t, 9)), info));
+    ASSERT_EQ(info.ProcessorCount, 3u);
+    EXPECT_EQ(info.ProcessorApicId[0], 3);
+    EXPECT_EQ(info.ProcessorApicId[1], 0);
+    EXPECT_EQ(info.ProcessorApicId[2], 5);
+}
+
+// HAL-02: the others are all but the one that asks, whether the table knows that one or not
+TEST(Madt, OtherProcessors) {
+    HALP_APIC_INFO info;
+    HalpInitializeApicInfo(info);
+    for (const int id : {4, 0, 6})
+        HalpAddProcessor(info, UCHAR(id));
+    EXPECT_EQ(HalpCountOtherProcessors(info, 0), 2u);
+    EXPECT_EQ(HalpOtherProcessor(info, 0, 0), 4);
+    EXPECT_EQ(HalpOtherProcessor(info, 0, 1), 6);
+    EXPECT_EQ(HalpCountOtherProcessors(info, 9), 3u);
+    EXPECT_EQ(HalpOtherProcessor(info, 9, 2), 6);
+}
+
+// HAL-05: an address and a length that go round the end of memory are not below any limit
+TEST(FirmwareTables, RangesDoNotGoRound) {
+    EXPECT_TRUE(HalpIsBelow(0, 16, 16));
+    EXPECT_TRUE(HalpIsBelow(0x1000, 0x1000, 0x2000));
+    EXPECT_FALSE(HalpIsBelow(0x1000, 0x1001, 0x2000));
+    EXPECT_FALSE(HalpIsBelow(0xFFFFFFF0, 36, 0x10000000));
+    EXPECT_FALSE(HalpIsBelow(0, 0xFFFFFFFF, 0x10000000));
+}
+
 // HAL-05
 TEST(MpTable, ProcessorsBusAndInterrupts) {
     const Table pointer = Seal({'_', 'M', 'P', '_', 0, 0, 0, 0, 1, 4, 0, 0, 0x80, 0, 0, 0}, 10);
@@ -128,6 +164,28 @@ TEST(MpTable, ProcessorsBusAndInterrupts) {
     EXPECT_EQ(info.IoApic[0].Id, 8);
     EXPECT_EQ(info.IsaLine[0].Input, 2u);
     EXPECT_EQ(info.IsaLine[4].Input, 4u);
+}
+
+// HAL-05: inputs are counted for each I/O APIC; an interrupt names the one that its input belongs to
+TEST(MpTable, InputOfTheIoApicThatIsNamed) {
+    const Table pointer = Seal({'_', 'M', 'P', '_', 0, 0, 0, 0, 1, 4, 0, 0, 0, 0, 0, 0}, 10);
+    constexpr int all = 0xFF;
+    Table t(44);
+    t[34] = 8;
+    Append(t, {0, 7, 0x14, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
+    Append(t, {1, 1, 'I', 'S', 'A', ' ', ' ', ' '});
+    Append(t, {2, 8, 0x11, 1, 0, 0, 0xC0, 0xFE});
+    Append(t, {2, 9, 0x11, 1, 0, 0x10, 0xC0, 0xFE});
+    Append(t, {3, 0, 0, 0, 1, 3, 8, 3});
+    Append(t, {3, 0, 0, 0, 1, 4, 9, 4});
+    Append(t, {3, 0, 0, 0, 1, 5, all, 6});
+    Append(t, {3, 0, 0, 0, 1, 7, 77, 9}); // nobody's
+    HALP_APIC_INFO info;
+    ASSERT_TRUE(HalpParseMpTable(View(pointer), View(Seal(t, 7)), info));
+    EXPECT_EQ(info.IsaLine[3].Input, 3u);
+    EXPECT_EQ(info.IsaLine[4].Input, info.IoApic[1].InputBase + 4);
+    EXPECT_EQ(info.IsaLine[5].Input, 6u);
+    EXPECT_EQ(info.IsaLine[7].Input, 7u);
 }
 
 // HAL-05: an entry count that promises more than the table holds

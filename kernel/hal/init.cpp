@@ -3,11 +3,12 @@
 // HalInitializeProcessor runs before there is a memory manager and makes the machine quiet and the kernel audible;
 // HalInitSystem(0) may map tables and registers. In the books: "HAL initialization". HAL-01, HAL-02, HAL-05, BOO-04
 #include "halp.h"
+#include "apictables.h"
 
 HalpInterruptController* HalpController;
 
 const UCHAR* HalpMapTable(PHYSICAL_ADDRESS address, SIZE_T length) {
-    if (address + length <= KeLoaderBlock->DirectMapSize)
+    if (HalpIsBelow(address, length, KeLoaderBlock->DirectMapSize))
         return reinterpret_cast<const UCHAR*>(ULONG_PTR(LDR_SYSTEM_SPACE) + address);
     return static_cast<const UCHAR*>(MmMapIoSpace(address, length));
 }

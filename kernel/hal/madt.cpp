@@ -12,7 +12,7 @@ using Bytes = nt::Span<const UCHAR>;
 
 void AddProcessor(Bytes entry, HALP_APIC_INFO& info) {
     if (entry.Size() < 8 || !(HalpRead32(entry, 4) & PROCESSOR_ENABLED)) return;
-    if (info.ProcessorCount < HALP_MAXIMUM_PROCESSORS) info.ProcessorApicId[info.ProcessorCount++] = entry[3];
+    HalpAddProcessor(info, entry[3]);
 }
 
 void AddIoApic(Bytes entry, HALP_APIC_INFO& info) {

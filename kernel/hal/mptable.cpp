@@ -20,8 +20,7 @@ struct Reader {
     ULONG IsaBus = 0xFF;
 
     void ReadProcessor(Bytes entry) {
-        if (!(entry[3] & ENABLED) || Info.ProcessorCount == HALP_MAXIMUM_PROCESSORS) return;
-        Info.ProcessorApicId[Info.ProcessorCount++] = entry[1];
+        if (entry[3] & ENABLED) HalpAddProcessor(Info, entry[1]);
     }
     void ReadBus(Bytes entry) {
         if (entry[2] == 'I' && entry[3] == 'S' && entry[4] == 'A') IsaBus = entry[1];
@@ -32,13 +31,26 @@ struct Reader {
         const ULONG base = Info.IoApicCount * 24;
         Info.IoApic[Info.IoApicCount++] = {.Address = HalpRead32(entry, 4), .InputBase = base, .Id = entry[1]};
     }
+    /// The first input of an I/O APIC. @returns false if the table knows none of this ID
+    [[nodiscard]] bool FindInputBase(UCHAR id, ULONG* base) const {
+        constexpr UCHAR all = 0xFF;
+        *base = 0;
+        for (ULONG i = 0; i < Info.IoApicCount; ++i) {
+            if (Info.IoApic[i].Id != id) continue;
+            *base = Info.IoApic[i].InputBase;
+            return true;
+        }
+        return id == all;
+    }
     void ReadInterrupt(Bytes entry) {
         constexpr UCHAR vectoredInterrupt = 0;
         constexpr ULONG activeLow = 3, levelSensitive = 3;
         if (entry[1] != vectoredInterrupt || entry[4] != IsaBus || entry[5] >= HALP_ISA_LINES) return;
+        ULONG base;
+        if (!FindInputBase(entry[6], &base)) return;
         const ULONG flags = HalpRead16(entry, 2);
         Info.IsaLine[entry[5]] = {
-            .Input = entry[7],
+            .Input = base + entry[7],
             .ActiveLow = (flags & 3) == activeLow,
             .LevelSensitive = (flags >> 2 & 3) == levelSensitive,
         };

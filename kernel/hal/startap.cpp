@@ -101,9 +101,13 @@ extern "C" BOOLEAN NTAPI HalStartNextProcessor(LOADER_PARAMETER_BLOCK* LoaderBlo
     while (page && Attempted < HalpController->OtherProcessors()) {
         const LowMemoryMapped mapped(*LoaderBlock);
         const HALP_START_PARAMETERS& parameters = *FillStartPage(page, *ProcessorState);
-        HalpController->ResetProcessor(Attempted++, number);
+        const ULONG index = Attempted++;
+        HalpController->ResetProcessor(index, number);
         KeStallExecutionProcessor(resetTime);
-        if (!Start(number, page, parameters, firstPatience) && !Start(number, page, parameters, lastPatience)) continue;
+        if (!Start(number, page, parameters, firstPatience) && !Start(number, page, parameters, lastPatience)) {
+            HalpController->ResetProcessor(index, number); // it must not come later, with what is the next one's
+            continue;
+        }
         while (__atomic_load_n(&KeNumberProcessors, __ATOMIC_ACQUIRE) == CHAR(number))
             YieldProcessor(); // it needs the low map until it is in the kernel
         return TRUE;
