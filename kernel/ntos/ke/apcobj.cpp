@@ -64,8 +64,10 @@ BOOLEAN NTAPI KeRemoveQueueApc(PKAPC Apc) {
     KiApcQueueGuard guard(thread->ApcQueueLock);
     if (!Apc->Inserted) return FALSE;
     Apc->Inserted = FALSE;
-    const bool empty = RemoveEntryList(&Apc->ApcListEntry);
-    if (empty) ForgetPending(thread->ApcStatePointer[ULONG(Apc->ApcStateIndex)], Apc->ApcMode);
+    RemoveEntryList(&Apc->ApcListEntry);
+    // Not "if its list is empty": it may have been on that of an attachment which another one has interrupted.
+    KAPC_STATE* const state = thread->ApcStatePointer[ULONG(Apc->ApcStateIndex)];
+    if (IsListEmpty(&state->ApcListHead[ULONG(Apc->ApcMode)])) ForgetPending(state, Apc->ApcMode);
     return TRUE;
 }
 

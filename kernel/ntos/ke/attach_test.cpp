@@ -175,3 +175,24 @@ TEST_F(AttachTest, OlderPairAttachesOnce) {
         EXPECT_EQ(machine->DirectoryLoads, 2u);
     });
 }
+
+// INT-10: what is taken back from an attachment that another one interrupted says nothing about that other one
+TEST_F(AttachTest, RemovedApcOfAnInterruptedAttachmentLeavesTheOthersPending) {
+    Run([&] {
+        KAPC_STATE a, b;
+        Noted first(AttachedApcEnvironment), second(AttachedApcEnvironment);
+        const KIRQL old = KfRaiseIrql(DISPATCH_LEVEL);
+        KeStackAttachProcess(machine->MakeProcess(8), &a);
+        first.Queue();
+        KeStackAttachProcess(machine->MakeProcess(8), &b);
+        second.Queue();
+        EXPECT_TRUE(Self().ApcState.KernelApcPending);
+        EXPECT_TRUE(KeRemoveQueueApc(&first.Object));
+        EXPECT_TRUE(Self().ApcState.KernelApcPending);
+        KfLowerIrql(old);
+        EXPECT_EQ(second.Where.size(), 1u);
+        KeUnstackDetachProcess(&b);
+        KeUnstackDetachProcess(&a);
+        EXPECT_TRUE(first.Where.empty());
+    });
+}

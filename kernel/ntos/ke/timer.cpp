@@ -83,11 +83,14 @@ bool KiHasTimers(ULONGLONG Hand) NO_THREAD_SAFETY_ANALYSIS {
     return BeginsChain(1, Hand) && __atomic_load_n(&RunningTimers, __ATOMIC_SEQ_CST) != 0;
 }
 
-ULONGLONG KiTimerHand() { return KeQueryInterruptTime() / KeMaximumIncrement; }
+ULONGLONG KiTimerHand() {
+    KeMemoryBarrier();
+    return KeQueryInterruptTime() / KeMaximumIncrement;
+}
 
 ULONGLONG KiInterruptTimeOf(LARGE_INTEGER DueTime) {
     const LONGLONG now = LONGLONG(KeQueryInterruptTime());
-    if (DueTime.QuadPart <= 0) return ULONGLONG(now - DueTime.QuadPart);
+    if (DueTime.QuadPart <= 0) return ULONGLONG(now) - ULONGLONG(DueTime.QuadPart);
     const LONGLONG due = now + (DueTime.QuadPart - KiReadTime(KiSystemTime));
     return due < 0 ? 0 : ULONGLONG(due);
 }

@@ -2,6 +2,7 @@
 #include "ke/ki.h"
 #include "waits.h"
 
+#include <limits>
 #include <map>
 #include <random>
 #include <thread>
@@ -417,5 +418,19 @@ TEST_F(TimerTest, RandomTimersExpireWhenTheModelSays) {
         }
         for (KTIMER& timer : timers)
             KeCancelTimer(&timer);
+    });
+}
+
+// DSP-09: the longest relative time there is does not overflow: it is due after all others
+TEST_F(TimerTest, LongestTimeIsForEver) {
+    Run([&] {
+        LARGE_INTEGER longest;
+        longest.QuadPart = std::numeric_limits<LONGLONG>::min();
+        KTIMER timer;
+        KeInitializeTimer(&timer);
+        EXPECT_FALSE(KeSetTimer(&timer, longest, nullptr));
+        machine->Tick(600);
+        EXPECT_FALSE(KeReadStateTimer(&timer));
+        EXPECT_TRUE(KeCancelTimer(&timer));
     });
 }
