@@ -70,8 +70,7 @@ void NTAPI InterruptDispatch(KTRAP_FRAME* TrapFrame, ULONG Vector) {
 class OnProcessorOf {
 public:
     explicit OnProcessorOf(const KINTERRUPT& interrupt)
-        : m_thread(KeGetCurrentThread()),
-          m_affinity(KeSetAffinityThread(m_thread, KAFFINITY(1) << interrupt.Number)) {
+        : m_thread(KeGetCurrentThread()), m_affinity(KeSetAffinityThread(m_thread, KAFFINITY(1) << interrupt.Number)) {
         NT_ASSERT(KeGetCurrentIrql() < DISPATCH_LEVEL); // else it goes there too late
     }
     ~OnProcessorOf() { (void)KeSetAffinityThread(m_thread, m_affinity); }
