@@ -17,8 +17,10 @@ void KdpPrintFrame(KD_SESSION& session, ULONG number, ULONG_PTR address);
 
 /// A stack trace: `eip`, then who called whom from `frame` up, inside the given stack.
 void KdpPrintChain(KD_SESSION& session, ULONG_PTR eip, ULONG_PTR frame, ULONG_PTR low, ULONG_PTR high);
-/// The stack trace of a thread that does not run.
+/// The stack trace of a thread that does not run, and does not end meanwhile.
 void KdpPrintSavedStack(KD_SESSION& session, const KTHREAD& thread);
+/// The same of a thread that may have ended. Takes ProcessLock. @irql <= APC_LEVEL, or the kernel is stopped
+void KdpPrintStackOf(KD_SESSION& session, const KTHREAD* thread);
 
 /// Whether the monitor shall stop at every exception, before its handlers are asked.
 void KdpStopAtFirstChance(bool stop);

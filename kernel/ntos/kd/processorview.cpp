@@ -1,22 +1,37 @@
-// Taking a processor's registers.
+// Taking a processor's registers and stack trace.
 #include "processorview.h"
 #include "kdp.h"
 #include "ke/ipi.h"
 #include "ke/irql.h"
+#include "ps.h"
+#include "rtl/string.h"
 
 namespace {
 
-constexpr ULONG FRAMES = 32;
+void CopyThread(const KTHREAD* thread, KD_PROCESSOR_VIEW& view) {
+    const ETHREAD* const outer = CONTAINING_RECORD(thread, const ETHREAD, Tcb);
+    view.Thread = thread;
+    view.ThreadId = outer->UniqueThreadId;
+    memcpy(view.ThreadName, outer->ThreadName, sizeof(view.ThreadName));
+    view.ThreadName[sizeof(view.ThreadName) - 1] = 0;
+}
+
+void CopyCallers(KD_PROCESSOR_VIEW& view) {
+    ULONG_PTR low, high;
+    KeQueryStackBounds(view.Context.Ebp, &low, &high);
+    view.CallerCount = RtlWalkFrameChain(view.Callers, KD_PROCESSOR_FRAMES, view.Context.Ebp, low, high);
+}
 
 void Copy(const KPRCB& prcb, KD_PROCESSOR_VIEW& view) {
-    view.Thread = prcb.CurrentThread;
-    view.Answered = prcb.IpiFrozen != 0;
+    CopyThread(prcb.CurrentThread, view);
+    view.Answered = prcb.IpiFrozen == TARGET_FROZEN;
     view.Irql = prcb.DebuggerSavedIRQL;
     view.Context = prcb.ProcessorState.ContextFrame;
+    if (view.Answered) CopyCallers(view);
 }
 
 void CopyHere(const KD_SESSION& session, KD_PROCESSOR_VIEW& view) {
-    view.Thread = KeGetCurrentPrcb()->CurrentThread;
+    CopyThread(KeGetCurrentPrcb()->CurrentThread, view);
     view.Here = view.Answered = true;
     view.Irql = KeGetCurrentIrql();
     if (session.Stopped()) {
@@ -24,6 +39,7 @@ void CopyHere(const KD_SESSION& session, KD_PROCESSOR_VIEW& view) {
     } else {
         RtlCaptureContext(&view.Context);
     }
+    CopyCallers(view);
 }
 
 } // namespace
@@ -52,11 +68,7 @@ bool KdpViewProcessor(const KD_SESSION& session, ULONG number, KD_PROCESSOR_VIEW
 }
 
 void KdpPrintProcessorStack(KD_SESSION& session, const KD_PROCESSOR_VIEW& view) {
-    ULONG_PTR low, high;
-    PVOID callers[FRAMES];
-    KeQueryStackBounds(view.Context.Ebp, &low, &high);
-    const ULONG count = RtlWalkFrameChain(callers, FRAMES, view.Context.Ebp, low, high);
     KdpPrintFrame(session, 0, view.Context.Eip);
-    for (ULONG i = 0; i < count && callers[i]; i++)
-        KdpPrintFrame(session, i + 1, reinterpret_cast<ULONG_PTR>(callers[i]));
+    for (ULONG i = 0; i < view.CallerCount && view.Callers[i]; i++)
+        KdpPrintFrame(session, i + 1, reinterpret_cast<ULONG_PTR>(view.Callers[i]));
 }

@@ -1,19 +1,25 @@
-// Where a processor is: its registers, taken while it stands still.
+// Where a processor is: its registers and its stack trace, taken while it stands still.
 //
 // In a stopped kernel the others are frozen already. While the kernel runs, they are frozen for the moment that it takes
-// to copy: nothing is printed meanwhile.
+// to copy: nothing is printed meanwhile, and nothing is read afterwards, for the thread may end and its stack go.
 // In the books: "kernel debugging: processors". TOL-06
 #pragma once
 
 #include "ke/processor.h"
 #include "session.h"
 
+constexpr ULONG KD_PROCESSOR_FRAMES = 32;
+
 struct KD_PROCESSOR_VIEW {
     const KTHREAD* Thread;
+    ULONG ThreadId;
+    CHAR ThreadName[16];
     KIRQL Irql;
     bool Here;     ///< the processor that looks
     bool Answered; ///< Context is good
     CONTEXT Context;
+    ULONG CallerCount;
+    PVOID Callers[KD_PROCESSOR_FRAMES];
 };
 
 /// @returns false if there is no such processor.

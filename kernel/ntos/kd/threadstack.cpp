@@ -12,6 +12,44 @@ namespace {
 
 constexpr ULONG FRAMES = 32;
 
+/// Where a thread will go on, and who called whom there.
+struct SAVED_STACK {
+    ULONG Count; ///< of Frames; 0: the saved stack pointer is not on the stack
+    ULONG_PTR Frames[FRAMES + 1];
+};
+
+void Copy(const KTHREAD& thread, SAVED_STACK& stack) {
+    const auto low = reinterpret_cast<ULONG_PTR>(thread.StackLimit);
+    const auto high = reinterpret_cast<ULONG_PTR>(thread.InitialStack);
+    const auto saved = reinterpret_cast<ULONG_PTR>(thread.KernelStack);
+    if (saved < low || saved + (KD_SWITCH_FRAME_EBP + 2) * sizeof(ULONG_PTR) > high) return;
+    const auto* const words = reinterpret_cast<const ULONG_PTR*>(saved);
+    PVOID callers[FRAMES];
+    const ULONG count = RtlWalkFrameChain(callers, FRAMES, words[KD_SWITCH_FRAME_EBP], low, high);
+    stack.Frames[stack.Count++] = words[KD_SWITCH_FRAME_EBP + 1];
+    for (ULONG i = 0; i < count && callers[i]; i++)
+        stack.Frames[stack.Count++] = reinterpret_cast<ULONG_PTR>(callers[i]);
+}
+
+void Print(KD_SESSION& session, const SAVED_STACK& stack) {
+    if (stack.Count == 0) session.Print("its saved stack pointer is not on its stack\n");
+    for (ULONG i = 0; i < stack.Count; i++)
+        KdpPrintFrame(session, i, stack.Frames[i]);
+}
+
+/// Copies the stack of a thread that is on a process's list, and so has not ended. @returns false if it is on none
+bool Find(const KD_SESSION& session, const KTHREAD* wanted, SAVED_STACK& stack) {
+    for (EPROCESS* process : nt::List<&EPROCESS::ActiveProcessLinks>(PsActiveProcessHead)) {
+        KdpLock threads(session, process->Pcb.ProcessLock);
+        for (const KTHREAD* thread : nt::List<&KTHREAD::ThreadListEntry>(process->Pcb.ThreadListHead)) {
+            if (thread != wanted) continue;
+            Copy(*thread, stack);
+            return true;
+        }
+    }
+    return false;
+}
+
 } // namespace
 
 void KdpPrintChain(KD_SESSION& session, ULONG_PTR eip, ULONG_PTR frame, ULONG_PTR low, ULONG_PTR high) {
@@ -23,13 +61,13 @@ void KdpPrintChain(KD_SESSION& session, ULONG_PTR eip, ULONG_PTR frame, ULONG_PT
 }
 
 void KdpPrintSavedStack(KD_SESSION& session, const KTHREAD& thread) {
-    const auto low = reinterpret_cast<ULONG_PTR>(thread.StackLimit);
-    const auto high = reinterpret_cast<ULONG_PTR>(thread.InitialStack);
-    const auto saved = reinterpret_cast<ULONG_PTR>(thread.KernelStack);
-    if (saved < low || saved + (KD_SWITCH_FRAME_EBP + 2) * sizeof(ULONG_PTR) > high) {
-        session.Print("its saved stack pointer %p is not on its stack\n", thread.KernelStack);
-        return;
-    }
-    const auto* const words = reinterpret_cast<const ULONG_PTR*>(saved);
-    KdpPrintChain(session, words[KD_SWITCH_FRAME_EBP + 1], words[KD_SWITCH_FRAME_EBP], low, high);
+    SAVED_STACK stack = {};
+    Copy(thread, stack);
+    Print(session, stack);
+}
+
+void KdpPrintStackOf(KD_SESSION& session, const KTHREAD* thread) {
+    SAVED_STACK stack = {};
+    if (!Find(session, thread, stack)) return session.Print("it has ended\n");
+    Print(session, stack);
 }

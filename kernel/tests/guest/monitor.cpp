@@ -69,6 +69,7 @@ GUEST_TEST(CommandsWhileThreadsComeAndGo) {
         GUEST_TRUE(Execute("threads") != 0);
         GUEST_TRUE(Execute("stack %u", Newest) != 0);
         GUEST_TRUE(Execute("ready") != 0);
+        GUEST_TRUE(Execute("ring 50") != 0);
         GUEST_TRUE(Execute("processors") != 0);
         GUEST_TRUE(Execute("~%u", round % Processors()) != 0);
         GUEST_TRUE(Execute("waits all") != 0);

@@ -1,17 +1,13 @@
 // processors: what each processor does; with a number (also `~number`), its stack.
-//
-// The stack of a running processor is walked after the look: by then it may have changed, and the trace may end early.
 #include "kd/commands.h"
 #include "kd/names.h"
 #include "kd/processorview.h"
-#include "ps.h"
 
 namespace {
 
 void PrintLine(KD_SESSION& session, ULONG number, const KD_PROCESSOR_VIEW& view) {
-    const ETHREAD* const thread = CONTAINING_RECORD(view.Thread, const ETHREAD, Tcb);
     session.Print("%c %2u  %4u  %p  %6u  %-15s  %08x%s\n", view.Here ? '>' : ' ', number, ULONG(view.Irql),
-                  static_cast<const void*>(view.Thread), thread->UniqueThreadId, thread->ThreadName, view.Context.Eip,
+                  static_cast<const void*>(view.Thread), view.ThreadId, view.ThreadName, view.Context.Eip,
                   view.Answered ? "" : "  (does not answer)");
 }
 

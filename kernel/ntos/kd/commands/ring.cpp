@@ -3,24 +3,34 @@
 #include "kd/names.h"
 #include "etw.h"
 #include "ke/processor.h"
+#include "nt/atomic.h"
 
 namespace {
 
 constexpr ULONG DEFAULT_EVENTS = 20;
 
-/// The record with the given sequence number, nullptr if no ring has it (any more).
+ULONG SequenceOf(const ETW_RECORD& record) { return *const_cast<const volatile ULONG*>(&record.Sequence); }
+
+/// Copies the record with the given sequence number. @returns whether a ring has it (still: while one looks, its
+/// processor may write another one over it, and what was copied would be a mixture).
 /// A processor's records are in rising order, so the newest is looked at first.
-const ETW_RECORD* FindRecord(ULONG sequence) {
+bool CopyRecord(ULONG sequence, ETW_RECORD* record) {
     for (const ETW_RING& ring : EtwRing) {
         if (!ring.Records) continue;
-        const ULONG kept = ring.Next < ETW_RING_RECORDS ? ring.Next : ETW_RING_RECORDS;
+        const ULONG next = ring.Next;
+        const ULONG kept = next < ETW_RING_RECORDS ? next : ETW_RING_RECORDS;
         for (ULONG back = 1; back <= kept; back++) {
-            const ETW_RECORD& record = ring.Records[(ring.Next - back) % ETW_RING_RECORDS];
-            if (record.Sequence == sequence) return &record;
-            if (record.Sequence < sequence) break;
+            const ETW_RECORD& seen = ring.Records[(next - back) % ETW_RING_RECORDS];
+            const ULONG number = SequenceOf(seen);
+            if (number == sequence) {
+                *record = seen;
+                KeCompilerBarrier();
+                return SequenceOf(seen) == sequence;
+            }
+            if (number < sequence) break;
         }
     }
-    return nullptr;
+    return false;
 }
 
 } // namespace
@@ -33,9 +43,8 @@ KD_COMMAND(ring, "[n]", "the last n events (20)") {
     if (count > ETW_RING_RECORDS) count = ETW_RING_RECORDS;
     session.Print("    seq           time cpu/irql event      arguments\n");
     for (ULONG sequence = last - count + 1; sequence <= last && !session.HasEnough(); sequence++) {
-        const ETW_RECORD* const at = FindRecord(sequence);
-        if (!at) continue;
-        const ETW_RECORD record = *at;
+        ETW_RECORD record;
+        if (!CopyRecord(sequence, &record)) continue;
         session.Print("%7u %14llu %2u/%-2u %-13s %08x %08x %08x %08x\n", record.Sequence,
                       static_cast<unsigned long long>(record.Time), record.Processor, record.Irql,
                       KdpEventName(static_cast<UCHAR>(record.Event)), record.Argument[0], record.Argument[1],

@@ -31,7 +31,7 @@ KD_COMMAND(stack, "[thread]", "stack trace; a thread by ID or address") {
         } else if (view->State == KTHREAD_STATE::Running && KdpViewProcessor(session, view->Processor, &processor)) {
             KdpPrintProcessorStack(session, processor);
         } else {
-            KdpPrintSavedStack(session, *view->Thread);
+            KdpPrintStackOf(session, view->Thread);
         }
     }
 }
