@@ -14,6 +14,7 @@
 #pragma once
 
 #include "ke/gate.h"
+#include "ke/lockgraph.h"
 
 /// shared: changes by interlocked operations
 struct EX_PUSH_LOCK {
@@ -45,6 +46,7 @@ struct alignas(EX_PUSH_LOCK_SHARE_INC) EX_PUSH_LOCK_WAIT_BLOCK {
     EX_PUSH_LOCK_WAIT_BLOCK* Next; ///< the next older one; nullptr: this is the oldest
     volatile LONG ShareCount;      ///< oldest block with MultipleShared: shared owners of the lock
     BOOLEAN Exclusive;             ///< what its thread wants
+    KLOCK_NOTE Note;               ///< its thread's own
 };
 using PEX_PUSH_LOCK_WAIT_BLOCK = EX_PUSH_LOCK_WAIT_BLOCK*;
 

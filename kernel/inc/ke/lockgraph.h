@@ -1,7 +1,9 @@
 // Who waits for which lock, and who holds it: what the monitor draws and the deadlock finder searches.
 //
 // A lock that blocks (resource, fast mutex, guarded mutex, push lock) is built on an event, a semaphore or a gate, which
-// do not know their owner. So whoever waits for such a lock writes it into its own KTHREAD (WaitLock). Checked builds
+// do not know their owner. So whoever waits for such a lock writes it into its own KTHREAD (WaitLock). An APC that
+// interrupts the wait may wait itself, for another lock (then its note takes the place until it is over) or for something
+// else: a note counts only while the thread waits for the object that the note names. Checked builds
 // also keep a record of each lock a thread holds: they refuse a release by somebody else, a lock that is taken against
 // the order of ranks, and a thread that ends with a lock.
 // Locks: WaitLock belongs to its thread; the records have a spin lock of their own. IRQL: <= APC_LEVEL.
@@ -22,6 +24,16 @@ enum class KLOCK_KIND : UCHAR {
     Rundown = 7, ///< not a lock: the last user of something protected; nobody knows the users
 };
 
+/// What a thread notes in its KTHREAD while it waits for a lock.
+/// shared: no, it is on the thread's stack
+struct KLOCK_NOTE {
+    PVOID Lock;
+    const void* Object; ///< the dispatcher object or gate that the thread waits for on behalf of the lock
+    ULONG Sequence;     ///< when it was made, on the count that records of held locks use
+    KLOCK_KIND Kind;
+    BOOLEAN Exclusive;
+};
+
 /// One step of a circle of threads that wait for each other.
 /// shared: no, it is a copy
 struct KLOCK_WAIT {
@@ -35,10 +47,16 @@ struct KLOCK_WAIT {
 constexpr ULONG LOCK_STACK_FRAMES = 6;
 
 extern "C" {
-/// The calling thread is about to wait for a lock. @param Exclusive it wants the lock for itself.
-void NTAPI KeBeginLockWait(PVOID Lock, KLOCK_KIND Kind, BOOLEAN Exclusive);
-/// Its wait is over, whether it owns the lock now or tries again.
-void NTAPI KeEndLockWait();
+/// Makes a note, before the lock can know that this thread waits: owners that come later are told from those that were
+/// there. @param Exclusive it wants the lock for itself. @irql <= APC_LEVEL
+void NTAPI KeInitializeLockNote(KLOCK_NOTE* Note, PVOID Lock, KLOCK_KIND Kind, BOOLEAN Exclusive, const void* Object);
+/// The calling thread is about to wait for the lock; the note changes places with the thread's. @irql <= APC_LEVEL
+void NTAPI KeBeginLockWait(KLOCK_NOTE* Note);
+/// Its wait is over, whether it owns the lock now or tries again; the notes change back. @irql <= APC_LEVEL
+void NTAPI KeEndLockWait(KLOCK_NOTE* Note);
+/// @returns whether a waiting thread waits for a lock, and a copy of its note. @irql DISPATCH_LEVEL, the dispatcher
+/// database held, or the kernel stands still
+BOOLEAN NTAPI KeQueryLockWait(const KTHREAD* Thread, KLOCK_NOTE* Note);
 /// The calling thread is about to give back a lock that others wait for. @param Waiters how many, as far as is known
 void NTAPI KeTraceLockRelease(PVOID Lock, KLOCK_KIND Kind, BOOLEAN Exclusive, ULONG Waiters);
 

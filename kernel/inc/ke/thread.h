@@ -166,9 +166,10 @@ struct KTHREAD {
     // Locks that block (T, ke/lockgraph.h)
     volatile KLOCK_KIND WaitLockKind; ///< what WaitLock is; None: it waits for no lock
     volatile BOOLEAN WaitLockExclusive;
-    PVOID volatile WaitLock; ///< the lock it waits for
-    ULONG WaitLockSequence;  ///< when that wait began, on the count that records of held locks use
-    LIST_ENTRY HeldLocks;    ///< checked builds: records of the locks it holds, under a lock of theirs
+    PVOID volatile WaitLock;             ///< the lock it waits for
+    const void* volatile WaitLockObject; ///< while it waits for this
+    volatile ULONG WaitLockSequence;     ///< when that began, on the count that records of held locks use
+    LIST_ENTRY HeldLocks;                ///< checked builds: records of the locks it holds, under a lock of theirs
 };
 
 extern "C" {

@@ -62,10 +62,15 @@ inline void ExpNotePushLockReleased(PEX_PUSH_LOCK PushLock) {
     (void)owned;
 }
 
+/// Before the block is on the list. Its Exclusive is set.
+inline void ExpPreparePushLockWait(PEX_PUSH_LOCK PushLock, PEX_PUSH_LOCK_WAIT_BLOCK Block) {
+    KeInitializeGate(&Block->WakeGate);
+    KeInitializeLockNote(&Block->Note, PushLock, KLOCK_KIND::PushLock, Block->Exclusive, &Block->WakeGate);
+}
 /// Sleeps until the block was taken off the list and its thread is woken.
-inline void ExpWaitForPushLock(PEX_PUSH_LOCK PushLock, PEX_PUSH_LOCK_WAIT_BLOCK Block) EXCLUDES_(AtDispatchLevel) {
-    KeBeginLockWait(PushLock, KLOCK_KIND::PushLock, Block->Exclusive);
+inline void ExpWaitForPushLock(PEX_PUSH_LOCK, PEX_PUSH_LOCK_WAIT_BLOCK Block) EXCLUDES_(AtDispatchLevel) {
+    KeBeginLockWait(&Block->Note);
     KeWaitForGate(&Block->WakeGate, KWAIT_REASON::Executive, KernelMode);
-    KeEndLockWait();
+    KeEndLockWait(&Block->Note);
 }
 inline void ExpWakePushLockWaiter(PEX_PUSH_LOCK_WAIT_BLOCK Block) { KeSignalGateBoostPriority(&Block->WakeGate); }

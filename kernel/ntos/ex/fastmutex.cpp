@@ -9,9 +9,11 @@ namespace {
 /// Waits for the mutex, which somebody has. Who releases it hands it over: it is ours when the wait ends.
 void Wait(FAST_MUTEX* mutex) {
     mutex->Contention++;
-    KeBeginLockWait(mutex, KLOCK_KIND::FastMutex, TRUE);
+    KLOCK_NOTE note;
+    KeInitializeLockNote(&note, mutex, KLOCK_KIND::FastMutex, TRUE, &mutex->Event);
+    KeBeginLockWait(&note);
     (void)KeWaitForSingleObject(&mutex->Event, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
-    KeEndLockWait();
+    KeEndLockWait(&note);
 }
 
 void Acquire(FAST_MUTEX* mutex) {

@@ -17,9 +17,11 @@ void TakeOwnership(KGUARDED_MUTEX* mutex) {
 /// Waits for the mutex, which somebody has. Who releases it hands it over: it is ours when the wait ends.
 void Wait(KGUARDED_MUTEX* mutex) {
     mutex->Contention++;
-    KeBeginLockWait(mutex, KLOCK_KIND::GuardedMutex, TRUE);
+    KLOCK_NOTE note;
+    KeInitializeLockNote(&note, mutex, KLOCK_KIND::GuardedMutex, TRUE, &mutex->Gate);
+    KeBeginLockWait(&note);
     KeWaitForGate(&mutex->Gate, KWAIT_REASON::Executive, KernelMode);
-    KeEndLockWait();
+    KeEndLockWait(&note);
 }
 
 void Acquire(KGUARDED_MUTEX* mutex) {

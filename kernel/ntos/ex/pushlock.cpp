@@ -77,8 +77,8 @@ void Acquire(EX_PUSH_LOCK* lock, bool exclusive) {
             if (Replace(lock, word, acquired)) return;
             continue;
         }
-        KeInitializeGate(&block.WakeGate);
         block.Exclusive = exclusive;
+        ExpPreparePushLockWait(lock, &block);
         if (!Push(lock, word, &block)) continue;
         ExpWaitForPushLock(lock, &block);
     }

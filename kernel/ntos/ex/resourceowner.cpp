@@ -82,11 +82,13 @@ void ExpGrowOwnerTable(PERESOURCE Resource) {
 }
 
 void ExpWaitForResource(PERESOURCE Resource, PVOID Waiters) {
-    KeBeginLockWait(Resource, KLOCK_KIND::Resource, Waiters == Resource->ExclusiveWaiters);
+    KLOCK_NOTE note;
+    KeInitializeLockNote(&note, Resource, KLOCK_KIND::Resource, Waiters == Resource->ExclusiveWaiters, Waiters);
+    KeBeginLockWait(&note);
     LARGE_INTEGER timeout = KeRelativeMilliseconds(BoostMilliseconds);
     while (KeWaitForSingleObject(Waiters, KWAIT_REASON::Executive, KernelMode, FALSE, &timeout) == STATUS_TIMEOUT)
         BoostOwners(Resource);
-    KeEndLockWait();
+    KeEndLockWait(&note);
 }
 
 void NTAPI ExSetResourceOwnerPointer(PERESOURCE Resource, PVOID OwnerPointer) {

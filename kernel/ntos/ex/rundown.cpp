@@ -70,9 +70,11 @@ void FASTCALL ExWaitForRundownProtectionRelease(PEX_RUNDOWN_REF RunRef) {
         if (address == 0) return;
         break;
     }
-    KeBeginLockWait(RunRef, KLOCK_KIND::Rundown, TRUE);
+    KLOCK_NOTE note;
+    KeInitializeLockNote(&note, RunRef, KLOCK_KIND::Rundown, TRUE, &block.WakeEvent);
+    KeBeginLockWait(&note);
     (void)KeWaitForSingleObject(&block.WakeEvent, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
-    KeEndLockWait();
+    KeEndLockWait(&note);
     ExRundownCompleted(RunRef);
 }
 

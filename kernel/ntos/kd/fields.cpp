@@ -169,6 +169,7 @@ extern "C" const KD_FIELD KdFieldTable[KD_FIELD_COUNT] = {
     FIELD(KTHREAD, WaitLockKind),
     FIELD(KTHREAD, WaitLockExclusive),
     FIELD(KTHREAD, WaitLock),
+    FIELD(KTHREAD, WaitLockObject),
     FIELD(KTHREAD, WaitLockSequence),
     FIELD(KTHREAD, HeldLocks),
 

@@ -20,8 +20,10 @@ void CopyWaits(const KD_SESSION& session, const KTHREAD& thread, KD_THREAD_VIEW&
     view.Lock = {};
     const bool waits = thread.State == KTHREAD_STATE::Waiting || thread.State == KTHREAD_STATE::GateWait;
     if (!waits || !thread.WaitBlockList) return;
-    view.Lock = {.Lock = thread.WaitLock, .Kind = thread.WaitLockKind, .Exclusive = thread.WaitLockExclusive};
-    if (view.Lock.Kind != KLOCK_KIND::None) KdpFindLockOwners(session, view.Lock);
+    if (KLOCK_NOTE note; KeQueryLockWait(&thread, &note)) {
+        view.Lock = {.Lock = note.Lock, .Kind = note.Kind, .Exclusive = note.Exclusive};
+        KdpFindLockOwners(session, view.Lock);
+    }
     const KWAIT_BLOCK* block = thread.WaitBlockList;
     view.WaitType = block->WaitType;
     do {

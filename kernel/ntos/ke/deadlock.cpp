@@ -8,7 +8,8 @@
 //   - an owner is taken from a record (heldlocks.cpp), which goes away before the lock is given back: as long as the
 //     record lock is held, no owner in the circle has begun to release;
 //   - a thread counts as waiting by its state, which the thread that wakes it changes; only a push lock wakes threads that
-//     are not owners yet, several at once, so who waits to share it waits only for shared owners that were there before;
+//     are not owners yet, several at once, so who waits to share it waits only for shared owners that were there before
+//     it asked;
 //   - a wait that something else can end (a time-out, an APC, another object of a WaitAny) is no arrow.
 // Locks: KiDispatcherLock for waits and mutants, then KiLockRecordLock. IRQL: DISPATCH_LEVEL.
 // In the books: "driver verifier: deadlock detection". DSP-04, DSP-20, TOL-06
@@ -43,13 +44,10 @@ bool Step(KLOCK_WAIT wait, KTHREAD* owner) REQUIRES_(KiDispatcherLock, KiLockRec
     return false;
 }
 
-bool FollowLock(KTHREAD* thread) REQUIRES_(KiDispatcherLock, KiLockRecordLock) {
-    KLOCK_WAIT wait = {.Thread = thread,
-                       .Lock = thread->WaitLock,
-                       .Kind = thread->WaitLockKind,
-                       .Exclusive = thread->WaitLockExclusive};
+bool FollowLock(KTHREAD* thread, const KLOCK_NOTE& note) REQUIRES_(KiDispatcherLock, KiLockRecordLock) {
+    KLOCK_WAIT wait = {.Thread = thread, .Lock = note.Lock, .Kind = note.Kind, .Exclusive = note.Exclusive};
     for (KI_LOCK_RECORD* owner = KiNextOwner(wait.Lock, nullptr); owner; owner = KiNextOwner(wait.Lock, owner)) {
-        const bool cameLater = LONG(owner->Sequence - thread->WaitLockSequence) > 0;
+        const bool cameLater = LONG(owner->Sequence - note.Sequence) > 0;
         if (wait.Kind == KLOCK_KIND::PushLock && !wait.Exclusive && !owner->Exclusive && cameLater) continue;
         wait.HeldExclusive = owner->Exclusive;
         wait.AcquiredFrom = owner->Stack;
@@ -105,7 +103,8 @@ bool Follow(KTHREAD* thread) {
     const bool waits = thread->State == KTHREAD_STATE::Waiting || thread->State == KTHREAD_STATE::GateWait;
     if (!waits || IsVisited(thread) || Search.Visited == MaximumThreads) return false;
     Search.Threads[Search.Visited++] = thread;
-    return thread->WaitLockKind != KLOCK_KIND::None ? FollowLock(thread) : FollowObjects(thread);
+    KLOCK_NOTE note;
+    return KeQueryLockWait(thread, &note) ? FollowLock(thread, note) : FollowObjects(thread);
 }
 
 void Find(KTHREAD* thread) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {

@@ -1,4 +1,5 @@
 // The deadlock finder: circles it names, and waits that only look like one.
+#include "apcs.h"
 #include "deadlock.h"
 #include "ex.h"
 #include "ke/ki.h"
@@ -15,6 +16,16 @@ protected:
 
     /// Runs a thread of priority 9 up to its first wait.
     Thread* Start(std::function<void()> body) { return machine->Spawn(9, InRegion(std::move(body))); }
+
+    /// Runs a thread that has the mutant while it waits to share the lock.
+    Thread* StartSharerWith(KMUTANT& mutant, EX_PUSH_LOCK& lock) {
+        return Start([&] {
+            Await(&mutant);
+            ExAcquirePushLockShared(&lock);
+            KeReleaseMutant(&mutant, 0, FALSE, FALSE);
+            ExReleasePushLockShared(&lock);
+        });
+    }
 
     /// What the finder named, as indices of `threads`, from the thread that closed the circle.
     std::vector<int> Named(const std::vector<Thread*>& threads) {
@@ -277,12 +288,7 @@ TEST_F(DeadlockTest, SharedWaiterThatIsAboutToBeWokenIsNoCircle) {
             KeReleaseMutant(&mutant, 0, FALSE, FALSE);
             ExReleasePushLockShared(&lock);
         });
-        Thread* const second = Start([&] {
-            Await(&mutant);
-            ExAcquirePushLockShared(&lock);
-            KeReleaseMutant(&mutant, 0, FALSE, FALSE);
-            ExReleasePushLockShared(&lock);
-        });
+        Thread* const second = StartSharerWith(mutant, lock);
         KeSetPriorityThread(&first->Tcb, 12); // runs as soon as it is woken
         ExReleasePushLockExclusive(&lock);
         Await(&first->Tcb);
@@ -298,12 +304,7 @@ TEST_F(DeadlockTest, WokenSharedWaiterOfAPushLockIsNoCircle) {
         KMUTANT mutant;
         KeInitializeMutant(&mutant, FALSE);
         ExAcquirePushLockExclusive(&lock);
-        Thread* const slow = Start([&] {
-            Await(&mutant);
-            ExAcquirePushLockShared(&lock);
-            KeReleaseMutant(&mutant, 0, FALSE, FALSE);
-            ExReleasePushLockShared(&lock);
-        });
+        Thread* const slow = StartSharerWith(mutant, lock);
         KeSetPriorityThread(&slow->Tcb, 3);
         ExReleasePushLockExclusive(&lock); // wakes `slow`, which does not run yet
         ExAcquirePushLockShared(&lock);
@@ -312,5 +313,69 @@ TEST_F(DeadlockTest, WokenSharedWaiterOfAPushLockIsNoCircle) {
         ExReleasePushLockShared(&lock);
         Await(&slow->Tcb);
         EXPECT_TRUE(Deadlock.empty());
+    });
+}
+
+// DSP-20, INT-11: who waits inside an APC does not wait for the lock: it may have been handed over meanwhile.
+TEST_F(DeadlockTest, WaitInAnApcIsNotTheWaitThatItInterrupted) {
+    Run([&] {
+        ERESOURCE resource;
+        KMUTANT mutant;
+        KEVENT event;
+        (void)ExInitializeResourceLite(&resource);
+        KeInitializeMutant(&mutant, FALSE);
+        KeInitializeEvent(&event, NotificationEvent, FALSE);
+        AcquireExclusive(resource);
+        Thread* const interrupted = Start([&] {
+            Await(&mutant);
+            AcquireShared(resource);
+            ExReleaseResourceLite(&resource);
+            KeReleaseMutant(&mutant, 0, FALSE, FALSE);
+        });
+        Thread* const other = Start([&] {
+            AcquireShared(resource);
+            Await(&mutant);
+            KeReleaseMutant(&mutant, 0, FALSE, FALSE);
+            ExReleaseResourceLite(&resource);
+        });
+        Apc apc(interrupted->Tcb, [&] { Await(&event); });
+        apc.Queue();
+        Sleep(2);                         // it waits in its APC now
+        ExReleaseResourceLite(&resource); // both share it
+        Sleep(2);                         // `other` waits for the mutant
+        KeSetEvent(&event, 0, FALSE);
+        Await(&interrupted->Tcb);
+        Await(&other->Tcb);
+        EXPECT_TRUE(Deadlock.empty());
+    });
+}
+
+// DSP-18, DSP-20, INT-11: an APC may wait for a lock of its own, and the thread goes on waiting for what it waited for.
+TEST_F(DeadlockTest, ApcWaitsForAnotherLockThanItsThread) {
+    Run([&] {
+        ERESOURCE resource;
+        FAST_MUTEX mutex;
+        (void)ExInitializeResourceLite(&resource);
+        ExInitializeFastMutex(&mutex);
+        AcquireExclusive(resource);
+        Thread* const thread = Start([&] {
+            AcquireExclusive(resource);
+            ExReleaseResourceLite(&resource);
+        });
+        ExAcquireFastMutex(&mutex);
+        Apc apc(thread->Tcb, [&] {
+            ExAcquireFastMutex(&mutex);
+            ExReleaseFastMutex(&mutex);
+        });
+        apc.Queue();
+        Sleep(2);
+        EXPECT_EQ(thread->Tcb.WaitLock, &mutex);
+        ExReleaseFastMutex(&mutex);
+        Sleep(2);
+        EXPECT_EQ(thread->Tcb.WaitLock, &resource);
+        EXPECT_EQ(KLOCK_KIND(thread->Tcb.WaitLockKind), KLOCK_KIND::Resource);
+        ExReleaseResourceLite(&resource);
+        Await(&thread->Tcb);
+        EXPECT_EQ(thread->Tcb.WaitLock, nullptr);
     });
 }

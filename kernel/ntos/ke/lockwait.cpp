@@ -1,6 +1,7 @@
 // What a thread waits for when it waits for a lock: kept in its KTHREAD for whoever looks.
 //
-// Only the thread itself writes the note; Kind is written last when the note begins and first when it ends.
+// Only the thread itself writes the note; Kind is cleared first and written last. A thread in a gate wait may go on while
+// somebody reads: the sequence tells it.
 // In the books: "low-IRQL synchronization". DSP-18..21
 #include "ke/lockgraph.h"
 #include "ke/ki.h"
@@ -26,25 +27,60 @@ void Trace(ETW_EVENT event, const KTHREAD* thread, PVOID lock, KLOCK_KIND kind, 
                   count);
 }
 
+/// Puts a note into the thread. @returns what was there
+KLOCK_NOTE Exchange(KTHREAD* thread, const KLOCK_NOTE& note) {
+    const KLOCK_NOTE old = {.Lock = thread->WaitLock,
+                            .Object = thread->WaitLockObject,
+                            .Sequence = thread->WaitLockSequence,
+                            .Kind = thread->WaitLockKind,
+                            .Exclusive = thread->WaitLockExclusive};
+    thread->WaitLockKind = KLOCK_KIND::None;
+    thread->WaitLock = note.Lock;
+    thread->WaitLockObject = note.Object;
+    thread->WaitLockExclusive = note.Exclusive;
+    thread->WaitLockSequence = note.Sequence;
+    thread->WaitLockKind = note.Kind;
+    return old;
+}
+
+bool IsWaiting(const KTHREAD* thread) {
+    return thread->State == KTHREAD_STATE::Waiting || thread->State == KTHREAD_STATE::GateWait;
+}
+
 } // namespace
 
 extern "C" volatile LONG KiLockSequence = 0; // shared: interlocked
 
-void NTAPI KeBeginLockWait(PVOID Lock, KLOCK_KIND Kind, BOOLEAN Exclusive) {
-    KTHREAD* const thread = KeGetCurrentThread();
-    NT_ASSERT(thread->WaitLockKind == KLOCK_KIND::None); // one lock at a time
-    thread->WaitLock = Lock;
-    thread->WaitLockSequence = ULONG(InterlockedIncrement(&KiLockSequence));
-    thread->WaitLockExclusive = Exclusive;
-    thread->WaitLockKind = Kind;
-    Trace(ETW_EVENT::LockWait, thread, Lock, Kind, Exclusive, 0);
+void NTAPI KeInitializeLockNote(KLOCK_NOTE* Note, PVOID Lock, KLOCK_KIND Kind, BOOLEAN Exclusive, const void* Object) {
+    *Note = {.Lock = Lock,
+             .Object = Object,
+             .Sequence = ULONG(InterlockedIncrement(&KiLockSequence)),
+             .Kind = Kind,
+             .Exclusive = Exclusive};
 }
 
-void NTAPI KeEndLockWait() {
+void NTAPI KeBeginLockWait(KLOCK_NOTE* Note) {
     KTHREAD* const thread = KeGetCurrentThread();
-    Trace(ETW_EVENT::LockAcquire, thread, thread->WaitLock, thread->WaitLockKind, thread->WaitLockExclusive, 0);
-    thread->WaitLockKind = KLOCK_KIND::None;
-    thread->WaitLock = nullptr;
+    Trace(ETW_EVENT::LockWait, thread, Note->Lock, Note->Kind, Note->Exclusive, 0);
+    *Note = Exchange(thread, *Note);
+}
+
+void NTAPI KeEndLockWait(KLOCK_NOTE* Note) {
+    KTHREAD* const thread = KeGetCurrentThread();
+    *Note = Exchange(thread, *Note);
+    Trace(ETW_EVENT::LockAcquire, thread, Note->Lock, Note->Kind, Note->Exclusive, 0);
+}
+
+BOOLEAN NTAPI KeQueryLockWait(const KTHREAD* Thread, KLOCK_NOTE* Note) {
+    const ULONG sequence = Thread->WaitLockSequence;
+    *Note = {.Lock = Thread->WaitLock,
+             .Object = Thread->WaitLockObject,
+             .Sequence = sequence,
+             .Kind = KLOCK_KIND::None,
+             .Exclusive = Thread->WaitLockExclusive};
+    Note->Kind = Thread->WaitLockKind; // not None: the rest was written before, and belongs together
+    if (Note->Kind == KLOCK_KIND::None || Thread->WaitLockSequence != sequence) return FALSE;
+    return IsWaiting(Thread) && Thread->WaitBlockList->Object == Note->Object;
 }
 
 void NTAPI KeTraceLockRelease(PVOID Lock, KLOCK_KIND Kind, BOOLEAN Exclusive, ULONG Waiters) {
