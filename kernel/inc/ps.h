@@ -33,7 +33,8 @@ NTKERNELAPI extern LIST_ENTRY PsActiveProcessHead;
 
 NTKERNELAPI BOOLEAN NTAPI PsInitSystem(ULONG Phase);
 /// Makes a system thread and starts it. @param Thread receives a referenced object (PsDereferenceThread); may be
-/// nullptr. @param Name at most 15 characters, for debuggers. @irql PASSIVE_LEVEL
+/// nullptr. @param Priority 1..31. @param Name at most 15 characters, for debuggers. @returns STATUS_SUCCESS;
+/// STATUS_INVALID_PARAMETER: the priority; STATUS_INSUFFICIENT_RESOURCES. @irql PASSIVE_LEVEL
 NTKERNELAPI NTSTATUS NTAPI PsCreateSystemThread(PETHREAD* Thread, PCSTR Name, KPRIORITY Priority,
                                                 PKSTART_ROUTINE StartRoutine, PVOID StartContext);
 /// Ends the calling system thread. In a critical or guarded region that is a bugcheck (KERNEL_APC_PENDING_DURING_EXIT).
@@ -44,6 +45,8 @@ NTKERNELAPI NTSTATUS NTAPI PsCreateSystemThread(PETHREAD* Thread, PCSTR Name, KP
 /// @param Thread referenced; the caller itself does not return. @returns STATUS_SUCCESS; STATUS_THREAD_IS_TERMINATING;
 /// STATUS_INSUFFICIENT_RESOURCES. @irql PASSIVE_LEVEL
 NTKERNELAPI NTSTATUS NTAPI PspTerminateThreadByPointer(PETHREAD Thread, NTSTATUS ExitStatus);
+/// Keeps the thread object in existence. @irql <= DISPATCH_LEVEL
 NTKERNELAPI void NTAPI PsReferenceThread(PETHREAD Thread);
+/// Gives a reference back; the last one frees the object. @irql <= DISPATCH_LEVEL
 NTKERNELAPI void NTAPI PsDereferenceThread(PETHREAD Thread);
 }

@@ -31,6 +31,8 @@ NTKERNELAPI BOOLEAN FASTCALL ExTryToAcquireFastMutex(PFAST_MUTEX FastMutex) EXCL
 /// Gives the mutex back, and the IRQL of before. @irql APC_LEVEL, the thread that acquired
 NTKERNELAPI void FASTCALL ExReleaseFastMutex(PFAST_MUTEX FastMutex);
 /// As ExAcquireFastMutex, without touching the IRQL: normal kernel APCs must be disabled or the IRQL APC_LEVEL.
+/// @irql <= APC_LEVEL
 NTKERNELAPI void FASTCALL ExAcquireFastMutexUnsafe(PFAST_MUTEX FastMutex) EXCLUDES_(AtDispatchLevel);
+/// @irql as it was when the same thread acquired with ExAcquireFastMutexUnsafe
 NTKERNELAPI void FASTCALL ExReleaseFastMutexUnsafe(PFAST_MUTEX FastMutex);
 }

@@ -32,6 +32,8 @@ NTKERNELAPI BOOLEAN FASTCALL KeTryToAcquireGuardedMutex(PKGUARDED_MUTEX Mutex) E
 /// Gives the mutex back and leaves the guarded region. @irql <= APC_LEVEL, the thread that acquired
 NTKERNELAPI void FASTCALL KeReleaseGuardedMutex(PKGUARDED_MUTEX Mutex) EXCLUDES_(AtDispatchLevel);
 /// As KeAcquireGuardedMutex, by a caller that no APC can interrupt already (guarded region or APC_LEVEL).
+/// @irql <= APC_LEVEL
 NTKERNELAPI void FASTCALL KeAcquireGuardedMutexUnsafe(PKGUARDED_MUTEX Mutex) EXCLUDES_(AtDispatchLevel);
+/// Still in that guarded region, or at APC_LEVEL. @irql <= APC_LEVEL, the thread that acquired
 NTKERNELAPI void FASTCALL KeReleaseGuardedMutexUnsafe(PKGUARDED_MUTEX Mutex) EXCLUDES_(AtDispatchLevel);
 }

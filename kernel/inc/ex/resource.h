@@ -61,9 +61,11 @@ extern "C" {
 
 /// Makes a resource. @irql <= DISPATCH_LEVEL. @returns STATUS_SUCCESS
 NTKERNELAPI NTSTATUS NTAPI ExInitializeResourceLite(PERESOURCE Resource);
-/// Makes a resource that nobody owns as it was after ExInitializeResourceLite. @irql <= DISPATCH_LEVEL
+/// Makes a resource that nobody owns as it was after ExInitializeResourceLite. @returns STATUS_SUCCESS
+/// @irql <= DISPATCH_LEVEL
 NTKERNELAPI NTSTATUS NTAPI ExReinitializeResourceLite(PERESOURCE Resource);
-/// The end of a resource that nobody owns or waits for; then its memory may be freed. @irql <= DISPATCH_LEVEL
+/// The end of a resource that nobody owns or waits for; then its memory may be freed. @returns STATUS_SUCCESS
+/// @irql <= DISPATCH_LEVEL
 NTKERNELAPI NTSTATUS NTAPI ExDeleteResourceLite(PERESOURCE Resource);
 
 /// Acquires the resource for the calling thread alone; again if it owns it exclusively already.
@@ -89,11 +91,13 @@ NTKERNELAPI void FASTCALL ExReleaseResourceAndLeaveCriticalRegion(PERESOURCE Res
 NTKERNELAPI void FASTCALL ExReleaseResourceLite(PERESOURCE Resource);
 /// Gives back one acquisition of another thread, or of an owner pointer. @irql <= DISPATCH_LEVEL
 NTKERNELAPI void NTAPI ExReleaseResourceForThreadLite(PERESOURCE Resource, ERESOURCE_THREAD ResourceThreadId);
-/// Exclusive access of the calling thread becomes shared, and those that wait for shared access join it.
+/// Exclusive access of the calling thread becomes shared, and those that wait for shared access join it. Not owned
+/// exclusively: bugcheck RESOURCE_NOT_OWNED. @irql <= DISPATCH_LEVEL
 NTKERNELAPI void NTAPI ExConvertExclusiveToSharedLite(PERESOURCE Resource);
 /// The calling thread's acquisitions belong to `OwnerPointer` from now on, so that another thread may give them back
 /// with ExReleaseResourceForThreadLite, and this one may end.
-/// @param OwnerPointer a system address with both low bits set. @irql <= DISPATCH_LEVEL
+/// @param OwnerPointer a system address with both low bits set. Not owned: bugcheck RESOURCE_NOT_OWNED.
+/// @irql <= DISPATCH_LEVEL
 NTKERNELAPI void NTAPI ExSetResourceOwnerPointer(PERESOURCE Resource, PVOID OwnerPointer);
 /// The owners of this resource get no boost. @irql <= DISPATCH_LEVEL
 NTKERNELAPI void NTAPI ExDisableResourceBoostLite(PERESOURCE Resource);
