@@ -19,7 +19,8 @@ EXTERNAL, WEAK = 2, 105
 COMDAT = 0x1000
 UNDEFINED, COMMON = 0, -99
 DIRECTIVES, IMPORT = ".drectve", "__imp_"
-EXPLORER, POINTS = "Kx", ("KxActive", "KxReachPoint", "KxMark")  # nt/explore.h: what the points are made of
+EXPLORER = "Kx"  # names of the explorer begin so; free are what points are made of (nt/explore.h), and a name of the books
+FREE = ("KxActive", "KxReachPoint", "KxMark", "KxQueueReadyThread")
 HARMLESS = ("/export:", "-export:", "/include:", "-include:")
 
 
@@ -70,7 +71,7 @@ def objections(source: str, student: bytes, reference: bytes, courseware: Set[st
              for one in definitions(student)
              if not one.shared and one.name not in own and undecorate(one.name) in courseware]
     found += [f"{source}: error: uses {name}, which belongs to the explorer of schedules; leave it alone"
-              for name in sorted(demands(student) - demands(reference)) if name.startswith(EXPLORER) and name not in POINTS]
+              for name in sorted(demands(student) - demands(reference)) if name.startswith(EXPLORER) and name not in FREE]
     found += [f"{source}: error: tells the linker {word[:80]}; directives to the linker are not taken"
               for word in directives(student) if word not in allowed and not _harmless(word, own)]
     return found

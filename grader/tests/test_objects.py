@@ -59,6 +59,8 @@ class ObjectTest(unittest.TestCase):
         points = ('extern "C" __declspec(dllimport) volatile unsigned KxActive; extern "C" void __stdcall KxReachPoint(int, int);\n'
                   "unsigned Point() { KxReachPoint(1, 2); return KxActive; }\n")
         self.assertEqual([], self.objections(REFERENCE + points))
+        scheduler = "struct T; void __fastcall KxQueueReadyThread(T*, int); void Put(T* thread) { KxQueueReadyThread(thread, 1); }\n"
+        self.assertEqual([], self.objections(REFERENCE + scheduler), "a name of the books")
         for text in ('extern "C" int KxControl; int Forge() { return KxControl = 1; }',
                      "struct KX_RUN { int Quota; }; extern KX_RUN KxRun; int Forge() { return KxRun.Quota = 9; }",
                      'extern "C" void __cdecl KxSetActive(unsigned); int Forge() { KxSetActive(0); return 1; }'):
