@@ -57,7 +57,7 @@ void NTAPI KdPrintDeadlock(const KLOCK_WAIT* Waits, ULONG Count);
 /// Who debugs, and so sees every kernel-mode exception before the frame handlers (first chance) and again if none of them
 /// handled it (second chance). Without /DEBUG a routine that passes everything on. A test may put its own here. EXC-02
 NTKERNELAPI extern PKDEBUG_ROUTINE KiDebugRoutine;
-/// The monitor's prompt; returns on `go`. @param Context of the stopped code: the other processors are frozen meanwhile.
+/// The monitor's prompt; returns on `go`. @param Context of the stopped code: the others are frozen meanwhile;
 /// nullptr: the kernel runs on. @irql any; PASSIVE_LEVEL without a context
 NTKERNELAPI void NTAPI KdEnterMonitor(CONTEXT* Context);
 /// Runs one line of the monitor and keeps what it prints. @param Output receives the text, terminated, cut to fit.

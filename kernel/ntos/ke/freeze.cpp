@@ -29,8 +29,8 @@ KAFFINITY NotFrozen(KAFFINITY processors) {
     return missing;
 }
 
-/// Stands still, with interrupts off, until the owner changes IpiFrozen. If that is the bugcheck's processor, it never does.
-/// Another one's freeze ends: it may be the bugcheck's processor that waits here.
+/// Stands still, with interrupts off, until the owner changes IpiFrozen. If that is the bugcheck's processor, it never
+/// does. Another one's freeze ends: it may be the bugcheck's processor that waits here.
 void WaitForThaw(const KPRCB& prcb) {
     while (prcb.IpiFrozen == TARGET_FROZEN) {
         if (Owner != 0 && Owner == KiBugCheckOwner) HalProcessorHalt(); // for ever

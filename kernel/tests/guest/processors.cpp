@@ -428,8 +428,8 @@ GUEST_TEST(FreezeThatIsOverFreezesNobody) {
     GUEST_TRUE(true);
 }
 
-// INT-02, TOL-06: an interrupt that comes while its predecessor is served follows it, and does not lie on top of it: however
-// many come, the stack is large enough
+// INT-02, TOL-06: an interrupt that comes while its predecessor is served follows it, and does not lie on top of
+// it: however many come, the stack is large enough
 GUEST_TEST(InterruptsOneAfterTheOtherNeedNoMoreStack) {
     SPINNERS busy(12);
     for (ULONG round = 0; round < 200; round++) {
