@@ -48,6 +48,15 @@ class Operation:
         return f"{NAMES[self.code]}({names})" if names else NAMES[self.code]
 
 
+# What the highest actors begin with, so that every run has it: a wait for all that finds one of two, a wait for any that finds both,
+# a mutant that is the actor's already, a wait for all that sees one of its objects taken by another, and a delay.
+OPENINGS = ((ACTORS - 1, (Operation(SET, (1,)), Operation(RESET, (2,)), Operation(WAIT_ALL, (1, 2), 0), Operation(SET, (2,)),
+                          Operation(WAIT_ANY, (1, 2), 0), Operation(WAIT_ANY, (2,), 0), Operation(WAIT_ANY, (4,), NO_TIMEOUT),
+                          Operation(WAIT_ANY, (4,), NO_TIMEOUT), Operation(RELEASE_MUTANT, (4,)), Operation(RELEASE_MUTANT, (4,)),
+                          Operation(WAIT_ALL, (1, 2), NO_TIMEOUT), Operation(DELAY, (), 500))),
+            (ACTORS - 2, (Operation(SET, (1,)), Operation(WAIT_ANY, (1,), 0), Operation(SET, (1,)), Operation(SET, (2,)))))
+
+
 class Play:
     """The model's run: actors on a Dispatcher, the highest priority first."""
 
@@ -143,6 +152,8 @@ def scripts(rng: random.Random, increment: int = 100_000) -> Tuple[List[Object],
     while True:
         objects = [Object(number, kind, 1 if kind == MUTANT else rng.randint(0, 1), 30) for number, kind in enumerate(kinds)]
         made = [_script(rng) for _ in range(ACTORS)]
+        for actor, opening in OPENINGS:
+            made[actor] = [*opening, *made[actor]]
         play = _rehearse(objects, made, increment)
         # Nobody has anything left to do when the last of those that come to their end does: then the conductor returns.
         if not play.ambiguous and play.slept > 3 and sum(play.ended) >= ACTORS // 2 and play.ended_at == play.stops:
@@ -252,7 +263,7 @@ class _Run:
             same = seen[:2] == wanted[:2] and result == (wanted[2] is not None)
             hint = "wait-status" if same else "released-order"
             if not same and wanted[2] is not None and not result:
-                hint = "released-too-few"
+                hint = "waited-in-vain" if self.done and self.done[-1] == self._show((*wanted[:2], None)) else "released-too-few"
             self.t.fail(asked=self._asked(), expected=self._show(wanted), seen=self._show(seen), hint=self._hint(hint))
 
     def _hold(self, fresh: bool) -> None:

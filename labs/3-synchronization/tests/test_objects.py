@@ -141,6 +141,10 @@ def mutant_abandoned(t):
 def random_units(t):
     objects = [Object(number, MUTANT, 1) for number in range(3)] + [Object(number, SEMAPHORE, t.rng.randint(0, 2), 6) for number in (3, 4)]
     bench = Bench(t, objects, 7)
+    bench.wait(5, 0)
+    bench.end_thread(5)
+    bench.wait(6, 0)  # an abandoned one
+    bench.release_mutant(6, 0)
     for _ in range(140):
         idle = [thread.number for thread in bench.model.threads if thread.wait is None]
         choice = t.rng.random()
