@@ -84,7 +84,7 @@ def mutant_not_owner(t):
     bench = Bench(t, [Object(0, MUTANT, 1), Object(1, MUTANT, 1)], 3)
     bench.release_mutant(0, 0)  # nobody's
     bench.wait(0, 0)
-    for _ in range(t.rng.randint(0, 3)):
+    for _ in range(t.rng.randint(1, 3)):
         bench.wait(0, 0)
     bench.release_mutant(1, 0)
     bench.wait(1, 1)
@@ -143,8 +143,10 @@ def random_units(t):
     bench = Bench(t, objects, 7)
     bench.wait(5, 0)
     bench.end_thread(5)
-    bench.wait(6, 0)  # an abandoned one
-    bench.release_mutant(6, 0)
+    for _ in range(2):
+        bench.wait(6, 0)  # an abandoned one, then his own
+    for _ in range(2):
+        bench.release_mutant(6, 0)
     for _ in range(140):
         idle = [thread.number for thread in bench.model.threads if thread.wait is None]
         choice = t.rng.random()

@@ -54,7 +54,7 @@ def set_and_cancel(t):
         else:
             bench.ticks(t.rng.randint(0, 6))
     for _ in range(2):
-        bench.set_timer(0, _in_ticks(t, bench, 0, 3))  # the second time it is signaled
+        bench.set_timer(0, _in_ticks(t, bench, 0, 3), 50)  # the second time it is signaled
         bench.ticks(5)
 
 
@@ -156,6 +156,8 @@ def random_timers(t):
                             t.rng.choice((None, 0, _in_ticks(t, bench, 0, 80))))
         else:
             bench.ticks(t.rng.choice((1, 1, 2, 3, 20)))
+    bench.set_timer(0, _in_ticks(t, bench, 0, 3), 50)
+    bench.ticks(5)
 
 
 def _shuffled(t, some) -> List[int]:
