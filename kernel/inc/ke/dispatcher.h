@@ -170,7 +170,8 @@ NTKERNELAPI LONG NTAPI KeReadStateSemaphore(PKSEMAPHORE Semaphore);
 
 /// Makes a mutant, owned by the calling thread if `InitialOwner`. @irql PASSIVE_LEVEL..DISPATCH_LEVEL
 NTKERNELAPI void NTAPI KeInitializeMutant(PKMUTANT Mutant, BOOLEAN InitialOwner);
-/// Releases one level of ownership. Raises STATUS_MUTANT_NOT_OWNED if the caller is not the owner (unless `Abandoned`).
+/// Releases one level of ownership; as `Abandoned` all of them, whoever asks, and marks the mutant, even a free one.
+/// Raises STATUS_MUTANT_NOT_OWNED, or STATUS_ABANDONED of an abandoned one, if somebody else asks (unless `Abandoned`).
 /// @returns the previous signal state (0: it was owned once; 1: it was free). @irql <= DISPATCH_LEVEL
 NTKERNELAPI LONG NTAPI KeReleaseMutant(PKMUTANT Mutant, KPRIORITY Increment, BOOLEAN Abandoned, BOOLEAN Wait);
 NTKERNELAPI LONG NTAPI KeReadStateMutant(PKMUTANT Mutant);
@@ -182,7 +183,8 @@ NTKERNELAPI LONG NTAPI KeReadStateMutant(PKMUTANT Mutant);
 NTKERNELAPI NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode,
                                                  BOOLEAN Alertable, PLARGE_INTEGER Timeout) EXCLUDES_(AtDispatchLevel);
 
-/// Waits for any one or all of `Count` objects. WaitAll takes nothing until all can be taken.
+/// Waits for any one or all of `Count` objects. WaitAll takes nothing until all can be taken. Its caller names each
+/// semaphore and synchronization object once, and no mutant that he owns as often as one can: that takes too much.
 /// @param WaitBlockArray `Count` wait blocks; may be nullptr up to THREAD_WAIT_OBJECTS objects.
 /// @returns STATUS_WAIT_0 + index (WaitAny), STATUS_SUCCESS (WaitAll), STATUS_ABANDONED_WAIT_0 + index,
 /// STATUS_TIMEOUT. More than MAXIMUM_WAIT_OBJECTS, or more than THREAD_WAIT_OBJECTS without an array, is a bugcheck
@@ -192,7 +194,10 @@ NTKERNELAPI NTSTATUS NTAPI KeWaitForMultipleObjects(ULONG Count, PVOID Object[],
                                                     BOOLEAN Alertable, PLARGE_INTEGER Timeout,
                                                     PKWAIT_BLOCK WaitBlockArray) EXCLUDES_(AtDispatchLevel);
 
-/// Lets `Interval` (100 ns units, negative: relative) pass. @irql PASSIVE_LEVEL or APC_LEVEL
+/// Lets `Interval` (100 ns units, negative: relative) pass. Zero offers the processor to others (KeYieldExecution) and
+/// looks for nothing else, not even for an alert.
+/// @returns STATUS_SUCCESS, STATUS_ALERTED, STATUS_USER_APC; of a zero what KeYieldExecution returns.
+/// @irql PASSIVE_LEVEL or APC_LEVEL
 NTKERNELAPI NTSTATUS NTAPI KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Interval)
     EXCLUDES_(AtDispatchLevel);
 }

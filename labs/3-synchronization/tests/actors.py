@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from .dispatcher import (MILLISECOND, MUTANT, NOTIFICATION_EVENT, SEMAPHORE, SYNCHRONIZATION_EVENT, Dispatcher, Object, status_name)
+from .dispatcher import (ABANDONED, MILLISECOND, MUTANT, NOTIFICATION_EVENT, SEMAPHORE, SYNCHRONIZATION_EVENT, Dispatcher, Object, status_name)
 from .hints import HINTS
 
 STEP, SET, RESET, PULSE, RELEASE_SEMAPHORE, RELEASE_MUTANT, WAIT_ANY, WAIT_ALL, DELAY, END = range(10)
@@ -70,6 +70,7 @@ class Play:
         self.ended = [False] * len(scripts)
         self.slept = 0  # time that went by while all waited
         self.ambiguous = False
+        self.abandoned = False  # a wait for any of several has found an abandoned mutant at once
         self.stops = self.ended_at = 0  # stops so far; how many there were when an actor came to its end
 
     def upcoming(self) -> Optional[Tuple[int, int, Optional[int]]]:
@@ -100,6 +101,8 @@ class Play:
             self.dispatcher.abandon_all(actor)
         else:
             told = self._perform(actor, one)
+            any_of_several = one.code == WAIT_ANY and len(one.objects) > 1
+            self.abandoned = self.abandoned or any_of_several and (told or 0) & ~63 == ABANDONED
             self.waits[actor] = told is None
             self.pending[actor] = told
         self._wake()
@@ -156,7 +159,8 @@ def scripts(rng: random.Random, increment: int = 100_000) -> Tuple[List[Object],
             made[actor] = [*opening, *made[actor]]
         play = _rehearse(objects, made, increment)
         # Nobody has anything left to do when the last of those that come to their end does: then the conductor returns.
-        if not play.ambiguous and play.slept > 3 and sum(play.ended) >= ACTORS // 2 and play.ended_at == play.stops:
+        whole = sum(play.ended) >= ACTORS // 2 and play.ended_at == play.stops
+        if whole and not play.ambiguous and play.slept > 3 and play.abandoned:
             return objects, made
 
 

@@ -128,15 +128,17 @@ class Bench(Telling):
                      (self.addresses[number], increment, 0), lambda: self.model.pulse(number, increment), "pulse")
 
     # -- semaphores and mutants ------------------------------------------------------------------------------------
-    def release_semaphore(self, number: int, adjustment: int, increment: int = 0) -> None:
-        self._signal(f"KeReleaseSemaphore({self.name(number)}, {increment}, {adjustment}, FALSE)", "KeReleaseSemaphore",
-                     (self.addresses[number], increment, adjustment, 0),
+    def release_semaphore(self, number: int, adjustment: int, increment: int = 0, wait: bool = False) -> None:
+        """`wait`: for a release that raises only; the database is free afterwards all the same."""
+        self._signal(f"KeReleaseSemaphore({self.name(number)}, {increment}, {adjustment}, {str(wait).upper()})", "KeReleaseSemaphore",
+                     (self.addresses[number], increment, adjustment, int(wait)),
                      lambda: self.model.release_semaphore(number, increment, adjustment), "semaphore-limit")
 
-    def release_mutant(self, thread: int, number: int, increment: int = 0, abandoned: bool = False) -> None:
-        self._signal(f"KeReleaseMutant({self.name(number)}, {increment}, {str(abandoned).upper()}, FALSE)", "KeReleaseMutant",
-                     (self.addresses[number], increment, int(abandoned), 0),
-                     lambda: self.model.release_mutant(number, thread, increment, abandoned), "mutant-not-owned", thread)
+    def release_mutant(self, thread: int, number: int, increment: int = 0, abandoned: bool = False, wait: bool = False) -> None:
+        self._signal(f"KeReleaseMutant({self.name(number)}, {increment}, {str(abandoned).upper()}, {str(wait).upper()})", "KeReleaseMutant",
+                     (self.addresses[number], increment, int(abandoned), int(wait)),
+                     lambda: self.model.release_mutant(number, thread, increment, abandoned), "mutant-freed" if abandoned else "mutant-not-owned",
+                     thread)
 
     def end_thread(self, thread: int) -> None:
         """What KeTerminateThread does with the mutants of the ending thread."""
@@ -280,7 +282,8 @@ class Bench(Telling):
             wanted = model()
         except Raised as error:
             raised = error.status
-        self._left(place)
+        if place or raised is None:  # else what is wrong is that it was not refused
+            self._left(place)
         if raised is not None or place:
             seen = (f"{status_name(self.guest.u32(registers['esp'] + 4))} is raised" if place == RAISE else
                     "the thread waits" if place else f"it returns {_signed(registers['eax'])}")
@@ -587,7 +590,7 @@ class Bench(Telling):
         if one.kind == SEMAPHORE:
             return "semaphore-units"
         if one.kind == MUTANT:
-            return "mutant-recursion"
+            return hint if hint == "mutant-freed" else "mutant-recursion"
         if one.kind in (NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER):
             if hint == "timer-late":
                 return "timer-early" if seen > one.state else "timer-late"

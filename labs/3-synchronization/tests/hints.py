@@ -28,6 +28,12 @@ HINTS = {
     "lock-held": "The dispatcher database must be free when a routine returns, waits or raises: each way out needs its KiFinishSignal, "
                  "KiEndWait or KiCommitWait.",
     "irql-lost": "A routine comes back at the IRQL at which it was called.",
+    # what else ends a wait
+    "alert-tested": "An alert, or a user APC, that came before the wait ends it if the wait lets it through: KiTestAlert, before the thread waits, "
+                    "and its status is the result.",
+    "alert-held": "KiTestAlert alone says what ends a wait; it must know the wait's mode and whether it is alertable (KiBeginWait).",
+    "alert-first": "The objects come first: what is signaled is taken, and an alert stays for the next wait.",
+    "wait-handed-on": "KiBeginWait notes the wait's reason, mode and whether it is alertable: those of the call; a delay's reason is DelayExecution.",
     # several objects
     "all-or-nothing": "A WaitAll takes everything in one step or nothing at all: look at all objects first, then take them.",
     "any-order": "A WaitAny takes the first signaled object in the order of the array, and only that one.",
@@ -50,6 +56,7 @@ HINTS = {
     "mutant-owner": "OwnerThread and the owner's MutantListHead say who owns the mutant exactly while its SignalState is 0 or below.",
     "mutant-not-owned": "Only the owner releases a mutant; for anybody else a status is raised and nothing changes.",
     "mutant-abandoned": "Who gets an abandoned mutant is told once: STATUS_ABANDONED, and Abandoned is cleared by it.",
+    "mutant-freed": "A release as Abandoned gives back all levels at once, whoever asks, and marks the mutant; one that is free already is only marked.",
     "mutant-all": "A thread that ends abandons every mutant it owns, in the order in which it took them.",
     # timers
     "chain-order": "A timer goes to the tail of its chain, and those of a higher wheel's chain go to lower wheels in their order.",

@@ -35,7 +35,7 @@ def semaphore_limit(t):
         one = bench.model.objects[number]
         room = one.limit - one.state
         for adjustment in (room + 1, room, 1, LARGEST, -1, -t.rng.randint(2, 1000), 0):
-            bench.release_semaphore(number, adjustment)
+            bench.release_semaphore(number, adjustment, wait=not 0 <= adjustment <= one.limit - one.state)
         bench.wait(0, number)
 
 
@@ -84,17 +84,20 @@ def mutant_not_owner(t):
     bench = Bench(t, [Object(0, MUTANT, 1), Object(1, MUTANT, 1)], 3)
     bench.release_mutant(0, 0)  # nobody's
     bench.wait(0, 0)
-    for _ in range(t.rng.randint(1, 3)):
+    for _ in range(t.rng.randint(2, 4)):
         bench.wait(0, 0)
-    bench.release_mutant(1, 0)
+    bench.release_mutant(1, 0, wait=True)
     bench.wait(1, 1)
     bench.release_mutant(2, 1)
     bench.end_thread(1)
-    bench.release_mutant(t.rng.randrange(3), 1)  # abandoned, nobody's
+    bench.release_mutant(t.rng.randrange(3), 1, wait=True)  # abandoned, nobody's
     bench.release_mutant(0, 0)
-    bench.release_mutant(1, 0, abandoned=True)  # as abandoned anybody may
+    bench.release_mutant(1, 0, abandoned=True)  # as abandoned anybody may, and all levels at once
     bench.wait(2, 0)
     bench.release_mutant(2, 0)
+    bench.wait(2, 1)
+    bench.release_mutant(t.rng.randrange(3), 0, abandoned=True)  # nobody's: only marked, and T2's list stays whole
+    bench.wait(2, 0)
 
 
 @test("3.5", points=1, title="the last release hands the mutant to who waits longest", stage="early", features=("DSP-04", "DSP-14"),

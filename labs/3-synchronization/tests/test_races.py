@@ -71,13 +71,10 @@ def race_any_takes_one(t):
     explored(t, "race-any", "AnyTakesOne")
 
 
-@test("3.4", points=1, title="signal and time-out meet: one ends the wait", features=("DSP-16", "INT-09"), limit=LIMIT, explore=True)
+@test("3.4", points=1, title="signal and time-out meet: one ends the wait, and a wait for all has taken all or nothing",
+      features=("DSP-13", "DSP-16", "INT-09"), limit=LIMIT, explore=True)
 def race_timeout_or_signal(t):
     explored(t, "race-timeout", "TimeoutOrSignal")
-
-
-@test("3.4", points=1, title="a wait for all that runs out of time has taken nothing", features=("DSP-13", "DSP-16"), limit=LIMIT, explore=True)
-def race_all_or_nothing_in_time(t):
     explored(t, "race-nothing-taken", "AllOrNothingInTime")
 
 

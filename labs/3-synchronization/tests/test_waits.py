@@ -56,7 +56,7 @@ def taken_at_once(t):
 @test("3.4", points=1, title="any of several: the first that is signaled, by the order of the array", stage="early",
       features=("DSP-13", "DSP-16"), limit=LIMIT)
 def any_takes_first(t):
-    bench = WaitBench(t, mixed(t, 9, 0.4), 5)
+    bench = WaitBench(t, mixed(t, 9, 0.4) + [Object(9, MUTANT, 1)], 6)
     for thread in range(5):
         for _ in range(6):
             numbers = t.rng.sample(range(9), t.rng.randint(2, 6))
@@ -65,6 +65,10 @@ def any_takes_first(t):
             bench.wait_many(thread, numbers, False, t.rng.choice((None, 0, -SECOND)), t.rng.random() < 0.5)
     numbers = t.rng.sample(range(9), 5)
     bench.wait_many(0 if bench.model.threads[0].wait is None else _free(bench), numbers, False, 0)
+    bench.wait(5, 9)
+    bench.end_thread(5)
+    silent = [number for number in range(9) if not bench.model.signaled(number, 5)]
+    bench.wait_many(5, silent[:t.rng.randint(1, 4)] + [9], False)  # an abandoned mutant
 
 
 @test("3.4", points=1, title="all of several: everything in one step, or nothing", stage="early", features=("DSP-13", "DSP-16"), limit=LIMIT)
