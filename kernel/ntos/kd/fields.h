@@ -3,5 +3,5 @@
 
 #include "kd.h"
 
-constexpr ULONG KD_FIELD_COUNT = 506;
+constexpr ULONG KD_FIELD_COUNT = 507;
 extern "C" const KD_FIELD KdFieldTable[KD_FIELD_COUNT];
