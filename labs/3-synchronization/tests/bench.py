@@ -257,6 +257,14 @@ class Bench(Telling):
         self.compare("timer-overtaken")
         self.ticks(0)
 
+    def dpc_waits(self, dpc: int) -> None:
+        """A DPC is queued, as by a timer that expired now."""
+        self._say(f"D{dpc} is queued")
+        self._act(None, DISPATCH_LEVEL)
+        now = self.epoch + self.model.now
+        self.guest.call("KeInsertQueueDpc", self.dpcs[dpc], now & 0xFFFFFFFF, now >> 32)
+        self.model.dpcs = [dpc]
+
     def cancel_timer(self, number: int) -> None:
         self._signal(f"KeCancelTimer({self.name(number)})", "KeCancelTimer", (self.addresses[number],),
                      lambda: int(self.model.cancel_timer(number)), "timer-state", boolean=True)
@@ -344,14 +352,14 @@ class Bench(Telling):
         place, registers = self.guest.call_or_stop(routine, *arguments, conv=conv, stops=(SWAP, RAISE), stack=self.stacks[thread])
         return self._came(thread, place, registers)
 
-    def resume(self, thread: int, status: Optional[int] = None) -> Tuple[str, int]:
+    def resume(self, thread: int, status: Optional[int] = None, stops: Sequence[str] = ()) -> Tuple[str, int]:
         """A thread whose wait is over runs again: its call goes on as if KiSwapThread returned."""
         guest, call = self.guest, self.calls.pop(thread)
         told = guest.get(self.threads[thread], "KTHREAD.WaitStatus") if status is None else status
         self._at_rest(self.threads[thread])
         self._act(thread, guest.get(self.threads[thread], "KTHREAD.WaitIrql"))
         esp = call.registers["esp"]
-        place, registers = guest.go_on((SWAP, RAISE), call, eip=guest.u32(esp), esp=esp + 4, eax=told)
+        place, registers = guest.go_on((SWAP, RAISE, *stops), call, eip=guest.u32(esp), esp=esp + 4, eax=told)
         return self._came(thread, place, registers)
 
     def _came(self, thread: int, place: str, registers: Dict[str, int]) -> Tuple[str, int]:

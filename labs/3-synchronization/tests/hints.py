@@ -131,6 +131,8 @@ HINTS.update({
     "queue-maximum": "While MaximumCount threads are active no further one gets an entry, not even one that asks for it.",
     "queue-blocked": "A thread of the queue that waits for something else lets another one in: an entry and a waiter come together then.",
     "queue-result": "KeRemoveQueue returns the entry, or the status of its wait as a pointer.",
+    "queue-again": "A kernel APC that has run did not bring an entry: the wait begins again (STATUS_KERNEL_APC), for the time that is left.",
+    "queue-alert": "KiTestAlert says, before the wait and in the database, whether a user APC keeps the thread from waiting. The wait is not alertable.",
     # resources
     "resource-grant": "The exclusive owner may acquire it again, shared owners share; whoever else wants it otherwise waits, or gets FALSE.",
     "resource-count": "OwnerCount is how often its thread has the resource, ActiveEntries how many threads share it.",
@@ -142,6 +144,7 @@ HINTS.update({
     "push-word": "Without waiters the word is Locked and the number of shared owners; with waiters the newest block's address and the flags.",
     "push-grant": "Not Locked: anybody gets it. Locked by sharers, without waiters: one more may share. Otherwise: wait.",
     "push-count": "The first to wait behind several shared owners keeps their number in its block, and the word has MultipleShared.",
+    "push-convert": "The new sharer stays the owner: it lets in those that want to share if the oldest does, and wakes nobody else.",
     "push-wake": "The release of the last owner wakes the oldest that waits for it alone, or everybody if the oldest wants to share or is the only "
                  "one.",
 })
@@ -169,6 +172,8 @@ HINTS.update({
     "work-order": "Items of one queue are begun in the order in which they were queued, each once, by a thread of that queue.",
     "work-item": "An item is off its queue, with List.Flink nullptr, before its routine runs; after that it belongs to its owner again.",
     "work-twice": "An item that is on a queue is not queued again: bugcheck WORKER_INVALID.",
+    "work-thread": "A worker thread notes what it needs of an item before the call, counts the item when it has taken it, and waits for ever, or if it is "
+                   "dynamic for ExpDynamicThreadTimeout; then the dynamic ones are one less.",
     "work-balance": "One more thread for a queue whose items wait, of which none was begun since the last look, and which would let one more thread "
                     "have an item; at most EX_MAXIMUM_DYNAMIC_THREADS.",
 })

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Dict, List, Optional
 
 from .bench import RAISE, SWAP, Bench
-from .dispatcher import SYNCHRONIZATION_EVENT, TIMEOUT, Object, status_name
+from .dispatcher import KERNEL_APC, SYNCHRONIZATION_EVENT, TIMEOUT, Object, status_name
 from .hints import HINTS
 
 EVENTS = 2
+KERNEL_MODE, USER_MODE = 0, 1
+DISPATCH_LEVEL = 2
 
 
 class Pool:
@@ -25,6 +27,7 @@ class Pool:
         self.inside: List[int] = []  # entries in the queue, oldest first
         self.members: List[int] = []
         self.waiting: List[int] = []  # for the queue, in the order of waiting
+        self.user: List[int] = []  # threads with a user APC that ends a wait in user mode
         self.blocked: Dict[int, int] = {}  # thread -> event
         self.results: Dict[int, int] = {}  # what a woken thread's call must return
         self.spare = list(range(entries))
@@ -47,22 +50,50 @@ class Pool:
         self._equal(f"it returns {wanted}", f"it returns {told}", "previous-state")
         self._after("queue-last-waiter")
 
-    def remove(self, thread: int, timeout: Optional[int] = None) -> None:
+    def remove(self, thread: int, timeout: Optional[int] = None, mode: int = KERNEL_MODE) -> None:
         """A thread asks for an entry; `timeout` in 100 ns."""
-        self._say(f"T{thread}: KeRemoveQueue({self.bench._time(timeout)})")
-        place, told = self.bench.call(thread, "KeRemoveQueue", self.queue, 0, self.bench._timeout(timeout))
+        self._say(f"T{thread}: KeRemoveQueue({'UserMode, ' if mode else ''}{self.bench._time(timeout)})")
+        place, told = self.bench.call(thread, "KeRemoveQueue", self.queue, mode, self.bench._timeout(timeout))
         if thread not in self.members:
             self.members.append(thread)
             self.current += 1
+        self._asked_for(thread, place, told, timeout, mode)
+
+    def interrupt(self, thread: int) -> None:
+        """A kernel APC ends a thread's wait for the queue and has run: the thread asks again, for the time that is left."""
+        self._say(f"T{thread}: its wait ends for a kernel APC, which runs; then the wait begins again")
+        self.bench._act(None, DISPATCH_LEVEL)
+        self.guest.call("KiUnwaitThread", self.bench.threads[thread], KERNEL_APC, 0)
+        self.guest.call("KiProcessDeferredReadyList")
+        self.waiting.remove(thread)
+        self.current += 1
+        self._equal(f"woken: T{thread}", "woken: " + _threads(self.bench.woken()), "queue-again")
+        place, told = self.bench.resume(thread)
+        self._equal("the thread waits", self._told(place, told), "queue-again")
+        self._asked_for(thread, place, told, None, KERNEL_MODE)
+
+    def disturb(self, thread: int) -> None:
+        """The thread was alerted, and a user APC is on its way to it: only the latter ends a wait in a queue, in user mode."""
+        self._say(f"T{thread} is alerted, and its UserApcPending is set")
+        address = self.bench.threads[thread]
+        self.guest.write(address + self.guest.field("KTHREAD.Alerted")[0], b"\1\1")
+        self.guest.set(address + self.guest.field("KTHREAD.ApcState")[0], "KAPC_STATE.UserApcPending", 1)
+        self.user.append(thread)
+
+    def _asked_for(self, thread: int, place: str, told: int, timeout: Optional[int], mode: int) -> None:
+        """What comes of asking for an entry."""
         if self.inside and self.current <= self.maximum:
             number = self.inside.pop(0)
             self.spare.append(number)
             self._equal(f"it returns N{number}", self._told(place, told), "queue-order" if not place else "queue-maximum")
             self._equal("its Flink is nullptr", "its Flink is " + ("nullptr" if not self.guest.u32(self.entries[number]) else "not"), "queue-given")
+        elif mode and thread in self.user:
+            self._equal("it returns STATUS_USER_APC", self._told(place, told), "queue-alert")
         elif timeout == 0:
             self._equal("it returns STATUS_TIMEOUT", self._told(place, told), "queue-maximum" if self.inside else "queue-result")
         else:
-            self._equal("the thread waits", self._told(place, told), "queue-maximum" if self.inside else "queue-result")
+            self._equal("the thread waits", self._told(place, told), "queue-alert" if thread in self.user else "queue-maximum" if self.inside else
+                        "queue-result")
             self.waiting.append(thread)
             self._stops(thread)
         self._after("queue-blocked")
@@ -90,11 +121,15 @@ class Pool:
             self.current += 1
         self._after("queue-active")
 
-    def expire(self, thread: int, ticks: int) -> None:
-        """Time goes on until the wait of a thread for the queue is over."""
+    def later(self, ticks: int) -> None:
+        """Time goes on, and nothing is due."""
         self._say(f"{ticks} ticks later")
         self.bench.set_clock(self.bench.model.now + ticks * self.bench.increment)
-        self.bench._act(None, 2)
+
+    def expire(self, thread: int, ticks: int) -> None:
+        """Time goes on until the wait of a thread for the queue is over."""
+        self.later(ticks)
+        self.bench._act(None, DISPATCH_LEVEL)
         self.guest.call("KiTimerExpiration", self.guest.sym("KiTimerExpireDpc"), 0, 0, 0)
         self.waiting.remove(thread)
         self.results[thread] = TIMEOUT

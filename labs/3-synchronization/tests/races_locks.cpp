@@ -173,6 +173,69 @@ struct PushLockKeepsWritersAlone {
     }
 };
 
+/// Leads to the moment that a scenario is about. It ends by itself: nothing depends on it.
+template <typename CONDITION> void Pause(CONDITION until) {
+    for (ULONG i = 0; i < 12 && !until(); i++)
+        YieldProcessor();
+}
+
+ULONG_PTR PushLockFlags(ULONG_PTR flags) { return reinterpret_cast<ULONG_PTR>(PushLock::Lock.Ptr) & flags; }
+
+// DSP-21: two share, a writer waits for both, and one of the two leaves
+struct PushLockWaitsForBoth {
+    static void Setup() { PushLock::Setup(); }
+    static void Read(bool stays) {
+        nt::CriticalRegionGuard region;
+        ExAcquirePushLockShared(&PushLock::Lock);
+        InterlockedIncrement(&PushLock::Data.Readers);
+        Pause([] { return PushLockFlags(EX_PUSH_LOCK_WAITING) != 0; });
+        if (stays) Pause([] { return PushLock::Data.Readers == 1 && PushLock::Data.Writing.Inside != 0; });
+        CHECK_EQUAL(0, PushLock::Data.Writing.Inside);
+        PushLock::Data.Words.Read();
+        InterlockedDecrement(&PushLock::Data.Readers);
+        ExReleasePushLockShared(&PushLock::Lock);
+    }
+    static void Actor0() {
+        Pause([] { return PushLock::Data.Readers == 2; });
+        PushLock::Write();
+    }
+    static void Actor1() { Read(false); }
+    static void Actor2() { Read(true); }
+    static void Check() {
+        CHECK_EQUAL(1, PushLock::Data.Words.First);
+        CHECK_EQUAL(0u, PushLock::Lock.Value);
+    }
+};
+
+// DSP-21: while a release looks for whom to wake, another writer comes
+struct PushLockTakenWhileWaking {
+    static void Setup() { PushLock::Setup(); }
+    static void Actor0() {
+        nt::CriticalRegionGuard region;
+        ExAcquirePushLockExclusive(&PushLock::Lock);
+        Pause([] { return PushLockFlags(EX_PUSH_LOCK_WAITING) != 0; });
+        PushLock::Data.Write();
+        ExReleasePushLockExclusive(&PushLock::Lock);
+    }
+    static void Actor1() {
+        Pause([] { return PushLockFlags(EX_PUSH_LOCK_LOCK) != 0; });
+        PushLock::Write();
+    }
+    static void Actor2() {
+        Pause([] { return PushLockFlags(EX_PUSH_LOCK_LOCK | EX_PUSH_LOCK_WAKING) == EX_PUSH_LOCK_WAKING; });
+        nt::CriticalRegionGuard region;
+        ExAcquirePushLockExclusive(&PushLock::Lock);
+        Pause([] { return PushLockFlags(EX_PUSH_LOCK_LOCK) == 0; });
+        CHECK(PushLockFlags(EX_PUSH_LOCK_LOCK) != 0); // it has an owner as long as he has not released it
+        PushLock::Data.Write();
+        ExReleasePushLockExclusive(&PushLock::Lock);
+    }
+    static void Check() {
+        CHECK_EQUAL(3, PushLock::Data.Words.First);
+        CHECK_EQUAL(0u, PushLock::Lock.Value);
+    }
+};
+
 } // namespace
 
 SCENARIO(ResourceKeepsWritersAlone);
@@ -180,3 +243,5 @@ SCENARIO(ResourceConverts);
 SCENARIO(ResourceAnswersAtOnce);
 SCENARIO(PushLockExcludes);
 SCENARIO(PushLockKeepsWritersAlone);
+SCENARIO(PushLockWaitsForBoth);
+SCENARIO(PushLockTakenWhileWaking);

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Tuple
 
+from grader.api import Bugcheck
+
 from .bench import RAISE, SWAP, Bench
 from .dispatcher import status_name
 from .hints import HINTS
@@ -11,6 +13,7 @@ from .hints import HINTS
 OWNED_EXCLUSIVE = 0x80
 FAIR, STARVE, WAIT_FOR = "ExAcquireResourceSharedLite", "ExAcquireSharedStarveExclusive", "ExAcquireSharedWaitForExclusive"
 EXCLUSIVE = "ExAcquireResourceExclusiveLite"
+RESOURCE_NOT_OWNED = 0xE3
 LOCK, WAITING, WAKING, MULTIPLE, SHARE = 1, 2, 4, 8, 16
 
 
@@ -61,6 +64,24 @@ class Resource:
             if not self.counts:
                 self._hand_over(was_exclusive)
         self._after()
+
+    def drain(self) -> None:
+        """Whoever owns it releases it, until nobody does."""
+        while self.counts:
+            self.release(next(iter(self.counts)))
+
+    def release_unowned(self, thread: int) -> None:
+        """A thread that does not own it releases it: a bugcheck, so this is the last call."""
+        self._say(f"T{thread}: ExReleaseResourceLite(), and it is no owner")
+        self.t.asking(self.bench._asked(), self.t.hint("resource-count", HINTS["resource-count"]))
+        self.bench._act(thread)
+        try:
+            self.guest.call("ExReleaseResourceLite", self.address, conv="fastcall")
+        except Bugcheck as bugcheck:
+            self._equal("bugcheck RESOURCE_NOT_OWNED", "bugcheck RESOURCE_NOT_OWNED" if bugcheck.code == RESOURCE_NOT_OWNED else str(bugcheck),
+                        "resource-count")
+            return
+        self._equal("bugcheck RESOURCE_NOT_OWNED", "the call returns", "resource-count")
 
     def convert(self, thread: int) -> None:
         self._say(f"T{thread}: ExConvertExclusiveToSharedLite()")
@@ -134,7 +155,7 @@ class Resource:
         guest = self.guest
         size = guest.size("OWNER_ENTRY")
         places = self.address + guest.field("ERESOURCE.OwnerThreads")[0]
-        entries = [places] if self.exclusive is not None else [places + size]
+        entries = [places] if self.exclusive is not None else [places, places + size]  # the first is the exclusive owner's
         table = guest.get(self.address, "ERESOURCE.OwnerTable")
         if table and self.exclusive is None:
             entries += [table + size * index for index in range(1, guest.get(table, "OWNER_ENTRY.OwnerCount"))]
@@ -168,7 +189,9 @@ class PushLock:
         self.address = self.guest.alloc(4)
         self.owners: List[int] = []
         self.exclusive = False
+        self.writer: Optional[int] = None  # the owner, if he asked for exclusive access
         self.waiters: List[Tuple[int, bool]] = []
+        self.waking = False  # another processor's release wakes
         self.multiple = False  # several shared owners when the first one began to wait
 
     def acquire(self, thread: int, exclusive: bool, attempt: bool = False) -> None:
@@ -185,16 +208,37 @@ class PushLock:
         self.compare()
 
     def release(self, thread: int) -> None:
-        routine = "ExReleasePushLock" + self.t.rng.choice(("", "Exclusive" if self.exclusive else "Shared"))
+        routine = "ExReleasePushLock" + self.t.rng.choice(("", "Exclusive" if thread == self.writer else "Shared"))
         self._say(f"T{thread}: {routine}()")
         self.bench._act(thread)
         self.guest.call(routine, self.address, conv="fastcall")
         self.bench._rest(thread)
         self.owners.remove(thread)
+        self.writer = None
         self.multiple = self.multiple and bool(self.owners)
-        woken = self._wake() if not self.owners else []
+        self._woken(self._wake() if not self.owners and not self.waking else [], "push-wake")
+
+    def somebody_wakes(self) -> None:
+        """Another processor is in the middle of a release: from now on Waking is set."""
+        self._say("another processor wakes: Waking is set")
+        self.guest.u32(self.address, self.guest.u32(self.address) | WAKING)
+        self.waking = True
+
+    def convert(self) -> None:
+        """The exclusive owner goes on as one that shares."""
+        thread, self.writer = self.writer, None
+        self._say(f"T{thread}: ExConvertPushLockExclusiveToShared()")
+        self.bench._act(thread)
+        self.guest.call("ExConvertPushLockExclusiveToShared", self.address, conv="fastcall")
+        self.bench._rest(thread)
+        behind = bool(self.waiters) and self.waiters[0][1]
+        self.exclusive = self.exclusive and behind
+        self._woken([] if behind else self._wake(), "push-convert")
+
+    def _woken(self, woken: List[Tuple[int, bool]], hint: str) -> None:
+        """They become ready, and each tries again."""
         seen = self.bench.woken()
-        self._equal("woken: " + _threads([one for one, _ in woken]), "woken: " + _threads(seen), "push-wake")
+        self._equal("woken: " + _threads([one for one, _ in woken]), "woken: " + _threads(seen), hint)
         self.compare()
         for one, exclusive in woken:  # each tries again
             place, _ = self.bench.resume(one)
@@ -214,6 +258,7 @@ class PushLock:
         if allowed:
             # with waiters there is no room to count: one owner, and nobody joins him
             self.exclusive = exclusive or (not self.owners and bool(self.waiters))
+            self.writer = thread if exclusive else self.writer
             self.owners.append(thread)
         elif not attempt:
             if not self.waiters:
@@ -238,7 +283,7 @@ class PushLock:
             self._equal(f"the word: {_flags(locked)}, {counted} share", f"the word: {_flags(word & 0xF)}, {word // SHARE} share", "push-word")
             return
         several = self.multiple
-        flags = locked | WAITING | (MULTIPLE if several else 0)
+        flags = locked | WAITING | (MULTIPLE if several else 0) | (WAKING if self.waking else 0)
         self._equal(f"the word: {_flags(flags)} and a block", f"the word: {_flags(word & 0xF)}" + (" and a block" if word & ~0xF else ""),
                     "push-count" if (word ^ flags) & MULTIPLE else "push-word")
         blocks, block = [], word & ~0xF

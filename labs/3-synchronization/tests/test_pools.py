@@ -6,8 +6,10 @@ from typing import List
 
 from grader.api import Bugcheck, test
 
+from .bench import SWAP, Bench
+from .dispatcher import MILLISECOND
 from .hints import HINTS
-from .pools import Pool
+from .pools import USER_MODE, Pool
 
 LIMIT = 40_000_000
 FEATURES = ("DSP-06",)
@@ -15,6 +17,11 @@ CRITICAL, DELAYED, HYPER = range(3)
 QUEUES = ("CriticalWorkQueue", "DelayedWorkQueue", "HyperCriticalWorkQueue")
 DISPATCH_LEVEL = 2
 WORKER_INVALID = 0xE4
+INSUFFICIENT_RESOURCES = 0xC000009A
+DYNAMIC = 0x80  # in a worker thread's start context
+IDLE = 600_000  # ms: EX_DYNAMIC_IDLE_MILLISECONDS
+SECOND = 1000 * MILLISECOND
+DYNAMIC_THREAD = 1
 
 
 @test("3.8", points=1, title="entries: first in, first out, and those that go first", stage="early", features=FEATURES, limit=LIMIT)
@@ -70,9 +77,27 @@ def queue_timeouts(t):
     pool.block(1, 0)
     pool.insert()
     pool.unblock(0)
+    _interrupted(t)
 
 
-@test("3.8", points=2, title="random work against the model", stage="early", features=FEATURES, limit=3 * LIMIT)
+def _interrupted(t) -> None:
+    """Waits that something else ends."""
+    pool = Pool(t, 2, 3, 1)
+    left, gone = t.rng.randint(2, 9), t.rng.randint(2, 9)
+    pool.remove(0, -(gone + left) * pool.bench.increment)
+    pool.later(gone)
+    pool.interrupt(0)
+    pool.expire(0, left)
+    pool.remove(0)
+    pool.interrupt(0)
+    pool.insert()
+    pool.disturb(0)
+    pool.remove(0, None, USER_MODE)
+    pool.remove(0)
+    pool.insert()
+
+
+@test("3.8", points=1, title="random work against the model", stage="early", features=FEATURES, limit=3 * LIMIT)
 def random_pool(t):
     pool = Pool(t, 6, 14, t.rng.randint(1, 3))
     for _ in range(90):
@@ -129,14 +154,65 @@ def work_items(t):
     t.fail(expected="bugcheck WORKER_INVALID", seen="the call returns", hint=t.hint("work-twice", HINTS["work-twice"]))
 
 
+@test("3.8", points=1, title="a worker thread: what it takes, how long it waits, and its end", stage="early", features=("SYS-09", "INT-16"), limit=LIMIT)
+def worker_threads(t):
+    guest, bench = t.guest, Bench(t, [], 2)
+    kind = t.rng.randrange(3)
+    queue = guest.sym("ExWorkerQueue") + kind * (guest.size("KQUEUE") + 16)
+    dynamic, processed = (queue + guest.size("KQUEUE") + 4 * index for index in range(2))
+    guest.call("KeInitializeQueue", queue, 2)
+    before = t.rng.randint(1, 9), t.rng.randint(0, 99)
+    guest.u32(dynamic, before[0])
+    guest.u32(processed, before[1])
+    item, parameter = guest.alloc(16), t.rng.getrandbits(32)
+    guest.u32(item, 0)
+    guest.u32(item + 8, guest.sym("Lab3Work"))
+    guest.u32(item + 12, parameter)
+
+    def equal(wanted: str, seen: str) -> None:
+        t.check(wanted == seen, asked=bench._asked(), expected=wanted, seen=seen, hint=t.hint("work-thread", HINTS["work-thread"]))
+
+    def waits(thread: int, place: str) -> None:
+        equal(f"T{thread} waits for an item", f"T{thread} waits for an item" if place == SWAP else f"T{thread} is at {place or 'its end'}")
+        timer = bench.threads[thread] + guest.field("KTHREAD.Timer")[0]
+        runs, due = guest.get(timer, "DISPATCHER_HEADER.Inserted"), guest.get(timer, "KTIMER.DueTime") - bench.model.now
+        equal(f"for {IDLE // 1000} seconds at most" if thread == DYNAMIC_THREAD else "for ever",
+              f"for {due / SECOND:g} seconds at most" if runs else "for ever")
+
+    for thread in (0, DYNAMIC_THREAD):
+        bench._say(f"T{thread}: ExpWorkerThread({QUEUES[kind]}, {'dynamic' if thread else 'one of the start'})")
+        waits(thread, bench.call(thread, "ExpWorkerThread", kind | (DYNAMIC if thread else 0))[0])
+    bench._say(f"ExQueueWorkItem(W0, {QUEUES[kind]})")
+    bench._act(None)
+    guest.call("ExQueueWorkItem", item, kind)
+    equal(f"woken: [{DYNAMIC_THREAD}]", f"woken: {bench.woken()}")
+    place, _ = bench.resume(DYNAMIC_THREAD, stops=("Lab3Work",))
+    equal("W0's routine runs", "W0's routine runs" if place == "Lab3Work" else f"T{DYNAMIC_THREAD} is at {place or 'its end'}")
+    equal(f"WorkItemsProcessed {before[1] + 1}", f"WorkItemsProcessed {guest.u32(processed)}")
+    guest.write(item, bytes(t.rng.getrandbits(8) for _ in range(16)))  # its owner uses it for something else
+    place, registers = guest.go_on(("ExpCheckWorkerThread", SWAP))
+    equal("ExpCheckWorkerThread", place or "its end")
+    equal(f"({item:#x}, {guest.sym('Lab3Work'):#x}, {parameter:#x})", "(%#x, %#x, %#x)" % tuple(guest.u32(registers["esp"] + 4 * at) for at in (1, 2, 3)))
+    waits(DYNAMIC_THREAD, bench._came(DYNAMIC_THREAD, *guest.go_on((SWAP,)))[0])
+    bench._say("the time of the dynamic one is over")
+    bench.set_clock(bench.model.now + IDLE * MILLISECOND + bench.increment)
+    bench._act(None, DISPATCH_LEVEL)
+    guest.call("KiTimerExpiration", guest.sym("KiTimerExpireDpc"), 0, 0, 0)
+    equal(f"woken: [{DYNAMIC_THREAD}]", f"woken: {bench.woken()}")
+    place, _ = bench.resume(DYNAMIC_THREAD)
+    equal(f"T{DYNAMIC_THREAD} is at its end", f"T{DYNAMIC_THREAD} is at {place or 'its end'}")
+    counts = "DynamicThreadCount %d, WorkItemsProcessed %d"
+    equal(counts % (before[0] - 1, before[1] + 1), counts % (guest.u32(dynamic), guest.u32(processed)))
+
+
 @test("3.8", points=1, title="once a second: which queue needs one more thread", features=("SYS-09", "SYS-10"), limit=2 * LIMIT)
 def work_balance(t):
     guest = t.guest
     base, size = guest.sym("ExWorkerQueue"), guest.size("KQUEUE") + 16
     guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
     for _ in range(12):
-        wanted = []
-        told = []
+        wanted, told = [], []
+        failing, counts = [], []  # queues for which no thread can be made; dynamic threads afterwards
         for queue in range(3):
             address = base + size * queue
             depth, before = t.rng.choice((0, 3)), t.rng.choice((0, 2, 2))
@@ -151,18 +227,29 @@ def work_balance(t):
                         f"{dynamic} dynamic threads")
             if depth and before and processed == last and current < maximum and dynamic < 16:
                 wanted.append(queue)
+                fails = t.rng.random() < 0.3
+                failing += [queue] * fails
+                dynamic += not fails
+            counts.append(dynamic)
         asked = "ExpBalanceWorkerThreads(); " + "; ".join(told)
         t.asking(asked, t.hint("work-balance", HINTS["work-balance"]))
         made = []
         place, registers = guest.call_or_stop("ExpBalanceWorkerThreads", 0, stops=("ExpCreateWorkerThread",))
         while place and len(made) < 4:
-            made.append(guest.u32(registers["esp"] + 4) & 0xFF)
             esp = registers["esp"]
-            place, registers = guest.go_on(("ExpCreateWorkerThread",), eip=guest.u32(esp), esp=esp + 4, eax=0)  # made, says the host
+            made.append(guest.u32(esp + 4) & 0xFF)
+            t.check(bool(guest.u32(esp + 4) >> 8 & 0xFF), asked=asked, expected="the new thread is dynamic", seen="it is not",
+                    hint=t.hint("work-balance", HINTS["work-balance"]))
+            status = INSUFFICIENT_RESOURCES if made[-1] in failing else 0  # the host says whether it could be made
+            place, registers = guest.go_on(("ExpCreateWorkerThread",), eip=guest.u32(esp), esp=esp + 4, eax=status)
         t.check(made == wanted, asked=asked, expected="a thread more for " + _queues(wanted), seen="a thread more for " + _queues(made),
                 hint=t.hint("work-balance", HINTS["work-balance"]))
         for queue in range(3):
             depth, last = guest.get(base + size * queue, "DISPATCHER_HEADER.SignalState"), guest.u32(base + size * queue + guest.size("KQUEUE") + 12)
+            dynamic = guest.u32(base + size * queue + guest.size("KQUEUE"))
+            t.check(dynamic == counts[queue], asked=asked + (f"; no thread can be made for {_queues(failing)}" if failing else ""),
+                    expected=f"{QUEUES[queue]}: DynamicThreadCount {counts[queue]} afterwards", seen=str(dynamic),
+                    hint=t.hint("work-balance", HINTS["work-balance"]))
             t.check(depth == last, asked=asked, expected=f"QueueDepthLastPass {depth} afterwards", seen=str(last),
                     hint=t.hint("work-balance", HINTS["work-balance"]))
 

@@ -121,4 +121,4 @@ def race_resource(t):
 
 @test("3.9", points=1, title="a push lock: readers together, a writer alone, nobody left asleep", features=("DSP-21",), limit=LIMIT, explore=True)
 def race_push_lock(t):
-    explored(t, "race-push-lock", "PushLockExcludes", "PushLockKeepsWritersAlone")
+    explored(t, "race-push-lock", "PushLockExcludes", "PushLockKeepsWritersAlone", "PushLockWaitsForBoth", "PushLockTakenWhileWaking")

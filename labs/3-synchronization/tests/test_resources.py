@@ -21,6 +21,11 @@ def resource_owners(t):
             resource.acquire(thread, t.rng.choice((EXCLUSIVE, *SHARED)), False)
         if resource.exclusive is not None and t.rng.random() < 0.2:
             resource.convert(resource.exclusive)
+    resource.drain()
+    resource.acquire(0, EXCLUSIVE, False)
+    resource.acquire(0, t.rng.choice((EXCLUSIVE, *SHARED)), False)  # once more, and twice to release
+    resource.release(0)
+    resource.release_unowned(1)
 
 
 @test("3.9", points=1, title="handing over: after an exclusive owner those that share, after sharers the next exclusive one", stage="early",
@@ -89,10 +94,38 @@ def push_lock_word(t):
       limit=3 * LIMIT)
 def push_lock_waiters(t):
     lock = PushLock(t, 7)
+    for sharers in (2, 1, 3):  # several owners when the first one begins to wait, or one: then his block has no number to keep
+        for thread in range(sharers):
+            lock.acquire(thread, False)
+        lock.acquire(6, True)
+        lock.acquire(5, False)
+        for thread in t.rng.sample(range(sharers), sharers):
+            lock.release(thread)
+        _drain(lock)
+    for order in ((), (False, True, False), (True, False), (False, True), (False,)):  # who waits while the writer begins to share
+        lock.acquire(6, True)
+        for thread, exclusive in enumerate(order):
+            lock.acquire(thread, exclusive)
+        lock.convert()
+        _drain(lock)
     for _ in range(90):
         busy = lock.owners + [thread for thread, _ in lock.waiters]
         free = [thread for thread in range(7) if thread not in busy]
         if free and t.rng.random() < 0.6:
             lock.acquire(t.rng.choice(free), t.rng.random() < 0.5, attempt=t.rng.random() < 0.15)
+        elif lock.writer is not None and t.rng.random() < 0.3:
+            lock.convert()
         elif lock.owners:
             lock.release(t.rng.choice(lock.owners))
+    lock = PushLock(t, 4)
+    lock.acquire(0, True)
+    lock.acquire(1, t.rng.random() < 0.5)
+    lock.somebody_wakes()
+    for thread in (2, 3):
+        lock.acquire(thread, t.rng.random() < 0.5)
+    lock.release(0)  # whoever set Waking wakes
+
+
+def _drain(lock: PushLock) -> None:
+    while lock.owners:
+        lock.release(lock.owners[0])

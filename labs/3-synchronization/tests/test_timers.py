@@ -38,11 +38,15 @@ def timer_table(t):
         bench.wait(thread, 0, tick - t.rng.choice((0, 1, TURN * bench.increment)))
     for number in t.rng.sample(range(16), 6):
         bench.set_timer(number, tick)  # again: behind the others of that time
+    for number, ticks in enumerate((TURN - 1, TURN, TURN * TURN - 1, TURN * TURN, TURN ** 3 - 1, TURN ** 3, TURN ** 4 + 1)):
+        bench.set_timer(number, -ticks * bench.increment)  # the last that a wheel reaches, and the first that it does not
 
 
 @test("3.6", points=1, title="set, cancelled, set again: what is returned and what stays", stage="early", features=FEATURES, limit=LIMIT)
 def set_and_cancel(t):
     bench = Bench(t, timers(t, 5), 1, 3)
+    bench.set_timer(0, _in_ticks(t, bench, 1, 2), 50, 0)
+    bench.ticks(3)  # it expires, and runs again
     for _ in range(50):
         number = t.rng.randrange(5)
         choice = t.rng.random()
@@ -56,12 +60,16 @@ def set_and_cancel(t):
     for _ in range(2):
         bench.set_timer(0, _in_ticks(t, bench, 0, 3), 50)  # the second time it is signaled
         bench.ticks(5)
+    bench.set_timer(0, _in_ticks(t, bench, 5, 40), 50, 1)
+    bench.dpc_waits(1)  # it expired shortly before, and its DPC has not run yet
+    bench.cancel_timer(0)
 
 
 @test("3.6", points=1, title="due times in the past: at once, without the table", stage="early", features=FEATURES + ("HAL-07",), limit=LIMIT)
 def due_already(t):
     bench = Bench(t, timers(t, 6), 2, 2)
     bench.wait(0, 0)
+    bench.set_timer(0, bench.system_time(-t.rng.randint(1, 9) * MILLISECOND), t.rng.randint(10, 90))  # the period counts from there
     for number in _shuffled(t, range(6)):
         due = t.rng.choice((0, 1, bench.system_time(0), bench.system_time(-t.rng.randint(1, 1 << 30))))
         bench.set_timer(number, due, t.rng.choice((0, 0, t.rng.randint(10, 90))), t.rng.choice((None, 0, 1)))
@@ -116,10 +124,16 @@ def timer_waiters(t):
 def periods(t):
     bench = Bench(t, timers(t, 4), 2, 2)
     milliseconds = bench.increment // MILLISECOND
+    bench.set_timer(0, _in_ticks(t, bench, 1, 3), milliseconds)  # alone in the table: it expires, and is there again for the next tick
+    for count in (4, 1, 1):
+        bench.ticks(count)
+        bench.set_timer(1, -bench.increment)
+    bench.ticks(1)
     for number in range(4):
         period = t.rng.randint(2 * milliseconds, 9 * milliseconds + 3)
         due = t.rng.choice((_in_ticks(t, bench, 1, 8), bench.system_time(t.rng.randint(1, 8 * bench.increment)), 0))
         bench.set_timer(number, due, period, t.rng.choice((None, 0, 1)))
+    bench.set_timer(3, -bench.increment, t.rng.randint(430_000, 2_000_000))  # in units of 100 ns that is more than 32 bits hold
     for _ in range(16):
         bench.ticks(t.rng.choice((1, 1, 1, 2)))
     bench.ticks(t.rng.randint(20, 40))  # many periods in one pass: one expiry, and one period from now
@@ -127,9 +141,19 @@ def periods(t):
     bench.ticks(10)
 
 
-@test("3.6", points=1, title="a clock that has gone once round and more", stage="early", features=FEATURES, limit=LIMIT)
+@test("3.6", points=1, title="a clock that has gone once round and more", stage="early", features=FEATURES, limit=2 * LIMIT)
 def once_round(t):
     bench = Bench(t, timers(t, 14), 1)
+    far, early = TURN * TURN, t.rng.randint(10, 60)
+    bench.ticks(far + early - bench.model.now // bench.increment)  # two wheels begin a chain together after another `far - early`
+    last = far - early + t.rng.randint(100, 200)
+    for number, ticks in enumerate((last, far + 900, far + 1200)):
+        bench.set_timer(number, -ticks * bench.increment)
+    bench.ticks(far - early - 200)
+    bench.set_timer(3, -(last - far + early + 200) * bench.increment)  # of the same tick as the first, from the wheel below
+    bench.ticks(200)
+    bench.ticks(TURN)
+    bench.ticks(5 * TURN)
     ahead = TURN - bench.clock % TURN
     bench.set_timer(0, -(ahead + TURN - 1) * bench.increment)  # on wheel 1, the last of the next chain there
     bench.ticks(ahead + t.rng.randint(1, 200))
@@ -138,6 +162,12 @@ def once_round(t):
     for _ in range(3):
         bench.ticks(t.rng.randint(TURN - 2, 2 * TURN))
     bench.ticks(1)
+    bench.set_timer(0, -3 * bench.increment)
+    late = t.rng.randint(4, 12)  # the clock is ahead of the expiry by so much, and a timer is set meanwhile: for a turn later
+    bench.set_clock(bench.model.now + late * bench.increment)
+    bench.set_timer(1, -(TURN - t.rng.randint(1, late - 3)) * bench.increment)
+    bench.ticks(0)
+    bench.ticks(TURN)
 
 
 @test("3.6", points=1, title="random timers and time-outs against the model", stage="early", features=FEATURES + ("DSP-14",), limit=3 * LIMIT)
