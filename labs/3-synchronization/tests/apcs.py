@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from .bench import Bench
 from .dispatcher import SYNCHRONIZATION_EVENT, Object
@@ -48,13 +48,18 @@ class ApcBench:
         return self.thread + self.guest.field("KTHREAD.ApcState")[0]
 
     # -- queueing --------------------------------------------------------------------------------------------------
-    def insert(self, number: int, by: Optional[int] = None, increment: int = 0) -> bool:
-        """KeInsertQueueApc, by a thread (None: by nobody's)."""
+    def insert(self, number: int, by: Optional[int] = None, increment: int = 0, telling: Sequence[str] = ()) -> bool:
+        """KeInsertQueueApc, by a thread (None: by nobody's).  `telling`: routines that tell the thread; KernelApcPending is set before."""
         arguments = (self.t.rng.getrandbits(32), self.t.rng.getrandbits(32))
         who = f"T{by}: " if by is not None else ""
         self._say(f"{who}KeInsertQueueApc(A{number}{' special' if self.special[number] else ' user' if self.modes[number] else ' normal'}, ...)")
         self.bench._act(by)
-        told = self.guest.call("KeInsertQueueApc", self.apcs[number], *arguments, increment) & 0xFF
+        place, registers = self.guest.call_or_stop("KeInsertQueueApc", self.apcs[number], *arguments, increment, stops=tuple(telling))
+        if place:
+            pending = self.guest.get(self.state, "KAPC_STATE.KernelApcPending")
+            self._equal(f"KernelApcPending 1 at {place}", f"KernelApcPending {pending} at {place}", "apc-told")
+            place, registers = self.guest.go_on(())
+        told = registers["eax"] & 0xFF
         queue = self.queues[self.modes[number]]
         wanted = number not in self.queues[KERNEL] + self.queues[USER] and bool(self.guest.get(self.thread, "KTHREAD.ApcQueueable"))
         self._equal(f"it returns {int(wanted)}", f"it returns {told}", "apc-refused")
@@ -89,9 +94,9 @@ class ApcBench:
                     f"KernelApcPending {seen[0]}, APC interrupt {'requested' if seen[1] else 'not requested'}", hint)
 
     # -- delivery --------------------------------------------------------------------------------------------------
-    def deliver(self, normal_allowed: bool = True, requeue: float = 0.0, call_off: float = 0.0) -> None:
+    def deliver(self, normal_allowed: bool = True, requeue: float = 0.0, call_off: float = 0.0, inside: int = 0) -> None:
         """KiDeliverApc by T0: every routine that runs, and with what.  The kernel routines' work is the host's: some queue their
-        APC again, some change the arguments, some call the normal routine off."""
+        APC again, some change the arguments, some call the normal routine off.  `inside`: 1 in the middle of a normal APC."""
         guest, rng = self.guest, self.t.rng
         self._say("T0: KiDeliverApc(KernelMode, ...)")
         self.t.asking(self.bench._asked(), self._hint("apc-delivery"))
@@ -103,19 +108,22 @@ class ApcBench:
         queue = self.queues[KERNEL]
         while queue and (self.special[queue[0]] or normal_allowed):
             number = queue.pop(0)
-            self._at(place, KERNEL_PLACE, f"A{number}'s kernel routine", APC_LEVEL, 0)
+            self._at(place, KERNEL_PLACE, f"A{number}'s kernel routine", APC_LEVEL, inside)
+            pending = guest.get(self.state, "KAPC_STATE.KernelApcPending")
+            self._equal("KernelApcPending 0", f"KernelApcPending {pending}", "apc-pending")
             apc, *pointers = (guest.u32(registers["esp"] + 4 * index) for index in range(1, 6))
             self._equal(f"A{number}", f"A{self.apcs.index(apc)}" if apc in self.apcs else hex(apc), "apc-order")
             self._equal(f"TrapFrame {frame:#x}", f"TrapFrame {guest.get(self.thread, 'KTHREAD.TrapFrame'):#x}", "apc-delivery")
             self.compare()
             normal = 0 if self.special[number] else guest.sym(NORMAL_PLACE)
             wanted = [normal, 0 if self.special[number] else self.contexts[number], *self.arguments[number]]
-            self._equal("noted: " + _words(wanted), "noted: " + _words([guest.u32(pointer) for pointer in pointers]), "apc-noted")
+            self._equal(f"A{number}'s kernel routine, noted: " + _words(wanted),
+                        f"A{number}'s kernel routine, noted: " + _words([guest.u32(pointer) for pointer in pointers]), "apc-noted")
             again = not self.special[number] and rng.random() < requeue
             if again:
                 self._queue_again(number)
             off = not self.special[number] and rng.random() < call_off
-            new = [0 if off else normal, *(rng.getrandbits(32) for _ in range(3))]
+            new = [0 if off else guest.sym(NORMAL_PLACE), *(rng.getrandbits(32) for _ in range(3))]  # a special one's is not called
             for pointer, word in zip(pointers, new):
                 guest.u32(pointer, word)
             if not again:
@@ -125,8 +133,9 @@ class ApcBench:
             if normal and not off:
                 self._at(place, NORMAL_PLACE, f"A{number}'s normal routine", PASSIVE_LEVEL, 1)
                 told = [guest.u32(registers["esp"] + 4 * index) for index in range(1, 4)]
-                self._equal("called with: " + _words(new[1:]), "called with: " + _words(told), "apc-noted")
-                place, registers = guest.go_on(stops)
+                self._equal(f"A{number}'s normal routine, called with: " + _words(new[1:]), f"A{number}'s normal routine, called with: " + _words(told),
+                            "apc-noted")
+                place, registers = self._after_normal(stops, number)
         self._equal("it returns", f"{place} runs" if place else "it returns", "apc-held")
         irql = guest.get(guest.pcr(), "KPCR.Irql")
         self._equal(f"IRQL {APC_LEVEL} afterwards", f"IRQL {irql} afterwards", "apc-delivery")
@@ -135,6 +144,16 @@ class ApcBench:
                     "apc-delivery")
         self.clear()
         self.compare()
+
+    def _after_normal(self, stops: Sequence[str], number: int) -> Tuple[str, Dict[str, int]]:
+        """From a normal routine to the next stop.  When the IRQL rises on the way, the APC is still in progress."""
+        place, registers = self.guest.go_on((*stops, "KfRaiseIrql"))
+        if place != "KfRaiseIrql":
+            return place, registers
+        busy = self.guest.get(self.state, "KAPC_STATE.KernelApcInProgress")
+        what = f"KernelApcInProgress %d when the IRQL rises after A{number}'s normal routine"
+        self._equal(what % 1, what % busy, "apc-progress")
+        return self.guest.go_on(stops)
 
     def _at(self, place: str, wanted: str, what: str, irql: int, progress: int) -> None:
         guest = self.guest

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import List
+
 from grader.api import test
 
 from .apcs import APC_LEVEL, ATTACHED, INSERT, KERNEL, KERNEL_APC, ORIGINAL, PASSIVE_LEVEL, READY, USER, USER_APC, ApcBench
@@ -39,8 +41,8 @@ def apc_environment(t):
     bench.make(0, ORIGINAL)
     bench.make(1, INSERT)
     bench.make(2, ATTACHED)
-    bench._say("KeInsertQueueApc(A0 for the original environment) while T0 is attached")
-    bench.bench._act(None)
+    bench._say("T0: KeInsertQueueApc(A0 for the original environment) while T0 is attached")
+    bench.bench._act(0)
     told = guest.call("KeInsertQueueApc", bench.apcs[0], 1, 2, 0) & 0xFF
     bench._equal("it returns 1", f"it returns {told}", "apc-environment")
     head = saved + guest.field("KAPC_STATE.ApcListHead")[0]
@@ -67,7 +69,7 @@ def apc_tells(t):
             guest.set(thread, "KTHREAD.State", 2)
             bench.insert(2, by=0)
             bench.told(False, False)
-            bench.insert(t.rng.choice((0, 1)), by=0)
+            bench.insert(t.rng.choice((0, 1)), by=0, telling=("HalRequestSoftwareInterrupt",))
             bench.told(True, True)
         elif kind == "ready":
             guest.set(thread, "KTHREAD.State", READY)
@@ -93,7 +95,7 @@ def _waiting(t, bench: ApcBench, kind: str) -> None:
     t.sound(bool(place), "a wait for an event that is not signaled waits")
     number = 2 if mode == USER else t.rng.choice((0, 1))
     ends = {"waits": True, "critical": number == 0, "guarded": False, "user": False, "alertable": True}[kind]
-    bench.insert(number, increment=t.rng.randint(0, 4))
+    bench.insert(number, increment=t.rng.randint(0, 4), telling=("KiUnwaitThread",) if mode == KERNEL else ())
     woken = bench.bench.woken()
     bench._equal("woken: " + ("T0" if ends else "nobody"), "woken: " + (" ".join(f"T{one}" for one in woken) or "nobody"), "apc-told")
     if ends:
@@ -107,7 +109,7 @@ def _waiting(t, bench: ApcBench, kind: str) -> None:
 @test("3.7", points=3, title="delivery: order, levels, arguments, and what a kernel routine may do", stage="early", features=("INT-10", "INT-11", "INT-12"),
       limit=LIMIT)
 def apc_delivery(t):
-    specials = [t.rng.random() < 0.4 for _ in range(7)]
+    specials = [True, False, False, *(t.rng.random() < 0.4 for _ in range(4))]
     bench = ApcBench(t, 7, specials)
     bench.deliver()
     for _ in range(4):
@@ -122,6 +124,10 @@ def apc_delivery(t):
     t.guest.set(bench.thread, "KTHREAD.KernelApcDisable", 0xFFFF)
     bench.deliver(normal_allowed=False)
     t.guest.set(bench.thread, "KTHREAD.KernelApcDisable", 0)
+    t.guest.set(bench.state, "KAPC_STATE.KernelApcInProgress", 1)
+    bench.insert(0)
+    bench.deliver(normal_allowed=False, inside=1)
+    t.guest.set(bench.state, "KAPC_STATE.KernelApcInProgress", 0)
     bench.deliver()
 
 
@@ -133,10 +139,9 @@ def apc_regions(t):
     guest.set(thread, "KTHREAD.State", 2)
     counts = {"Critical": 0, "Guarded": 0}
     fields = {"Critical": "KernelApcDisable", "Guarded": "SpecialApcDisable"}
-    queued = False
-    for _ in range(60):
-        kind = t.rng.choice(("Critical", "Guarded"))
-        leaves = counts[kind] > 0 and (t.rng.random() < 0.55 or sum(counts.values()) > 6)
+    queued: List[int] = []
+
+    def region(kind: str, leaves: bool) -> None:
         bench._say(f"T0: Ke{'Leave' if leaves else 'Enter'}{kind}Region() in {counts['Critical']} critical and {counts['Guarded']} guarded regions, "
                    f"{'an APC' if queued else 'nothing'} queued")
         bench.bench._act(0, t.rng.choice((PASSIVE_LEVEL, PASSIVE_LEVEL, APC_LEVEL)))
@@ -147,17 +152,36 @@ def apc_regions(t):
         for one, count in counts.items():
             seen = -(guest.get(thread, f"KTHREAD.{fields[one]}") - 0x10000) % 0x10000
             bench._equal(f"{fields[one]} {-count}", f"{fields[one]} {-seen}", "apc-region")
-        asks = leaves and queued and counts[kind] == 0 and counts["Guarded"] == 0
+        asks = leaves and bool(queued) and counts[kind] == 0 and counts["Guarded"] == 0
         bench.told(asks, asks, "apc-region")
+
+    def queue(number: int) -> None:
+        bench.clear()
+        bench.insert(number, by=0)
+        queued.append(number)
+
+    def empty() -> None:
+        for number in queued:
+            guest.call("KeRemoveQueueApc", bench.apcs[number])
+            bench.queues[KERNEL].remove(number)
+        queued.clear()
+
+    for outer, inner in (("Critical", "Critical"), ("Guarded", "Guarded"), ("Critical", "Guarded"), ("Guarded", "Critical")):
+        for number in (None, t.rng.randrange(2)):  # nothing is queued, or something came in the inner region
+            region(outer, False)
+            region(inner, False)
+            if number is not None:
+                queue(number)
+            region(inner, True)
+            region(outer, True)
+            empty()
+    for _ in range(60):
+        kind = t.rng.choice(("Critical", "Guarded"))
+        region(kind, counts[kind] > 0 and (t.rng.random() < 0.55 or sum(counts.values()) > 6))
         if not queued and t.rng.random() < 0.3:
-            bench.clear()
-            bench.insert(t.rng.randrange(2), by=0)
-            queued = True
+            queue(t.rng.randrange(2))
         elif queued and t.rng.random() < 0.2:
-            for number in list(bench.queues[KERNEL]):
-                guest.call("KeRemoveQueueApc", bench.apcs[number])
-                bench.queues[KERNEL].remove(number)
-            queued = False
+            empty()
     for kind in ("Critical", "Guarded"):
         while counts[kind]:
             guest.call(f"KeLeave{kind}Region")

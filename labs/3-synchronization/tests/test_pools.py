@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import List
 
 from grader.api import Bugcheck, test
@@ -210,14 +211,16 @@ def work_balance(t):
     guest = t.guest
     base, size = guest.sym("ExWorkerQueue"), guest.size("KQUEUE") + 16
     guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
-    for _ in range(12):
+    stuck = (3, 2, (7, 7), 0)
+    cases = [*itertools.product((0, 3), (0, 2), ((7, 7), (8, 7)), (0, 1), (0, 15, 16), (False,)), (*stuck, 0, True), (*stuck, 15, True)]
+    t.rng.shuffle(cases)
+    while cases:
         wanted, told = [], []
         failing, counts = [], []  # queues for which no thread can be made; dynamic threads afterwards
         for queue in range(3):
             address = base + size * queue
-            depth, before = t.rng.choice((0, 3)), t.rng.choice((0, 2, 2))
-            processed, last = t.rng.choice(((7, 7), (7, 7), (8, 7)))
-            current, maximum, dynamic = t.rng.choice((0, 1)), 1, t.rng.choice((0, 15, 16))
+            depth, before, (processed, last), current, dynamic, fails = cases.pop() if cases else (0, 0, (7, 7), 0, 0, False)
+            maximum = 1
             guest.set(address, "DISPATCHER_HEADER.SignalState", depth)
             guest.set(address, "KQUEUE.CurrentCount", current)
             guest.set(address, "KQUEUE.MaximumCount", maximum)
@@ -227,7 +230,6 @@ def work_balance(t):
                         f"{dynamic} dynamic threads")
             if depth and before and processed == last and current < maximum and dynamic < 16:
                 wanted.append(queue)
-                fails = t.rng.random() < 0.3
                 failing += [queue] * fails
                 dynamic += not fails
             counts.append(dynamic)
