@@ -38,8 +38,6 @@ def timer_table(t):
         bench.wait(thread, 0, tick - t.rng.choice((0, 1, TURN * bench.increment)))
     for number in t.rng.sample(range(16), 6):
         bench.set_timer(number, tick)  # again: behind the others of that time
-    for number, ticks in enumerate((TURN - 1, TURN, TURN * TURN - 1, TURN * TURN, TURN ** 3 - 1, TURN ** 3, TURN ** 4 + 1)):
-        bench.set_timer(number, -ticks * bench.increment)  # the last that a wheel reaches, and the first that it does not
 
 
 @test("3.6", points=1, title="set, cancelled, set again: what is returned and what stays", stage="early", features=FEATURES, limit=LIMIT)
