@@ -33,6 +33,8 @@ HINTS = {
                     "and its status is the result.",
     "alert-held": "KiTestAlert alone says what ends a wait; it must know the wait's mode and whether it is alertable (KiBeginWait).",
     "alert-first": "The objects come first: what is signaled is taken, and an alert stays for the next wait.",
+    "traced-wait": "Every wait that really waits is traced once, each time it begins: Wait with the thread, the number of objects, the type, and "
+                   "whether there is a time-out.",
     "wait-handed-on": "KiBeginWait notes the wait's reason, mode and whether it is alertable: those of the call; a delay's reason is DelayExecution.",
     # several objects
     "all-or-nothing": "A WaitAll takes everything in one step or nothing at all: look at all objects first, then take them.",
@@ -57,6 +59,8 @@ HINTS = {
     "mutant-not-owned": "Only the owner releases a mutant; for anybody else a status is raised and nothing changes.",
     "mutant-abandoned": "Who gets an abandoned mutant is told once: STATUS_ABANDONED, and Abandoned is cleared by it.",
     "mutant-freed": "A release as Abandoned gives back all levels at once, whoever asks, and marks the mutant; one that is free already is only marked.",
+    "traced-release": "KiTraceSignal tells each change, with the states before and after it, before anybody is released by it: a timeline takes the "
+                      "last signal for the cause of a wake-up.",
     "mutant-all": "A thread that ends abandons every mutant it owns, in the order in which it took them.",
     # timers
     "chain-order": "A timer goes to the tail of its chain, and those of a higher wheel's chain go to lower wheels in their order.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Optional, Tuple
 
 from grader.api import test
+from grader.views.ring import Event
 
 from .bench import DISPATCH_LEVEL, Bench
 from .dispatcher import SUCCESS, SYNCHRONIZATION_EVENT, TIMEOUT, WAIT_ALL, WAIT_ANY, Object, status_name
@@ -27,6 +28,7 @@ class Interruptible(Bench):
         self._apc = self.guest.alloc(self.guest.size("KAPC"))
         self._state = self.threads[0] + self.guest.field("KTHREAD.ApcState")[0]
         self._form = ""
+        self._since = 0  # of the trace
         self._given: Tuple[Optional[int], int] = (None, KERNEL)  # due time, and mode
 
     # -- T0 --------------------------------------------------------------------------------------------------------
@@ -50,6 +52,7 @@ class Interruptible(Bench):
             call = ("KeWaitForMultipleObjects", 2, self._array, WAIT_ALL if form == "all" else WAIT_ANY, EXECUTIVE, mode, int(alertable), pointer, 0)
         due, _, absolute = self._due(timeout)
         self._form, self._given = form, (due, mode)
+        self._since = self._last()
         place, told = self.call(0, call[0], *call[1:])
         self._judge(place, told, ends, hint, absolute)
         if ends is None:
@@ -60,6 +63,7 @@ class Interruptible(Bench):
     def again(self, ends: Optional[int], hint: str = "wait-again") -> None:
         """T0 runs again after a kernel APC; its wait begins again."""
         self._say("the APC has run, and T0 goes on")
+        self._since = self._last()
         place, told = self.resume(0, KERNEL_APC)
         self._judge(place, told, ends, hint, False)
 
@@ -79,6 +83,17 @@ class Interruptible(Bench):
         elif ends in (None, SUCCESS):
             self.model.wait(0, (0,) if self._form == "one" else (0, 1), self._form == "all", due, absolute=absolute)
         self.compare(hint)
+        self._traced(ends is None, due is not None)
+
+    def _last(self) -> int:
+        return max((record.sequence for record in self.guest.events()), default=0)
+
+    def _traced(self, waits: bool, timed: bool) -> None:
+        """The event Wait, if T0 waits."""
+        seen = [_event(*record.arguments) for record in self.guest.events() if record.sequence > self._since and record.event == Event.WAIT]
+        count = {"one": 1, "delay": 0}.get(self._form, 2)
+        wanted = [_event(self.threads[0], count, WAIT_ALL if self._form == "all" else WAIT_ANY, int(timed))] if waits else []
+        self._equal(f"traced: {', '.join(wanted) or 'nothing'}", f"traced: {', '.join(seen) or 'nothing'}", "traced-wait")
 
     def end(self) -> None:
         """T0's wait is over for the next case: what KiUnwaitThread does."""
@@ -188,6 +203,12 @@ def _alerted(t, bench: Interruptible, form: str) -> None:
         bench.set_event(number)
     bench.begin(form, SUCCESS, endless, t.rng.choice((KERNEL, USER)), True, "alert-first")
     bench.alerts(1 << KERNEL, "alert-first")
+
+
+def _event(thread: int, count: int, kind: int, timed: int) -> str:
+    """A wait for time alone has no type worth telling."""
+    what = f"{count} objects, Wait{'Any' if kind == WAIT_ANY else 'All'}" if count else "no object"
+    return f"Wait of {thread:#010x}, {what}, {'with' if timed else 'no'} time-out"
 
 
 def _alerts(modes: int) -> str:

@@ -2,15 +2,68 @@
 
 from __future__ import annotations
 
-from typing import List
+from typing import List, Sequence, Tuple
 
 from grader.api import test
+from grader.views.ring import Event
 
 from .bench import Bench
 from .dispatcher import LOWEST_MUTANT, MUTANT, NOTIFICATION_EVENT, SEMAPHORE, SYNCHRONIZATION_EVENT, Object
 
 LIMIT = 20_000_000
 LARGEST = 0x7FFFFFFF
+
+
+class TracedBench(Bench):
+    """A bench that looks at the trace, too: each change, and behind it those whom it releases.  A timeline names the signal as the cause of
+    the wake-ups that follow it."""
+
+    def __init__(self, t, objects: List[Object], threads: int) -> None:
+        super().__init__(t, objects, threads)
+        self._promised: List[Tuple[int, ...]] = []
+        self._before: List[int] = []
+        self._since = 0
+        self._tested, self.model.test = self.model.test, self._test  # type: ignore[method-assign]
+
+    def release_semaphore(self, number: int, adjustment: int, increment: int = 0, wait: bool = False) -> None:
+        self._begin()
+        super().release_semaphore(number, adjustment, increment, wait)
+        if adjustment:
+            self._traced()
+
+    def release_mutant(self, thread: int, number: int, increment: int = 0, abandoned: bool = False, wait: bool = False) -> None:
+        self._begin()
+        super().release_mutant(thread, number, increment, abandoned, wait)
+        self._traced()
+
+    def end_thread(self, thread: int) -> None:
+        self._begin()
+        super().end_thread(thread)
+        self._traced()
+
+    def _test(self, number: int, increment: int) -> None:
+        """The model's object has changed."""
+        one, released = self.model.objects[number], len(self.model.released)
+        self._promised.append((Event.SIGNAL, self.addresses[number], one.kind, self._before[number], one.state))
+        self._tested(number, increment)
+        self._promised += [(Event.UNWAIT, self.threads[end.thread], end.status, end.increment) for end in self.model.released[released:]]
+
+    def _begin(self) -> None:
+        self._promised = []
+        self._before = [one.state for one in self.model.objects]
+        self._since = max((record.sequence for record in self.guest.events()), default=0)
+
+    def _traced(self) -> None:
+        sizes = {Event.SIGNAL: 4, Event.UNWAIT: 3}
+        seen = [(record.event, *record.arguments[:sizes[record.event]]) for record in self.guest.events()
+                if record.sequence > self._since and record.event in sizes]
+        wanted = [tuple(word & 0xFFFFFFFF for word in event) for event in self._promised]
+        self._equal(self._trace(wanted), self._trace(seen), "traced-release")
+
+    def _trace(self, events: Sequence[Tuple[int, ...]]) -> str:
+        told = [f"{self.name(self.places[subject])} {_state(rest[1])} to {_state(rest[2])}" if event == Event.SIGNAL and subject in self.places else
+                f"T{self.numbers[subject]} released" if subject in self.numbers else f"{subject:#010x}" for event, subject, *rest in events]
+        return "traced: " + (", ".join(told) or "nothing")
 
 
 @test("3.5", points=1, title="a semaphore's count: units out, units in, what is returned", stage="early", features=("DSP-05",), limit=LIMIT)
@@ -41,7 +94,7 @@ def semaphore_limit(t):
 
 @test("3.5", points=1, title="each unit releases one waiter, in order", stage="early", features=("DSP-05", "DSP-14"), limit=LIMIT)
 def semaphore_waiters(t):
-    bench = Bench(t, [Object(0, SEMAPHORE, 0, 8), Object(1, SYNCHRONIZATION_EVENT)], 9)
+    bench = TracedBench(t, [Object(0, SEMAPHORE, 0, 8), Object(1, SYNCHRONIZATION_EVENT)], 9)
     order = _shuffled(t, range(9))
     for thread in order:
         if t.rng.random() < 0.3:
@@ -58,7 +111,7 @@ def semaphore_waiters(t):
 
 @test("3.5", points=1, title="a mutant counts its owner's acquisitions", stage="early", features=("DSP-04",), limit=LIMIT)
 def mutant_recursion(t):
-    bench = Bench(t, [Object(0, MUTANT, 1), Object(1, MUTANT, 1), Object(2, NOTIFICATION_EVENT, 1)], 3)
+    bench = TracedBench(t, [Object(0, MUTANT, 1), Object(1, MUTANT, 1), Object(2, NOTIFICATION_EVENT, 1)], 3)
     for number in _shuffled(t, range(2)):
         for _ in range(t.rng.randint(2, 6)):
             if t.rng.random() < 0.4:
@@ -121,7 +174,7 @@ def mutant_handed_over(t):
       features=("DSP-04", "ERR-05"), limit=LIMIT)
 def mutant_abandoned(t):
     count = t.rng.randint(4, 6)
-    bench = Bench(t, [Object(number, MUTANT, 1) for number in range(count)] + [Object(count, NOTIFICATION_EVENT, 1)], 6)
+    bench = TracedBench(t, [Object(number, MUTANT, 1) for number in range(count)] + [Object(count, NOTIFICATION_EVENT, 1)], 6)
     for number in _shuffled(t, range(count)):
         for _ in range(t.rng.choice((1, 1, 2, 3))):
             bench.wait(0, number)
@@ -171,3 +224,7 @@ def _shuffled(t, some) -> List[int]:
     order = list(some)
     t.rng.shuffle(order)
     return order
+
+
+def _state(word: int) -> int:
+    return word - (1 << 32) if word >> 31 else word
