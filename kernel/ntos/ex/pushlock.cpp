@@ -130,12 +130,13 @@ BOOLEAN TryAcquire(EX_PUSH_LOCK* lock, bool exclusive) {
 /// Wakes whoever may go on. The caller has set Waking: the list cannot lose a block to anybody else.
 ///
 /// - If the lock has an owner again (of another kind than `ownedShared` says), or the caller shares it and the oldest block
-///   wants it alone, nobody is woken: Waking is cleared, and the next release will do it.
+///   wants it alone, nobody is woken: Waking is cleared, and the next release will do it. That is one step with the look
+///   at the owner: a release that came in between would still find Waking, and nobody would wake.
 /// - The oldest wants it alone and is not the only one: it leaves the list (RemoveOldest), and after Waking is cleared it
 ///   is woken.
 /// - Otherwise the whole list goes, and all are woken, the oldest first (WakeAll): the word is what it is without waiters.
 /// The word may get new blocks at any moment: decide on what Replace confirms.
-/// @param ownedShared the caller owns the lock, shared with nobody: then only threads that want to share may be woken
+/// @param ownedShared the caller owns the lock, shared with nobody: then nobody is woken if the oldest wants it alone
 void Wake(EX_PUSH_LOCK* lock, bool ownedShared) {
     // LAB(3.9) begin
     for (;;) {

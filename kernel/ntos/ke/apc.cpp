@@ -120,8 +120,8 @@ BOOLEAN NTAPI KeInsertQueueApc(PKAPC Apc, PVOID SystemArgument1, PVOID SystemArg
 /// 2. It goes on the queue of its environment and mode, and Inserted becomes TRUE: to the tail, but a special kernel APC
 ///    (IsSpecial) behind the special ones and before every normal one. The event ApcQueue is traced.
 /// 3. If its thread is in that environment now, the thread is told (ki/apc.h: how an APC finds its moment): of a kernel APC
-///    by KernelApcPending first; then the current thread by the APC interrupt, any other by TellThread. Otherwise the APC
-///    waits until the thread attaches or detaches.
+///    by KernelApcPending first; then the current thread by the APC interrupt, any other by TellThread. Of a user APC the
+///    current thread is told nothing. An APC for another environment waits until the thread attaches or detaches.
 void NTAPI KiInsertQueueApc(PKAPC Apc, KPRIORITY Increment) {
     // LAB(3.7) begin
     KTHREAD* const thread = Apc->Thread;

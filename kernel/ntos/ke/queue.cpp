@@ -34,7 +34,8 @@ namespace {
 
 /// Puts an entry into the queue, at its head or its tail, or (MayWakeOne) gives it to the thread that began to wait last.
 /// In that case it is on no list, and its Flink is nullptr. SignalState is the number of entries in the queue.
-/// The signal is traced. @returns the number of entries before
+/// The signal is traced (TraceSignal) in either case: when SignalState is what it will be, and before a thread is woken.
+/// @returns the number of entries before
 LONG Insert(KQUEUE* queue, LIST_ENTRY* entry, bool atHead) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
     // LAB(3.8) begin
     const LONG oldState = queue->Header.SignalState;
@@ -82,8 +83,10 @@ LONG NTAPI KeInsertHeadQueue(PRKQUEUE Queue, PLIST_ENTRY Entry) {
 /// Takes the oldest entry, or waits for one. The thread belongs to the queue from now on (JoinQueue).
 ///
 /// - An entry may be taken at once while the active threads, this one included, are not more than MaximumCount.
-/// - Otherwise it is a wait like any other, for the queue as a WaitAny with key 0 (KiBeginWait, KiComputeDeadline,
-///   KiInsertWaitBlock, KiCommitWait, and the event Wait). Who ended it has left the entry in KTHREAD::QueueEntry.
+/// - Otherwise it is a wait like any other, not alertable, with the reason WrQueue, for the queue as a WaitAny with key 0
+///   (KiBeginWait, KiTestAlert, KiUpdateDeadline, KiInsertWaitBlock, KiCommitWait, and the event Wait). Who ended it has
+///   left the entry in KTHREAD::QueueEntry. STATUS_KERNEL_APC: the APC has run, and all of it begins again, for the
+///   time that is left.
 /// @returns the entry, or the status of the wait as a pointer
 /// Callers rely on: a thread that waits here does not count as active, one that has an entry does.
 PLIST_ENTRY NTAPI KeRemoveQueue(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, PLARGE_INTEGER Timeout) {
@@ -119,8 +122,8 @@ PLIST_ENTRY NTAPI KeRemoveQueue(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, PLARGE
     // LAB(3.8) end
 }
 
-/// A thread of the queue has stopped being active: it waits, ended, or went to another queue. If there is an entry and a
-/// thread that waits, they come together now.
+/// A thread of the queue has stopped being active: it waits, ended, or went to another queue. It is not counted any more
+/// (CurrentCount). If there is an entry then and a thread that may have it, they come together now.
 void NTAPI KiActivateWaiterQueue(PKQUEUE Queue) {
     // LAB(3.8) begin
     NT_ASSERT(Queue->CurrentCount > 0);

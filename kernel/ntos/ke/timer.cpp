@@ -190,7 +190,7 @@ void KiRemoveTimer(PKTIMER Timer) {
 
 /// The time of a timer has come; it is on no chain any more.
 ///
-/// - The event TimerExpire is traced, the timer is signaled, and waiters are released (KiWaitTest, no boost).
+/// - The event TimerExpire is traced with the tick count (KeTickCount), the timer is signaled, and waiters are released (KiWaitTest, no boost).
 /// - A periodic timer is started again for one period after its due time, so that it does not drift; if that has passed
 ///   too, for one period from now. Only its first due time can have been a time of day (Absolute).
 /// - Its DPC, if it has one, is queued with the system time (low and high part) as its arguments.
@@ -220,13 +220,14 @@ void KiSignalTimer(PKTIMER Timer) {
 /// The DPC that the clock queues when it has come to a hand with timers: expires everything that is due.
 ///
 /// - NextHand is the first hand that has not been looked at yet. Every hand from there to the clock's is looked at (the
-///   clock may have gone on by several ticks), in order, as long as there are timers; NextHand is behind it then.
+///   clock may have gone on by several ticks), in order, as long as there are timers. NextHand is beyond a hand before the
+///   first timer of that hand expires: the last timer of all, if it has a period, sets NextHand anew (CountTimer).
 /// - At a hand where a chain of a higher wheel begins (BeginsChain: given), the timers of that chain go to the lowest
 ///   wheel that reaches from the clock's hand to theirs, in their order; the highest wheel first.
 /// - Then the chain of wheel 0: in their order, the timers of this hand expire (off the chain, then KiSignalTimer), and
 ///   those of a later turn stay in the table. What KiSignalTimer puts into the table, or takes out, must not disturb this
 ///   (TakeChain: given).
-/// - TimerRequest of this processor is 0 again.
+/// - TimerRequest of this processor is 0 again before the clock is read: what comes later asks for another DPC.
 void NTAPI KiTimerExpiration(PKDPC, PVOID, PVOID, PVOID) {
     // LAB(3.6) begin
     KiDispatcherGuard guard;
