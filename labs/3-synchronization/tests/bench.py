@@ -12,12 +12,14 @@ from __future__ import annotations
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from grader.guest.calls import LeftCall
+from grader.views.ring import Event
 
 from .dispatcher import (ABANDONED, BASE, MUTANT, NAMES, NOTIFICATION_EVENT, NOTIFICATION_TIMER, SEMAPHORE,
                          SYNCHRONIZATION_EVENT, SYNCHRONIZATION_TIMER, SUCCESS, TIMEOUT, WAIT_ALL, WAIT_ANY, Dispatcher, Object,
                          Raised, Release, status_name)
 from .telling import Telling
 from .timertable import CHAINS
+from .traced import Traced
 
 PASSIVE_LEVEL, DISPATCH_LEVEL = 0, 2
 RUNNING, WAITING = 2, 5
@@ -29,6 +31,8 @@ TIMER_BLOCK = 3
 KERNEL_APC = 0x100  # STATUS_KERNEL_APC
 BLOCKS_OF_ITS_OWN = 3
 SWAP, RAISE, YIELD, BUGCHECK = "KiSwapThread", "RtlRaiseStatus", "KeYieldExecution", "KeBugCheckEx"
+FREE = "KefReleaseSpinLockFromDpcLevel"  # through which the database is freed
+WAIT_FIELDS = f"State %d ({WAITING} is Waiting), SwapBusy %d, WaitIrql %d, WaitTime %d"
 STRUCTURES = {NOTIFICATION_EVENT: "KEVENT", SYNCHRONIZATION_EVENT: "KEVENT", MUTANT: "KMUTANT", SEMAPHORE: "KSEMAPHORE",
               NOTIFICATION_TIMER: "KTIMER", SYNCHRONIZATION_TIMER: "KTIMER"}
 Entry = Tuple[int, int, int]  # a block on a list: thread, key, wait type
@@ -57,6 +61,11 @@ class Bench(Telling):
         self.stacks = [guest.alloc(STACK_BYTES) + STACK_BYTES for _ in range(threads)]
         self.calls: Dict[int, LeftCall] = {}  # of threads that wait: where they go on
         self.timeouts: List[Optional[int]] = [None] * threads  # as they gave them
+        self.watched = False  # waits are watched at the moment at which they free the database
+        self.signals = Traced(guest, Event.SIGNAL, 4)
+        self.unwaits = Traced(guest, Event.UNWAIT, 3)
+        self.let_in = False  # the last call has released somebody
+        self.queue, self.members = 0, 0  # a KQUEUE that the first `members` threads belong to
         self.numbers = {address: number for number, address in enumerate(self.threads)}
         self.places = {address: one.number for one, address in zip(self.model.objects, self.addresses)}
         self.nobody = self._make_thread()  # in whose time the processor's own work is done
@@ -96,6 +105,16 @@ class Bench(Telling):
                             ("Quantum", QUANTUM), ("QuantumReset", QUANTUM), ("SwapBusy", 0), ("Affinity", 1), ("WaitStatus", 0),
                             ("AdjustReason", 0), ("AdjustIncrement", 0), ("Preempted", 0), ("WaitBlockList", 0)):
             self.guest.set(thread, f"KTHREAD.{name}", value)
+        self.guest.set(thread + self.guest.field("KTHREAD.Timer")[0], "DISPATCHER_HEADER.SignalState", 1)  # an earlier time-out's
+
+    def join_queue(self, members: int) -> None:
+        """The first `members` threads belong to a KQUEUE, and are active in it."""
+        guest = self.guest
+        self.queue, self.members = guest.alloc(guest.size("KQUEUE")), members
+        guest.call("KeInitializeQueue", self.queue, members)
+        guest.set(self.queue, "KQUEUE.CurrentCount", members)
+        for thread in self.threads[:members]:
+            guest.set(thread, "KTHREAD.Queue", self.queue)
 
     def _empty(self, head: int) -> None:
         self.guest.write(head, head.to_bytes(4, "little") * 2)
@@ -114,6 +133,19 @@ class Bench(Telling):
         """The clock's hand, in ticks."""
         return self.model.now // self.increment
 
+    def traced(self, events: Traced, hint: str) -> None:
+        """The events of a kind so far are those that the contracts promise."""
+        number, wanted, seen = events.differs()
+        if number >= 0:
+            self._fail(f"event {number} of this kind in the trace: {self._event(wanted)}", self._event(seen), hint)
+
+    def _event(self, events: Sequence[Tuple[int, ...]]) -> str:
+        for subject, *rest in events:
+            name = f"T{self.numbers[subject]}" if subject in self.numbers else self.name(self.places[subject]) if subject in self.places else \
+                f"{subject:#010x}"
+            return f"{name}: {', '.join(str(_signed(value)) for value in rest)}"
+        return "none"
+
     # -- events ----------------------------------------------------------------------------------------------------
     def set_event(self, number: int, increment: int = 0) -> None:
         self._signal(f"KeSetEvent({self.name(number)}, {increment}, FALSE)", "KeSetEvent", (self.addresses[number], increment, 0),
@@ -126,6 +158,24 @@ class Bench(Telling):
     def pulse_event(self, number: int, increment: int = 0) -> None:
         self._signal(f"KePulseEvent({self.name(number)}, {increment}, FALSE)", "KePulseEvent",
                      (self.addresses[number], increment, 0), lambda: self.model.pulse(number, increment), "pulse")
+
+    def signal_and_wait(self, thread: int, number: int, pulse: bool, other: int, timeout: Optional[int] = None) -> None:
+        """KeSetEvent or KePulseEvent with Wait = TRUE, and the wait for another object that follows in the same hold of the database."""
+        guest = self.guest
+        routine = "KePulseEvent" if pulse else "KeSetEvent"
+        self._say(f"T{thread}: {routine}({self.name(number)}, 0, TRUE)")
+        self._act(thread)
+        told = _signed(guest.call(routine, self.addresses[number], 0, 1))
+        wanted = self.model.pulse(number, 0) if pulse else self.model.set(number, 0)
+        self._equal(f"it returns {wanted}", f"it returns {told}", "previous-state")
+        next_, irql = guest.get(self.threads[thread], "KTHREAD.WaitNext"), guest.get(guest.pcr(), "KPCR.Irql")
+        held = "locked" if guest.u32(self.lock) else "free"
+        self._equal(f"the database is locked, IRQL {DISPATCH_LEVEL}, WaitNext 1", f"the database is {held}, IRQL {irql}, WaitNext {next_}",
+                    "wait-next")
+        self._say(f"T{thread}: KeWaitForSingleObject({self.name(other)}, ..., {self._time(timeout)})")
+        arguments = (self.addresses[other], 0, 0, 0, self._timeout(timeout))
+        due, passed, absolute = self._due(timeout)
+        self._wait("KeWaitForSingleObject", arguments, thread, lambda: self.model.wait(thread, [other], False, due, passed, absolute))
 
     # -- semaphores and mutants ------------------------------------------------------------------------------------
     def release_semaphore(self, number: int, adjustment: int, increment: int = 0, wait: bool = False) -> None:
@@ -307,7 +357,7 @@ class Bench(Telling):
     def _wait(self, routine: str, arguments: Sequence[int], thread: int, model: Callable[[], Optional[int]], objects: Sequence[int] = (),
               all_: bool = False) -> None:
         """A wait: whether it waits, what it returns, and everything after it."""
-        place, registers = self.guest.call_or_stop(routine, *arguments, stops=(SWAP, RAISE, YIELD), stack=self.stacks[thread])
+        place, registers = self._call_wait(routine, arguments, thread)
         before = self.model.now
         own = [number for number in objects if self.model.objects[number].owner == thread]
         wanted: Optional[int] = None
@@ -345,6 +395,23 @@ class Bench(Telling):
                 state = self.guest.get(address, "DISPATCHER_HEADER.SignalState", signed=True)
                 self._equal(f"{one.name}, which is not taken, has SignalState {one.state}", f"{one.name}, which is not taken, has SignalState {state}",
                             "all-or-nothing" if all_ else "any-order")
+
+    def _call_wait(self, routine: str, arguments: Sequence[int], thread: int) -> Tuple[str, Dict[str, int]]:
+        """A wait's call, to its end or to where it leaves the processor.  If it is watched: what others find of the thread once the
+        database is free is there when it is freed, or they may find half of it."""
+        stops = (SWAP, RAISE, YIELD) + ((FREE,) if self.watched else ())
+        place, registers = self.guest.call_or_stop(routine, *arguments, stops=stops, stack=self.stacks[thread])
+        freed: Optional[Tuple[int, ...]] = None
+        while place == FREE:
+            if registers["ecx"] == self.lock:
+                freed = self._waiting(thread)
+            place, registers = self.guest.go_on(stops)
+        if place == SWAP and freed is not None and freed != self._waiting(thread):
+            self._fail(WAIT_FIELDS % self._waiting(thread) + " when the database is freed", WAIT_FIELDS % freed, "wait-announced")
+        return place, registers
+
+    def _waiting(self, thread: int) -> Tuple[int, ...]:
+        return tuple(self.guest.get(self.threads[thread], f"KTHREAD.{name}") for name in ("State", "SwapBusy", "WaitIrql", "WaitTime"))
 
     def call(self, thread: int, routine: str, *arguments: int, conv: str = "stdcall") -> Tuple[str, int]:
         """A call by a thread, on its own stack: ("", EAX), or where it stopped; one that waits goes on with `resume`."""
@@ -402,10 +469,9 @@ class Bench(Telling):
         """A thread that has given up the processor to wait."""
         guest, address = self.guest, self.threads[thread]
         guest.set(address, "KTHREAD.Priority", BASE)
-        seen = tuple(guest.get(address, f"KTHREAD.{name}") for name in ("State", "SwapBusy", "WaitIrql", "WaitTime"))
+        seen = self._waiting(thread)
         wanted = (WAITING, 1, PASSIVE_LEVEL, now // self.increment & 0xFFFFFFFF)
-        self.t.check(seen == wanted, asked=self._asked(), expected="State %d (Waiting), SwapBusy %d, WaitIrql %d, WaitTime %d" % wanted,
-                     seen="State %d, SwapBusy %d, WaitIrql %d, WaitTime %d" % seen, hint=self._hint("wait-fields"))
+        self._equal(WAIT_FIELDS % wanted, WAIT_FIELDS % seen, "wait-fields")
         guest.set(address, "KTHREAD.SwapBusy", 0)  # the processor has left it
 
     def _rest(self, thread: int) -> None:
@@ -422,6 +488,11 @@ class Bench(Telling):
         if self.timers:
             self._table(hint)
         self._dpc_queue()
+        if self.queue:
+            active = sum(thread.wait is None for thread in self.model.threads[:self.members])
+            self._equal(f"CurrentCount {active} of the queue that T0 to T{self.members - 1} belong to",
+                        f"CurrentCount {self.guest.get(self.queue, 'KQUEUE.CurrentCount')} of the queue that T0 to T{self.members - 1} belong to",
+                        "queue-active")
 
     def _table(self, hint: str) -> None:
         """Every chain of the timer table."""
@@ -523,6 +594,12 @@ class Bench(Telling):
         closed = bool(seen) and block == seen[0][0]
         if seen != wanted or not closed:
             self._fail(f"the ring of T{number}: " + self._ring_name(wanted, True), self._ring_name(seen, closed), "ring-open")
+        if wait.due is not None:
+            on_timer = [(number, TIMEOUT, WAIT_ANY)]
+            if self.waiters(timer) != on_timer:
+                self._fail(f"the list of T{number}'s timer: {_list(on_timer)}", _list(self.waiters(timer)), "timer-block")
+            state = guest.get(timer, "DISPATCHER_HEADER.SignalState")
+            self._equal(f"SignalState 0 of the timer of T{number}", f"SignalState {state} of the timer of T{number}", "timer-signaled")
 
     def _timer(self, what: str, address: int, due: Optional[int], absolute: Optional[bool], hint: str, after: str) -> None:
         guest = self.guest
@@ -541,6 +618,7 @@ class Bench(Telling):
     def _released(self, hint: str) -> None:
         """Who became ready: on the ready queues now, in that order, with the results of their waits."""
         guest, released = self.guest, self.model.released
+        self.let_in = bool(released)
         self.model.released = []
         wanted = [(one.thread, one.priority) for one in released]
         heads = self.prcb + guest.field("KPRCB.DispatcherReadyListHead")[0]
@@ -554,6 +632,7 @@ class Bench(Telling):
         if sorted(seen) != sorted(wanted) or seen != sorted(wanted, key=lambda entry: -entry[1]):
             self._fail(f"released: {_ready(wanted)}", f"released: {_ready(seen)}", _release_hint(wanted, seen, hint))
         for one in released:
+            self.unwaits.promise(self.threads[one.thread], one.status, one.increment)
             status = guest.get(self.threads[one.thread], "KTHREAD.WaitStatus")
             if status != one.status:
                 self._fail(f"the wait of T{one.thread} returns {status_name(one.status)}", status_name(status),
@@ -599,6 +678,8 @@ class Bench(Telling):
             return "semaphore-units"
         if one.kind == MUTANT:
             return hint if hint == "mutant-freed" else "mutant-recursion"
+        if one.kind == SYNCHRONIZATION_TIMER and seen > one.state and (self.let_in and hint != "timer-late" or not hint):
+            return "signal-kept"
         if one.kind in (NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER):
             if hint == "timer-late":
                 return "timer-early" if seen > one.state else "timer-late"

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Tuple
 
+from grader.views.ring import Event
+
 from .telling import Telling
+from .traced import Traced
 
 LOW, MEDIUM, HIGH, MEDIUM_HIGH = range(4)
 IMPORTANCE = ("LowImportance", "MediumImportance", "HighImportance", "MediumHighImportance")
 DISPATCH_LEVEL = 2
 PENDING = 1 << DISPATCH_LEVEL
 RUNS_MAX = 100
+HIGH_LEVEL = 31
+LOCKS, WAKES = "KefAcquireSpinLockAtDpcLevel", "KiRequestDpcThread"
+ORDINARY, THREADED = 19, 24  # KDPC::Type
 
 
 class DpcBench(Telling):
@@ -33,6 +39,8 @@ class DpcBench(Telling):
         self.levels = [MEDIUM] * count
         self.times: List[Tuple[int, int]] = [(0, 0)] * count
         self.queue: List[int] = []
+        self.count = guest.get(self.data, "KDPC_DATA.DpcCount")
+        self.traced = Traced(guest, Event.DPC_QUEUE, 3)
         self.arguments: Dict[int, Tuple[int, int]] = {}
         self.requested = False
         self.done: List[str] = []
@@ -64,14 +72,14 @@ class DpcBench(Telling):
         rng = self.t.rng
         arguments = (rng.getrandbits(32), rng.getrandbits(32))
         self._say(f"KeInsertQueueDpc(D{number}, {arguments[0]:#x}, {arguments[1]:#x})  ({IMPORTANCE[self.levels[number]]})")
-        told = self.guest.call("KeInsertQueueDpc", self.dpcs[number], *arguments) & 0xFF
+        told = self._call("KeInsertQueueDpc", self.dpcs[number], *arguments) & 0xFF
         wanted = self._insert(number, arguments, active=False)
         self._equal(f"it returns {int(wanted)}", f"it returns {told}", "dpc-twice")
         self.compare()
 
     def remove(self, number: int) -> None:
         self._say(f"KeRemoveQueueDpc(D{number})")
-        told = self.guest.call("KeRemoveQueueDpc", self.dpcs[number]) & 0xFF
+        told = self._call("KeRemoveQueueDpc", self.dpcs[number]) & 0xFF
         wanted = number in self.queue
         if wanted:
             self.queue.remove(number)
@@ -83,20 +91,68 @@ class DpcBench(Telling):
         guest = self.guest
         self._say("KiRetireDpcList()")
         self.t.asking(self._asked(), self._hint("dpc-lost"))
-        place, registers = guest.call_or_stop("KiRetireDpcList", self.prcb, stops=("Lab3DpcRuns",))
+        place, registers = self._stop(guest.call_or_stop("KiRetireDpcList", self.prcb, stops=("Lab3DpcRuns", LOCKS)))
         runs = 0
         while place:
             runs += 1
             self._runs(registers)
             if runs > RUNS_MAX:
                 self._fail("an end", f"{runs} routines have run", "dpc-lost")
-            place, registers = guest.go_on(stops=("Lab3DpcRuns",))
+            place, registers = self._stop(guest.go_on(stops=("Lab3DpcRuns", LOCKS)))
         if self.queue:
             self._fail(f"D{self.queue[0]} runs next", "the routine returns", "dpc-lost")
         self.requested = False
         guest.set(guest.pcr(), "KPCR.IRR", 0)
         self._equal("DpcRoutineActive 0 afterwards", f"DpcRoutineActive {guest.get(self.prcb, 'KPRCB.DpcRoutineActive')} afterwards", "dpc-flags")
         self.compare()
+
+    def threaded(self, number: int) -> None:
+        """A threaded DPC, on a processor that has a DPC thread: on the queue of its own, and the thread is asked for."""
+        guest = self.guest
+        dpc, queue = self.dpcs[number], self.prcb + guest.field("KPRCB.ThreadedDpcData")[0]
+        guest.set(dpc, "KDPC.Type", THREADED)
+        guest.set(self.prcb, "KPRCB.ThreadDpcEnable", 1)
+        self._say(f"KeInsertQueueDpc(D{number}, 1, 2)  (threaded)")
+        place, registers = self._stop(guest.call_or_stop("KeInsertQueueDpc", dpc, 1, 2, stops=(WAKES, LOCKS)), (WAKES, LOCKS))
+        held = guest.u32(queue + guest.field("KDPC_DATA.DpcLock")[0])
+        self._equal("KiRequestDpcThread is called, the queue's lock free", ("KiRequestDpcThread is called" if place else "it is not called")
+                    + ", the queue's lock " + ("held" if held else "free"), "dpc-threaded")
+        esp = registers["esp"]
+        place, registers = guest.go_on((), eip=guest.u32(esp), esp=esp + 4)  # nobody is there to be woken
+        inside = guest.list(queue + guest.field("KDPC_DATA.DpcListHead")[0], "KDPC.DpcListEntry")
+        self._equal(f"it returns 1, the threaded queue: D{number}, depth 1, DpcData: that queue",
+                    f"it returns {registers['eax'] & 0xFF}, the threaded queue: {_names([self.dpcs.index(one) for one in inside])}, "
+                    f"depth {guest.get(queue, 'KDPC_DATA.DpcQueueDepth')}, DpcData: "
+                    + ("that queue" if guest.get(dpc, "KDPC.DpcData") == queue else "another"), "dpc-threaded")
+        self._say(f"KeRemoveQueueDpc(D{number})")
+        told = self._call("KeRemoveQueueDpc", dpc) & 0xFF
+        self._equal("it returns 1", f"it returns {told}", "dpc-threaded")
+        self.traced.promise(dpc, guest.sym("Lab3Dpc"), 0)
+        guest.set(dpc, "KDPC.Type", ORDINARY)
+        guest.set(self.prcb, "KPRCB.ThreadDpcEnable", 0)
+        self.compare()
+
+    def trace(self) -> None:
+        """Every insertion so far was traced."""
+        number, wanted, seen = self.traced.differs()
+        show = lambda events: " ".join("DPC %#x, routine %#x, processor %d" % event for event in events) or "none"
+        if number >= 0:
+            self._fail(f"event DpcQueue {number} of this test: {show(wanted)}", show(seen), "dpc-traced")
+
+    def _call(self, routine: str, *arguments: int) -> int:
+        return self._stop(self.guest.call_or_stop(routine, *arguments, stops=(LOCKS,)), (LOCKS,))[1]["eax"]
+
+    def _stop(self, came: Tuple[str, Dict[str, int]], stops: Tuple[str, ...] = ("Lab3DpcRuns", LOCKS)) -> Tuple[str, Dict[str, int]]:
+        """The next stop that is no lock.  The lock of a DPC queue is taken at HIGH_LEVEL."""
+        guest = self.guest
+        place, registers = came
+        locks = [self.prcb + guest.field(name)[0] + guest.field("KDPC_DATA.DpcLock")[0] for name in ("KPRCB.DpcData", "KPRCB.ThreadedDpcData")]
+        while place == LOCKS:
+            if registers["ecx"] in locks:
+                irql = guest.get(guest.pcr(), "KPCR.Irql")
+                self._equal(f"IRQL {HIGH_LEVEL} where the queue's lock is taken", f"IRQL {irql} where the queue's lock is taken", "dpc-high")
+            place, registers = guest.go_on(stops)
+        return place, registers
 
     def _runs(self, registers: Dict[str, int]) -> None:
         guest = self.guest
@@ -119,6 +175,8 @@ class DpcBench(Telling):
     def _insert(self, number: int, arguments: Tuple[int, int], active: bool) -> bool:
         if number in self.queue:
             return False
+        self.count += 1
+        self.traced.promise(self.dpcs[number], self.guest.sym("Lab3Dpc"), 0)
         self.queue.insert(0 if self.levels[number] == HIGH else len(self.queue), number)
         self.arguments[number] = arguments
         if not active and not self.requested:
@@ -135,6 +193,8 @@ class DpcBench(Telling):
                        busy if len(seen) > len(self.queue) else "dpc-lost")
         depth = guest.get(self.data, "KDPC_DATA.DpcQueueDepth")
         self._equal(f"DpcQueueDepth {len(self.queue)}", f"DpcQueueDepth {depth}", "dpc-depth")
+        count = guest.get(self.data, "KDPC_DATA.DpcCount")
+        self._equal(f"DpcCount {self.count}", f"DpcCount {count}", "dpc-count")
         for number, dpc in enumerate(self.dpcs):
             data = guest.get(dpc, "KDPC.DpcData")
             self._equal(f"DpcData of D{number}: " + ("the queue" if number in self.queue else "nullptr"),

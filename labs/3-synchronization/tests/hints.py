@@ -25,6 +25,11 @@ HINTS = {
     "waited-in-vain": "What is signaled already is taken without waiting.",
     "did-not-wait": "The wait was not satisfied, so the thread must wait: its blocks on the lists, then KiCommitWait.",
     "wait-fields": "Before the processor is given up: SwapBusy, WaitTime and the state Waiting.",
+    "wait-announced": "As soon as the database is free another processor may end the wait, and run the thread: SwapBusy and the state Waiting come "
+                      "before that.",
+    "wait-next": "With Wait = TRUE the database stays locked for the wait that follows: leave with KiFinishSignal(oldIrql, Wait).",
+    "traced-signal": "KiTraceSignal, before the state changes: each set, both changes of a pulse, and a reset only of what was signaled.",
+    "traced-unwait": "KiUnwaitThread traces each wait that it ends: Unwait with the thread, the status and the increment.",
     "lock-held": "The dispatcher database must be free when a routine returns, waits or raises: each way out needs its KiFinishSignal, "
                  "KiEndWait or KiCommitWait.",
     "irql-lost": "A routine comes back at the IRQL at which it was called.",
@@ -41,6 +46,9 @@ HINTS = {
     "any-order": "A WaitAny takes the first signaled object in the order of the array, and only that one.",
     # time
     "timer-missing": "A wait with a time-out runs the thread's own timer: KiInsertTimer with the deadline.",
+    "timer-block": "The block of the time-out is WaitAny, with the key STATUS_TIMEOUT, on the list of the thread's own timer: time alone ends the "
+                   "wait, even a wait for all.",
+    "timer-signaled": "The thread's timer may be signaled still, from an earlier time-out: it is not signaled while it runs.",
     "timer-left": "The wait is over and its timer still runs: it would end a later wait. Take it out of the table.",
     "due-time": "A time-out is relative to now when it is negative, a system time when it is positive; KiInterruptTimeOf makes interrupt time of "
                 "both.",
@@ -78,6 +86,8 @@ HINTS = {
     # races: by the scenario that broke
     "race-signal": "The object is tested and the thread put to sleep in one hold of the database: a signal in between would find nobody on the "
                    "list, and nobody would wake the thread.",
+    "race-account": "The state is read and changed in one hold of the database: what was read before it may have been taken by somebody else "
+                    "meanwhile.",
     "race-all-waiters": "Each waiter on the list is released, and none may be between the test and the list at that moment.",
     "race-one-in": "Two threads were let in by one signal: who is released consumes the signal before anybody else looks at it.",
     "race-together": "All objects are looked at, and then all are taken, without letting go of the database in between.",
@@ -97,6 +107,11 @@ HINTS.update({
     "dpc-twice": "A DPC is on one queue at most: only who changes DpcData from nullptr inserts it.",
     "dpc-arguments": "The arguments of a DPC are those of the call that inserted it; a call that finds it queued changes nothing.",
     "dpc-depth": "DpcQueueDepth is the length of the list, at every moment at which the lock is free.",
+    "dpc-count": "DpcCount is the number of insertions into the queue, ever: the clock computes the rate of DPCs from it.",
+    "dpc-high": "Interrupts of every level queue DPCs: whoever takes the queue's lock below HIGH_LEVEL may be interrupted by one that spins for it, on "
+                "the same processor, for ever.",
+    "dpc-threaded": "A threaded DPC goes on the processor's threaded queue, and KiRequestDpcThread wakes its thread, after the queue's lock is free.",
+    "dpc-traced": "Each insertion is traced: DpcQueue with the DPC, its routine and the processor's number.",
     "dpc-lost": "Every DPC that was queued runs once: go on until the queue is empty, also with what comes while routines run.",
     "dpc-busy": "A DPC is free before its routine runs (DpcData nullptr, off the list): the routine may queue it again or free it.",
     "dpc-flags": "When the queue is empty DpcRoutineActive and DpcInterruptRequested are cleared under its lock; while DPCs run, the first one "
@@ -105,6 +120,7 @@ HINTS.update({
                      "HalRequestSoftwareInterrupt(DISPATCH_LEVEL).",
     "dpc-irql": "A DPC's routine runs at DISPATCH_LEVEL, with no lock held.",
     "irql-deliver": "What is pending above the new IRQL is delivered when it falls, the highest level first, and nothing that is not above it.",
+    "irql-request": "A request on a processor whose IRQL is below it, with interrupts on, is delivered at once: nobody else will come for it.",
     "irql-bit": "A level's bit in KPCR::IRR is cleared before it is delivered: what is asked for meanwhile must not be lost.",
     "irql-level": "A software interrupt is delivered at its own IRQL and with interrupts on; afterwards the IRQL is the one that was asked for.",
     "irql-flag": "With the interrupt flag off nothing is delivered, and the flag is afterwards what it was before.",
@@ -187,6 +203,12 @@ HINTS.update({
                 "processors may have looked at it at the same time.",
     "race-dpc-missed": "A DPC is off its queue, and free to be queued again, before its routine is called: what comes while it runs needs "
                        "another run.",
+    "race-dpc-asks": "The queue is found empty and the processor ceases to be active in one step, under the queue's lock: a DPC that comes between "
+                     "the two asks for no interrupt, and nobody runs it.",
+    "race-falling": "First the IRQL falls, then the pending interrupts are looked at: one that comes between the look and the fall would be noted "
+                    "as pending, and nobody would look again.",
+    "race-lock-order": "KiAfterAcquireLock when the lock has been taken, KiBeforeReleaseLock before it is free: checked builds and the explorer know "
+                       "by them who holds what.",
     "race-lock": "Test and set are one instruction: between a test and a store another processor does the same.",
     "race-queued-lock": "Three moments: a node is complete before it becomes the tail; it waits before its predecessor can see it; and an empty "
                         "Next does not mean that nobody is coming.",

@@ -91,8 +91,63 @@ struct DpcRunsUnlessRemoved {
     static void Check() { CHECK_EQUAL(Counted.Queued, Counted.Ran + Removed); }
 };
 
+/// The processor of the first actor.
+constexpr CHAR First = 1;
+
+/// A DPC for the first actor's processor, which must be interrupted for it.
+inline void MakeUrgentDpc(PKDPC dpc, PKDEFERRED_ROUTINE routine) {
+    KeInitializeDpc(dpc, routine, nullptr);
+    KeSetTargetProcessorDpc(dpc, First);
+    KeSetImportanceDpc(dpc, KDPC_IMPORTANCE::MediumHighImportance);
+}
+
+void NTAPI DoNothing(PKDPC, PVOID, PVOID, PVOID) {}
+
+// INT-05: a DPC that comes when the queue has just been found empty asks for an interrupt of its own
+struct DpcBehindTheLastAsks {
+    static inline KDPC Own, Sent;
+    static inline volatile LONG Inserted;
+    static void Setup() {
+        KeInitializeDpc(&Own, DoNothing, nullptr);
+        MakeUrgentDpc(&Sent, DoNothing);
+        Inserted = 0;
+    }
+    static void Actor0() {
+        KeInsertQueueDpc(&Own, nullptr, nullptr);
+        while (Inserted == 0)
+            YieldProcessor();
+        const KPRCB* const prcb = KeGetCurrentPrcb();
+        const bool requested = prcb->DpcInterruptRequested != 0; // read before the depth: what is requested may run meanwhile
+        CHECK(requested || prcb->DpcData.DpcQueueDepth == 0);
+    }
+    static void Actor1() {
+        KeInsertQueueDpc(&Sent, nullptr, nullptr);
+        InterlockedIncrement(&Inserted);
+    }
+};
+
+// INT-02, INT-05: what arrives while the IRQL falls is delivered; below its level nothing that was asked for waits
+struct FallingIrqlMissesNothing {
+    static inline KDPC Sent;
+    static void Setup() { MakeUrgentDpc(&Sent, DoNothing); }
+    static void Fall() {
+        { nt::DispatchLevelGuard level; }
+        CHECK((KeGetPcr()->IRR & 1u << ULONG(DISPATCH_LEVEL)) == 0);
+    }
+    static void Actor0() {
+        Fall();
+        Fall();
+    }
+    static void Actor1() {
+        KeInsertQueueDpc(&Sent, nullptr, nullptr);
+        KeInsertQueueDpc(&Sent, nullptr, nullptr);
+    }
+};
+
 } // namespace
 
 SCENARIO(DpcRunsOncePerQueueing);
 SCENARIO(DpcMissesNoWork);
 SCENARIO(DpcRunsUnlessRemoved);
+SCENARIO(DpcBehindTheLastAsks);
+SCENARIO(FallingIrqlMissesNothing);

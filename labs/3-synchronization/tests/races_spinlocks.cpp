@@ -44,6 +44,55 @@ struct SpinLockExcludes {
     }
 };
 
+// SYH-05
+struct TriedLockExcludes {
+    static inline KSPIN_LOCK Lock;
+    static inline Guarded Data;
+    static void Setup() {
+        KeInitializeSpinLock(&Lock);
+        Data.Reset();
+    }
+    static void Act() {
+        nt::DispatchLevelGuard level;
+        if (!KeTryToAcquireSpinLockAtDpcLevel(&Lock)) return;
+        Data.Use();
+        KefReleaseSpinLockFromDpcLevel(&Lock);
+    }
+    static void Actor0() {
+        Act();
+        Act();
+    }
+    static void Actor1() { Act(); }
+    static void Actor2() { Act(); }
+    static void Check() {
+        CHECK(Data.Words.First > 0);
+        CHECK_EQUAL(0u, Lock.Value);
+    }
+};
+
+// SYH-05: what is written under the lock is ordered before what its next holder does, however he got the lock
+struct SpinLockOrders {
+    static inline KSPIN_LOCK Lock;
+    static inline Pair Words;
+    static void Setup() {
+        KeInitializeSpinLock(&Lock);
+        Words.Reset();
+        KX_TRACK(Words);
+    }
+    static void Act() {
+        nt::SpinLockGuard guard(Lock);
+        Words.Write();
+    }
+    static void Actor0() { Act(); }
+    static void Actor1() { Act(); }
+    static void Actor2() {
+        nt::DispatchLevelGuard level;
+        if (!KeTryToAcquireSpinLockAtDpcLevel(&Lock)) return;
+        Words.Write();
+        KefReleaseSpinLockFromDpcLevel(&Lock);
+    }
+};
+
 // SYH-08
 struct InStackLockExcludes {
     static inline KSPIN_LOCK Lock;
@@ -164,6 +213,8 @@ struct ListKeepsItsEntries {
 } // namespace
 
 SCENARIO(SpinLockExcludes);
+SCENARIO(TriedLockExcludes);
+SCENARIO(SpinLockOrders);
 SCENARIO(InStackLockExcludes);
 SCENARIO(QueuedLockExcludes);
 SCENARIO(ListSurvivesAba);

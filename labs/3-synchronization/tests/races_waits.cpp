@@ -15,6 +15,33 @@ struct SignalIsNotLost {
     }
 };
 
+// DSP-03: who changes the state is told what it was, and nobody else is told the same of this signal
+struct EventKeepsItsAccount {
+    static inline KEVENT Event;
+    static inline LONG Signaled, Taken, Dropped;
+    static void Setup() {
+        KeInitializeEvent(&Event, SynchronizationEvent, TRUE);
+        Signaled = Taken = Dropped = 0;
+    }
+    static void Take() {
+        LARGE_INTEGER now = {};
+        if (KeWaitForSingleObject(&Event, KWAIT_REASON::Executive, KernelMode, FALSE, &now) == STATUS_SUCCESS) Taken++;
+    }
+    static void Actor0() {
+        Take();
+        Take();
+    }
+    static void Actor1() {
+        for (ULONG i = 0; i < 2; i++)
+            Signaled += KeSetEvent(&Event, 0, FALSE) == 0;
+    }
+    static void Actor2() {
+        Dropped += KeResetEvent(&Event);
+        Dropped += KePulseEvent(&Event, 0, FALSE);
+    }
+    static void Check() { CHECK_EQUAL(1 + Signaled - Taken - Dropped, KeReadStateEvent(&Event)); }
+};
+
 // DSP-02
 struct NotificationReleasesAll {
     static inline KEVENT Event;
@@ -213,6 +240,7 @@ struct MutantExcludes {
 } // namespace
 
 SCENARIO(SignalIsNotLost);
+SCENARIO(EventKeepsItsAccount);
 SCENARIO(NotificationReleasesAll);
 SCENARIO(EventLetsOneIn);
 SCENARIO(AllTakesTogether);

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import List
+from typing import Callable, List
 
 from grader.api import test
 
 from .bench import Bench
-from .dispatcher import NOTIFICATION_EVENT, SEMAPHORE, SYNCHRONIZATION_EVENT, Object
+from .dispatcher import (MUTANT, NOTIFICATION_EVENT, NOTIFICATION_TIMER, SEMAPHORE, SYNCHRONIZATION_EVENT, SYNCHRONIZATION_TIMER,
+                         Object)
 
 FEATURES = ("DSP-01", "DSP-12", "DSP-14")
 LIMIT = 20_000_000
@@ -24,9 +25,14 @@ def event_states(t):
     bench = Bench(t, events(*[t.rng.choice(EVENTS) for _ in range(4)], *EVENTS), 1)
     for _ in range(60):
         number = t.rng.randrange(6)
-        t.rng.choice((bench.set_event, bench.reset_event, bench.pulse_event))(number)
+        call = t.rng.choice((bench.set_event, bench.reset_event, bench.pulse_event))
+        _promise(bench, number, call)
+        call(number)
         if t.rng.random() < 0.3:
             bench.wait(0, number, 0)
+    bench.traced(bench.signals, "traced-signal")
+    for pulse in t.rng.sample((False, True), 2):
+        bench.signal_and_wait(0, t.rng.randrange(6), pulse, t.rng.randrange(6), 0)
 
 
 @test("3.3", points=1, title="a notification event releases everybody, in the order of waiting", stage="early",
@@ -42,6 +48,7 @@ def notification_event(t):
         bench.set_event(1, t.rng.randint(0, 9))
         bench.reset_event(0)
         bench.reset_event(1)
+    bench.traced(bench.unwaits, "traced-unwait")
 
 
 @test("3.3", points=1, title="a synchronization event releases one, and the signal is gone", stage="early", features=FEATURES + ("DSP-03",),
@@ -78,6 +85,7 @@ def pulsed_event(t):
       features=("DSP-12", "DSP-13", "DSP-16"), limit=LIMIT)
 def wait_blocks(t):
     bench = Bench(t, events(*[SYNCHRONIZATION_EVENT] * 5), 8)
+    bench.watched = True
     second = 10_000_000
     bench.wait(0, 0)
     bench.wait(1, 0, -t.rng.randint(1, 9) * second - t.rng.randrange(second))
@@ -92,6 +100,7 @@ def wait_blocks(t):
 @test("3.3", points=1, title="a wait that is over leaves nothing behind", stage="early", features=("DSP-12", "DSP-13", "DSP-14"), limit=LIMIT)
 def released_completely(t):
     bench = Bench(t, events(*[t.rng.choice(EVENTS) for _ in range(6)]), 6)
+    bench.join_queue(3)
     for _ in range(4):
         for thread in _shuffled(t, 6):
             numbers = [t.rng.randrange(6) for _ in range(t.rng.randint(1, 8))]
@@ -108,17 +117,41 @@ def released_completely(t):
       limit=60_000_000)
 def random_events(t):
     kinds = [t.rng.choice(EVENTS) for _ in range(5)]
-    objects = events(*kinds) + [Object(5, SEMAPHORE, 0, 1)]
+    objects = events(*kinds) + [Object(5, SEMAPHORE, 0, 3), Object(6, MUTANT, 1), Object(7, SYNCHRONIZATION_TIMER), Object(8, NOTIFICATION_TIMER)]
     bench = Bench(t, objects, 8)
     for _ in range(150):
         idle = [thread.number for thread in bench.model.threads if thread.wait is None]
         if idle and t.rng.random() < 0.6:
-            numbers = t.rng.sample(range(6), t.rng.randint(1, 3))
+            numbers = t.rng.sample(range(9), t.rng.randint(1, 3))
             bench.wait_many(t.rng.choice(idle), numbers, t.rng.random() < 0.4, -(1 << 40) if t.rng.random() < 0.2 else None)
+        elif t.rng.random() < 0.3:
+            _other_signal(t, bench)
         else:
             signal = t.rng.choice((bench.set_event, bench.set_event, bench.pulse_event))
             signal(t.rng.randrange(5), t.rng.randint(0, 4))
             bench.reset_event(t.rng.randrange(5))
+
+
+def _other_signal(t, bench: Bench) -> None:
+    """A unit for the semaphore, a timer that is due at once, or the mutant's release by its owner, if he does not wait."""
+    objects, threads = bench.model.objects, bench.model.threads
+    number = t.rng.choice((5, 6, 7, 7, 8))
+    owner = objects[6].owner
+    if number == 5:
+        bench.release_semaphore(5, min(t.rng.randint(1, 2), objects[5].limit - objects[5].state), t.rng.randint(0, 4))
+    elif number == 6 and owner is not None and threads[owner].wait is None:
+        bench.release_mutant(owner, 6, t.rng.randint(0, 4))
+    elif number > 6:
+        bench.set_timer(number, t.rng.choice((0, bench.system_time(0))))
+
+
+def _promise(bench: Bench, number: int, call: Callable[[int], None]) -> None:
+    """What a call that releases nobody must trace."""
+    one, address = bench.model.objects[number], bench.addresses[number]
+    if call != bench.reset_event:
+        bench.signals.promise(address, one.kind, one.state, 1)
+    if call == bench.pulse_event or call == bench.reset_event and one.state:
+        bench.signals.promise(address, one.kind, 1, 0)
 
 
 def _free(bench: Bench) -> int:

@@ -31,6 +31,7 @@ def dpc_queue(t):
             bench.remove(number)
         else:
             bench.importance(number, t.rng.randrange(4))
+    bench.trace()
 
 
 @test("3.1", points=1, title="when a DPC asks for an interrupt", stage="early", features=("INT-05", "INT-06", "INT-08"), limit=LIMIT)
@@ -46,9 +47,10 @@ def dpc_requests(t):
         for number in chosen:
             bench.insert(number)
         bench.retire()
+    bench.threaded(t.rng.randrange(8))
 
 
-@test("3.1", points=2, title="retiring: every DPC once, also those that come meanwhile", stage="early", features=("INT-05", "INT-06"), limit=LIMIT)
+@test("3.1", points=1, title="retiring: every DPC once, also those that come meanwhile", stage="early", features=("INT-05", "INT-06"), limit=LIMIT)
 def dpc_retire(t):
     bench = DpcBench(t, 8)
     bench.retire()
@@ -65,7 +67,7 @@ def dpc_retire(t):
         bench.retire()
 
 
-@test("3.1", points=1, title="lowering the IRQL delivers what was held back, the highest first", features=("INT-02", "INT-05", "SYH-02"), limit=LIMIT)
+@test("3.1", points=1, title="lowering the IRQL delivers what was held back, the highest first; a request while it is low is delivered at once", features=("INT-02", "INT-05", "SYH-02"), limit=LIMIT)
 def lower_irql(t):
     cases = [(HIGH, PASSIVE, (APC, DISPATCH)), (DISPATCH, APC, (APC, DISPATCH)), (DISPATCH, PASSIVE, (APC,)), (DEVICE, DISPATCH, (APC, DISPATCH)),
              (APC, PASSIVE, (APC,)), (HIGH, APC, (APC,)), (DISPATCH, DISPATCH, (DISPATCH,)), (APC, PASSIVE, (DISPATCH,)), (DEVICE, PASSIVE, ())]
@@ -73,6 +75,9 @@ def lower_irql(t):
     for irql, target, pending in cases:
         wanted = [level for level in (DISPATCH, APC) if level in pending and level > target]
         _deliver(t, f"KfLowerIrql({target}) at IRQL {irql}", "KfLowerIrql", target, irql, target, pending, wanted)
+    for level, irql in t.rng.sample([(APC, PASSIVE), (DISPATCH, PASSIVE), (DISPATCH, APC), (APC, APC), (DISPATCH, DISPATCH), (APC, HIGH)], 6):
+        _deliver(t, f"HalRequestSoftwareInterrupt({level}) at IRQL {irql}", "HalRequestSoftwareInterrupt", level, irql, irql, (),
+                 [level] if level > irql else [], "irql-request")
 
 
 @test("3.1", points=1, title="asking for a software interrupt; interrupts off; and no raising", stage="early",
@@ -108,7 +113,8 @@ def request_and_hold_back(t):
     t.fail(expected="bugcheck 0xA IRQL_NOT_LESS_OR_EQUAL", seen="the call returns", hint=_hint(t, "irql-raised"))
 
 
-def _deliver(t, asked: str, routine: str, argument: int, irql: int, after: int, pending: "tuple[int, ...]", wanted: List[int]) -> None:
+def _deliver(t, asked: str, routine: str, argument: int, irql: int, after: int, pending: "tuple[int, ...]", wanted: List[int],
+             hint: str = "irql-deliver") -> None:
     """A call with interrupts on: which levels are delivered, how, and what is left."""
     guest = t.guest
     pcr = guest.pcr()
@@ -116,7 +122,7 @@ def _deliver(t, asked: str, routine: str, argument: int, irql: int, after: int, 
     asked += f", pending {[_name(level) for level in pending]}"
     guest.set(pcr, "KPCR.IRR", bits)
     guest.set(pcr, "KPCR.Irql", irql)
-    t.asking(asked, _hint(t, "irql-deliver"))
+    t.asking(asked, _hint(t, hint))
     seen: List[int] = []
     place, registers = guest.call_or_stop(routine, argument, conv="fastcall", stops=(DISPATCH_PLACE, APC_PLACE))
     while place:
@@ -130,7 +136,7 @@ def _deliver(t, asked: str, routine: str, argument: int, irql: int, after: int, 
                 seen="it is still set", hint=_hint(t, "irql-bit"))
         place, registers = guest.go_on(stops=(DISPATCH_PLACE, APC_PLACE))
     t.check(seen == wanted, asked=asked, expected="delivered: " + (" ".join(map(_name, wanted)) or "nothing"),
-            seen="delivered: " + (" ".join(map(_name, seen)) or "nothing"), hint=_hint(t, "irql-deliver"))
+            seen="delivered: " + (" ".join(map(_name, seen)) or "nothing"), hint=_hint(t, hint))
     _state(t, asked, after, None)
     left = guest.get(pcr, "KPCR.IRR") & (1 << APC | 1 << DISPATCH) & bits
     kept = bits & ~sum(1 << level for level in wanted)

@@ -23,11 +23,18 @@ def race_dpc_runs_once(t):
 @test("3.1", points=1, title="a DPC misses no work that comes while it runs", features=("INT-05",), limit=LIMIT, explore=True)
 def race_dpc_misses_nothing(t):
     explored(t, "race-dpc-missed", "DpcMissesNoWork")
+    explored(t, "race-dpc-asks", "DpcBehindTheLastAsks")
+
+
+@test("3.1", points=1, title="what comes while the IRQL falls is delivered", features=("INT-02", "INT-05"), limit=LIMIT, explore=True)
+def race_falling_irql(t):
+    explored(t, "race-falling", "FallingIrqlMissesNothing")
 
 
 @test("3.2", points=1, title="a spin lock excludes", features=("SYH-05", "SYH-01"), limit=LIMIT, explore=True)
 def race_spin_lock(t):
-    explored(t, "race-lock", "SpinLockExcludes")
+    explored(t, "race-lock", "SpinLockExcludes", "TriedLockExcludes")
+    explored(t, "race-lock-order", "SpinLockOrders")
 
 
 @test("3.2", points=1, title="an in-stack queued lock excludes and loses nobody", features=("SYH-08",), limit=LIMIT, explore=True)
@@ -45,9 +52,11 @@ def race_list(t):
     explored(t, "race-list", "ListSurvivesAba", "ListKeepsItsEntries")
 
 
-@test("3.3", points=1, title="a signal between the test and the sleep is not lost", features=("DSP-02", "DSP-12"), limit=LIMIT, explore=True)
+@test("3.3", points=1, title="a signal is not lost between the test and the sleep, nor counted twice", features=("DSP-02", "DSP-03", "DSP-12"),
+      limit=LIMIT, explore=True)
 def race_signal_is_not_lost(t):
     explored(t, "race-signal", "SignalIsNotLost")
+    explored(t, "race-account", "EventKeepsItsAccount")
 
 
 @test("3.3", points=1, title="a notification event releases all, however they come", features=("DSP-02", "DSP-14"), limit=LIMIT, explore=True)
