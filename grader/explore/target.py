@@ -99,14 +99,8 @@ class GuestTarget:
             if writer != SWITCH_WRITER:
                 raise Tampering("the switch of the preemption points", guest.describe(eip - 1))
 
-        gdb = self.session.machine.gdb
-        gdb.watch_writes(switch, 4)
-        guest.watcher = look
-        try:
+        with guest.watching(switch, 4, look):
             self.run(batch, True)
-        finally:
-            guest.watcher = None
-            gdb.unwatch_writes(switch, 4)
 
 
 def scenarios(session: Session) -> "list[str]":

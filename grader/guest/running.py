@@ -9,7 +9,8 @@ Invariants
 from __future__ import annotations
 
 import struct
-from typing import Callable, Dict, Optional, Set
+from contextlib import contextmanager
+from typing import Callable, Dict, Iterator, Optional, Set
 
 from grader.errors import GraderError, InfraError
 from grader.guest.memory import GuestMemory
@@ -70,6 +71,18 @@ class GuestRuns(GuestMemory):
         return self.machine.icount() - self._start_icount
 
     # -- one bounded run -------------------------------------------------------------------------------------------
+    @contextmanager
+    def watching(self, address: int, size: int, look: Callable[[int], None]) -> Iterator[None]:
+        """Meanwhile `look` is called with EIP behind every instruction that writes there."""
+        gdb = self.machine.gdb
+        gdb.watch_writes(address, size)
+        self.watcher = look
+        try:
+            yield
+        finally:
+            self.watcher = None
+            gdb.unwatch_writes(address, size)
+
     def check_budget(self) -> None:
         """At the end of a test: a guest that kept the deadline from coming does not profit."""
         if self._until and self.machine.icount() > self._until + WATCHDOG_MARGIN:

@@ -87,13 +87,13 @@ void NTAPI KeInitializeDpc(PKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID 
 /// Queues a DPC on its processor (Number less 1; 0: this one), for its ordinary or its threaded queue (KiDpcQueue), unless it
 /// is on a queue already. At HIGH_LEVEL, for interrupts of every level may do this.
 ///
-/// - Whoever changes DpcData from nullptr to the queue (by an interlocked operation) inserts; for everybody else it is queued
-///   already. The arguments are those of the insertion.
+/// - With the queue's lock held: whoever changes DpcData from nullptr to the queue (by an interlocked operation) inserts; for
+///   everybody else it is queued already. The arguments are those of the insertion.
 /// - HighImportance goes to the head, everything else to the tail. Depth and count of the queue are kept, and the insertion
 ///   is traced (DpcQueue).
 /// - For an ordinary DPC KiDpcNeedsInterrupt says whether its processor must be asked, and while the queue's lock is held it
-///   is: DpcInterruptRequested, and HalRequestSoftwareInterrupt here or KiSendDispatchInterrupt there. A threaded DPC asks
-///   for the processor's DPC thread (KiRequestDpcThread), without the lock.
+///   is: DpcInterruptRequested, and HalRequestSoftwareInterrupt here or KiSendDispatchInterrupt(SetMember) there. A threaded
+///   DPC asks for the processor's DPC thread (KiRequestDpcThread), without the lock.
 /// @returns whether it was inserted
 BOOLEAN NTAPI KeInsertQueueDpc(PKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2) {
     // LAB(3.1) begin

@@ -117,7 +117,7 @@ struct DpcBehindTheLastAsks {
         while (Inserted == 0)
             YieldProcessor();
         const KPRCB* const prcb = KeGetCurrentPrcb();
-        const bool requested = prcb->DpcInterruptRequested != 0; // read before the depth: what is requested may run meanwhile
+        const bool requested = prcb->DpcInterruptRequested != 0; // first: what is requested may run meanwhile
         CHECK(requested || prcb->DpcData.DpcQueueDepth == 0);
     }
     static void Actor1() {

@@ -14,6 +14,7 @@ from grader.stops import TooManyInstructions
 from .hints import HINTS
 
 LIMIT = 20_000_000
+EXCHANGES = 3  # of a held lock: the first one, and no loop of them
 SPIN = 300_000  # instructions after which a routine that has not returned is taken to spin
 WAIT, OWNER = 1, 2
 NUMBERED = 4  # of the system's numbered queued locks: any will do
@@ -55,7 +56,16 @@ def spin_lock_held(t):
     guest = t.guest
     lock = guest.alloc(guest.size("KSPIN_LOCK"))
     guest.u32(lock, 1)
-    _spins(t, "KefAcquireSpinLockAtDpcLevel(L), which another processor holds", "KefAcquireSpinLockAtDpcLevel", lock, hint="lock-stolen")
+    asked = "KefAcquireSpinLockAtDpcLevel(L), which another processor holds"
+    written: List[int] = []
+
+    def look(eip: int) -> None:
+        written.append(eip)
+        t.check(len(written) <= EXCHANGES, asked=asked, expected="once it was found held, the lock is only read",
+                seen=f"it is written {len(written)} times", hint=t.hint("lock-line", HINTS["lock-line"]))
+
+    with guest.watching(lock, 4, look):
+        _spins(t, asked, "KefAcquireSpinLockAtDpcLevel", lock, hint="lock-stolen")
     _same(t, 1, guest.u32(lock), "the lock's Value", "lock-stolen")
 
 
