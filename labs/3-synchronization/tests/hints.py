@@ -86,8 +86,8 @@ HINTS = {
     # races: by the scenario that broke
     "race-signal": "The object is tested and the thread put to sleep in one hold of the database: a signal in between would find nobody on the "
                    "list, and nobody would wake the thread.",
-    "race-account": "The state is read and changed in one hold of the database: what was read before it may have been taken by somebody else "
-                    "meanwhile.",
+    "race-account": "The state is read and changed in one hold of the database, and what is returned is what it was: what was read before the hold "
+                    "may have been taken by somebody else meanwhile.",
     "race-all-waiters": "Each waiter on the list is released, and none may be between the test and the list at that moment.",
     "race-one-in": "Two threads were let in by one signal: who is released consumes the signal before anybody else looks at it.",
     "race-together": "All objects are looked at, and then all are taken, without letting go of the database in between.",
@@ -207,8 +207,8 @@ HINTS.update({
                        "another run.",
     "race-dpc-asks": "The queue is found empty and the processor ceases to be active in one step, under the queue's lock: a DPC that comes between "
                      "the two asks for no interrupt, and nobody runs it.",
-    "race-falling": "First the IRQL falls, then the pending interrupts are looked at: one that comes between the look and the fall would be noted "
-                    "as pending, and nobody would look again.",
+    "race-falling": "First the IRQL falls, then the pending interrupts are looked at, until none is above it: one that comes between a look and "
+                    "the fall would be noted as pending, and nobody would look again.",
     "race-lock-order": "KiAfterAcquireLock when the lock has been taken, KiBeforeReleaseLock before it is free: checked builds and the explorer know "
                        "by them who holds what.",
     "race-lock": "Test and set are one instruction: between a test and a store another processor does the same.",

@@ -13,6 +13,7 @@ from .dispatcher import (MUTANT, NOTIFICATION_EVENT, NOTIFICATION_TIMER, SEMAPHO
 FEATURES = ("DSP-01", "DSP-12", "DSP-14")
 LIMIT = 20_000_000
 EVENTS = (NOTIFICATION_EVENT, SYNCHRONIZATION_EVENT)
+LATE = -(1 << 40)  # a time-out that does not come in a test
 
 
 def events(*kinds: int) -> List[Object]:
@@ -119,17 +120,32 @@ def random_events(t):
     kinds = [t.rng.choice(EVENTS) for _ in range(5)]
     objects = events(*kinds) + [Object(5, SEMAPHORE, 0, 3), Object(6, MUTANT, 1), Object(7, SYNCHRONIZATION_TIMER), Object(8, NOTIFICATION_TIMER)]
     bench = Bench(t, objects, 8)
+    _each_kind(t, bench)
     for _ in range(150):
         idle = [thread.number for thread in bench.model.threads if thread.wait is None]
         if idle and t.rng.random() < 0.6:
             numbers = t.rng.sample(range(9), t.rng.randint(1, 3))
-            bench.wait_many(t.rng.choice(idle), numbers, t.rng.random() < 0.4, -(1 << 40) if t.rng.random() < 0.2 else None)
+            bench.wait_many(t.rng.choice(idle), numbers, t.rng.random() < 0.4, LATE if t.rng.random() < 0.3 else None)
         elif t.rng.random() < 0.3:
             _other_signal(t, bench)
         else:
             signal = t.rng.choice((bench.set_event, bench.set_event, bench.pulse_event))
             signal(t.rng.randrange(5), t.rng.randint(0, 4))
             bench.reset_event(t.rng.randrange(5))
+
+
+def _each_kind(t, bench: Bench) -> None:
+    """What chance might leave out: two wait for each object that is no event, it is signaled once, and one waits for two of them."""
+    threads = iter(_shuffled(t, 8))
+    for number in t.rng.sample((5, 7, 8), 3):
+        for _ in range(2):
+            bench.wait(next(threads), number, LATE)
+        if number == 5:
+            bench.release_semaphore(5, 1, t.rng.randint(0, 4))
+        else:
+            bench.set_timer(number, 0)
+    bench.wait(next(threads), 6)  # the mutant is free
+    bench.wait_many(next(threads), (5, 7), True, LATE)
 
 
 def _other_signal(t, bench: Bench) -> None:
