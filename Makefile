@@ -53,7 +53,7 @@ build   = $(MAKE) $(jobs) -f kernel/build.mk
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
-.PHONY: help grade test run gdb replay timeline explore handout solution selfcheck seed doctor docs coverage bench check-style \
+.PHONY: help grade test run gdb replay timeline mytest explore handout solution selfcheck seed doctor docs coverage bench check-style \
         format clean kernel
 
 help:
@@ -84,6 +84,11 @@ timeline:
 	@$(build) kernel
 	@$(grader) timeline --out $(O) $(call opt,LAB,--lab) $(call opt,TEST,--test) $(call opt,SEED,--seed) \
 	    $(call opt,SUBMISSION,--submission) --smp $(SMP) $(if $(MICA_CHECKED),--checked) $(call opt,OUT,--to)
+
+mytest:
+	@$(need) grade
+	@$(grader) mytest --out $(O) --jobs $(JOBS) $(call opt,LAB,--lab) $(call opt,TEST,--test) $(call opt,SEED,--seed) \
+	    $(call opt,SUBMISSION,--submission)
 
 seed:
 	@$(need) grade

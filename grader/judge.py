@@ -80,7 +80,8 @@ def judge(context: Context, cause: Optional[BaseException], guest: Optional[Gues
                    registers=registers)
     if isinstance(cause, (TooManyInstructions, IdleTooLong)):
         own = Hint(
-            "hang", "The backtrace shows where the guest was when its time was up: look for a loop that cannot end."
+            "hang", "The backtrace shows where the guest was when its time was up: look for a loop that cannot end, or a thread that was "
+            "made ready twice."
             if isinstance(cause, TooManyInstructions) else
             "Somebody waits and nobody wakes it: look for a thread that is on no queue, or a switch that never comes.")
         return End(Verdict.FAIL, asked, "the guest comes back", str(cause), hint or own, registers=cause.registers)

@@ -15,7 +15,7 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
 
 from grader import labs, locking, sandbox
 from grader.build import EXPLORED, Builder
@@ -26,6 +26,7 @@ from grader.explore.target import PROCESSORS, GuestTarget, scenarios
 from grader.guest import Guest
 from grader.model import EXPLORE
 from grader.runner import boot
+from grader.session import Session
 from grader.submission import Submission
 from grader.toolmessages import for_student
 from grader.tree import Tree, this_tree
@@ -178,18 +179,42 @@ def _explore(machine: Path, seed: int) -> Findings:
     try:
         if session.failures:
             return Findings(f"the kernel does not come up with your driver: {next(iter(session.failures.values())).cause}")
-        names = [name for name in scenarios(session) if name != CANARY and not name.startswith("First") and not name.startswith("Last")]
         once = ""
-        for name in names[:SCENARIOS_MAX]:
-            target = GuestTarget(session, name, Guest(session))
-            report = explorer.explore(target, name, seed, BUDGET, doubts=DOUBTS)
+        for name, report in _reports(session, seed):
             if report.find is not None:
-                ran = report.find.ran
-                place = f" ({Path(ran.place).name})" if ran.found is Found.CHECK and ran.place else ""
-                return Findings(f"{name} fails under schedule {report.find.token}: {ran.message or _word(ran.found)}{place}", ran.found, once)
+                return Findings(f"{name} {says(report)}", report.find.ran.found, once)
             if report.unconfirmed:
                 once = once or f"{name} fails under schedule {report.unconfirmed[0]} after other runs, but not alone"
         return Findings(once=once)
+    finally:
+        session.close()
+
+
+def _reports(session: Session, seed: int) -> Iterator[Tuple[str, explorer.Report]]:
+    """Each scenario of the student's, and what exploring it brought."""
+    names = [name for name in scenarios(session) if name != CANARY and not name.startswith("First") and not name.startswith("Last")]
+    for name in names[:SCENARIOS_MAX]:
+        yield name, explorer.explore(GuestTarget(session, name, Guest(session)), name, seed, BUDGET, doubts=DOUBTS)
+
+
+def says(report: explorer.Report) -> str:
+    """What a scenario found, in words."""
+    if report.find is None:
+        return f"finds nothing in {report.runs} schedules"
+    ran = report.find.ran
+    place = f" ({Path(ran.place).name})" if ran.found is Found.CHECK and ran.place else ""
+    return f"fails under schedule {report.find.token}: {ran.message or _word(ran.found)}{place}"
+
+
+def each(driver: Path, directory: Path, seed: int) -> Iterator[Tuple[str, explorer.Report]]:
+    """Each scenario of a driver on a kernel; GraderError if that does not come up."""
+    machine = driver / ("on-" + hashlib.sha256(str(directory).encode()).hexdigest()[:12])
+    _lay_out(driver, directory, machine)
+    session = boot(machine, DRIVER, PROCESSORS)
+    try:
+        if session.failures:
+            raise GraderError(f"the kernel does not come up with your driver: {next(iter(session.failures.values())).cause}")
+        yield from _reports(session, seed)
     finally:
         session.close()
 

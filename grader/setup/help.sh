@@ -11,6 +11,7 @@ row "run"                            "boot to the kernel debugger's prompt (EMU=
 row "gdb"                            "the same, stopped at the first instruction, with gdb attached"
 row "replay LAB=1 TEST=name SEED=n"  "exactly one failure again, under gdb"
 row "timeline [LAB=1 TEST=name]"     "a run's waits, wake-ups and DPCs as one HTML page (OUT=page.html, SMP=n)"
+row "mytest LAB=3 TEST=3.3"          "your own scenarios (3.10) on a kernel with your files of exercise 3.3 (SEED=n)"
 row "seed LAB=0"                     "the seed that your own questions are drawn from"
 row "kernel"                         "build only"
 row "doctor"                         "what is installed, which versions, what works"

@@ -219,6 +219,13 @@ class CommandLine(TreeCase):
         self.assertRegex(out, r"make replay LAB=1 TEST=insert_at_tail SEED=\d+ SUBMISSION=/")
         self.assertNotIn("SUBMISSION", target.read_text())
 
+    def test_nothing_to_replay_without_a_machine(self) -> None:
+        self.put("labs/1-processes/tests/test_none.py", "from grader.model import TestSpec\ndef none(t): pass\n"
+                 'none.spec = TestSpec("1.1", "none", 0, "None", none, stage="none")\n')
+        _, out, _ = self.run_grader("grade", "--test", "none", "--submission", str(self.tree.root), judge=fails)
+        self.assertIn("none", out)
+        self.assertNotIn("make replay", out)
+
     def test_could_not_grade(self) -> None:
         for arguments, message in ((("grade", "--lab", "9"), "there are: 1 (processes)"),
                                    (("grade", "--test", "x"), "insert_at_tail"), (("grade", "--submission", "nowhere"),

@@ -190,7 +190,8 @@ void KiRemoveTimer(PKTIMER Timer) {
 
 /// The time of a timer has come; it is on no chain any more.
 ///
-/// - The event TimerExpire is traced with the tick count (KeTickCount), the timer is signaled, and waiters are released (KiWaitTest, no boost).
+/// - The event TimerExpire is traced with the tick count (KeTickCount), the timer is signaled, and waiters are released
+///   (KiWaitTest, no boost).
 /// - A periodic timer is started again for one period after its due time, so that it does not drift; if that has passed
 ///   too, for one period from now. Only its first due time can have been a time of day (Absolute).
 /// - Its DPC, if it has one, is queued with the system time (low and high part) as its arguments.

@@ -5,6 +5,7 @@ Invariant: a bench has `t`, the test's context, and `done`, the calls so far in 
 
 from __future__ import annotations
 
+import re
 from typing import List
 
 from grader.api import Context
@@ -22,8 +23,13 @@ class Telling:
         self.done.append(call)
         self.t.asking(self._asked())
 
-    def _asked(self) -> str:
-        before = "; ".join(self.done[-4:-1])
+    def _asked(self, about: str = "") -> str:
+        """The last call and those before it; of each thread that `about` names, its last one too."""
+        recent = self.done[-4:-1]
+        named = {f"{thread}: " for thread in re.findall(r"\bT\d+\b", about)}
+        latest = {max(index for index, call in enumerate(self.done) if call.startswith(name)) for name in named
+                  if any(call.startswith(name) for call in self.done)}
+        before = "; ".join([self.done[index] for index in sorted(latest) if index < len(self.done) - 4] + recent)
         return self.done[-1] + (f"  (before: {before})" if before else "")
 
     def _hint(self, name: str):
@@ -34,4 +40,4 @@ class Telling:
             self._fail(wanted, seen, hint)
 
     def _fail(self, expected: str, seen: str, hint: str) -> None:
-        self.t.fail(asked=self._asked(), expected=expected, seen=seen, hint=self._hint(hint))
+        self.t.fail(asked=self._asked(f"{expected} {seen}"), expected=expected, seen=seen, hint=self._hint(hint))

@@ -139,7 +139,7 @@ def queued_lock_handed_over(t):
     _call(t, f"the release of a queued lock with {len(others)} behind", "KeReleaseInStackQueuedSpinLockFromDpcLevel", handle)
     _same(t, (others[-1], lock), (guest.u32(lock), guest.u32(handle + node_lock)), "the lock's Value, the own node's Lock", "queue-handover")
     wanted = [lock | OWNER] + [lock | WAIT] * (len(others) - 1)
-    _same(t, wanted, [guest.u32(node + node_lock) for node in others], "the others' Lock", "queue-handover")
+    _same(t, tuple(wanted), tuple(guest.u32(node + node_lock) for node in others), "the others' Lock", "queue-handover")
     guest.u32(handle, 0)  # the successor is the last already, and has not linked itself
     guest.u32(handle + node_lock, lock | OWNER)
     guest.u32(others[-1] + node_lock, lock | WAIT)

@@ -1,0 +1,48 @@
+"""`mytest`: a student's own scenarios on his own kernel, to see whether they find a mistake that he planted there.
+
+    make mytest LAB=3 TEST=3.3          mytest.cpp on a kernel with this tree's files of exercise 3.3, all else as given
+    make mytest LAB=3 TEST=3.3 SEED=7   the same under other schedules
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from grader import labs, mytest
+from grader.commands.options import add_selection, master_seed, number
+from grader.errors import GraderError
+from grader.grading import Grading, default_runner
+from grader.model import EXPLORE
+from grader.report.text import for_terminal
+from grader.tree import Tree
+
+FILE = "mytest.cpp"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `mytest`."""
+    add_selection(parser)
+
+
+def run(tree: Tree, options: argparse.Namespace) -> int:
+    """0: no scenario fails; 1: one does, or the files do not compile."""
+    course = labs.load(tree)
+    found = [(lab, name) for lab in course.labs for name in lab.files if name.endswith("/" + FILE) and options.lab in ("", str(lab.number))]
+    if not found:
+        raise GraderError(f"no {FILE} in this lab; try make mytest LAB=3 TEST=3.3")
+    lab, file = found[0]
+    numbers = [exercise.number for exercise in lab.exercises if any(name.startswith("kernel/") for name in exercise.files)]
+    if options.test not in numbers:
+        raise GraderError(f"name the exercise whose files are yours in the kernel: TEST= one of {', '.join(numbers)}")
+    grading = Grading(tree, course, default_runner(), jobs=number(options.jobs, "JOBS", 1) or 2)
+    submission = grading.read(options.submission)
+    driver, error = mytest.compiled(tree, grading.builder, submission.files.get(file, b""))
+    kernel = grading.builder.build(submission, [options.test + EXPLORE])[options.test + EXPLORE]
+    if error or kernel.error:
+        print(for_terminal(error or kernel.error))
+        return 1
+    failed = False
+    for name, report in mytest.each(driver, kernel.directory, master_seed(options.seed) or 1):
+        failed |= report.find is not None
+        print(for_terminal(f"{name:24} {mytest.says(report)}"), flush=True)
+    return 1 if failed else 0
