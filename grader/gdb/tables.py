@@ -11,7 +11,7 @@ from grader.views.memory import BrokenList, Structures
 from grader.views.threads import PRIORITIES, READY, Thread, Threads
 from grader.views.waits import reason_name, waits_of
 
-WAITING = 5
+WAITING, GATE_WAIT = 5, 8
 SWITCH_FRAME = struct.Struct("<7I")  # KSWITCH_FRAME: ExceptionList, EFlags, Edi, Esi, Ebx, Ebp, ReturnAddress
 
 
@@ -85,6 +85,11 @@ def waits(source: Threads) -> List[str]:
     """Waiting threads and their objects."""
     lines: List[str] = []
     for thread in source.all():
+        if thread.state == GATE_WAIT:
+            gate = source.view.get(thread.address, "KTHREAD.GateObject")
+            lines.append(f"{label(thread)}: {reason_name(thread.wait_reason)}")
+            lines.append(f"    {gate:#010x} Gate, signal state {source.view.get(gate, 'DISPATCHER_HEADER.SignalState', signed=True)}"
+                         if gate else "    its gate has been signaled")
         if thread.state != WAITING:
             continue
         blocks = waits_of(source.view, thread.address)

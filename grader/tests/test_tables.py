@@ -15,7 +15,7 @@ from grader.views.threads import Threads
 
 KTHREAD = (
     "Process:4 State:1 Priority:1 BasePriority:1 Quantum:1 WaitReason:1 pad:3 StackLimit:4 InitialStack:4 "
-    "KernelStack:4 WaitBlockList:4 WaitListEntry:8 ThreadListEntry:8")
+    "KernelStack:4 WaitBlockList:4 WaitListEntry:8 ThreadListEntry:8 GateObject:4")
 KPRCB = "CurrentThread:4 NextThread:4 IdleThread:4 ReadySummary:4 DispatcherReadyListHead:256"
 OTHERS = {
     "DISPATCHER_HEADER": "Type:1 pad:3 SignalState:4 WaitListHead:8",
@@ -24,7 +24,7 @@ OTHERS = {
     "KPROCESS": "pad:8 ThreadListHead:8",
     "ETHREAD": "Tcb:64 UniqueThreadId:4 ThreadName:16"
 }
-READY, RUNNING, STANDBY, WAITING = 1, 2, 3, 5
+READY, RUNNING, STANDBY, WAITING, GATE_WAIT = 1, 2, 3, 5, 8
 BASE, SIZE = 0x80000000, 0x10000
 PRCB, PROCESSES, PROCESS, EVENT = BASE + 0x100, BASE + 0x400, BASE + 0x500, BASE + 0x600
 
@@ -137,6 +137,12 @@ class Tables(unittest.TestCase):
     def test_ready_survives_broken_links(self) -> None:
         self.kernel.put(PRCB + 16 + 8 * 9, 0x1234)
         self.assertIn("[ 9] broken: entry 0 of the list", self.text(tables.ready(self.kernel.source)))
+
+    def test_a_thread_that_waits_for_a_gate_waits(self) -> None:  # a push lock's waiter
+        waiter = self.kernel.thread("Waiter", GATE_WAIT, 10)
+        self.kernel.set(waiter, "KTHREAD.GateObject", EVENT)
+        text = self.text(tables.waits(self.kernel.source))
+        self.assertRegex(text, rf"Waiter\(.*\): .*\n    {EVENT:#010x} Gate, signal state 0")
 
     def test_waits_and_a_block_that_the_object_does_not_have(self) -> None:  # DSP-12
         waiter = self.kernel.thread("Waiter", WAITING, 10)
