@@ -72,7 +72,7 @@ NTSTATUS KiTakeMutant(PKMUTANT Mutant, PKTHREAD Thread) {
 ///
 /// - Only the owner may release. Anybody else: nothing changes, the database is left, and STATUS_MUTANT_NOT_OWNED is
 ///   raised, or STATUS_ABANDONED if the mutant is an abandoned one.
-/// - With the last level the mutant is free: no owner, on no list. A release as Abandoned frees it at once and marks it.
+/// - With the last level it is free: no owner, on no list. As Abandoned it is freed at once, and marked even if free.
 /// - The change is traced (KiTraceSignal) with the states before and after, then waiters are looked at (KiWaitTest).
 /// @returns the previous state
 LONG NTAPI KeReleaseMutant(PKMUTANT Mutant, KPRIORITY Increment, BOOLEAN Abandoned, BOOLEAN Wait) {

@@ -57,9 +57,9 @@ NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPRO
 
 /// Lets time pass: a wait for the thread's timer alone.
 ///
-/// - An interval of zero is the wish to let others run: KeYieldExecution, whose result is returned.
+/// - An interval of zero is the wish to let others run: KeYieldExecution before all else, whose result is returned.
 /// - When the time is over the result is STATUS_SUCCESS, not STATUS_TIMEOUT: it is what was asked for.
-/// - The event Wait is traced (no object). Alerts, user APCs and STATUS_KERNEL_APC: as in KeWaitForSingleObject.
+/// - The WaitReason is DelayExecution. Wait is traced (no object). Alerts, APCs, interruptions: KeWaitForSingleObject.
 NTSTATUS NTAPI KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Interval) {
     // LAB(3.4) begin
     // A delay of nothing is the wish to let others run.

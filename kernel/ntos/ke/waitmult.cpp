@@ -51,7 +51,7 @@ bool TryWait(KTHREAD* thread, nt::Span<PVOID> objects, WAIT_TYPE type, NTSTATUS*
 /// none of them) can be taken now, takes them all; otherwise takes nothing.
 ///
 /// @param Status the wait's result: STATUS_SUCCESS, or STATUS_ABANDONED if one of them was an abandoned mutant
-/// @returns whether the wait is satisfied; `Status` is only written if it is
+/// @returns whether the wait is satisfied; `Status` counts only if it is
 bool KiTestWaitAll(PKTHREAD Thread, NTSTATUS* Status) {
     // LAB(3.4) begin
     bool all = true;

@@ -203,6 +203,9 @@ def random_units(t):
         bench.wait(6, 0)  # an abandoned one, then his own
     for _ in range(2):
         bench.release_mutant(6, 0)
+    while bench.model.threads[5].wait is None:
+        bench.wait(5, 3)
+    bench.release_semaphore(3, 2, 1)  # a boost that is not the number of units
     for _ in range(140):
         idle = [thread.number for thread in bench.model.threads if thread.wait is None]
         choice = t.rng.random()
