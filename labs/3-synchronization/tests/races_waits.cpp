@@ -96,8 +96,10 @@ struct AllTakesTogether {
     }
     static void Actor0() { Act(&Left, &Right); }
     static void Actor1() { Act(&Right, &Left); }
-    static void Actor2() {
-        CHECK_EQUAL(STATUS_SUCCESS, Wait(&Left));
+    static void Actor2() { // for one of several: a wait for one object has scenarios of its own
+        PVOID objects[] = {&Left};
+        CHECK_EQUAL(STATUS_SUCCESS, KeWaitForMultipleObjects(1, objects, WaitAny, KWAIT_REASON::Executive, KernelMode,
+                                                             FALSE, nullptr, nullptr));
         KeSetEvent(&Left, 0, FALSE);
     }
     static void Check() {
