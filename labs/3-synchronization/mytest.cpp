@@ -25,19 +25,6 @@ struct Section {
     }
 };
 
-// DSP-02: a notification event releases all that wait, and stays
-struct EverybodyHears {
-    static inline KEVENT Event;
-    static void Setup() { KeInitializeEvent(&Event, NotificationEvent, FALSE); }
-    static void Actor0() { CHECK_EQUAL(STATUS_SUCCESS, Wait(&Event)); }
-    static void Actor1() { CHECK_EQUAL(STATUS_SUCCESS, Wait(&Event)); }
-    static void Actor2() { CHECK_EQUAL(0, KeSetEvent(&Event, 0, FALSE)); }
-    static void Check() {
-        CHECK_EQUAL(1, KeReadStateEvent(&Event));
-        CHECK(IsListEmpty(&Event.Header.WaitListHead));
-    }
-};
-
 // DSP-03: one signal, one thread. The time-out ends the wait of the other
 struct OneSignalOneThread {
     static inline KEVENT Event;
@@ -78,46 +65,70 @@ struct EventLetsOneIn {
     static void Check() { CHECK_EQUAL(6, Inside.Entered); }
 };
 
-// DSP-03: a signal that comes after the old one was taken reaches who waits then. Time goes on only when nobody can run.
-struct SignalReachesWhoWaits {
+// DSP-02: who resets an event is told whether he took the signal: of two, one did
+struct ResetTakesOnce {
     static inline KEVENT Event;
-    static void Setup() { KeInitializeEvent(&Event, SynchronizationEvent, TRUE); }
-    static void Actor0() { KeSetEvent(&Event, 0, FALSE); }
-    static void Actor1() {
-        CHECK_EQUAL(STATUS_SUCCESS, Wait(&Event));
-        LARGE_INTEGER timeout;
-        timeout.QuadPart = -Ticks * LONGLONG(KeQueryTimeIncrement());
-        if (Wait(&Event, &timeout) == STATUS_TIMEOUT) CHECK_EQUAL(0, KeReadStateEvent(&Event));
+    static inline volatile LONG Taken;
+    static void Setup() {
+        KeInitializeEvent(&Event, NotificationEvent, TRUE);
+        Taken = 0;
+    }
+    static void Act() {
+        if (KeResetEvent(&Event) != 0) InterlockedIncrement(&Taken);
+    }
+    static void Actor0() { Act(); }
+    static void Actor1() { Act(); }
+    static void Check() {
+        CHECK_EQUAL(1, LONG(Taken));
+        CHECK_EQUAL(0, KeReadStateEvent(&Event));
     }
 };
 
-// DSP-13: all or nothing
-struct BothOrNone {
-    static inline KEVENT Left, Right;
-    static inline Section Inside;
+// DSP-13, DSP-04: a wait for all tells of an abandoned mutant, wherever it is in the array
+struct AllTellsOfAbandoned {
+    static inline KMUTANT Mutant;
+    static inline KEVENT Event;
     static void Setup() {
-        KeInitializeEvent(&Left, SynchronizationEvent, TRUE);
-        KeInitializeEvent(&Right, SynchronizationEvent, TRUE);
-        Inside = {};
+        KeInitializeMutant(&Mutant, FALSE);
+        KeInitializeEvent(&Event, SynchronizationEvent, FALSE);
     }
-    static void Act(PVOID first, PVOID second) {
-        PVOID objects[] = {first, second};
-        CHECK_EQUAL(STATUS_SUCCESS, KeWaitForMultipleObjects(2, objects, WaitAll, KWAIT_REASON::Executive, KernelMode,
-                                                             FALSE, nullptr, nullptr));
-        Inside.Visit();
-        KeSetEvent(&Left, 0, FALSE);
-        KeSetEvent(&Right, 0, FALSE);
+    static void Actor0() {
+        PVOID objects[] = {&Mutant, &Event};
+        CHECK_EQUAL(STATUS_ABANDONED, KeWaitForMultipleObjects(2, objects, WaitAll, KWAIT_REASON::Executive, KernelMode,
+                                                               FALSE, nullptr, nullptr));
+        KeReleaseMutant(&Mutant, 0, FALSE, FALSE);
     }
-    static void Actor0() { Act(&Left, &Right); }
-    static void Actor1() { Act(&Right, &Left); }
-    static void Actor2() {
-        if (Wait(&Left) != STATUS_SUCCESS) return;
-        KeSetEvent(&Left, 0, FALSE);
+    static void Actor1() {
+        CHECK_EQUAL(STATUS_SUCCESS, Wait(&Mutant));
+        KeReleaseMutant(&Mutant, 0, TRUE, FALSE);
+        KeSetEvent(&Event, 0, FALSE);
     }
     static void Check() {
-        CHECK_EQUAL(2, Inside.Entered);
-        CHECK_EQUAL(1, KeReadStateEvent(&Left));
-        CHECK_EQUAL(1, KeReadStateEvent(&Right));
+        CHECK_EQUAL(1, KeReadStateMutant(&Mutant));
+        CHECK_EQUAL(0, KeReadStateEvent(&Event));
+    }
+};
+
+// DSP-16: a try takes what is there, and says so
+struct TryTakesWhatIsThere {
+    static inline KSEMAPHORE Semaphore;
+    static inline volatile LONG Got;
+    static void Setup() {
+        KeInitializeSemaphore(&Semaphore, 1, 1);
+        Got = 0;
+    }
+    static void Act() {
+        LARGE_INTEGER none;
+        none.QuadPart = 0;
+        const NTSTATUS status = Wait(&Semaphore, &none);
+        CHECK(status == STATUS_SUCCESS || status == STATUS_TIMEOUT);
+        if (status == STATUS_SUCCESS) InterlockedIncrement(&Got);
+    }
+    static void Actor0() { Act(); }
+    static void Actor1() { Act(); }
+    static void Check() {
+        CHECK_EQUAL(1, LONG(Got));
+        CHECK_EQUAL(0, KeReadStateSemaphore(&Semaphore));
     }
 };
 
@@ -168,25 +179,37 @@ struct TwoUnits {
     }
 };
 
-// DSP-04: one owner, as often as he likes
-struct OwnerOwnsTwice {
+// DSP-04: an abandoned mutant is free at once, however often it was owned, and one is told
+struct AbandonedIsFree {
     static inline KMUTANT Mutant;
     static inline Section Inside;
+    static inline volatile LONG Told;
     static void Setup() {
         KeInitializeMutant(&Mutant, FALSE);
         Inside = {};
+        Told = 0;
+    }
+    static void Take() {
+        const NTSTATUS status = Wait(&Mutant);
+        CHECK(status == STATUS_SUCCESS || status == STATUS_ABANDONED);
+        if (status == STATUS_ABANDONED) InterlockedIncrement(&Told);
+    }
+    static void Actor0() {
+        Take();
+        CHECK_EQUAL(STATUS_SUCCESS, Wait(&Mutant));
+        Inside.Visit();
+        CHECK_EQUAL(-1, KeReleaseMutant(&Mutant, 0, TRUE, FALSE));
     }
     static void Act() {
-        CHECK_EQUAL(STATUS_SUCCESS, Wait(&Mutant));
-        CHECK_EQUAL(STATUS_SUCCESS, Wait(&Mutant));
-        CHECK_EQUAL(-1, KeReleaseMutant(&Mutant, 0, FALSE, FALSE));
+        Take();
         Inside.Visit();
         CHECK_EQUAL(0, KeReleaseMutant(&Mutant, 0, FALSE, FALSE));
     }
-    static void Actor0() { Act(); }
     static void Actor1() { Act(); }
+    static void Actor2() { Act(); }
     static void Check() {
-        CHECK_EQUAL(2, Inside.Entered);
+        CHECK_EQUAL(3, Inside.Entered);
+        CHECK_EQUAL(1, LONG(Told) + (Mutant.Abandoned ? 1 : 0));
         CHECK_EQUAL(1, KeReadStateMutant(&Mutant));
     }
 };
@@ -216,74 +239,83 @@ struct QueuedLockExcludes {
     }
 };
 
-// SYH-04: an entry is on the list once, and comes out once
-struct ListKeepsEntries {
+// SYH-04: what a flush takes nobody else has
+struct ListIsFlushedOnce {
+    static constexpr ULONG Count = 4;
     static inline SLIST_HEADER Head;
-    static inline SLIST_ENTRY Entries[3];
-    static inline LONG Owned[3];
+    static inline SLIST_ENTRY Entries[Count];
+    static inline volatile LONG Taken[Count];
     static void Setup() {
         InitializeSListHead(&Head);
-        for (ULONG i = 0; i < 3; i++) {
-            Owned[i] = 0;
-            InterlockedPushEntrySList(&Head, &Entries[i]);
+        for (ULONG i = 0; i < Count; i++) {
+            Taken[i] = 0;
+            if (i != 0) InterlockedPushEntrySList(&Head, &Entries[i]);
         }
     }
-    static void Act() {
-        for (ULONG i = 0; i < 2; i++) {
-            SLIST_ENTRY* const first = InterlockedPopEntrySList(&Head);
-            SLIST_ENTRY* const second = InterlockedPopEntrySList(&Head);
-            if (second) Own(second);
-            if (first) Own(first);
-        }
+    static void Take(SLIST_ENTRY* entry) {
+        if (entry) InterlockedIncrement(&Taken[entry - Entries]);
     }
-    static void Own(SLIST_ENTRY* entry) {
-        const ULONG index = ULONG(entry - Entries);
-        CHECK_EQUAL(1, InterlockedIncrement(&Owned[index]));
-        CHECK_EQUAL(0, InterlockedDecrement(&Owned[index]));
-        InterlockedPushEntrySList(&Head, entry);
+    static void Flush() {
+        SLIST_ENTRY* entry = InterlockedFlushSList(&Head);
+        for (ULONG i = 0; entry && i <= Count; i++, entry = entry->Next)
+            Take(entry);
     }
-    static void Actor0() { Act(); }
-    static void Actor1() { Act(); }
+    static void Actor0() { Flush(); }
+    static void Actor1() {
+        Take(InterlockedPopEntrySList(&Head));
+        Take(InterlockedPopEntrySList(&Head));
+    }
+    static void Actor2() { InterlockedPushEntrySList(&Head, &Entries[0]); }
     static void Check() {
-        CHECK_EQUAL(3, ExQueryDepthSList(&Head));
-        ULONG found = 0;
-        for (SLIST_ENTRY* entry = Head.Next.Next; entry && found < 4; entry = entry->Next)
-            found++;
-        CHECK_EQUAL(3u, found);
+        Flush();
+        for (volatile LONG& taken : Taken)
+            CHECK_EQUAL(1, LONG(taken));
+        CHECK_EQUAL(0, ExQueryDepthSList(&Head));
     }
 };
 
-// DSP-21: one alone, or several that share
-struct PushLockExcludes {
+// DSP-21: whoever shares from now on what was his alone keeps writers out. A delay ends when nobody else can go on: the
+// others wait for the lock by then.
+struct ConvertedKeepsWritersOut {
     static inline EX_PUSH_LOCK Lock;
-    static inline volatile LONG Readers, Writers;
+    static inline volatile LONG Writes;
     static void Setup() {
         ExInitializePushLock(&Lock);
-        Readers = 0;
-        Writers = 0;
+        Writes = 0;
     }
-    static void Write() {
+    static void Delay() {
+        LARGE_INTEGER interval;
+        interval.QuadPart = -Ticks * LONGLONG(KeQueryTimeIncrement());
+        CHECK_EQUAL(STATUS_SUCCESS, KeDelayExecutionThread(KernelMode, FALSE, &interval));
+    }
+    static void Actor0() {
         KeEnterCriticalRegion();
         ExAcquirePushLockExclusive(&Lock);
-        CHECK_EQUAL(1, InterlockedIncrement(&Writers));
-        CHECK_EQUAL(0, LONG(Readers));
-        InterlockedDecrement(&Writers);
-        ExReleasePushLockExclusive(&Lock);
-        KeLeaveCriticalRegion();
-    }
-    static void Read() {
-        KeEnterCriticalRegion();
-        ExAcquirePushLockShared(&Lock);
-        InterlockedIncrement(&Readers);
-        CHECK_EQUAL(0, LONG(Writers));
-        InterlockedDecrement(&Readers);
+        Delay();
+        const LONG before = Writes;
+        ExConvertPushLockExclusiveToShared(&Lock);
+        Delay();
+        CHECK_EQUAL(before, LONG(Writes));
         ExReleasePushLockShared(&Lock);
         KeLeaveCriticalRegion();
     }
-    static void Actor0() { Write(); }
-    static void Actor1() { Read(); }
-    static void Actor2() { Read(); }
-    static void Check() { CHECK_EQUAL(0u, ULONG(Lock.Value)); }
+    static void Actor1() {
+        KeEnterCriticalRegion();
+        ExAcquirePushLockShared(&Lock);
+        ExReleasePushLockShared(&Lock);
+        KeLeaveCriticalRegion();
+    }
+    static void Actor2() {
+        KeEnterCriticalRegion();
+        ExAcquirePushLockExclusive(&Lock);
+        InterlockedIncrement(&Writes);
+        ExReleasePushLockExclusive(&Lock);
+        KeLeaveCriticalRegion();
+    }
+    static void Check() {
+        CHECK_EQUAL(1, LONG(Writes));
+        CHECK_EQUAL(0u, ULONG(Lock.Value));
+    }
 };
 
 // LAB(3.10) else
@@ -300,17 +332,17 @@ struct PushLockExcludes {
 } // namespace
 
 // LAB(3.10) begin
-SCENARIO(EverybodyHears);
 SCENARIO(OneSignalOneThread);
 SCENARIO(EventLetsOneIn);
-SCENARIO(SignalReachesWhoWaits);
-SCENARIO(BothOrNone);
+SCENARIO(ResetTakesOnce);
+SCENARIO(AllTellsOfAbandoned);
+SCENARIO(TryTakesWhatIsThere);
 SCENARIO(TimeOrSignal);
 SCENARIO(TwoUnits);
-SCENARIO(OwnerOwnsTwice);
+SCENARIO(AbandonedIsFree);
 SCENARIO(QueuedLockExcludes);
-SCENARIO(ListKeepsEntries);
-SCENARIO(PushLockExcludes);
+SCENARIO(ListIsFlushedOnce);
+SCENARIO(ConvertedKeepsWritersOut);
 // LAB(3.10) else
 //| SCENARIO(Increments);
 // LAB(3.10) end

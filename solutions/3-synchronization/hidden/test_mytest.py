@@ -9,7 +9,7 @@ FILE = "labs/3-synchronization/mytest.cpp"
 
 @test("3.10", points=1, title="your scenarios find wrong kernel 1", stage="none", features=("DSP-02",))
 def mytest_wrong_1(t):
-    t.catches(FILE, "event-tested-outside")
+    t.catches(FILE, "reset-looks-early")
 
 
 @test("3.10", points=1, title="your scenarios find wrong kernel 2", stage="none", features=("DSP-03",))
@@ -19,17 +19,17 @@ def mytest_wrong_2(t):
 
 @test("3.10", points=1, title="your scenarios find wrong kernel 3", stage="none", features=("DSP-13",))
 def mytest_wrong_3(t):
-    t.catches(FILE, "all-takes-early")
+    t.catches(FILE, "all-forgets-abandoned")
 
 
 @test("3.10", points=1, title="your scenarios find wrong kernel 4", stage="none", features=("DSP-16",))
 def mytest_wrong_4(t):
-    t.catches(FILE, "timer-left-running")
+    t.catches(FILE, "time-looked-at-first")
 
 
-@test("3.10", points=1, title="your scenarios find wrong kernel 5", stage="none", features=("DSP-05",))
+@test("3.10", points=1, title="your scenarios find wrong kernel 5", stage="none", features=("DSP-04",))
 def mytest_wrong_5(t):
-    t.catches(FILE, "semaphore-counts-late")
+    t.catches(FILE, "abandoned-one-level")
 
 
 @test("3.10", points=1, title="your scenarios find wrong kernel 6", stage="none", features=("SYH-08",))
@@ -39,9 +39,9 @@ def mytest_wrong_6(t):
 
 @test("3.10", points=1, title="your scenarios find wrong kernel 7", stage="none", features=("SYH-04",))
 def mytest_wrong_7(t):
-    t.catches(FILE, "list-without-sequence")
+    t.catches(FILE, "flush-does-not-look")
 
 
 @test("3.10", points=1, title="your scenarios find wrong kernel 8", stage="none", features=("DSP-21",))
 def mytest_wrong_8(t):
-    t.catches(FILE, "push-lock-joins-waiters")
+    t.catches(FILE, "push-lock-freed-by-conversion")
