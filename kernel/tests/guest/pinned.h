@@ -43,3 +43,40 @@ inline void Join(PETHREAD thread) {
     GUEST_EQUAL(STATUS_SUCCESS, KeWaitForSingleObject(thread, KWAIT_REASON::Executive, KernelMode, FALSE, &timeout));
     PsDereferenceThread(thread);
 }
+
+/// Keeps a processor busy until it is told to stop, and says where it runs.
+struct SPINNER {
+    volatile bool Stop;
+    volatile ULONG Turns;
+    volatile ULONG Processor;
+};
+inline void NTAPI Spin(PVOID context) {
+    auto& me = *static_cast<SPINNER*>(context);
+    while (!me.Stop) {
+        me.Processor = KeGetCurrentProcessorNumber();
+        me.Turns = me.Turns + 1;
+        YieldProcessor();
+    }
+}
+
+/// A spinner of `priority` on each processor but this one.
+struct SPINNERS {
+    SPINNER Spinner[MAXIMUM_PROCESSORS] = {};
+    PETHREAD Thread[MAXIMUM_PROCESSORS] = {};
+
+    explicit SPINNERS(KPRIORITY priority) {
+        for (ULONG i = 1; i < Processors(); i++)
+            Thread[i] = StartOn(Only(i), i, priority, Spin, &Spinner[i]);
+        for (ULONG i = 1; i < Processors(); i++)
+            GUEST_TRUE(Comes([&] { return Spinner[i].Turns != 0; }));
+    }
+    void Stop(ULONG i) {
+        Spinner[i].Stop = true;
+        Join(Thread[i]);
+        Thread[i] = nullptr;
+    }
+    ~SPINNERS() {
+        for (ULONG i = 1; i < Processors(); i++)
+            if (Thread[i]) Stop(i);
+    }
+};
