@@ -4,6 +4,7 @@
     Exercise: 1.1
     Fails: bit_follows_queue, random_*                             (names or globs, of every lab)
     Hint: ready-summary-bit
+    Perhaps: random_events, wrong-order                            (tests and hints that come or not by the seed)
     Base: reference                                                (or starter; cheaters: starter unless said)
     Refused: yes                                                   (cheaters that the build must refuse)
     --- a/kernel/ntos/ke/ready.cpp
@@ -39,6 +40,7 @@ class Patch:
     hints: Tuple[str, ...]
     base: str
     refused: bool = False  # a cheater that must not even get a kernel
+    perhaps: Tuple[str, ...] = ()  # tests that may fail too, and hints that may be shown
 
     @property
     def name(self) -> str:
@@ -50,8 +52,13 @@ class Patch:
         return {"accepted": "accepted", "mistakes": "mistake", "cheaters": "cheater"}[self.kind]
 
     def failed(self, tests: Iterable[str]) -> Set[str]:
-        """Those of the tests that `Fails:` names."""
-        return {name for name in tests if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.fails)}
+        """Those of the tests that fail at every seed: that `Fails:` names, and `Perhaps:` does not."""
+        names = list(tests)
+        return _matching(names, self.fails) - self.perhaps_failed(names)
+
+    def perhaps_failed(self, tests: Iterable[str]) -> Set[str]:
+        """Those of the tests whose random questions may show the mistake or not."""
+        return _matching(tests, self.perhaps)
 
 
 def of_lab(tree: Tree, lab: Lab) -> List[Patch]:
@@ -124,7 +131,12 @@ def _read(path: Path, kind: str, word: str) -> Patch:
     if base not in ("starter", "reference"):
         raise GraderError(f"{path}: `Base: {base}` must be starter or reference")
     return Patch(path, kind, fields[word], fields.get("Exercise", ""), _words(fields.get("Fails", "")),
-                 _words(fields.get("Hint", "")), base, fields.get("Refused", "") == "yes")
+                 _words(fields.get("Hint", "")), base, fields.get("Refused", "") == "yes", _words(fields.get("Perhaps", "")))
+
+
+def _matching(names: Iterable[str], patterns: Iterable[str]) -> Set[str]:
+    wanted = list(patterns)
+    return {name for name in names if any(fnmatch.fnmatchcase(name, pattern) for pattern in wanted)}
 
 
 def _words(text: str) -> Tuple[str, ...]:

@@ -5,7 +5,8 @@ Rows of the table, for each lab
   reference   full marks
   accepted    full marks
               (every row must build: a patch that does not compile proves nothing; a cheater may say `Refused: yes`)
-  mistake     exactly the tests of `Fails:` fail, all others pass, and the hints shown are exactly those of `Hint:`
+  mistake     exactly the tests of `Fails:` fail, all others pass, and the hints shown are exactly those of `Hint:`;
+              what `Perhaps:` names may come or not
   cheater     no more points than the starter
 
 One master seed serves all rows, and a kernel that a row shares with an earlier one is not judged twice (memo.py).
@@ -112,18 +113,18 @@ class SelfCheck:
 def judge_mistake(patch: Patch, result: Result, tests: Sequence[TestSpec]) -> str:
     """What is wrong with a mistake's row: tests that fail too much or too little, hints that are not the ones."""
     names = {test.name for test in tests}
-    expected = patch.failed(names)
+    expected, chance = patch.failed(names), patch.perhaps_failed(names)
     unknown = [pattern for pattern in patch.fails if not fnmatch.filter(sorted(names), pattern)]
     failed = {outcome.test for outcome in result.outcomes if outcome.verdict is not Verdict.PASS}
     hints = {outcome.hint_id for outcome in result.outcomes if outcome.verdict is not Verdict.PASS and outcome.hint_id}
     trouble: List[str] = []
     if unknown:
         trouble.append("unknown test " + ", ".join(unknown))
-    if failed - expected:
-        trouble.append("fails too " + ", ".join(sorted(failed - expected)))
+    if failed - expected - chance:
+        trouble.append("fails too " + ", ".join(sorted(failed - expected - chance)))
     if expected - failed:
         trouble.append("does not fail " + ", ".join(sorted(expected - failed)))
-    if hints != set(patch.hints):
+    if hints - set(patch.perhaps) != set(patch.hints) - set(patch.perhaps):
         trouble.append(f"hints {', '.join(sorted(hints)) or 'none'} instead of {', '.join(sorted(patch.hints))}")
     return "; ".join(trouble)
 

@@ -86,12 +86,17 @@ class Table(TreeCase):
                    "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue, insert_at_tail\nHint: summary")
         self.patch("mistakes", "many", "Mistake: m\nExercise: 1.1\nFails: insert_at_tail\nHint: summary")
         self.patch("mistakes", "hint", "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue\nHint: other")
+        self.patch("mistakes", "luck", "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue\nHint: summary\n"
+                   "Perhaps: insert_at_tail, other")
+        self.patch("mistakes", "lucky", "Mistake: m\nExercise: 1.1\nFails: insert_at_tail\nHint: other\n"
+                   "Perhaps: *, summary, other")
         self.patch("mistakes", "typo", "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue, no_such\nHint: summary")
         rows = self.rows()
         self.assertEqual(rows["right"], ("5/8", ""))
         self.assertIn("does not fail insert_at_tail", rows["few"][1])
         self.assertIn("fails too bit_follows_queue", rows["many"][1])
         self.assertIn("hints summary instead of other", rows["hint"][1])
+        self.assertEqual((rows["luck"][1], rows["lucky"][1]), ("", ""))
         self.assertIn("unknown test no_such", rows["typo"][1])
 
     def test_accepted(self) -> None:

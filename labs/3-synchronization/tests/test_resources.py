@@ -80,6 +80,11 @@ def random_resource(t):
 @test("3.9", points=1, title="a push lock without waiters: one word", stage="early", features=("DSP-21",), limit=LIMIT)
 def push_lock_word(t):
     lock = PushLock(t, 5)
+    for owner, exclusive in ((False, False), (False, True), (True, False), (True, True)):  # who owns it, and who asks
+        lock.acquire(0, owner)
+        lock.acquire(1, exclusive, attempt=not lock._allowed(exclusive))
+        for thread in list(lock.owners):
+            lock.release(thread)
     for _ in range(50):
         if lock.owners and t.rng.random() < 0.5:
             lock.release(t.rng.choice(lock.owners))
