@@ -35,10 +35,11 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     runs = number(options.runs, "--runs", 1) or 50
     course = labs.load(tree)
     chosen, tests = labs.select(course, options.lab, options.test)
+    first_seed = master_seed(options.seed)
     seen: "Counter[str]" = Counter()
     for index in range(runs):
         busy = options.load and index >= runs // 2
-        seed = (master_seed(options.seed) or 0) + index if options.seeds else master_seed(options.seed)
+        seed = (first_seed or 0) + index if options.seeds else first_seed
         started = time.monotonic()
         with load(busy):
             grading = Grading(tree, course, default_runner(), jobs=number(options.jobs, "JOBS", 1) or 2)
