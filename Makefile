@@ -53,7 +53,7 @@ build   = $(MAKE) $(jobs) -f kernel/build.mk
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
-.PHONY: help grade test run gdb replay timeline mytest explore handout solution selfcheck seed doctor docs coverage bench check-style \
+.PHONY: help grade test run gdb replay timeline mytest explore handout solution selfcheck seed doctor docs coverage bench matrix check-style \
         format clean kernel
 
 help:
@@ -148,6 +148,10 @@ bench:
 	@$(need) grade
 	@$(build) kernel
 	@$(PYTHON) -m grader.bench --out $(O) $(call opt,JSON,--json)
+
+matrix:
+	@$(need) grade
+	@$(PYTHON) -m grader.matrix --out $(O) --jobs $(JOBS)
 
 clean:
 	@rm -rf -- "$(O)" compile_commands.json

@@ -28,6 +28,7 @@ if [ "${1:-}" = whole ]; then
     row "test"                       "all tests; ends with 'N passed, N failed'"
     row "check-style | format"       "layers, sizes, layout, annotations | lay out every source"
     row "coverage [SCOPE=slice]"     "which rows of docs/feature-map.md have a passing test"
+    row "matrix"                     "labs 0 and 1 with each clang and each QEMU of this system: one table"
     row "docs"                       "the documentation site, build/docs/html"
     row "bench"                      "what the kernel's primitives cost, in guest instructions"
 fi
