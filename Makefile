@@ -50,6 +50,7 @@ need   := grader/setup/need.sh
 grader := $(PYTHON) -m grader
 jobs    = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 build   = $(MAKE) $(jobs) -f kernel/build.mk
+advice  = { grader/setup/advice.sh >&2; exit 2; }
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
@@ -68,7 +69,7 @@ grade:
 
 run gdb:
 	@$(need) $@ $(filter bochs,$(EMU)) $(if $(GUI),gui)
-	@$(build) kernel
+	@$(build) kernel || $(advice)
 	@$(grader) $@ --out $(O) --emu $(EMU) --smp $(SMP) $(if $(GUI),--gui) $(if $(MICA_CHECKED),--checked) \
 	    $(call opt,SEED,--seed) $(call opt,APPEND,--append) $(if $(and $(filter gdb,$@),$(GDB_WAIT)),--wait)
 
@@ -81,7 +82,7 @@ replay:
 
 timeline:
 	@$(need) grade
-	@$(build) kernel
+	@$(build) kernel || $(advice)
 	@$(grader) timeline --out $(O) $(call opt,LAB,--lab) $(call opt,TEST,--test) $(call opt,SEED,--seed) \
 	    $(call opt,SUBMISSION,--submission) --smp $(SMP) $(if $(MICA_CHECKED),--checked) $(call opt,OUT,--to)
 
@@ -96,7 +97,7 @@ seed:
 
 kernel:
 	@$(need) build
-	@$(build) kernel
+	@$(build) kernel || $(advice)
 
 doctor:
 	@grader/setup/doctor.sh
@@ -129,7 +130,7 @@ test:
 
 check-style:
 	@$(need) style
-	@$(build) compile-commands
+	@$(build) compile-commands || $(advice)
 	@$(PYTHON) -m grader.style --out $(O) --jobs $(JOBS)
 
 format:
@@ -146,7 +147,7 @@ docs:
 
 bench:
 	@$(need) grade
-	@$(build) kernel
+	@$(build) kernel || $(advice)
 	@$(PYTHON) -m grader.bench --out $(O) $(call opt,JSON,--json)
 
 matrix:

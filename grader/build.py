@@ -61,7 +61,8 @@ class Builder:
             if done.returncode != 0:
                 log = self._tree.scratch() / "grader-build.log"
                 log.write_bytes(done.stdout)
-                raise GraderError(f"the kernel does not build ({_last_line(done.stdout)}); the whole log is in {log}")
+                raise GraderError(f"the kernel does not build ({_last_line(done.stdout)}); the whole log is in {log}. "
+                                  + _advice(self._tree))
             self._base[flavour] = out / flavour
         return self._base[flavour]
 
@@ -232,6 +233,13 @@ def _key(fingerprint: str, submission: Submission, sources: Sequence[str]) -> st
     for name in sorted(sources):
         total.update(name.encode() + b"\0" + hashlib.sha256(submission.files[name]).digest())
     return total.hexdigest()[:20]
+
+
+def _advice(tree: Tree) -> str:
+    """What to do when our own sources do not compile, as `make kernel` says it."""
+    done = subprocess.run(["bash", str(tree.root / "grader/setup/advice.sh")], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, errors="replace", check=False)
+    return done.stdout.strip() or "What to do: make doctor"
 
 
 def _last_line(output: bytes) -> str:

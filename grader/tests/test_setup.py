@@ -243,6 +243,20 @@ class TestedTest(unittest.TestCase):
             self.assertFalse(matrix_tools.within(beyond, (low, high)))
         self.assertEqual("", self.untested("gdb", "99.0"), "no range: nothing to say")
 
+    def test_failing_compiler_ends_with_what_to_do(self) -> None:
+        """As `make kernel` and the grader say it: another sentence for a compiler that nobody tried."""
+        machine = Machine(self)
+        for version, advice in (("14.0.6", "report the first error together with the line 'clang 14.0.6'"),
+                                ("99.1.0", "this is clang 99.1.0, and Mica was tested with 14 to")):
+            machine.tool("clang++", f"echo 'clang version {version}'")
+            done = subprocess.run(["/bin/bash", str(SETUP / "advice.sh")], env={"PATH": str(machine.bin)}, capture_output=True, text=True)
+            self.assertRegex(done.stdout, r"\AWhat to do: .*\n\Z")
+            self.assertIn(advice, done.stdout)
+        makefile = (SETUP.parents[1] / "Makefile").read_text()
+        for line in makefile.splitlines():
+            if line.startswith("\t@$(build) "):
+                self.assertTrue(line.endswith("|| $(advice)"), line)
+
     def test_readme_names_the_range(self) -> None:
         readme = SETUP.parents[1] / "README.md"
         text = " ".join(readme.read_text(encoding="utf-8").split())
