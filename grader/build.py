@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,7 @@ class Builder:
         self._tree, self._course, self._jobs = tree, course, max(1, jobs)
         self._progress = progress or Progress()
         self._base: Dict[str, Path] = {}
+        self.remarks: List[str] = []  # what whoever grades should know about this machine
 
     @property
     def flavour(self) -> str:
@@ -63,6 +65,7 @@ class Builder:
                 log.write_bytes(done.stdout)
                 raise GraderError(f"the kernel does not build ({_last_line(done.stdout)}); the whole log is in {log}. "
                                   + _advice(self._tree))
+            self.remarks += [text for text in future_files(done.stdout) if text not in self.remarks]
             self._base[flavour] = out / flavour
         return self._base[flavour]
 
@@ -233,6 +236,19 @@ def _key(fingerprint: str, submission: Submission, sources: Sequence[str]) -> st
     for name in sorted(sources):
         total.update(name.encode() + b"\0" + hashlib.sha256(submission.files[name]).digest())
     return total.hexdigest()[:20]
+
+
+_FUTURE = re.compile(r"[Ww]arning: File ['`\"]?(.+?)['`\"]? has modification time")
+
+
+def future_files(output: bytes) -> List[str]:
+    """make's remark on files that are dated in the future, as a sentence that helps; nothing where there are none."""
+    names = list(dict.fromkeys(_FUTURE.findall(output.decode("utf-8", "replace"))))
+    if not names:
+        return []
+    more = f" and {len(names) - 1} more files are" if len(names) > 1 else " is"
+    return [f"{names[0]}{more} dated in the future, so every run builds again what depends on it. "
+            "See that the clock is right (date), then: find . -newermt now -exec touch {} +"]
 
 
 def _advice(tree: Tree) -> str:
