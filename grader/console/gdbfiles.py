@@ -65,8 +65,8 @@ def tool() -> str:
 def commands(root: Path, folder: Path, drivers: "Sequence[str]" = ()) -> "List[str]":
     """gdb's first commands, up to the connection."""
     kernel, hal = (elf_copy(folder / name, folder / "gdb" / f"{name}.elf") for name in ("ntoskrnl.exe", "hal.dll"))
-    lines = ["set pagination off", "set confirm off", "set print pretty on", f"directory {root}",
-             f"file {kernel}", f"add-symbol-file {hal}"]
+    lines = ["set pagination off", "set confirm off", "set print pretty on", f"directory \"{root}\"",
+             f"file \"{kernel}\"", f"add-symbol-file \"{hal}\""]
     lines += driver_symbols(folder, drivers)
     own = root / "grader" / "gdb" / "mica.py"
     return lines + ([f"source {own}"] if own.exists() else [])
@@ -82,7 +82,7 @@ def driver_symbols(folder: Path, drivers: "Sequence[str]") -> "List[str]":
     for name in drivers:
         loaded = PeImage.load(folder / "boot" / name)
         image = next(path for path in (folder / "drivers" / name, folder / "tests" / name) if path.exists())
-        lines.append(f"add-symbol-file {elf_copy(image, folder / 'gdb' / (name + '.elf'))} -o {free - loaded.base:#x}")
+        lines.append(f"add-symbol-file \"{elf_copy(image, folder / 'gdb' / (name + '.elf'))}\" -o {free - loaded.base:#x}")
         free += loaded.size
     return lines
 

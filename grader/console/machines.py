@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import List, Optional
 
 from ..errors import GraderError
+from ..machine.plainpath import plain
 from . import firmware
 
 DISK_SECTOR = 512
@@ -154,9 +155,9 @@ class QemuMachine(Machine):
         if boot.options:
             self.need(boot.folder / "boot" / "loader.elf", *boot.images())
             return line + ["-kernel", str(boot.folder / "boot" / "loader.elf"), "-append", boot.options,
-                           "-initrd", ",".join(map(str, boot.images()))]
+                           "-initrd", ",".join(str(plain(image, self.folder)) for image in boot.images())]
         self.need(boot.disk)
-        return line + ["-drive", f"file={boot.disk},format=raw,if=ide,snapshot=on"]
+        return line + ["-drive", f"file={plain(boot.disk, self.folder)},format=raw,if=ide,snapshot=on"]
 
     def start(self) -> None:
         # QEMU starts stopped until the socket is taken, so that the first words are not lost.

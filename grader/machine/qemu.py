@@ -25,6 +25,7 @@ from grader.machine import watchdog
 from grader.machine.confine import confine, seccomp
 from grader.machine.gdbstub import SIGTRAP, Gdbstub, Stop
 from grader.machine.memory import Ram
+from grader.machine.plainpath import plain
 from grader.machine.qmp import Qmp, QmpError
 from grader.machine.scratch import Scratch
 
@@ -123,7 +124,7 @@ class Qemu:
             *seccomp(self.program), "-kernel", str(plan.loader), "-append", plan.options,
         ]
         if plan.modules:
-            line += ["-initrd", ",".join(str(module) for module in plan.modules)]
+            line += ["-initrd", ",".join(str(plain(module, folder)) for module in plan.modules)]
         return line
 
     def stop(self) -> None:

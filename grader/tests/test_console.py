@@ -74,6 +74,14 @@ class ImagesTest(unittest.TestCase):
         for text in (b"  #0 nosuch.sys+0x1234\n", b"  #1 0x80123456\n", b"  #1 ntoskrnl.exe+0xfffffff\n"):
             self.assertEqual(text, Annotate(Names(self.folder))(text))
 
+    def test_gdb_finds_them_in_a_folder_with_a_space_too(self) -> None:
+        spaced = self.folder / "my build"
+        shutil.copytree(self.folder, spaced, ignore=shutil.ignore_patterns("my build", "gdb"))
+        (spaced / "try.gdb").write_text("\n".join([*gdbfiles.commands(spaced, spaced), "info line Inner"]))
+        said = subprocess.run(["gdb", "-q", "-nx", "-batch", "-x", str(spaced / "try.gdb")], capture_output=True, text=True)
+        self.assertRegex(said.stdout, r"Line 2 of .*probe\.cpp", said.stderr)
+        self.assertEqual("", said.stderr)
+
     # TOL-06, TOL-07
     def test_gdb_finds_functions_and_lines(self) -> None:
         script = "\n".join([*gdbfiles.commands(ROOT, self.folder), "info line Inner", "info symbol 0x80401000"])
@@ -160,6 +168,20 @@ class MachinesTest(unittest.TestCase):
     def test_bochs_refuses_what_it_cannot_do(self) -> None:
         with self.assertRaisesRegex(GraderError, "QEMU"):
             machine("bochs", Boot(self.boot.folder, "/HAL=PIC"))
+
+    def test_qemu_takes_images_from_a_folder_with_a_space_or_a_comma(self) -> None:
+        """-initrd ends a name at a space: the loader is told the names behind a link, and they are files that are there."""
+        for name in ("my build", "a,b"):
+            folder = self.boot.folder / name
+            (folder / "boot").mkdir(parents=True)
+            for each in ("loader.elf", "ntoskrnl.exe", "hal.dll"):
+                (folder / "boot" / each).write_bytes(each.encode())
+            started = QemuMachine(Boot(folder, "/DEBUG"))
+            self.addCleanup(started.stop)
+            command = started.command()
+            images = command[command.index("-initrd") + 1].split(",")
+            self.assertEqual([b"ntoskrnl.exe", b"hal.dll"], [Path(image).read_bytes() for image in images])
+            self.assertNotIn(" ", "".join(images))
 
     def test_qemu_that_does_not_start_says_why(self) -> None:
         (self.boot.folder / "boot").mkdir()
