@@ -186,6 +186,13 @@ class Terminal(unittest.TestCase):
         write_report(result(*outcomes, **more), stream)  # type: ignore[arg-type]
         return stream.getvalue()
 
+    def test_warnings_of_a_file_that_compiles_are_shown_and_cost_nothing(self) -> None:
+        note = ExerciseNote("1.1", "warnings of the compiler:\nkernel/ntos/ke/ready.cpp:3: unused variable 'spare'")
+        text = self.text(notes=(note,))
+        self.assertIn("      kernel/ntos/ke/ready.cpp:3: unused variable 'spare'\n", text)
+        self.assertEqual(self.text().splitlines()[-1], text.splitlines()[-1])
+        self.assertEqual(result().score, result(notes=(note,)).score)
+
     def test_ends_with_the_score(self) -> None:
         lines = self.text().splitlines()
         self.assertEqual(lines[-2:], ["Lab 1: 3/6", "Score: 3/6"])
