@@ -75,7 +75,11 @@ class Gdbstub:
     # -- registers -------------------------------------------------------------------------
     def registers(self) -> Dict[str, int]:
         """All integer registers by QEMU's names: eax..edi, eip, eflags, cs, cr3, fs_base, ..."""
-        data = bytes.fromhex(self.ask(b"g").replace(b"x", b"0").decode())
+        reply = self.ask(b"g")
+        try:
+            data = bytes.fromhex(reply.replace(b"x", b"0").decode())
+        except ValueError:
+            raise InfraError(f"the gdbstub answers with no registers: {reply[:40]!r}") from None
         return {name: int.from_bytes(data[offset:offset + size], "little")
                 for name, (_, offset, size) in self._registers.items() if offset + size <= len(data)}
 
@@ -171,6 +175,9 @@ class Gdbstub:
         replies: List[bytes] = []
         for body in bodies:
             reply = self._receive(self.wall)
+            while reply is not None and reply[:1] in (b"T", b"S") and body != b"?":
+                self._note_processor(reply)  # the guest stopped by itself just when it was asked to: no answer
+                reply = self._receive(self.wall)
             if reply is None:
                 raise InfraError(f"the gdbstub did not answer {body[:20]!r}")
             replies.append(reply)

@@ -120,6 +120,16 @@ class Protocol(unittest.TestCase):
         with self.assertRaises(InfraError):
             self.connect(m=b"E14").read(0, 4)
 
+    def test_a_stop_that_comes_before_an_answer_is_no_answer(self) -> None:
+        """The guest stopped by itself just when the host asked it to."""
+        stub = self.connect(m=b"T02thread:02;#00$01020304")
+        self.assertEqual(bytes([1, 2, 3, 4]), stub.read(0, 4))
+        self.assertEqual(1, stub.processor)
+
+    def test_an_answer_that_is_no_registers_is_the_hosts_trouble(self) -> None:
+        with self.assertRaisesRegex(InfraError, "no registers"):
+            self.connect(g=b"E22").registers()
+
     def test_escapes_and_runs(self) -> None:
         self.assertEqual(_unescape(b"0* "), b"0000")
         self.assertEqual(_unescape(b"a}\x03b"), b"a#b")
