@@ -85,6 +85,8 @@ def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) 
         judged = own_kernel(tree, builder, t.student_dir) if own else kernel(tree, builder, lab.number, patch)
         seen = explored(folder, judged, t.seed)
         once = once or seen.once
+        if own and seen.fails and seen.found is Found.NOTHING:
+            t.fail(asked=f"your scenarios on {says}", expected="your kernel comes up", seen=seen.fails)
         if seen.fails:
             t.fail(asked=f"your scenarios on a kernel that is right ({says})", expected="nothing is found: a correct kernel must pass",
                    seen=seen.fails, hint=_hint(t, "mytest-waits-for-ever" if seen.found is Found.DEADLOCK else "mytest-rejects"))
