@@ -19,11 +19,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Dict, Optional
 
-from grader import sources
+from grader import git, sources
 from grader.build import EXPLORED, Builder
 from grader.errors import GraderError
 from grader.labs import Course
@@ -138,18 +137,14 @@ class Handout:
                 raise GraderError(f"{name}: a LAB marker would reach the students; lab.py must name this file")
 
     def _git(self, folder: Path, *arguments: str, check: bool = True) -> str:
-        environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "TZ": "UTC",
-                       "GIT_AUTHOR_NAME": "Mica", "GIT_AUTHOR_EMAIL": "mica@localhost", "GIT_COMMITTER_NAME": "Mica",
-                       "GIT_COMMITTER_EMAIL": "mica@localhost"}
-        if folder == self._target:
-            environment.update(GIT_AUTHOR_DATE=self._date, GIT_COMMITTER_DATE=self._date)
-        settings = ["-c", "core.autocrlf=false", "-c", "advice.detachedHead=false", "-c", "gc.auto=0"]
-        done = subprocess.run(["git", *settings, "-C", str(folder), *arguments], env=environment, capture_output=True,
-                              text=True, check=False)
+        own = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_AUTHOR_NAME": "Mica",
+               "GIT_AUTHOR_EMAIL": "mica@localhost", "GIT_COMMITTER_NAME": "Mica", "GIT_COMMITTER_EMAIL": "mica@localhost",
+               "GIT_AUTHOR_DATE": self._date, "GIT_COMMITTER_DATE": self._date} if folder == self._target else {}
+        settings = ["core.autocrlf=false", "advice.detachedHead=false", "gc.auto=0", "log.showSignature=false"]
+        done = git.run(folder, *arguments, settings=settings, TZ="UTC", **own)
         if check and done.returncode != 0:
-            raise GraderError(
-                f"git {arguments[0]} failed in {folder}: {done.stderr.strip()[:200]}; see that git is installed")
-        return done.stdout if done.returncode == 0 else ""
+            raise git.refusal(folder, arguments, done)
+        return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""
 
 
 def object_of(objects: Path, name: str) -> Path:
