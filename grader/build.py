@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence
 
-from grader import locking, objects, sandbox
+from grader import locking, objects, remarks, sandbox
 from grader.errors import GraderError
 from grader.labs import Course
 from grader.model import EXPLORE, WHOLE, Kernel, KernelSet, Progress
@@ -115,7 +115,7 @@ class Builder:
                 self._prune(keep=out)
             os.utime(out)
             error = json.loads(stamp.read_text(encoding="utf-8"))["error"]
-        return Kernel(out / flavour, error)
+        return Kernel(out / flavour, error, "" if error else remarks.of([_object(out / flavour, name) for name in sources], sources))
 
     def _is_reference(self, submission: Submission, name: str) -> bool:
         """True in the complete tree for a file that is the tree's own: the base holds it already."""
@@ -135,7 +135,7 @@ class Builder:
                 return "\n".join(refused)
         options = [f"STUDENT={student}", "EXERCISE_FILES=" + " ".join(sources), f"BASE_O={self.base(flavour).parent}",
                    *_switch(flavour), *self._references(sources)]
-        made = [f"{out}/{flavour}/obj/{name[len('kernel/'):]}.obj" for name in sources]
+        made = [self._tree.in_make(_object(out / flavour, name)) for name in sources]
         for targets, view in ((made, self._compile_view(student, out)), (["kernel"], self._link_view(out, flavour))):
             done = sandbox.run(self._make(out, targets, options), view, self._tree.root)
             if done.timed_out:
@@ -157,7 +157,7 @@ class Builder:
             part = name[len("kernel/"):] + ".obj"
             withheld = self._tree.root / "kernel/prebuilt" / (EXPLORED if flavour == EXPLORED else "") / "reference" / part
             reference = withheld if withheld.is_file() else base / "obj" / part
-            made = (out / flavour / "obj" / part).read_bytes()
+            made = _object(out / flavour, name).read_bytes()
             found += objects.objections(name, made, reference.read_bytes(), courseware)
         return found
 
@@ -220,6 +220,11 @@ class Builder:
 def _switch(flavour: str) -> List[str]:
     """What build.mk is told for a flavour that the environment does not choose."""
     return ["MICA_EXPLORE=1"] if flavour == EXPLORED else []
+
+
+def _object(folder: Path, name: str) -> Path:
+    """Where build.mk leaves the object of a source."""
+    return folder / "obj" / (name[len("kernel/"):] + ".obj")
 
 
 def _key(fingerprint: str, submission: Submission, sources: Sequence[str]) -> str:

@@ -78,6 +78,8 @@ class Grading:
         for exercise in exercises:
             if kernels[exercise].error:
                 notes.append(ExerciseNote(exercise, kernels[exercise].error, fatal=True))
+            elif kernels[exercise].warnings:
+                notes.append(ExerciseNote(exercise, kernels[exercise].warnings))
         broken = [key for key, kernel in kernels.kernels.items()
                   if kernel.error and key != WHOLE and not key.endswith(EXPLORE)]
         if broken and any(test.whole for test in tests):
