@@ -15,12 +15,11 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterable, List, Mapping, Sequence, Tuple
 
-from grader import archives
+from grader import archives, git
 from grader.errors import SubmissionError
 from grader.names import choose_prefix, wrong_case
 from grader.archives import MAX_FILE
@@ -118,20 +117,22 @@ def read_regular(base: Path, name: str) -> "bytes | None":
         return archives.capped(stream, name)
 
 
-def _git(root: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(["git", "-C", str(root), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          stdin=subprocess.DEVNULL, check=False)
-
-
 def _read_ref(root: Path, ref: str, allowed: Sequence[str]) -> Dict[str, bytes]:
     """Reads blobs by name; nothing is checked out and no filter or attribute of the ref applies."""
-    commit = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", ref + "^{commit}")
-    if commit.returncode != 0 or ref.startswith("-"):
+    if ref.startswith("-"):
         raise SubmissionError(f"{ref}: no such folder, archive or git ref; check the name given as SUBMISSION")
+    try:
+        commit = git.run(root, "rev-parse", "--verify", "--quiet", "--end-of-options", ref + "^{commit}")
+    except git.GitMissing as error:
+        raise SubmissionError(f"{ref}: no such folder or archive; if it is a git ref: {error}") from error
+    if commit.returncode != 0:
+        said = git.quoted(commit.stderr)  # nothing, when there is no such ref
+        raise SubmissionError(f"{ref}: no such folder, archive or git ref; check the name given as SUBMISSION"
+                              + (f" (git says: {said})" if said else ""))
     identity = commit.stdout.decode().strip()
-    listing = _git(root, "ls-tree", "-r", "-l", "-z", "--full-tree", identity, "--", *allowed)
+    listing = git.ask(root, "ls-tree", "-r", "-l", "-z", "--full-tree", identity, "--", *allowed)
     found: Dict[str, bytes] = {}
-    for entry in filter(None, listing.stdout.split(b"\0")):
+    for entry in filter(None, listing.split(b"\0")):
         description, _, raw = entry.partition(b"\t")
         mode, kind, blob, size = description.decode().split()
         name = raw.decode("utf-8", "replace")
@@ -141,5 +142,5 @@ def _read_ref(root: Path, ref: str, allowed: Sequence[str]) -> Dict[str, bytes]:
             raise SubmissionError(f"{name}: not a regular file in {ref}; commit the file itself")
         if int(size) > MAX_FILE:
             raise SubmissionError(f"{name}: {size} bytes; the cap for a student file is {MAX_FILE}")
-        found[name] = _git(root, "cat-file", "blob", blob).stdout
+        found[name] = git.ask(root, "cat-file", "blob", blob)
     return found
