@@ -20,8 +20,14 @@ VERSION = 1
 TOLD = 8  # names in one remark
 MAX_DEPTH = 24  # folders below kernel/ and labs/
 MAX_ENTRIES = 50_000  # that are looked at for added files
-SOURCE = re.compile(r"(?:kernel|labs)/(?:[^/]+/)*[^/]+\.(?:cpp|cc|cxx|c|S|s|h|hpp|inc|mk|py)")
+FOLDERS = ("kernel", "labs")  # what a kernel and its tests are made of
+ENDINGS = (".cpp", ".cc", ".cxx", ".c", ".S", ".s", ".h", ".hpp", ".inc", ".mk", ".py")
 _PROSE = re.compile(r"(?:^|/)\.[^/]*$|\.(?:md|svg|png)$")  # what counts nowhere: handouts, pictures, git's and editors' files
+
+
+def is_source(name: str) -> bool:
+    """Whether a file would count in a build or a grading, by its name from the root of the tree."""
+    return name.endswith(ENDINGS) and name.startswith(tuple(folder + "/" for folder in FOLDERS))
 
 
 def digest(data: bytes) -> str:
@@ -107,7 +113,7 @@ def names(found: List[str]) -> str:
 def sources_in(root: Path) -> List[str]:
     """The sources below kernel/ and labs/, links and hidden names aside."""
     found: List[str] = []
-    waiting = [("kernel", 0), ("labs", 0)]
+    waiting = [(folder, 0) for folder in FOLDERS]
     left = MAX_ENTRIES
     while waiting and left > 0:
         folder, depth = waiting.pop()
@@ -122,7 +128,7 @@ def sources_in(root: Path) -> List[str]:
             whole = f"{folder}/{name}"
             if is_folder and depth < MAX_DEPTH:
                 waiting.append((whole, depth + 1))
-            elif is_file and SOURCE.fullmatch(whole):
+            elif is_file and is_source(whole):
                 found.append(whole)
     return sorted(found)
 
