@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import codecs
+import sys
+import tempfile
 import unittest
+from pathlib import Path
 
-from grader import studenttext
+from grader import labs, studenttext
+from grader.api import Context
+from grader.model import TestSpec
+from grader.tree import this_tree
 
 TEXT = "# Größe: 5\nvector = 4\nesi = 0x1f\n"
 ENCODED = {
@@ -43,6 +49,24 @@ class Decode(unittest.TestCase):
     def test_plain_signs(self) -> None:
         wide = "ｅｓｉ　＝　０ｘ１ｆ　＃　ｘ\nerror\u2013code\u00a0= \u22121\u200b"
         self.assertEqual(studenttext.plain(wide), "esi = 0x1f # x\nerror-code = -1")
+
+
+class Answers(unittest.TestCase):
+    """Exercise 0.1 reads answers.txt however it was saved."""
+
+    def test_every_encoding_is_read(self) -> None:
+        labs.load(this_tree())
+        answers = getattr(sys.modules["mica_lab0_tests.test_trap"], "_answers")
+        wide = "ＶＥＣＴＯＲ　＝　４　＃　Ｇｒ\nｅｓｉ　＝　０ｘ１ｆ\n".encode("utf-16")
+        with tempfile.TemporaryDirectory() as home:
+            path = Path(home) / "labs/0-boot/answers.txt"
+            path.parent.mkdir(parents=True)
+            t = Context(TestSpec("0.1", "a", 1, "A", lambda t: None), 1, None, Path(home), 1)  # type: ignore[arg-type]
+            for name, data in {**ENCODED, "full-width": wide}.items():
+                path.write_bytes(data)
+                with self.subTest(name):
+                    self.assertEqual(answers(t), {"vector": "4", "esi": "0x1f"})
+                    self.assertEqual(t.submitted_bytes("labs/0-boot/answers.txt"), data)
 
 
 class Objection(unittest.TestCase):
