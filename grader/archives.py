@@ -26,6 +26,7 @@ MAX_ARCHIVE = 64 << 20  # the packed file
 MAX_UNPACKED = 256 << 20  # what a stream may expand to before it is called a bomb
 MAX_DIRECTORY = 16 << 20  # a zip's table of contents
 UTF8 = 0x800  # the flag of a name in a zip
+ZIP64 = 56 + 20  # bytes of a zip64's end record and of the pointer to it
 MAX_HEADER = 64 << 10  # a long name or extended header in a tar
 
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError,
@@ -70,7 +71,8 @@ def _read(name: str, stream: BinaryIO, listing: Listing) -> None:
     elif not magic:
         raise EOFError("the file is empty")
     elif b"\0" not in magic:
-        raise ValueError("it is text; a single file is no submission")
+        raise SubmissionError(f"{name}: text, not a complete zip or tar archive; submit the folder that holds kernel/ and labs/, or "
+                              "an archive of it")
     else:
         _read_tar(stream, listing)
 
@@ -121,14 +123,19 @@ def _without_claims(stream: BinaryIO, at: int) -> BinaryIO:
 def _check_directory(stream: BinaryIO) -> int:
     """Where the table of contents begins; refuses one that would fill the memory before its entries can be counted."""
     size = stream.seek(0, io.SEEK_END)
-    stream.seek(max(0, size - (1 << 16) - 42))
+    stream.seek(max(0, size - (1 << 16) - 22 - ZIP64))
     tail = stream.read()
     at = len(tail) - 22 if tail[-22:-18] == b"PK\x05\x06" else tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) < at + 16:
         raise zipfile.BadZipFile("it has no end")
     length = int.from_bytes(tail[at + 12:at + 16], "little")
-    if tail[max(0, at - 20):at].startswith(b"PK\x06\x07") or length > MAX_DIRECTORY:
-        raise SubmissionError("the archive's table of contents is too large, or of the kind zip64; pack the student files only")
+    if tail[max(0, at - 20):at].startswith(b"PK\x06\x07"):  # zip64 has an end record of its own, and a pointer to it
+        at -= ZIP64
+        if tail[at:at + 4] != b"PK\x06\x06" or int.from_bytes(tail[at + 64:at + 72], "little") != size - len(tail) + at:
+            raise zipfile.BadZipFile("its two ends do not agree")
+        length = int.from_bytes(tail[at + 40:at + 48], "little")
+    if length > MAX_DIRECTORY:
+        raise SubmissionError("the archive's table of contents is too large; pack the student files only")
     begin = max(0, size - len(tail) + at - length)
     stream.seek(begin)
     if stream.read(length).count(b"PK\x01\x02") > MAX_MEMBERS:

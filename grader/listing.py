@@ -27,6 +27,7 @@ MAX_HELD = 64 << 20
 MAX_OTHERS = 10_000  # further sources that are compared with the course's
 MAX_COMPARED = 128 << 20  # bytes of other sources that are hashed
 MAX_NESTING = 3  # folders that may lie around the tree: group7/repo/
+_TAIL = 256  # characters that tell whether a name is a student file's
 _FOLDER = "a folder, not a regular file; put the file itself there"
 _NEARLY = re.compile(r"(?: ?\(\d{1,9}\)| - copy)?(?=\.[^./]{1,9}$)|\.txt$")  # a browser's or Explorer's copy; Notepad's ending
 _PACKED = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
@@ -79,19 +80,18 @@ class Listing:
         if self._count > MAX_MEMBERS:
             raise SubmissionError(f"more than {MAX_MEMBERS} members; pack the student files only")
         name = normal(raw[-MAX_NAME - 1:])
-        folded = fold(name)
+        folded = fold(name[-_TAIL:])
         base = folded.rsplit("/", 1)[-1]
         wanted = self._wanted(folded) if base in self._bases else ""
         if ".." in name.split("/"):
             wanted = wanted or self._bases.get(base, "")
         elif not name or is_litter(name):
             return ""
-        wrong = fault(raw)
-        if wrong and wanted:
-            raise SubmissionError(f"{printable(raw)[:200]!r}: {wrong}")
+        if wanted and fault(raw):
+            raise SubmissionError(f"{printable(raw)[:200]!r}: {fault(raw)}")
         if wanted:
-            return self._candidate(name, folded, wanted, _FOLDER if folder else problem)
-        if wrong or folder and not problem:
+            return self._candidate(name, fold(name), wanted, _FOLDER if folder else problem)
+        if not name or ".." in name.split("/") or folder and not problem:
             return ""
         self._note(name, folded, base, problem)
         return self._other(name, problem)
@@ -138,7 +138,7 @@ class Listing:
         """What may have happened to a submission that holds no student file."""
         if self._loose:
             base = self._loose.rsplit("/", 1)[-1]
-            return (f"{printable(self._loose)!r} is not in its folders: pack the folder that holds kernel/ and labs/, so that it "
+            return (f"{printable(self._loose)!r} is not in its folders: submit the folder that holds kernel/ and labs/, so that it "
                     f"lies at {self._bases[fold(base)]}")
         if self._packed:
             return f"it holds another archive, {printable(self._packed)!r}: unpack that one and submit what is in it"
@@ -166,12 +166,12 @@ class Listing:
     def _note(self, name: str, folded: str, base: str, problem: str) -> None:
         """Keeps what explains a file that is missing."""
         if problem and any(folded == end or folded.endswith("/" + end) for end in self._folders):
-            self._keep(self._blocked, folded, f"{printable(name)}: {problem}")
+            self._keep(self._blocked, fold(name), f"{printable(name)}: {problem}")
         if base in self._bases:
             self._loose = min(self._loose or name, name, key=lambda one: (one.count("/"), one))
         near = _NEARLY.sub("", folded)
         if near != folded and self._wanted(near):
-            self._keep(self._nearly, near, name)
+            self._keep(self._nearly, _NEARLY.sub("", fold(name)), name)
         if base.endswith(_PACKED):
             self._packed = self._packed or name
 
@@ -182,7 +182,7 @@ class Listing:
 
     def _other(self, name: str, problem: str) -> str:
         """Further sources, whose hashes tell whether they are the course's own."""
-        if not self.compare or name in self._others or name in self._manifests:
+        if not self.compare or name in self._others or name in self._manifests or not (name.isascii() and name.isprintable()):
             return ""
         if _is_manifest(name):
             return "" if problem or len(self._manifests) > MAX_NESTING else name

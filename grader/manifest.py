@@ -22,7 +22,7 @@ MAX_DEPTH = 24  # folders below kernel/ and labs/
 MAX_ENTRIES = 50_000  # that are looked at for added files
 FOLDERS = ("kernel", "labs")  # what a kernel and its tests are made of
 ENDINGS = (".cpp", ".cc", ".cxx", ".c", ".S", ".s", ".h", ".hpp", ".inc", ".mk", ".py")
-_PROSE = re.compile(r"(?:^|/)\.[^/]*$|\.(?:md|svg|png)$")  # what counts nowhere: handouts, pictures, git's and editors' files
+_PROSE = re.compile(r"(?:^|/)\.|\.(?:md|svg|png)$")  # what counts nowhere: handouts, pictures, git's and editors' files
 
 
 def is_source(name: str) -> bool:

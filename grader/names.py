@@ -8,9 +8,8 @@ MAX_NAME = 1024
 _HIDDEN = ("Cc", "Cf", "Cs")  # control and format characters, and bytes that are not UTF-8
 _JOINERS = "\u200c\u200d"  # inside one emoji or one word; they turn nothing round
 # What systems, editors and tools leave beside a student's files, folded; names with a dot in front are litter too.
-_FOLDERS = {"__macosx", "__pycache__", "node_modules", "venv", "build", "paxheaders", "$recycle.bin", "@eadir",
-            "system volume information"}
-_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon"}
+_FOLDERS = {"__macosx", "__pycache__", "node_modules", "venv", "build", "$recycle.bin", "@eadir", "system volume information"}
+_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}
 _ENDINGS = ("~", ".bak", ".orig", ".rej", ".swp", ".tmp")
 
 
@@ -21,9 +20,9 @@ def normal(name: str) -> str:
 
 def fold(name: str) -> str:
     """Names that some machine, or a reader, takes for the same fold to the same."""
-    if name.isascii() and name.isprintable():
-        return name.casefold()
     folded = unicodedata.normalize("NFKC", name).casefold()
+    if folded.isprintable():
+        return folded
     return "".join(letter for letter in folded if unicodedata.category(letter) not in _HIDDEN)
 
 
@@ -43,9 +42,12 @@ def fault(raw: str) -> str:
 
 def is_litter(name: str) -> bool:
     """Whether a normal name is none that a student chose: hidden, a tool's, an editor's copy."""
-    parts = name.split("/")
-    return (any(part.startswith(".") or fold(part).split(".")[0] == "paxheaders" or fold(part) in _FOLDERS for part in parts)
-            or fold(parts[-1]) in _FILES or parts[-1].endswith(_ENDINGS) or parts[-1].startswith("#"))
+    whole = "/" + name.casefold()
+    if "/." in whole or "/paxheaders" in whole:
+        return True
+    parts = whole.split("/")
+    return (not _FOLDERS.isdisjoint(parts) or parts[-1] in _FILES or parts[-1].startswith("#")
+            or parts[-1].endswith(_ENDINGS))
 
 
 def printable(name: str) -> str:

@@ -61,8 +61,9 @@ class AtHome(ManifestCase):
         self.assertEqual(self.changes(), [])
 
     def test_prose_litter_and_build_are_no_change(self) -> None:
+        self.put(".vscode/settings.json", "{}\n")
         self.ship()
-        for name in ("README.md", "notes.txt", "labs/1-processes/design.md", "build/kernel/x.cpp", "kernel/ntos/ke/.#ready.cpp",
+        for name in (".vscode/settings.json", "README.md", "notes.txt", "labs/1-processes/design.md", "build/kernel/x.cpp", "kernel/ntos/ke/.#ready.cpp",
                      "kernel/ntos/ke/._ready.cpp", "kernel/ntos/ke/ready.cpp~", ".gitignore",
                      "labs/1-processes/__pycache__/lab.py"):
             self.put(name, "mine\n")

@@ -151,6 +151,19 @@ class Zip(PackingCase):
         path.write_bytes(data)
         self.refused(path, "method 93, which is not read here; pack a plain .zip")
 
+    def test_zip64_of_a_cloud_drive(self) -> None:
+        data = self.zip(*self.tree_pairs()).read_bytes()
+        end = len(data) - 22
+        count, size, start = struct.unpack_from("<HII", data, end + 10)
+        record = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, start)
+        path = self.home / "drive.zip"
+        for at in (end, 7):
+            pointer = struct.pack("<4sIQI", b"PK\6\7", 0, at, 1)
+            path.write_bytes(data[:end] + record + pointer + data[end:end + 8] + b"\xff" * 12 + b"\0\0")
+            if at == end:
+                self.takes(path)
+        self.refused(path, "its two ends do not agree")
+
     def test_files_that_only_end_in_zip(self) -> None:
         for start, what in ((b"Rar!\x1a\x07\x01\0", "a RAR archive"), (b"7z\xbc\xaf\x27\x1c\0", "a 7z archive"),
                             (b"<!doctype html><title>Sign in</title>", "a web page"), (b"\xfd7zXZ\0\0", "packed with xz"),
@@ -159,7 +172,7 @@ class Zip(PackingCase):
             path.write_bytes(start + b"x" * 600)
             self.refused(path, f"lab1.zip: {what}, whatever its name says; pack")
         path.write_bytes(b"// my ready.cpp\nint a;\n")
-        self.refused(path, "a single file is no submission")
+        self.refused(path, "lab1.zip: text, not a complete zip or tar archive; submit the folder")
 
 
 class Tar(PackingCase):
@@ -250,7 +263,7 @@ class Folder(PackingCase):
         self.takes(outer)
 
     def test_inside_of_the_tree_is_named(self) -> None:
-        self.refused(self.tree.root / "kernel", "'ntos/ke/quantum.cpp' is not in its folders: pack the folder that holds kernel/")
+        self.refused(self.tree.root / "kernel", "'ntos/ke/quantum.cpp' is not in its folders: submit the folder that holds kernel/")
 
     def test_dangling_link(self) -> None:
         (self.tree.root / READY).unlink()

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from grader import labs, studenttext
+from grader import labs, mytest, studenttext
 from grader.api import Context
 from grader.model import TestSpec
 from grader.tree import this_tree
@@ -81,6 +81,10 @@ class Objection(unittest.TestCase):
         for name in ("UTF-8", "UTF-8 with a mark", "Latin-1", "Windows lines", "old Mac lines"):
             self.assertEqual(studenttext.objection("a.cpp", ENCODED[name]), "")
         self.assertEqual(studenttext.objection("a.cpp", b""), "")
+
+    def test_scenarios_are_sources_too(self) -> None:
+        error = mytest.compiled(this_tree(), None, ENCODED["Notepad's Unicode"])[1]  # type: ignore[arg-type]
+        self.assertRegex(error, "^mytest.cpp:1:1: error: .* saved as UTF-16")
 
 
 if __name__ == "__main__":
