@@ -28,6 +28,9 @@ SMP           := 1
 GUI           :=
 OUT           :=
 OPEN          :=
+FRESH         :=
+REFERENCE     :=
+MESSAGE       :=
 SCOPE         :=
 RUNS          :=
 SCENARIOS     :=
@@ -108,10 +111,11 @@ explore:
 	    $(call opt,RUNS,--runs) $(call opt,SCENARIOS,--scenarios) $(call opt,SUBMISSION,--submission) $(call opt,JSON,--json)
 
 handout:
-	@$(if $(OUT),,echo "make handout needs OUT, the folder that receives the students' repository: \
-	    make handout OUT=../mica-student" >&2; exit 2)
+	@$(if $(OUT),,echo "make handout needs OUT, the students' repository, and LAB, the lab that is due: \
+	    make handout OUT=../mica-student LAB=0" >&2; exit 2)
 	@$(need) grade
-	@$(grader) handout --out $(O) --to "$(OUT)" $(if $(OPEN),--open)
+	@$(grader) handout --out $(O) --to "$(OUT)" $(call opt,LAB,--lab) $(if $(FRESH),--fresh) $(call opt,REFERENCE,--reference) \
+	    $(call opt,MESSAGE,--message) $(if $(OPEN),--open)
 
 solution:
 	@$(if $(LAB),,echo "make solution needs LAB: make solution LAB=1" >&2; exit 2)

@@ -95,7 +95,7 @@ class Context:
     def __init__(self, spec: TestSpec, seed: int, guest: Optional[Guest], student_dir: Path, student_seed: int) -> None:
         self.spec, self.seed, self.student_seed = spec, seed, student_seed
         self.rng = random.Random(f"{seed}/{spec.name}")
-        self._guest, self._student_dir = guest, student_dir
+        self._guest, self.student_dir = guest, student_dir
         self.question = ""
         self.question_hint: Optional[Hint] = None
         self.pages: Optional[Path] = None  # where timelines of races go
@@ -176,7 +176,7 @@ class Context:
         if path.startswith("/") or ".." in path.split("/"):
             raise InfraError(f"{path} is no name of a student's file")
         try:
-            with open(self._student_dir / path, "rb") as stream:
+            with open(self.student_dir / path, "rb") as stream:
                 return stream.read(ANSWER_MAX)
         except OSError:
             return b""

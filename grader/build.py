@@ -3,6 +3,8 @@
 Invariants
   * The kernel of exercise E holds the student's files of E and the reference of every other exercise, so exercises are
     independent.  The kernel "whole" holds every file of the student that compiles.
+  * In a student's branch, the reference of some exercises is not there.  Every kernel then holds the student's files of these
+    too, each that compiles, and the starter in place of the others.
   * An exercise whose files are missing or do not compile has Kernel.error and no images; the others are built anyway.
   * A kernel is keyed by the content of the base and of the files that differ from it: an unchanged submission builds
     nothing, and kernels with the same content are one folder (so the runner boots them once).
@@ -24,7 +26,7 @@ from typing import Dict, Iterable, List, Optional, Sequence
 from grader import locking, objects, sandbox, studenttext
 from grader.errors import GraderError
 from grader.labs import Course
-from grader.model import EXPLORE, WHOLE, Kernel, KernelSet, Progress
+from grader.model import EXPLORE, WHOLE, Exercise, Kernel, KernelSet, Progress
 from grader.submission import Submission
 from grader.toolmessages import for_student
 from grader.tree import Tree
@@ -88,17 +90,49 @@ class Builder:
     def _build(self, submission: Submission, wanted: Sequence[str], flavour: str) -> Dict[str, Kernel]:
         """The kernels of one flavour."""
         fingerprint = self._fingerprint(self.base(flavour))
-        exercises = [exercise for lab in self._course.labs for exercise in lab.exercises
-                     if exercise.number in wanted or WHOLE in wanted]
+        every = [exercise for lab in self._course.labs for exercise in lab.exercises]
+        exercises = [exercise for exercise in every if exercise.number in wanted or WHOLE in wanted]
+        alone = [exercise for exercise in every if not self._has_reference(exercise, flavour)]
         with ThreadPoolExecutor(self._jobs) as pool:
-            built = pool.map(lambda exercise: self._overlay(submission, exercise.files, flavour, fingerprint), exercises)
-            kernels: Dict[str, Kernel] = {exercise.number: kernel for exercise, kernel in zip(exercises, built)}
+            compiled = dict(zip((exercise.number for exercise in alone), pool.map(
+                lambda exercise: self._overlay(submission, exercise.files, flavour, fingerprint, link=False), alone)))
+            parts = [kernel.directory for kernel in compiled.values() if not kernel.error]
+            always = [name for exercise in alone if not compiled[exercise.number].error for name in exercise.files]
+
+            def overlay(exercise: Exercise) -> Kernel:
+                broken = compiled.get(exercise.number)
+                files = tuple(dict.fromkeys([*exercise.files, *always]))
+                return broken if broken and broken.error else self._overlay(submission, files, flavour, fingerprint, parts)
+
+            kernels = {exercise.number: kernel for exercise, kernel in zip(exercises, pool.map(overlay, exercises))}
         if WHOLE in wanted:
             good = [name for exercise in exercises if not kernels[exercise.number].error for name in exercise.files]
-            kernels[WHOLE] = self._overlay(submission, tuple(dict.fromkeys(good)), flavour, fingerprint)
+            kernels[WHOLE] = self._overlay(submission, tuple(dict.fromkeys([*good, *always])), flavour, fingerprint, parts)
         return kernels
 
-    def _overlay(self, submission: Submission, files: Sequence[str], flavour: str, fingerprint: str) -> Kernel:
+    def _has_reference(self, exercise: Exercise, flavour: str) -> bool:
+        """True when the reference can stand in for all of an exercise's files."""
+        return all(self._tree.has_reference(name, flavour if flavour == EXPLORED else "")
+                   for name in exercise.files if name.startswith("kernel/"))
+
+    def without_reference(self, numbers: Iterable[str]) -> List[str]:
+        """Those of these exercises whose reference is not in this tree."""
+        wanted = set(numbers)
+        return [exercise.number for lab in self._course.labs for exercise in lab.exercises
+                if exercise.number in wanted and not self._has_reference(exercise, "")]
+
+    def objects(self, submission: Submission, flavour: str) -> Path:
+        """Compiles all files of a submission, links nothing, and returns the folder that holds obj/."""
+        sources = [name for name in submission.files if name.startswith("kernel/")]
+        made = self._overlay(submission, sources, flavour, self._fingerprint(self.base(flavour)), link=False)
+        if made.error:
+            raise GraderError(f"a file does not compile: {made.error.splitlines()[0]}; correct it and run again")
+        return made.directory
+
+    def _overlay(self, submission: Submission, files: Sequence[str], flavour: str, fingerprint: str,
+                 parts: Sequence[Path] = (), link: bool = True) -> Kernel:
+        """The base with these files of the submission.  `parts`: kernels whose objects are taken instead of compiling the same file
+        again.  Without `link` there are objects only."""
         base = self.base(flavour)
         absent = [name for name in files if name in submission.missing]
         if absent:
@@ -106,11 +140,11 @@ class Builder:
         sources = [name for name in files if name.startswith("kernel/") and not self._is_reference(submission, name)]
         if not sources:
             return Kernel(base)
-        out = self._tree.scratch("kernels", _key(fingerprint + flavour, submission, sources))
+        out = self._tree.scratch("kernels", _key(fingerprint + flavour + ("" if link else " objects"), submission, sources))
         with locking.held(out / "build.lock"):
             stamp = out / "done.json"
             if not stamp.is_file():
-                error = self._compile(submission, sources, out, flavour)
+                error = self._compile(submission, sources, out, flavour, parts, link)
                 stamp.write_text(json.dumps({"error": error}), encoding="utf-8")
                 self._prune(keep=out)
             os.utime(out)
@@ -122,7 +156,8 @@ class Builder:
         own = self._tree.root / name
         return not self._tree.is_handout and own.is_file() and own.read_bytes() == submission.files[name]
 
-    def _compile(self, submission: Submission, sources: Sequence[str], out: Path, flavour: str) -> str:
+    def _compile(self, submission: Submission, sources: Sequence[str], out: Path, flavour: str, parts: Sequence[Path],
+                 link: bool) -> str:
         """Compiles and links the overlay in `out`; returns the message for the student, empty when it worked."""
         refused = [line for line in (studenttext.objection(name, submission.files[name]) for name in sources) if line]
         if refused:
@@ -139,7 +174,9 @@ class Builder:
         options = [f"STUDENT={student}", "EXERCISE_FILES=" + " ".join(sources), f"BASE_O={self.base(flavour).parent}",
                    *_switch(flavour), *self._references(sources)]
         made = [f"{out}/{flavour}/obj/{name[len('kernel/'):]}.obj" for name in sources]
-        for targets, view in ((made, self._compile_view(student, out)), (["kernel"], self._link_view(out, flavour))):
+        _take_objects(parts, out / flavour)
+        steps = ((made, self._compile_view(student, out)), (["kernel"], self._link_view(out, flavour)))
+        for targets, view in steps if link else steps[:1]:
             done = sandbox.run(self._make(out, targets, options), view, self._tree.root)
             if done.timed_out:
                 return "the compiler did not end in time; look for templates or constants that expand without bound"
@@ -148,7 +185,8 @@ class Builder:
             refused = self._objections(sources, out, flavour) if targets is made else []
             if refused:
                 return "\n".join(refused)
-        self._share(self.base(flavour), out / flavour)
+        if link:
+            self._share(self.base(flavour), out / flavour)
         return ""
 
     def _objections(self, sources: Sequence[str], out: Path, flavour: str) -> List[str]:
@@ -158,18 +196,20 @@ class Builder:
         found: List[str] = []
         for name in sources:
             part = name[len("kernel/"):] + ".obj"
-            withheld = self._tree.root / "kernel/prebuilt" / (EXPLORED if flavour == EXPLORED else "") / "reference" / part
-            reference = withheld if withheld.is_file() else base / "obj" / part
+            shipped = self._tree.root / "kernel/prebuilt" / (EXPLORED if flavour == EXPLORED else "")
+            candidates = (shipped / "reference" / part, shipped / "starter" / part, base / "obj" / part)
+            reference = next(path for path in candidates if path.is_file())
             made = (out / flavour / "obj" / part).read_bytes()
             found += objects.objections(name, made, reference.read_bytes(), courseware)
         return found
 
     def _references(self, own: Sequence[str]) -> List[str]:
-        """In a student's branch: the files whose reference object stands in for the tree's own source."""
+        """In a student's branch: the files for which an object stands in instead of the tree's own source."""
         if not self._tree.is_handout:
             return []
         names = [name for name in self._course.files if name.startswith("kernel/") and name not in own]
-        return ["REFERENCE_FILES=" + " ".join(names)]
+        known = [name for name in names if self._tree.has_reference(name)]
+        return ["REFERENCE_FILES=" + " ".join(known), "STARTER_FILES=" + " ".join(name for name in names if name not in known)]
 
     @staticmethod
     def _share(base: Path, target: Path) -> None:
@@ -218,6 +258,15 @@ class Builder:
         for _, path in sorted(ages)[:-KEPT]:
             if path != keep:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _take_objects(parts: Sequence[Path], target: Path) -> None:
+    """Copies objects that were made already; the flags they were made with first, so that make finds them up to date."""
+    for part in parts:
+        for path in [*part.glob("flags"), *sorted(part.glob("obj/**/*.obj"))]:
+            copy = target / path.relative_to(part)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
 
 
 def _switch(flavour: str) -> List[str]:

@@ -82,6 +82,11 @@ class Grading:
         for exercise in exercises:
             if kernels[exercise].error:
                 notes.append(ExerciseNote(exercise, kernels[exercise].error, fatal=True))
+        alone = self.builder.without_reference(exercises)
+        if alone:
+            notes.append(ExerciseNote("", f"this branch has no reference of exercise {', '.join(alone)}: their tests run on a kernel of all "
+                                      "your files. Your instructor's grading puts the reference in place of the exercises that a test is "
+                                      "not about."))
         broken = [key for key, kernel in kernels.kernels.items()
                   if kernel.error and key != WHOLE and not key.endswith(EXPLORE)]
         if broken and any(test.whole for test in tests):

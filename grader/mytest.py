@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
 
 from grader import labs, locking, sandbox, studenttext
+from grader import submission as submissions
 from grader.build import EXPLORED, Builder
 from grader.errors import GraderError
 from grader.explore import explorer
 from grader.explore.control import Found
 from grader.explore.target import PROCESSORS, GuestTarget, scenarios
 from grader.guest import Guest
-from grader.model import EXPLORE
+from grader.model import EXPLORE, WHOLE
 from grader.runner import boot
 from grader.session import Session
 from grader.submission import Submission
@@ -74,14 +75,18 @@ def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) 
     folder, error = compiled(tree, builder, text)
     if error:
         t.fail(asked=f"compiling {file}", expected="it compiles", seen=error)
-    right: List[Tuple[str, "Optional[Patch]"]] = [("the reference", None)]
+    own = builder.without_reference(exercise.number for exercise in lab.exercises)
+    right: List[Tuple[str, "Optional[Patch]"]] = [("your own kernel: this branch has no reference" if own else "the reference", None)]
     if not tree.is_handout:
         from grader import patches  # an instructor's: a student's branch has neither them nor what they change
         right += [(one.says, one) for one in patches.of_lab(tree, lab) if one.kind == "accepted"][:ACCEPTED_MAX]
     once = ""
     for says, patch in right:
-        seen = explored(folder, kernel(tree, builder, lab.number, patch), t.seed)
+        judged = own_kernel(tree, builder, t.student_dir) if own else kernel(tree, builder, lab.number, patch)
+        seen = explored(folder, judged, t.seed)
         once = once or seen.once
+        if own and seen.fails and seen.found is Found.NOTHING:
+            t.fail(asked=f"your scenarios on {says}", expected="your kernel comes up", seen=seen.fails)
         if seen.fails:
             t.fail(asked=f"your scenarios on a kernel that is right ({says})", expected="nothing is found: a correct kernel must pass",
                    seen=seen.fails, hint=_hint(t, "mytest-waits-for-ever" if seen.found is Found.DEADLOCK else "mytest-rejects"))
@@ -151,6 +156,15 @@ def kernel(tree: Tree, builder: Builder, lab: int, patch: "Optional[Patch]") -> 
     made = builder.build(submission, keys)[keys[0]]
     if made.error:
         raise GraderError(f"{patch.path}: the kernel does not build: {made.error.splitlines()[0]}")
+    return made.directory
+
+
+def own_kernel(tree: Tree, builder: Builder, student: Path) -> Path:
+    """The explore flavour of a kernel with all of the student's files."""
+    submission = submissions.read(str(student), labs.load(tree).files, [], tree.root)
+    made = builder.build(submission, [f"{WHOLE}{EXPLORE}"])[f"{WHOLE}{EXPLORE}"]
+    if made.error:
+        raise GraderError(f"your kernel does not build: {made.error.splitlines()[0]}; correct that first")
     return made.directory
 
 

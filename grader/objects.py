@@ -15,7 +15,7 @@ from typing import Iterator, List, Sequence, Set, Tuple
 
 from grader.pe import undecorate
 
-EXTERNAL, WEAK = 2, 105
+EXTERNAL, STATIC, WEAK = 2, 3, 105
 COMDAT = 0x1000
 UNDEFINED, COMMON = 0, -99
 DIRECTIVES, IMPORT = ".drectve", "__imp_"
@@ -45,6 +45,14 @@ def demands(data: bytes) -> Set[str]:
     """The names that an object expects of others, without decoration."""
     names = {name for name, section, kind in _symbols(data, _header(data)) if kind == EXTERNAL and section == UNDEFINED}
     return {undecorate(name[len(IMPORT):] if name.startswith(IMPORT) else name) for name in names}
+
+
+def local_names(data: bytes) -> List[str]:
+    """The names of static routines and data, each once; the names of sections are not among them."""
+    header = _header(data)
+    sections = {_section(data, header, number)[0] for number in range(struct.unpack_from("<H", data, header + 2)[0])}
+    return list(dict.fromkeys(name for name, section, kind in _symbols(data, header)
+                              if kind == STATIC and section > 0 and name not in sections))
 
 
 def directives(data: bytes) -> List[str]:

@@ -42,6 +42,12 @@ def untracked(tree: Tree) -> List[str]:
     return sorted(filter(None, listed.stdout.decode("utf-8", "replace").split("\0")))
 
 
+def date_of(tree: Tree) -> str:
+    """When the tree's own HEAD was committed, as git writes it; a fixed date where there is no git."""
+    done = subprocess.run(["git", "-C", str(tree.root), "log", "-1", "--format=%cI"], capture_output=True, check=False)
+    return done.stdout.decode("ascii", "replace").strip() or "2000-01-01T00:00:00+00:00"
+
+
 def marked(tree: Tree, course: Course) -> Dict[str, Shipped]:
     """Every source that holds regions, by its path.  Checks that regions and lab.py agree."""
     known = [exercise.number for lab in course.labs for exercise in lab.exercises]

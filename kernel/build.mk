@@ -60,7 +60,7 @@ find     = $(if $(strip $1),$(sort $(filter-out %_test.cpp,$(shell find $1 \( -n
            2>/dev/null))))
 # (the explore flavour has objects of its own: they are compiled with preemption points)
 ready    := kernel/prebuilt$(if $(exploring),/explore)
-prebuilt := $(shell find $(ready) -name '*.obj' -not -path '*/reference/*' 2>/dev/null)
+prebuilt := $(shell find $(ready) -name '*.obj' -not -path '*/reference/*' -not -path '*/starter/*' 2>/dev/null)
 prebuilt := $(if $(exploring),$(prebuilt),$(filter-out kernel/prebuilt/explore/%,$(prebuilt)))
 objects  = $(patsubst kernel/%,$(B)/obj/%.obj,$1)
 # objects of a folder: its sources, and the withheld ones that have no source here
@@ -71,11 +71,13 @@ crt_src  := $(call find,kernel/ntos/rtl/crt)
 ntos_src := $(filter-out kernel/ntos/rtl/crt/% $(if $(exploring),,kernel/ntos/ke/explore/%),$(call find,kernel/ntos))
 hal_src  := $(call find,kernel/hal)
 
-# In a student's branch an exercise's file may be taken from the reference instead: REFERENCE_FILES.
+# In a student's branch a shipped object may stand in for an exercise's file: the reference's, or the starter's.
 REFERENCE_FILES ?=
-reference := $(REFERENCE_FILES:kernel/%=$(ready)/reference/%.obj)
-ntos_src  := $(filter-out $(REFERENCE_FILES),$(ntos_src))
-hal_src   := $(filter-out $(REFERENCE_FILES),$(hal_src))
+STARTER_FILES   ?=
+stand_ins := $(REFERENCE_FILES:kernel/%=$(ready)/reference/%.obj) $(STARTER_FILES:kernel/%=$(ready)/starter/%.obj)
+ntos_src  := $(filter-out $(REFERENCE_FILES) $(STARTER_FILES),$(ntos_src))
+hal_src   := $(filter-out $(REFERENCE_FILES) $(STARTER_FILES),$(hal_src))
+stands_in  = $(filter $(ready)/reference/$1/% $(ready)/starter/$1/%,$(stand_ins))
 
 # The explore flavour (kernel/ntos/ke/explore/README.md): these sources call a hook at every load and store, and so do
 # scenarios. The explorer itself and the event ring, which everybody writes, have no preemption points.
@@ -93,8 +95,8 @@ own      := $(filter $(EXERCISE_FILES),$(ntos_src) $(hal_src))
 from_base = $(patsubst $(B)/obj/%,$(BASE_B)/obj/%,$(call objects,$(filter-out $(EXERCISE_FILES),$1)))
 all_objects = $(call objects,$(filter $(own),$1)) $(if $(STUDENT),$(from_base),$(call objects,$(filter-out $(own),$1)))
 
-ntos_obj := $(call all_objects,$(ntos_src)) $(call withheld,ntos) $(filter $(ready)/reference/ntos/%,$(reference))
-hal_obj  := $(call all_objects,$(hal_src)) $(call withheld,hal) $(filter $(ready)/reference/hal/%,$(reference))
+ntos_obj := $(call all_objects,$(ntos_src)) $(call withheld,ntos) $(call stands_in,ntos)
+hal_obj  := $(call all_objects,$(hal_src)) $(call withheld,hal) $(call stands_in,hal)
 CRT      := $(if $(STUDENT),$(BASE_B),$(B))/crt.lib
 
 drivers := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard kernel/drivers/*/*.cpp)))))
@@ -181,7 +183,7 @@ $(B)/crt.lib: $(call objects,$(crt_src))
 # ntoskrnl.exe and hal.dll import from each other: a first link of the HAL, with its imports left open, makes the
 # HAL's import library; then the kernel is linked, and the HAL for good with the kernel's library.
 lib_dir := $(if $(STUDENT),$(BASE_B),$(B))
-$(B)/hal.lib: $(call objects,$(hal_src)) $(call withheld,hal) $(filter $(ready)/reference/hal/%,$(reference)) $(B)/crt.lib
+$(B)/hal.lib: $(call objects,$(hal_src)) $(call withheld,hal) $(call stands_in,hal) $(B)/crt.lib
 	$(Q)mkdir -p $(B)/first && $(LINK) $(LDFLAGS) /dll /noentry /force:unresolved /out:$(B)/first/hal.dll /implib:$@ $^ \
 	    >$(B)/hal.first.log 2>&1 || { cat $(B)/hal.first.log >&2; exit 1; }
 	$(Q)rm -f $(B)/first/hal.dll

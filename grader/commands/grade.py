@@ -58,7 +58,7 @@ def _is_students(tree: Tree, error: GraderError) -> bool:
 
 def _grade(tree: Tree, options: argparse.Namespace) -> int:
     course = labs.load(tree)
-    chosen_labs, tests = labs.select(course, options.lab, options.test)
+    chosen_labs, tests = labs.select(course, options.lab or own_lab(tree, options.test), options.test)
     if options.emu == "bochs":
         from grader.commands.bochs_smoke import smoke
         return smoke(tree, options, len(tests))
@@ -74,6 +74,12 @@ def _grade(tree: Tree, options: argparse.Namespace) -> int:
                sandbox_note() if options.submission else ""]
     write_report(for_screen(result, options.submission, tree.out), sys.stdout, tuple(filter(None, remarks)))
     return result.exit_code
+
+
+def own_lab(tree: Tree, pattern: str) -> str:
+    """In a student's branch, without LAB= and TEST=: the lab of the branch.  Earlier labs are graded in their own branches, where
+    nothing of this lab is missing yet."""
+    return "" if pattern or tree.branch_lab is None else str(tree.branch_lab)
 
 
 def for_screen(result: Result, submission: str, out: Path = Path()) -> Result:

@@ -19,6 +19,7 @@ from grader.model import WHOLE, Kernel, KernelSet, Outcome, TestSpec, Verdict
 from grader.studentseed import from_mail, student_seed
 from grader.submission import Submission
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase, fails, passes, runner
+from grader.tree import BRANCH_FILE
 
 ALL = ["insert_at_tail", "bit_follows_queue", "registers_survive", "threads_take_turns"]
 
@@ -317,11 +318,11 @@ class CommandLine(TreeCase):
     def test_what_a_student_broke_at_home_is_a_refused_submission(self) -> None:
         self.put("labs/1-processes/lab.py", "LAB = 1 +\n")
         self.assertEqual(self.refusal(), "")  # the complete tree: the instructor's own mistake
-        (self.tree.root / "kernel/prebuilt/reference").mkdir(parents=True)
+        self.put(BRANCH_FILE, '{"lab": 1}\n')
         self.assertIn("lab.py: SyntaxError", self.refusal())
 
     def test_trouble_of_the_machine_is_no_refused_submission(self) -> None:
-        (self.tree.root / "kernel/prebuilt/reference").mkdir(parents=True)
+        self.put(BRANCH_FILE, '{"lab": 1}\n')
         with mock.patch.object(FakeBuilder, "build", side_effect=InfraError("no room on the disk")):
             self.assertEqual(self.refusal(), "")
 
