@@ -24,7 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence
 
-from grader import locking, objects, remarks, sandbox
+from grader import locking, objects, remarks, sandbox, studenttext
 from grader.errors import GraderError
 from grader.labs import Course
 from grader.model import EXPLORE, WHOLE, Exercise, Kernel, KernelSet, Progress
@@ -163,13 +163,16 @@ class Builder:
     def _compile(self, submission: Submission, sources: Sequence[str], out: Path, flavour: str, parts: Sequence[Path],
                  link: bool) -> str:
         """Compiles and links the overlay in `out`; returns the message for the student, empty when it worked."""
+        refused = [line for line in (studenttext.objection(name, submission.files[name]) for name in sources) if line]
+        if refused:
+            return "\n".join(refused)
         self._progress.say("compiling " + " ".join(sources))
         student = out / "student"
         shutil.rmtree(student, ignore_errors=True)
         submission.write_to(student, sources)
         if sandbox.bwrap() is None:
             refused = [line for name in sources
-                       for line in sandbox.scan(name, submission.files[name].decode("utf-8", "replace"))]
+                       for line in sandbox.scan(name, studenttext.decode(submission.files[name]))]
             if refused:
                 return "\n".join(refused)
         options = [f"STUDENT={student}", "EXERCISE_FILES=" + " ".join(sources), f"BASE_O={self.base(flavour).parent}",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from typing import Dict, List, Optional, Sequence
 
 from grader import result as results
-from grader import sandbox, submission as submissions
+from grader import manifest, sandbox, submission as submissions
 from grader.build import Builder
 from grader.errors import GraderError
 from grader.labs import Course
@@ -29,7 +30,10 @@ class Grading:
 
     def read(self, source: str, files: Sequence[str] = ()) -> Submission:
         """Reads SUBMISSION; empty in a student's branch (and for the complete kernel) means the tree itself."""
-        return submissions.read(source or str(self.tree.root), files or self.course.files, [SEED_FILE], self.tree.root)
+        found = submissions.read(source or str(self.tree.root), files or self.course.files, [SEED_FILE], self.tree.root,
+                                 compare=bool(source))
+        said = manifest.remarks(self.tree.root, [*self.course.files, SEED_FILE], found.others, bool(source))
+        return dataclasses.replace(found, remarks=(*found.remarks, *said))
 
     def grade(self, source: str, labs: Sequence[Lab], tests: Sequence[TestSpec], seed: Optional[int] = None,
               own_seed: Optional[int] = None) -> Result:

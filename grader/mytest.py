@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
 
-from grader import labs, locking, sandbox
+from grader import labs, locking, sandbox, studenttext
 from grader import submission as submissions
 from grader.build import EXPLORED, Builder
 from grader.errors import GraderError
@@ -68,9 +68,9 @@ def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) 
     course = labs.load(tree)
     lab = course.lab(t.spec.lab)
     builder = Builder(tree, course)
-    text = t.submitted(file).encode("utf-8", "replace")
+    text = t.submitted_bytes(file)
     t.asking(f"{file}: your scenarios", hint)
-    if not _SCENARIO.search(text):
+    if not _SCENARIO.search(studenttext.decode(text).encode("utf-8", "replace")):
         t.fail(expected="at least one SCENARIO", seen="none" if text else "no such file")
     folder, error = compiled(tree, builder, text)
     if error:
@@ -112,6 +112,9 @@ def _hint(t: "Context", name: str) -> "Hint":
 
 def compiled(tree: Tree, builder: Builder, text: bytes) -> Tuple[Path, str]:
     """The driver made of the student's file: its folder, or the compiler's message."""
+    refused = studenttext.objection("mytest.cpp", text)
+    if refused:
+        return Path(), refused
     base = builder.base(EXPLORED)
     stamp = hashlib.sha256(text + (base / "nt.lib").read_bytes()).hexdigest()[:20]
     out = tree.scratch("mytest", stamp)
@@ -158,7 +161,7 @@ def kernel(tree: Tree, builder: Builder, lab: int, patch: "Optional[Patch]") -> 
 
 def own_kernel(tree: Tree, builder: Builder, student: Path) -> Path:
     """The explore flavour of a kernel with all of the student's files."""
-    submission = submissions.read(str(student), labs.load(tree).files, [], tree.root)
+    submission = submissions.read(str(student), labs.load(tree).files, [], tree.root, compare=False)
     made = builder.build(submission, [f"{WHOLE}{EXPLORE}"])[f"{WHOLE}{EXPLORE}"]
     if made.error:
         raise GraderError(f"your kernel does not build: {made.error.splitlines()[0]}; correct that first")
