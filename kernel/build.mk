@@ -141,7 +141,8 @@ objects: $(call objects,$(ntos_src) $(hal_src))
 # ---- compiling --------------------------------------------------------------------------------------------------
 # Each object depends on the flags it was built with: a changed build.mk or variable builds it anew.
 # (the last word changes with how targets are named: dependency files of another naming would be passed over)
-flags_text := $(CXXFLAGS) $(ASFLAGS) $(if $(exploring),$(instrument)) $(shell $(CXX) --version 2>/dev/null | head -n 1) absolute
+compiler   := $(shell $(CXX) --version 2>/dev/null | head -n 1)
+flags_text := $(CXXFLAGS) $(ASFLAGS) $(if $(exploring),$(instrument)) $(compiler) relative
 flags_file := $(B)/flags
 ifneq ($(file <$(flags_file)),$(flags_text))
 $(shell mkdir -p $(B))
@@ -261,12 +262,26 @@ HOST_SOURCES := $(BOOT_HOST_SOURCES)
 host_src   := $(sort $(HOST_SOURCES) $(wildcard kernel/tests/host/*.cpp) \
               $(shell find kernel -name '*_test.cpp' -not -path 'kernel/prebuilt/*' 2>/dev/null))
 host_obj   := $(patsubst kernel/%,$(O)/host/obj/%.o,$(host_src))
-HOST_FLAGS := -std=c++20 -O1 -g -DMICA_HOST=1 -fms-extensions -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+# (line tables are what a sanitizer's report needs; whole debug information doubles the time: HOST_EXTRA_FLAGS=-g)
+HOST_FLAGS := -std=c++20 -O1 -gline-tables-only -DMICA_HOST=1 -fms-extensions -fsanitize=address,undefined -fno-sanitize-recover=undefined \
               -fno-omit-frame-pointer -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
               -Wno-ignored-attributes $(include) -Ikernel/tests/host -Ikernel/boot $(HOST_EXTRA_FLAGS) $(reprod)
 
 host-tests: $(O)/host/mica-host-tests
-$(O)/host/obj/%.o: kernel/%
+# GoogleTest's header costs a second in each of a hundred tests: it is read once.
+host_flags := $(O)/host/flags
+ifneq ($(filter host-tests $(O)/host/%,$(MAKECMDGOALS)),)
+ifneq ($(file <$(host_flags)),$(HOST_FLAGS) $(compiler))
+$(shell mkdir -p $(O)/host)
+$(file >$(host_flags),$(HOST_FLAGS) $(compiler))
+endif
+endif
+$(O)/host/gtest.pch: $(host_flags)
+	$(Q)mkdir -p $(@D) && $(CXX) $(HOST_FLAGS) -MD -MP -MF $(O)/host/gtest.d -x c++-header -include gtest/gtest.h -c /dev/null -o $@ $(told)
+with_gtest := $(foreach s,$(host_src),$(if $(filter %_test.cpp kernel/tests/host/%,$s),$(patsubst kernel/%,$(O)/host/obj/%.o,$s)))
+$(with_gtest): private HOST_FLAGS += -include-pch $(O)/host/gtest.pch
+$(with_gtest): $(O)/host/gtest.pch
+$(O)/host/obj/%.o: kernel/% $(host_flags)
 	$(call say,HOST,$<)
 	$(Q)mkdir -p $(@D) && $(CXX) $(HOST_FLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@ $(told)
 $(O)/host/mica-host-tests: $(host_obj)
@@ -286,4 +301,4 @@ print-cxxflags:
 	$(info $(CXXFLAGS))
 	@:
 
--include $(all_obj:.obj=.d) $(host_obj:.o=.d)
+-include $(all_obj:.obj=.d) $(host_obj:.o=.d) $(O)/host/gtest.d
