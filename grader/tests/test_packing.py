@@ -130,6 +130,9 @@ class Zip(PackingCase):
     def test_single_file_without_its_folders(self) -> None:
         self.refused(self.zip(("ready.cpp", b"good")), f"'ready.cpp' is not in its folders: .* lies at {READY}")
 
+    def test_tree_in_a_folder_of_programs(self) -> None:
+        self.refused(self.zip(*self.tree_pairs("build/")), "holds none.*'build/kernel/ntos/ke/ready.cpp' lies where programs put")
+
     def test_empty_zip(self) -> None:
         self.refused(self.zip(), "it is empty")
 
