@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 from pathlib import Path
 from typing import List, Tuple
@@ -37,12 +38,15 @@ def read(root: Path, ref: str, listing: Listing) -> None:
 
 def _tree(root: Path, ref: str) -> str:
     """The tree that a ref, or `ref:folder`, means."""
+    said = ""
     for spelled in (ref + "^{tree}", ref) if not ref.startswith("-") and "\0" not in ref else ():
         found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", spelled)
         identity = found.stdout.decode().strip()
         if found.returncode == 0 and _git(root, "cat-file", "-t", identity).stdout.strip() == b"tree":
             return identity
-    raise SubmissionError(f"{ref}: no such folder, archive or git ref; check the name given as SUBMISSION")
+        said = " ".join(found.stderr.decode("utf-8", "replace").split())[:200]
+    raise SubmissionError(f"{ref[:200]}: no such folder, archive or git ref; check the name given as SUBMISSION"
+                          + (f" (git says: {said})" if said else ""))
 
 
 def _take(root: Path, blobs: List[Tuple[str, str]], listing: Listing) -> None:
@@ -58,8 +62,9 @@ def _take(root: Path, blobs: List[Tuple[str, str]], listing: Listing) -> None:
 
 
 def _git(root: Path, *arguments: str, given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # a hook's GIT_DIR means another one
     try:
-        return subprocess.run(["git", "-C", str(root), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        return subprocess.run(["git", "-C", str(root), *arguments], env=own, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               input=given, check=False)
     except OSError as error:
         raise GraderError(f"git cannot be started ({error.strerror}); install it, or submit a folder or an archive") from error

@@ -181,6 +181,15 @@ class Ref(PackingCase):
         self.commit()
         self.takes("HEAD", SWITCH, QUANTUM, remark="READY.cpp is not taken: the name must be spelled")
 
+    def test_git_of_a_hook_is_not_asked(self) -> None:
+        self.place("")
+        self.commit()
+        with mock.patch.dict("os.environ", {"GIT_DIR": str(self.home / "elsewhere.git"), "GIT_INDEX_FILE": "/nowhere"}):
+            self.takes("HEAD")
+
+    def test_what_git_refuses_is_quoted(self) -> None:
+        self.refused("HEAD", "no such folder, archive or git ref.*git says: fatal: not a git repository")
+
     def test_large_file(self) -> None:
         self.place("")
         self.put(READY, "x" * (listing.MAX_FILE + 1))
