@@ -70,7 +70,7 @@ class Listing:
         self._blocked: Dict[str, str] = {}  # folded name of a folder of the tree -> what lies in its place
         self._others: Dict[str, str] = {}
         self._manifests: Dict[str, bytes] = {}
-        self._deep = self._loose = self._packed = ""
+        self._deep = self._litter = self._loose = self._packed = ""
 
     def add(self, raw: str, problem: str = "", folder: bool = False) -> str:
         """Notes a name.  Returns it as take() wants it where the bytes are needed, and nothing otherwise.
@@ -86,6 +86,7 @@ class Listing:
         if ".." in name.split("/"):
             wanted = wanted or self._bases.get(base, "")
         elif not name or is_litter(name):
+            self._litter = self._litter or name if wanted else self._litter
             return ""
         if wanted and fault(raw):
             raise SubmissionError(f"{printable(raw)[:200]!r}: {fault(raw)}")
@@ -140,6 +141,8 @@ class Listing:
             base = self._loose.rsplit("/", 1)[-1]
             return (f"{printable(self._loose)!r} is not in its folders: submit the folder that holds kernel/ and labs/, so that it "
                     f"lies at {self._bases[fold(base)]}")
+        if self._litter:
+            return f"{printable(self._litter)!r} lies where programs put their own files: give the folder around it another name"
         if self._packed:
             return f"it holds another archive, {printable(self._packed)!r}: unpack that one and submit what is in it"
         return "" if self._count else "it is empty"

@@ -37,12 +37,15 @@ def read(root: Path, ref: str, listing: Listing) -> None:
 
 def _tree(root: Path, ref: str) -> str:
     """The tree that a ref, or `ref:folder`, means."""
+    said = ""
     for spelled in (ref + "^{tree}", ref) if not ref.startswith("-") and "\0" not in ref else ():
         found = git.run(root, "rev-parse", "--verify", "--quiet", "--end-of-options", spelled)
         identity = found.stdout.decode().strip()
         if found.returncode == 0 and git.run(root, "cat-file", "-t", identity).stdout.strip() == b"tree":
             return identity
-    raise SubmissionError(f"{ref}: no such folder, archive or git ref; check the name given as SUBMISSION")
+        said = " ".join(found.stderr.decode("utf-8", "replace").split())[:200]
+    raise SubmissionError(f"{ref[:200]}: no such folder, archive or git ref; check the name given as SUBMISSION"
+                          + (f" (git says: {said})" if said else ""))
 
 
 def _take(root: Path, blobs: List[Tuple[str, str]], listing: Listing) -> None:
