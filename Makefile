@@ -37,6 +37,7 @@ SCENARIOS     :=
 APPEND        :=
 GDB_WAIT      :=
 EMAIL         :=
+MISTAKE       :=
 MICA_CHECKED  ?=
 YES           ?=
 PYTHON        ?= python3
@@ -56,7 +57,7 @@ build   = $(MAKE) $(jobs) -f kernel/build.mk
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
-.PHONY: help grade test run gdb replay timeline mytest explore handout solution selfcheck seed doctor docs coverage bench check-style \
+.PHONY: help grade test run gdb replay timeline mytest explore demo-race handout solution selfcheck seed doctor docs coverage bench check-style \
         format clean kernel
 
 help:
@@ -109,6 +110,10 @@ explore:
 	@$(need) grade
 	@$(grader) explore --out $(O) --jobs $(JOBS) $(call opt,LAB,--lab) $(call opt,TEST,--test) $(call opt,SEED,--seed) \
 	    $(call opt,RUNS,--runs) $(call opt,SCENARIOS,--scenarios) $(call opt,SUBMISSION,--submission) $(call opt,JSON,--json)
+
+demo-race:
+	@$(need) grade
+	@$(grader) demo-race --out $(O) --jobs $(JOBS) $(call opt,MISTAKE,--mistake) $(call opt,RUNS,--runs) $(call opt,SEED,--seed)
 
 handout:
 	@$(if $(OUT),,echo "make handout needs OUT, the students' repository, and LAB, the lab that is due: \

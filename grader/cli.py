@@ -34,6 +34,7 @@ COMMANDS = {
     "answers": ("grader.commands.answers", "print the answers of exercise 0.1 for a seed"),
     "selfcheck": ("grader.commands.selfcheck", "grade starter, reference, accepted, mistakes and cheaters"),
     "explore": ("grader.commands.explore", "search races: a histogram by strategy, and the experiments"),
+    "demo-race": ("grader.commands.demo_race", "plant a known race, find it, and say how to see it again"),
     "timeline": ("grader.commands.timeline", "draw a run's synchronization: one HTML page, and Chrome trace JSON"),
     "stability": ("grader.commands.stability", "grade many times and compare the result files byte by byte"),
 }

@@ -127,12 +127,12 @@ def _unwritten(outcomes: List[Outcome], paint: Paint) -> List[str]:
     lines = [f"{paint('33', 'NOT IMPLEMENTED')}  0/{possible}"]
     for (missing, place), tests in sorted(places.items()):
         place = f"wait for exercise {missing}: {place}" if missing else place
-        names = textwrap.wrap(", ".join(test.test for test in tests), max(_width() - 12, 40))
+        names = textwrap.wrap(", ".join(test.test for test in tests), max(width() - 12, 40))
         lines += [f"  {for_terminal(place)}", *("    " + line for line in names)]
     return lines
 
 
-def _width() -> int:
+def width() -> int:
     """Columns for text: the terminal's, 110 where there is none, at most 140 for the sake of the eye."""
     return min(shutil.get_terminal_size((110, 24)).columns, 140)
 
@@ -141,7 +141,7 @@ def _failure(outcome: Outcome, paint: Paint) -> List[str]:
     """One failure in full."""
     word = paint(_COLOURS[outcome.verdict], _WORDS[outcome.verdict])
     lines = [f"{word}  {outcome.test}  0/{outcome.max_points}  {for_terminal(outcome.title)}"]
-    lines += ["  " + line for line in details(outcome, _width() - 8).splitlines()]
+    lines += ["  " + line for line in details(outcome, width() - 8).splitlines()]
     if outcome.log:
         tail = [line for line in for_terminal(outcome.log).splitlines() if line.strip()][-LOG_LINES:]
         lines += ["  end of the serial output:", *("  | " + line for line in tail)]
