@@ -14,14 +14,15 @@ Invariants
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Union
 
+from grader import git
 from grader.errors import GraderError
 
 MARK = "Mica-Handout: "  # a trailer of every commit that is made here, with the name of its branch
+SETTINGS = ("core.autocrlf=false", "advice.detachedHead=false", "gc.auto=0", "commit.gpgSign=false", "log.showSignature=false")
 Content = Union[Path, bytes]
 
 
@@ -135,13 +136,10 @@ class Repository:
 
     def git(self, *arguments: str, check: bool = True, more: Optional[Mapping[str, str]] = None, given: str = "") -> str:
         """Runs git there; GraderError with git's own words when it refuses."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        environment.update(GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_NOSYSTEM="1", TZ="UTC", LC_ALL="C", GIT_AUTHOR_NAME="Mica",
-                           GIT_AUTHOR_EMAIL="mica@localhost", GIT_COMMITTER_NAME="Mica", GIT_COMMITTER_EMAIL="mica@localhost",
-                           GIT_AUTHOR_DATE=self._date, GIT_COMMITTER_DATE=self._date, **(more or {}))
-        settings = ["-c", "core.autocrlf=false", "-c", "advice.detachedHead=false", "-c", "gc.auto=0", "-c", "commit.gpgSign=false"]
-        done = subprocess.run(["git", *settings, "-C", str(self.folder), *arguments], env=environment, input=given.encode("utf-8", "surrogateescape"),
-                              capture_output=True, check=False)
+        done = git.run(self.folder, *arguments, settings=SETTINGS, given=given.encode("utf-8", "surrogateescape"), TZ="UTC",
+                       GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_NOSYSTEM="1", GIT_AUTHOR_NAME="Mica", GIT_COMMITTER_NAME="Mica",
+                       GIT_AUTHOR_EMAIL="mica@localhost", GIT_COMMITTER_EMAIL="mica@localhost", GIT_AUTHOR_DATE=self._date,
+                       GIT_COMMITTER_DATE=self._date, **(more or {}))
         if check and done.returncode != 0:
-            raise GraderError(f"git {arguments[0]} failed in {self.folder}: {done.stderr.decode('utf-8', 'replace').strip()[:300]}")
+            raise git.refusal(self.folder, arguments, done)
         return done.stdout.decode("utf-8", "surrogateescape") if done.returncode == 0 else ""

@@ -20,10 +20,11 @@ import os
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence
 
-from grader import locking, objects, sandbox, studenttext
+from grader import locking, objects, remarks, sandbox, studenttext
 from grader.errors import GraderError
 from grader.labs import Course
 from grader.model import EXPLORE, WHOLE, Exercise, Kernel, KernelSet, Progress
@@ -100,9 +101,12 @@ class Builder:
             always = [name for exercise in alone if not compiled[exercise.number].error for name in exercise.files]
 
             def overlay(exercise: Exercise) -> Kernel:
-                broken = compiled.get(exercise.number)
+                own = compiled.get(exercise.number)
+                if own and own.error:
+                    return own
                 files = tuple(dict.fromkeys([*exercise.files, *always]))
-                return broken if broken and broken.error else self._overlay(submission, files, flavour, fingerprint, parts)
+                kernel = self._overlay(submission, files, flavour, fingerprint, parts)
+                return replace(kernel, warnings=own.warnings) if own else kernel
 
             kernels = {exercise.number: kernel for exercise, kernel in zip(exercises, pool.map(overlay, exercises))}
         if WHOLE in wanted:
@@ -149,7 +153,7 @@ class Builder:
                 self._prune(keep=out)
             os.utime(out)
             error = json.loads(stamp.read_text(encoding="utf-8"))["error"]
-        return Kernel(out / flavour, error)
+        return Kernel(out / flavour, error, "" if error else remarks.of([_object(out / flavour, name) for name in sources], sources))
 
     def _is_reference(self, submission: Submission, name: str) -> bool:
         """True in the complete tree for a file that is the tree's own: the base holds it already."""
@@ -173,7 +177,7 @@ class Builder:
                 return "\n".join(refused)
         options = [f"STUDENT={student}", "EXERCISE_FILES=" + " ".join(sources), f"BASE_O={self.base(flavour).parent}",
                    *_switch(flavour), *self._references(sources)]
-        made = [f"{out}/{flavour}/obj/{name[len('kernel/'):]}.obj" for name in sources]
+        made = [self._tree.in_make(_object(out / flavour, name)) for name in sources]
         _take_objects(parts, out / flavour)
         steps = ((made, self._compile_view(student, out)), (["kernel"], self._link_view(out, flavour)))
         for targets, view in steps if link else steps[:1]:
@@ -199,7 +203,7 @@ class Builder:
             shipped = self._tree.root / "kernel/prebuilt" / (EXPLORED if flavour == EXPLORED else "")
             candidates = (shipped / "reference" / part, shipped / "starter" / part, base / "obj" / part)
             reference = next(path for path in candidates if path.is_file())
-            made = (out / flavour / "obj" / part).read_bytes()
+            made = _object(out / flavour, name).read_bytes()
             found += objects.objections(name, made, reference.read_bytes(), courseware)
         return found
 
@@ -263,7 +267,7 @@ class Builder:
 def _take_objects(parts: Sequence[Path], target: Path) -> None:
     """Copies objects that were made already; the flags they were made with first, so that make finds them up to date."""
     for part in parts:
-        for path in [*part.glob("flags"), *sorted(part.glob("obj/**/*.obj"))]:
+        for path in [*part.glob("flags"), *sorted(path for path in part.glob("obj/**/*") if path.is_file())]:
             copy = target / path.relative_to(part)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
@@ -272,6 +276,11 @@ def _take_objects(parts: Sequence[Path], target: Path) -> None:
 def _switch(flavour: str) -> List[str]:
     """What build.mk is told for a flavour that the environment does not choose."""
     return ["MICA_EXPLORE=1"] if flavour == EXPLORED else []
+
+
+def _object(folder: Path, name: str) -> Path:
+    """Where build.mk leaves the object of a source."""
+    return folder / "obj" / (name[len("kernel/"):] + ".obj")
 
 
 def _key(fingerprint: str, submission: Submission, sources: Sequence[str]) -> str:

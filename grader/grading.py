@@ -82,6 +82,8 @@ class Grading:
         for exercise in exercises:
             if kernels[exercise].error:
                 notes.append(ExerciseNote(exercise, kernels[exercise].error, fatal=True))
+            elif kernels[exercise].warnings:
+                notes.append(ExerciseNote(exercise, kernels[exercise].warnings))
         alone = self.builder.without_reference(exercises)
         if alone:
             notes.append(ExerciseNote("", f"this branch has no reference of exercise {', '.join(alone)}: their tests run on a kernel of all "

@@ -8,7 +8,7 @@ What a branch of lab n holds
     earlier labs the reference (kernel/prebuilt/reference/), of the lab itself the starter (kernel/prebuilt/starter/).
     The instructor chooses otherwise with REFERENCE=all or REFERENCE=none
   * from the first lab whose tests explore schedules on, all objects in the explore flavour too (kernel/prebuilt/explore/)
-  * kernel/prebuilt/branch.json: which lab this is
+  * kernel/prebuilt/branch.json: which lab this is; labs/manifest.json: hashes of all that students do not write
   * nothing from solutions/, no tests of the grader, none of the instructor's commands
 
 The commits are deterministic (branches.py): fixed author, the date of the tree's own HEAD, files in order.
@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
-from grader import sources
+from grader import manifest, sources
 from grader.branches import Content, Repository
 from grader.build import EXPLORED, Builder
 from grader.errors import GraderError
@@ -31,6 +31,7 @@ from grader.hardened import harden
 from grader.labs import Course
 from grader.model import Lab, Progress
 from grader.regions import Shipped
+from grader.studentseed import SEED_FILE
 from grader.submission import Submission
 from grader.tree import BRANCH_FILE, Tree
 
@@ -129,6 +130,9 @@ class Handout:
         files[BRANCH_FILE] = (json.dumps({"lab": lab.number, "fresh": fresh}) + "\n").encode()
         for name, content in files.items():
             _check(name, content)
+        whole = {name: content.read_bytes() if isinstance(content, Path) else content for name, content in files.items()}
+        files[manifest.FILE] = manifest.render(whole, [SEED_FILE, *(name for other in self._course.labs
+                                                                     if other.number <= lab.number for name in other.files)])
         return files
 
     def _place(self, files: Dict[str, Content], name: str, shipped: Shipped, lab: Lab, fresh: bool) -> None:

@@ -114,6 +114,7 @@ class Kernel:
 
     directory: Path
     error: str = ""  # not empty: it was not built; the compiler's message for the student's own file
+    warnings: str = ""  # what the compiler said about the student's files though they compile
 
     @property
     def boot(self) -> Path:

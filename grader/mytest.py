@@ -130,7 +130,7 @@ def compiled(tree: Tree, builder: Builder, text: bytes) -> Tuple[Path, str]:
         for target, view in ((made / "obj" / "mytest.cpp.obj",
                               sandbox.View(tree.root, (kernel_folder,), (out,), (*hidden, kernel_folder / "prebuilt"))),
                              (made / "boot" / DRIVER, sandbox.View(tree.root, (kernel_folder, base.parent), (out,)))):
-            done = sandbox.run(["make", "-s", "--no-print-directory", "-f", "kernel/build.mk", str(target), f"O={out}", f"BASE_O={base.parent}",
+            done = sandbox.run(["make", "-s", "--no-print-directory", "-f", "kernel/build.mk", tree.in_make(target), f"O={out}", f"BASE_O={base.parent}",
                                 f"MYTEST={source}", "MICA_EXPLORE=1"], view, tree.root)
             if done.code != 0:
                 return out, for_student(done.output, [source.parent, tree.root]) or "the compiler did not end in time"
@@ -161,7 +161,7 @@ def kernel(tree: Tree, builder: Builder, lab: int, patch: "Optional[Patch]") -> 
 
 def own_kernel(tree: Tree, builder: Builder, student: Path) -> Path:
     """The explore flavour of a kernel with all of the student's files."""
-    submission = submissions.read(str(student), labs.load(tree).files, [], tree.root)
+    submission = submissions.read(str(student), labs.load(tree).files, [], tree.root, compare=False)
     made = builder.build(submission, [f"{WHOLE}{EXPLORE}"])[f"{WHOLE}{EXPLORE}"]
     if made.error:
         raise GraderError(f"your kernel does not build: {made.error.splitlines()[0]}; correct that first")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
-import subprocess
 from pathlib import Path
 from typing import List, Tuple
 
+from grader import git
 from grader.errors import GraderError, SubmissionError
 from grader.listing import MAX_FILE, Listing
 
@@ -17,7 +16,7 @@ _BATCH = 32  # blobs at once
 
 def read(root: Path, ref: str, listing: Listing) -> None:
     """Reads `ref`: a commit or a tree, or a folder in one (`main:group7`)."""
-    listed = _git(root, "ls-tree", "-r", "-l", "-z", "--full-tree", _tree(root, ref)).stdout
+    listed = git.run(root, "ls-tree", "-r", "-l", "-z", "--full-tree", _tree(root, ref)).stdout
     if len(listed) > MAX_LISTED:
         raise SubmissionError(f"{ref}: too many files; name the folder that holds the tree, as in {ref}:FOLDER")
     blobs: List[Tuple[str, str]] = []
@@ -40,9 +39,9 @@ def _tree(root: Path, ref: str) -> str:
     """The tree that a ref, or `ref:folder`, means."""
     said = ""
     for spelled in (ref + "^{tree}", ref) if not ref.startswith("-") and "\0" not in ref else ():
-        found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", spelled)
+        found = git.run(root, "rev-parse", "--verify", "--quiet", "--end-of-options", spelled)
         identity = found.stdout.decode().strip()
-        if found.returncode == 0 and _git(root, "cat-file", "-t", identity).stdout.strip() == b"tree":
+        if found.returncode == 0 and git.run(root, "cat-file", "-t", identity).stdout.strip() == b"tree":
             return identity
         said = " ".join(found.stderr.decode("utf-8", "replace").split())[:200]
     raise SubmissionError(f"{ref[:200]}: no such folder, archive or git ref; check the name given as SUBMISSION"
@@ -52,19 +51,10 @@ def _tree(root: Path, ref: str) -> str:
 def _take(root: Path, blobs: List[Tuple[str, str]], listing: Listing) -> None:
     """Some blobs by one git: each comes as `identity kind size`, its bytes, a line feed."""
     asked = "".join(blob + "\n" for _, blob in blobs).encode()
-    stream = io.BytesIO(_git(root, "cat-file", "--batch", given=asked).stdout)
+    stream = io.BytesIO(git.run(root, "cat-file", "--batch", given=asked).stdout)
     for name, _ in blobs:
         head = stream.readline().split()
         if len(head) != 3:
             raise GraderError(f"git gave no content of {name}; see that its repository is whole: git fsck")
         listing.take(name, io.BytesIO(stream.read(int(head[2]))))
         stream.read(1)
-
-
-def _git(root: Path, *arguments: str, given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
-    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # a hook's GIT_DIR means another one
-    try:
-        return subprocess.run(["git", "-C", str(root), *arguments], env=own, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              input=given, check=False)
-    except OSError as error:
-        raise GraderError(f"git cannot be started ({error.strerror}); install it, or submit a folder or an archive") from error

@@ -7,11 +7,10 @@ secret: `make seed` prints it, an instructor gives --student-seed to grade with 
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from dataclasses import dataclass
 from typing import Optional
 
-from grader import studenttext
+from grader import git, studenttext
 from grader.errors import SubmissionError
 from grader.tree import Tree
 
@@ -49,7 +48,7 @@ def from_mail(mail: str) -> int:
 def git_mail(tree: Tree) -> str:
     """The e-mail that commits in this tree carry; empty when none is set or git is missing."""
     try:
-        done = subprocess.run(["git", "-C", str(tree.root), "config", "user.email"], capture_output=True, check=False)
-    except OSError:
+        done = git.run(tree.root, "config", "user.email")
+    except git.GitMissing:
         return ""
     return done.stdout.decode("utf-8", "replace").strip()

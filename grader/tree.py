@@ -49,6 +49,13 @@ class Tree:
     def solutions(self) -> Path:
         return self.root / "solutions"
 
+    def in_make(self, path: Path) -> str:
+        """What kernel/build.mk calls a file: relative inside of the tree, whose own path may have spaces."""
+        try:
+            return str(path.relative_to(self.root))
+        except ValueError:
+            return str(path)
+
     def scratch(self, *parts: str) -> Path:
         """A folder under the build output, made when it is missing."""
         path = self.out.joinpath(*parts)

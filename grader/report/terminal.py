@@ -110,6 +110,7 @@ def _table(result: Result, lab: Lab, paint: Paint) -> List[str]:
             stubs = [one for one in lost if one.hint_id == NOT_WRITTEN]
             told = [_unwritten(stubs, paint)] if stubs else []
             told += [_failure(one, paint) for one in lost if one.hint_id != NOT_WRITTEN]
+            told += [for_terminal(note.text).splitlines() for note in result.notes if note.exercise == exercise.number]
         for block in told:
             lines += ["", *("      " + line for line in block)]
         lines += [""] if told else []

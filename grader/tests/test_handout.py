@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 
-from grader import labs, sources
+from grader import labs, manifest, sources
 from grader.build import Builder
 from grader.commands import solution
 from grader.commands.handout import due, told
@@ -17,7 +17,7 @@ from grader.errors import GraderError
 from grader.grading import Grading
 from grader.handout import Choices, Handout, Published, publishing
 from grader.model import Verdict
-from grader.tests.fixture import QUANTUM, READY, SWITCH, fails, passes, runner
+from grader.tests.fixture import QUANTUM, READY, SWITCH, as_student, fails, passes, runner
 from grader.tests.minikernel import KernelCase
 from grader.tree import Tree
 
@@ -44,13 +44,7 @@ LAB = Lab(number=2, slug="memory", title="Memory", branch="lab2-memory", exercis
 
 def git(folder: Path, *words: str) -> str:
     """Runs git as a student would."""
-    done = subprocess.run(["git", "-C", str(folder), "-c", "user.name=s", "-c", "user.email=s@x", *words],
-                          capture_output=True,
-                          text=True,
-                          check=False)
-    if done.returncode != 0:
-        raise AssertionError(f"git {words}: {done.stdout}{done.stderr}")
-    return done.stdout
+    return as_student(folder, *words)
 
 
 class HandoutCase(KernelCase):
@@ -169,7 +163,7 @@ class Branches(HandoutCase):
         self.handout(fresh=True)
         for branch in ("lab0-boot", "lab1-processes", "lab2-memory-fresh"):
             names = self.listing(branch)
-            for bad in ("solutions/", "grader/tests/", "grader/handout.py", "grader/regions.py",
+            for bad in ("solutions/", "docs/", "grader/tests/", "grader/handout.py", "grader/regions.py",
                         "grader/commands/solution.py",
                         "SYLLABUS.md"):
                 self.assertFalse([name for name in names if name.startswith(bad)], f"{bad} in {branch}")
@@ -182,13 +176,19 @@ class Branches(HandoutCase):
                                                                                      ("n + 41", "n * 3", "$7"))):
             for secret in (*secrets, "LAB(1.1) begin", "LAB(0.3) else"):
                 git(self.out, "checkout", "-q", branch)
-                found = subprocess.run([
-                    "git", "-C", str(self.out), "grep", "-I", "-l", "-F", secret, "--", "kernel", "labs"
-                ],
-                                       capture_output=True,
-                                       text=True,
-                                       check=False)
-                self.assertEqual(found.stdout, "", f"{secret!r} in {branch}")
+                files = [path for part in ("kernel", "labs") for path in (self.out / part).rglob("*") if path.is_file()]
+                found = [path for path in files if secret.encode() in path.read_bytes() and path.suffix != ".obj"]
+                self.assertEqual(found, [], f"{secret!r} in {branch}")
+
+    def test_untouched_branch_has_no_change_to_tell(self) -> None:
+        for number, choices in enumerate(({}, {"open_sources": True})):
+            self.out = self.home / f"students{number}"
+            self.handout(**choices)
+            for branch, added in (("lab0-boot", READY if choices else ""), ("lab1-processes", "")):
+                git(self.out, "checkout", "-q", branch)
+                course = labs.load(Tree(self.out, self.out / "build"))
+                self.assertEqual(manifest.changes(self.out, course.files), [], f"{branch} {choices}")
+                self.assertEqual(READY in manifest.shipped_in(self.out), bool(added))
 
     def test_open_ships_every_source(self) -> None:
         self.handout(open_sources=True)
@@ -203,6 +203,17 @@ class Branches(HandoutCase):
         os.utime(self.tree.root / READY)
         self.handout()
         self.assertEqual(git(self.out, "for-each-ref", "--format=%(refname) %(objectname)"), first)
+
+    def test_another_repository_in_the_environment_is_left_alone(self) -> None:
+        other = self.home / "other"
+        other.mkdir()
+        git(other, "init", "-q", "-b", "main")
+        git(other, "commit", "-q", "--allow-empty", "-m", "the instructor's own")
+        head = git(other, "for-each-ref")
+        with mock.patch.dict(os.environ, GIT_DIR=str(other / ".git"), GIT_WORK_TREE=str(other)):
+            self.handout()
+        self.assertEqual((git(other, "for-each-ref"), git(other, "status", "--porcelain")), (head, ""))
+        self.assertIn(UPTIME, self.listing("lab0-boot"))
 
     def test_a_folder_in_use_is_left_alone(self) -> None:
         self.out.mkdir()

@@ -18,6 +18,7 @@ from grader import labs
 from grader.commands import solution
 from grader.handout import Choices, Handout
 from grader.regions import split
+from grader.tests.fixture import as_student
 from grader.tree import this_tree
 
 LAB = 1
@@ -49,14 +50,7 @@ class Journey(unittest.TestCase):
 
     @classmethod
     def git(cls, *words: str, folder: "Path | None" = None) -> str:
-        identity = ("-c", "user.name=Student", "-c", "user.email=student@localhost")
-        done = subprocess.run(["git", *identity, "-C", str(folder or cls.clone), *words],
-                              capture_output=True,
-                              text=True,
-                              check=False)
-        if done.returncode != 0:
-            raise AssertionError(f"git {' '.join(words)}: {done.stdout}{done.stderr}")
-        return done.stdout
+        return as_student(folder or cls.clone, *words)
 
     def grade(self, *options: str) -> dict:
         """Grades in the clone, as its own `make grade` does; returns the canonical result."""

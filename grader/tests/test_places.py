@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import unittest
 from pathlib import Path
 from unittest import mock
 
-from grader import listing, manifest
+from grader import git, listing, manifest
 from grader.tests.fixture import QUANTUM, READY, SWITCH
 from grader.tests.test_packing import HEADER, PackingCase
 from grader.tests.test_submission import WANTED
+
+IDENTITY = ("user.name=a", "user.email=a@b")
 
 
 class Folder(PackingCase):
@@ -143,8 +144,7 @@ class Ref(PackingCase):
     """Git refs have what zips have."""
 
     def git(self, *words: str) -> None:
-        subprocess.run(["git", "-C", str(self.tree.root), "-c", "user.name=a", "-c", "user.email=a@b", *words], check=True,
-                       capture_output=True)
+        git.ask(self.tree.root, *words, settings=IDENTITY)
 
     def commit(self) -> None:
         self.git("init", "-q")
@@ -220,10 +220,8 @@ class Others(PackingCase):
     def test_every_source_gives_the_same(self) -> None:
         names = [path.relative_to(self.tree.root).as_posix() for path in sorted(self.tree.root.rglob("*")) if path.is_file()]
         pairs = [("top/" + name, (self.tree.root / name).read_bytes()) for name in names]
-        subprocess.run(["git", "-C", str(self.tree.root), "init", "-q"], check=True)
-        subprocess.run(["git", "-C", str(self.tree.root), "add", "-A"], check=True)
-        subprocess.run(["git", "-C", str(self.tree.root), "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "x"],
-                       check=True)
+        for words in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "x")):
+            git.ask(self.tree.root, *words, settings=IDENTITY)
         folder, ref, zipped, tarred = (self.read(source).others for source in (
             self.tree.root, "HEAD", self.zip(*pairs), self.tar(*pairs)))
         self.assertEqual(folder[HEADER], manifest.digest(b"edited\n"))

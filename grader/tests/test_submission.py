@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import subprocess
 import tarfile
 import time
 import unittest
@@ -15,7 +14,7 @@ from unittest import mock
 
 from grader import archives, submission
 from grader.errors import SubmissionError
-from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase
+from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase, as_student
 
 WANTED = [READY, SWITCH, QUANTUM]
 
@@ -90,10 +89,7 @@ class Accepted(SubmissionCase):
         self.assertIn(QUANTUM, found.remarks[0])
 
     def test_git_ref(self) -> None:
-        run = lambda *words: subprocess.run(
-            ["git", "-C", str(self.tree.root), "-c", "user.name=a", "-c", "user.email=a@b", *words],
-            check=True,
-            capture_output=True)
+        run = lambda *words: as_student(self.tree.root, *words)
         run("init", "-q")
         run("add", ".")
         run("commit", "-q", "-m", "x")
