@@ -131,7 +131,8 @@ class Handout:
         for name, content in files.items():
             _check(name, content)
         whole = {name: content.read_bytes() if isinstance(content, Path) else content for name, content in files.items()}
-        files[manifest.FILE] = manifest.render(whole, [*self._course.files, SEED_FILE])
+        files[manifest.FILE] = manifest.render(whole, [SEED_FILE, *(name for other in self._course.labs
+                                                                     if other.number <= lab.number for name in other.files)])
         return files
 
     def _place(self, files: Dict[str, Content], name: str, shipped: Shipped, lab: Lab, fresh: bool) -> None:

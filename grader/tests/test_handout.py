@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 
-from grader import labs, sources
+from grader import labs, manifest, sources
 from grader.build import Builder
 from grader.commands import solution
 from grader.commands.handout import due, told
@@ -179,6 +179,16 @@ class Branches(HandoutCase):
                 files = [path for part in ("kernel", "labs") for path in (self.out / part).rglob("*") if path.is_file()]
                 found = [path for path in files if secret.encode() in path.read_bytes() and path.suffix != ".obj"]
                 self.assertEqual(found, [], f"{secret!r} in {branch}")
+
+    def test_untouched_branch_has_no_change_to_tell(self) -> None:
+        for number, choices in enumerate(({}, {"open_sources": True})):
+            self.out = self.home / f"students{number}"
+            self.handout(**choices)
+            for branch, added in (("lab0-boot", READY if choices else ""), ("lab1-processes", "")):
+                git(self.out, "checkout", "-q", branch)
+                course = labs.load(Tree(self.out, self.out / "build"))
+                self.assertEqual(manifest.changes(self.out, course.files), [], f"{branch} {choices}")
+                self.assertEqual(READY in manifest.shipped_in(self.out), bool(added))
 
     def test_open_ships_every_source(self) -> None:
         self.handout(open_sources=True)
