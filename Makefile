@@ -38,6 +38,7 @@ APPEND        :=
 GDB_WAIT      :=
 EMAIL         :=
 MISTAKE       :=
+EX            :=
 MICA_CHECKED  ?=
 YES           ?=
 PYTHON        ?= python3
@@ -57,7 +58,7 @@ build   = $(MAKE) $(jobs) -f kernel/build.mk
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
-.PHONY: help grade test run gdb replay timeline mytest explore demo-race handout solution selfcheck seed doctor docs coverage bench check-style \
+.PHONY: help grade watch test run gdb replay timeline mytest explore demo-race handout solution selfcheck seed doctor docs coverage bench check-style \
         format clean kernel
 
 help:
@@ -69,6 +70,10 @@ grade:
 	@$(grader) grade --out $(O) --jobs $(JOBS) $(call opt,LAB,--lab) $(call opt,TEST,--test) $(call opt,SEED,--seed) \
 	    $(call opt,SUBMISSION,--submission) $(call opt,JSON,--json) $(call opt,GRADESCOPE,--gradescope) \
 	    $(call opt,GITHUB,--github) $(call opt,JUNIT,--junit) --smp $(SMP) $(if $(filter bochs,$(EMU)),--emu bochs)
+
+watch:
+	@$(need) grade
+	@$(grader) watch --out $(O) --jobs $(JOBS) $(call opt,EX,--exercise) $(call opt,LAB,--lab) $(call opt,SUBMISSION,--submission)
 
 run gdb:
 	@$(need) $@ $(filter bochs,$(EMU)) $(if $(GUI),gui)

@@ -24,6 +24,7 @@ from grader.tree import Tree, this_tree
 # name -> (module, one line of help).  A module has add_arguments(parser) and run(tree, options) -> int.
 COMMANDS = {
     "grade": ("grader.commands.grade", "grade a submission, or the tree itself"),
+    "watch": ("grader.commands.watch", "build and grade an exercise on every save"),
     "replay": ("grader.commands.replay", "run one test again under gdb"),
     "mytest": ("grader.commands.mytest", "your own scenarios (exercise 3.10) on your own kernel"),
     "run": ("grader.commands.run", "boot the kernel in an emulator, with its debugger on this terminal"),

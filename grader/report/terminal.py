@@ -109,7 +109,7 @@ def _table(result: Result, lab: Lab, paint: Paint) -> List[str]:
             ]
             stubs = [one for one in lost if one.hint_id == NOT_WRITTEN]
             told = [_unwritten(stubs, paint)] if stubs else []
-            told += [_failure(one, paint) for one in lost if one.hint_id != NOT_WRITTEN]
+            told += [failure(one, paint) for one in lost if one.hint_id != NOT_WRITTEN]
             told += [for_terminal(note.text).splitlines() for note in result.notes if note.exercise == exercise.number]
         for block in told:
             lines += ["", *("      " + line for line in block)]
@@ -137,7 +137,7 @@ def width() -> int:
     return min(shutil.get_terminal_size((110, 24)).columns, 140)
 
 
-def _failure(outcome: Outcome, paint: Paint) -> List[str]:
+def failure(outcome: Outcome, paint: Paint) -> List[str]:
     """One failure in full."""
     word = paint(_COLOURS[outcome.verdict], _WORDS[outcome.verdict])
     lines = [f"{word}  {outcome.test}  0/{outcome.max_points}  {for_terminal(outcome.title)}"]
