@@ -33,14 +33,17 @@ from grader.toolmessages import for_student
 from grader.tree import Tree
 
 KEPT = 96  # kernels of earlier gradings that stay on the disk
+PLAIN = "-O0"
 EXPLORED = "explore"  # build.mk's flavour with preemption points
 
 
 class Builder:
-    """Builds for one tree.  `checked` chooses the checked kernel, as MICA_CHECKED=1 does for make."""
+    """Builds for one tree.  `checked` chooses the checked kernel, as MICA_CHECKED=1 does for make.  `plain`: the student's
+    files are not optimized, so that a debugger knows every argument and variable; for replays, never for a verdict."""
 
-    def __init__(self, tree: Tree, course: Course, progress: Optional[Progress] = None, jobs: int = 2) -> None:
-        self._tree, self._course, self._jobs = tree, course, max(1, jobs)
+    def __init__(self, tree: Tree, course: Course, progress: Optional[Progress] = None, jobs: int = 2,
+                 plain: bool = False) -> None:
+        self._tree, self._course, self._jobs, self._plain = tree, course, max(1, jobs), plain
         self._progress = progress or Progress()
         self._base: Dict[str, Path] = {}
 
@@ -144,7 +147,8 @@ class Builder:
         sources = [name for name in files if name.startswith("kernel/") and not self._is_reference(submission, name)]
         if not sources:
             return Kernel(base)
-        out = self._tree.scratch("kernels", _key(fingerprint + flavour + ("" if link else " objects"), submission, sources))
+        out = self._tree.scratch("kernels", _key(fingerprint + flavour + PLAIN * self._plain + ("" if link else " objects"), submission,
+                                                sources))
         with locking.held(out / "build.lock"):
             stamp = out / "done.json"
             if not stamp.is_file():
@@ -176,7 +180,7 @@ class Builder:
             if refused:
                 return "\n".join(refused)
         options = [f"STUDENT={student}", "EXERCISE_FILES=" + " ".join(sources), f"BASE_O={self.base(flavour).parent}",
-                   *_switch(flavour), *self._references(sources)]
+                   *_switch(flavour), *self._references(sources), *([f"OPT={PLAIN}"] if self._plain else [])]
         made = [self._tree.in_make(_object(out / flavour, name)) for name in sources]
         _take_objects(parts, out / flavour)
         steps = ((made, self._compile_view(student, out)), (["kernel"], self._link_view(out, flavour)))

@@ -16,7 +16,7 @@ from typing import Iterator, List, Sequence, Set, Tuple
 from grader.pe import undecorate
 
 EXTERNAL, STATIC, WEAK = 2, 3, 105
-COMDAT = 0x1000
+COMDAT, CODE = 0x1000, 0x20
 UNDEFINED, COMMON = 0, -99
 DIRECTIVES, IMPORT = ".drectve", "__imp_"
 EXPLORER = "Kx"  # names of the explorer begin so; free are what points are made of (nt/explore.h), and a name of the books
@@ -39,6 +39,15 @@ def definitions(data: bytes) -> List[Definition]:
     return [Definition(name, 0 < section <= len(flags) and bool(flags[section - 1] & COMDAT))
             for name, section, kind in _symbols(data, header)
             if kind == WEAK or kind == EXTERNAL and section != UNDEFINED]
+
+
+def code_names(data: bytes) -> Set[str]:
+    """The routines of an object, static ones and inline ones of headers too, without decoration."""
+    header = _header(data)
+    count = struct.unpack_from("<H", data, header + 2)[0]
+    code = {number + 1 for number in range(count) if _section(data, header, number)[1] & CODE}
+    return {undecorate(name) for name, section, _ in _symbols(data, header)
+            if section in code and not name.startswith(".")}
 
 
 def demands(data: bytes) -> Set[str]:
