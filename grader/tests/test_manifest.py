@@ -23,7 +23,8 @@ class ManifestCase(TreeCase):
 
     def ship(self) -> None:
         files: Dict[str, bytes] = {path.relative_to(self.tree.root).as_posix(): path.read_bytes()
-                                   for path in sorted(self.tree.root.rglob("*")) if path.is_file()}
+                                   for path in sorted(self.tree.root.rglob("*"))
+                                   if path.is_file() and "docs" not in path.parts}
         (self.tree.root / manifest.FILE).write_bytes(manifest.render(files, OWN))
 
     def changes(self) -> "list[str]":
