@@ -18,6 +18,7 @@ import traceback
 from pathlib import Path
 from typing import List, Optional, Sequence
 
+from grader import room
 from grader.errors import GraderError
 from grader.tree import Tree, this_tree
 
@@ -57,11 +58,26 @@ def main(argv: Sequence[str], tree: Optional[Tree] = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
+    except OSError as error:
+        return _failed_machine(error, home)
     except SystemExit as leave:  # argparse: 0 for --help, 2 for a wrong option
         return leave.code if isinstance(leave.code, int) else 2
     except Exception:
-        print(f"grader: an error of the grader itself; please report it with {_write_log(home)}", file=sys.stderr)
-        return 2
+        return _own_error(home)
+
+
+def _failed_machine(error: OSError, home: Tree) -> int:
+    """A full disk or a folder that nobody may write is no error of the grader's."""
+    words = room.in_words(error)
+    if words is None:
+        return _own_error(home)
+    print(f"grader: {words}", file=sys.stderr)
+    return 2
+
+
+def _own_error(home: Tree) -> int:
+    print(f"grader: an error of the grader itself; please report it with {_write_log(home)}", file=sys.stderr)
+    return 2
 
 
 def end_on_signals() -> None:

@@ -54,13 +54,14 @@ class Grading:
     def _run(self, kernels: KernelSet, submission: Submission, labs: Sequence[Lab], tests: Sequence[TestSpec],
              seed: Optional[int], own: int) -> Result:
         chosen = default_seed(submission) if seed is None else seed
-        blocked = {test.name: message for test in tests for message in [_obstacle(kernels, test)] if message}
         outcomes: Dict[str, Outcome] = {}
         for test in tests:
-            if test.name in blocked:
-                outcomes[test.name] = results.not_built(test, blocked[test.name], chosen)
+            trouble, message = _trouble(kernels, test), _obstacle(kernels, test)
+            if trouble or message:
+                outcomes[test.name] = (results.not_judged(test, trouble, chosen) if trouble else
+                                       results.not_built(test, message, chosen))
                 self._progress.finished(outcomes[test.name])
-        runnable = [test for test in tests if test.name not in blocked]
+        runnable = [test for test in tests if test.name not in outcomes]
         if runnable:
             without = {test.name for test in runnable if test.stage == "none"}  # no machine: there is nothing to replay
             for outcome in self._runner(kernels, runnable, chosen, self._jobs, self._progress):
@@ -78,6 +79,8 @@ class Grading:
         for exercise in exercises:
             if kernels[exercise].error:
                 notes.append(ExerciseNote(exercise, kernels[exercise].error, fatal=True))
+            elif kernels[exercise].trouble:
+                notes.append(ExerciseNote(exercise, "not graded: " + kernels[exercise].trouble, fatal=True))
             elif kernels[exercise].warnings:
                 notes.append(ExerciseNote(exercise, kernels[exercise].warnings))
         broken = [key for key, kernel in kernels.kernels.items()
@@ -91,6 +94,11 @@ class Grading:
 def _obstacle(kernels: KernelSet, test: TestSpec) -> str:
     """Why the test cannot run: its own exercise or its kernel was not built."""
     return kernels[test.exercise].error or kernels[test.kernel].error
+
+
+def _trouble(kernels: KernelSet, test: TestSpec) -> str:
+    """Why the machine is to blame that the test cannot run.  A message for the exercise's own files counts first."""
+    return "" if kernels[test.exercise].error else kernels[test.exercise].trouble or kernels[test.kernel].trouble
 
 
 def default_seed(submission: Submission) -> int:

@@ -115,6 +115,7 @@ class Kernel:
     directory: Path
     error: str = ""  # not empty: it was not built; the compiler's message for the student's own file
     warnings: str = ""  # what the compiler said about the student's files though they compile
+    trouble: str = ""  # not empty: it was not built, by trouble of the machine: there is nothing to judge
 
     @property
     def boot(self) -> Path:

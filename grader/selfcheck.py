@@ -131,7 +131,9 @@ def judge_mistake(patch: Patch, result: Result, tests: Sequence[TestSpec]) -> st
 
 def _refused(lab: Lab, patch: Patch, result: Result, trouble: str) -> Row:
     """A cheater that must not get a kernel: every exercise that it touches has the build's message instead."""
-    if not any(note.fatal for note in result.notes):
+    if result.infra_errors:
+        trouble = trouble or f"could not be judged: {result.infra_errors[0].seen}"
+    elif not any(note.fatal for note in result.notes):
         trouble = trouble or "is built, and should be refused"
     return Row(lab.number, "cheater", patch.name, f"{result.score}/{result.max_score}", trouble, result.outcomes)
 
