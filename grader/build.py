@@ -58,7 +58,7 @@ class Builder:
             out = self._tree.scratch("reference") if self._tree.is_handout else self._tree.scratch()
             self._progress.say("building the kernel" + (" to be explored" if flavour == EXPLORED else ""))
             with locking.held(out / "build.lock"):
-                done = subprocess.run(self._make(out, ["kernel"], [*_switch(flavour), *self._references(())]),
+                done = subprocess.run(self._make(out, ["kernel"], [*_switch(flavour), *self._references(()), f"OBJ_O={self._shared(out)}"]),
                                       cwd=self._tree.root,
                                       stdout=subprocess.PIPE,
                                       stderr=subprocess.STDOUT,
@@ -70,6 +70,11 @@ class Builder:
                 raise GraderError(f"the kernel does not build ({_last_line(done.stdout)}); the whole log is in {log}")
             self._base[flavour] = out / flavour
         return self._base[flavour]
+
+    def _shared(self, out: Path) -> Path:
+        """Where the base's objects lie.  In a student's branch `make run` builds a kernel of the same objects beside: they are made
+        once."""
+        return self._tree.scratch() if self._tree.is_handout else out
 
     def reference(self, student_seed: int = 0, wanted: Iterable[str] = ()) -> KernelSet:
         """The kernels of the tree itself: every key is the base build.  The explore flavour is made where it is wanted."""
@@ -180,6 +185,7 @@ class Builder:
             if refused:
                 return "\n".join(refused)
         options = [f"STUDENT={student}", "EXERCISE_FILES=" + " ".join(sources), f"BASE_O={self.base(flavour).parent}",
+                   f"BASE_OBJ_O={self._shared(self.base(flavour).parent)}",
                    *_switch(flavour), *self._references(sources), *([f"OPT={PLAIN}"] if self._plain else [])]
         made = [self._tree.in_make(_object(out / flavour, name)) for name in sources]
         _take_objects(parts, out / flavour)
@@ -240,7 +246,9 @@ class Builder:
 
     def _link_view(self, out: Path, flavour: str) -> sandbox.View:
         """Objects and libraries, and no way to compile: the student's sources were read already."""
-        return sandbox.View(self._tree.root, (self._tree.root / "kernel", self.base(flavour).parent), (out,))
+        base = self.base(flavour).parent
+        shared = self._shared(base) / flavour / "obj"
+        return sandbox.View(self._tree.root, (self._tree.root / "kernel", base, shared), (out,))
 
     def _make(self, out: Path, targets: Sequence[str], options: Sequence[str]) -> List[str]:
         return [

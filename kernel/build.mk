@@ -21,11 +21,15 @@ STUDENT        :=
 MYTEST         :=
 EXERCISE_FILES :=
 BASE_O         := $(O)
+OBJ_O          := $(O)
+BASE_OBJ_O     := $(BASE_O)
 # A file has one name, whatever was given: dependency files name their targets by these paths, and they are shared by whoever
 # builds here. It is relative inside of this folder, whose own path may have spaces, and absolute elsewhere.
 one_name = $(subst $(CURDIR)/,,$(abspath $(subst $(CURDIR)/,,$1)))
 override O       := $(call one_name,$(O))
 override BASE_O  := $(call one_name,$(BASE_O))
+override OBJ_O   := $(call one_name,$(OBJ_O))
+override BASE_OBJ_O := $(call one_name,$(BASE_OBJ_O))
 override STUDENT := $(call one_name,$(STUDENT))
 override MYTEST  := $(call one_name,$(MYTEST))
 ifneq ($(words $(O) $(BASE_O)),2)
@@ -39,6 +43,9 @@ flavour := $(if $(filter 1 yes,$(MICA_EXPLORE)),explore,$(if $(filter 1 yes,$(MI
 exploring := $(filter explore,$(flavour))
 B       := $(O)/$(flavour)
 BASE_B  := $(BASE_O)/$(flavour)
+# Objects lie in $(B) too, unless two kernels share them (in a student's branch: the one of all files, and the grader's base).
+OBJ      := $(OBJ_O)/$(flavour)/obj
+BASE_OBJ := $(BASE_OBJ_O)/$(flavour)/obj
 V       ?=
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-5s %s\n' '$1' '$(2:$(O)/%=%)')
@@ -76,7 +83,7 @@ find     = $(if $(strip $1),$(sort $(filter-out %_test.cpp,$(shell find $1 \( -n
 ready    := kernel/prebuilt$(if $(exploring),/explore)
 prebuilt := $(shell find $(ready) -name '*.obj' -not -path '*/reference/*' -not -path '*/starter/*' 2>/dev/null)
 prebuilt := $(if $(exploring),$(prebuilt),$(filter-out kernel/prebuilt/explore/%,$(prebuilt)))
-objects  = $(patsubst kernel/%,$(B)/obj/%.obj,$1)
+objects  = $(patsubst kernel/%,$(OBJ)/%.obj,$1)
 # objects of a folder: its sources, and the withheld ones that have no source here
 withheld = $(foreach p,$(filter $(ready)/$1/%,$(prebuilt)),$(if $(wildcard $(patsubst \
            $(ready)/%.obj,kernel/%,$p)),,$p))
@@ -106,7 +113,7 @@ explore_flags  = $(if $(exploring),$(if $(filter $(QUIET_FILES),$1),-DKX_QUIET) 
 
 # The student's own files are compiled in $(O); with a base build beside, everything else comes from there.
 own      := $(filter $(EXERCISE_FILES),$(ntos_src) $(hal_src))
-from_base = $(patsubst $(B)/obj/%,$(BASE_B)/obj/%,$(call objects,$(filter-out $(EXERCISE_FILES),$1)))
+from_base = $(patsubst $(OBJ)/%,$(BASE_OBJ)/%,$(call objects,$(filter-out $(EXERCISE_FILES),$1)))
 all_objects = $(call objects,$(filter $(own),$1)) $(if $(STUDENT),$(from_base),$(call objects,$(filter-out $(own),$1)))
 
 ntos_obj := $(call all_objects,$(ntos_src)) $(call withheld,ntos) $(call stands_in,ntos)
@@ -143,9 +150,9 @@ objects: $(call objects,$(ntos_src) $(hal_src))
 # (the last word changes with how targets are named: dependency files of another naming would be passed over)
 compiler   := $(shell $(CXX) --version 2>/dev/null | head -n 1)
 flags_text := $(CXXFLAGS) $(ASFLAGS) $(if $(exploring),$(instrument)) $(compiler) relative
-flags_file := $(B)/flags
+flags_file := $(OBJ_O)/$(flavour)/flags
 ifneq ($(file <$(flags_file)),$(flags_text))
-$(shell mkdir -p $(B))
+$(shell mkdir -p $(dir $(flags_file)))
 $(file >$(flags_file),$(flags_text))
 endif
 
@@ -155,28 +162,28 @@ told    = 2>$@.said; code=$$?; cat $@.said >&2; exit $$code
 # A line `// build: FLAGS` at the head of a source adds flags (say, -O0 for one test).
 extra   = $(shell sed -n '1,10s|^// build: ||p' $1)
 
-$(B)/obj/ntos/%.cpp.obj: kernel/ntos/%.cpp $(flags_file)
+$(OBJ)/ntos/%.cpp.obj: kernel/ntos/%.cpp $(flags_file)
 	$(call say,CXX,$<)
 	$(call compile,$<,-DMICA_NTOSKRNL $(call extra,$<))
-$(B)/obj/ntos/rtl/crt/%.cpp.obj: kernel/ntos/rtl/crt/%.cpp $(flags_file)
+$(OBJ)/ntos/rtl/crt/%.cpp.obj: kernel/ntos/rtl/crt/%.cpp $(flags_file)
 	$(call say,CXX,$<)
 	$(call compile,$<,-DMICA_CRT)
-$(B)/obj/hal/%.cpp.obj: kernel/hal/%.cpp $(flags_file)
+$(OBJ)/hal/%.cpp.obj: kernel/hal/%.cpp $(flags_file)
 	$(call say,CXX,$<)
 	$(call compile,$<,-DMICA_HAL)
-$(B)/obj/drivers/%.cpp.obj: kernel/drivers/%.cpp $(flags_file)
+$(OBJ)/drivers/%.cpp.obj: kernel/drivers/%.cpp $(flags_file)
 	$(call say,CXX,$<)
 	$(call compile,$<,)
-$(B)/obj/tests/guest/%.cpp.obj: kernel/tests/guest/%.cpp $(flags_file)
+$(OBJ)/tests/guest/%.cpp.obj: kernel/tests/guest/%.cpp $(flags_file)
 	$(call say,CXX,$<)
 	$(call compile,$<,-Ikernel/tests/guest $(call extra,$<))
-$(B)/obj/tests/scenarios/%.cpp.obj: kernel/tests/scenarios/%.cpp $(flags_file)
+$(OBJ)/tests/scenarios/%.cpp.obj: kernel/tests/scenarios/%.cpp $(flags_file)
 	$(call say,CXX,$<)
 	$(call compile,$<,-Ikernel/tests/scenarios)
-$(B)/obj/labs/%.cpp.obj: labs/%.cpp $(flags_file)
+$(OBJ)/labs/%.cpp.obj: labs/%.cpp $(flags_file)
 	$(call say,CXX,$<)
 	$(call compile,$<,-Ikernel/tests/scenarios)
-$(B)/obj/%.S.obj: kernel/%.S $(flags_file)
+$(OBJ)/%.S.obj: kernel/%.S $(flags_file)
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D) && $(CXX) $(ASFLAGS) -MMD -MP -MF $(@:.obj=.d) -c $< -o $@
 
@@ -236,10 +243,10 @@ $(foreach f,$(scenarios),$(eval $(call driver_rule,tests,$f,kernel/tests/scenari
 endif
 # A student's own scenarios as a driver (lab 3.10): MYTEST=file, with BASE_O's libraries; the object first, the image later.
 ifneq ($(MYTEST),)
-$(B)/obj/mytest.cpp.obj: $(MYTEST) $(flags_file)
+$(OBJ)/mytest.cpp.obj: $(MYTEST) $(flags_file)
 	$(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $(if $(exploring),$(instrument)) -Ikernel/tests/scenarios \
 	    -ffile-prefix-map=$(dir $(MYTEST))=labs/3-synchronization/ -c $(MYTEST) -o $@
-$(B)/tests/mytest.sys: $(B)/obj/mytest.cpp.obj $(BASE_B)/crt.lib $(BASE_B)/nt.lib $(BASE_B)/hal.lib
+$(B)/tests/mytest.sys: $(OBJ)/mytest.cpp.obj $(BASE_B)/crt.lib $(BASE_B)/nt.lib $(BASE_B)/hal.lib
 	$(link_driver)
 $(B)/boot/mytest.sys: $(B)/tests/mytest.sys
 	$(Q)mkdir -p $(@D) && $(OBJCOPY) --strip-debug $< $@ && $(subst $$@,$@,$(seal))
@@ -290,7 +297,7 @@ $(O)/host/mica-host-tests: $(host_obj)
 
 # ---- tools ------------------------------------------------------------------------------------------------------
 all_obj := $(call objects,$(crt_src) $(ntos_src) $(hal_src) $(call find,kernel/drivers kernel/tests/guest kernel/tests/scenarios)) \
-           $(patsubst labs/%,$(B)/obj/labs/%.obj,$(call find,$(wildcard labs/*/tests)))
+           $(patsubst labs/%,$(OBJ)/labs/%.obj,$(call find,$(wildcard labs/*/tests)))
 
 compile-commands: $(O)/compile_commands.json
 $(O)/compile_commands.json: $(filter %.cpp.obj,$(all_obj)) $(boot_obj)
