@@ -28,12 +28,17 @@ SMP           := 1
 GUI           :=
 OUT           :=
 OPEN          :=
+FRESH         :=
+REFERENCE     :=
+MESSAGE       :=
 SCOPE         :=
 RUNS          :=
 SCENARIOS     :=
 APPEND        :=
 GDB_WAIT      :=
 EMAIL         :=
+MISTAKE       :=
+EX            :=
 MICA_CHECKED  ?=
 YES           ?=
 PYTHON        ?= python3
@@ -53,7 +58,7 @@ build   = $(MAKE) $(jobs) -f kernel/build.mk
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
-.PHONY: help grade test run gdb replay timeline mytest explore handout solution selfcheck seed doctor docs coverage bench check-style \
+.PHONY: help grade watch test run gdb replay timeline mytest explore demo-race handout solution selfcheck seed doctor docs coverage bench check-style \
         format clean kernel
 
 help:
@@ -65,6 +70,10 @@ grade:
 	@$(grader) grade --out $(O) --jobs $(JOBS) $(call opt,LAB,--lab) $(call opt,TEST,--test) $(call opt,SEED,--seed) \
 	    $(call opt,SUBMISSION,--submission) $(call opt,JSON,--json) $(call opt,GRADESCOPE,--gradescope) \
 	    $(call opt,GITHUB,--github) $(call opt,JUNIT,--junit) --smp $(SMP) $(if $(filter bochs,$(EMU)),--emu bochs)
+
+watch:
+	@$(need) grade
+	@$(grader) watch --out $(O) --jobs $(JOBS) $(call opt,EX,--exercise) $(call opt,LAB,--lab) $(call opt,SUBMISSION,--submission)
 
 run gdb:
 	@$(need) $@ $(filter bochs,$(EMU)) $(if $(GUI),gui)
@@ -107,11 +116,16 @@ explore:
 	@$(grader) explore --out $(O) --jobs $(JOBS) $(call opt,LAB,--lab) $(call opt,TEST,--test) $(call opt,SEED,--seed) \
 	    $(call opt,RUNS,--runs) $(call opt,SCENARIOS,--scenarios) $(call opt,SUBMISSION,--submission) $(call opt,JSON,--json)
 
-handout:
-	@$(if $(OUT),,echo "make handout needs OUT, the folder that receives the students' repository: \
-	    make handout OUT=../mica-student" >&2; exit 2)
+demo-race:
 	@$(need) grade
-	@$(grader) handout --out $(O) --to "$(OUT)" $(if $(OPEN),--open)
+	@$(grader) demo-race --out $(O) --jobs $(JOBS) $(call opt,MISTAKE,--mistake) $(call opt,RUNS,--runs) $(call opt,SEED,--seed)
+
+handout:
+	@$(if $(OUT),,echo "make handout needs OUT, the students' repository, and LAB, the lab that is due: \
+	    make handout OUT=../mica-student LAB=0" >&2; exit 2)
+	@$(need) grade
+	@$(grader) handout --out $(O) --to "$(OUT)" $(call opt,LAB,--lab) $(if $(FRESH),--fresh) $(call opt,REFERENCE,--reference) \
+	    $(call opt,MESSAGE,--message) $(if $(OPEN),--open)
 
 solution:
 	@$(if $(LAB),,echo "make solution needs LAB: make solution LAB=1" >&2; exit 2)

@@ -3,6 +3,8 @@
 Invariants
   * The kernel of exercise E holds the student's files of E and the reference of every other exercise, so exercises are
     independent.  The kernel "whole" holds every file of the student that compiles.
+  * In a student's branch, the reference of some exercises is not there.  Every kernel then holds the student's files of these
+    too, each that compiles, and the starter in place of the others.
   * An exercise whose files are missing or do not compile has Kernel.error and no images; the others are built anyway.
   * A kernel is keyed by the content of the base and of the files that differ from it: an unchanged submission builds
     nothing, and kernels with the same content are one folder (so the runner boots them once).
@@ -20,13 +22,14 @@ import os
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence
 
-from grader import locking, objects, remarks, result as results, room, sandbox, toolverdict
+from grader import locking, objects, remarks, result as results, room, sandbox, studenttext, toolverdict
 from grader.errors import GraderError, InfraError
 from grader.labs import Course
-from grader.model import EXPLORE, WHOLE, Kernel, KernelSet, Progress
+from grader.model import EXPLORE, WHOLE, Exercise, Kernel, KernelSet, Progress
 from grader.submission import Submission
 from grader.toolverdict import Finding
 from grader.tree import Tree
@@ -34,14 +37,17 @@ from grader.tree import Tree
 KEPT = 96  # kernels of earlier gradings that stay on the disk
 STAMP, VERSION = "done.json", 2  # the version changes with what a stamp may be trusted for
 ATTEMPTS = 2
+PLAIN = "-O0"
 EXPLORED = "explore"  # build.mk's flavour with preemption points
 
 
 class Builder:
-    """Builds for one tree.  `checked` chooses the checked kernel, as MICA_CHECKED=1 does for make."""
+    """Builds for one tree.  `checked` chooses the checked kernel, as MICA_CHECKED=1 does for make.  `plain`: the student's
+    files are not optimized, so that a debugger knows every argument and variable; for replays, never for a verdict."""
 
-    def __init__(self, tree: Tree, course: Course, progress: Optional[Progress] = None, jobs: int = 2) -> None:
-        self._tree, self._course, self._jobs = tree, course, max(1, jobs)
+    def __init__(self, tree: Tree, course: Course, progress: Optional[Progress] = None, jobs: int = 2,
+                 plain: bool = False) -> None:
+        self._tree, self._course, self._jobs, self._plain = tree, course, max(1, jobs), plain
         self._progress = progress or Progress()
         self._base: Dict[str, Path] = {}
 
@@ -58,7 +64,8 @@ class Builder:
             self._progress.say("building the kernel" + (" to be explored" if flavour == EXPLORED else ""))
             with locking.held(out / "build.lock"):
                 for _ in range(ATTEMPTS):
-                    done = subprocess.run(self._make(out, ["kernel"], [*_switch(flavour), *self._references(())]),
+                    done = subprocess.run(self._make(out, ["kernel"], [*_switch(flavour), *self._references(()),
+                                                                  f"OBJ_O={self._shared(out)}"]),
                                           cwd=self._tree.root,
                                           env={**os.environ, "LC_ALL": "C"},
                                           stdout=subprocess.PIPE,
@@ -88,6 +95,11 @@ class Builder:
             log.write_text(said, encoding="utf-8")
         return log
 
+    def _shared(self, out: Path) -> Path:
+        """Where the base's objects lie.  In a student's branch `make run` builds a kernel of the same objects beside: they are made
+        once."""
+        return self._tree.scratch() if self._tree.is_handout else out
+
     def reference(self, student_seed: int = 0, wanted: Iterable[str] = ()) -> KernelSet:
         """The kernels of the tree itself: every key is the base build.  The explore flavour is made where it is wanted."""
         keys = [*(exercise.number for lab in self._course.labs for exercise in lab.exercises), WHOLE]
@@ -111,19 +123,59 @@ class Builder:
     def _build(self, submission: Submission, wanted: Sequence[str], flavour: str) -> Dict[str, Kernel]:
         """The kernels of one flavour."""
         fingerprint = self._fingerprint(self.base(flavour))
-        exercises = [exercise for lab in self._course.labs for exercise in lab.exercises
-                     if exercise.number in wanted or WHOLE in wanted]
+        every = [exercise for lab in self._course.labs for exercise in lab.exercises]
+        exercises = [exercise for exercise in every if exercise.number in wanted or WHOLE in wanted]
+        alone = [exercise for exercise in every if not self._has_reference(exercise, flavour)]
         with ThreadPoolExecutor(self._jobs) as pool:
-            built = pool.map(lambda exercise: self._overlay(submission, exercise.files, flavour, fingerprint), exercises)
-            kernels: Dict[str, Kernel] = {exercise.number: kernel for exercise, kernel in zip(exercises, built)}
+            compiled = dict(zip((exercise.number for exercise in alone), pool.map(
+                lambda exercise: self._overlay(submission, exercise.files, flavour, fingerprint, link=False), alone)))
+            parts = [kernel.directory for kernel in compiled.values() if not kernel.error and not kernel.trouble]
+            always = [name for exercise in alone if not compiled[exercise.number].error for name in exercise.files]
+            missing = next((kernel.trouble for kernel in compiled.values() if kernel.trouble), "")
+
+            def overlay(exercise: Exercise) -> Kernel:
+                own = compiled.get(exercise.number)
+                if own and own.error:
+                    return own
+                if missing:  # every kernel holds these files
+                    return Kernel(self.base(flavour), trouble=missing)
+                files = tuple(dict.fromkeys([*exercise.files, *always]))
+                kernel = self._overlay(submission, files, flavour, fingerprint, parts)
+                return replace(kernel, warnings=own.warnings) if own else kernel
+
+            kernels = {exercise.number: kernel for exercise, kernel in zip(exercises, pool.map(overlay, exercises))}
         if WHOLE in wanted:
             good = [name for exercise in exercises if not kernels[exercise.number].error for name in exercise.files]
             trouble = next((kernels[exercise.number].trouble for exercise in exercises if kernels[exercise.number].trouble), "")
             kernels[WHOLE] = Kernel(self.base(flavour), trouble=trouble) if trouble else self._overlay(
-                submission, tuple(dict.fromkeys(good)), flavour, fingerprint)
+                submission, tuple(dict.fromkeys([*good, *always])), flavour, fingerprint, parts)
         return kernels
 
-    def _overlay(self, submission: Submission, files: Sequence[str], flavour: str, fingerprint: str) -> Kernel:
+    def _has_reference(self, exercise: Exercise, flavour: str) -> bool:
+        """True when the reference can stand in for all of an exercise's files."""
+        return all(self._tree.has_reference(name, flavour if flavour == EXPLORED else "")
+                   for name in exercise.files if name.startswith("kernel/"))
+
+    def without_reference(self, numbers: Iterable[str]) -> List[str]:
+        """Those of these exercises whose reference is not in this tree."""
+        wanted = set(numbers)
+        return [exercise.number for lab in self._course.labs for exercise in lab.exercises
+                if exercise.number in wanted and not self._has_reference(exercise, "")]
+
+    def objects(self, submission: Submission, flavour: str) -> Path:
+        """Compiles all files of a submission, links nothing, and returns the folder that holds obj/."""
+        sources = [name for name in submission.files if name.startswith("kernel/")]
+        made = self._overlay(submission, sources, flavour, self._fingerprint(self.base(flavour)), link=False)
+        if made.trouble:
+            raise InfraError(made.trouble)
+        if made.error:
+            raise GraderError(f"a file does not compile: {made.error.splitlines()[0]}; correct it and run again")
+        return made.directory
+
+    def _overlay(self, submission: Submission, files: Sequence[str], flavour: str, fingerprint: str,
+                 parts: Sequence[Path] = (), link: bool = True) -> Kernel:
+        """The base with these files of the submission.  `parts`: kernels whose objects are taken instead of compiling the same file
+        again.  Without `link` there are objects only."""
         base = self.base(flavour)
         absent = [name for name in files if name in submission.missing]
         if absent:
@@ -132,11 +184,12 @@ class Builder:
         if not sources:
             return Kernel(base)
         try:
-            out = self._tree.scratch("kernels", _key(fingerprint + flavour, submission, sources))
+            out = self._tree.scratch("kernels", _key(
+                fingerprint + flavour + PLAIN * self._plain + ("" if link else " objects"), submission, sources))
             with locking.held(out / "build.lock"):
                 finding = _stored(out)
                 if finding is None:
-                    finding = self._attempts(submission, sources, out, flavour)
+                    finding = self._attempts(submission, sources, out, flavour, parts, link)
                     if finding.trouble:
                         return Kernel(base, trouble=finding.trouble)
                     results.replace(out / STAMP, json.dumps({"version": VERSION, "error": finding.verdict}).encode("ascii"))
@@ -148,12 +201,13 @@ class Builder:
             return Kernel(out / flavour, finding.verdict)
         return Kernel(out / flavour, warnings=remarks.of([_object(out / flavour, name) for name in sources], sources))
 
-    def _attempts(self, submission: Submission, sources: Sequence[str], out: Path, flavour: str) -> Finding:
+    def _attempts(self, submission: Submission, sources: Sequence[str], out: Path, flavour: str, parts: Sequence[Path],
+                  link: bool) -> Finding:
         """Builds the overlay from nothing; again where the machine failed."""
         finding = Finding()
         for _ in range(ATTEMPTS):
             _clear(out)
-            finding = self._compile(submission, sources, out, flavour)
+            finding = self._compile(submission, sources, out, flavour, parts, link)
             if not finding.trouble:
                 return finding
             self._progress.say(f"{' '.join(sources)} not built: {finding.trouble}")
@@ -165,30 +219,38 @@ class Builder:
         own = self._tree.root / name
         return not self._tree.is_handout and own.is_file() and own.read_bytes() == submission.files[name]
 
-    def _compile(self, submission: Submission, sources: Sequence[str], out: Path, flavour: str) -> Finding:
+    def _compile(self, submission: Submission, sources: Sequence[str], out: Path, flavour: str, parts: Sequence[Path],
+                 link: bool) -> Finding:
         """Compiles and links the overlay in `out`."""
+        refused = [line for line in (studenttext.objection(name, submission.files[name]) for name in sources) if line]
+        if refused:
+            return Finding("\n".join(refused))
         self._progress.say("compiling " + " ".join(sources))
         student = out / "student"
         submission.write_to(student, sources)
         if sandbox.bwrap() is None:
             refused = [line for name in sources
-                       for line in sandbox.scan(name, submission.files[name].decode("utf-8", "replace"))]
+                       for line in sandbox.scan(name, studenttext.decode(submission.files[name]))]
             if refused:
                 return Finding("\n".join(refused))
         options = [f"STUDENT={student}", "EXERCISE_FILES=" + " ".join(sources), f"BASE_O={self.base(flavour).parent}",
-                   *_switch(flavour), *self._references(sources)]
-        objects_made = {name: _object(out / flavour, name) for name in sources}
+                   f"BASE_OBJ_O={self._shared(self.base(flavour).parent)}",
+                   *_switch(flavour), *self._references(sources), *([f"OPT={PLAIN}"] if self._plain else [])]
+        made = {name: _object(out / flavour, name) for name in sources}
         roots = [student, self._tree.root]
+        _take_objects(parts, out / flavour)
         # One file after the other, all of them: which messages there are must not depend on who is faster.
-        done = sandbox.run(self._make(out, ["-k", "-j1", *map(self._tree.in_make, objects_made.values())], options),
+        done = sandbox.run(self._make(out, ["-k", "-j1", *map(self._tree.in_make, made.values())], options),
                            self._compile_view(student, out), self._tree.root)
-        finding = toolverdict.of_compiler(done, objects_made, roots)
+        finding = toolverdict.of_compiler(done, made, roots)
         if finding == Finding():
             refused = self._objections(sources, out, flavour)
             if refused:
                 return Finding("\n".join(refused))
+            if not link:
+                return Finding()
             done = sandbox.run(self._make(out, ["kernel"], options), self._link_view(out, flavour), self._tree.root)
-            finding = toolverdict.of_linker(done, list(objects_made.values()), roots)
+            finding = toolverdict.of_linker(done, list(made.values()), roots)
         if finding != Finding():
             self._log(done.output)
             return finding
@@ -202,18 +264,20 @@ class Builder:
         found: List[str] = []
         for name in sources:
             part = name[len("kernel/"):] + ".obj"
-            withheld = self._tree.root / "kernel/prebuilt" / (EXPLORED if flavour == EXPLORED else "") / "reference" / part
-            reference = withheld if withheld.is_file() else base / "obj" / part
+            shipped = self._tree.root / "kernel/prebuilt" / (EXPLORED if flavour == EXPLORED else "")
+            candidates = (shipped / "reference" / part, shipped / "starter" / part, base / "obj" / part)
+            reference = next(path for path in candidates if path.is_file())
             made = _object(out / flavour, name).read_bytes()
             found += objects.objections(name, made, reference.read_bytes(), courseware)
         return found
 
     def _references(self, own: Sequence[str]) -> List[str]:
-        """In a student's branch: the files whose reference object stands in for the tree's own source."""
+        """In a student's branch: the files for which an object stands in instead of the tree's own source."""
         if not self._tree.is_handout:
             return []
         names = [name for name in self._course.files if name.startswith("kernel/") and name not in own]
-        return ["REFERENCE_FILES=" + " ".join(names)]
+        known = [name for name in names if self._tree.has_reference(name)]
+        return ["REFERENCE_FILES=" + " ".join(known), "STARTER_FILES=" + " ".join(name for name in names if name not in known)]
 
     @staticmethod
     def _share(base: Path, target: Path) -> None:
@@ -236,7 +300,9 @@ class Builder:
 
     def _link_view(self, out: Path, flavour: str) -> sandbox.View:
         """Objects and libraries, and no way to compile: the student's sources were read already."""
-        return sandbox.View(self._tree.root, (self._tree.root / "kernel", self.base(flavour).parent), (out,))
+        base = self.base(flavour).parent
+        shared = self._shared(base) / flavour / "obj"
+        return sandbox.View(self._tree.root, (self._tree.root / "kernel", base, shared), (out,))
 
     def _make(self, out: Path, targets: Sequence[str], options: Sequence[str]) -> List[str]:
         return [
@@ -262,6 +328,15 @@ class Builder:
         for _, path in sorted(ages)[:-KEPT]:
             if path != keep:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _take_objects(parts: Sequence[Path], target: Path) -> None:
+    """Copies objects that were made already; the flags they were made with first, so that make finds them up to date."""
+    for part in parts:
+        for path in [*part.glob("flags"), *sorted(path for path in part.glob("obj/**/*") if path.is_file())]:
+            copy = target / path.relative_to(part)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
 
 
 def _switch(flavour: str) -> List[str]:

@@ -25,6 +25,7 @@ from grader.tree import Tree, this_tree
 # name -> (module, one line of help).  A module has add_arguments(parser) and run(tree, options) -> int.
 COMMANDS = {
     "grade": ("grader.commands.grade", "grade a submission, or the tree itself"),
+    "watch": ("grader.commands.watch", "build and grade an exercise on every save"),
     "replay": ("grader.commands.replay", "run one test again under gdb"),
     "mytest": ("grader.commands.mytest", "your own scenarios (exercise 3.10) on your own kernel"),
     "run": ("grader.commands.run", "boot the kernel in an emulator, with its debugger on this terminal"),
@@ -35,6 +36,7 @@ COMMANDS = {
     "answers": ("grader.commands.answers", "print the answers of exercise 0.1 for a seed"),
     "selfcheck": ("grader.commands.selfcheck", "grade starter, reference, accepted, mistakes and cheaters"),
     "explore": ("grader.commands.explore", "search races: a histogram by strategy, and the experiments"),
+    "demo-race": ("grader.commands.demo_race", "plant a known race, find it, and say how to see it again"),
     "timeline": ("grader.commands.timeline", "draw a run's synchronization: one HTML page, and Chrome trace JSON"),
     "stability": ("grader.commands.stability", "grade many times and compare the result files byte by byte"),
 }

@@ -33,13 +33,15 @@ def environment(**more: str) -> Dict[str, str]:
     return {**kept, "LC_ALL": "C", "LANGUAGE": "", **more}
 
 
-def run(folder: Path, *words: str, settings: Sequence[str] = (), **more: str) -> "subprocess.CompletedProcess[bytes]":
-    """`git -C folder words...`, whatever comes of it.  `settings`: name=value pairs for -c; `more`: variables for git."""
+def run(folder: Path, *words: str, settings: Sequence[str] = (), given: bytes = b"",
+        **more: str) -> "subprocess.CompletedProcess[bytes]":
+    """`git -C folder words...`, whatever comes of it.  `settings`: name=value pairs for -c; `given`: its input; `more`:
+    variables for git."""
     options = [word for setting in settings for word in ("-c", setting)]
     try:
         return subprocess.run(["git", *options, "-C", str(folder), *words],
                               env=environment(**more),
-                              stdin=subprocess.DEVNULL,
+                              input=given,
                               stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE,
                               check=False)

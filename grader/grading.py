@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from typing import Dict, List, Optional, Sequence
 
 from grader import result as results
-from grader import sandbox, submission as submissions
+from grader import manifest, sandbox, submission as submissions
 from grader.build import Builder
 from grader.errors import GraderError
 from grader.labs import Course
@@ -29,7 +30,10 @@ class Grading:
 
     def read(self, source: str, files: Sequence[str] = ()) -> Submission:
         """Reads SUBMISSION; empty in a student's branch (and for the complete kernel) means the tree itself."""
-        return submissions.read(source or str(self.tree.root), files or self.course.files, [SEED_FILE], self.tree.root)
+        found = submissions.read(source or str(self.tree.root), files or self.course.files, [SEED_FILE], self.tree.root,
+                                 compare=bool(source))
+        said = manifest.remarks(self.tree.root, [*self.course.files, SEED_FILE], found.others, bool(source))
+        return dataclasses.replace(found, remarks=(*found.remarks, *said))
 
     def grade(self, source: str, labs: Sequence[Lab], tests: Sequence[TestSpec], seed: Optional[int] = None,
               own_seed: Optional[int] = None) -> Result:
@@ -83,6 +87,11 @@ class Grading:
                 notes.append(ExerciseNote(exercise, "not graded: " + kernels[exercise].trouble, fatal=True))
             elif kernels[exercise].warnings:
                 notes.append(ExerciseNote(exercise, kernels[exercise].warnings))
+        alone = self.builder.without_reference(exercises)
+        if alone:
+            notes.append(ExerciseNote("", f"this branch has no reference of exercise {', '.join(alone)}: their tests run on a kernel of all "
+                                      "your files. Your instructor's grading puts the reference in place of the exercises that a test is "
+                                      "not about."))
         broken = [key for key, kernel in kernels.kernels.items()
                   if kernel.error and key != WHOLE and not key.endswith(EXPLORE)]
         if broken and any(test.whole for test in tests):

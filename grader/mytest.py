@@ -17,14 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
 
-from grader import labs, locking, room, sandbox, toolverdict
+from grader import labs, locking, room, sandbox, studenttext, toolverdict
+from grader import submission as submissions
 from grader.build import ATTEMPTS, EXPLORED, Builder
 from grader.errors import GraderError, InfraError
 from grader.explore import explorer
 from grader.explore.control import Found
 from grader.explore.target import PROCESSORS, GuestTarget, scenarios
 from grader.guest import Guest
-from grader.model import EXPLORE
+from grader.model import EXPLORE, WHOLE
 from grader.result import replace
 from grader.runner import boot
 from grader.session import Session
@@ -68,21 +69,25 @@ def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) 
     course = labs.load(tree)
     lab = course.lab(t.spec.lab)
     builder = Builder(tree, course)
-    text = t.submitted(file).encode("utf-8", "replace")
+    text = t.submitted_bytes(file)
     t.asking(f"{file}: your scenarios", hint)
-    if not _SCENARIO.search(text):
+    if not _SCENARIO.search(studenttext.decode(text).encode("utf-8", "replace")):
         t.fail(expected="at least one SCENARIO", seen="none" if text else "no such file")
     folder, error = compiled(tree, builder, text)
     if error:
         t.fail(asked=f"compiling {file}", expected="it compiles", seen=error)
-    right: List[Tuple[str, "Optional[Patch]"]] = [("the reference", None)]
+    own = builder.without_reference(exercise.number for exercise in lab.exercises)
+    right: List[Tuple[str, "Optional[Patch]"]] = [("your own kernel: this branch has no reference" if own else "the reference", None)]
     if not tree.is_handout:
         from grader import patches  # an instructor's: a student's branch has neither them nor what they change
         right += [(one.says, one) for one in patches.of_lab(tree, lab) if one.kind == "accepted"][:ACCEPTED_MAX]
     once = ""
     for says, patch in right:
-        seen = explored(folder, kernel(tree, builder, lab.number, patch), t.seed)
+        judged = own_kernel(tree, builder, t.student_dir) if own else kernel(tree, builder, lab.number, patch)
+        seen = explored(folder, judged, t.seed)
         once = once or seen.once
+        if own and seen.fails and seen.found is Found.NOTHING:
+            t.fail(asked=f"your scenarios on {says}", expected="your kernel comes up", seen=seen.fails)
         if seen.fails:
             t.fail(asked=f"your scenarios on a kernel that is right ({says})", expected="nothing is found: a correct kernel must pass",
                    seen=seen.fails, hint=_hint(t, "mytest-waits-for-ever" if seen.found is Found.DEADLOCK else "mytest-rejects"))
@@ -108,6 +113,9 @@ def _hint(t: "Context", name: str) -> "Hint":
 
 def compiled(tree: Tree, builder: Builder, text: bytes) -> Tuple[Path, str]:
     """The driver made of the student's file: its folder, or the compiler's message."""
+    refused = studenttext.objection("mytest.cpp", text)
+    if refused:
+        return Path(), refused
     base = builder.base(EXPLORED)
     stamp = hashlib.sha256(text + (base / "nt.lib").read_bytes()).hexdigest()[:20]
     out = tree.scratch("mytest", stamp)
@@ -166,6 +174,17 @@ def kernel(tree: Tree, builder: Builder, lab: int, patch: "Optional[Patch]") -> 
         raise InfraError(f"{patch.path.name}: {made.trouble}")
     if made.error:
         raise GraderError(f"{patch.path}: the kernel does not build: {made.error.splitlines()[0]}")
+    return made.directory
+
+
+def own_kernel(tree: Tree, builder: Builder, student: Path) -> Path:
+    """The explore flavour of a kernel with all of the student's files."""
+    submission = submissions.read(str(student), labs.load(tree).files, [], tree.root, compare=False)
+    made = builder.build(submission, [f"{WHOLE}{EXPLORE}"])[f"{WHOLE}{EXPLORE}"]
+    if made.trouble:
+        raise InfraError(made.trouble)
+    if made.error:
+        raise GraderError(f"your kernel does not build: {made.error.splitlines()[0]}; correct that first")
     return made.directory
 
 

@@ -15,6 +15,7 @@ from grader.result import write
 from grader.tree import Tree, this_tree
 
 MANIFEST = "docs/manifest.txt"
+NO_DATE = "2000-01-01T00:00:00+00:00"
 _CODE = (".cpp", ".S", ".h", ".hpp", ".inc")
 _OBJECTS = (".cpp", ".S")
 
@@ -52,6 +53,15 @@ def manifest(names: Iterable[str]) -> str:
 def untracked(tree: Tree) -> List[str]:
     """Files that lie in the tree and would not be shipped; empty where there is no git."""
     return git.untracked(tree.root)
+
+
+def date_of(tree: Tree) -> str:
+    """When the tree's own HEAD was committed, as git writes it; a fixed date where there is no git."""
+    try:
+        done = git.run(tree.root, "log", "-1", "--format=%cI", settings=["log.showSignature=false"])
+    except git.GitMissing:
+        return NO_DATE
+    return done.stdout.decode("ascii", "replace").strip() or NO_DATE
 
 
 def marked(tree: Tree, course: Course) -> Dict[str, Shipped]:

@@ -10,8 +10,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Optional
 
-from grader import git
-from grader.errors import GraderError
+from grader import git, studenttext
+from grader.errors import SubmissionError
 from grader.tree import Tree
 
 SEED_FILE = "labs/0-boot/seed.txt"
@@ -30,10 +30,10 @@ def student_seed(tree: Tree, content: Optional[bytes], given: Optional[int] = No
     if given is not None:
         return StudentSeed(given, "--student-seed")
     if content is not None:
-        words = [line.split("#")[0].strip() for line in content.decode("utf-8", "replace").splitlines()]
+        words = [line.split("#")[0].strip() for line in studenttext.plain(studenttext.decode(content)).splitlines()]
         text = next((word for word in words if word), "")
         if not text.isdecimal() or int(text) > 0xFFFFFFFF:
-            raise GraderError(f"{SEED_FILE}: {text[:20]!r} is no seed; it is one whole number, `make seed` writes it")
+            raise SubmissionError(f"{SEED_FILE}: {text[:20]!r} is no seed; it is one whole number, `make seed` writes it")
         return StudentSeed(int(text), SEED_FILE)
     mail = git_mail(tree)
     return StudentSeed(from_mail(mail), f"git config user.email ({mail})" if mail else "no e-mail is set in git")

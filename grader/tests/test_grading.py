@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Callable, Tuple
 from unittest import mock
 
-from grader import cli, labs
+from grader import cli, labs, manifest
 from grader.build import Builder
 from grader.commands import grade as grade_command
-from grader.errors import GraderError
+from grader.errors import GraderError, InfraError
 from grader.grading import Grading, default_seed
 from grader.model import WHOLE, Kernel, KernelSet, Outcome, TestSpec, Verdict
 from grader.studentseed import from_mail, student_seed
 from grader.submission import Submission
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase, fails, passes, runner
+from grader.tree import BRANCH_FILE
 
 ALL = ["insert_at_tail", "bit_follows_queue", "registers_survive", "threads_take_turns"]
 
@@ -174,8 +175,42 @@ class Grade(TreeCase):
         self.assertEqual(self.grade(own_seed=12).student_seed, 12)
 
 
+    def test_other_sources_of_a_submission_are_named(self) -> None:
+        self.put("kernel/ntos/ke/ki.h", "#pragma once\n")
+        for name, text in (("kernel/ntos/ke/ki.h", "mine\n"), ("kernel/ntos/ke/extra.cpp", "new\n"), ("README.md", "x"),
+                           ("labs/1-processes/lab.py", (self.tree.root / "labs/1-processes/lab.py").read_text())):
+            path = self.student / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        (note,) = self.grade().notes
+        self.assertRegex(note.text, "^not taken from the submission.*: kernel/ntos/ke/extra.cpp \\(unknown\\), kernel/ntos/ke/ki.h\\.")
+        self.assertEqual(self.grade().score, 8)
+        self.put("kernel/ntos/ke/ki.h", "mine\n")
+        (self.student / "kernel/ntos/ke/extra.cpp").unlink()
+        self.assertEqual(self.grade().notes, ())
+
+    def test_edits_that_count_at_home_only_are_named(self) -> None:
+        header = self.put("kernel/ntos/ke/ki.h", "#pragma once\n")
+        names = [READY, "kernel/ntos/ke/ki.h"]
+        self.put(manifest.FILE, manifest.render({name: (self.tree.root / name).read_bytes() for name in names}, [READY]).decode())
+        course = labs.load(self.tree)
+        grading = Grading(self.tree, course, runner(passes), builder=FakeBuilder(self.tree, course))
+        told = lambda: [remark for remark in grading.read("").remarks if "ki.h" in remark]
+        self.put(READY, "my work\n")
+        self.assertEqual(told(), [])
+        header.write_text("mine\n")
+        self.assertRegex(told()[0], "^these changes will not be submitted: kernel/ntos/ke/ki.h")
+
+
 class StudentSeed(TreeCase):
     """The seed of exercise 0.1."""
+
+    def test_every_encoding(self) -> None:
+        text = "# mine: \u00fc\n4711\n"
+        wide = "\uff14\uff17\uff11\uff11\uff03x"
+        for content in (text.encode(), text.encode("utf-8-sig"), text.encode("utf-16"), text.encode("utf-16-le"), text.encode("latin-1"),
+                        text.replace("\n", "\r\n").encode(), text.replace("\n", "\r").encode(), wide.encode(), wide.encode("utf-16")):
+            self.assertEqual(student_seed(self.tree, content).value, 4711, content)
 
     def test_mail_is_folded(self) -> None:
         self.assertEqual(from_mail(" Ann@X.org"), from_mail("ann@x.org\n"))
@@ -268,6 +303,28 @@ class CommandLine(TreeCase):
         for path in names.values():
             self.assertIn("not a complete zip or tar", Path(path).read_text())
         self.assertEqual(json.loads(Path(names["json"]).read_text())["exit_code"], 2)
+
+    def refusal(self) -> str:
+        target = self.home / "refused.json"
+        target.unlink(missing_ok=True)
+        code, _, _ = self.run_grader("grade", "--json", str(target))
+        self.assertEqual(code, 2)
+        return str(json.loads(target.read_text())["refused"]) if target.exists() else ""
+
+    def test_bad_seed_is_a_refused_submission(self) -> None:
+        self.put("labs/0-boot/seed.txt", "my seed\n")
+        self.assertIn("is no seed", self.refusal())
+
+    def test_what_a_student_broke_at_home_is_a_refused_submission(self) -> None:
+        self.put("labs/1-processes/lab.py", "LAB = 1 +\n")
+        self.assertEqual(self.refusal(), "")  # the complete tree: the instructor's own mistake
+        self.put(BRANCH_FILE, '{"lab": 1}\n')
+        self.assertIn("lab.py: SyntaxError", self.refusal())
+
+    def test_trouble_of_the_machine_is_no_refused_submission(self) -> None:
+        self.put(BRANCH_FILE, '{"lab": 1}\n')
+        with mock.patch.object(FakeBuilder, "build", side_effect=InfraError("no room on the disk")):
+            self.assertEqual(self.refusal(), "")
 
     def test_step_output_of_github(self) -> None:
         target = self.home / "step"

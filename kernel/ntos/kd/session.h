@@ -18,6 +18,8 @@ public:
 
     /// Prints, at most 256 characters at a time.
     void Print(PCSTR format, ...) __attribute__((format(printf, 2, 3)));
+    /// Whether there is one more word.
+    [[nodiscard]] bool HasWord();
     /// The next word of the command's arguments, cut to fit. @returns false if there is none.
     bool NextWord(PSTR word, SIZE_T size);
     /// The next word as a number (decimal, or hexadecimal after 0x). @returns false if there is none or it is not one;
