@@ -100,14 +100,14 @@ class Builder:
         once."""
         return self._tree.scratch() if self._tree.is_handout else out
 
-    def reference(self, student_seed: int = 0, wanted: Iterable[str] = ()) -> KernelSet:
+    def reference(self, student_seed: Optional[int] = 0, wanted: Iterable[str] = ()) -> KernelSet:
         """The kernels of the tree itself: every key is the base build.  The explore flavour is made where it is wanted."""
         keys = [*(exercise.number for lab in self._course.labs for exercise in lab.exercises), WHOLE]
         kernels = {key: Kernel(self.base()) for key in keys}
         kernels.update({key: Kernel(self.base(EXPLORED)) for key in wanted if key.endswith(EXPLORE)})
         return KernelSet(kernels, self._tree.root, student_seed)
 
-    def build(self, submission: Submission, keys: Iterable[str], student_seed: int = 0) -> KernelSet:
+    def build(self, submission: Submission, keys: Iterable[str], student_seed: Optional[int] = 0) -> KernelSet:
         """The kernels that `keys` (exercise numbers and "whole", each with EXPLORE or without) ask for."""
         wanted = list(keys)
         kernels: Dict[str, Kernel] = {}

@@ -12,7 +12,7 @@ from grader.build import Builder
 from grader.errors import GraderError
 from grader.labs import Course
 from grader.model import EXPLORE, WHOLE, ExerciseNote, KernelSet, Lab, Outcome, Progress, Result, Runner, TestSpec
-from grader.studentseed import SEED_FILE, student_seed
+from grader.studentseed import SEED_FILE, StudentSeed, complete_tree_seed, student_seed
 from grader.submission import Submission
 from grader.tree import Tree
 
@@ -42,7 +42,9 @@ class Grading:
             raise GraderError("no test to run; see `make grade LAB=...` for the labs that exist")
         files = tuple(dict.fromkeys(name for lab in self.course.labs for name in lab.files))
         submission = self.read(source, files)
-        found = student_seed(self.tree, submission.files.get(SEED_FILE), own_seed)
+        found = student_seed(submission.files.get(SEED_FILE), own_seed)
+        if found.value is None and not source and not self.tree.is_handout:
+            found = StudentSeed(complete_tree_seed(self.tree), "the complete tree")
         own, self.seed_origin = found.value, found.origin
         if not source and not self.tree.is_handout:
             kernels = self.builder.reference(own, [test.kernel for test in tests])
@@ -50,13 +52,13 @@ class Grading:
         return self.grade_files(submission, labs, tests, seed, own)
 
     def grade_files(self, submission: Submission, labs: Sequence[Lab], tests: Sequence[TestSpec],
-                    seed: Optional[int], own: int) -> Result:
+                    seed: Optional[int], own: Optional[int]) -> Result:
         """Grades files that were read already."""
         keys = list(dict.fromkeys([*(test.exercise for test in tests), *(test.kernel for test in tests)]))
         return self._run(self.builder.build(submission, keys, own), submission, labs, tests, seed, own)
 
     def _run(self, kernels: KernelSet, submission: Submission, labs: Sequence[Lab], tests: Sequence[TestSpec],
-             seed: Optional[int], own: int) -> Result:
+             seed: Optional[int], own: Optional[int]) -> Result:
         chosen = default_seed(submission) if seed is None else seed
         outcomes: Dict[str, Outcome] = {}
         for test in tests:

@@ -24,7 +24,7 @@ from grader.grading import Grading, default_seed
 from grader.model import Lab, Outcome, Result, TestSpec, Verdict
 from grader.parallel import parallel
 from grader.patches import Patch
-from grader.studentseed import student_seed
+from grader.studentseed import complete_tree_seed
 from grader.submission import Submission
 
 Files = Mapping[str, bytes]
@@ -59,10 +59,7 @@ class SelfCheck:
             name: marked[name].starter.encode("utf-8", "surrogateescape")
             for name in course.files
         }
-        self._own = student_seed(tree, None).value
-        seed_file = tree.root / "labs/0-boot/seed.txt"
-        if seed_file.is_file():
-            self._own = student_seed(tree, seed_file.read_bytes()).value
+        self._own = complete_tree_seed(tree)
         self._seed = default_seed(Submission(self.reference, ())) if seed is None else seed
 
     def rows(self, lab: Lab, only: str = "", jobs: int = 1) -> Iterator[Row]:
