@@ -273,11 +273,20 @@ class CommandLine(TreeCase):
         code, out, err = self.run_grader("grade", "--lab", "", "--test", "", "--seed", "", "--submission",
                                          str(self.tree.root))
         self.assertEqual(code, 0, err)
-        self.assertTrue(out.endswith("Lab 1: 8/8\nScore: 8/8\n"))
+        self.assertTrue(out.endswith("Lab 1: 8/8\nScore: 8/8\ngrade: exit 0 (full marks)\n"))
         self.assertIn("[4/4] PASS", err)
 
     def test_points_lost(self) -> None:
-        self.assertEqual(self.run_grader("grade", judge=fails)[0], 1)
+        code, out, _ = self.run_grader("grade", judge=fails)
+        self.assertEqual((code, out.splitlines()[-1]), (1, "grade: exit 1 (points lost)"))
+
+    def test_last_line_tells_every_end(self) -> None:
+        lost = lambda test, seed: fails(test, seed, Verdict.INFRA_ERROR)
+        broken = lambda test, seed: 1 // 0
+        for judge_by, arguments in ((lost, ()), (broken, ()), (passes, ("--lab", "9")), (passes, ("--no-such-option",))):
+            code, out, _ = self.run_grader("grade", *arguments, judge=judge_by)
+            self.assertEqual((code, out.splitlines()[-1]), (2, "grade: exit 2 (could not grade)"))
+        self.assertNotIn("grade: exit", self.run_grader("grade", "--help")[1] + self.run_grader("seed", "--set", "1")[1])
 
     def test_replay_command_names_the_submission_on_the_screen_only(self) -> None:
         target = self.home / "r.json"
@@ -299,7 +308,7 @@ class CommandLine(TreeCase):
                                    (("grade", "--seed", "abc"), "must be a whole number"), (("grade", "--jobs", "0"),
                                                                                             "at least 1")):
             code, out, err = self.run_grader(*arguments)
-            self.assertEqual((code, out), (2, ""), arguments)
+            self.assertEqual((code, out), (2, "grade: exit 2 (could not grade)\n"), arguments)
             self.assertIn(message, err)
             self.assertEqual(len(err.strip().splitlines()), 1, err)
 
