@@ -65,8 +65,9 @@ help:
 	@grader/setup/help.sh $(if $(whole),whole,student)
 
 # ---- students ---------------------------------------------------------------------------------------------------
+# make itself ends with 2 whatever went wrong: the last line that this prints says which it was (0, 1 or 2).
 grade:
-	@$(need) grade
+	@$(need) grade || { echo "grade: exit 2 (could not grade)"; exit 2; }
 	@$(grader) grade --out $(O) --jobs $(JOBS) $(call opt,LAB,--lab) $(call opt,TEST,--test) $(call opt,SEED,--seed) \
 	    $(call opt,SUBMISSION,--submission) $(call opt,JSON,--json) $(call opt,GRADESCOPE,--gradescope) \
 	    $(call opt,GITHUB,--github) $(call opt,JUNIT,--junit) --smp $(SMP) $(if $(filter bochs,$(EMU)),--emu bochs)

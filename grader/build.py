@@ -9,6 +9,8 @@ Invariants
   * A kernel is keyed by the content of the base and of the files that differ from it: an unchanged submission builds
     nothing, and kernels with the same content are one folder (so the runner boots them once).
   * Student files are compiled in the sandbox, where neither the reference of their exercise nor a test can be read.
+  * What failed by trouble of the machine (toolverdict.py) is tried again and has Kernel.trouble in the end; nothing of it is
+    kept.  A kernel counts as built when its stamp is there, which is written last and by rename.
 """
 
 from __future__ import annotations
@@ -24,15 +26,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence
 
-from grader import locking, objects, remarks, sandbox, studenttext
-from grader.errors import GraderError
+from grader import locking, objects, remarks, result as results, room, sandbox, studenttext, toolverdict
+from grader.errors import GraderError, InfraError
 from grader.labs import Course
 from grader.model import EXPLORE, WHOLE, Exercise, Kernel, KernelSet, Progress
 from grader.submission import Submission
-from grader.toolmessages import for_student
+from grader.toolverdict import Finding
 from grader.tree import Tree
 
 KEPT = 96  # kernels of earlier gradings that stay on the disk
+STAMP, VERSION = "done.json", 2  # the version changes with what a stamp may be trusted for
+ATTEMPTS = 2
 PLAIN = "-O0"
 EXPLORED = "explore"  # build.mk's flavour with preemption points
 
@@ -55,35 +59,55 @@ class Builder:
         """The kernel with the reference everywhere ($(B) of build.mk), built or brought up to date once."""
         flavour = flavour or self.flavour
         if flavour not in self._base:
+            room.check(self._tree.out)
             out = self._tree.scratch("reference") if self._tree.is_handout else self._tree.scratch()
             self._progress.say("building the kernel" + (" to be explored" if flavour == EXPLORED else ""))
             with locking.held(out / "build.lock"):
-                done = subprocess.run(self._make(out, ["kernel"], [*_switch(flavour), *self._references(()), f"OBJ_O={self._shared(out)}"]),
-                                      cwd=self._tree.root,
-                                      stdout=subprocess.PIPE,
-                                      stderr=subprocess.STDOUT,
-                                      stdin=subprocess.DEVNULL,
-                                      check=False)
+                for _ in range(ATTEMPTS):
+                    done = subprocess.run(self._make(out, ["kernel"], [*_switch(flavour), *self._references(()),
+                                                                  f"OBJ_O={self._shared(out)}"]),
+                                          cwd=self._tree.root,
+                                          env={**os.environ, "LC_ALL": "C"},
+                                          stdout=subprocess.PIPE,
+                                          stderr=subprocess.STDOUT,
+                                          stdin=subprocess.DEVNULL,
+                                          check=False)
+                    said = done.stdout.decode("utf-8", "replace")
+                    if done.returncode == 0 or toolverdict.of_courseware(said):
+                        break
             if done.returncode != 0:
-                log = self._tree.scratch() / "grader-build.log"
-                log.write_bytes(done.stdout)
-                raise GraderError(f"the kernel does not build ({_last_line(done.stdout)}); the whole log is in {log}")
+                raise self._not_built(said)
             self._base[flavour] = out / flavour
         return self._base[flavour]
+
+    def _not_built(self, said: str) -> GraderError:
+        """Why there is no base kernel, and what to do."""
+        log = self._log(said)
+        if toolverdict.of_courseware(said):
+            return GraderError(f"the kernel does not build ({_last_line(said)}); the whole log is in {log}")
+        return InfraError(room.shortage(self._tree.out) or f"the kernel does not build, and no source is to blame ({_last_line(said)}): see "
+                          f"that the machine has memory and disk to spare, and try again; the whole log is in {log}")
+
+    def _log(self, said: str) -> Path:
+        """Keeps what a failed build said; on a full disk that may fail too."""
+        log = self._tree.out / "grader-build.log"
+        with contextlib.suppress(OSError):
+            log.write_text(said, encoding="utf-8")
+        return log
 
     def _shared(self, out: Path) -> Path:
         """Where the base's objects lie.  In a student's branch `make run` builds a kernel of the same objects beside: they are made
         once."""
         return self._tree.scratch() if self._tree.is_handout else out
 
-    def reference(self, student_seed: int = 0, wanted: Iterable[str] = ()) -> KernelSet:
+    def reference(self, student_seed: Optional[int] = 0, wanted: Iterable[str] = ()) -> KernelSet:
         """The kernels of the tree itself: every key is the base build.  The explore flavour is made where it is wanted."""
         keys = [*(exercise.number for lab in self._course.labs for exercise in lab.exercises), WHOLE]
         kernels = {key: Kernel(self.base()) for key in keys}
         kernels.update({key: Kernel(self.base(EXPLORED)) for key in wanted if key.endswith(EXPLORE)})
         return KernelSet(kernels, self._tree.root, student_seed)
 
-    def build(self, submission: Submission, keys: Iterable[str], student_seed: int = 0) -> KernelSet:
+    def build(self, submission: Submission, keys: Iterable[str], student_seed: Optional[int] = 0) -> KernelSet:
         """The kernels that `keys` (exercise numbers and "whole", each with EXPLORE or without) ask for."""
         wanted = list(keys)
         kernels: Dict[str, Kernel] = {}
@@ -105,13 +129,16 @@ class Builder:
         with ThreadPoolExecutor(self._jobs) as pool:
             compiled = dict(zip((exercise.number for exercise in alone), pool.map(
                 lambda exercise: self._overlay(submission, exercise.files, flavour, fingerprint, link=False), alone)))
-            parts = [kernel.directory for kernel in compiled.values() if not kernel.error]
+            parts = [kernel.directory for kernel in compiled.values() if not kernel.error and not kernel.trouble]
             always = [name for exercise in alone if not compiled[exercise.number].error for name in exercise.files]
+            missing = next((kernel.trouble for kernel in compiled.values() if kernel.trouble), "")
 
             def overlay(exercise: Exercise) -> Kernel:
                 own = compiled.get(exercise.number)
                 if own and own.error:
                     return own
+                if missing:  # every kernel holds these files
+                    return Kernel(self.base(flavour), trouble=missing)
                 files = tuple(dict.fromkeys([*exercise.files, *always]))
                 kernel = self._overlay(submission, files, flavour, fingerprint, parts)
                 return replace(kernel, warnings=own.warnings) if own else kernel
@@ -119,7 +146,9 @@ class Builder:
             kernels = {exercise.number: kernel for exercise, kernel in zip(exercises, pool.map(overlay, exercises))}
         if WHOLE in wanted:
             good = [name for exercise in exercises if not kernels[exercise.number].error for name in exercise.files]
-            kernels[WHOLE] = self._overlay(submission, tuple(dict.fromkeys([*good, *always])), flavour, fingerprint, parts)
+            trouble = next((kernels[exercise.number].trouble for exercise in exercises if kernels[exercise.number].trouble), "")
+            kernels[WHOLE] = Kernel(self.base(flavour), trouble=trouble) if trouble else self._overlay(
+                submission, tuple(dict.fromkeys([*good, *always])), flavour, fingerprint, parts)
         return kernels
 
     def _has_reference(self, exercise: Exercise, flavour: str) -> bool:
@@ -137,6 +166,8 @@ class Builder:
         """Compiles all files of a submission, links nothing, and returns the folder that holds obj/."""
         sources = [name for name in submission.files if name.startswith("kernel/")]
         made = self._overlay(submission, sources, flavour, self._fingerprint(self.base(flavour)), link=False)
+        if made.trouble:
+            raise InfraError(made.trouble)
         if made.error:
             raise GraderError(f"a file does not compile: {made.error.splitlines()[0]}; correct it and run again")
         return made.directory
@@ -152,17 +183,36 @@ class Builder:
         sources = [name for name in files if name.startswith("kernel/") and not self._is_reference(submission, name)]
         if not sources:
             return Kernel(base)
-        out = self._tree.scratch("kernels", _key(fingerprint + flavour + PLAIN * self._plain + ("" if link else " objects"), submission,
-                                                sources))
-        with locking.held(out / "build.lock"):
-            stamp = out / "done.json"
-            if not stamp.is_file():
-                error = self._compile(submission, sources, out, flavour, parts, link)
-                stamp.write_text(json.dumps({"error": error}), encoding="utf-8")
-                self._prune(keep=out)
-            os.utime(out)
-            error = json.loads(stamp.read_text(encoding="utf-8"))["error"]
-        return Kernel(out / flavour, error, "" if error else remarks.of([_object(out / flavour, name) for name in sources], sources))
+        try:
+            out = self._tree.scratch("kernels", _key(
+                fingerprint + flavour + PLAIN * self._plain + ("" if link else " objects"), submission, sources))
+            with locking.held(out / "build.lock"):
+                finding = _stored(out)
+                if finding is None:
+                    finding = self._attempts(submission, sources, out, flavour, parts, link)
+                    if finding.trouble:
+                        return Kernel(base, trouble=finding.trouble)
+                    results.replace(out / STAMP, json.dumps({"version": VERSION, "error": finding.verdict}).encode("ascii"))
+                    self._prune(keep=out)
+                os.utime(out)
+        except OSError as error:
+            return Kernel(base, trouble=room.in_words(error) or f"the machine failed ({error})")
+        if finding.verdict:
+            return Kernel(out / flavour, finding.verdict)
+        return Kernel(out / flavour, warnings=remarks.of([_object(out / flavour, name) for name in sources], sources))
+
+    def _attempts(self, submission: Submission, sources: Sequence[str], out: Path, flavour: str, parts: Sequence[Path],
+                  link: bool) -> Finding:
+        """Builds the overlay from nothing; again where the machine failed."""
+        finding = Finding()
+        for _ in range(ATTEMPTS):
+            _clear(out)
+            finding = self._compile(submission, sources, out, flavour, parts, link)
+            if not finding.trouble:
+                return finding
+            self._progress.say(f"{' '.join(sources)} not built: {finding.trouble}")
+        return Finding(trouble=room.shortage(self._tree.out) or f"{finding.trouble}; {ATTEMPTS} attempts failed so. See that the machine has "
+                       "memory, disk and time to spare, and grade again")
 
     def _is_reference(self, submission: Submission, name: str) -> bool:
         """True in the complete tree for a file that is the tree's own: the base holds it already."""
@@ -170,38 +220,42 @@ class Builder:
         return not self._tree.is_handout and own.is_file() and own.read_bytes() == submission.files[name]
 
     def _compile(self, submission: Submission, sources: Sequence[str], out: Path, flavour: str, parts: Sequence[Path],
-                 link: bool) -> str:
-        """Compiles and links the overlay in `out`; returns the message for the student, empty when it worked."""
+                 link: bool) -> Finding:
+        """Compiles and links the overlay in `out`."""
         refused = [line for line in (studenttext.objection(name, submission.files[name]) for name in sources) if line]
         if refused:
-            return "\n".join(refused)
+            return Finding("\n".join(refused))
         self._progress.say("compiling " + " ".join(sources))
         student = out / "student"
-        shutil.rmtree(student, ignore_errors=True)
         submission.write_to(student, sources)
         if sandbox.bwrap() is None:
             refused = [line for name in sources
                        for line in sandbox.scan(name, studenttext.decode(submission.files[name]))]
             if refused:
-                return "\n".join(refused)
+                return Finding("\n".join(refused))
         options = [f"STUDENT={student}", "EXERCISE_FILES=" + " ".join(sources), f"BASE_O={self.base(flavour).parent}",
                    f"BASE_OBJ_O={self._shared(self.base(flavour).parent)}",
                    *_switch(flavour), *self._references(sources), *([f"OPT={PLAIN}"] if self._plain else [])]
-        made = [self._tree.in_make(_object(out / flavour, name)) for name in sources]
+        made = {name: _object(out / flavour, name) for name in sources}
+        roots = [student, self._tree.root]
         _take_objects(parts, out / flavour)
-        steps = ((made, self._compile_view(student, out)), (["kernel"], self._link_view(out, flavour)))
-        for targets, view in steps if link else steps[:1]:
-            done = sandbox.run(self._make(out, targets, options), view, self._tree.root)
-            if done.timed_out:
-                return "the compiler did not end in time; look for templates or constants that expand without bound"
-            if done.code != 0:
-                return for_student(done.output, [student, self._tree.root])
-            refused = self._objections(sources, out, flavour) if targets is made else []
+        # One file after the other, all of them: which messages there are must not depend on who is faster.
+        done = sandbox.run(self._make(out, ["-k", "-j1", *map(self._tree.in_make, made.values())], options),
+                           self._compile_view(student, out), self._tree.root)
+        finding = toolverdict.of_compiler(done, made, roots)
+        if finding == Finding():
+            refused = self._objections(sources, out, flavour)
             if refused:
-                return "\n".join(refused)
-        if link:
-            self._share(self.base(flavour), out / flavour)
-        return ""
+                return Finding("\n".join(refused))
+            if not link:
+                return Finding()
+            done = sandbox.run(self._make(out, ["kernel"], options), self._link_view(out, flavour), self._tree.root)
+            finding = toolverdict.of_linker(done, list(made.values()), roots)
+        if finding != Finding():
+            self._log(done.output)
+            return finding
+        self._share(self.base(flavour), out / flavour)
+        return Finding()
 
     def _objections(self, sources: Sequence[str], out: Path, flavour: str) -> List[str]:
         """What the student's objects define or demand that the host must not be led astray by (grader/objects.py)."""
@@ -302,7 +356,23 @@ def _key(fingerprint: str, submission: Submission, sources: Sequence[str]) -> st
     return total.hexdigest()[:20]
 
 
-def _last_line(output: bytes) -> str:
-    lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
+def _stored(out: Path) -> Optional[Finding]:
+    """What an earlier grading found, if it came to its end; a stamp that cannot be read is none."""
+    try:
+        stamp = json.loads((out / STAMP).read_text(encoding="utf-8"))
+        return Finding(verdict=str(stamp["error"])) if stamp["version"] == VERSION else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _clear(out: Path) -> None:
+    """Leaves nothing of a build that was given up, but the lock that is held."""
+    for path in out.iterdir():
+        if path.name != "build.lock":
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def _last_line(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
     return (errors or lines or ["no message"])[0][:200]

@@ -12,7 +12,7 @@ from grader.build import Builder
 from grader.errors import GraderError
 from grader.labs import Course
 from grader.model import EXPLORE, WHOLE, ExerciseNote, KernelSet, Lab, Outcome, Progress, Result, Runner, TestSpec
-from grader.studentseed import SEED_FILE, student_seed
+from grader.studentseed import SEED_FILE, StudentSeed, complete_tree_seed, student_seed
 from grader.submission import Submission
 from grader.tree import Tree
 
@@ -42,7 +42,9 @@ class Grading:
             raise GraderError("no test to run; see `make grade LAB=...` for the labs that exist")
         files = tuple(dict.fromkeys(name for lab in self.course.labs for name in lab.files))
         submission = self.read(source, files)
-        found = student_seed(self.tree, submission.files.get(SEED_FILE), own_seed)
+        found = student_seed(submission.files.get(SEED_FILE), own_seed)
+        if found.value is None and not source and not self.tree.is_handout:
+            found = StudentSeed(complete_tree_seed(self.tree), "the complete tree")
         own, self.seed_origin = found.value, found.origin
         if not source and not self.tree.is_handout:
             kernels = self.builder.reference(own, [test.kernel for test in tests])
@@ -50,21 +52,22 @@ class Grading:
         return self.grade_files(submission, labs, tests, seed, own)
 
     def grade_files(self, submission: Submission, labs: Sequence[Lab], tests: Sequence[TestSpec],
-                    seed: Optional[int], own: int) -> Result:
+                    seed: Optional[int], own: Optional[int]) -> Result:
         """Grades files that were read already."""
         keys = list(dict.fromkeys([*(test.exercise for test in tests), *(test.kernel for test in tests)]))
         return self._run(self.builder.build(submission, keys, own), submission, labs, tests, seed, own)
 
     def _run(self, kernels: KernelSet, submission: Submission, labs: Sequence[Lab], tests: Sequence[TestSpec],
-             seed: Optional[int], own: int) -> Result:
+             seed: Optional[int], own: Optional[int]) -> Result:
         chosen = default_seed(submission) if seed is None else seed
-        blocked = {test.name: message for test in tests for message in [_obstacle(kernels, test)] if message}
         outcomes: Dict[str, Outcome] = {}
         for test in tests:
-            if test.name in blocked:
-                outcomes[test.name] = results.not_built(test, blocked[test.name], chosen)
+            trouble, message = _trouble(kernels, test), _obstacle(kernels, test)
+            if trouble or message:
+                outcomes[test.name] = (results.not_judged(test, trouble, chosen) if trouble else
+                                       results.not_built(test, message, chosen))
                 self._progress.finished(outcomes[test.name])
-        runnable = [test for test in tests if test.name not in blocked]
+        runnable = [test for test in tests if test.name not in outcomes]
         if runnable:
             without = {test.name for test in runnable if test.stage == "none"}  # no machine: there is nothing to replay
             for outcome in self._runner(kernels, runnable, chosen, self._jobs, self._progress):
@@ -82,6 +85,8 @@ class Grading:
         for exercise in exercises:
             if kernels[exercise].error:
                 notes.append(ExerciseNote(exercise, kernels[exercise].error, fatal=True))
+            elif kernels[exercise].trouble:
+                notes.append(ExerciseNote(exercise, "not graded: " + kernels[exercise].trouble, fatal=True))
             elif kernels[exercise].warnings:
                 notes.append(ExerciseNote(exercise, kernels[exercise].warnings))
         alone = self.builder.without_reference(exercises)
@@ -100,6 +105,11 @@ class Grading:
 def _obstacle(kernels: KernelSet, test: TestSpec) -> str:
     """Why the test cannot run: its own exercise or its kernel was not built."""
     return kernels[test.exercise].error or kernels[test.kernel].error
+
+
+def _trouble(kernels: KernelSet, test: TestSpec) -> str:
+    """Why the machine is to blame that the test cannot run.  A message for the exercise's own files counts first."""
+    return "" if kernels[test.exercise].error else kernels[test.exercise].trouble or kernels[test.kernel].trouble
 
 
 def default_seed(submission: Submission) -> int:

@@ -159,8 +159,9 @@ $(file >$(flags_file),$(flags_text))
 endif
 
 compile = $(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $2 $(call explore_flags,$1) -MMD -MP -MF $(@:.obj=.d) -MJ $(@:.obj=.json) -c $1 -o $@ $(told)
-# The end of a compilation: what it said goes to the terminal, and stays beside the object for whoever counts warnings.
-told    = 2>$@.said; code=$$?; cat $@.said >&2; exit $$code
+# The end of a compilation: what it said goes to the terminal, and stays beside the object for whoever counts warnings, with
+# its exit code for the grader (grader/toolverdict.py).
+told    = 2>$@.said; code=$$?; echo $$code >$@.code; cat $@.said >&2; exit $$code
 # A line `// build: FLAGS` at the head of a source adds flags (say, -O0 for one test).
 extra   = $(shell sed -n '1,10s|^// build: ||p' $1)
 
@@ -247,7 +248,7 @@ endif
 ifneq ($(MYTEST),)
 $(OBJ)/mytest.cpp.obj: $(MYTEST) $(flags_file)
 	$(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $(if $(exploring),$(instrument)) -Ikernel/tests/scenarios \
-	    -ffile-prefix-map=$(dir $(MYTEST))=labs/3-synchronization/ -c $(MYTEST) -o $@
+	    -ffile-prefix-map=$(dir $(MYTEST))=labs/3-synchronization/ -c $(MYTEST) -o $@ $(told)
 $(B)/tests/mytest.sys: $(OBJ)/mytest.cpp.obj $(BASE_B)/crt.lib $(BASE_B)/nt.lib $(BASE_B)/hal.lib
 	$(link_driver)
 $(B)/boot/mytest.sys: $(B)/tests/mytest.sys

@@ -10,7 +10,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Callable, Dict, Mapping, Sequence
+from typing import Callable, Dict, Mapping, Optional, Sequence
 
 from grader import labs, result as results
 from grader.commands.options import add_selection, master_seed, number
@@ -70,7 +70,7 @@ def _grade(tree: Tree, options: argparse.Namespace) -> int:
                            number(options.student_seed, "--student-seed"))
     progress.clear()
     write_files({name: render(result) for name, render in _FORMATS.items()}, github.step_output(result), options)
-    remarks = [f"student seed {result.student_seed}, from {grading.seed_origin}" if has_seed(chosen_labs) else "",
+    remarks = [_of_seed(result.student_seed, grading.seed_origin, options.submission) if has_seed(chosen_labs) else "",
                sandbox_note() if options.submission else ""]
     write_report(for_screen(result, options.submission, tree.out), sys.stdout, tuple(filter(None, remarks)))
     return result.exit_code
@@ -94,6 +94,15 @@ def for_screen(result: Result, submission: str, out: Path = Path()) -> Result:
     return dataclasses.replace(result, outcomes=tuple(
         dataclasses.replace(one, replay=one.replay + more if one.replay else "", page=whole(one.page) if one.page else "")
         for one in result.outcomes))
+
+
+def _of_seed(seed: Optional[int], origin: str, submission: str) -> str:
+    """Which seed chose the questions of exercise 0.1, or how to get one."""
+    if seed is not None:
+        return f"student seed {seed}, from {origin}"
+    return f"{origin}: exercise 0.1 cannot be judged. " + (
+        "Give the student's seed, as the class list has it: python3 -m grader grade --student-seed N ..." if submission else
+        "Run `make seed` and commit the file with your answers.")
 
 
 def has_seed(chosen: Sequence[Lab]) -> bool:

@@ -59,7 +59,7 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
             return None
         plain = Builder(tree, course, jobs=jobs, plain=True)
         made = plain.build(grading.read(options.submission), [spec.kernel], kernels.student_seed)
-        return None if made[spec.kernel].error else made
+        return None if made[spec.kernel].error or made[spec.kernel].trouble else made
 
     jobs = number(options.jobs, "JOBS", 1) or 2
     grading = Grading(tree, course, under_gdb, jobs=jobs)

@@ -68,7 +68,7 @@ class TerminalProgress(Progress):
 
 
 def write_report(result: Result, stream: TextIO, remarks: "tuple[str, ...]" = ()) -> None:
-    """Writes the whole report; its last line is `Score: earned/possible`."""
+    """Writes the whole report; it ends with `Score: earned/possible`."""
     paint = Paint(stream)
     lines: List[str] = []
     for lab in result.labs:
