@@ -72,7 +72,7 @@ def replay(kernels: KernelSet,
             say(line)
         session = attempts.session
         session.watchdog.disarm()
-        stopped = told.backtrace[0] if told.backtrace and at_failure else ""
+        stopped = told.backtrace[0] if told.backtrace else ""
         debug(session, root, gdb_arguments, guest.labels, re.split("[+ ]", stopped)[0])
         return told
     finally:

@@ -17,7 +17,8 @@ from gdb.FrameDecorator import FrameDecorator  # type: ignore[import-not-found]
 from grader.console.gdbfiles import plain_name
 
 MOST_STEPS = 64  # of a prologue, which is a handful of instructions
-MACHINERY_DEPTH = 16
+MACHINERY_DEPTH = 16  # frames of a bugcheck and of the trap that it is about, at most
+STOPPED = "KiBugCheckStop"
 _BEFORE_ARGUMENTS = re.compile(r"(?:\(anonymous namespace\)::)?[^(]*")
 
 
@@ -51,8 +52,10 @@ def _body(pc: int) -> int:
 
 
 def select_frame_of(routine: str) -> None:
-    """The frame of the routine that went wrong, not those of the bugcheck and the trap that are about it."""
+    """In a stopped kernel: the frame of the routine that went wrong, not those of the bugcheck and the trap."""
     frame = gdb.newest_frame()
+    if not routine or plain(frame.name()) != STOPPED:
+        return
     for _ in range(MACHINERY_DEPTH):
         if frame is None or plain(frame.name()) == routine:
             break
