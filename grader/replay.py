@@ -194,7 +194,7 @@ def debug(session: Session, root: Path, arguments: Sequence[str], labels: Option
 def write_script(session: Session, root: Path, labels: Dict[int, str], fault: str) -> Path:
     """Symbols of every loaded module at its place, the `mica` commands, the connection; then to where gdb's view is right."""
     folder = session.machine.folder
-    lines = ["set pagination off", "set confirm off", "set print pretty on", f"directory {root}"]
+    lines = ["set pagination off", "set print pretty on", f"directory {root}"]
     for index, module in enumerate(session.symbols.modules):
         copy = gdbfiles.elf_copy(module.image.path, session.directory / "gdb" / f"{module.name}.elf")
         delta = (module.base - module.image.base) & 0xFFFFFFFF
