@@ -25,7 +25,7 @@ from grader.symbols import Symbols, short_path, symbolizer
 
 THREAD_START = "KiThreadStartup"  # leads to all that a thread does
 MOST_ARRIVALS = 200_000  # a run that comes to the student's routines more often is not watched
-_NUMBER = re.compile(r"\+?0x[0-9a-f]+", re.IGNORECASE)
+_NUMBER = re.compile(r"\+?0x[0-9a-f]+|\d+(,\d{3})+", re.IGNORECASE)  # addresses, and counts of instructions
 
 
 class Arrived(Exception):
@@ -95,6 +95,7 @@ class Attempts:
         self.kernels, self.spec, self.seed, self.forced = kernels, spec, seed, forced
         self.folder = kernels[spec.kernel].directory
         self.session = boot(self.folder, spec.driver, spec.processors or 1)
+        self.boots = spec.stage not in self.session.failures  # the kernel comes to where the test begins
 
     def close(self) -> None:
         self.session.close()
@@ -103,15 +104,10 @@ class Attempts:
             forced: Optional[Schedule] = None) -> "tuple[ReplayGuest, Outcome]":
         """The test from its beginning, to its end or to a call or an arrival.  A kernel that does not come to the test's
         stage is booted again: there the arrivals of the boot count."""
-        if self.spec.stage in self.session.failures:
+        if not self.boots:
             return self._boot_again(watched, stop_at_arrival)
         return run_once(self.session, self.kernels, self.spec, self.seed, stop_at_call, forced or self.forced, watched,
                         stop_at_arrival)
-
-    @property
-    def boots(self) -> bool:
-        """Whether the kernel comes to the stage at which the test begins."""
-        return self.spec.stage not in self.session.failures
 
     def _boot_again(self, watched: Optional[Dict[int, str]], stop_at_arrival: int) -> "tuple[ReplayGuest, Outcome]":
         self.session.close()

@@ -65,7 +65,7 @@ def tool() -> str:
 def commands(root: Path, folder: Path, drivers: "Sequence[str]" = ()) -> "List[str]":
     """gdb's first commands, up to the connection."""
     kernel, hal = (elf_copy(folder / name, folder / "gdb" / f"{name}.elf") for name in ("ntoskrnl.exe", "hal.dll"))
-    lines = ["set pagination off", "set confirm off", "set print pretty on", f"directory {root}",
+    lines = ["set pagination off", "set print pretty on", f"directory {root}",
              f"file {kernel}", f"add-symbol-file {hal}"]
     lines += driver_symbols(folder, drivers)
     own = root / "grader" / "gdb" / "mica.py"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from typing import Iterator
+from typing import Iterator, Optional
 
 import gdb  # type: ignore[import-not-found]
 from gdb.FrameDecorator import FrameDecorator  # type: ignore[import-not-found]
@@ -17,8 +17,8 @@ from gdb.FrameDecorator import FrameDecorator  # type: ignore[import-not-found]
 from grader.console.gdbfiles import plain_name
 
 MOST_STEPS = 64  # of a prologue, which is a handful of instructions
-MACHINERY = ("KiBugCheckStop", "BugCheck", "KeBugCheck", "KeBugCheckEx", "KeBugCheck2", "RtlAssert", "KiTrapEntry")
-MACHINERY_DEPTH = 16
+MACHINERY_DEPTH = 16  # frames of a bugcheck and of the trap that it is about, at most
+STOPPED = "KiBugCheckStop"
 _BEFORE_ARGUMENTS = re.compile(r"(?:\(anonymous namespace\)::)?[^(]*")
 
 
@@ -51,21 +51,24 @@ def _body(pc: int) -> int:
     return lines[0] if lines else pc
 
 
-def select_fault() -> None:
+def select_frame_of(routine: str) -> None:
     """In a stopped kernel: the frame of the routine that went wrong, not those of the bugcheck and the trap."""
     frame = gdb.newest_frame()
-    if frame.name() != MACHINERY[0]:
+    if not routine or plain(frame.name()) != STOPPED:
         return
-    last = None
     for _ in range(MACHINERY_DEPTH):
-        if frame is None:
+        if frame is None or plain(frame.name()) == routine:
             break
-        if frame.name() in MACHINERY:
-            last = frame
         frame = frame.older()
-    older = last.older() if last is not None else None
-    if older is not None:
-        older.select()
+    if frame is not None and plain(frame.name()) == routine:
+        frame.select()
+
+
+def plain(name: Optional[str]) -> str:
+    """A routine's name as the source has it, without arguments."""
+    found = plain_name(name or "")
+    match = _BEFORE_ARGUMENTS.match(found)
+    return (match[0] if match else "") or found
 
 
 class Returned(gdb.Breakpoint):
@@ -121,8 +124,7 @@ class PlainFrame(FrameDecorator):
     """One frame of a backtrace."""
 
     def function(self) -> object:
+        if self.inferior_frame().type() == gdb.SIGTRAMP_FRAME:
+            return "<trap or interrupt>"
         name = super().function()
-        if not isinstance(name, str):
-            return name
-        plain = plain_name(name)
-        return _BEFORE_ARGUMENTS.match(plain)[0] or plain  # type: ignore[index]
+        return plain(name) if isinstance(name, str) else name

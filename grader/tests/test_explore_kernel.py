@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Callable
 from unittest import mock
 
-from grader import replay
+from grader import arrivals, replay
 from grader.api import Context, TestFailure, test
 from grader.explore import explorer, trial
 from grader.explore.control import Batch, Found
@@ -132,7 +132,7 @@ class OnTheKernel(unittest.TestCase):
 
     def test_replay_of_a_schedule_that_breaks_nothing_says_what_to_do(self) -> None:
         own, said = spec("LostUpdateMended"), []  # type: ignore[var-annotated]
-        with mock.patch.object(replay, "debug"), mock.patch.object(replay, "boot", lambda *_: self.session), \
+        with mock.patch.object(replay, "debug"), mock.patch.object(arrivals, "boot", lambda *_: self.session), \
                 mock.patch.object(self.session, "close"):
             replay.replay(KernelSet({own.kernel: Kernel(FOLDER)}, Path("/nonexistent")), own, 1, ROOT, said.append,
                           forced=parse("pct3-77.k90"))
