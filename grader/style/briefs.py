@@ -11,7 +11,7 @@ import re
 
 from .base import Finding, Tree
 
-DEFINITION = re.compile(r"^(\s*)(?:typedef\s+)?(?:struct|class|union|enum(?:\s+class)?)\s+(?:(?:\[\[[^\]]*\]\]|alignas\([^)]*\)|"
+DEFINITION = re.compile(r"^(\s*)(?:template\s*<.*?>\s+)?(?:struct|class|union|enum(?:\s+class)?)\s+(?:(?:\[\[[^\]]*\]\]|alignas\([^)]*\)|"
                         r"[A-Z_]+\(\"[^\"]*\"\)|__\w+\(\(.*?\)\))\s*)*(\w+)[^;()]*\{")
 ABOVE = re.compile(r"\s*(template\b|#if\b|#ifdef\b)")  # may stand between the comment and the definition
 NO_SENTENCE = re.compile(r"(shared:|@(?!see\b)|\\)")
