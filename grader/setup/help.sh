@@ -31,6 +31,7 @@ if [ "${1:-}" = whole ]; then
     row "check-style | format"       "layers, sizes, layout, annotations | lay out every source"
     row "coverage [SCOPE=slice]"     "which rows of docs/feature-map.md have a passing test"
     row "docs"                       "the documentation site, build/docs/html"
+    row "pictures"                   "every picture of the running system anew (PNG; needs chromium for pages)"
     row "bench"                      "what the kernel's primitives cost, in guest instructions"
 fi
 row "clean"                          "remove build/"
