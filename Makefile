@@ -58,7 +58,7 @@ build   = $(MAKE) $(jobs) -f kernel/build.mk
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
-.PHONY: help grade watch test run gdb replay timeline mytest explore demo-race handout solution selfcheck seed doctor docs coverage bench check-style \
+.PHONY: help grade watch test run gdb replay timeline mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench check-style \
         format clean kernel
 
 help:
@@ -158,6 +158,10 @@ coverage:
 docs:
 	@$(need) docs
 	@docs/build.sh "$(O)"
+
+pictures:
+	@$(need) grade
+	@$(PYTHON) -m grader.pictures --out $(O) $(call opt,TEST,--only)
 
 bench:
 	@$(need) grade

@@ -69,8 +69,13 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
 def chosen(course: Course, lab: str, exercise: str) -> List[Task]:
     """The exercises in their order; GraderError with those that exist."""
     some, _ = labs.select(course, lab)
-    tasks = [(one, each) for one in some for each in one.exercises]
-    named = [task for task in tasks if task[1].number == exercise]
+    tested = {test.exercise for test in course.tests}
+    everything = [(one, each) for one in some for each in one.exercises]
+    tasks = [task for task in everything if task[1].number in tested]
+    named = [task for task in everything if task[1].number == exercise]
+    if named and named[0] not in tasks:
+        raise GraderError(f"EX={exercise}: its tests are not in this tree, they run when you submit; "
+                          "make mytest LAB=3 tries scenarios of your own")
     if exercise and not named:
         raise GraderError(f"EX={exercise}: there is no such exercise; there are: "
                           + ", ".join(each.number for _, each in tasks))
@@ -171,7 +176,7 @@ class Watch:
         exploring = [test for test in tests if test.explore]
         grading = self.grading(progress)
         result = grading.grade(self._submission, [lab], plain or exploring)
-        if not plain or not exploring or result.score < result.max_score:
+        if not plain or not exploring or not passed(result):
             return result
         more = grading.grade(self._submission, [lab], exploring)
         notes = tuple(dict.fromkeys(result.notes + more.notes))
@@ -212,6 +217,11 @@ class Watch:
                 thread.join(max(0.0, until - time.monotonic()))
 
 
+def passed(result: Result) -> bool:
+    """Whether every test did; a test may have no points."""
+    return all(one.verdict is Verdict.PASS for one in result.outcomes)
+
+
 @dataclasses.dataclass(frozen=True)
 class Line:
     """The points of one grading, in one line."""
@@ -227,7 +237,7 @@ class Line:
 
     @property
     def solved(self) -> bool:
-        return self.result.exit_code == 0 and not self.left
+        return not self.left and passed(self.result)
 
     def text(self, paint: Paint, seconds: float) -> str:
         score, possible = self.result.score, sum(test.points for test in self.tests)

@@ -7,6 +7,7 @@ echo
 echo "Students"
 row "grade"                          "build, boot, run every lab's tests, show the points"
 row "grade LAB=1 TEST='insert*'"     "some of them (SEED=n, JOBS=n, JSON=file, EMU=bochs)"
+row "watch [EX=1.1]"                 "grade an exercise on every save: the first failure, the points, what is next (LAB=n)"
 row "run"                            "boot to the kernel debugger's prompt (EMU=bochs, SMP=n, GUI=1, MICA_CHECKED=1)"
 row "gdb"                            "the same, stopped at the first instruction, with gdb attached"
 row "replay LAB=1 TEST=name SEED=n"  "exactly one failure again, under gdb"
@@ -30,6 +31,7 @@ if [ "${1:-}" = whole ]; then
     row "check-style | format"       "layers, sizes, layout, annotations | lay out every source"
     row "coverage [SCOPE=slice]"     "which rows of docs/feature-map.md have a passing test"
     row "docs"                       "the documentation site, build/docs/html"
+    row "pictures"                   "every picture of the running system anew (PNG; needs chromium for pages)"
     row "bench"                      "what the kernel's primitives cost, in guest instructions"
 fi
 row "clean"                          "remove build/"

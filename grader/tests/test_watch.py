@@ -144,6 +144,23 @@ class Told(WatchCase):
         with self.assertRaisesRegex(GraderError, r"EX=9\.9: there is no such exercise; there are: 1\.1, 1\.2"):
             watch.chosen(labs.load(self.tree), "", "9.9")
 
+    def test_test_without_points_must_pass_too(self) -> None:
+        path = self.tree.root / "labs/1-processes/tests/test_threads.py"
+        path.write_text(path.read_text() + '@_test("1.1", 0)\ndef compiles(t): pass\n')
+        text = self.watch(exercise="1.1", judge=lambda test, seed: (fails if test.name == "compiles" else passes)(test, seed))
+        self.assertIn("1.1  5/5, 1 of 3 tests fail", text)
+        self.assertNotIn("next:", text)
+
+    def test_exercise_whose_tests_are_hidden(self) -> None:
+        path = self.tree.root / "labs/1-processes/tests/test_threads.py"
+        path.write_text(path.read_text().partition('@_test("1.2", 2)')[0])
+        manifest = self.tree.root / "labs/1-processes/lab.py"
+        manifest.write_text(manifest.read_text().replace('"Switch", 3', '"Switch", 0'))
+        course = labs.load(self.tree)
+        self.assertEqual(["1.1"], [exercise.number for _, exercise in watch.chosen(course, "", "")])
+        with self.assertRaisesRegex(GraderError, r"EX=1\.2: its tests are not in this tree"):
+            watch.chosen(course, "", "1.2")
+
 
 class Exploring(WatchCase):
     """Tests that explore schedules wait for the others."""

@@ -7,6 +7,7 @@
 #include "kd.h"
 #include "nt/types.h"
 
+/// One conversation with the monitor.
 class KD_SESSION {
 public:
     /// @param stopped registers of the moment at which the kernel was stopped; nullptr: it runs on.
