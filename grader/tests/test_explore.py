@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import re
 import struct
+import tempfile
 import unittest
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,11 @@ from grader.explore import control, explorer, finding, portfolio
 from grader.explore.control import Access, Batch, Decoder, Entry, Found, Race, Ran
 from grader.explore.lines import Known, Lines
 from grader.explore.schedule import JITTER_RANGE, Schedule, Strategy, is_token, parse
+from grader.explore.shown import reader
 from grader.timeline import page
-from grader.timeline.race import POINTS, Sources, build
+from grader.timeline.race import POINTS, build
+from grader.timeline.sources import LINE_MAX, Sources, visible
+from grader.tree import Tree
 from grader.views.fields import Layout
 from grader.views.memory import Structures
 
@@ -357,8 +361,8 @@ class Places:
     def routine(self, address: int) -> str:
         return "KeInsertQueue"
 
-    def variable(self, address: int) -> str:
-        return f"V{address:x}"
+    def variable(self, address: int, size: int = 0) -> str:
+        return f"V{address:x}" + f".of{size}" * (size > 0)
 
     def frame(self, address: int) -> str:
         return f"KeInsertQueue at {self.place(address)}"
@@ -399,9 +403,8 @@ class FindingTest(unittest.TestCase):
 
     def test_race_names_both_sides_with_lines_and_stacks(self) -> None:
         told = finding.tell(raced(), Places())  # type: ignore[arg-type]
-        self.assertIn("Queue.Head", told.seen)
-        self.assertIn("actor 0 (processor 1) writes 4 bytes at step 2", told.seen)
-        self.assertIn("actor 1 (processor 2) reads 4 bytes at step 4", told.difference)
+        self.assertIn("actor 0 (processor 1) writes V5000.of4 (4 bytes) at step 2", told.seen)
+        self.assertIn("actor 1 (processor 2) reads V5000.of4 (4 bytes) at step 4", told.difference)
         self.assertIn("kernel/ntos/ke/queue.cpp:16", told.difference)
         self.assertIn("    KeInsertQueue at", told.difference)
         self.assertEqual("data-race", told.hint[0])
@@ -433,9 +436,49 @@ class FindingTest(unittest.TestCase):
         races = [one for one in made.arrows if one.kind == "race"]
         self.assertEqual([("p1", 2, "p2", 4)], [(one.source, one.start, one.target, one.end) for one in races])
         write = next(one for one in made.instants if one.kind == "write")
-        self.assertEqual("writes V5000", write.label)
-        self.assertIn(">   16 line 16", dict(write.details)["source"])
+        self.assertEqual("writes V5000.of4", write.label)
+        self.assertEqual("kernel/ntos/ke/queue.cpp:16", write.place)
+        self.assertIn(">   16 line 16", made.excerpts[write.place].text())
         self.assertIn("a race", page.render(made))
+
+    def test_page_and_report_use_the_same_words_for_an_access(self) -> None:
+        told = finding.tell(raced(), Places()).seen  # type: ignore[arg-type]
+        made = build(raced(), Places(), "a race", ["walk-7"], Sources(lambda name: "line\n" * 99))
+        labels = [one.label for one in made.instants if one.kind == "race"]
+        self.assertEqual(["writes V5000.of4", "reads V5000.of4"], labels)
+        self.assertTrue(all(label in told for label in labels), told)
+        self.assertEqual(["actor 0 (processor 1) writes V5000.of4", "actor 1 (processor 2) reads V5000.of4"],
+                         [one.title for one in made.looks])
+
+    def test_access_without_a_type_is_told_by_the_name_that_the_scenario_gave(self) -> None:
+        class Bare(Places):
+            def variable(self, address: int, size: int = 0) -> str:
+                return "Subject+0x18"
+
+        told = finding.tell(raced(), Bare()).seen  # type: ignore[arg-type]
+        self.assertIn("writes Queue.Head (4 bytes)", told)
+        self.assertNotIn("+0x18", told)
+
+    def test_access_is_told_at_its_own_address_where_the_trace_has_it(self) -> None:
+        trace = [replace(one, object=0x5002, size=2) if one.step == 2 and one.kind == 2 else one for one in raced().trace]
+        told = finding.tell(replace(raced(), trace=tuple(trace)), Places()).seen  # type: ignore[arg-type]
+        self.assertIn("writes V5002.of4", told)
+        self.assertIn("reads V5000.of4", told)
+
+    def test_failed_check_at_the_end_tells_who_wrote_and_who_read_last(self) -> None:
+        ran = replace(raced(), found=Found.CHECK, race=None, step=9, message="Counter is 1, not 2", place="a.cpp:3")
+        told = finding.tell(ran, Places()).difference  # type: ignore[arg-type]
+        self.assertIn("actor 0 (processor 1) writes V5000.of4 (4 bytes) at step 2", told)
+        self.assertIn("actor 1 (processor 2)", told)
+        looks = finding.stands(ran, Places())  # type: ignore[arg-type]
+        self.assertEqual(["kernel/ntos/ke/queue.cpp:16", "kernel/ntos/ke/queue.cpp:48", "a.cpp:3"], [one.place for one in looks])
+        reads = tuple(replace(one, kind=1) for one in ran.trace)
+        self.assertEqual("", finding.tell(replace(ran, trace=reads), Places()).difference, "two reads are no conflict")  # type: ignore[arg-type]
+
+    def test_side_that_waits_is_shown_in_the_students_file(self) -> None:
+        ran = Ran(1, Found.DEADLOCK, parse("walk-7"), waiting=((), (0x80100011, 0x80100021), ()))
+        own = finding.stands(ran, Places(), lambda file: file.endswith("queue.cpp"))  # type: ignore[arg-type]
+        self.assertEqual(["kernel/ntos/ke/queue.cpp:16"], [one.place for one in own])
 
     def test_failure_is_marked_at_its_step_although_the_run_goes_on(self) -> None:
         trace = [Entry(step, 1 + step % 2, 1, 0, 4, 0x80100011, 0x5000) for step in range(400)]
@@ -458,9 +501,101 @@ class FindingTest(unittest.TestCase):
         values = [int(value) for value in re.findall(r"^    [A-Z]\w+ = (\d+),", text, re.M)]
         self.assertEqual(list(range(len(POINTS))), values, "each point has its own number")
 
+    def test_timeline_of_a_race_is_the_same_bytes_again(self) -> None:
+        def drawn() -> str:
+            return page.render(build(raced(), Places(), "a race", ["walk-7"], Sources(lambda name: "line\n" * 99)))
+
+        self.assertEqual(drawn(), drawn())
+
     def test_timeline_without_a_trace(self) -> None:
         made = build(replace(raced(), trace=()), Places(), "a race")
         self.assertIn("a race", page.render(made))
+
+
+REFERENCE = """// free text
+int Open;
+// LAB(3.2) begin
+int Secret = 1; // the trick
+// LAB(3.2) else
+//| LAB_NOT_IMPLEMENTED("3.2");
+// LAB(3.2) end
+int After;
+"""
+
+
+class ShownTest(unittest.TestCase):
+    """shown.py: what a page that goes to a student may quote."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root, self.out = Path(folder.name) / "tree", Path(folder.name) / "tree/build/kernels/k"
+        for name in ("kernel/ntos/ke/wait.cpp", "kernel/ntos/ke/wait_test.cpp", "solutions/3-s/hidden/a.cpp", "labs/4-m/tests/x.cpp",
+                     "labs/3-s/tests/races.cpp", "labs/0-boot/seed.txt", "grader/tests/a.cpp", "kernel/tests/guest/a.cpp",
+                     "kernel/inc/ke.h", "kernel/boot/a.cpp"):
+            self.write(self.root / name, REFERENCE if name.endswith("wait.cpp") else "text\n")
+
+    def write(self, path: Path, text: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def read(self, name: str, lab: int = 3) -> "str | None":
+        return reader(self.out, Tree(self.root, self.root / "build"), lab)(name)
+
+    def test_reference_of_an_exercise_is_blanked_and_its_lines_keep_their_numbers(self) -> None:
+        told = self.read("kernel/ntos/ke/wait.cpp")
+        self.assertNotIn("Secret", told)  # type: ignore[arg-type]
+        self.assertNotIn("trick", told)  # type: ignore[arg-type]
+        self.assertEqual("int After;", told.split("\n")[7])  # type: ignore[union-attr]
+        self.assertIn("exercise 3.2: not shown", told.split("\n")[3])  # type: ignore[union-attr]
+
+    def test_file_of_a_later_lab_is_not_quoted_at_all(self) -> None:
+        self.assertIsNone(self.read("kernel/ntos/ke/wait.cpp", lab=1))
+        self.assertIsNone(self.read("labs/4-m/tests/x.cpp"))
+        self.assertEqual("text\n", self.read("labs/3-s/tests/races.cpp"))
+
+    def test_students_own_file_is_quoted_as_it_was_compiled(self) -> None:
+        self.write(self.out / "student/kernel/ntos/ke/wait.cpp", "mine\n")
+        self.assertEqual("mine\n", self.read("kernel/ntos/ke/wait.cpp"))
+
+    def test_name_in_the_students_debug_information_opens_no_other_file(self) -> None:
+        self.write(self.root.parent / "secret.cpp", "secret\n")
+        (self.root / "kernel/ntos/ke/link.cpp").symlink_to(self.root.parent / "secret.cpp")
+        for name in ("solutions/3-s/hidden/a.cpp", "labs/0-boot/seed.txt", "grader/tests/a.cpp", "kernel/tests/guest/a.cpp",
+                     "kernel/ntos/ke/wait_test.cpp", "kernel/ntos/../../../secret.cpp", str(self.root.parent / "secret.cpp"),
+                     "kernel/ntos/ke/link.cpp", "kernel/ntos/ke/" + "a" * 5000 + ".cpp", "kernel/ntos/ke/\0.cpp", "", "kernel"):
+            with self.subTest(name=name[:60]):
+                self.assertIsNone(self.read(name))
+        self.assertEqual("text\n", self.read("kernel/inc/ke.h"))
+
+    def test_starter_that_the_kernel_was_not_built_from_is_not_quoted_in_a_branch(self) -> None:
+        (self.root / "kernel/prebuilt/reference").mkdir(parents=True)
+        self.write(self.root / "kernel/ntos/ke/wait.cpp", "int Open;\n// Exercise 3.2\nLAB_NOT_IMPLEMENTED;\n")
+        self.assertIsNone(self.read("kernel/ntos/ke/wait.cpp"))
+        self.assertEqual("text\n", self.read("kernel/boot/a.cpp"))
+
+    def test_tree_with_a_wrong_marker_quotes_nothing(self) -> None:
+        self.write(self.root / "kernel/ntos/ke/wait.cpp", "// LAB(3.2) begin\nint Secret;\n")
+        self.assertIsNone(self.read("kernel/ntos/ke/wait.cpp"))
+
+
+class SourcesTest(unittest.TestCase):
+    """timeline/sources.py"""
+
+    def test_signs_that_hide_or_turn_text_are_shown_by_their_numbers(self) -> None:
+        self.assertEqual("a<U+202E>b<U+2066>c<U+200B>d<U+0007>", visible("a\u202eb\u2066c\u200bd\x07"))
+        self.assertEqual("    x é", visible("\tx é"))
+        self.assertLess(len(visible("x" * 9999)), LINE_MAX + 5)
+
+    def test_lines_are_counted_as_compilers_count_them(self) -> None:
+        source = Sources(lambda name: "one\u2028still one\x0cstill\r\ntwo\nthree")
+        self.assertEqual("two", source.excerpt("a.cpp:2").lines[1])  # type: ignore[union-attr]
+
+    def test_place_that_makes_no_sense_has_no_excerpt(self) -> None:
+        source = Sources(lambda name: "one\ntwo" if name == "a.cpp" else None)
+        for place in ("", "a.cpp", "a.cpp:", "a.cpp:0", "a.cpp:9", "a.cpp:-1", "a.cpp:1e3", "b.cpp:1", "a.cpp:" + "9" * 5000, "a.cpp:\u0661"):
+            with self.subTest(place=place[:20]):
+                self.assertIsNone(source.excerpt(place))
 
 
 if __name__ == "__main__":

@@ -73,12 +73,12 @@ class OnTheKernel(unittest.TestCase):
         self.assertIn(failure.token, failure.seen)
         self.assertRegex(failure.where, r"^kernel/tests/scenarios/planted\S*:\d+$")
         text = (Path(self.folder.name) / failure.page).read_text()
-        self.assertTrue("writes LostUpdate::Counter" in text and "Counter = Counter + 1" in text,
+        self.assertTrue("writes Counter" in text and "Counter = Counter + 1" in text,
                         "the page shows the accesses and their source")
 
     def test_data_race_names_both_accesses_with_lines_and_stacks(self) -> None:
         failure, _ = self.failure("UnlockedStatistic")
-        self.assertRegex(failure.difference, r"actor \d \(processor \d\) (reads|writes) \d bytes at step \d+, \S+:\d+")
+        self.assertRegex(failure.difference, r"actor \d \(processor \d\) (reads|writes) Reads \(\d bytes\) at step \d+, \S+:\d+")
         self.assertEqual("data-race", failure.hint.id)  # type: ignore[union-attr]
 
     def test_failed_check_shows_both_sides_in_the_source_and_not_in_the_points_header(self) -> None:
