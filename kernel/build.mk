@@ -69,7 +69,9 @@ codegen  := -ffreestanding -fno-rtti -fexceptions -fms-extensions -mno-sse -mno-
             -mno-stack-arg-probe -fno-threadsafe-statics -fno-stack-protector -fno-omit-frame-pointer \
             -fno-optimize-sibling-calls -fno-builtin-printf -gdwarf-4 -mllvm -dwarf-linkage-names=Abstract
 defines  := $(if $(filter checked,$(flavour)),-DMICA_CHECKED=1) $(if $(exploring),-DMICA_EXPLORE=1)
-reprod   := '-ffile-prefix-map=$(CURDIR)/=' '-ffile-prefix-map=$(CURDIR)=.' -no-canonical-prefixes
+# (newer compilers write __FILE__ with the target's backslashes once it is mapped, unless they are told: asked, not known)
+slashes  := $(if $(shell $(CXX) -fno-file-reproducible -E -x c /dev/null >/dev/null 2>&1 && echo yes),-fno-file-reproducible)
+reprod   := $(slashes) '-ffile-prefix-map=$(CURDIR)/=' '-ffile-prefix-map=$(CURDIR)=.' -no-canonical-prefixes
 OPT      := -O2
 CXXFLAGS := $(target) -std=c++20 $(OPT) $(codegen) $(warnings) $(include) $(defines) $(reprod)
 ASFLAGS  := $(target) $(include) $(defines) $(reprod) -gdwarf-4 -Wno-unused-command-line-argument
@@ -216,7 +218,7 @@ endif
 
 # ---- linking ----------------------------------------------------------------------------------------------------
 $(B)/crt.lib: $(call objects,$(crt_src))
-	$(Q)rm -f $@ && $(LIB) /machine:x86 /nologo /out:$@ $^
+	$(Q)mkdir -p $(@D) && rm -f $@ && $(LIB) /machine:x86 /nologo /out:$@ $^
 
 # ntoskrnl.exe and hal.dll import from each other: a first link of the HAL, with its imports left open, makes the
 # HAL's import library; then the kernel is linked, and the HAL for good with the kernel's library.
