@@ -27,7 +27,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence
 
-from grader import locking, objects, remarks, result as results, room, sandbox, studenttext, toolverdict
+from grader import git, locking, objects, remarks, result as results, room, sandbox, studenttext, toolverdict
 from grader.errors import GraderError, InfraError
 from grader.labs import Course
 from grader.model import EXPLORE, WHOLE, Exercise, Kernel, KernelSet, Progress
@@ -80,6 +80,9 @@ class Builder:
             if done.returncode != 0:
                 raise self._not_built(said)
             self.remarks += [text for text in future_files(said) if text not in self.remarks]
+            for line in said.splitlines():
+                if ": left out, " in line:
+                    self._progress.say(line)
             self._base[flavour] = out / flavour
         return self._base[flavour]
 
@@ -87,9 +90,18 @@ class Builder:
         """Why there is no base kernel, and what to do."""
         log = self._log(said)
         if toolverdict.of_courseware(said):
-            return GraderError(f"the kernel does not build ({_last_line(said)}); the whole log is in {log}. " + _advice(self._tree))
+            new = [name for name in self._unknown() if name.endswith((".cpp", ".S")) and name.startswith("kernel/")][:5]
+            return GraderError(f"the kernel does not build ({_last_line(said)})" + (f"; sources not known to git: {', '.join(new)}" if new else "")
+                               + f"; the whole log is in {log}. " + _advice(self._tree))
         return InfraError(room.shortage(self._tree.out) or f"the kernel does not build, and no source is to blame ({_last_line(said)}): see "
                           f"that the machine has memory and disk to spare, and try again; the whole log is in {log}")
+
+    def _unknown(self) -> List[str]:
+        """Files that lie in the tree and are unknown to git, where it says so: a forgotten copy of a source among them."""
+        try:
+            return git.untracked(self._tree.root)
+        except GraderError:
+            return []
 
     def _log(self, said: str) -> Path:
         """Keeps what a failed build said; on a full disk that may fail too."""

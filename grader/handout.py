@@ -128,6 +128,7 @@ class Handout:
         if (self._tree.root / README).is_file():
             files["README.md"] = self._tree.root / README
         files[BRANCH_FILE] = (json.dumps({"lab": lab.number, "fresh": fresh}) + "\n").encode()
+        files[sources.BRANCH_LIST] = sources.branch_list(files)
         for name, content in files.items():
             _check(name, content)
         whole = {name: content.read_bytes() if isinstance(content, Path) else content for name, content in files.items()}
