@@ -47,9 +47,10 @@ SESSIONS = (
             "address that `info args` has shown."),
     Session("1.2", "edi-not-restored", "switch_registers",
             "EDI of the thread that comes back is not what it was when the thread left.",
-            ("bt 3", "print/x *(KSWITCH_FRAME*)((KTHREAD*)$edx)->KernelStack", "print/x $edi", "stepi 26", "x/i $pc", "print/x $edi"),
+            ("print/x *(KSWITCH_FRAME*)((KTHREAD*)$edx)->KernelStack", "print/x $edi", "stepi 28", "x/i $pc", "print/x $edi"),
             "`$edx` is the new thread, and its KernelStack points to what it pushed when it left: there is the value that the test "
-            "expects. At the `ret` the new thread's stack is there, but the EDI is still that of the old one."),
+            "expects. At the `ret` the new thread's stack is there, but EDI still holds the value that the test gave the old thread. "
+            "(EBP is the test's, too: `bt` knows no callers here.)"),
     Session("1.3", "displaced-standby-to-the-tail", "deferred_ready_places",
             "A standby thread is displaced, and goes behind the others of its priority.",
             ("info args", "print Thread->Priority", "mica ready", "finish", "mica ready"),
