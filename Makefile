@@ -36,6 +36,7 @@ RUNS          :=
 SCENARIOS     :=
 APPEND        :=
 GDB_WAIT      :=
+AT            :=
 EMAIL         :=
 MISTAKE       :=
 EX            :=
@@ -86,6 +87,8 @@ run gdb:
 replay:
 	@$(if $(and $(LAB),$(TEST),$(SEED)),,echo "make replay needs LAB, TEST and SEED, as the failure printed them: \
 	    make replay LAB=1 TEST=name SEED=1234" >&2; exit 2)
+	@$(if $(filter-out failure,$(AT)),echo "AT=$(AT) names no moment: AT=failure stops where the test saw the failure; \
+	    without AT= the replay stops in your routine" >&2; exit 2)
 	@$(need) gdb
 	@$(grader) replay --out $(O) --lab $(LAB) --test "$(TEST)" --seed $(SEED) $(call opt,SUBMISSION,--submission) \
 	    $(if $(filter failure,$(AT)),--at-failure)

@@ -57,8 +57,11 @@ class ReplayGuest(Guest):
         self.stop_at_call, self.stop_at_arrival = stop_at_call, stop_at_arrival
         self.arrivals: List[Arrival] = []
         self.context: Optional[Context] = None
+        self._due = False  # it stands where it shall stop, and the test has still something to do there
 
     def _enter(self, target: Place, arguments: Sequence[int], conv: str, stack: int = 0) -> int:
+        if self._due:
+            raise Arrived()
         returned = super()._enter(target, arguments, conv, stack)
         self.calls += 1
         shown = ", ".join(f"{argument & 0xFFFFFFFF:#x}" for argument in arguments)
@@ -66,24 +69,29 @@ class ReplayGuest(Guest):
         if self.calls == self.stop_at_call:
             raise Arrived()
         if self.sym(target) in self.watched:
-            self._arrive()
+            self._arrive(at_a_stop=False)
         return returned
 
     def _run(self, stops: Set[int]) -> None:
         while True:
+            if self._due:
+                raise Arrived()
             super()._run({*stops, *self.watched})
             here = self.regs()["eip"]
             if here in self.watched:
-                self._arrive()
+                self._arrive(here in stops)
             if here in stops:
                 return
 
-    def _arrive(self) -> None:
+    def _arrive(self, at_a_stop: bool) -> None:
+        """`at_a_stop`: the test stops here too, and may change registers before the guest goes on."""
         registers = self.regs()
         nested = any(self.name(address - 1) in self._names for address in self.callers(registers))
         self.arrivals.append(Arrival(self.watched[registers["eip"]], self.calls, nested))
         if len(self.arrivals) == self.stop_at_arrival:
-            raise Arrived()
+            self._due = True
+            if not at_a_stop:
+                raise Arrived()
         if len(self.arrivals) > MOST_ARRIVALS:
             raise TooMany()
 

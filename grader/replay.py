@@ -195,6 +195,8 @@ def write_script(session: Session, root: Path, labels: Dict[int, str], fault: st
     """Symbols of every loaded module at its place, the `mica` commands, the connection; then to where gdb's view is right."""
     folder = session.machine.folder
     lines = ["set pagination off", "set print pretty on", f"directory {root}"]
+    if os.environ.get("NO_COLOR"):
+        lines.append("set style enabled off")
     for index, module in enumerate(session.symbols.modules):
         copy = gdbfiles.elf_copy(module.image.path, session.directory / "gdb" / f"{module.name}.elf")
         delta = (module.base - module.image.base) & 0xFFFFFFFF

@@ -9,12 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from typing import Iterator, Optional
+from typing import Iterator
 
 import gdb  # type: ignore[import-not-found]
-from gdb.FrameDecorator import FrameDecorator  # type: ignore[import-not-found]
-
-from grader.console.gdbfiles import plain_name
 
 MOST_STEPS = 64  # of a prologue, which is a handful of instructions
 MACHINERY_DEPTH = 16  # frames of a bugcheck and of the trap that it is about, at most
@@ -54,21 +51,19 @@ def _body(pc: int) -> int:
 def select_frame_of(routine: str) -> None:
     """In a stopped kernel: the frame of the routine that went wrong, not those of the bugcheck and the trap."""
     frame = gdb.newest_frame()
-    if not routine or plain(frame.name()) != STOPPED:
+    if not routine or bare(frame) != STOPPED:
         return
     for _ in range(MACHINERY_DEPTH):
-        if frame is None or plain(frame.name()) == routine:
+        if frame is None or bare(frame) == routine:
             break
         frame = frame.older()
-    if frame is not None and plain(frame.name()) == routine:
+    if frame is not None and bare(frame) == routine:
         frame.select()
 
 
-def plain(name: Optional[str]) -> str:
-    """A routine's name as the source has it, without arguments."""
-    found = plain_name(name or "")
-    match = _BEFORE_ARGUMENTS.match(found)
-    return (match[0] if match else "") or found
+def bare(frame: gdb.Frame) -> str:
+    """The name of a frame's routine, without arguments."""
+    return _BEFORE_ARGUMENTS.match(frame.name() or "")[0]  # type: ignore[index]
 
 
 class Returned(gdb.Breakpoint):
@@ -109,22 +104,3 @@ def quiet() -> Iterator[None]:
         os.dup2(shown, 1)
         os.close(shown)
         os.close(nowhere)
-
-
-class PlainNames:
-    """A filter of backtraces: inlined routines of no linkage get their names of the source."""
-
-    name, priority, enabled = "mica-names", 100, True
-
-    def filter(self, frames: Iterator[FrameDecorator]) -> Iterator[FrameDecorator]:
-        return map(PlainFrame, frames)
-
-
-class PlainFrame(FrameDecorator):
-    """One frame of a backtrace."""
-
-    def function(self) -> object:
-        if self.inferior_frame().type() == gdb.SIGTRAMP_FRAME:
-            return "<trap or interrupt>"
-        name = super().function()
-        return plain(name) if isinstance(name, str) else name

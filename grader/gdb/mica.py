@@ -202,8 +202,6 @@ def install() -> None:
     RewindCommand(
         "rewind",
         "Back to where the replay began (in `make replay`); the run from there is the same every time.")
-    plain = arrive.PlainNames()
-    gdb.frame_filters[plain.name] = plain
     # Questions stay on: without them a second Ctrl-C would give the machine up.  Leaving needs none.
     gdb.execute("define hook-quit\nset confirm off\nend", to_string=True)
     for command in RESUMING:

@@ -10,7 +10,7 @@ row "grade LAB=1 TEST='insert*'"     "some of them (SEED=n, JOBS=n, JSON=file, E
 row "watch [EX=1.1]"                 "grade an exercise on every save: the first failure, the points, what is next (LAB=n)"
 row "run"                            "boot to the kernel debugger's prompt (EMU=bochs, SMP=n, GUI=1, MICA_CHECKED=1)"
 row "gdb"                            "the same, stopped at the first instruction, with gdb attached"
-row "replay LAB=1 TEST=name SEED=n"  "exactly one failure again, under gdb"
+row "replay LAB=1 TEST=name SEED=n"  "one failure again, under gdb, in your routine (AT=failure: where the test saw it)"
 row "timeline [LAB=1 TEST=name]"     "a run's waits, wake-ups and DPCs as one HTML page (OUT=page.html, SMP=n)"
 row "mytest LAB=3 TEST=3.3"          "your own scenarios (3.10) on a kernel with your files of exercise 3.3 (SEED=n)"
 row "seed LAB=0"                     "the seed that your own questions are drawn from"
