@@ -28,6 +28,9 @@ SMP           := 1
 GUI           :=
 OUT           :=
 OPEN          :=
+FRESH         :=
+REFERENCE     :=
+MESSAGE       :=
 SCOPE         :=
 RUNS          :=
 SCENARIOS     :=
@@ -62,8 +65,9 @@ help:
 	@grader/setup/help.sh $(if $(whole),whole,student)
 
 # ---- students ---------------------------------------------------------------------------------------------------
+# make itself ends with 2 whatever went wrong: the last line that this prints says which it was (0, 1 or 2).
 grade:
-	@$(need) grade
+	@$(need) grade || { echo "grade: exit 2 (could not grade)"; exit 2; }
 	@$(grader) grade --out $(O) --jobs $(JOBS) $(call opt,LAB,--lab) $(call opt,TEST,--test) $(call opt,SEED,--seed) \
 	    $(call opt,SUBMISSION,--submission) $(call opt,JSON,--json) $(call opt,GRADESCOPE,--gradescope) \
 	    $(call opt,GITHUB,--github) $(call opt,JUNIT,--junit) --smp $(SMP) $(if $(filter bochs,$(EMU)),--emu bochs)
@@ -118,10 +122,11 @@ demo-race:
 	@$(grader) demo-race --out $(O) --jobs $(JOBS) $(call opt,MISTAKE,--mistake) $(call opt,RUNS,--runs) $(call opt,SEED,--seed)
 
 handout:
-	@$(if $(OUT),,echo "make handout needs OUT, the folder that receives the students' repository: \
-	    make handout OUT=../mica-student" >&2; exit 2)
+	@$(if $(OUT),,echo "make handout needs OUT, the students' repository, and LAB, the lab that is due: \
+	    make handout OUT=../mica-student LAB=0" >&2; exit 2)
 	@$(need) grade
-	@$(grader) handout --out $(O) --to "$(OUT)" $(if $(OPEN),--open)
+	@$(grader) handout --out $(O) --to "$(OUT)" $(call opt,LAB,--lab) $(if $(FRESH),--fresh) $(call opt,REFERENCE,--reference) \
+	    $(call opt,MESSAGE,--message) $(if $(OPEN),--open)
 
 solution:
 	@$(if $(LAB),,echo "make solution needs LAB: make solution LAB=1" >&2; exit 2)

@@ -9,6 +9,7 @@ Exit codes: 0 full marks (or done), 1 points lost, 2 could not grade.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import importlib.util
 import os
@@ -18,6 +19,7 @@ import traceback
 from pathlib import Path
 from typing import List, Optional, Sequence
 
+from grader import room
 from grader.errors import GraderError
 from grader.tree import Tree, this_tree
 
@@ -41,8 +43,19 @@ COMMANDS = {
 }
 
 
+ENDS = {0: "full marks", 1: "points lost", 2: "could not grade"}
+
+
 def main(argv: Sequence[str], tree: Optional[Tree] = None) -> int:
-    """Runs one command; never raises."""
+    """Runs one command; never raises.  `grade` says its exit code on the last line: `make` shows 2 for 1 and 2 alike."""
+    code = _run(argv, tree)
+    if "grade" in argv[:1] and not {"-h", "--help", "bochs"} & set(argv):
+        with contextlib.suppress(OSError):
+            print(f"grade: exit {code} ({ENDS.get(code, 'could not grade')})", flush=True)
+    return code
+
+
+def _run(argv: Sequence[str], tree: Optional[Tree]) -> int:
     home = tree or this_tree()
     try:
         parser = _parser()
@@ -59,11 +72,26 @@ def main(argv: Sequence[str], tree: Optional[Tree] = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
+    except OSError as error:
+        return _failed_machine(error, home)
     except SystemExit as leave:  # argparse: 0 for --help, 2 for a wrong option
         return leave.code if isinstance(leave.code, int) else 2
     except Exception:
-        print(f"grader: an error of the grader itself; please report it with {_write_log(home)}", file=sys.stderr)
-        return 2
+        return _own_error(home)
+
+
+def _failed_machine(error: OSError, home: Tree) -> int:
+    """A full disk or a folder that nobody may write is no error of the grader's."""
+    words = room.in_words(error)
+    if words is None:
+        return _own_error(home)
+    print(f"grader: {words}", file=sys.stderr)
+    return 2
+
+
+def _own_error(home: Tree) -> int:
+    print(f"grader: an error of the grader itself; please report it with {_write_log(home)}", file=sys.stderr)
+    return 2
 
 
 def end_on_signals() -> None:

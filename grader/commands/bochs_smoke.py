@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 
+from grader.commands.run import refuse_silence
 from grader.console import PROMPT
 from grader.console.machines import Boot, machine
 from grader.errors import GraderError
@@ -29,6 +30,7 @@ def smoke(tree: Tree, options: argparse.Namespace, tests: int) -> int:
         raise GraderError("the kernel does not build; correct what the compiler says above")
     with machine("bochs", Boot(tree.out / "free")) as started:
         said = started.read_until(PROMPT, SECONDS)
+        refuse_silence(started)
     booted = PROMPT in said
     if not booted:
         print("\n".join(for_terminal(line) for line in said.decode("utf-8", "replace").splitlines()[-20:]))

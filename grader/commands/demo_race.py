@@ -19,7 +19,7 @@ from grader import labs, patches
 from grader.commands import explore
 from grader.commands.grade import for_screen
 from grader.commands.options import master_seed, number
-from grader.errors import GraderError
+from grader.errors import GraderError, InfraError
 from grader.explore import finding, kernels
 from grader.explore.control import Found
 from grader.explore.survey import Survey, draw, survey
@@ -98,6 +98,8 @@ def show(grading: Grading, lab: Lab, patch: patches.Patch, tests: List[TestSpec]
     submission.write_to(folder, files)
     made = grading.builder.build(submission, [test.kernel for test in tests])
     for test in tests:
+        if made[test.kernel].trouble:
+            raise InfraError(made[test.kernel].trouble)
         if made[test.kernel].error:
             raise GraderError(f"the kernel with this mistake does not build: {made[test.kernel].error.splitlines()[0]}")
     test, found = search(made, lab, tests, seed, runs)

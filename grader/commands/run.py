@@ -52,12 +52,21 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
         terminal.tie(started, Annotate(Names(boot.folder)))
         if sys.stdin.isatty():
             print()
+        refuse_silence(started)
     return 0
+
+
+def refuse_silence(started) -> None:
+    """An emulator that gave up at once is no machine that was left."""
+    trouble = started.trouble()
+    if trouble:
+        raise GraderError(f"{trouble}; `make doctor` tries the emulators")
 
 
 def probe(started) -> int:
     said = started.read_until(PROMPT, PROBE_SECONDS)
     if PROMPT not in said:
+        refuse_silence(started)
         tail = said.decode(errors="replace").strip().splitlines()[-6:]
         raise GraderError("no prompt came; the machine said: " + (" / ".join(tail) or "nothing"))
     print("boots to the debugger's prompt")

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import List, Optional
 
 from ..errors import GraderError
+from . import firmware
 
 DISK_SECTOR = 512
 HEADS, SECTORS = 16, 63  # the geometry that Bochs is told
@@ -59,6 +60,7 @@ class Machine:
         self.folder = Path(tempfile.mkdtemp(prefix="mica-run-"))
         self.process: "Optional[subprocess.Popen]" = None
         self.descriptor = -1
+        self.spoke = False  # the serial line said something
 
     def __enter__(self) -> "Machine":
         try:
@@ -84,9 +86,26 @@ class Machine:
         if not ready:
             return None if self.process.poll() is not None else b""
         try:
-            return os.read(self.descriptor, 65536) or None
+            said = os.read(self.descriptor, 65536)
         except OSError:
             return None
+        self.spoke |= bool(said)
+        return said or None
+
+    def trouble(self) -> str:
+        """Why the emulator ended by itself, when that was no wish of the guest's; empty otherwise."""
+        if self.process is None or self.spoke:
+            return ""
+        try:
+            status = self.process.wait(1)  # its terminal closes a moment before it ends
+        except subprocess.TimeoutExpired:
+            return ""
+        return f"{self.process.args[0]} ended (status {status}) before the kernel said a word: {self.reason() or 'no message'}"
+
+    def reason(self) -> str:
+        """The emulator's own last words."""
+        path = self.folder / "errors"
+        return " / ".join(path.read_text(errors="replace").strip().splitlines()[-3:]) if path.exists() else ""
 
     def write(self, data: bytes) -> None:
         while data:
@@ -200,7 +219,7 @@ class QemuMachine(Machine):
 
 
 BOCHS = """display_library: term
-megs: {memory}
+{firmware}megs: {memory}
 cpu: count={processors}, ips=50000000
 log: {folder}/bochs.log
 ata0-master: type=disk, path="{folder}/disk.img", mode=flat, cylinders={cylinders}, heads={heads}, spt={sectors}
@@ -225,7 +244,7 @@ class BochsMachine(Machine):
         self.descriptor, self.other = pty.openpty()
         raw(self.other)
         (self.folder / "commands").write_text("c\n")  # Debian's Bochs begins in its debugger
-        (self.folder / "bochsrc").write_text(BOCHS.format(
+        (self.folder / "bochsrc").write_text(BOCHS.format(firmware=firmware.lines(),
             memory=self.boot.memory_mb, processors=1, folder=self.folder, cylinders=cylinders, heads=HEADS, sectors=SECTORS,
             clock="sync=realtime, time0=local" if self.boot.realtime else "sync=none, time0=946684800",
             com1=os.ttyname(self.other)))
@@ -260,9 +279,12 @@ class BochsMachine(Machine):
             if part != b"" or time.monotonic() >= end:
                 return part
 
-    def log(self) -> str:
+    def reason(self) -> str:
+        """What Bochs wrote down last before it gave up."""
         path = self.folder / "bochs.log"
-        return path.read_text(errors="replace") if path.exists() else ""
+        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+        panics = [line.partition(">>PANIC<<")[2].strip() for line in lines if ">>PANIC<<" in line]
+        return panics[-1] if panics else " / ".join(lines[-2:])
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:

@@ -6,6 +6,7 @@ here=${BASH_SOURCE[0]%/*}
 . "$here/tools.sh"
 export O=${O:-build}
 bad=0
+off=''
 
 line() { printf '  %-8s %-34s %-8s %s\n' "$@"; }
 
@@ -24,16 +25,18 @@ list() {
     done
 }
 
-# try WHAT COMMAND...: one line with the outcome; what a failing command said follows.
+# try WHAT COMMAND...: one line with the outcome; what a failing command said follows. Status 3: it is off.
 try() {
     local what=$1 said
     shift
-    if said=$("$@" 2>&1 </dev/null); then line works "$what" "" "${said##*$'\n'}"
-    else
-        line FAILS "$what" "" ""
+    said=$("$@" 2>&1 </dev/null)
+    case $? in
+    0)  line works "$what" "" "${said##*$'\n'}" ;;
+    3)  line OFF "$what" "" "${said##*$'\n'}"; off="$off, $what" ;;
+    *)  line FAILS "$what" "" ""
         printf '%s\n' "$said" | tail -n 6 | sed 's/^/            /'
-        bad=1
-    fi
+        bad=1 ;;
+    esac
 }
 
 . /etc/os-release 2>/dev/null
@@ -97,5 +100,8 @@ if [ -f kernel/build.mk ]; then
         done
     fi
 fi
-[ $bad = 0 ] && echo "Everything works: make grade" || echo "Something does not work: see above."
+if [ $bad != 0 ]; then echo "Something does not work: see above."
+elif [ -n "$off" ]; then echo "What is needed works, but is OFF: ${off#, }. Go on: make grade"
+else echo "Everything works: make grade"
+fi
 exit $bad

@@ -20,7 +20,7 @@ if [ "${1:-}" = whole ]; then
     echo
     echo "Instructors"
     row "grade SUBMISSION=x"         "grade a folder, a zip, a tar or a git ref (GRADESCOPE=file, GITHUB=file, JUNIT=file)"
-    row "handout OUT=folder"         "make the students' repository, one branch a lab (OPEN=1: with every source)"
+    row "handout OUT=folder LAB=1"   "publish what is due: a branch a lab (REFERENCE=all, FRESH=1, MESSAGE=text, OPEN=1)"
     row "solution LAB=1"             "the reference as a diff against the students' branch"
     row "demo-race [MISTAKE=name]"   "plant a race, find it, show who found it and how: under a minute, for an audience"
     row "explore LAB=3 TEST=x RUNS=n" "search a test's races: on the right kernel there are none (SUBMISSION=x, SCENARIOS=kernel)"

@@ -80,7 +80,7 @@ look_for() {
     for word in $tool_find; do
         case $word in
         header:*) path=$(first_of {/usr,/usr/local,/opt/homebrew}/include/"${word#header:}") ;;
-        bochs:*)  path=$(first_of {/usr,/usr/local,/opt/homebrew}/{share/bochs,lib/bochs/plugins,lib/*/bochs/plugins}/"${word#bochs:}") ;;
+        bochs:*)  path=$(first_of {/usr,/usr/local,/opt/homebrew}/{share/bochs,lib/bochs/plugins,lib/*/bochs/plugins}/"${word#bochs:}"{,.bin}) ;;
         runtime:*) path=$(first_of "$(clang++ -print-resource-dir 2>/dev/null)"/lib/*/libclang_rt."${word#runtime:}"*) ;;
         file:*)   path=$(first_of "${word#file:}") ;;
         *)        path=$(command -v "$word" 2>/dev/null) ;;

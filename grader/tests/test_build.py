@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Dict
 from unittest import TestCase, mock, skipUnless
 
-from grader import labs, sandbox
+from grader import labs, remarks, sandbox
 from grader.build import Builder
 from grader.errors import GraderError
 from grader.model import WHOLE, KernelSet
@@ -17,6 +17,7 @@ from grader.submission import Submission
 from grader.tests.fixture import QUANTUM, READY, SWITCH
 from grader.tests.minikernel import SOURCES, KernelCase
 from grader.toolmessages import for_student
+from grader.tree import Tree
 
 KEYS = ["1.1", "1.2", WHOLE]
 
@@ -56,6 +57,18 @@ class Overlay(OverlayCase):
         kernels = self.build(self.files(ready=SOURCES[READY] + "\n"))
         self.assertTrue((kernels["1.1"].boot / "hal.dll").is_file())
 
+    def test_source_in_utf16_is_told_and_costs_its_exercise(self) -> None:
+        for encoded in (SOURCES[READY].encode("utf-16"), SOURCES[READY].encode("utf-16-le")):
+            kernels = self.build({**self.files(), READY: encoded})
+            self.assertRegex(kernels["1.1"].error, f"^{READY}:1:1: error: the file is saved as UTF-16, .* save it as UTF-8")
+            self.assertEqual(kernels["1.2"].error, "")
+
+    def test_mark_and_line_endings_are_no_trouble(self) -> None:
+        for form in (lambda data: b"\xef\xbb\xbf" + data, lambda data: data.replace(b"\n", b"\r\n"),
+                     lambda data: b"\xef\xbb\xbf" + data.replace(b"\n", b"\r\n"), lambda data: data.replace(b"\n", b"\r")):
+            kernels = self.build({name: form(data) for name, data in self.files().items()})
+            self.assertEqual([kernels[key].error for key in KEYS], ["", "", ""])
+
     def test_unchanged_submission_builds_nothing(self) -> None:
         files = self.files(ready=SOURCES[READY] + "// mine\n")
         self.build(files)
@@ -75,6 +88,35 @@ class Overlay(OverlayCase):
         self.assertNotIn(str(self.home), kernels["1.1"].error)
         self.assertEqual(kernels["1.2"].error, "")
         self.assertEqual(kernels[WHOLE].error, "")
+
+    def test_warning_is_a_remark_and_the_kernel_is_built(self) -> None:
+        kernels = self.build(self.files(ready=SOURCES[READY].replace("{\n", "{\n    int spare = n;\n", 1)))
+        self.assertTrue(self.image(kernels, "1.1"))
+        head, line = kernels["1.1"].warnings.splitlines()
+        self.assertRegex(line, rf"^{READY}:3: unused variable 'spare'")
+        self.assertIn("no point depends on them", head)
+        self.assertEqual("", kernels["1.2"].warnings)
+
+    def test_ignored_must_use_value_judges_with_every_compiler(self) -> None:
+        text = SOURCES[READY].replace('extern "C" int', '[[nodiscard]] long Status();\nextern "C" int', 1)
+        kernels = self.build(self.files(ready=text.replace("{\n", "{\n    Status();\n", 1)))
+        self.assertRegex(kernels["1.1"].error, "ignoring return value.*-Werror")
+
+    def test_lock_that_is_not_held_judges_with_every_compiler(self) -> None:
+        text = SOURCES[READY].replace('extern "C" int', '''struct __attribute__((capability("lock"))) Lock {} g_lock;
+int g_ready __attribute__((guarded_by(g_lock)));
+extern "C" int''', 1)
+        kernels = self.build(self.files(ready=text.replace("{\n    //", "{\n    g_ready = n;\n    //", 1)))
+        self.assertRegex(kernels["1.1"].error, "requires holding lock 'g_lock'.*-Werror")
+
+    def test_remarks_are_capped_and_in_order(self) -> None:
+        many = "{\n" + "".join(f"    int spare{number};\n" for number in range(30))
+        said = [self.build(self.files(ready=SOURCES[READY].replace("{\n", many, 1)))["1.1"].warnings.splitlines()
+                for _ in range(2)]
+        self.assertEqual(said[0], said[1])
+        self.assertEqual(remarks.MAX_LINES + 2, len(said[0]))
+        self.assertRegex(said[0][1], "'spare0'")
+        self.assertEqual(f"... and {30 - remarks.MAX_LINES} more", said[0][-1])
 
     def test_missing_symbol_is_told(self) -> None:
         self.assertIn("KiReady", self.build(self.files(ready="int other;\n"))["1.1"].error)
@@ -164,8 +206,9 @@ class WithoutSandbox(KernelCase):
         with mock.patch.object(sandbox, "bwrap", return_value=None):
             builder = Builder(self.tree, labs.load(self.tree))
             files = {name: SOURCES[name].encode() for name in (READY, SWITCH, QUANTUM)}
-            kernels = builder.build(Submission({**files, READY: b'#include "/etc/passwd"\n'}, ()), KEYS)
-            self.assertIn("refused without a sandbox", kernels["1.1"].error)
+            for text in (b'#include "/etc/passwd"\n', b'\xef\xbb\xbf#include "/etc/passwd"\n', b'int a;\r#include "/etc/passwd"\r'):
+                kernels = builder.build(Submission({**files, READY: text}, ()), KEYS)
+                self.assertIn("refused without a sandbox", kernels["1.1"].error)
             self.assertEqual(kernels["1.2"].error, "")
 
 
@@ -192,6 +235,35 @@ class OutputFolderTest(TestCase):
                     for out in (folder, os.path.relpath(folder, root))]
         self.assertIn(f"-MF {folder}", said[0])
         self.assertEqual(said[0], said[1])
+
+
+class Surroundings(OverlayCase):
+    """What the environment and the path of the tree do not change."""
+
+    def test_exported_names_of_the_build_are_not_its_variables(self) -> None:
+        own = {"LINK": "/nosuchoption", "LIB": "nowhere", "LD": "false", "STUDENT": "Ann", "EXERCISE_FILES": READY,
+               "MYTEST": "mine.cpp", "BASE_O": "elsewhere", "CPATH": "/nowhere", "CDPATH": "/:/tmp", "CXX": "false",
+               "OBJCOPY": "false", "CXXFLAGS": "-nonsense", "LDFLAGS": "-nonsense", "REFERENCE_FILES": READY}
+        with mock.patch.dict(os.environ, own):
+            self.assertTrue((self.builder.base() / "boot" / "ntoskrnl.exe").is_file())
+            kernels = self.build(self.files(ready=SOURCES[READY] + "// mine\n"))
+        self.assertTrue(self.image(kernels, "1.1"))
+
+    def test_a_space_in_the_path(self) -> None:
+        spaced = self.home / "my tree"
+        self.tree.root.rename(spaced)
+        self.tree = Tree(spaced, spaced / "build")
+        self.builder = Builder(self.tree, labs.load(self.tree))
+        kernels = self.build(self.files(ready='#include "ki.h"\nextern "C" int KiReady(int n) { return 1234567 + n; }\n',
+                                        quantum="int x = y;\n"))
+        self.assertIn((1234567).to_bytes(4, "little"), self.image(kernels, "1.1"))
+        self.assertRegex(kernels["1.2"].error, f"^{QUANTUM}:1:9: error: use of undeclared identifier 'y'")
+
+    def test_a_space_in_the_build_folder_elsewhere_is_one_line(self) -> None:
+        done = subprocess.run(["make", "-f", "kernel/build.mk", "kernel", "O=/tmp/my build"], cwd=self.tree.root,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+        self.assertRegex(done.stdout.strip(), r"\A.*The build folder's path has a space.*O=/tmp/mica.*\Z")
+        self.assertEqual(1, len(done.stdout.strip().splitlines()))
 
 
 if __name__ == "__main__":

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
-from grader.console import gdbfiles
+from grader.commands import run as run_command
+from grader.console import firmware, gdbfiles
 from grader.console.backtrace import Annotate, Names
 from grader.console.machines import BochsMachine, Boot, QemuMachine, machine
+from grader.console import terminal
 from grader.console.terminal import Keys
 from grader.errors import GraderError
 
@@ -105,6 +109,27 @@ class KeysTest(unittest.TestCase):
         self.assertTrue(keys.leave)
 
 
+class SilentMachine:
+    """A kernel that has stopped before its prompt."""
+
+    def __init__(self) -> None:
+        self.asked = 0.0
+
+    def read(self, seconds: float) -> bytes:
+        self.asked += seconds
+        return b""
+
+
+class PipeTest(unittest.TestCase):
+    def test_a_stopped_kernel_is_not_watched_for_ever(self) -> None:
+        machine = SilentMachine()
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        self.addCleanup(os.close, writing)
+        terminal.talk(machine, bytes, reading, terminal.Keys(), interactive=False)  # type: ignore[arg-type]
+        self.assertLess(machine.asked, terminal.NO_PROMPT + 1)
+
+
 class MachinesTest(unittest.TestCase):
     def setUp(self) -> None:
         scratch = tempfile.TemporaryDirectory()
@@ -127,6 +152,33 @@ class MachinesTest(unittest.TestCase):
             with self.subTest(emulator=emulator), self.assertRaisesRegex(GraderError, "make kernel"):
                 with machine(emulator, self.boot):
                     pass
+
+    def test_bochs_that_gives_up_at_once_is_told(self) -> None:
+        """`make run EMU=bochs` without firmware said nothing and ended with 0."""
+        nothing = self.boot.folder / "no-bios"
+        with mock.patch.object(firmware, "lines", return_value=f'romimage: file="{nothing}"\n'), \
+                machine("bochs", self.boot) as started:
+            self.assertEqual(b"", started.read_until(b"mica-probe", 60))
+            with self.assertRaisesRegex(GraderError, r"bochs ended .*no-bios.*make doctor"):
+                run_command.refuse_silence(started)
+
+    def test_machine_that_spoke_or_runs_is_in_no_trouble(self) -> None:
+        with machine("qemu", self.boot) as started:
+            self.assertEqual("", started.trouble())
+            started.read_until(b"mica-probe", 60)
+            started.process.kill()
+            started.process.wait()
+            self.assertEqual("", started.trouble())
+
+    def test_firmware_is_named_as_this_system_has_it(self) -> None:
+        for bios, vga in (("BIOS-bochs-latest", "VGABIOS-lgpl-latest"), ("BIOS-bochs-latest.bin", "VGABIOS-lgpl-latest.bin"),
+                          ("BIOS-bochs-latest", "vgabios.bin")):
+            with self.subTest(vga=vga), tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
+                for folder, name in ((one, bios), (two, vga)):
+                    (Path(folder) / name).write_bytes(b"rom")
+                self.assertEqual(f'romimage: file="{one}/{bios}"\nvgaromimage: file="{two}/{vga}"\n',
+                                 firmware.lines((Path(one), Path(two))))
+        self.assertEqual("", firmware.lines((Path("/nosuch"),)))
 
     def test_bochs_refuses_what_it_cannot_do(self) -> None:
         with self.assertRaisesRegex(GraderError, "QEMU"):

@@ -10,6 +10,7 @@ import sys
 import unittest
 from pathlib import Path
 
+from grader import git
 from grader.labs import manifests
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,7 +68,7 @@ class MarkdownTest(unittest.TestCase):
         self.assertEqual("```text", self.graph("flowchart LR", "    a ==//== b")[1])
 
     def test_every_diagram_of_the_repository(self) -> None:
-        listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "*.md"], capture_output=True, text=True).stdout.split()
+        listed = git.names(ROOT, "ls-files", "-z", "*.md") or []
         for name in listed:
             lines = (ROOT / name).read_text().splitlines() if (ROOT / name).exists() else []
             done = FILTER.markdown(lines)

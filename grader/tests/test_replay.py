@@ -1,4 +1,7 @@
-"""Replay: the same call of the same test, handed to a gdb that works.  (grading.md, promise 4)"""
+"""Replay: the same call of the same test, handed to a gdb that works.  (grading.md, promise 4)
+
+Whether gdb shows a routine with its decoration (_ProbeAdd@8) depends on the release of clang.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,7 @@ class Replay(unittest.TestCase):
         self.assertEqual(told.verdict, Verdict.FAIL)
         call = next(line for line in said if "first instruction of call" in line)
         first = int(call.split("ProbeAdd(")[1].split(",")[0], 16)
-        self.assertRegex(shown, r"#0  _ProbeAdd@8 \(.*probe.cpp:\d+")
+        self.assertRegex(shown, r"#0  _?ProbeAdd(@8)? \(.*probe.cpp:\d+")
         self.assertIn(f"$1 = {first}", shown)
         self.assertIn("$2 = 7", shown)
         self.assertEqual(int(told.seen), first + 7)
@@ -96,7 +99,7 @@ class Replay(unittest.TestCase):
 
         told, _, shown = self.run_gdb(spec(hangs, "hangs", limit=500_000), "bt", at_failure=True)
         self.assertEqual(told.hint_id, "hang")
-        self.assertRegex(shown, r"#0  .*_ProbeHang@0 \(\)")
+        self.assertRegex(shown, r"#0  .*\b_?ProbeHang(@0)? \(\)")
 
     def test_the_moment_of_a_bugcheck(self) -> None:
         def crashes(t) -> None:
@@ -104,7 +107,7 @@ class Replay(unittest.TestCase):
 
         _, _, shown = self.run_gdb(spec(crashes, "crashes"), "bt", at_failure=True)
         self.assertRegex(shown, r"#0  KiBugCheckStop")
-        self.assertRegex(shown, r"in _ProbeCrash@4 \(code=80\)")
+        self.assertRegex(shown, r"in _?ProbeCrash(@4)? \(code=80\)")
 
     def test_a_call_that_was_left_at_a_stop_counts_like_any_other(self) -> None:
         def stops(t) -> None:
@@ -114,7 +117,7 @@ class Replay(unittest.TestCase):
         told, said, shown = self.run_gdb(spec(stops, "stops"), "bt 1")
         self.assertEqual((Verdict.FAIL, "ProbeLeaf"), (told.verdict, told.seen), told)
         self.assertIn("first instruction of call 1, ProbeLoop(0x3)", "\n".join(said))
-        self.assertIn("#0  _ProbeLoop@4 (", shown)
+        self.assertRegex(shown, r"#0  _?ProbeLoop(@4)? \(")
 
     def test_a_test_without_a_machine(self) -> None:
         with self.assertRaisesRegex(GraderError, "needs no machine"):

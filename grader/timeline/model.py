@@ -9,10 +9,11 @@ TOL-03.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Dict, List, Sequence, Tuple
+from dataclasses import dataclass, field
+from typing import Dict, List, Mapping, Sequence, Tuple
 
 from grader.errors import GraderError
+from grader.timeline.sources import Excerpt
 
 Details = Tuple[Tuple[str, str], ...]  # (name, value); a value with line breaks is shown as it stands
 
@@ -103,6 +104,17 @@ class Instant:
     kind: str
     label: str
     details: Details = ()
+    place: str = ""  # where it stands in the source: a key of `Timeline.excerpts`, or nothing
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the page shows of the source before anything is chosen."""
+
+    title: str
+    row: str
+    time: float
+    place: str
 
 
 @dataclass(frozen=True)
@@ -130,6 +142,8 @@ class Timeline:
     arrows: Sequence[Arrow] = ()
     remarks: Sequence[str] = ()  # shown above the picture: what happened, what to look at
     focus: Tuple[float, float] = (0.0, 0.0)  # the part that is shown first; (0, 0): all of it
+    looks: Sequence[Look] = ()
+    excerpts: Mapping[str, Excerpt] = field(default_factory=dict)
 
     @property
     def range(self) -> Tuple[float, float]:
@@ -150,5 +164,8 @@ def check(timeline: Timeline) -> None:
     kinds = {one.kind for one in (*timeline.spans, *timeline.instants, *timeline.arrows)} - set(KINDS)
     if kinds:
         raise GraderError(f"a timeline has kinds that nobody draws: {', '.join(sorted(kinds)[:4])}")
+    places = {one.place for one in (*timeline.instants, *timeline.looks) if one.place} - set(timeline.excerpts)
+    if places or {one.row for one in timeline.looks} - rows:
+        raise GraderError(f"a timeline names places that it does not show: {', '.join(sorted(places)[:4])}")
     if any(one.end < one.start for one in timeline.spans):
         raise GraderError("a span of a timeline ends before it begins")

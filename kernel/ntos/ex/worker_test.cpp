@@ -2,6 +2,8 @@
 #include "ex/expwork.h"
 #include "waits.h"
 
+#include <algorithm>
+
 using namespace host;
 
 namespace {

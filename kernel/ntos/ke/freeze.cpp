@@ -33,7 +33,8 @@ KAFFINITY NotFrozen(KAFFINITY processors) {
 /// does. Another one's freeze ends: it may be the bugcheck's processor that waits here.
 void WaitForThaw(const KPRCB& prcb) {
     while (prcb.IpiFrozen == TARGET_FROZEN) {
-        if (Owner != 0 && Owner == KiBugCheckOwner) HalProcessorHalt(); // for ever
+        const LONG owner = Owner; // read once: a thaw may come between two looks, and nobody is no bugcheck's owner
+        if (owner != 0 && owner == KiBugCheckOwner) HalProcessorHalt(); // for ever
         YieldProcessor();
     }
 }

@@ -2,6 +2,7 @@
 #include "ke/ki.h"
 #include "waits.h"
 
+#include <algorithm>
 #include <random>
 #include <set>
 

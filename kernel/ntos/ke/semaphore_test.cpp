@@ -1,6 +1,8 @@
 // Semaphores.
 #include "waits.h"
 
+#include <algorithm>
+
 using namespace host;
 using SemaphoreTest = KernelTest;
 

@@ -3,6 +3,8 @@
 #include "ke/ki.h"
 #include "waits.h"
 
+#include <algorithm>
+
 using namespace host;
 using WaitTraceTest = KernelTest;
 

@@ -3,6 +3,7 @@
 #include "machine.h"
 #include "rtl/bitmap.h"
 
+#include <algorithm>
 #include <random>
 
 namespace {

@@ -131,7 +131,7 @@ def talk(emulator: str, folder: Path) -> "Iterator[Tuple[str, List[str], Callabl
         started.__enter__()
         said = started.read_until(PROMPT, BOOT_SECONDS)
         if PROMPT not in said:
-            raise Failure("the disk image boots to the prompt 'kd> '", last_lines(plain(said)) or "nothing")
+            raise Failure("the disk image boots to the prompt 'kd> '", last_lines(plain(said)) or started.trouble() or "nothing")
 
     try:
         yield "boots-to-prompt", ["BOO-04", "TOL-06"], boots
@@ -161,7 +161,7 @@ def self_tests(emulator: str, folder: Path) -> "Dict[str, Tuple[bool, str]]":
         drivers = [path for path in sorted((folder / "tests").glob("*.sys")) if not path.name.startswith(("lab", "bench"))]
         make_disk(folder, own, "/SELFTEST", [each.name for each in drivers])
         with machine(emulator, Boot(own, realtime=False)) as started:
-            said = plain(started.read_until(PROMPT, TESTS_SECONDS))
+            said = plain(started.read_until(PROMPT, TESTS_SECONDS)) or started.trouble()
     found: "Dict[str, Tuple[bool, str]]" = {}
     lines = said.splitlines()
     for number, line in enumerate(lines):

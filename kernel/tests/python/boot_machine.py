@@ -19,7 +19,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "kernel" / "boot"))
+sys.path.insert(1, str(ROOT))
 import mkdisk  # noqa: E402
+from grader.console import firmware  # noqa: E402
 
 SECONDS = 60
 PROBE_DONE = 2 * 0x10 + 1    # isa-debug-exit turns a value v into exit status 2v + 1
@@ -135,7 +137,8 @@ class BootCase(unittest.TestCase):
     def bochs(self, disk: Path, until: str = "end of report") -> str:
         serial = self.folder / "serial"
         rc = (ROOT / "kernel" / "boot" / "bochsrc").read_text()
-        for name, value in (("@DISK@", disk), ("@SERIAL@", serial), ("@MEGS@", "64")):
+        for name, value in (("@DISK@", disk), ("@SERIAL@", serial), ("@MEGS@", "64"),
+                            ("\n@FIRMWARE@\n", "\n" + firmware.lines())):
             rc = rc.replace(name, str(value))
         (self.folder / "bochsrc").write_text(rc)
         (self.folder / "continue").write_text("c\n")
