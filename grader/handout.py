@@ -33,7 +33,7 @@ from grader.tree import Tree
 
 WITHHELD = re.compile(
     r"^(solutions/|\.ci/|\.github/|docs/|kernel/tests/(?!scenarios/scenario)|grader/tests/|grader/(handout|regions|sources|selfcheck|patches|"
-    r"memo|parallel|style|coverage|bench|leaks|coff)(\.py$|/)|grader/commands/(handout|solution|answers|selfcheck|stability|explore|leaks)\.py$|"
+    r"memo|parallel|style|coverage|bench|leaks)(\.py$|/)|grader/commands/(handout|solution|answers|selfcheck|stability|explore|leaks)\.py$|"
     r"grader/explore/(survey|table|kernels)\.py$|"
     r"README\.md$|SYLLABUS\.md$|CONTRIBUTING\.md$|labs/branch-readme\.md$|labs/0-boot/seed\.txt$|"
     r"kernel/prebuilt/)|_test\.cpp$")
