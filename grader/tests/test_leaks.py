@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import List, Sequence, Tuple
 from unittest import mock
 
-from grader import cli, coff, labs, leaks
+from grader import cli, labs, leaks
 from grader.errors import GraderError
+from grader.leaks import coff
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase
 
 LINE = "const int candidateMask = KiReadySummary & ~((1u << lowest) - 1);"

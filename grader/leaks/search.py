@@ -1,10 +1,7 @@
-"""What leaves the instructor's tree, looked through for what must stay: the reference, its names, hidden files.
+"""The look through what leaves the tree: folders, repositories, archives, texts, objects.
 
 Invariants
-  * What may be shown is what the tree itself says: starter texts, and every tracked file that is not private.  A line or
-    name that occurs there is no secret, so a branch of nothing else has no finding.
-  * Every object of a repository is read, whether a branch leads to it or not.  A git or an archive that cannot be read is an
-    error, never "nothing there".
+  * An archive or a repository that cannot be read is an error, never "nothing there".
   * Findings are sorted and say where: `branch:path`, or the object's number where no branch leads to it.
 """
 
@@ -18,19 +15,19 @@ import io
 import lzma
 import os
 import re
-import subprocess
 import tarfile
 import zipfile
 import zlib
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
-from grader import coff, sources
 from grader.errors import GraderError
-from grader.labs import Course
-from grader.tree import Tree
+from grader.leaks import coff
+from grader.leaks.forms import WORD, decoded, forms, unescaped
+from grader.leaks.repository import Git, entries
+from grader.leaks.secrets import ANSWERS, Secrets, private_kind, squeezed
 
 KINDS = {
     "line": "a line of a reference region",
@@ -52,30 +49,14 @@ KINDS = {
     "author": "a person's name, address or time zone in the history",
 }
 PUBLIC_AUTHOR = "Mica <mica@localhost>"  # who makes the branches (grader/handout.py)
-README = "labs/branch-readme.md"  # becomes README.md of the branches
-PRIVATE = (  # (kind, names): kept on its own, so that a hole in handout.py's list shows
-    ("hidden-test", re.compile(r"^solutions/[^/]+/hidden/")),
-    ("solution", re.compile(r"^solutions/|\.patch$")),
-    ("seed", re.compile(r"^labs/[^/]+/seed\.txt$")),
-    ("answers", re.compile(r"(^|/)answers?[^/]*\.(py|json|csv|md)$")),
-    ("instructor", re.compile(r"^(\.ci/|\.github/|docs/|grader/tests/|grader/(style|coverage|bench)/|kernel/tests/(?!scenarios/scenario)|"
-                              r"grader/(handout|regions|sources|selfcheck|patches|memo|parallel|leaks|coff)\.py$|"
-                              r"grader/commands/(handout|solution|answers|selfcheck|stability|explore|leaks)\.py$|"
-                              r"grader/explore/(survey|table|kernels)\.py$|README\.md$|SYLLABUS\.md$|CONTRIBUTING\.md$|.*_test\.cpp$)")))
 BY_CONTENT_ONLY = ("README.md",)  # a branch has one of its own
-ANSWERS = re.compile(r"(^|/)answers[^/]*\.txt$")
 FAMILY = {"hidden-test": 1, "solution": 1, "answers": 3, "seed": 1, "instructor": 3}  # so many lines of one file are it
-LINE_MIN, COMMENT_MIN, NAME_MIN, NAME_IN_CODE_MIN = 10, 12, 3, 6
+NAME_MIN, NAME_IN_CODE_MIN = 3, 6
 CLOSED = (b"7z\xbc\xaf\x27\x1c", b"\x28\xb5\x2f\xfd", b"Rar!\x1a\x07")  # 7z, zstd, rar
 DEPTH_MAX, UNPACKED_MAX = 4, 1 << 29
-_WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _STRINGS = re.compile(rb"[\t\x20-\x7e]{%d,}" % NAME_MIN)
 _PRINTED = re.compile(r"[\t\x20-\x7e]{%d,}" % NAME_MIN)
-_QUOTED = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'')
-_COMMENT = re.compile(r"//(.*)$|/\*(.*?)(?:\*/|$)|(?<!\S)#\s(.*)$")
-_FRAME = re.compile(r"^[-+>|#/*\s]+")
 _MARKER = re.compile(r"^[ \t]*(?://|#)[ \t]*LAB\([\d.]+\)[ \t]+(?:begin|else|end)", re.MULTILINE)
-_ROUTINE = re.compile(r"^(?!\s|#|//|static\b|\}|\{)[^;=]*?\b(?:nt::)?@?_?([A-Za-z_]\w{3,})(?:@\d+)?(?:\s*\(|:$)", re.ASCII)
 _PATHS = re.compile(rb"(?<![\w.$/\\-])(?:/(?:home|root|Users|work|tmp|var/tmp|build|builds|mnt|opt|srv|workspace)/[\w.+-]+/[\w./+-]+"
                     rb"|[A-Za-z]:\\(?:[\w .+-]+\\)+[\w .+-]+)")
 
@@ -89,124 +70,6 @@ class Leak:
     what: str
 
 
-@dataclass
-class Secrets:
-    """What must not leave the tree."""
-
-    root: str
-    lines: Dict[str, str] = field(default_factory=dict)  # squeezed -> where the tree has it
-    comments: Dict[str, str] = field(default_factory=dict)
-    names: Dict[str, str] = field(default_factory=dict)
-    routines: Dict[str, str] = field(default_factory=dict)  # routine that an exercise writes -> exercise
-    answers: Dict[str, str] = field(default_factory=dict)  # squeezed lines of the reference of answers.txt
-    objects: Dict[str, str] = field(default_factory=dict)  # ke/ready.cpp.obj -> exercise
-    private: Dict[str, Tuple[str, str]] = field(default_factory=dict)  # digest of a private file -> (kind, name)
-    private_lines: Dict[str, Tuple[str, str]] = field(default_factory=dict)  # squeezed -> (kind, name)
-    public: FrozenSet[str] = frozenset()  # words
-
-
-def squeezed(line: str) -> str:
-    """A line without white space: how it is laid out says nothing."""
-    return "".join(line.split())
-
-
-def secrets(tree: Tree, course: Course) -> Secrets:
-    """Read from the complete tree."""
-    if tree.is_handout:
-        raise GraderError("this is a student's branch; look for leaks from the complete tree")
-    marked = sources.marked(tree, course)
-    found = Secrets(str(tree.root))
-    public_lines: Set[str] = set()
-    public_words: Set[str] = set()
-    private: List[Tuple[str, str, bytes]] = []
-    for name in sources.tracked(tree):
-        path = tree.root / name
-        if not path.is_file() or path.is_symlink():
-            continue
-        kind = private_kind(name)
-        if kind and name != README:
-            private.append((kind, name, path.read_bytes()))
-            continue
-        text = marked[name].starter if name in marked else path.read_text(encoding="utf-8", errors="replace")
-        public_lines |= keys(text)
-        public_words |= set(_WORD.findall(text))
-    found.public = frozenset(public_words)
-    for name, shipped in marked.items():
-        exercise = min(shipped.exercises)
-        if sources.has_object(name):
-            found.objects[name[len("kernel/"):] + ".obj"] = exercise
-        for number, routine, line in _regions((tree.root / name).read_text(encoding="utf-8", errors="surrogateescape")):
-            where = f"{name}:{number}"
-            if ANSWERS.search(name):
-                key = squeezed(line)
-                if key and key not in public_lines:
-                    found.answers.setdefault(key, where)
-                continue
-            if routine:
-                found.routines.setdefault(routine, exercise)
-            _keep(found, line, where, public_lines, public_words)
-    for kind, name, data in private:
-        if len(data.strip()) > 2:
-            found.private[hashlib.sha256(data).hexdigest()] = (kind, name)
-        if kind == "seed":
-            continue  # a number: the file itself is told by its name and its content
-        for line in data.decode("utf-8", "replace").splitlines():
-            key = squeezed(_FRAME.sub("", line)) if name.endswith(".patch") else squeezed(line)
-            if len(key) >= 2 * LINE_MIN and key not in public_lines and len(_WORD.findall(line)) > 2:
-                found.private_lines.setdefault(key, (kind, name))
-    return found
-
-
-def keys(text: str) -> Set[str]:
-    """Every form under which a line of a public text is known: whole, its code, its comment."""
-    found: Set[str] = set()
-    for line in text.splitlines():
-        code, comment = _parted(line)
-        found |= {squeezed(line), squeezed(_FRAME.sub("", line)), squeezed(code), squeezed(comment)}
-    return found
-
-
-def _keep(found: Secrets, line: str, where: str, public_lines: Set[str], public_words: Set[str]) -> None:
-    code, comment = _parted(line)
-    for text, least, kept in ((line, LINE_MIN, found.lines), (code, LINE_MIN, found.lines), (comment, COMMENT_MIN, found.comments)):
-        key = squeezed(text)
-        if len(key) >= least and len(_WORD.findall(text)) > 1 and key not in public_lines and key not in found.lines:
-            kept.setdefault(key, where)
-    for word in _WORD.findall(_QUOTED.sub(" ", code)):
-        if len(word) >= NAME_MIN and word not in public_words:
-            found.names.setdefault(word, where)
-
-
-def _parted(line: str) -> Tuple[str, str]:
-    """(code, comment); a comment inside a string is none."""
-    hidden = _QUOTED.sub(lambda match: "x" * len(match[0]), line)
-    match = _COMMENT.search(hidden)
-    if not match:
-        return line, ""
-    return line[:match.start()], re.sub(r"^(//|/\*|#)|\*/\s*$", "", line[match.start():].strip())
-
-
-def _regions(text: str) -> Iterator[Tuple[int, str, str]]:
-    """(line number, routine that it belongs to, line) of the reference lines."""
-    routine, inside = "", False
-    for number, line in enumerate(text.split("\n"), 1):
-        marker = re.match(r"^[ \t]*(?://|#)[ \t]*LAB\([^)]*\)[ \t]*(\S*)", line)
-        if marker:
-            inside = marker[1] == "begin"
-            continue
-        match = _ROUTINE.match(line)
-        if match and not inside:
-            routine = match[1]
-        if inside:
-            yield number, match[1] if match else routine, line
-
-
-def private_kind(name: str) -> str:
-    """The kind of a file that students may not have; empty for any other."""
-    return next((kind for kind, names in PRIVATE if names.search(name)), "")
-
-
-# -- looking -----------------------------------------------------------------------------------------------------------
 def find(secrets_of: Secrets, target: Path) -> List[Leak]:
     """Everything that `target` (a folder, a repository, an archive or a file) gives away."""
     search = _Search(secrets_of)
@@ -262,7 +125,7 @@ class _Search:
         elif b"\0" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
             self._strings(where, data)
         else:
-            self.text(where, _decoded(data))
+            self.text(where, decoded(data))
 
     # -- files and their names -------------------------------------------------------------------------------------
     def _path(self, where: str) -> None:
@@ -274,7 +137,7 @@ class _Search:
                                                        "/".join(parts[start:]) and not name.endswith("_test.cpp"))):
                 self._tell(kind, where, "by its name")
                 break
-        for word in set(_WORD.findall(name)) & self._known.names.keys():
+        for word in set(WORD.findall(name)) & self._known.names.keys():
             self._tell("name", where, f"{word} ({self._known.names[word]})")
         for tail, exercise in self._known.objects.items():
             if name.endswith(tail):
@@ -328,16 +191,16 @@ class _Search:
     # -- texts -----------------------------------------------------------------------------------------------------
     def text(self, where: str, text: str) -> None:
         """Lines and words of a text; of a page or JSON, as the reader sees them."""
-        forms = [text]
+        views = [text]
         if "\\n" in text or "\\u00" in text or '\\"' in text:
-            forms.append(_unescaped(text))
+            views.append(unescaped(text))
         if "&" in text and ";" in text:
-            forms.append(html.unescape(text))
-        for form in forms:
-            self._lines(where, form)
+            views.append(html.unescape(text))
+        for one in views:
+            self._lines(where, one)
         if _MARKER.search(text):
             self._tell("marker", where, _MARKER.search(text)[0].strip())  # type: ignore[index]
-        for word in set(_WORD.findall(text)) & self._known.names.keys():
+        for word in set(WORD.findall(text)) & self._known.names.keys():
             self._tell("name", where, f"{word} ({self._known.names[word]})")
         if len(self._known.root) > 4 and self._known.root in text:
             self._tell("path", where, self._known.root)
@@ -348,10 +211,7 @@ class _Search:
                 self._tell("answers", where, f"{line.strip()} ({self._known.answers[squeezed(line)]})")
         private: Dict[Tuple[str, str], Set[str]] = defaultdict(set)
         for line in text.splitlines():
-            code, comment = _parted(line)
-            bare = _FRAME.sub("", line)
-            forms = {squeezed(one) for one in (line, bare, code, _parted(bare)[0], comment, _parted(bare)[1], _stripped(line))}
-            for key in forms:
+            for key in forms(line):
                 place = self._known.lines.get(key)
                 if place:
                     self._tell("line", where, f"{line.strip()} ({place})")
@@ -372,7 +232,7 @@ class _Search:
             texts += ["\n".join(_PRINTED.findall(data[start:].decode("utf-16-le", "replace"))) for start in (0, 1)]
         for text in texts:
             self._lines(where, text)
-            for word in set(_WORD.findall(text)) & self._known.names.keys():
+            for word in set(WORD.findall(text)) & self._known.names.keys():
                 if len(word) >= NAME_IN_CODE_MIN:
                     self._tell("name", where, f"{word} ({self._known.names[word]})")
         for path in set(_PATHS.findall(data)):
@@ -383,7 +243,7 @@ class _Search:
     def _code(self, where: str, data: bytes) -> None:
         self._strings(where, data)
         for one in coff.symbols_of(data):
-            for word in set(_WORD.findall(one.name)) | set(_WORD.findall(one.name.lstrip("_@?."))):
+            for word in set(WORD.findall(one.name)) | set(WORD.findall(one.name.lstrip("_@?."))):
                 if word in self._known.names:
                     self._tell("name", where, f"{word} ({self._known.names[word]}), in a table of symbols")
             if one.external and one.defined and one.plain in self._known.routines:
@@ -392,7 +252,7 @@ class _Search:
     # -- repositories ----------------------------------------------------------------------------------------------
     def repository(self, home: Path, inside: Optional[Path]) -> None:
         """Every object: blobs with the paths that lead to them, commits, tags; and what lies beside them in .git."""
-        git = _Git(home)
+        git = Git(home)
         paths = git.paths()
         for name, kind, data in git.objects():
             if kind == "blob":
@@ -404,7 +264,7 @@ class _Search:
             elif kind in ("commit", "tag"):
                 self._told(f"{kind} {name[:10]}", data.decode("utf-8", "replace"))
             elif kind == "tree" and not paths.reached(name):
-                for entry, _, _ in _entries(data):
+                for entry, _, _ in entries(data):
                     self._path(entry)
         for label in git.refs():
             self.text("names of branches and tags", label)
@@ -436,23 +296,6 @@ class _Search:
                 self._tell("author", where, one)
 
 
-def _decoded(data: bytes) -> str:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace")
-    return data.decode("utf-8", "replace").lstrip("\ufeff")
-
-
-def _unescaped(text: str) -> str:
-    """JSON's and C's escapes, as far as they hide a line."""
-    text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text)
-    return text.replace("\\n", "\n").replace('","', "\n").replace("\\t", " ").replace('\\"', '"').replace("\\\\", "\\")
-
-
-def _stripped(line: str) -> str:
-    """A line between quotation marks, or behind a line number."""
-    return re.sub(r"""^\s*(?:\d+[:|\s]\s*)?[\[{"'`]*|["'`\]},]*\s*$""", "", line)
-
-
 def _expanded(data: bytes) -> Optional[bytes]:
     if data[:2] == b"\x1f\x8b":
         return gzip.decompress(data)
@@ -463,91 +306,7 @@ def _expanded(data: bytes) -> Optional[bytes]:
     return None
 
 
-def _entries(data: bytes) -> Iterator[Tuple[str, str, bool]]:
-    """(name, object, is a tree) of a tree object."""
-    place = 0
-    while place < len(data):
-        space, end = data.index(b" ", place), data.index(b"\0", place)
-        yield data[space + 1:end].decode("utf-8", "replace"), data[end + 1:end + 21].hex(), data[place:space] == b"40000"
-        place = end + 21
-
-
-class _Paths(Dict[str, Set[str]]):
-    """Blob -> `branch:path`, and which trees were walked on the way."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.trees: Set[str] = set()
-
-    def reached(self, tree: str) -> bool:
-        return tree in self.trees
-
-
-class _Git:
-    """A repository, read object by object; the caller's GIT_* do not count."""
-
-    def __init__(self, home: Path) -> None:
-        self._home = home
-        self._read: Dict[str, Tuple[str, bytes]] = {}
-        names = self._run("cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname)").decode().split()
-        stream = io.BytesIO(self._run("cat-file", "--batch", data="".join(f"{name}\n" for name in names).encode()))
-        for name in names:
-            found, kind, size = stream.readline().decode().split()
-            if found != name:
-                raise GraderError(f"{home}: git does not say what {name} is; run git fsck")
-            self._read[name] = (kind, stream.read(int(size)))
-            stream.read(1)
-
-    def objects(self) -> Iterator[Tuple[str, str, bytes]]:
-        for name in sorted(self._read):
-            yield (name, *self._read[name])
-
-    def refs(self) -> List[str]:
-        return self._run("for-each-ref", "--format=%(refname)").decode("utf-8", "replace").split()
-
-    def paths(self) -> _Paths:
-        """From every commit, those of a branch first: the branches' tips name what they hold best."""
-        found = _Paths()
-        labelled: List[Tuple[str, str]] = []
-        for line in self._run("for-each-ref", "--format=%(objectname) %(refname:short)").decode("utf-8", "replace").splitlines():
-            name, _, label = line.partition(" ")
-            kind, data = self._read.get(name, ("", b""))
-            while kind == "tag":
-                name = data.split(b"\n", 1)[0].split()[1].decode()
-                kind, data = self._read.get(name, ("", b""))
-            labelled.append((name, label))
-        labelled += [(name, f"commit {name[:10]}") for name, kind, _ in self.objects() if kind == "commit"]
-        for name, label in labelled:
-            kind, data = self._read.get(name, ("", b""))
-            if kind == "commit":
-                self._walk(data.split(b"\n", 1)[0].split()[1].decode(), label, "", found)
-        return found
-
-    def _walk(self, tree: str, label: str, folder: str, found: _Paths) -> None:
-        if (tree + folder) in found.trees:
-            return  # under an earlier label
-        found.trees |= {tree, tree + folder}
-        for name, target, is_tree in _entries(self._read.get(tree, ("", b""))[1]):
-            if is_tree:
-                self._walk(target, label, f"{folder}{name}/", found)
-            else:
-                found.setdefault(target, set()).add(f"{label}:{folder}{name}")
-
-    def _run(self, *arguments: str, data: bytes = b"") -> bytes:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        environment.update(GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_NOSYSTEM="1", GIT_NO_LAZY_FETCH="1", GIT_TERMINAL_PROMPT="0")
-        done = subprocess.run(["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", str(self._home), *arguments],
-                              env=environment, input=data, capture_output=True, check=False)
-        if done.returncode != 0:
-            told = done.stderr.decode("utf-8", "replace").strip()[:200]
-            raise GraderError(f"git {arguments[0]} failed in {self._home}: {told}; nobody knows what it holds")
-        return done.stdout
-
-
 def counted(leaks: Sequence[Leak]) -> List[Tuple[str, int, int]]:
     """(kind, findings, files) in the order of KINDS."""
     return [(kind, sum(one.kind == kind for one in leaks), len({one.where for one in leaks if one.kind == kind}))
             for kind in KINDS if any(one.kind == kind for one in leaks)]
-
-
-__all__: Iterable[str] = ["KINDS", "Leak", "Secrets", "counted", "find", "private_kind", "secrets", "squeezed"]
