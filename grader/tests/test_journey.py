@@ -14,7 +14,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from grader import labs
+from grader import labs, leaks
 from grader.commands import solution
 from grader.handout import Choices, Handout
 from grader.regions import split
@@ -71,6 +71,14 @@ class Journey(unittest.TestCase):
                               check=False)
         self.assertIn(done.returncode, (0, 1), done.stdout[-3000:] + done.stderr[-3000:])
         return json.loads(target.read_text())
+
+    def test_0_nothing_leaks(self) -> None:
+        """Every branch, all history and every object of the real handout; that a disassembler shows shipped code is known."""
+        found = leaks.find(leaks.secrets(self.tree, self.course), self.home / "students")
+        self.assertEqual([one for one in found if one.kind != "object"], [])
+        own = [one.where for one in found if one.where.startswith(f"{self.course.lab(LAB).branch}:kernel/prebuilt/reference/")
+               and any(name[len("kernel/"):] in one.where for name in self.course.lab(LAB).files)]
+        self.assertEqual(bool(own), self.reference == "all", own)
 
     def test_1_untouched_branch_has_no_points_and_says_where_to_write(self) -> None:
         result = self.grade()
