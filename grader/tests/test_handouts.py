@@ -30,7 +30,8 @@ COMMAND = re.compile(r"^make (\w+)((?: [A-Z]+=\S+)*)")
 
 # Lines of a command block, with what they promise.  "": the line only says how to type a command (its form is checked).
 TYPED: Dict[str, str] = {
-    "the kernel boots to `kd> `; type help; Ctrl-A X leaves": "prompt",
+    "the kernel boots to `kd> `; type help, then spin 3 and ready; Ctrl-A X leaves": "prompt",  # spin: the console's own tests
+    "builds and grades that exercise on every save; Ctrl-C ends it": "",  # test_watch
     "0 of 20: nothing is written yet": "zero",
     "0 of 50: nothing is written yet": "zero",
     "0 of 100: nothing is written yet": "zero",
@@ -49,9 +50,14 @@ SAID: Dict[str, str] = {
     "before it walks that chain (with `AT=failure`: after it has returned).": "",
     "With these three, 11 of the 14 points are in reach: all tests but `quantum_end_choice` and `quantum_turns`.": "three routines",
     "`make grade LAB=1` ends with `Lab 1: 50/50`.": "points 50",
-    "`make run` and `make gdb` boot a kernel of your files alone: they need your labs 0 and 1, or the branch "
-    "`lab3-synchronization-fresh`, in which those are solved.": "",
-    "`make grade`, `make replay` and `make timeline` do not.": "",
+    "If it does not, `make grade` says so, and tests that need another exercise wait until you have written it: most of 1.1 and 1.4 can "
+    "be tested at once, the rest of 1.2 and 1.3 when the kernel boots on your scheduler.": "tested at once",  # says so: test_branches
+    "At the prompt of `make run`, `spin 3` lets three threads compete on your scheduler: `ready` shows who waits, `threads` who ran how "
+    "often, `spin 0` ends them.": "",  # the console's own tests
+    "`make run` and `make gdb` boot a kernel of your files alone: they need your labs 0 and 1.": "",
+    "`make grade`, `make replay` and `make timeline` do not: there the reference stands in for your earlier labs.": "",  # test_handout
+    "If it does not, `make grade` says so, and a test waits until you have written every exercise that its kernel needs; it names the "
+    "next one.": "",  # test_branches, test_report
     "- Each of the eight wrong kernels in which one of your scenarios fails is a point; they are not part of your branch, where "
     "`mytest_accepts` tells you whether your file compiles and a correct kernel passes it.": "",
     "- Plant a mistake in your own `event.cpp` and see that a scenario fails: `make mytest LAB=3 TEST=3.3` explores your scenarios on "
@@ -151,6 +157,13 @@ class Words(unittest.TestCase):
                 self.assertEqual(lab.points, int(claim.split()[2].rstrip(":")), lab.folder)
         points = {lab.number: lab.points for lab in COURSE.labs}
         self.assertEqual((50, 100), (points[1], points[3]))
+
+    def test_what_can_be_tested_at_once(self) -> None:
+        """A test at the early stage runs before any exercise of lab 1 is needed; one at the ready stage needs them all."""
+        for exercise in ("1.1", "1.4"):
+            tests = [test for test in COURSE.tests if test.exercise == exercise]
+            early = sum(test.points for test in tests if test.stage == "early")
+            self.assertGreater(early, sum(test.points for test in tests) / 2, exercise)
 
     def test_help_and_branches_name_the_moment_of_the_failure(self) -> None:
         for name in ("grader/setup/help.sh", "labs/branch-readme.md", *(f"labs/{lab.folder}/README.md" for lab in COURSE.labs)):
