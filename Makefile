@@ -36,6 +36,7 @@ RUNS          :=
 SCENARIOS     :=
 APPEND        :=
 GDB_WAIT      :=
+AT            :=
 EMAIL         :=
 MISTAKE       :=
 EX            :=
@@ -55,10 +56,11 @@ need   := grader/setup/need.sh
 grader := $(PYTHON) -m grader
 jobs    = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 build   = $(MAKE) $(jobs) -f kernel/build.mk
+advice  = { grader/setup/advice.sh >&2; exit 2; }
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
-.PHONY: help grade watch test run gdb replay timeline mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench check-style \
+.PHONY: help grade watch test run gdb replay timeline mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix check-style \
         format clean kernel
 
 help:
@@ -78,20 +80,22 @@ watch:
 
 run gdb:
 	@$(need) $@ $(filter bochs,$(EMU)) $(if $(GUI),gui)
-	@$(build) kernel
+	@$(build) kernel || $(advice)
 	@$(grader) $@ --out $(O) --emu $(EMU) --smp $(SMP) $(if $(GUI),--gui) $(if $(MICA_CHECKED),--checked) \
 	    $(call opt,SEED,--seed) $(call opt,APPEND,--append) $(if $(and $(filter gdb,$@),$(GDB_WAIT)),--wait)
 
 replay:
 	@$(if $(and $(LAB),$(TEST),$(SEED)),,echo "make replay needs LAB, TEST and SEED, as the failure printed them: \
 	    make replay LAB=1 TEST=name SEED=1234" >&2; exit 2)
+	@$(if $(filter-out failure,$(AT)),echo "AT=$(AT) names no moment: AT=failure stops where the test saw the failure; \
+	    without AT= the replay stops in your routine" >&2; exit 2)
 	@$(need) gdb
 	@$(grader) replay --out $(O) --lab $(LAB) --test "$(TEST)" --seed $(SEED) $(call opt,SUBMISSION,--submission) \
 	    $(if $(filter failure,$(AT)),--at-failure)
 
 timeline:
 	@$(need) grade
-	@$(build) kernel
+	@$(build) kernel || $(advice)
 	@$(grader) timeline --out $(O) $(call opt,LAB,--lab) $(call opt,TEST,--test) $(call opt,SEED,--seed) \
 	    $(call opt,SUBMISSION,--submission) --smp $(SMP) $(if $(MICA_CHECKED),--checked) $(call opt,OUT,--to)
 
@@ -106,7 +110,7 @@ seed:
 
 kernel:
 	@$(need) build
-	@$(build) kernel
+	@$(build) kernel || $(advice)
 
 doctor:
 	@grader/setup/doctor.sh
@@ -144,7 +148,7 @@ test:
 
 check-style:
 	@$(need) style
-	@$(build) compile-commands
+	@$(build) compile-commands || $(advice)
 	@$(PYTHON) -m grader.style --out $(O) --jobs $(JOBS)
 
 format:
@@ -165,8 +169,12 @@ pictures:
 
 bench:
 	@$(need) grade
-	@$(build) kernel
+	@$(build) kernel || $(advice)
 	@$(PYTHON) -m grader.bench --out $(O) $(call opt,JSON,--json)
+
+matrix:
+	@$(need) grade
+	@$(PYTHON) -m grader.matrix --out $(O) --jobs $(JOBS)
 
 clean:
 	@rm -rf -- "$(O)" compile_commands.json

@@ -25,7 +25,7 @@ from grader.symbols import Symbols, short_path, symbolizer
 
 THREAD_START = "KiThreadStartup"  # leads to all that a thread does
 MOST_ARRIVALS = 200_000  # a run that comes to the student's routines more often is not watched
-_NUMBER = re.compile(r"\+?0x[0-9a-f]+", re.IGNORECASE)
+_NUMBER = re.compile(r"\+?0x[0-9a-f]+|\d+(,\d{3})+", re.IGNORECASE)  # addresses, and counts of instructions
 
 
 class Arrived(Exception):
@@ -57,8 +57,11 @@ class ReplayGuest(Guest):
         self.stop_at_call, self.stop_at_arrival = stop_at_call, stop_at_arrival
         self.arrivals: List[Arrival] = []
         self.context: Optional[Context] = None
+        self._due = False  # it stands where it shall stop, and the test has still something to do there
 
     def _enter(self, target: Place, arguments: Sequence[int], conv: str, stack: int = 0) -> int:
+        if self._due:
+            raise Arrived()
         returned = super()._enter(target, arguments, conv, stack)
         self.calls += 1
         shown = ", ".join(f"{argument & 0xFFFFFFFF:#x}" for argument in arguments)
@@ -66,24 +69,29 @@ class ReplayGuest(Guest):
         if self.calls == self.stop_at_call:
             raise Arrived()
         if self.sym(target) in self.watched:
-            self._arrive()
+            self._arrive(at_a_stop=False)
         return returned
 
     def _run(self, stops: Set[int]) -> None:
         while True:
+            if self._due:
+                raise Arrived()
             super()._run({*stops, *self.watched})
             here = self.regs()["eip"]
             if here in self.watched:
-                self._arrive()
+                self._arrive(here in stops)
             if here in stops:
                 return
 
-    def _arrive(self) -> None:
+    def _arrive(self, at_a_stop: bool) -> None:
+        """`at_a_stop`: the test stops here too, and may change registers before the guest goes on."""
         registers = self.regs()
         nested = any(self.name(address - 1) in self._names for address in self.callers(registers))
         self.arrivals.append(Arrival(self.watched[registers["eip"]], self.calls, nested))
         if len(self.arrivals) == self.stop_at_arrival:
-            raise Arrived()
+            self._due = True
+            if not at_a_stop:
+                raise Arrived()
         if len(self.arrivals) > MOST_ARRIVALS:
             raise TooMany()
 
@@ -95,6 +103,7 @@ class Attempts:
         self.kernels, self.spec, self.seed, self.forced = kernels, spec, seed, forced
         self.folder = kernels[spec.kernel].directory
         self.session = boot(self.folder, spec.driver, spec.processors or 1)
+        self.boots = spec.stage not in self.session.failures  # the kernel comes to where the test begins
 
     def close(self) -> None:
         self.session.close()
@@ -103,15 +112,10 @@ class Attempts:
             forced: Optional[Schedule] = None) -> "tuple[ReplayGuest, Outcome]":
         """The test from its beginning, to its end or to a call or an arrival.  A kernel that does not come to the test's
         stage is booted again: there the arrivals of the boot count."""
-        if self.spec.stage in self.session.failures:
+        if not self.boots:
             return self._boot_again(watched, stop_at_arrival)
         return run_once(self.session, self.kernels, self.spec, self.seed, stop_at_call, forced or self.forced, watched,
                         stop_at_arrival)
-
-    @property
-    def boots(self) -> bool:
-        """Whether the kernel comes to the stage at which the test begins."""
-        return self.spec.stage not in self.session.failures
 
     def _boot_again(self, watched: Optional[Dict[int, str]], stop_at_arrival: int) -> "tuple[ReplayGuest, Outcome]":
         self.session.close()

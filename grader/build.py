@@ -19,6 +19,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence
 
-from grader import locking, objects, remarks, result as results, room, sandbox, studenttext, toolverdict
+from grader import git, locking, objects, remarks, result as results, room, sandbox, studenttext, toolverdict
 from grader.errors import GraderError, InfraError
 from grader.labs import Course
 from grader.model import EXPLORE, WHOLE, Exercise, Kernel, KernelSet, Progress
@@ -50,6 +51,7 @@ class Builder:
         self._tree, self._course, self._jobs, self._plain = tree, course, max(1, jobs), plain
         self._progress = progress or Progress()
         self._base: Dict[str, Path] = {}
+        self.remarks: List[str] = []  # what whoever grades should know about this machine
 
     @property
     def flavour(self) -> str:
@@ -77,6 +79,10 @@ class Builder:
                         break
             if done.returncode != 0:
                 raise self._not_built(said)
+            self.remarks += [text for text in future_files(said) if text not in self.remarks]
+            for line in said.splitlines():
+                if ": left out, " in line:
+                    self._progress.say(line)
             self._base[flavour] = out / flavour
         return self._base[flavour]
 
@@ -84,9 +90,18 @@ class Builder:
         """Why there is no base kernel, and what to do."""
         log = self._log(said)
         if toolverdict.of_courseware(said):
-            return GraderError(f"the kernel does not build ({_last_line(said)}); the whole log is in {log}")
+            new = [name for name in self._unknown() if name.endswith((".cpp", ".S")) and name.startswith("kernel/")][:5]
+            return GraderError(f"the kernel does not build ({_last_line(said)})" + (f"; sources not known to git: {', '.join(new)}" if new else "")
+                               + f"; the whole log is in {log}. " + _advice(self._tree))
         return InfraError(room.shortage(self._tree.out) or f"the kernel does not build, and no source is to blame ({_last_line(said)}): see "
                           f"that the machine has memory and disk to spare, and try again; the whole log is in {log}")
+
+    def _unknown(self) -> List[str]:
+        """Files that lie in the tree and are unknown to git, where it says so: a forgotten copy of a source among them."""
+        try:
+            return git.untracked(self._tree.root)
+        except GraderError:
+            return []
 
     def _log(self, said: str) -> Path:
         """Keeps what a failed build said; on a full disk that may fail too."""
@@ -370,6 +385,26 @@ def _clear(out: Path) -> None:
     for path in out.iterdir():
         if path.name != "build.lock":
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+_FUTURE = re.compile(r"[Ww]arning: File ['`\"]?(.+?)['`\"]? has modification time")
+
+
+def future_files(output: str) -> List[str]:
+    """make's remark on files that are dated in the future, as a sentence that helps; nothing where there are none."""
+    names = list(dict.fromkeys(_FUTURE.findall(output)))
+    if not names:
+        return []
+    more = f" and {len(names) - 1} more files are" if len(names) > 1 else " is"
+    return [f"{names[0]}{more} dated in the future, so every run builds again what depends on it. "
+            "See that the clock is right (date), then: find . -newermt now -exec touch {} +"]
+
+
+def _advice(tree: Tree) -> str:
+    """What to do when our own sources do not compile, as `make kernel` says it."""
+    done = subprocess.run(["bash", str(tree.root / "grader/setup/advice.sh")], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, errors="replace", check=False)
+    return done.stdout.strip() or "What to do: make doctor"
 
 
 def _last_line(output: str) -> str:

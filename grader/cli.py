@@ -33,6 +33,7 @@ COMMANDS = {
     "gdb": ("grader.commands.gdb", "boot the kernel with gdb attached"),
     "seed": ("grader.commands.seed", "show or set the student's own seed"),
     "handout": ("grader.commands.handout", "build the students' branches"),
+    "leaks": ("grader.commands.leaks", "look through a branch or an archive for what must not leave the complete tree"),
     "solution": ("grader.commands.solution", "print a lab's reference as a diff against the students' branch"),
     "answers": ("grader.commands.answers", "print the answers of exercise 0.1 for a seed"),
     "selfcheck": ("grader.commands.selfcheck", "grade starter, reference, accepted, mistakes and cheaters"),

@@ -11,11 +11,13 @@ In the books: "symbol files".  TOL-07.  In the format's document: "DWARF 4", cha
 from __future__ import annotations
 
 import bisect
+import dataclasses
 import functools
+import itertools
 import re
 import struct
 from dataclasses import dataclass, field
-from typing import Dict, FrozenSet, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from grader.pe import PeImage
 
@@ -38,8 +40,8 @@ BLOCKS = {0x0A: 1, 0x03: 2, 0x04: 4}
 COUNTED = (0x09, 0x18)  # a block behind a LEB128 length
 AT_ADDRESS, PLUS = 0x03, 0x23  # DW_OP_addr, DW_OP_plus_uconst
 POINTER_SIZE = 4
-NAME_MAX, DEPTH_MAX, STEPS_MAX, ELEMENTS_MAX = 80, 24, 4096, 1 << 16
-UNREADABLE = (IndexError, struct.error, ValueError, RecursionError, MemoryError)
+NAME_MAX, DEPTH_MAX, STEPS_MAX, MEMBERS_MAX, ELEMENTS_MAX = 80, 24, 400, 1000, 1 << 16
+UNREADABLE = (LookupError, struct.error, ValueError, RecursionError, MemoryError)
 _ODD = re.compile(r"[^\w$~:<>,*&()\[\] +-]", re.ASCII)
 # What a wait or a lock names as a whole, however many fields it has.
 OBJECTS = frozenset(("KEVENT", "KSEMAPHORE", "KMUTANT", "KTIMER", "KQUEUE", "KPROCESS", "KTHREAD", "KGATE", "FAST_MUTEX",
@@ -85,7 +87,6 @@ class _Member:
     size: int
     type: int
     bits: int
-    order: int
 
 
 class Debug:
@@ -93,6 +94,7 @@ class Debug:
 
     def __init__(self, entries: Dict[int, Entry], base: int, limit: int) -> None:
         self._entries = entries
+        self._flat: Dict[int, List[_Member]] = {}
         self._whole: Dict[str, int] = {}  # the complete definition of a structure, by name
         for place, entry in entries.items():
             if entry.tag in RECORDS and entry.name and not entry.declared_only and entry.size > 0:
@@ -183,18 +185,25 @@ class Debug:
     def _bounds(self, entry: Entry) -> List[int]:
         return [max(0, self._entries[child].count) for child in entry.children if self._entries[child].tag == SUBRANGE]
 
-    def _members(self, entry: Entry, base: int = 0, depth: int = 0) -> Iterator[_Member]:
+    def _members(self, place: int) -> List[_Member]:
         """Members with names; those of bases, anonymous structures and unions stand for themselves."""
-        for order, child in enumerate(entry.children):
+        if place not in self._flat:
+            self._flat[place] = []  # a structure inside itself has no members there
+            self._flat[place] = list(itertools.islice(self._listed(self._entries[place]), MEMBERS_MAX))
+        return self._flat[place]
+
+    def _listed(self, entry: Entry) -> Iterator[_Member]:
+        for child in entry.children:
             member = self._entries[child]
-            if member.tag not in (MEMBER, INHERITANCE) or depth > DEPTH_MAX or member.declared_only:
+            if member.tag not in (MEMBER, INHERITANCE) or member.declared_only:
                 continue
             kind, inner = self._plain(member.type)
             if not member.name and inner.tag in RECORDS:
-                yield from self._members(inner, base + member.offset, depth + 1)
+                for one in self._members(kind):
+                    yield dataclasses.replace(one, offset=one.offset + member.offset)
             elif member.name:
                 size = member.size if member.bits and member.size > 0 else self._size(member.type, 0)
-                yield _Member(member.name, base + member.offset, size, member.type, member.bits, order)
+                yield _Member(member.name, member.offset, size, member.type, member.bits)
 
 
 class _Walk:
@@ -213,14 +222,14 @@ class _Walk:
         if entry.tag not in RECORDS or (not self._size and not offset and entry.name in OBJECTS):
             return ""
         end = offset + max(1, self._size)
-        members = list(self._debug._members(entry))
+        members = self._debug._members(kind)
         holding = [one for one in members if one.offset <= offset and end <= one.offset + one.size]
         if not holding:
             return self._several(entry, members, offset, end)
         fit = {one: self._leaf(one.type, offset - one.offset, depth + 1) for one in holding}
-        leaf = min(holding, key=lambda one: (fit[one], one.bits > 0, one.order))
+        leaf = min(holding, key=lambda one: (fit[one], one.bits > 0))  # of equals the first
         inside = [one for one in members if offset <= one.offset and one.offset + one.size <= end and not one.bits]
-        if fit[leaf] > self._size == sum(one.size for one in inside):
+        if self._size and fit[leaf] > self._size == sum(one.size for one in inside):
             return _joined(inside)  # a union's larger member holds it, the smaller ones are it
         if leaf.bits:
             return _joined([one for one in holding if one.bits and one.offset == leaf.offset])
@@ -254,7 +263,7 @@ class _Walk:
                 return self._leaf(entry.type, offset % inner, depth + 1)
         elif entry.tag in RECORDS:
             end = offset + max(1, self._size)
-            inside = [self._leaf(one.type, offset - one.offset, depth + 1) for one in self._debug._members(entry)
+            inside = [self._leaf(one.type, offset - one.offset, depth + 1) for one in self._debug._members(kind)
                       if one.offset <= offset and end <= one.offset + one.size]
             return min(inside, default=size)
         return size

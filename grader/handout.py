@@ -37,8 +37,8 @@ from grader.tree import BRANCH_FILE, Tree
 
 WITHHELD = re.compile(
     r"^(solutions/|\.ci/|\.github/|docs/|kernel/tests/(?!scenarios/scenario)|grader/tests/|grader/(handout|branches|hardened|regions|"
-    r"sources|selfcheck|patches|memo|parallel|style|coverage|bench|pictures)(\.py$|/)|"
-    r"grader/commands/(handout|solution|answers|selfcheck|stability|explore|demo_race)\.py$|"
+    r"sources|selfcheck|patches|memo|parallel|style|coverage|bench|pictures|matrix|leaks)(\.py$|/)|"
+    r"grader/commands/(handout|solution|answers|selfcheck|stability|explore|demo_race|leaks)\.py$|"
     r"grader/explore/(survey|table|kernels)\.py$|"
     r"README\.md$|SYLLABUS\.md$|CONTRIBUTING\.md$|labs/branch-readme\.md$|labs/0-boot/seed\.txt$|"
     r"kernel/prebuilt/)|_test\.cpp$")
@@ -128,6 +128,7 @@ class Handout:
         if (self._tree.root / README).is_file():
             files["README.md"] = self._tree.root / README
         files[BRANCH_FILE] = (json.dumps({"lab": lab.number, "fresh": fresh}) + "\n").encode()
+        files[sources.BRANCH_LIST] = sources.branch_list(files)
         for name, content in files.items():
             _check(name, content)
         whole = {name: content.read_bytes() if isinstance(content, Path) else content for name, content in files.items()}

@@ -15,8 +15,8 @@ time.
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -72,7 +72,8 @@ def replay(kernels: KernelSet,
             say(line)
         session = attempts.session
         session.watchdog.disarm()
-        debug(session, root, gdb_arguments, guest.labels)
+        stopped = told.backtrace[0] if told.backtrace else ""
+        debug(session, root, gdb_arguments, guest.labels, re.split("[+ ]", stopped)[0])
         return told
     finally:
         attempts.close()
@@ -102,7 +103,8 @@ def stand(attempts: Attempts, guest: ReplayGuest, told: Outcome, files: Sequence
         return ["`mica rewind` goes back to where the schedule begins.", run_to_failure(last, find)]
     lines = [] if at_failure else to_routine(attempts, guest, told, files)
     if not lines:
-        lines = [where_it_ended(guest, told)]
+        guest = guest if at_failure else attempts.run()[0]
+        lines = [where_it_ended(guest)]
     keep(attempts.session)
     return [*lines, "`mica rewind` comes back here as often as you like; what follows is the same every time."]
 
@@ -115,7 +117,7 @@ def to_routine(attempts: Attempts, guest: ReplayGuest, told: Outcome, files: Seq
     if watched:
         try:
             seen, again = attempts.run(watched=watched)
-            number = choose(again, seen.arrivals) if again == told else 0
+            number = choose(again, seen.arrivals) if alike(told, again) else 0
         except TooMany:
             pass
     if number:
@@ -132,7 +134,7 @@ def to_routine(attempts: Attempts, guest: ReplayGuest, told: Outcome, files: Seq
     return [f"The guest stands at the beginning of call {stopped.calls}, {stopped.last}.{said}"]
 
 
-def where_it_ended(guest: ReplayGuest, told: Outcome) -> str:
+def where_it_ended(guest: ReplayGuest) -> str:
     """The moment of the failure, in words."""
     here = guest.regs()["eip"]
     if here == guest.landing:
@@ -181,17 +183,20 @@ def describe(told: Outcome, guest: ReplayGuest, forced: Optional[Schedule] = Non
     return lines
 
 
-def debug(session: Session, root: Path, arguments: Sequence[str], labels: Optional[Dict[int, str]] = None) -> None:
-    """gdb in the foreground, on the guest as it stands."""
+def debug(session: Session, root: Path, arguments: Sequence[str], labels: Optional[Dict[int, str]] = None,
+          fault: str = "") -> None:
+    """gdb in the foreground, on the guest as it stands.  `fault`: the routine whose frame is to be shown."""
     session.machine.gdb.leave()
-    script = write_script(session, root, labels or {})
+    script = write_script(session, root, labels or {}, fault)
     foreground.run(["gdb", "-q", "-nx", "-x", str(script), *arguments], root)
 
 
-def write_script(session: Session, root: Path, labels: Dict[int, str]) -> Path:
+def write_script(session: Session, root: Path, labels: Dict[int, str], fault: str) -> Path:
     """Symbols of every loaded module at its place, the `mica` commands, the connection; then to where gdb's view is right."""
     folder = session.machine.folder
-    lines = ["set pagination off", "set confirm off", "set print pretty on", f"directory {root}"]
+    lines = ["set pagination off", "set print pretty on", f"directory {root}"]
+    if os.environ.get("NO_COLOR"):
+        lines.append("set style enabled off")
     for index, module in enumerate(session.symbols.modules):
         copy = gdbfiles.elf_copy(module.image.path, session.directory / "gdb" / f"{module.name}.elf")
         delta = (module.base - module.image.base) & 0xFFFFFFFF
@@ -200,13 +205,11 @@ def write_script(session: Session, root: Path, labels: Dict[int, str]) -> Path:
     lines += [f"target remote {folder / 'gdb'}"]
     if session.machine.gdb.processor:
         lines.append(f"thread {session.machine.gdb.processor + 1}")  # gdb counts from 1
-    names = folder / "labels.json"
-    names.write_text(json.dumps({str(address): name for address, name in labels.items()}), encoding="utf-8")
     ends = [session.symbols.address("KdHostCall") + 1, session.symbols.address(BUGCHECK_STOP)]
     script = folder / "replay.gdb"
     script.write_text("\n".join([
         f"source {root / 'grader' / 'gdb' / 'mica.py'}",
-        f"python mica_begin_replay({lines!r}, {str(names)!r}, {ends[0]:#x}, {ends[1]:#x})", ""]), encoding="utf-8")
+        f"python mica_begin_replay({lines!r}, {labels!r}, {fault!r}, {ends[0]:#x}, {ends[1]:#x})", ""]), encoding="utf-8")
     return script
 
 

@@ -16,6 +16,7 @@ from grader.tree import Tree, this_tree
 
 MANIFEST = "docs/manifest.txt"
 NO_DATE = "2000-01-01T00:00:00+00:00"
+BRANCH_LIST = "kernel/prebuilt/sources.txt"
 _CODE = (".cpp", ".S", ".h", ".hpp", ".inc")
 _OBJECTS = (".cpp", ".S")
 
@@ -48,6 +49,12 @@ def manifest(names: Iterable[str]) -> str:
     """The manifest's text."""
     head = "# What belongs to the tree, for a tree without git. Written by: python3 -m grader.sources\n"
     return head + "".join(f"{name}\n" for name in sorted(set(names)))
+
+
+def branch_list(names: Iterable[str]) -> bytes:
+    """What a branch's kernel/prebuilt/sources.txt holds: the sources that kernel/build.mk takes, of the files it ships."""
+    sources = [name for name in names if name.startswith(("kernel/", "labs/")) and name.endswith(_OBJECTS)]
+    return "".join(f"{name}\n" for name in sorted(sources)).encode("utf-8")
 
 
 def untracked(tree: Tree) -> List[str]:

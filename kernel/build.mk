@@ -79,20 +79,32 @@ LDFLAGS  := /machine:x86 /nodefaultlib /safeseh:no /debug:dwarf /subsystem:nativ
             /incremental:no /opt:ref /opt:noicf /timestamp:0 /nologo /driver /align:4096 /filealign:512
 
 # ---- sources ----------------------------------------------------------------------------------------------------
-find     = $(if $(strip $1),$(sort $(filter-out %_test.cpp,$(shell find $1 \( -name '*.cpp' -o -name '*.S' \) \
-           2>/dev/null))))
+# A student's branch has a list of its sources (grader/sources.py): a copy that lies beside them (ready_old.cpp) is left out, and
+# a line says so. The complete tree takes every new file. What editors and systems leave (.#ready.cpp, ._ready.cpp) and what is no
+# regular file is no source anywhere, nor is a name with a space, which make cannot write.
+branch_list := kernel/prebuilt/sources.txt
+known    := $(if $(wildcard $(branch_list)),$(shell cat $(branch_list)))
+taken    = $(if $(known),$(filter $(known),$1),$1)
+is_source := -type f ! -name '.*' \( -name '*.cpp' -o -name '*.S' \)
+find     = $(if $(strip $1),$(sort $(filter-out %_test.cpp,$(if $(known),$(wildcard $(filter $(addsuffix /%,$1),$(known))),$(shell \
+           find $1 $(is_source) ! -name '* *' 2>/dev/null)))))
+ifeq ($(STUDENT)$(MYTEST),)
+$(shell find kernel/ntos kernel/hal kernel/drivers labs/*/tests $(is_source) $(if $(known),,-name '* *') 2>/dev/null | \
+    { [ -f $(branch_list) ] && grep -vxFf $(branch_list) || [ ! -f $(branch_list) ] && cat; } | sort | \
+    sed 's|$$|: left out, it is no source of this tree (a copy? remove it, or give it a name without spaces)|' >&2)
+endif
 # (the explore flavour has objects of its own: they are compiled with preemption points)
 ready    := kernel/prebuilt$(if $(exploring),/explore)
-prebuilt := $(shell find $(ready) -name '*.obj' -not -path '*/reference/*' -not -path '*/starter/*' 2>/dev/null)
+prebuilt := $(shell find $(ready) -type f -name '*.obj' ! -name '.*' -not -path '*/reference/*' -not -path '*/starter/*' 2>/dev/null)
 prebuilt := $(if $(exploring),$(prebuilt),$(filter-out kernel/prebuilt/explore/%,$(prebuilt)))
 objects  = $(patsubst kernel/%,$(OBJ)/%.obj,$1)
 # objects of a folder: its sources, and the withheld ones that have no source here
-withheld = $(foreach p,$(filter $(ready)/$1/%,$(prebuilt)),$(if $(wildcard $(patsubst \
-           $(ready)/%.obj,kernel/%,$p)),,$p))
+withheld = $(foreach p,$(filter $(ready)/$1/%,$(prebuilt)),$(if $(wildcard $(call taken,$(patsubst \
+           $(ready)/%.obj,kernel/%,$p))),,$p))
 
 crt_src  := $(call find,kernel/ntos/rtl/crt)
-ntos_src := $(filter-out kernel/ntos/rtl/crt/% $(if $(exploring),,kernel/ntos/ke/explore/%),$(call find,kernel/ntos))
-hal_src  := $(call find,kernel/hal)
+ntos_src := $(filter-out kernel/ntos/rtl/crt/% $(if $(exploring),,kernel/ntos/ke/explore/%),$(sort $(call find,kernel/ntos) $(filter kernel/ntos/%,$(EXERCISE_FILES))))
+hal_src  := $(sort $(call find,kernel/hal) $(filter kernel/hal/%,$(EXERCISE_FILES)))
 
 # In a student's branch a shipped object may stand in for an exercise's file: the reference's, or the starter's.
 REFERENCE_FILES :=
@@ -114,7 +126,7 @@ instrument    := -fsanitize-coverage=func,trace-loads,trace-stores -include kern
 explore_flags  = $(if $(exploring),$(if $(filter $(QUIET_FILES),$1),-DKX_QUIET) $(if $(filter $(EXPLORE_FILES),$1),$(instrument)))
 
 # The student's own files are compiled in $(O); with a base build beside, everything else comes from there.
-own      := $(filter $(EXERCISE_FILES),$(ntos_src) $(hal_src))
+own      := $(filter kernel/ntos/% kernel/hal/%,$(EXERCISE_FILES))
 from_base = $(patsubst $(OBJ)/%,$(BASE_OBJ)/%,$(call objects,$(filter-out $(EXERCISE_FILES),$1)))
 all_objects = $(call objects,$(filter $(own),$1)) $(if $(STUDENT),$(from_base),$(call objects,$(filter-out $(own),$1)))
 
@@ -122,14 +134,14 @@ ntos_obj := $(call all_objects,$(ntos_src)) $(call withheld,ntos) $(call stands_
 hal_obj  := $(call all_objects,$(hal_src)) $(call withheld,hal) $(call stands_in,hal)
 CRT      := $(if $(STUDENT),$(BASE_B),$(B))/crt.lib
 
-drivers := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard kernel/drivers/*/*.cpp)))))
+drivers := $(notdir $(patsubst %/,%,$(sort $(dir $(call taken,$(wildcard kernel/drivers/*/*.cpp))))))
 # guest test drivers: a folder with sources is one driver, a single file too; a lab's tests/ is one
-test_dirs  := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard kernel/tests/guest/*/*.cpp)))))
-test_files := $(basename $(notdir $(wildcard kernel/tests/guest/*.cpp)))
-labs       := $(foreach d,$(sort $(dir $(wildcard labs/*/tests/*.cpp))),lab$(firstword $(subst -, ,$(word 2,$(subst /, ,$d)))))
+test_dirs  := $(notdir $(patsubst %/,%,$(sort $(dir $(call taken,$(wildcard kernel/tests/guest/*/*.cpp))))))
+test_files := $(basename $(notdir $(call taken,$(wildcard kernel/tests/guest/*.cpp))))
+labs       := $(foreach d,$(sort $(dir $(call taken,$(wildcard labs/*/tests/*.cpp)))),lab$(firstword $(subst -, ,$(word 2,$(subst /, ,$d)))))
 
 # concurrency tests: each source is a driver, in the explore flavour instead of the guest tests
-scenarios  := $(basename $(notdir $(wildcard kernel/tests/scenarios/*.cpp)))
+scenarios  := $(basename $(notdir $(call taken,$(wildcard kernel/tests/scenarios/*.cpp))))
 
 driver_images := $(drivers:%=$(B)/drivers/%.sys)
 test_images   := $(patsubst %,$(B)/tests/%.sys,$(if $(exploring),$(scenarios),$(test_dirs) $(test_files)) $(labs))
@@ -218,9 +230,10 @@ $(B)/hal.lib: $(call objects,$(hal_src)) $(call withheld,hal) $(call stands_in,h
 
 $(B)/ntoskrnl.exe: $(ntos_obj) $(CRT) $(if $(STUDENT),,$(B)/hal.lib)
 	$(call say,LINK,$@)
-	$(Q)mkdir -p $(@D) && $(LLDLINK) $(LDFLAGS) /entry:KiSystemStartup@4 /base:0x80100000 /out:$@ /implib:$(B)/nt.new.lib \
+	$(Q)mkdir -p $(B)/new && $(LLDLINK) $(LDFLAGS) /entry:KiSystemStartup@4 /base:0x80100000 /out:$(B)/new/$(@F) /implib:$(B)/new/nt.lib \
 	    /map:$(B)/ntoskrnl.map $(filter %.obj %.lib,$^) $(lib_dir)/hal.lib
-	$(Q)cmp -s $(B)/nt.new.lib $(B)/nt.lib && rm -f $(B)/nt.new.lib || mv -f $(B)/nt.new.lib $(B)/nt.lib
+	$(Q)cmp -s $(B)/new/nt.lib $(B)/nt.lib || mv -f $(B)/new/nt.lib $(B)/nt.lib
+	$(Q)mv -f $(B)/new/$(@F) $@
 # The import library keeps its time stamp while its content is the same: drivers are linked again only when exports change.
 $(B)/nt.lib: $(B)/ntoskrnl.exe ;
 
@@ -252,17 +265,18 @@ $(OBJ)/mytest.cpp.obj: $(MYTEST) $(flags_file)
 $(B)/tests/mytest.sys: $(OBJ)/mytest.cpp.obj $(BASE_B)/crt.lib $(BASE_B)/nt.lib $(BASE_B)/hal.lib
 	$(link_driver)
 $(B)/boot/mytest.sys: $(B)/tests/mytest.sys
-	$(Q)mkdir -p $(@D) && $(OBJCOPY) --strip-debug $< $@ && $(subst $$@,$@,$(seal))
+	$(Q)mkdir -p $(@D) $(B)/part && $(OBJCOPY) --strip-debug $< $(B)/part/$(@F) && $(seal)
 endif
 lab_sources = $(patsubst labs/%,kernel/labs/%,$(call find,$(wildcard labs/$1-*/tests)))
 $(foreach l,$(labs),$(eval $(call driver_rule,tests,$l,$(call lab_sources,$(l:lab%=%)))))
 
 # The copies that are loaded carry no debug information, and a checksum that the loader verifies.
 # The sandbox of a grader may lack Python: an image without a checksum is loaded unchecked.
-seal = { ! command -v $(PYTHON) >/dev/null 2>&1 || $(PYTHON) kernel/boot/seal.py $$@; }
+# Made in $(B)/part and moved: whoever kills the build leaves no half of an image that the next build takes for whole.
+seal = { ! command -v $(PYTHON) >/dev/null 2>&1 || $(PYTHON) kernel/boot/seal.py $(B)/part/$(@F); } && mv -f $(B)/part/$(@F) $@
 define strip_rule
 $(B)/boot/$(notdir $1): $1
-	$(Q)mkdir -p $$(@D) && $(OBJCOPY) --strip-debug $$< $$@ && $(seal)
+	$(Q)mkdir -p $$(@D) $(B)/part && $(OBJCOPY) --strip-debug $$< $(B)/part/$$(@F) && $$(seal)
 endef
 $(foreach i,$(images),$(eval $(call strip_rule,$i)))
 
@@ -270,7 +284,7 @@ $(foreach i,$(images),$(eval $(call strip_rule,$i)))
 HOST_SOURCES := $(BOOT_HOST_SOURCES)
 -include kernel/tests/host/sources.mk
 host_src   := $(sort $(HOST_SOURCES) $(wildcard kernel/tests/host/*.cpp) \
-              $(shell find kernel -name '*_test.cpp' -not -path 'kernel/prebuilt/*' 2>/dev/null))
+              $(shell find kernel -type f -name '*_test.cpp' ! -name '.*' -not -path 'kernel/prebuilt/*' 2>/dev/null))
 host_obj   := $(patsubst kernel/%,$(O)/host/obj/%.o,$(host_src))
 # (line tables are what a sanitizer's report needs; whole debug information doubles the time: HOST_EXTRA_FLAGS=-g)
 HOST_FLAGS := -std=c++20 -O1 -gline-tables-only -DMICA_HOST=1 -fms-extensions -fsanitize=address,undefined -fno-sanitize-recover=undefined \

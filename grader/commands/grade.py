@@ -71,7 +71,7 @@ def _grade(tree: Tree, options: argparse.Namespace) -> int:
     progress.clear()
     write_files({name: render(result) for name, render in _FORMATS.items()}, github.step_output(result), options)
     remarks = [_of_seed(result.student_seed, grading.seed_origin, options.submission) if has_seed(chosen_labs) else "",
-               sandbox_note() if options.submission else ""]
+               sandbox_note() if options.submission else "", *grading.builder.remarks]
     write_report(for_screen(result, options.submission, tree.out), sys.stdout, tuple(filter(None, remarks)))
     return result.exit_code
 

@@ -13,6 +13,7 @@ from typing import Callable, List, Optional, Protocol, Sequence, Tuple
 from grader.explore.control import Access, Entry, Found, Ran
 
 LOAD, STORE = 1, 2  # KX_POINT
+LOOKS = 3
 INSIDE = ("kernel/ntos/", "kernel/hal/", "kernel/inc/")  # where an actor waits, but not what it was asked to do
 
 HINTS = {
@@ -113,17 +114,19 @@ def stands(ran: Ran, lines: Places, own: Callable[[str], bool] = lambda file: Fa
     if ran.race:
         return [Stand(one.processor, one.step, f"{side(one.processor)} {does(one.write, touched(ran, one, lines))}",
                       lines.place(one.pc - 1)) for one in ran.race.accesses]
-    found = [Stand(ran.processor, ran.step, "the check that fails", ran.place)] if ran.place else []
+    found: List[Stand] = []
     for processor, stack in enumerate(ran.waiting):
-        told = [place for place in (lines.place(one - 1) for one in stack) if place] if processor or not found else []
+        told = [place for place in (lines.place(one - 1) for one in stack) if place] if processor else []
         place = next((one for one in told if own(one.rpartition(":")[0])),
                      next((one for one in told if not one.startswith(INSIDE)), told[0] if told else ""))
         if place:
             found.append(Stand(processor, ran.step, f"{side(processor)} stands here", place))
-    if not any(ran.waiting[1:]):
+    if not found:
         found += [Stand(one.processor, one.step, f"{side(one.processor)} {_entry(one, lines)}", lines.place(one.pc - 1))
                   for one in conflict(ran)]
-    return found
+    if ran.found is Found.CHECK and ran.place not in [one.place for one in found]:
+        found.append(Stand(ran.processor, ran.step, "the check that fails", ran.place))
+    return found[:LOOKS]
 
 
 def conflict(ran: Ran) -> Tuple[Entry, ...]:

@@ -12,13 +12,10 @@ import re
 from typing import Iterator
 
 import gdb  # type: ignore[import-not-found]
-from gdb.FrameDecorator import FrameDecorator  # type: ignore[import-not-found]
-
-from grader.console.gdbfiles import plain_name
 
 MOST_STEPS = 64  # of a prologue, which is a handful of instructions
-MACHINERY = ("KiBugCheckStop", "BugCheck", "KeBugCheck", "KeBugCheckEx", "KeBugCheck2", "RtlAssert", "KiTrapEntry")
-MACHINERY_DEPTH = 16
+MACHINERY_DEPTH = 16  # frames of a bugcheck and of the trap that it is about, at most
+STOPPED = "KiBugCheckStop"
 _BEFORE_ARGUMENTS = re.compile(r"(?:\(anonymous namespace\)::)?[^(]*")
 
 
@@ -51,21 +48,22 @@ def _body(pc: int) -> int:
     return lines[0] if lines else pc
 
 
-def select_fault() -> None:
+def select_frame_of(routine: str) -> None:
     """In a stopped kernel: the frame of the routine that went wrong, not those of the bugcheck and the trap."""
     frame = gdb.newest_frame()
-    if frame.name() != MACHINERY[0]:
+    if not routine or bare(frame) != STOPPED:
         return
-    last = None
     for _ in range(MACHINERY_DEPTH):
-        if frame is None:
+        if frame is None or bare(frame) == routine:
             break
-        if frame.name() in MACHINERY:
-            last = frame
         frame = frame.older()
-    older = last.older() if last is not None else None
-    if older is not None:
-        older.select()
+    if frame is not None and bare(frame) == routine:
+        frame.select()
+
+
+def bare(frame: gdb.Frame) -> str:
+    """The name of a frame's routine, without arguments."""
+    return _BEFORE_ARGUMENTS.match(frame.name() or "")[0]  # type: ignore[index]
 
 
 class Returned(gdb.Breakpoint):
@@ -106,23 +104,3 @@ def quiet() -> Iterator[None]:
         os.dup2(shown, 1)
         os.close(shown)
         os.close(nowhere)
-
-
-class PlainNames:
-    """A filter of backtraces: inlined routines of no linkage get their names of the source."""
-
-    name, priority, enabled = "mica-names", 100, True
-
-    def filter(self, frames: Iterator[FrameDecorator]) -> Iterator[FrameDecorator]:
-        return map(PlainFrame, frames)
-
-
-class PlainFrame(FrameDecorator):
-    """One frame of a backtrace."""
-
-    def function(self) -> object:
-        name = super().function()
-        if not isinstance(name, str):
-            return name
-        plain = plain_name(name)
-        return _BEFORE_ARGUMENTS.match(plain)[0] or plain  # type: ignore[index]

@@ -7,7 +7,6 @@ In the books: "kernel debugger", the !thread and !ready extensions.  TOL-06.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -150,21 +149,25 @@ class RewindCommand(Command):
         return ["back where the replay began"]
 
 
+fault: "list[str]" = []
+
+
 def stand() -> None:
     """From where the grader left the guest to where gdb's view is right, and shows that place."""
     with arrive.quiet():
         arrive.enter_body()
-        arrive.select_fault()
+        arrive.select_frame_of(fault[0])
     gdb.execute("frame")
 
 
-def begin_replay(commands: "list[str]", names: str, returned: int, stopped: int) -> None:
-    """`make replay` starts gdb.  `commands` connect it; `names`: a file with the test's names of addresses; `returned`,
-    `stopped`: where its calls end, and where a bugcheck does."""
+def begin_replay(commands: "list[str]", names: "dict[int, str]", routine: str, returned: int, stopped: int) -> None:
+    """`make replay` starts gdb.  `commands` connect it; `names`: what the test calls some addresses; `routine`: what the
+    failure is about, if a stopped kernel is to be shown; `returned`, `stopped`: where calls end, and where a bugcheck does."""
     with arrive.quiet():
         for line in commands:
             gdb.execute(line)
-    labels.update({int(address): name for address, name in json.loads(Path(names).read_text(encoding="utf-8")).items()})
+    labels.update(names)
+    fault.append(routine)
     arrive.Returned(returned)
     arrive.Stopped(stopped)
     stand()
@@ -199,8 +202,8 @@ def install() -> None:
     RewindCommand(
         "rewind",
         "Back to where the replay began (in `make replay`); the run from there is the same every time.")
-    plain = arrive.PlainNames()
-    gdb.frame_filters[plain.name] = plain
+    # Questions stay on: without them a second Ctrl-C would give the machine up.  Leaving needs none.
+    gdb.execute("define hook-quit\nset confirm off\nend", to_string=True)
     for command in RESUMING:
         gdb.execute(f"define hook-{command}\npython mica_go_back()\nend", to_string=True)
 

@@ -7,16 +7,22 @@ here=${BASH_SOURCE[0]%/*}
 export O=${O:-build}
 bad=0
 off=''
+untried=''
 
 line() { printf '  %-8s %-34s %-8s %s\n' "$@"; }
 
 list() {
-    local id name
+    local id name range
     for id in $(mica_set all); do
         look_for "${id%\?}"
         name=${tool_find%% *} name=${name##*[:/]}
+        range=$([ "$tool_state" != ok ] || untested "${id%\?}" "$tool_version")
         case $tool_state:$id in
-        ok:*)       line ok "$name" "$tool_version" "$tool_why" ;;
+        ok:*) if [ -n "$range" ]; then
+                line UNTRIED "$name" "$tool_version" "Mica was tested with $range: $tool_why"; untried="$untried $name $tool_version"
+                continue
+              fi
+                   line ok "$name" "$tool_version" "$tool_why" ;;
         missing:*\?) line - "${tool_lack##*/}" "" "$tool_why" ;;
         missing:*)  line MISSING "${tool_lack##*/}" "${tool_min#-}" "$tool_why" ;;
         old:*)      line "TOO OLD" "$name" "$tool_version" "needs $tool_min or newer: $tool_why" ;;
@@ -42,8 +48,10 @@ try() {
 . /etc/os-release 2>/dev/null
 echo "System: ${PRETTY_NAME:-$(uname -sr)}, $(uname -m), $(getconf _NPROCESSORS_ONLN) processors," \
     "$(df -Pk . | awk 'NR == 2 { printf "%.1f", $4 / 1048576 }') GB free at $PWD"
+echo "Tested with $(sed -n 's/ *| */ /g; s/^\([a-z]*\) \([0-9.]*\) \([0-9.]*\)$/\1 \2 to \3,/p' "$here/tested.txt" | tr '\n' ' ' | sed 's/, $//')."
 echo "Tools:"
 list
+[ -z "$untried" ] || echo "Outside of what was tested:$untried. It may work (see below); if not, name a tested one: make LLVM_BIN=/usr/lib/llvm-19/bin"
 if ! "$here/need.sh" all; then
     echo "Not everything is there: the lines above say what to do."
     exit 2

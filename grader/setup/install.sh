@@ -47,12 +47,31 @@ install_missing() {
     fi
 }
 
+# everything PACKAGE...: these, and what later journeys will ask for, each once: whoever must ask somebody else to install asks
+# once. In the complete tree that is all; a students' branch grades, runs and debugs.
+everything() {
+    local id ids='' sets='grade run gdb' package all=" $* "
+    [ -d solutions ] && sets='all'
+    for id in $(for sets in $sets; do mica_set "$sets"; done) $wanted; do
+        look_for "${id%\?}"
+        [ "$tool_state" = missing ] && ids="$ids ${id%\?}"
+    done
+    for package in $(packages_of deb $ids); do
+        case "$all" in *" $package "*) continue ;; esac
+        ! command -v apt-cache >/dev/null 2>&1 || apt-cache show "$package" >/dev/null 2>&1 || [ -z "$lists" ] || continue
+        all="$all$package "
+    done
+    all=${all# }
+    echo "${all% }"
+}
+
 apt_install() {
     local sudo='' answer free package log=${O:-build}/.setup/apt.log
+    local lists=$(find /var/lib/apt/lists -name '*Packages*' -print -quit 2>/dev/null)
     if [ "$(id -u)" != 0 ]; then
         if ! command -v sudo >/dev/null 2>&1; then
-            echo "This account may not install packages and there is no sudo. As root, run:"
-            echo "    apt-get update && apt-get install --no-install-recommends $*"
+            echo "This account may not install packages and there is no sudo. As root, run (it names what every journey needs):"
+            echo "    apt-get update && apt-get install --no-install-recommends $(everything "$@")"
             return 1
         fi
         sudo='sudo'
@@ -63,7 +82,7 @@ apt_install() {
         read -r -p "Install now with ${sudo:+$sudo }apt-get? [Y/n] " answer
         case $answer in
         ''|[Yy]*) ;;
-        *)  echo "Nothing was installed. To do it yourself: ${sudo:+$sudo }apt-get install --no-install-recommends $*"
+        *)  echo "Nothing was installed. To do it yourself: ${sudo:+$sudo }apt-get install --no-install-recommends $(everything "$@")"
             return 1 ;;
         esac
     fi
@@ -73,7 +92,7 @@ apt_install() {
         return 1
     fi
     mkdir -p "${log%/*}" && : >"$log"
-    if [ -z "$(find /var/lib/apt/lists -name '*Packages*' -print -quit 2>/dev/null)" ]; then
+    if [ -z "$lists" ]; then
         apt_run "Reading the lists of packages" update || { apt_failed "$log" update; return 1; }
     fi
     for package in $(packages_of deb $wanted); do # what can be done without comes along where this release has it
@@ -125,7 +144,7 @@ apt_failed() {
     echo "apt-get $1 failed. Its last words:"
     grep -E '^(E|W|Err|dpkg)' "$log" | tail -n 4 | sed 's/^/    /'
     if grep -qE 'password is required|a terminal is required' "$log"; then
-        echo "What to do: sudo asks for a password and nobody can type one here. Run in a terminal, or as root: apt-get install $*"
+        echo "What to do: sudo asks for a password and nobody can type one here. Run in a terminal, or as root: apt-get install $(everything "${@:2}")"
     elif grep -qE 'resolve|connect|timed out|unreachable' "$log"; then
         echo "What to do: the mirror cannot be reached. Check the network (and http_proxy), then run make again."
     elif grep -qE 'No space left' "$log"; then

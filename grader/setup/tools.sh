@@ -72,6 +72,19 @@ at_least() {
         { [ "$have_major" -eq "$want_major" ] && [ "${have_rest%%.*}" -ge "${want_rest%%.*}" ]; }
 }
 
+# untested ID VERSION: says the tested range when a release lies outside of it (tested.txt), else nothing.
+untested() {
+    local id low high
+    while IFS='|' read -r id low high; do
+        [ "${id// /}" = "$1" ] || continue
+        low=${low// /} high=${high// /}
+        case $high in # 22 means every 22.x
+        *.*) at_least "$2" "$low" && at_least "$high" "$2" ;;
+        *)   at_least "$2" "$low" && [ "${2%%.*}" -le "$high" ] ;;
+        esac || echo "$low to $high"
+    done <"${BASH_SOURCE[0]%/*}/tested.txt"
+}
+
 # look_for ID: sets tool_state to ok, missing, old or broken, tool_version, and tool_paths (what was found).
 look_for() {
     local word path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import Dict
 from unittest import TestCase, mock, skipUnless
@@ -135,8 +136,18 @@ extern "C" int''', 1)
 
     def test_base_that_does_not_build(self) -> None:
         self.put("kernel/hal/stall.cpp", "broken")
-        with self.assertRaisesRegex(GraderError, "does not build .*the whole log is in"):
+        with self.assertRaisesRegex(GraderError, r"does not build .*the whole log is in .*\. What to do: .*make doctor"):
             self.builder.base()
+
+    def test_files_from_the_future_are_told(self) -> None:
+        self.builder.base()
+        self.assertEqual([], self.builder.remarks)
+        tomorrow = time.time() + 86400
+        os.utime(self.tree.root / "kernel/hal/stall.cpp", (tomorrow, tomorrow))
+        again = Builder(self.tree, labs.load(self.tree))
+        again.base()
+        self.assertEqual(1, len(again.remarks))
+        self.assertRegex(again.remarks[0], r"^kernel/hal/stall\.cpp is dated in the future, .*touch")
 
     def test_compiler_without_end(self) -> None:
         endless = "template<int n> struct A { static constexpr int v = A<n-1>::v + A<n-2>::v; };\n"

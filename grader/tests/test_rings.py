@@ -17,6 +17,8 @@ sys.path.insert(0, str(ROOT / "kernel" / "tests"))
 
 import run as runner  # noqa: E402
 from rings import RINGS, Options, Outcome, Ring  # noqa: E402
+from rings.base import run  # noqa: E402
+from rings.build import said_of_sources  # noqa: E402
 from rings.program import ProgramRing  # noqa: E402
 
 
@@ -48,9 +50,28 @@ class RunnerTest(unittest.TestCase):
                      "repeat:   make it", "0 passed, 1 FAILED"):
             self.assertIn(part, said)
 
-    def test_green_is_one_line(self) -> None:
-        _, said = self.run_ring(Fixed(Outcome("fixed", "a", True)))
-        self.assertEqual(1, len(said.splitlines()), said)
+    def test_green_is_two_lines_the_first_before_anything_runs(self) -> None:
+        said = io.StringIO()
+
+        class Asks(Ring):
+            def run(self, options):
+                yield Outcome("fixed", said.getvalue(), True)
+
+        with contextlib.redirect_stdout(said):
+            outcomes = runner.run_ring(Asks("fixed", "made up"), options())
+        self.assertRegex(outcomes[0].name, r"\Afixed +\.\.\. +made up\n\Z")
+        self.assertEqual(2, len(said.getvalue().splitlines()), said.getvalue())
+
+    def test_terminal_sees_how_far_a_ring_is(self) -> None:
+        class Terminal(io.StringIO):
+            def isatty(self):
+                return True
+
+        said = Terminal()
+        with contextlib.redirect_stdout(said):
+            runner.run_ring(Fixed(Outcome("fixed", "first.one", True), Outcome("fixed", "b", True)), options())
+        self.assertRegex(said.getvalue(), r"1 so far .*first\.one")
+        self.assertEqual(1, said.getvalue().count("\n"), "one line stays")
 
     def test_silent_ring_fails(self) -> None:
         outcomes, _ = self.run_ring(Fixed())
@@ -80,6 +101,27 @@ class RunnerTest(unittest.TestCase):
         with contextlib.redirect_stderr(io.StringIO()) as said:
             self.assertEqual(2, runner.main(["--only", "nothere:*"]))
         self.assertIn("host", said.getvalue())
+
+
+class BuildTest(unittest.TestCase):
+    def test_build_that_goes_on_has_no_limit_and_a_silent_one_has(self) -> None:
+        talks = [sys.executable, "-uc", "import time\nfor n in range(8): print(n); time.sleep(0.2)"]
+        heard = []
+        done = run(talks, timeout=1.2, each_line=heard.append)
+        self.assertEqual((0, [str(n) for n in range(8)]), (done.returncode, heard))
+        done = run([sys.executable, "-uc", "import time\nprint('x'); time.sleep(60)"], timeout=1.0, each_line=heard.append)
+        self.assertNotEqual(0, done.returncode)
+        self.assertIn("said nothing for 1 s", done.stdout)
+
+    def test_warnings_of_an_earlier_build_count(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder)
+            for name in ("ntos/ke/event.cpp", "ntos/ke/gone.cpp"):
+                said = out / "free" / "obj" / f"{name}.obj.said"
+                said.parent.mkdir(parents=True, exist_ok=True)
+                said.write_text(f"kernel/{name}:1:2: warning: spare\n  code\n")
+            self.assertEqual(["kernel/ntos/ke/event.cpp:1:2: warning: spare"],
+                             said_of_sources(Options(ROOT, out, 1, "", ""), "free"))
 
 
 class ProgramTest(unittest.TestCase):

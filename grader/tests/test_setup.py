@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 from pathlib import Path
+
+from grader.matrix import tools as matrix_tools
 
 SETUP = Path(__file__).resolve().parents[1] / "setup"
 VERSIONS = {"python3": "Python 3.11.2", "clang": "clang version 14.0.6", "clang++": "clang version 14.0.6",
@@ -247,12 +250,97 @@ class AptTest(unittest.TestCase):
         self.assertEqual((2, ""), (done.returncode, self.calls()))
         self.assertIn("    apt-get update && apt-get install --no-install-recommends lld", done.stdout)
 
+    def test_without_root_and_sudo_everything_is_named_at_once(self) -> None:
+        """The reader asks an administrator once, not again before the first `make replay`."""
+        self.machine.tool("id", "echo 1000")
+        self.machine.tool("apt-cache", "exit 0")
+        self.apt("exit 0")
+        (self.machine.bin / "bwrap").unlink()
+        for tree, more in (("students", ()), ("complete", ("bochs", "clang-format"))):
+            with self.subTest(tree=tree):
+                if tree == "complete":
+                    (self.machine.root / "solutions").mkdir()
+                line = next(line for line in self.machine.need("build").stdout.splitlines() if "apt-get install" in line)
+                words = line.split()
+                for package in ("lld", "bubblewrap", "gdb", *more):
+                    self.assertEqual(1, words.count(package), line)
+
     def test_without_root_uses_sudo(self) -> None:
         self.machine.tool("id", "echo 1000")
         self.machine.tool("sudo", 'shift; "$@"')
         self.apt("exit 0")
         self.machine.need("build", YES="1")
         self.assertRegex(self.calls(), r"install -y --no-install-recommends lld\b")
+
+
+class TestedTest(unittest.TestCase):
+    """grader/setup/tested.txt: doctor, make matrix and README speak of the same range."""
+
+    def untested(self, tool: str, version: str) -> str:
+        script = f'. "{SETUP}/tools.sh"; untested {tool} {version}'
+        return subprocess.run(["/bin/bash", "-c", script], capture_output=True, text=True, check=True).stdout.strip()
+
+    def test_doctor_and_matrix_know_the_same_range(self) -> None:
+        for tool, (low, high) in matrix_tools.tested().items():
+            beyond = f"{int(high.split('.')[0]) + 1}.0.1"
+            for version in (f"{low}.3" if "." in low else f"{low}.0.6", f"{high}.7" if "." in high else f"{high}.1.8"):
+                self.assertEqual("", self.untested(tool, version))
+                self.assertTrue(matrix_tools.within(version, (low, high)))
+            self.assertEqual(f"{low} to {high}", self.untested(tool, beyond))
+            self.assertFalse(matrix_tools.within(beyond, (low, high)))
+        self.assertEqual("", self.untested("gdb", "99.0"), "no range: nothing to say")
+
+    def test_failing_compiler_ends_with_what_to_do(self) -> None:
+        """As `make kernel` and the grader say it: another sentence for a compiler that nobody tried."""
+        machine = Machine(self)
+        for version, advice in (("14.0.6", "report the first error together with the line 'clang 14.0.6'"),
+                                ("99.1.0", "this is clang 99.1.0, and Mica was tested with 14 to")):
+            machine.tool("clang++", f"echo 'clang version {version}'")
+            done = subprocess.run(["/bin/bash", str(SETUP / "advice.sh")], env={"PATH": str(machine.bin)}, capture_output=True, text=True)
+            self.assertRegex(done.stdout, r"\AWhat to do: .*\n\Z")
+            self.assertIn(advice, done.stdout)
+        makefile = (SETUP.parents[1] / "Makefile").read_text()
+        for line in makefile.splitlines():
+            if line.startswith("\t@$(build) "):
+                self.assertTrue(line.endswith("|| $(advice)"), line)
+
+    def test_readme_names_the_range(self) -> None:
+        readme = SETUP.parents[1] / "README.md"
+        text = " ".join(readme.read_text(encoding="utf-8").split())
+        names = {"clang": "clang", "qemu": "QEMU", "bochs": "Bochs"}
+        for tool, (low, high) in matrix_tools.tested().items():
+            self.assertIn(f"{names[tool]} {low} to {high}", text)
+
+
+class ProbeTest(unittest.TestCase):
+    """doctor says "works" of nothing that is off."""
+
+    def sandbox(self, **more: str) -> "tuple[int, str]":
+        done = subprocess.run([sys.executable, str(SETUP / "probe.py"), "sandbox", "/nonexistent"], capture_output=True, text=True,
+                              env={**os.environ, **more}, timeout=60)
+        return done.returncode, done.stdout.strip()
+
+    def test_sandbox_that_is_off_is_told_with_what_follows(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            empty, refuses = Path(folder) / "empty", Path(folder) / "refuses"
+            for place in (empty, refuses):
+                place.mkdir()
+            (refuses / "bwrap").write_text("#!/bin/sh\nexit 1\n")
+            (refuses / "bwrap").chmod(0o755)
+            for why, more in (("not installed", {"PATH": str(empty)}), ("may not be used here", {"PATH": str(refuses)})):
+                code, said = self.sandbox(**more)
+                self.assertEqual(3, code, said)
+                self.assertRegex(said, f"{why}.*: students' code is compiled without a sandbox; for marks")
+            code, said = self.sandbox(PATH=f"{refuses}:{os.environ['PATH']}", MICA_SANDBOX="off")
+            self.assertEqual(3, code)
+            self.assertIn("MICA_SANDBOX=off", said)
+
+    def test_doctor_has_another_word_for_off(self) -> None:
+        body = (SETUP / "doctor.sh").read_text().split("# try WHAT")[1].split("\n}\n")[0]
+        script = f'off=; bad=0; line() {{ echo "$1:$2:$4"; }}\n# {body}\n}}\noff_now() {{ echo "why"; return 3; }}\n' \
+                 'try thing off_now; try other true; echo "bad=$bad$off"'
+        said = subprocess.run(["/bin/bash", "-c", script], capture_output=True, text=True).stdout
+        self.assertEqual(["OFF:thing:why", "works:other:", "bad=0, thing"], said.splitlines())
 
 
 class TableTest(unittest.TestCase):

@@ -28,7 +28,10 @@ class Kind:
     height: float = 1.0
     shown: bool = True  # at first; the legend switches it
     loud: bool = False  # a line through all rows, before everything else
+    shape: str = "diamond"  # of a moment, for eyes and printers that do not tell the colours: one of SHAPES
 
+
+SHAPES = ("diamond", "square", "circle", "up", "down")
 
 KINDS: Dict[str, Kind] = {
     # what a thread or a processor is doing
@@ -42,17 +45,17 @@ KINDS: Dict[str, Kind] = {
     "dpc-span": Kind("DPC routine", "#8e44ad", "#c58be0", 0.5),
     "lock-span": Kind("waits for a lock", "#5f6b2f", "#b7c46a", 0.34),
     # moments
-    "signal": Kind("signal", "#0b7285", "#3bc9db"),
-    "wait": Kind("begins to wait", "#5c677d", "#a9b4c6", 1.0, False),
-    "wake": Kind("wake-up", "#d6336c", "#ff6b9d"),
-    "boost": Kind("priority raised", "#e8590c", "#ff9248"),
-    "decay": Kind("priority falls back", "#a0664b", "#c99a82"),
-    "quantum": Kind("quantum ends", "#6741d9", "#a58bff"),
-    "dpc": Kind("DPC queued", "#8e44ad", "#c58be0"),
-    "apc": Kind("APC queued or delivered", "#b0467c", "#e58abb"),
+    "signal": Kind("signal", "#0b7285", "#3bc9db", shape="square"),
+    "wait": Kind("begins to wait", "#5c677d", "#a9b4c6", 1.0, False, shape="down"),
+    "wake": Kind("wake-up", "#d6336c", "#ff6b9d", shape="up"),
+    "boost": Kind("priority raised", "#e8590c", "#ff9248", shape="up"),
+    "decay": Kind("priority falls back", "#a0664b", "#c99a82", shape="down"),
+    "quantum": Kind("quantum ends", "#6741d9", "#a58bff", shape="square"),
+    "dpc": Kind("DPC queued", "#8e44ad", "#c58be0", shape="circle"),
+    "apc": Kind("APC queued or delivered", "#b0467c", "#e58abb", shape="circle"),
     "lock": Kind("lock operation", "#5f6b2f", "#b7c46a"),
     "ipi": Kind("processors interrupt each other", "#a61e4d", "#faa2c1", 1.0, False),
-    "timer": Kind("timer", "#1864ab", "#74c0fc"),
+    "timer": Kind("timer", "#1864ab", "#74c0fc", shape="circle"),
     "create": Kind("thread begins or ends", "#343a40", "#dee2e6"),
     "interrupt": Kind("interrupt", "#868e96", "#adb5bd", 1.0, False),
     "mark": Kind("mark", "#087f5b", "#63e6be"),
@@ -60,11 +63,11 @@ KINDS: Dict[str, Kind] = {
     "event": Kind("other event", "#868e96", "#adb5bd", 1.0, False),
     # an explored schedule
     "turn": Kind("has the baton", "#2f7d4f", "#4cc27d", 0.5),
-    "read": Kind("reads memory", "#1971c2", "#74c0fc"),
-    "write": Kind("writes memory", "#e8590c", "#ffa94d"),
+    "read": Kind("reads memory", "#1971c2", "#74c0fc", shape="circle"),
+    "write": Kind("writes memory", "#e8590c", "#ffa94d", shape="square"),
     "interlocked": Kind("interlocked operation", "#6741d9", "#b197fc"),
-    "acquire": Kind("takes a lock", "#5f6b2f", "#c0eb75"),
-    "release": Kind("gives a lock up", "#5f6b2f", "#c0eb75"),
+    "acquire": Kind("takes a lock", "#5f6b2f", "#c0eb75", shape="down"),
+    "release": Kind("gives a lock up", "#5f6b2f", "#c0eb75", shape="up"),
     "irql": Kind("changes IRQL", "#868e96", "#adb5bd", 1.0, False),
     "handover": Kind("baton passes", "#868e96", "#6b7686", 1.0, False),
     "failure": Kind("what went wrong", "#c92a2a", "#ff6b6b", loud=True),

@@ -43,8 +43,9 @@ def build(ran: Ran, places: Places, title: str, remarks: Sequence[str] = (),
              for one in stands(ran, places, own) if rows]
     if ran.found is not Found.NOTHING and ran.trace:
         row, when = _failure(ran, rows)
+        there = [one.place for one in looks if one.row == _key(row) and one.time == when]
         instants.append(Instant(_key(row), when, "failure", ran.message or ran.found.name.lower(),
-                                (("where", failed),) if failed else (), looks[0].place if looks else ""))
+                                (("where", failed),) if failed else (), there[-1] if there else ""))
     if ran.race:
         for one in ran.race.accesses:
             details, place = _details(one.pc, places, quoted)

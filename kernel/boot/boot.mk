@@ -40,7 +40,7 @@ $(B)/boot/loader.elf: $(boot_obj) $(boot_dir)/loader.ld
 $(boot_o)/stage.bin: $(B)/boot/loader.elf
 	$(Q)$(OBJCOPY) -O binary --only-section=.image $< $@
 $(boot_o)/mbr.bin: $(boot_o)/mbr.o
-	$(Q)ld.lld -m elf_i386 --oformat=binary -Ttext=0x7c00 -e MbrStart $< -o $@
+	$(Q)ld.lld -m elf_i386 --oformat=binary --image-base=0 -Ttext=0x7c00 -e MbrStart $< -o $@
 
 $(B)/mica.img: $(boot_o)/mbr.bin $(boot_o)/stage.bin $(boot_dir)/mkdisk.py $(disk_images)
 	$(call say,DISK,$@)

@@ -9,9 +9,11 @@ $O/test-results.json, which `make coverage` joins with the feature map.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import fnmatch
 import json
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -24,7 +26,7 @@ from rings import RINGS, Options, Outcome, Ring  # noqa: E402
 
 
 def show_failure(outcome: Outcome) -> None:
-    print(f"\nFAILED  {outcome.ring}: {outcome.name}" + (f"  ({outcome.where})" if outcome.where else ""))
+    print(("\033[K" if sys.stdout.isatty() else "") + f"\nFAILED  {outcome.ring}: {outcome.name}" + (f"  ({outcome.where})" if outcome.where else ""))
     for label, text in (("expected", outcome.expected), ("seen", outcome.seen), ("seed", outcome.seed),
                         ("repeat", outcome.repeat)):
         if text not in (None, ""):
@@ -39,11 +41,19 @@ def run_ring(ring: Ring, options: Options) -> "list[Outcome]":
     """Everything the ring's tests said; a ring that breaks, or runs nothing, is itself a failed test."""
     outcomes: "list[Outcome]" = []
     started = time.monotonic()
-    if sys.stdout.isatty():
-        print(f"{ring.name:<13}...   {ring.what}", end="\r", flush=True)
+    live = sys.stdout.isatty()
+    print(f"{ring.name:<13}...   {ring.what}", end="\r" if live else "\n", flush=True)
+
+    def step(text: str) -> None:
+        """On a terminal: what the ring is at, and how far."""
+        if live:
+            row = f"{ring.name:<13}{len(outcomes):>5} so far   {time.monotonic() - started:.0f} s   {text}"
+            print("\033[K" + row[:shutil.get_terminal_size((80, 24)).columns - 1], end="\r", flush=True)
+
     try:
-        for outcome in ring.run(options):
+        for outcome in ring.run(dataclasses.replace(options, say=step)):
             outcomes.append(outcome)
+            step(outcome.name)
             if not outcome.ok:
                 show_failure(outcome)
     except Exception as error:  # one broken ring must not hide what the others say
@@ -87,6 +97,9 @@ def main(argv: "list[str]") -> int:
         print(f"no ring is called '{ring_glob}'; there are: {', '.join(ring.name for ring in RINGS)}", file=sys.stderr)
         return 2
     outcomes: "list[Outcome]" = []
+    if len(chosen) > 1:
+        print(f"{len(chosen)} rings of tests, one after the other, up to {options.jobs} at a time in each: "
+              f"{', '.join(ring.name for ring in chosen)}", flush=True)
     for ring in chosen:
         outcomes += run_ring(ring, options)
     if not args.only:

@@ -48,7 +48,6 @@ NOINLINE void __stdcall KdTestPoint(ULONG stage) {
     Stage = stage;
     __asm__ volatile("" ::: "memory");
 }
-NOINLINE void __attribute__((naked)) KdHostCall() { __asm__ volatile("nop\n1: jmp 1b"); }
 NOINLINE void KiBugCheckStop() {
     for (;;)
         __asm__ volatile("cli; hlt");

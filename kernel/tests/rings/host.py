@@ -11,6 +11,7 @@ from .base import Options, Outcome, Ring, compiler_errors, make, run, tail
 
 class HostRing(Ring):
     def run(self, options: Options) -> "Iterator[Outcome]":
+        options.say("compiling them first")
         built = make(options, "host-tests")
         if built.returncode:
             yield Outcome(self.name, "build", False, expected="the host tests build", seen=compiler_errors(built.stdout),

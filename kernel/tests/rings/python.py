@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Iterator
 
@@ -18,8 +18,9 @@ class PythonRing(Ring):
     def run(self, options: Options) -> "Iterator[Outcome]":
         modules = [path for folder in FOLDERS for path in sorted((options.root / folder).glob("test_*.py"))]
         with ThreadPoolExecutor(options.jobs) as pool:
-            for outcomes in pool.map(lambda path: self.run_module(path, options), modules):
-                for outcome in outcomes:
+            running = [pool.submit(self.run_module, path, options) for path in modules]
+            for future in as_completed(running):
+                for outcome in future.result():
                     if not options.only or fnmatch.fnmatch(outcome.name, options.only):
                         yield outcome
 
