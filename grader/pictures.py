@@ -117,7 +117,7 @@ def size_of(data: bytes) -> Tuple[int, int]:
 
 PICTURES = (
     Picture("docs/images/mica-running.png", (720, 400), screen),
-    Picture("labs/3-synchronization/figures/race-timeline.png", (1280, 640), race_page),
+    Picture("labs/3-synchronization/figures/race-timeline.png", (1280, 760), race_page),
 )
 
 
