@@ -33,7 +33,7 @@ from grader.tree import Tree, this_tree
 BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 SECONDS = 120
 SCREEN_COMMANDS = ("spin 3", "threads", "ready")
-RACE, RACE_DRIVER = "LostUpdate", "planted.sys"
+RACE, RACE_DRIVER, RACE_LAB = "LostUpdate", "planted.sys", 3
 RACE_TRIES = 400  # schedules, of which one shows the race as a book draws it
 LOAD, STORE = 1, 2  # KX_POINT, kernel/inc/nt/explore.h
 RACE_VIEW = "?find=writes&theme=light"  # the first write is chosen
@@ -71,7 +71,7 @@ def race_page(tree: Tree, picture: Picture) -> bytes:
 
 def race(session: Session, seed: int, pages: Path) -> "Optional[Path]":
     """The page of this schedule, when it shows the race in the order that is wanted."""
-    spec = TestSpec("", RACE, 0, "an update is not lost", lambda t: None)
+    spec = TestSpec("", RACE, 0, "an update is not lost", lambda t: None, lab=RACE_LAB)
     guest = Guest(session)
     guest.begin(session.restore(spec.stage), 0, SECONDS)
     context = Context(spec, seed, guest, Path(), 0)
@@ -117,7 +117,7 @@ def size_of(data: bytes) -> Tuple[int, int]:
 
 PICTURES = (
     Picture("docs/images/mica-running.png", (720, 400), screen),
-    Picture("labs/3-synchronization/figures/race-timeline.png", (1280, 640), race_page),
+    Picture("labs/3-synchronization/figures/race-timeline.png", (1280, 760), race_page),
 )
 
 
