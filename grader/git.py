@@ -51,9 +51,9 @@ def run(folder: Path, *words: str, settings: Sequence[str] = (), given: bytes = 
         raise GitMissing(f"git does not run ({error.strerror}); install it anew (Debian: apt-get install git)") from error
 
 
-def ask(folder: Path, *words: str, settings: Sequence[str] = (), **more: str) -> bytes:
+def ask(folder: Path, *words: str, settings: Sequence[str] = (), given: bytes = b"", **more: str) -> bytes:
     """What git prints; GitError with git's own words where it fails."""
-    done = run(folder, *words, settings=settings, **more)
+    done = run(folder, *words, settings=settings, given=given, **more)
     if done.returncode != 0:
         raise refusal(folder, words, done)
     return done.stdout

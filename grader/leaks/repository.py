@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
 from pathlib import Path
 from typing import Dict, Iterator, List, Set, Tuple
 
+from grader import git
 from grader.errors import GraderError
 
 
@@ -85,11 +85,5 @@ class Git:
                 found.setdefault(target, set()).add(f"{label}:{folder}{name}")
 
     def _run(self, *arguments: str, data: bytes = b"") -> bytes:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        environment.update(GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_NOSYSTEM="1", GIT_NO_LAZY_FETCH="1", GIT_TERMINAL_PROMPT="0")
-        done = subprocess.run(["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", str(self._home), *arguments],
-                              env=environment, input=data, capture_output=True, check=False)
-        if done.returncode != 0:
-            told = done.stderr.decode("utf-8", "replace").strip()[:200]
-            raise GraderError(f"git {arguments[0]} failed in {self._home}: {told}; nobody knows what it holds")
-        return done.stdout
+        return git.ask(self._home, *arguments, settings=("safe.directory=*", "core.fsmonitor=false"), given=data,
+                       GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_NOSYSTEM="1", GIT_NO_LAZY_FETCH="1", GIT_TERMINAL_PROMPT="0")

@@ -359,7 +359,8 @@ class Graded(TroubleCase):
         for code, pattern in ((errno.ENOSPC, "the disk is full"), (errno.EACCES, "give yourself the right"), (errno.EROFS, "give yourself"),
                               (errno.ENOMEM, "the machine failed"), (errno.EMFILE, "the machine failed")):
             error = OSError(code, os.strerror(code), "build/x")
-            with self.subTest(code=code), mock.patch("grader.labs.load", side_effect=error), mock.patch("sys.stderr") as stderr:
+            with self.subTest(code=code), mock.patch("grader.labs.load", side_effect=error), mock.patch("sys.stderr") as stderr, \
+                    mock.patch("sys.stdout"):
                 self.assertEqual(cli.main(["grade"], self.tree), 2)
                 said = "".join(str(call.args[0]) for call in stderr.write.call_args_list)
                 self.assertRegex(said, pattern)
