@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from grader import labs, result as results
 from grader.build import Builder
@@ -35,7 +35,7 @@ from grader.report.terminal import Paint
 from grader.report.text import for_terminal
 from grader.tree import Tree
 from grader.watch.files import Files, changed
-from grader.watch.first import FirstFailure, Saved
+from grader.watch.first import FirstFailure, Saved, waits
 from grader.watch.solved import Solved
 
 ENDING = 3.0  # seconds that a machine gets to end in, when the watch does
@@ -92,6 +92,8 @@ class Watch:
         folder = Path(submission) if submission else tree.root
         self._files = Files(folder, [name for _, exercise in tasks for name in exercise.files])
         self._solved = Solved(tree.scratch() / "watch.json")
+        self._waiting: Dict[str, bytes] = {}  # exercise -> the files of all exercises, when it came to wait for others
+        self._said: Set[str] = set()
         self._builder, self._kept = builder, builder is not None or tree.is_handout or bool(submission)
         self._paint, self._ended, self._running = Paint(sys.stdout), False, False
         self._seen = self._files.look()
@@ -110,7 +112,7 @@ class Watch:
             self._seen = now
 
     def step(self, current: Optional[Task]) -> Task:
-        """Grades the exercise; when it is solved, goes on to the first one that is not.  Returns which one that is."""
+        """Grades the exercise; when it is done, goes on to the first one that is not.  Returns which one that is."""
         if current is not None and not self.grade(current):
             return current
         if self._only:
@@ -122,7 +124,9 @@ class Watch:
             self.say(self._paint("1", f"now {task[1].number}: {task[1].title}"), *("  " + name for name in task[1].files))
             if not self.grade(task):
                 return task
-        self.say("Every exercise is solved here. Ctrl-C ends.")
+        waiting = [exercise.number for _, exercise in self._tasks if exercise.number in self._waiting]
+        self.say(f"Nothing is left here but what waits for other exercises: {', '.join(waiting)}. Ctrl-C ends." if waiting
+                 else "Every exercise is solved here. Ctrl-C ends.")
         return current or self._tasks[-1]
 
     def of(self, names: Sequence[str], current: Optional[Task]) -> Optional[Task]:
@@ -132,8 +136,9 @@ class Watch:
         return next((task for task in self._tasks if any(name in task[1].files for name in names)), current)
 
     def is_solved(self, task: Task) -> bool:
-        """Whether it was when these files were last graded."""
-        return self._solved.is_solved(task[1].number, self._files.content(task[1].files))
+        """Whether it was when these files were last graded, or has since waited for other exercises' files as they are."""
+        return (self._solved.is_solved(task[1].number, self._files.content(task[1].files))
+                or self._waiting.get(task[1].number) == self._files.content(self._course.files))
 
     def name_next(self, done: Task) -> None:
         """Names the exercise that is to be done now."""
@@ -147,7 +152,7 @@ class Watch:
 
     # -- one grading -----------------------------------------------------------------------------------------------------
     def grade(self, task: Task) -> bool:
-        """Builds and grades an exercise, and tells it.  Returns whether it is solved."""
+        """Builds and grades an exercise, and tells it.  Returns whether there is nothing more to do in it."""
         lab, exercise = task
         gone = [name for name in exercise.files if name not in self._files.look()]
         if gone:
@@ -155,28 +160,32 @@ class Watch:
             return False
         tests = [test for test in self._course.tests_of(lab) if test.exercise == exercise.number]
         begun, content = time.monotonic(), self._files.content(exercise.files)
+        everything = self._files.content(self._course.files)
         progress = FirstFailure(sys.stderr, tests, self.leave, self.shown, self.say)
         self._running = True  # an interrupt leaves it so: end() has somebody to wait for
         try:
-            result = self.judge(lab, tests, progress)
+            result = self.judge(task, tests, progress)
         except GraderError as error:
             self.say(self._paint("33", for_terminal(str(error))))
             return False
         finally:
             progress.clear()
         self._running = False
-        line = Line(exercise.number, tests, result)
+        line = Line(exercise, tests, result)
         self._solved.note(exercise.number, content, line.solved)
-        self.say(*self.told(result, progress), line.text(self._paint, time.monotonic() - begun))
-        return line.solved
+        self._waiting.pop(exercise.number, None)
+        if line.done and not line.solved:
+            self._waiting[exercise.number] = everything
+        self.say(*self.told(result), *progress.unwritten(exercise), line.text(self._paint, time.monotonic() - begun))
+        return line.done
 
-    def judge(self, lab: Lab, tests: Sequence[TestSpec], progress: FirstFailure) -> Result:
+    def judge(self, task: Task, tests: Sequence[TestSpec], progress: FirstFailure) -> Result:
         """The plain tests; and when they pass, those that explore schedules, which need a kernel of their own and longer."""
         plain = [test for test in tests if not test.explore]
         exploring = [test for test in tests if test.explore]
-        grading = self.grading(progress)
+        grading, (lab, exercise) = self.grading(progress), task
         result = grading.grade(self._submission, [lab], plain or exploring)
-        if not plain or not exploring or not passed(result):
+        if not plain or not exploring or failed(result, exercise):
             return result
         more = grading.grade(self._submission, [lab], exploring)
         notes = tuple(dict.fromkeys(result.notes + more.notes))
@@ -197,11 +206,13 @@ class Watch:
         result = Result(outcome.seed, 0, (), (results.with_replay(outcome),))
         return for_screen(result, self._submission, self._tree.out).outcomes[0]
 
-    @staticmethod
-    def told(result: Result, progress: FirstFailure) -> List[str]:
-        """What is to be said beside the first failure."""
-        lines = [for_terminal(note.text).rstrip() for note in result.notes if note.fatal or not note.exercise]
-        return [*lines, *progress.unwritten()]
+    def told(self, result: Result) -> List[str]:
+        """What the build says each time, and what is said of all gradings, once."""
+        lines = [for_terminal(note.text).rstrip() for note in result.notes if note.fatal]
+        remarks = [for_terminal(note.text).rstrip() for note in result.notes if not note.fatal and not note.exercise]
+        fresh = [remark for remark in remarks if remark not in self._said]
+        self._said.update(fresh)
+        return [*lines, *fresh]
 
     @staticmethod
     def say(*lines: str) -> None:
@@ -217,16 +228,16 @@ class Watch:
                 thread.join(max(0.0, until - time.monotonic()))
 
 
-def passed(result: Result) -> bool:
-    """Whether every test did; a test may have no points."""
-    return all(one.verdict is Verdict.PASS for one in result.outcomes)
+def failed(result: Result, exercise: Exercise) -> List[Outcome]:
+    """The tests that did not pass, but for those that wait for another exercise; a test may have no points."""
+    return [one for one in result.outcomes if one.verdict is not Verdict.PASS and not waits(one, exercise)]
 
 
 @dataclasses.dataclass(frozen=True)
 class Line:
     """The points of one grading, in one line."""
 
-    exercise: str
+    exercise: Exercise
     tests: Sequence[TestSpec]
     result: Result
 
@@ -237,20 +248,27 @@ class Line:
 
     @property
     def solved(self) -> bool:
-        return not self.left and passed(self.result)
+        return not self.left and all(one.verdict is Verdict.PASS for one in self.result.outcomes)
+
+    @property
+    def done(self) -> bool:
+        """Nothing more to do in this exercise: what did not pass waits for others."""
+        return not self.left and not failed(self.result, self.exercise)
 
     def text(self, paint: Paint, seconds: float) -> str:
         score, possible = self.result.score, sum(test.points for test in self.tests)
         colour = "32" if self.solved else "33" if score else "31"
-        return (f"{time.strftime('%H:%M:%S')}  {self.exercise}  {paint(colour, f'{score}/{possible}')}{self._more()}"
+        return (f"{time.strftime('%H:%M:%S')}  {self.exercise.number}  {paint(colour, f'{score}/{possible}')}{self._more()}"
                 f"  ({seconds:.1f} s)")
 
     def _more(self) -> str:
         outcomes = self.result.outcomes
-        lost = [one for one in outcomes if one.verdict is not Verdict.PASS]
+        lost = failed(self.result, self.exercise)
         if any(note.fatal for note in self.result.notes):
             return ", it does not build"
         if self.result.infra_errors:
             return f", {len(self.result.infra_errors)} tests could not be judged: save or press Enter to try again"
+        waiting = sum(waits(one, self.exercise) for one in outcomes)
         said = f", {len(lost)} of {len(outcomes)} tests fail" if lost else ""
+        said += f", {waiting} wait{'s' * (waiting == 1)} for another exercise" if waiting else ""
         return said + (f"; {self.left} that explore schedules come when these pass" if self.left else "")

@@ -262,6 +262,22 @@ class MovesOn(WatchCase):
         self.watch()
         self.assertEqual(["insert_at_tail", "bit_follows_queue"], self.ran)
 
+    def test_what_waits_for_another_exercise_holds_nobody_up(self) -> None:
+        """In a students' branch without references a test of 1.1 may run into a gap of 1.2."""
+        def judge(test: TestSpec, seed: int) -> Outcome:
+            if test.name == "bit_follows_queue" and "right" not in (self.tree.root / SWITCH).read_text():
+                self.ran.append(test.name)
+                return fails(test, seed, hint_id=NOT_WRITTEN, where=f"{SWITCH}:7")
+            return self.judge(test, seed)
+
+        self.put(READY, "right")
+        text = self.watch(self.saves(SWITCH, "right"), self.saves(QUANTUM, "right"), judge=judge)
+        self.assertIn(f"waits for another exercise: {SWITCH}:7 (1 test)\n", text)
+        self.assertIn("1.1  2/5, 1 waits for another exercise  (", text)
+        self.assertLess(text.index("1.1  2/5"), text.index("now 1.2: Switch"))
+        self.assertLess(text.index("1.2  3/3"), text.index("1.1  5/5"))  # looked at again when that one was there
+        self.assertIn("Every exercise is solved here.", text)
+
     def test_broken_memory_costs_a_grading_only(self) -> None:
         self.put("build/watch.json", "[1, {")
         self.put(READY, "right")

@@ -144,7 +144,8 @@ GUEST_TEST(SpinningThreadsOfSomePrioritiesEnd) {
 // TOL-06: what cannot be done is said, and nothing is started
 GUEST_TEST(SpinRefusesWhatItCannotDo) {
     const KPRIORITY priority = KeQueryPriorityThread(KeGetCurrentThread());
-    static constexpr PCSTR lines[] = {"spin 9", "spin 1 0", "spin 1 16", "spin 1 31", "spin x", "spin 1 y", "spin 4294967295"};
+    static constexpr PCSTR lines[] = {"spin 9", "spin 1 0", "spin 1 16",      "spin 1 31",
+                                      "spin x", "spin 1 y", "spin 4294967295"};
     for (PCSTR line : lines) {
         (void)Execute(line);
         GUEST_EQUAL(0u, Times("`spin 0` ends it"));
