@@ -28,12 +28,18 @@ SMP           := 1
 GUI           :=
 OUT           :=
 OPEN          :=
+FRESH         :=
+REFERENCE     :=
+MESSAGE       :=
 SCOPE         :=
 RUNS          :=
 SCENARIOS     :=
 APPEND        :=
 GDB_WAIT      :=
+AT            :=
 EMAIL         :=
+MISTAKE       :=
+EX            :=
 MICA_CHECKED  ?=
 YES           ?=
 PYTHON        ?= python3
@@ -54,18 +60,23 @@ advice  = { grader/setup/advice.sh >&2; exit 2; }
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
-.PHONY: help grade test run gdb replay timeline mytest explore handout solution selfcheck seed doctor docs coverage bench matrix check-style \
+.PHONY: help grade watch test run gdb replay timeline mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix check-style \
         format clean kernel
 
 help:
 	@grader/setup/help.sh $(if $(whole),whole,student)
 
 # ---- students ---------------------------------------------------------------------------------------------------
+# make itself ends with 2 whatever went wrong: the last line that this prints says which it was (0, 1 or 2).
 grade:
-	@$(need) grade
+	@$(need) grade || { echo "grade: exit 2 (could not grade)"; exit 2; }
 	@$(grader) grade --out $(O) --jobs $(JOBS) $(call opt,LAB,--lab) $(call opt,TEST,--test) $(call opt,SEED,--seed) \
 	    $(call opt,SUBMISSION,--submission) $(call opt,JSON,--json) $(call opt,GRADESCOPE,--gradescope) \
 	    $(call opt,GITHUB,--github) $(call opt,JUNIT,--junit) --smp $(SMP) $(if $(filter bochs,$(EMU)),--emu bochs)
+
+watch:
+	@$(need) grade
+	@$(grader) watch --out $(O) --jobs $(JOBS) $(call opt,EX,--exercise) $(call opt,LAB,--lab) $(call opt,SUBMISSION,--submission)
 
 run gdb:
 	@$(need) $@ $(filter bochs,$(EMU)) $(if $(GUI),gui)
@@ -76,6 +87,8 @@ run gdb:
 replay:
 	@$(if $(and $(LAB),$(TEST),$(SEED)),,echo "make replay needs LAB, TEST and SEED, as the failure printed them: \
 	    make replay LAB=1 TEST=name SEED=1234" >&2; exit 2)
+	@$(if $(filter-out failure,$(AT)),echo "AT=$(AT) names no moment: AT=failure stops where the test saw the failure; \
+	    without AT= the replay stops in your routine" >&2; exit 2)
 	@$(need) gdb
 	@$(grader) replay --out $(O) --lab $(LAB) --test "$(TEST)" --seed $(SEED) $(call opt,SUBMISSION,--submission) \
 	    $(if $(filter failure,$(AT)),--at-failure)
@@ -108,11 +121,16 @@ explore:
 	@$(grader) explore --out $(O) --jobs $(JOBS) $(call opt,LAB,--lab) $(call opt,TEST,--test) $(call opt,SEED,--seed) \
 	    $(call opt,RUNS,--runs) $(call opt,SCENARIOS,--scenarios) $(call opt,SUBMISSION,--submission) $(call opt,JSON,--json)
 
-handout:
-	@$(if $(OUT),,echo "make handout needs OUT, the folder that receives the students' repository: \
-	    make handout OUT=../mica-student" >&2; exit 2)
+demo-race:
 	@$(need) grade
-	@$(grader) handout --out $(O) --to "$(OUT)" $(if $(OPEN),--open)
+	@$(grader) demo-race --out $(O) --jobs $(JOBS) $(call opt,MISTAKE,--mistake) $(call opt,RUNS,--runs) $(call opt,SEED,--seed)
+
+handout:
+	@$(if $(OUT),,echo "make handout needs OUT, the students' repository, and LAB, the lab that is due: \
+	    make handout OUT=../mica-student LAB=0" >&2; exit 2)
+	@$(need) grade
+	@$(grader) handout --out $(O) --to "$(OUT)" $(call opt,LAB,--lab) $(if $(FRESH),--fresh) $(call opt,REFERENCE,--reference) \
+	    $(call opt,MESSAGE,--message) $(if $(OPEN),--open)
 
 solution:
 	@$(if $(LAB),,echo "make solution needs LAB: make solution LAB=1" >&2; exit 2)
@@ -144,6 +162,10 @@ coverage:
 docs:
 	@$(need) docs
 	@docs/build.sh "$(O)"
+
+pictures:
+	@$(need) grade
+	@$(PYTHON) -m grader.pictures --out $(O) $(call opt,TEST,--only)
 
 bench:
 	@$(need) grade

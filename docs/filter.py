@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""filter.py FILE: what Doxygen reads instead of FILE. Line numbers stay.
+"""filter.py FILE: what Doxygen reads instead of FILE. Line numbers stay; but docs/site.md, the site's first page, is filled
+with the table of the labs and the kernel's house plan.
 
 C++: the comment that a file opens with becomes the documentation of the file. Markdown: ```mermaid flow charts and
 state diagrams become graphviz graphs, so that the site needs no script from elsewhere; other diagrams stay as text.
@@ -37,16 +38,18 @@ def label(text):
 
 def flow(body, direction):
     """A mermaid flow chart as dot; None where it holds something else than nodes, edges and boxes."""
-    out = [f"digraph {{ rankdir={direction}; bgcolor=transparent; node [shape=box, fontname=Helvetica, fontsize=10]; "
+    out = [f"digraph {{ rankdir={direction}; compound=true; bgcolor=transparent; node [shape=box, fontname=Helvetica, fontsize=10]; "
            "edge [fontname=Helvetica, fontsize=9];"]
     depth = 0
+    boxes = {}  # a box's name -> its number, and the first node inside, which stands for it
     for line in (line.strip().rstrip(";") for line in body):
         if not line or line.startswith(("%%", "style ", "classDef ", "class ", "linkStyle ", "click ", "direction ")):
             out.append("")
         elif line.startswith("subgraph"):
-            match = re.match(r'subgraph\s+(\w+)?\s*(?:\[(.*)\]|"(.*)")?', line)
+            match = re.match(r'subgraph\s+([\w.]+)?\s*(?:\[(.*)\]|"(.*)")?', line)
             name = match[2] or match[3] or match[1] or ""
             depth += 1
+            boxes[match[1] or name] = [len(out), ""]
             out.append(f'subgraph cluster{len(out)} {{ label="{label(name)}"; fontname=Helvetica; fontsize=10;')
         elif line == "end":
             depth -= 1
@@ -55,8 +58,20 @@ def flow(body, direction):
             graph = chain(line)
             if graph is None:
                 return None
+            for box in boxes.values():
+                box[1] = box[1] or (graph.split(" ", 1)[0] if depth else "")
             out.append(graph)
+    out = [to_boxes(line, boxes) for line in out]
     return out[:-1] + [out[-1] + " }"] if depth == 0 and len(out) > 1 else None
+
+
+def to_boxes(line, boxes):
+    """Arrows from and to a box end at its border."""
+    for name, (number, inside) in boxes.items():
+        if inside:
+            line = re.sub(rf'-> "{re.escape(name)}" \[', f"-> {inside} [lhead=cluster{number}, ", line)
+            line = re.sub(rf'"{re.escape(name)}" -> ("[^"]*") \[', rf"{inside} -> \1 [ltail=cluster{number}, ", line)
+    return line
 
 
 def nodes(text):
@@ -147,10 +162,37 @@ def markdown(lines):
     return out
 
 
+def labs():
+    """The labs as a table: their handouts, exercises and points, from their manifests."""
+    sys.path.insert(0, str(ROOT))
+    from grader.labs import manifests
+    rows = ["| lab | exercises | points |", "| --- | --- | ---: |"]
+    for lab in manifests(ROOT):
+        exercises = "; ".join(f"{exercise.number} {exercise.title}" for exercise in lab.exercises)
+        rows.append(f"| [{lab.number} {lab.title}](../labs/{lab.folder}/README.md) | {exercises} | {lab.points} |")
+    return rows
+
+
+def house_plan():
+    """The first diagram of the kernel's README."""
+    lines = (ROOT / "kernel" / "README.md").read_text(encoding="utf-8").splitlines()
+    start = lines.index("```mermaid")
+    return lines[start:lines.index("```", start) + 1]
+
+
+PARTS = {"<!-- labs -->": labs, "<!-- house plan -->": house_plan}
+
+
+def filled(lines):
+    """The site's first page with the parts that are kept elsewhere."""
+    return [part for line in lines for part in (PARTS[line]() if line in PARTS else [line])]
+
+
 def main(path):
     lines = Path(path).read_text(encoding="utf-8").splitlines()
-    done = markdown(lines) if path.endswith(".md") else cpp(lines)
-    if Path(path).resolve() == ROOT / "README.md" and done[0].startswith("# "):
+    first = Path(path).resolve() == ROOT / "docs" / "site.md"
+    done = markdown(filled(lines) if first else lines) if path.endswith(".md") else cpp(lines)
+    if first:
         done[0] += " {#mainpage}"
     sys.stdout.write("\n".join(done) + "\n")
 

@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, NoReturn, Optional, Sequence
 
+from grader import studenttext
 from grader.errors import InfraError
+from grader.studentseed import SEED_FILE
 from grader.guest import Guest
 from grader.model import Stage, TestSpec
 from grader.stops import Bugcheck, GuestStop
@@ -91,10 +93,11 @@ test.__test__ = False  # type: ignore[attr-defined]
 class Context:
     """`t`: one run of one test."""
 
-    def __init__(self, spec: TestSpec, seed: int, guest: Optional[Guest], student_dir: Path, student_seed: int) -> None:
-        self.spec, self.seed, self.student_seed = spec, seed, student_seed
+    def __init__(self, spec: TestSpec, seed: int, guest: Optional[Guest], student_dir: Path,
+                 student_seed: Optional[int]) -> None:
+        self.spec, self.seed, self._student_seed = spec, seed, student_seed
         self.rng = random.Random(f"{seed}/{spec.name}")
-        self._guest, self._student_dir = guest, student_dir
+        self._guest, self.student_dir = guest, student_dir
         self.question = ""
         self.question_hint: Optional[Hint] = None
         self.pages: Optional[Path] = None  # where timelines of races go
@@ -106,6 +109,16 @@ class Context:
         if self._guest is None:
             raise InfraError(f"test {self.spec.name} has stage \"none\" and no guest")
         return self._guest
+
+    @property
+    def student_seed(self) -> int:
+        """The seed that picks this student's questions; a test that asks for it fails where the submission has none."""
+        if self._student_seed is None:
+            self.fail(expected=f"{SEED_FILE}, which picks the questions",
+                      seen=f"cannot judge: {SEED_FILE} is missing",
+                      hint=self.hint("seed-missing", f"Run `make seed`, answer the questions of that seed, and submit {SEED_FILE} with your "
+                                     "answers. An instructor can give the seed of the class list (--student-seed)."))
+        return self._student_seed
 
     # -- saying what is asked --------------------------------------------------------------------------------------
     def asking(self, asked: str, hint: Optional[Hint] = None) -> None:
@@ -167,14 +180,18 @@ class Context:
 
     # -- what the student handed in --------------------------------------------------------------------------------
     def submitted(self, path: str) -> str:
-        """The text of a student's file; empty when it is not there."""
+        """The text of a student's file, with full-width signs as plain ones; empty when it is not there."""
+        return studenttext.plain(studenttext.decode(self.submitted_bytes(path)))
+
+    def submitted_bytes(self, path: str) -> bytes:
+        """A student's file as it is: what a compiler gets."""
         if path.startswith("/") or ".." in path.split("/"):
             raise InfraError(f"{path} is no name of a student's file")
         try:
-            with open(self._student_dir / path, "rb") as stream:
-                return stream.read(ANSWER_MAX).decode("utf-8", "replace")
+            with open(self.student_dir / path, "rb") as stream:
+                return stream.read(ANSWER_MAX)
         except OSError:
-            return ""
+            return b""
 
     # -- the event ring, cross-checked -----------------------------------------------------------------------------
     def trace(self, place: str, hits: int, moments: int = 8) -> List[Record]:

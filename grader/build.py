@@ -3,10 +3,14 @@
 Invariants
   * The kernel of exercise E holds the student's files of E and the reference of every other exercise, so exercises are
     independent.  The kernel "whole" holds every file of the student that compiles.
+  * In a student's branch, the reference of some exercises is not there.  Every kernel then holds the student's files of these
+    too, each that compiles, and the starter in place of the others.
   * An exercise whose files are missing or do not compile has Kernel.error and no images; the others are built anyway.
   * A kernel is keyed by the content of the base and of the files that differ from it: an unchanged submission builds
     nothing, and kernels with the same content are one folder (so the runner boots them once).
   * Student files are compiled in the sandbox, where neither the reference of their exercise nor a test can be read.
+  * What failed by trouble of the machine (toolverdict.py) is tried again and has Kernel.trouble in the end; nothing of it is
+    kept.  A kernel counts as built when its stamp is there, which is written last and by rename.
 """
 
 from __future__ import annotations
@@ -19,26 +23,32 @@ import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence
 
-from grader import locking, objects, remarks, sandbox
-from grader.errors import GraderError
+from grader import git, locking, objects, remarks, result as results, room, sandbox, studenttext, toolverdict
+from grader.errors import GraderError, InfraError
 from grader.labs import Course
-from grader.model import EXPLORE, WHOLE, Kernel, KernelSet, Progress
+from grader.model import EXPLORE, WHOLE, Exercise, Kernel, KernelSet, Progress
 from grader.submission import Submission
-from grader.toolmessages import for_student
+from grader.toolverdict import Finding
 from grader.tree import Tree
 
 KEPT = 96  # kernels of earlier gradings that stay on the disk
+STAMP, VERSION = "done.json", 2  # the version changes with what a stamp may be trusted for
+ATTEMPTS = 2
+PLAIN = "-O0"
 EXPLORED = "explore"  # build.mk's flavour with preemption points
 
 
 class Builder:
-    """Builds for one tree.  `checked` chooses the checked kernel, as MICA_CHECKED=1 does for make."""
+    """Builds for one tree.  `checked` chooses the checked kernel, as MICA_CHECKED=1 does for make.  `plain`: the student's
+    files are not optimized, so that a debugger knows every argument and variable; for replays, never for a verdict."""
 
-    def __init__(self, tree: Tree, course: Course, progress: Optional[Progress] = None, jobs: int = 2) -> None:
-        self._tree, self._course, self._jobs = tree, course, max(1, jobs)
+    def __init__(self, tree: Tree, course: Course, progress: Optional[Progress] = None, jobs: int = 2,
+                 plain: bool = False) -> None:
+        self._tree, self._course, self._jobs, self._plain = tree, course, max(1, jobs), plain
         self._progress = progress or Progress()
         self._base: Dict[str, Path] = {}
         self.remarks: List[str] = []  # what whoever grades should know about this machine
@@ -51,32 +61,68 @@ class Builder:
         """The kernel with the reference everywhere ($(B) of build.mk), built or brought up to date once."""
         flavour = flavour or self.flavour
         if flavour not in self._base:
+            room.check(self._tree.out)
             out = self._tree.scratch("reference") if self._tree.is_handout else self._tree.scratch()
             self._progress.say("building the kernel" + (" to be explored" if flavour == EXPLORED else ""))
             with locking.held(out / "build.lock"):
-                done = subprocess.run(self._make(out, ["kernel"], [*_switch(flavour), *self._references(())]),
-                                      cwd=self._tree.root,
-                                      stdout=subprocess.PIPE,
-                                      stderr=subprocess.STDOUT,
-                                      stdin=subprocess.DEVNULL,
-                                      check=False)
+                for _ in range(ATTEMPTS):
+                    done = subprocess.run(self._make(out, ["kernel"], [*_switch(flavour), *self._references(()),
+                                                                  f"OBJ_O={self._shared(out)}"]),
+                                          cwd=self._tree.root,
+                                          env={**os.environ, "LC_ALL": "C"},
+                                          stdout=subprocess.PIPE,
+                                          stderr=subprocess.STDOUT,
+                                          stdin=subprocess.DEVNULL,
+                                          check=False)
+                    said = done.stdout.decode("utf-8", "replace")
+                    if done.returncode == 0 or toolverdict.of_courseware(said):
+                        break
             if done.returncode != 0:
-                log = self._tree.scratch() / "grader-build.log"
-                log.write_bytes(done.stdout)
-                raise GraderError(f"the kernel does not build ({_last_line(done.stdout)}); the whole log is in {log}. "
-                                  + _advice(self._tree))
-            self.remarks += [text for text in future_files(done.stdout) if text not in self.remarks]
+                raise self._not_built(said)
+            self.remarks += [text for text in future_files(said) if text not in self.remarks]
+            for line in said.splitlines():
+                if ": left out, " in line:
+                    self._progress.say(line)
             self._base[flavour] = out / flavour
         return self._base[flavour]
 
-    def reference(self, student_seed: int = 0, wanted: Iterable[str] = ()) -> KernelSet:
+    def _not_built(self, said: str) -> GraderError:
+        """Why there is no base kernel, and what to do."""
+        log = self._log(said)
+        if toolverdict.of_courseware(said):
+            new = [name for name in self._unknown() if name.endswith((".cpp", ".S")) and name.startswith("kernel/")][:5]
+            return GraderError(f"the kernel does not build ({_last_line(said)})" + (f"; sources not known to git: {', '.join(new)}" if new else "")
+                               + f"; the whole log is in {log}. " + _advice(self._tree))
+        return InfraError(room.shortage(self._tree.out) or f"the kernel does not build, and no source is to blame ({_last_line(said)}): see "
+                          f"that the machine has memory and disk to spare, and try again; the whole log is in {log}")
+
+    def _unknown(self) -> List[str]:
+        """Files that lie in the tree and are unknown to git, where it says so: a forgotten copy of a source among them."""
+        try:
+            return git.untracked(self._tree.root)
+        except GraderError:
+            return []
+
+    def _log(self, said: str) -> Path:
+        """Keeps what a failed build said; on a full disk that may fail too."""
+        log = self._tree.out / "grader-build.log"
+        with contextlib.suppress(OSError):
+            log.write_text(said, encoding="utf-8")
+        return log
+
+    def _shared(self, out: Path) -> Path:
+        """Where the base's objects lie.  In a student's branch `make run` builds a kernel of the same objects beside: they are made
+        once."""
+        return self._tree.scratch() if self._tree.is_handout else out
+
+    def reference(self, student_seed: Optional[int] = 0, wanted: Iterable[str] = ()) -> KernelSet:
         """The kernels of the tree itself: every key is the base build.  The explore flavour is made where it is wanted."""
         keys = [*(exercise.number for lab in self._course.labs for exercise in lab.exercises), WHOLE]
         kernels = {key: Kernel(self.base()) for key in keys}
         kernels.update({key: Kernel(self.base(EXPLORED)) for key in wanted if key.endswith(EXPLORE)})
         return KernelSet(kernels, self._tree.root, student_seed)
 
-    def build(self, submission: Submission, keys: Iterable[str], student_seed: int = 0) -> KernelSet:
+    def build(self, submission: Submission, keys: Iterable[str], student_seed: Optional[int] = 0) -> KernelSet:
         """The kernels that `keys` (exercise numbers and "whole", each with EXPLORE or without) ask for."""
         wanted = list(keys)
         kernels: Dict[str, Kernel] = {}
@@ -92,17 +138,59 @@ class Builder:
     def _build(self, submission: Submission, wanted: Sequence[str], flavour: str) -> Dict[str, Kernel]:
         """The kernels of one flavour."""
         fingerprint = self._fingerprint(self.base(flavour))
-        exercises = [exercise for lab in self._course.labs for exercise in lab.exercises
-                     if exercise.number in wanted or WHOLE in wanted]
+        every = [exercise for lab in self._course.labs for exercise in lab.exercises]
+        exercises = [exercise for exercise in every if exercise.number in wanted or WHOLE in wanted]
+        alone = [exercise for exercise in every if not self._has_reference(exercise, flavour)]
         with ThreadPoolExecutor(self._jobs) as pool:
-            built = pool.map(lambda exercise: self._overlay(submission, exercise.files, flavour, fingerprint), exercises)
-            kernels: Dict[str, Kernel] = {exercise.number: kernel for exercise, kernel in zip(exercises, built)}
+            compiled = dict(zip((exercise.number for exercise in alone), pool.map(
+                lambda exercise: self._overlay(submission, exercise.files, flavour, fingerprint, link=False), alone)))
+            parts = [kernel.directory for kernel in compiled.values() if not kernel.error and not kernel.trouble]
+            always = [name for exercise in alone if not compiled[exercise.number].error for name in exercise.files]
+            missing = next((kernel.trouble for kernel in compiled.values() if kernel.trouble), "")
+
+            def overlay(exercise: Exercise) -> Kernel:
+                own = compiled.get(exercise.number)
+                if own and own.error:
+                    return own
+                if missing:  # every kernel holds these files
+                    return Kernel(self.base(flavour), trouble=missing)
+                files = tuple(dict.fromkeys([*exercise.files, *always]))
+                kernel = self._overlay(submission, files, flavour, fingerprint, parts)
+                return replace(kernel, warnings=own.warnings) if own else kernel
+
+            kernels = {exercise.number: kernel for exercise, kernel in zip(exercises, pool.map(overlay, exercises))}
         if WHOLE in wanted:
             good = [name for exercise in exercises if not kernels[exercise.number].error for name in exercise.files]
-            kernels[WHOLE] = self._overlay(submission, tuple(dict.fromkeys(good)), flavour, fingerprint)
+            trouble = next((kernels[exercise.number].trouble for exercise in exercises if kernels[exercise.number].trouble), "")
+            kernels[WHOLE] = Kernel(self.base(flavour), trouble=trouble) if trouble else self._overlay(
+                submission, tuple(dict.fromkeys([*good, *always])), flavour, fingerprint, parts)
         return kernels
 
-    def _overlay(self, submission: Submission, files: Sequence[str], flavour: str, fingerprint: str) -> Kernel:
+    def _has_reference(self, exercise: Exercise, flavour: str) -> bool:
+        """True when the reference can stand in for all of an exercise's files."""
+        return all(self._tree.has_reference(name, flavour if flavour == EXPLORED else "")
+                   for name in exercise.files if name.startswith("kernel/"))
+
+    def without_reference(self, numbers: Iterable[str]) -> List[str]:
+        """Those of these exercises whose reference is not in this tree."""
+        wanted = set(numbers)
+        return [exercise.number for lab in self._course.labs for exercise in lab.exercises
+                if exercise.number in wanted and not self._has_reference(exercise, "")]
+
+    def objects(self, submission: Submission, flavour: str) -> Path:
+        """Compiles all files of a submission, links nothing, and returns the folder that holds obj/."""
+        sources = [name for name in submission.files if name.startswith("kernel/")]
+        made = self._overlay(submission, sources, flavour, self._fingerprint(self.base(flavour)), link=False)
+        if made.trouble:
+            raise InfraError(made.trouble)
+        if made.error:
+            raise GraderError(f"a file does not compile: {made.error.splitlines()[0]}; correct it and run again")
+        return made.directory
+
+    def _overlay(self, submission: Submission, files: Sequence[str], flavour: str, fingerprint: str,
+                 parts: Sequence[Path] = (), link: bool = True) -> Kernel:
+        """The base with these files of the submission.  `parts`: kernels whose objects are taken instead of compiling the same file
+        again.  Without `link` there are objects only."""
         base = self.base(flavour)
         absent = [name for name in files if name in submission.missing]
         if absent:
@@ -110,47 +198,79 @@ class Builder:
         sources = [name for name in files if name.startswith("kernel/") and not self._is_reference(submission, name)]
         if not sources:
             return Kernel(base)
-        out = self._tree.scratch("kernels", _key(fingerprint + flavour, submission, sources))
-        with locking.held(out / "build.lock"):
-            stamp = out / "done.json"
-            if not stamp.is_file():
-                error = self._compile(submission, sources, out, flavour)
-                stamp.write_text(json.dumps({"error": error}), encoding="utf-8")
-                self._prune(keep=out)
-            os.utime(out)
-            error = json.loads(stamp.read_text(encoding="utf-8"))["error"]
-        return Kernel(out / flavour, error, "" if error else remarks.of([_object(out / flavour, name) for name in sources], sources))
+        try:
+            out = self._tree.scratch("kernels", _key(
+                fingerprint + flavour + PLAIN * self._plain + ("" if link else " objects"), submission, sources))
+            with locking.held(out / "build.lock"):
+                finding = _stored(out)
+                if finding is None:
+                    finding = self._attempts(submission, sources, out, flavour, parts, link)
+                    if finding.trouble:
+                        return Kernel(base, trouble=finding.trouble)
+                    results.replace(out / STAMP, json.dumps({"version": VERSION, "error": finding.verdict}).encode("ascii"))
+                    self._prune(keep=out)
+                os.utime(out)
+        except OSError as error:
+            return Kernel(base, trouble=room.in_words(error) or f"the machine failed ({error})")
+        if finding.verdict:
+            return Kernel(out / flavour, finding.verdict)
+        return Kernel(out / flavour, warnings=remarks.of([_object(out / flavour, name) for name in sources], sources))
+
+    def _attempts(self, submission: Submission, sources: Sequence[str], out: Path, flavour: str, parts: Sequence[Path],
+                  link: bool) -> Finding:
+        """Builds the overlay from nothing; again where the machine failed."""
+        finding = Finding()
+        for _ in range(ATTEMPTS):
+            _clear(out)
+            finding = self._compile(submission, sources, out, flavour, parts, link)
+            if not finding.trouble:
+                return finding
+            self._progress.say(f"{' '.join(sources)} not built: {finding.trouble}")
+        return Finding(trouble=room.shortage(self._tree.out) or f"{finding.trouble}; {ATTEMPTS} attempts failed so. See that the machine has "
+                       "memory, disk and time to spare, and grade again")
 
     def _is_reference(self, submission: Submission, name: str) -> bool:
         """True in the complete tree for a file that is the tree's own: the base holds it already."""
         own = self._tree.root / name
         return not self._tree.is_handout and own.is_file() and own.read_bytes() == submission.files[name]
 
-    def _compile(self, submission: Submission, sources: Sequence[str], out: Path, flavour: str) -> str:
-        """Compiles and links the overlay in `out`; returns the message for the student, empty when it worked."""
+    def _compile(self, submission: Submission, sources: Sequence[str], out: Path, flavour: str, parts: Sequence[Path],
+                 link: bool) -> Finding:
+        """Compiles and links the overlay in `out`."""
+        refused = [line for line in (studenttext.objection(name, submission.files[name]) for name in sources) if line]
+        if refused:
+            return Finding("\n".join(refused))
         self._progress.say("compiling " + " ".join(sources))
         student = out / "student"
-        shutil.rmtree(student, ignore_errors=True)
         submission.write_to(student, sources)
         if sandbox.bwrap() is None:
             refused = [line for name in sources
-                       for line in sandbox.scan(name, submission.files[name].decode("utf-8", "replace"))]
+                       for line in sandbox.scan(name, studenttext.decode(submission.files[name]))]
             if refused:
-                return "\n".join(refused)
+                return Finding("\n".join(refused))
         options = [f"STUDENT={student}", "EXERCISE_FILES=" + " ".join(sources), f"BASE_O={self.base(flavour).parent}",
-                   *_switch(flavour), *self._references(sources)]
-        made = [self._tree.in_make(_object(out / flavour, name)) for name in sources]
-        for targets, view in ((made, self._compile_view(student, out)), (["kernel"], self._link_view(out, flavour))):
-            done = sandbox.run(self._make(out, targets, options), view, self._tree.root)
-            if done.timed_out:
-                return "the compiler did not end in time; look for templates or constants that expand without bound"
-            if done.code != 0:
-                return for_student(done.output, [student, self._tree.root])
-            refused = self._objections(sources, out, flavour) if targets is made else []
+                   f"BASE_OBJ_O={self._shared(self.base(flavour).parent)}",
+                   *_switch(flavour), *self._references(sources), *([f"OPT={PLAIN}"] if self._plain else [])]
+        made = {name: _object(out / flavour, name) for name in sources}
+        roots = [student, self._tree.root]
+        _take_objects(parts, out / flavour)
+        # One file after the other, all of them: which messages there are must not depend on who is faster.
+        done = sandbox.run(self._make(out, ["-k", "-j1", *map(self._tree.in_make, made.values())], options),
+                           self._compile_view(student, out), self._tree.root)
+        finding = toolverdict.of_compiler(done, made, roots)
+        if finding == Finding():
+            refused = self._objections(sources, out, flavour)
             if refused:
-                return "\n".join(refused)
+                return Finding("\n".join(refused))
+            if not link:
+                return Finding()
+            done = sandbox.run(self._make(out, ["kernel"], options), self._link_view(out, flavour), self._tree.root)
+            finding = toolverdict.of_linker(done, list(made.values()), roots)
+        if finding != Finding():
+            self._log(done.output)
+            return finding
         self._share(self.base(flavour), out / flavour)
-        return ""
+        return Finding()
 
     def _objections(self, sources: Sequence[str], out: Path, flavour: str) -> List[str]:
         """What the student's objects define or demand that the host must not be led astray by (grader/objects.py)."""
@@ -159,18 +279,20 @@ class Builder:
         found: List[str] = []
         for name in sources:
             part = name[len("kernel/"):] + ".obj"
-            withheld = self._tree.root / "kernel/prebuilt" / (EXPLORED if flavour == EXPLORED else "") / "reference" / part
-            reference = withheld if withheld.is_file() else base / "obj" / part
+            shipped = self._tree.root / "kernel/prebuilt" / (EXPLORED if flavour == EXPLORED else "")
+            candidates = (shipped / "reference" / part, shipped / "starter" / part, base / "obj" / part)
+            reference = next(path for path in candidates if path.is_file())
             made = _object(out / flavour, name).read_bytes()
             found += objects.objections(name, made, reference.read_bytes(), courseware)
         return found
 
     def _references(self, own: Sequence[str]) -> List[str]:
-        """In a student's branch: the files whose reference object stands in for the tree's own source."""
+        """In a student's branch: the files for which an object stands in instead of the tree's own source."""
         if not self._tree.is_handout:
             return []
         names = [name for name in self._course.files if name.startswith("kernel/") and name not in own]
-        return ["REFERENCE_FILES=" + " ".join(names)]
+        known = [name for name in names if self._tree.has_reference(name)]
+        return ["REFERENCE_FILES=" + " ".join(known), "STARTER_FILES=" + " ".join(name for name in names if name not in known)]
 
     @staticmethod
     def _share(base: Path, target: Path) -> None:
@@ -193,7 +315,9 @@ class Builder:
 
     def _link_view(self, out: Path, flavour: str) -> sandbox.View:
         """Objects and libraries, and no way to compile: the student's sources were read already."""
-        return sandbox.View(self._tree.root, (self._tree.root / "kernel", self.base(flavour).parent), (out,))
+        base = self.base(flavour).parent
+        shared = self._shared(base) / flavour / "obj"
+        return sandbox.View(self._tree.root, (self._tree.root / "kernel", base, shared), (out,))
 
     def _make(self, out: Path, targets: Sequence[str], options: Sequence[str]) -> List[str]:
         return [
@@ -221,6 +345,15 @@ class Builder:
                 shutil.rmtree(path, ignore_errors=True)
 
 
+def _take_objects(parts: Sequence[Path], target: Path) -> None:
+    """Copies objects that were made already; the flags they were made with first, so that make finds them up to date."""
+    for part in parts:
+        for path in [*part.glob("flags"), *sorted(path for path in part.glob("obj/**/*") if path.is_file())]:
+            copy = target / path.relative_to(part)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+
+
 def _switch(flavour: str) -> List[str]:
     """What build.mk is told for a flavour that the environment does not choose."""
     return ["MICA_EXPLORE=1"] if flavour == EXPLORED else []
@@ -238,12 +371,28 @@ def _key(fingerprint: str, submission: Submission, sources: Sequence[str]) -> st
     return total.hexdigest()[:20]
 
 
+def _stored(out: Path) -> Optional[Finding]:
+    """What an earlier grading found, if it came to its end; a stamp that cannot be read is none."""
+    try:
+        stamp = json.loads((out / STAMP).read_text(encoding="utf-8"))
+        return Finding(verdict=str(stamp["error"])) if stamp["version"] == VERSION else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _clear(out: Path) -> None:
+    """Leaves nothing of a build that was given up, but the lock that is held."""
+    for path in out.iterdir():
+        if path.name != "build.lock":
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
 _FUTURE = re.compile(r"[Ww]arning: File ['`\"]?(.+?)['`\"]? has modification time")
 
 
-def future_files(output: bytes) -> List[str]:
+def future_files(output: str) -> List[str]:
     """make's remark on files that are dated in the future, as a sentence that helps; nothing where there are none."""
-    names = list(dict.fromkeys(_FUTURE.findall(output.decode("utf-8", "replace"))))
+    names = list(dict.fromkeys(_FUTURE.findall(output)))
     if not names:
         return []
     more = f" and {len(names) - 1} more files are" if len(names) > 1 else " is"
@@ -258,7 +407,7 @@ def _advice(tree: Tree) -> str:
     return done.stdout.strip() or "What to do: make doctor"
 
 
-def _last_line(output: bytes) -> str:
-    lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
+def _last_line(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
     return (errors or lines or ["no message"])[0][:200]

@@ -9,6 +9,7 @@ Exit codes: 0 full marks (or done), 1 points lost, 2 could not grade.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import importlib.util
 import os
@@ -18,29 +19,44 @@ import traceback
 from pathlib import Path
 from typing import List, Optional, Sequence
 
+from grader import room
 from grader.errors import GraderError
 from grader.tree import Tree, this_tree
 
 # name -> (module, one line of help).  A module has add_arguments(parser) and run(tree, options) -> int.
 COMMANDS = {
     "grade": ("grader.commands.grade", "grade a submission, or the tree itself"),
+    "watch": ("grader.commands.watch", "build and grade an exercise on every save"),
     "replay": ("grader.commands.replay", "run one test again under gdb"),
     "mytest": ("grader.commands.mytest", "your own scenarios (exercise 3.10) on your own kernel"),
     "run": ("grader.commands.run", "boot the kernel in an emulator, with its debugger on this terminal"),
     "gdb": ("grader.commands.gdb", "boot the kernel with gdb attached"),
     "seed": ("grader.commands.seed", "show or set the student's own seed"),
     "handout": ("grader.commands.handout", "build the students' branches"),
+    "leaks": ("grader.commands.leaks", "look through a branch or an archive for what must not leave the complete tree"),
     "solution": ("grader.commands.solution", "print a lab's reference as a diff against the students' branch"),
     "answers": ("grader.commands.answers", "print the answers of exercise 0.1 for a seed"),
     "selfcheck": ("grader.commands.selfcheck", "grade starter, reference, accepted, mistakes and cheaters"),
     "explore": ("grader.commands.explore", "search races: a histogram by strategy, and the experiments"),
+    "demo-race": ("grader.commands.demo_race", "plant a known race, find it, and say how to see it again"),
     "timeline": ("grader.commands.timeline", "draw a run's synchronization: one HTML page, and Chrome trace JSON"),
     "stability": ("grader.commands.stability", "grade many times and compare the result files byte by byte"),
 }
 
 
+ENDS = {0: "full marks", 1: "points lost", 2: "could not grade"}
+
+
 def main(argv: Sequence[str], tree: Optional[Tree] = None) -> int:
-    """Runs one command; never raises."""
+    """Runs one command; never raises.  `grade` says its exit code on the last line: `make` shows 2 for 1 and 2 alike."""
+    code = _run(argv, tree)
+    if "grade" in argv[:1] and not {"-h", "--help", "bochs"} & set(argv):
+        with contextlib.suppress(OSError):
+            print(f"grade: exit {code} ({ENDS.get(code, 'could not grade')})", flush=True)
+    return code
+
+
+def _run(argv: Sequence[str], tree: Optional[Tree]) -> int:
     home = tree or this_tree()
     try:
         parser = _parser()
@@ -57,11 +73,26 @@ def main(argv: Sequence[str], tree: Optional[Tree] = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
+    except OSError as error:
+        return _failed_machine(error, home)
     except SystemExit as leave:  # argparse: 0 for --help, 2 for a wrong option
         return leave.code if isinstance(leave.code, int) else 2
     except Exception:
-        print(f"grader: an error of the grader itself; please report it with {_write_log(home)}", file=sys.stderr)
-        return 2
+        return _own_error(home)
+
+
+def _failed_machine(error: OSError, home: Tree) -> int:
+    """A full disk or a folder that nobody may write is no error of the grader's."""
+    words = room.in_words(error)
+    if words is None:
+        return _own_error(home)
+    print(f"grader: {words}", file=sys.stderr)
+    return 2
+
+
+def _own_error(home: Tree) -> int:
+    print(f"grader: an error of the grader itself; please report it with {_write_log(home)}", file=sys.stderr)
+    return 2
 
 
 def end_on_signals() -> None:

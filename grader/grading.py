@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from typing import Dict, List, Optional, Sequence
 
 from grader import result as results
-from grader import sandbox, submission as submissions
+from grader import manifest, sandbox, submission as submissions
 from grader.build import Builder
 from grader.errors import GraderError
 from grader.labs import Course
 from grader.model import EXPLORE, WHOLE, ExerciseNote, KernelSet, Lab, Outcome, Progress, Result, Runner, TestSpec
-from grader.studentseed import SEED_FILE, student_seed
+from grader.studentseed import SEED_FILE, StudentSeed, complete_tree_seed, student_seed
 from grader.submission import Submission
 from grader.tree import Tree
 
@@ -29,7 +30,10 @@ class Grading:
 
     def read(self, source: str, files: Sequence[str] = ()) -> Submission:
         """Reads SUBMISSION; empty in a student's branch (and for the complete kernel) means the tree itself."""
-        return submissions.read(source or str(self.tree.root), files or self.course.files, [SEED_FILE], self.tree.root)
+        found = submissions.read(source or str(self.tree.root), files or self.course.files, [SEED_FILE], self.tree.root,
+                                 compare=bool(source))
+        said = manifest.remarks(self.tree.root, [*self.course.files, SEED_FILE], found.others, bool(source))
+        return dataclasses.replace(found, remarks=(*found.remarks, *said))
 
     def grade(self, source: str, labs: Sequence[Lab], tests: Sequence[TestSpec], seed: Optional[int] = None,
               own_seed: Optional[int] = None) -> Result:
@@ -38,7 +42,9 @@ class Grading:
             raise GraderError("no test to run; see `make grade LAB=...` for the labs that exist")
         files = tuple(dict.fromkeys(name for lab in self.course.labs for name in lab.files))
         submission = self.read(source, files)
-        found = student_seed(self.tree, submission.files.get(SEED_FILE), own_seed)
+        found = student_seed(submission.files.get(SEED_FILE), own_seed)
+        if found.value is None and not source and not self.tree.is_handout:
+            found = StudentSeed(complete_tree_seed(self.tree), "the complete tree")
         own, self.seed_origin = found.value, found.origin
         if not source and not self.tree.is_handout:
             kernels = self.builder.reference(own, [test.kernel for test in tests])
@@ -46,21 +52,22 @@ class Grading:
         return self.grade_files(submission, labs, tests, seed, own)
 
     def grade_files(self, submission: Submission, labs: Sequence[Lab], tests: Sequence[TestSpec],
-                    seed: Optional[int], own: int) -> Result:
+                    seed: Optional[int], own: Optional[int]) -> Result:
         """Grades files that were read already."""
         keys = list(dict.fromkeys([*(test.exercise for test in tests), *(test.kernel for test in tests)]))
         return self._run(self.builder.build(submission, keys, own), submission, labs, tests, seed, own)
 
     def _run(self, kernels: KernelSet, submission: Submission, labs: Sequence[Lab], tests: Sequence[TestSpec],
-             seed: Optional[int], own: int) -> Result:
+             seed: Optional[int], own: Optional[int]) -> Result:
         chosen = default_seed(submission) if seed is None else seed
-        blocked = {test.name: message for test in tests for message in [_obstacle(kernels, test)] if message}
         outcomes: Dict[str, Outcome] = {}
         for test in tests:
-            if test.name in blocked:
-                outcomes[test.name] = results.not_built(test, blocked[test.name], chosen)
+            trouble, message = _trouble(kernels, test), _obstacle(kernels, test)
+            if trouble or message:
+                outcomes[test.name] = (results.not_judged(test, trouble, chosen) if trouble else
+                                       results.not_built(test, message, chosen))
                 self._progress.finished(outcomes[test.name])
-        runnable = [test for test in tests if test.name not in blocked]
+        runnable = [test for test in tests if test.name not in outcomes]
         if runnable:
             without = {test.name for test in runnable if test.stage == "none"}  # no machine: there is nothing to replay
             for outcome in self._runner(kernels, runnable, chosen, self._jobs, self._progress):
@@ -78,8 +85,15 @@ class Grading:
         for exercise in exercises:
             if kernels[exercise].error:
                 notes.append(ExerciseNote(exercise, kernels[exercise].error, fatal=True))
+            elif kernels[exercise].trouble:
+                notes.append(ExerciseNote(exercise, "not graded: " + kernels[exercise].trouble, fatal=True))
             elif kernels[exercise].warnings:
                 notes.append(ExerciseNote(exercise, kernels[exercise].warnings))
+        alone = self.builder.without_reference(exercises)
+        if alone:
+            notes.append(ExerciseNote("", f"this branch has no reference of exercise {', '.join(alone)}: their tests run on a kernel of all "
+                                      "your files. Your instructor's grading puts the reference in place of the exercises that a test is "
+                                      "not about."))
         broken = [key for key, kernel in kernels.kernels.items()
                   if kernel.error and key != WHOLE and not key.endswith(EXPLORE)]
         if broken and any(test.whole for test in tests):
@@ -91,6 +105,11 @@ class Grading:
 def _obstacle(kernels: KernelSet, test: TestSpec) -> str:
     """Why the test cannot run: its own exercise or its kernel was not built."""
     return kernels[test.exercise].error or kernels[test.kernel].error
+
+
+def _trouble(kernels: KernelSet, test: TestSpec) -> str:
+    """Why the machine is to blame that the test cannot run.  A message for the exercise's own files counts first."""
+    return "" if kernels[test.exercise].error else kernels[test.exercise].trouble or kernels[test.kernel].trouble
 
 
 def default_seed(submission: Submission) -> int:

@@ -1,89 +1,121 @@
-"""Builds the students' repository: one branch a lab, each a commit on top of the one before.
-
-    lab0-boot ---- lab1-processes ---- ...          (a -fresh branch beside each but the first)
+"""What the students' branches hold, and publishing them: one branch a lab, made or brought up to date when the lab is due.
 
 What a branch of lab n holds
   * sources with regions of lab n: the starter; of earlier labs: exactly what the earlier branch shipped, so that a
-    merge into a student's work has no conflict (the reference instead on -fresh); of later labs: only their object
-    file in kernel/prebuilt/ (with `--open`: the source)
-  * the reference objects of the student files in kernel/prebuilt/reference/, so that an exercise can be graded alone
-  * from the first lab whose tests explore schedules on, both kinds of objects in the explore flavour too
-    (kernel/prebuilt/explore/)
+    merge into a student's work has no conflict (the reference instead on -fresh); of later labs: only their hardened
+    object in kernel/prebuilt/ (with `--open`: the source)
+  * for every student file an object that stands in when the file is not about to be tested or does not compile: of
+    earlier labs the reference (kernel/prebuilt/reference/), of the lab itself the starter (kernel/prebuilt/starter/).
+    The instructor chooses otherwise with REFERENCE=all or REFERENCE=none
+  * from the first lab whose tests explore schedules on, all objects in the explore flavour too (kernel/prebuilt/explore/)
+  * kernel/prebuilt/branch.json: which lab this is; labs/manifest.json: hashes of all that students do not write
   * nothing from solutions/, no tests of the grader, none of the instructor's commands
 
-The commits are deterministic: fixed author, the date of the tree's own HEAD, files in order.
+The commits are deterministic (branches.py): fixed author, the date of the tree's own HEAD, files in order.
 """
 
 from __future__ import annotations
 
-import os
+import json
 import re
-import shutil
-import subprocess
+import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Dict, List, Optional, Sequence
 
-from grader import sources
+from grader import manifest, sources
+from grader.branches import Content, Repository
 from grader.build import EXPLORED, Builder
 from grader.errors import GraderError
+from grader.hardened import harden
 from grader.labs import Course
 from grader.model import Lab, Progress
 from grader.regions import Shipped
-from grader.tree import Tree
+from grader.studentseed import SEED_FILE
+from grader.submission import Submission
+from grader.tree import BRANCH_FILE, Tree
 
 WITHHELD = re.compile(
-    r"^(solutions/|\.ci/|\.github/|docs/|kernel/tests/(?!scenarios/scenario)|grader/tests/|grader/(handout|regions|sources|selfcheck|patches|"
-    r"memo|parallel|style|coverage|bench|matrix)(\.py$|/)|grader/commands/(handout|solution|answers|selfcheck|stability|explore)\.py$|"
+    r"^(solutions/|\.ci/|\.github/|docs/|kernel/tests/(?!scenarios/scenario)|grader/tests/|grader/(handout|branches|hardened|regions|"
+    r"sources|selfcheck|patches|memo|parallel|style|coverage|bench|pictures|matrix|leaks)(\.py$|/)|"
+    r"grader/commands/(handout|solution|answers|selfcheck|stability|explore|demo_race|leaks)\.py$|"
     r"grader/explore/(survey|table|kernels)\.py$|"
     r"README\.md$|SYLLABUS\.md$|CONTRIBUTING\.md$|labs/branch-readme\.md$|labs/0-boot/seed\.txt$|"
     r"kernel/prebuilt/)|_test\.cpp$")
 README = "labs/branch-readme.md"  # becomes README.md of the branches
+REFERENCES = ("earlier", "all", "none")
 _LAB_FOLDER = re.compile(r"^labs/(\d+)-")
 _LEFT_OVER = re.compile(rb"^[ \t]*(//|#)[ \t]*LAB\([0-9.]+\)[ \t]+(begin|else|end)", re.MULTILINE)
 
 
-class Handout:
-    """Builds the branches of one tree into `target`."""
+@dataclass(frozen=True)
+class Choices:
+    """What an instructor may choose.  `reference`: of which labs a branch holds the reference as objects."""
 
-    def __init__(self, tree: Tree, course: Course, target: Path, open_sources: bool = False,
+    lab: Optional[int] = None  # the lab that is due, with all before it; None: every lab
+    reference: str = "earlier"
+    fresh: bool = False  # the -fresh branch of that lab too
+    open_sources: bool = False
+    message: str = ""  # what a later handout of the same branch is for
+
+
+@dataclass
+class Published:
+    """What a handout did."""
+
+    branches: List[str] = field(default_factory=list)  # in the order in which they stand on each other
+    changed: List[str] = field(default_factory=list)
+    fresh: str = ""  # holds the solutions of earlier labs
+    touched: Dict[str, List[str]] = field(default_factory=dict)  # branch -> student files whose starter text has changed
+
+
+class Handout:
+    """Publishes branches of one tree in the repository `target`."""
+
+    def __init__(self, tree: Tree, course: Course, target: Path, choices: Choices = Choices(),
                  builder: Optional[Builder] = None, progress: Optional[Progress] = None) -> None:
-        self._tree, self._course, self._target, self._open = tree, course, target, open_sources
+        self._tree, self._course, self._choices = tree, course, choices
         self._progress = progress or Progress()
         self._builder = builder or Builder(tree, course, self._progress)
         self._marked = sources.marked(tree, course)
         self._names = [name for name in sources.tracked(tree) if not WITHHELD.search(name)]
-        self._date = self._git(tree.root, "log", "-1", "--format=%cI",
-                               check=False).strip() or "2000-01-01T00:00:00+00:00"
+        self._repository = Repository(target, sources.date_of(tree))
+        self._due = [lab for lab in course.labs if choices.lab is None or lab.number <= choices.lab]
+        if not self._due:
+            raise GraderError(f"no lab up to {choices.lab}; there are: " + ", ".join(str(lab.number) for lab in course.labs))
 
-    def build(self) -> None:
-        """Makes the repository; the target must not hold anything yet."""
-        if self._target.exists() and (not self._target.is_dir() or any(self._target.iterdir())):
-            raise GraderError(f"{self._target}: is there already; remove it or choose another OUT")
-        objects = {"": self._builder.base() / "obj"}
-        if any(self._explores(lab) for lab in self._course.labs):
-            objects["explore/"] = self._builder.base(EXPLORED) / "obj"
-        self._target.mkdir(parents=True, exist_ok=True)
-        self._git(self._target, "init", "-q", "--template=", "--initial-branch", self._course.labs[0].branch)
-        for lab in self._course.labs:
-            self._progress.say(f"branch {lab.branch}")
-            if lab is not self._course.labs[0]:
-                self._git(self._target, "checkout", "-q", "-b", lab.branch)
-            self._commit(self._files(lab, objects), f"Lab {lab.number}: {lab.title}")
-            if lab is not self._course.labs[0]:
-                self._git(self._target, "checkout", "-q", "-b", lab.branch + "-fresh")
-                self._commit(self._files(lab, objects, fresh=True),
-                             f"Lab {lab.number}: {lab.title}, earlier labs solved")
-                self._git(self._target, "checkout", "-q", lab.branch)
-        self._git(self._target, "checkout", "-q", self._course.labs[0].branch)
+    def build(self) -> Published:
+        """Makes the repository, or adds to the one that lies there."""
+        self._repository.open(self._due[0].branch)
+        done = Published()
+        with tempfile.TemporaryDirectory(prefix="mica-objects-") as folder:
+            self._objects = _Objects(self._builder, self._marked, self._course, Path(folder))
+            below = ""
+            for lab in self._due:
+                self._publish(lab, lab.branch, below, done)
+                done.branches.append(lab.branch)
+                if self._choices.fresh and lab is self._due[-1] and below:
+                    done.fresh = lab.branch + "-fresh"
+                    self._publish(lab, done.fresh, lab.branch, done, fresh=True)
+                below = lab.branch
+        self._repository.show(self._due[0].branch)
+        return done
+
+    def _publish(self, lab: Lab, branch: str, below: str, done: Published, fresh: bool = False) -> None:
+        self._progress.say(f"branch {branch}")
+        title = f"Lab {lab.number}: {lab.title}" + (", earlier labs solved" if fresh else "")
+        if self._repository.publish(branch, below, self.files(lab, fresh), title, self._choices.message):
+            done.changed.append(branch)
+            own = [name for other in self._due for name in other.files]
+            done.touched[branch] = self._repository.changed(branch, own)
 
     def _explores(self, lab: Lab) -> bool:
         """Whether the branch of a lab needs the explore flavour: a test of this lab or of an earlier one explores."""
         return any(test.explore for test in self._course.tests if test.lab <= lab.number)
 
-    def _files(self, lab: Lab, objects: Dict[str, Path], fresh: bool = False) -> Dict[str, Path | bytes]:
+    def files(self, lab: Lab, fresh: bool = False) -> Dict[str, Content]:
         """Name -> content (or the file to copy) of one branch."""
-        objects = {flavour: path for flavour, path in objects.items() if not flavour or self._explores(lab)}
-        files: Dict[str, Path | bytes] = {}
+        files: Dict[str, Content] = {}
         for name in self._names:
             folder = _LAB_FOLDER.match(name)
             if folder and int(folder[1]) > lab.number:
@@ -92,66 +124,78 @@ class Handout:
             if shipped is None:
                 files[name] = self._tree.root / name
             else:
-                self._place(files, name, shipped, lab, objects, fresh)
+                self._place(files, name, shipped, lab, fresh)
         if (self._tree.root / README).is_file():
             files["README.md"] = self._tree.root / README
+        files[BRANCH_FILE] = (json.dumps({"lab": lab.number, "fresh": fresh}) + "\n").encode()
+        files[sources.BRANCH_LIST] = sources.branch_list(files)
+        for name, content in files.items():
+            _check(name, content)
+        whole = {name: content.read_bytes() if isinstance(content, Path) else content for name, content in files.items()}
+        files[manifest.FILE] = manifest.render(whole, [SEED_FILE, *(name for other in self._course.labs
+                                                                     if other.number <= lab.number for name in other.files)])
         return files
 
-    def _place(self, files: Dict[str, Path | bytes], name: str, shipped: Shipped, lab: Lab,
-               objects: Dict[str, Path], fresh: bool) -> None:
+    def _place(self, files: Dict[str, Content], name: str, shipped: Shipped, lab: Lab, fresh: bool) -> None:
         number = sources.lab_number(shipped)
-        if sources.has_object(name) and not (number > lab.number and self._open):
-            kind = "" if number > lab.number else "reference/"
-            for flavour, path in objects.items():
-                files[f"kernel/prebuilt/{flavour}{kind}{name[len('kernel/'):]}.obj"] = object_of(path, name)
-        if number > lab.number and not self._open:
+        later = number > lab.number
+        if sources.has_object(name) and not (later and self._choices.open_sources):
+            kind = "" if later else self._stand_in(number, lab) + "/"
+            for flavour in ("", EXPLORED + "/")[:2 if self._explores(lab) else 1]:
+                path = f"kernel/prebuilt/{flavour}{kind}{name[len('kernel/'):]}.obj"
+                files[path] = self._objects.starter(name, flavour) if kind == "starter/" else self._objects.reference(name, flavour)
+        if later and not self._choices.open_sources:
             if not sources.has_object(name):
                 raise GraderError(
                     f"{name}: a region of lab {number} in a file that has no object; move it to a source file")
             return
-        text = shipped.reference if number > lab.number or (fresh and number < lab.number) else shipped.starter
+        text = shipped.reference if later or (fresh and number < lab.number) else shipped.starter
         files[name] = text.encode("utf-8", "surrogateescape")
 
-    def _commit(self, files: Dict[str, Path | bytes], message: str) -> None:
-        for entry in self._target.iterdir():
-            if entry.name != ".git":
-                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-        for name in sorted(files):
-            self._write(name, files[name])
-        self._git(self._target, "add", "-A", "-f", ".")
-        self._git(self._target, "commit", "-q", "--allow-empty", "-m", message)
-
-    def _write(self, name: str, content: "Path | bytes") -> None:
-        path = self._target / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(content, Path):
-            if not content.exists():
-                raise GraderError(f"{content}: the build left no such file; run `make clean kernel` and try again")
-            shutil.copyfile(content, path, follow_symlinks=False)
-            mode = 0o755 if os.access(content, os.X_OK) else 0o644
-        else:
-            path.write_bytes(content)
-            mode = 0o755 if os.access(self._tree.root / name, os.X_OK) else 0o644
-        if not path.is_symlink():
-            path.chmod(mode)
-            if not name.endswith((".obj", ".py", ".md")) and _LEFT_OVER.search(path.read_bytes()):
-                raise GraderError(f"{name}: a LAB marker would reach the students; lab.py must name this file")
-
-    def _git(self, folder: Path, *arguments: str, check: bool = True) -> str:
-        environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "TZ": "UTC",
-                       "GIT_AUTHOR_NAME": "Mica", "GIT_AUTHOR_EMAIL": "mica@localhost", "GIT_COMMITTER_NAME": "Mica",
-                       "GIT_COMMITTER_EMAIL": "mica@localhost"}
-        if folder == self._target:
-            environment.update(GIT_AUTHOR_DATE=self._date, GIT_COMMITTER_DATE=self._date)
-        settings = ["-c", "core.autocrlf=false", "-c", "advice.detachedHead=false", "-c", "gc.auto=0"]
-        done = subprocess.run(["git", *settings, "-C", str(folder), *arguments], env=environment, capture_output=True,
-                              text=True, check=False)
-        if check and done.returncode != 0:
-            raise GraderError(
-                f"git {arguments[0]} failed in {folder}: {done.stderr.strip()[:200]}; see that git is installed")
-        return done.stdout if done.returncode == 0 else ""
+    def _stand_in(self, number: int, lab: Lab) -> str:
+        """Which object of a student file of lab `number` the branch of `lab` holds."""
+        choice = self._choices.reference
+        return "reference" if choice == "all" or choice == "earlier" and number < lab.number else "starter"
 
 
-def object_of(objects: Path, name: str) -> Path:
-    """Where build.mk leaves the object of a source: $(B)/obj/<path without kernel/>.obj."""
-    return objects / (name[len("kernel/"):] + ".obj")
+class _Objects:
+    """Hardened objects, each made once."""
+
+    def __init__(self, builder: Builder, marked: Dict[str, Shipped], course: Course, folder: Path) -> None:
+        self._builder, self._folder = builder, folder
+        self._files = [name for name in course.files if name in marked and sources.has_object(name)]
+        self._marked = marked
+        self._starters: Dict[str, Path] = {}
+
+    def reference(self, name: str, flavour: str) -> Path:
+        """`flavour`: empty, or "explore/"."""
+        base = self._builder.base(EXPLORED) if flavour else self._builder.base()
+        return self._hardened(f"{flavour}reference", base, name)
+
+    def starter(self, name: str, flavour: str) -> Path:
+        if flavour not in self._starters:
+            files = {name: self._marked[name].starter.encode("utf-8", "surrogateescape") for name in self._files}
+            self._starters[flavour] = self._builder.objects(Submission(files, ()), EXPLORED if flavour else self._builder.flavour)
+        return self._hardened(f"{flavour}starter", self._starters[flavour], name)
+
+    def _hardened(self, kind: str, kernel: Path, name: str) -> Path:
+        part = name[len("kernel/"):] + ".obj"
+        target = self._folder / kind / part
+        if not target.is_file():
+            harden(kernel / "obj" / part, target)
+        return target
+
+
+def _check(name: str, content: Content) -> None:
+    """Refuses a text that would show the students a region's marker."""
+    if isinstance(content, Path) and not content.exists():
+        raise GraderError(f"{content}: the build left no such file; run `make clean kernel` and try again")
+    if name.endswith((".obj", ".py", ".md")):
+        return
+    if _LEFT_OVER.search(content.read_bytes() if isinstance(content, Path) else content):
+        raise GraderError(f"{name}: a LAB marker would reach the students; lab.py must name this file")
+
+
+def publishing(target: str, branches: Sequence[str]) -> str:
+    """The command that publishes exactly these branches."""
+    return f"git -C {target} push URL {' '.join(branches)}"

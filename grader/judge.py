@@ -65,7 +65,7 @@ def judge(context: Context, cause: Optional[BaseException], guest: Optional[Gues
         return replace(end, registers=None, backtrace=cause.backtrace, log=cause.log)
     asked = context.question or context.spec.title
     if isinstance(cause, Bugcheck) and cause.code == LAB_NOT_IMPLEMENTED:
-        return _not_implemented(asked, cause, guest)
+        return _not_implemented(asked, cause, guest, context.spec.exercise)
     hint = context.question_hint
     if isinstance(cause, Bugcheck):
         return bugcheck(asked, cause, guest, hint)
@@ -136,16 +136,17 @@ def outcome(spec: TestSpec, seed: int, end: End, guest: Optional[Guest], log: by
                    hidden=spec.hidden)
 
 
-def _not_implemented(asked: str, cause: Bugcheck, guest: Optional[Guest]) -> End:
+def _not_implemented(asked: str, cause: Bugcheck, guest: Optional[Guest], own: str) -> End:
     exercise, file, line = "?", "", cause.parameters[2]
     if guest is not None:
         exercise, file = guest.text(cause.parameters[0], 16), short_path(guest.text(cause.parameters[1]))
     where = f"{file}:{line}" if file else ""
+    other = f"This test waits for exercise {exercise}, which its kernel needs and nobody has written yet. " if exercise not in (own, "?") else ""
     return End(Verdict.FAIL,
                asked,
                f"exercise {exercise} is there",
                f"not implemented: exercise {exercise}" + (f" ({where})" if where else ""),
-               Hint("not-implemented", f"Write exercise {exercise} where LAB_NOT_IMPLEMENTED stands."),
+               Hint("not-implemented", f"{other}Write exercise {exercise} where LAB_NOT_IMPLEMENTED stands."),
                where=where)
 
 

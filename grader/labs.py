@@ -42,20 +42,25 @@ class Course:
 
 def load(tree: Tree) -> Course:
     """Reads every lab of the tree; a broken lab.py or test module is a GraderError that names the file."""
-    labs: List[Lab] = []
-    tests: List[TestSpec] = []
-    for manifest in sorted(tree.root.glob("labs/*/lab.py"), key=lambda path: _number_of(path)):
-        lab = getattr(_run(manifest), "LAB", None)
-        if not isinstance(lab, Lab):
-            raise GraderError(f"{manifest.relative_to(tree.root)}: no `LAB = Lab(...)`; see grader/README.md for one")
-        if manifest.parent.name != lab.folder:
-            raise GraderError(f"labs/{manifest.parent.name}/lab.py describes lab {lab.folder}: rename one of them")
-        labs.append(lab)
-        tests += _tests_of(tree, lab)
+    labs = manifests(tree.root)
+    tests = [test for lab in labs for test in _tests_of(tree, lab)]
     if not labs:
         raise GraderError(f"no labs/*/lab.py under {tree.root}: run this from a Mica tree")
     _check(tree, labs, tests)
     return Course(tuple(labs), tuple(tests))
+
+
+def manifests(root: Path) -> List[Lab]:
+    """The labs without their tests, in their order."""
+    labs: List[Lab] = []
+    for manifest in sorted(root.glob("labs/*/lab.py"), key=lambda path: _number_of(path)):
+        lab = getattr(_run(manifest), "LAB", None)
+        if not isinstance(lab, Lab):
+            raise GraderError(f"{manifest.relative_to(root)}: no `LAB = Lab(...)`; see grader/README.md for one")
+        if manifest.parent.name != lab.folder:
+            raise GraderError(f"labs/{manifest.parent.name}/lab.py describes lab {lab.folder}: rename one of them")
+        labs.append(lab)
+    return labs
 
 
 def select(course: Course, lab: str = "", pattern: str = "") -> Tuple[List[Lab], List[TestSpec]]:

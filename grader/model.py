@@ -16,7 +16,7 @@ import dataclasses
 import enum
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Mapping, Tuple
+from typing import Any, Callable, Mapping, Optional, Tuple
 
 WHOLE = "whole"  # the kernel that holds every file of the student
 EXPLORE = "/explore"  # behind a kernel's key: the flavour whose schedules can be explored
@@ -115,6 +115,7 @@ class Kernel:
     directory: Path
     error: str = ""  # not empty: it was not built; the compiler's message for the student's own file
     warnings: str = ""  # what the compiler said about the student's files though they compile
+    trouble: str = ""  # not empty: it was not built, by trouble of the machine: there is nothing to judge
 
     @property
     def boot(self) -> Path:
@@ -127,7 +128,7 @@ class KernelSet:
 
     kernels: Mapping[str, Kernel]
     student_dir: Path  # the accepted student files, by their path in the tree (answers.txt is read from here)
-    student_seed: int = 0  # `t.student_seed`: picks this student's questions of exercise 0.1
+    student_seed: Optional[int] = 0  # `t.student_seed`: picks this student's questions of exercise 0.1; None: nobody said it
 
     def __getitem__(self, key: str) -> Kernel:
         return self.kernels[key]
@@ -197,7 +198,7 @@ class Result:
     """One grading, whole.  result.py writes it as canonical JSON."""
 
     seed: int
-    student_seed: int
+    student_seed: Optional[int]
     labs: Tuple[Lab, ...]
     outcomes: Tuple[Outcome, ...]
     notes: Tuple[ExerciseNote, ...] = ()

@@ -17,18 +17,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
 
-from grader import labs, locking, sandbox
-from grader.build import EXPLORED, Builder
-from grader.errors import GraderError
+from grader import labs, locking, room, sandbox, studenttext, toolverdict
+from grader import submission as submissions
+from grader.build import ATTEMPTS, EXPLORED, Builder
+from grader.errors import GraderError, InfraError
 from grader.explore import explorer
 from grader.explore.control import Found
 from grader.explore.target import PROCESSORS, GuestTarget, scenarios
 from grader.guest import Guest
-from grader.model import EXPLORE
+from grader.model import EXPLORE, WHOLE
+from grader.result import replace
 from grader.runner import boot
 from grader.session import Session
 from grader.submission import Submission
-from grader.toolmessages import for_student
+from grader.toolverdict import Finding
 from grader.tree import Tree, this_tree
 
 if TYPE_CHECKING:
@@ -67,21 +69,25 @@ def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) 
     course = labs.load(tree)
     lab = course.lab(t.spec.lab)
     builder = Builder(tree, course)
-    text = t.submitted(file).encode("utf-8", "replace")
+    text = t.submitted_bytes(file)
     t.asking(f"{file}: your scenarios", hint)
-    if not _SCENARIO.search(text):
+    if not _SCENARIO.search(studenttext.decode(text).encode("utf-8", "replace")):
         t.fail(expected="at least one SCENARIO", seen="none" if text else "no such file")
     folder, error = compiled(tree, builder, text)
     if error:
         t.fail(asked=f"compiling {file}", expected="it compiles", seen=error)
-    right: List[Tuple[str, "Optional[Patch]"]] = [("the reference", None)]
+    own = builder.without_reference(exercise.number for exercise in lab.exercises)
+    right: List[Tuple[str, "Optional[Patch]"]] = [("your own kernel: this branch has no reference" if own else "the reference", None)]
     if not tree.is_handout:
         from grader import patches  # an instructor's: a student's branch has neither them nor what they change
         right += [(one.says, one) for one in patches.of_lab(tree, lab) if one.kind == "accepted"][:ACCEPTED_MAX]
     once = ""
     for says, patch in right:
-        seen = explored(folder, kernel(tree, builder, lab.number, patch), t.seed)
+        judged = own_kernel(tree, builder, t.student_dir) if own else kernel(tree, builder, lab.number, patch)
+        seen = explored(folder, judged, t.seed)
         once = once or seen.once
+        if own and seen.fails and seen.found is Found.NOTHING:
+            t.fail(asked=f"your scenarios on {says}", expected="your kernel comes up", seen=seen.fails)
         if seen.fails:
             t.fail(asked=f"your scenarios on a kernel that is right ({says})", expected="nothing is found: a correct kernel must pass",
                    seen=seen.fails, hint=_hint(t, "mytest-waits-for-ever" if seen.found is Found.DEADLOCK else "mytest-rejects"))
@@ -107,6 +113,9 @@ def _hint(t: "Context", name: str) -> "Hint":
 
 def compiled(tree: Tree, builder: Builder, text: bytes) -> Tuple[Path, str]:
     """The driver made of the student's file: its folder, or the compiler's message."""
+    refused = studenttext.objection("mytest.cpp", text)
+    if refused:
+        return Path(), refused
     base = builder.base(EXPLORED)
     stamp = hashlib.sha256(text + (base / "nt.lib").read_bytes()).hexdigest()[:20]
     out = tree.scratch("mytest", stamp)
@@ -115,21 +124,36 @@ def compiled(tree: Tree, builder: Builder, text: bytes) -> Tuple[Path, str]:
     with locking.held(out / "build.lock"):
         if (out / "boot" / DRIVER).is_file():
             return out, ""
-        source.write_bytes(text)
-        made = out / EXPLORED
-        kernel_folder = tree.root / "kernel"
-        hidden = [name for name in builder.student_files() if name.exists()]
-        for target, view in ((made / "obj" / "mytest.cpp.obj",
-                              sandbox.View(tree.root, (kernel_folder,), (out,), (*hidden, kernel_folder / "prebuilt"))),
-                             (made / "boot" / DRIVER, sandbox.View(tree.root, (kernel_folder, base.parent), (out,)))):
-            done = sandbox.run(["make", "-s", "--no-print-directory", "-f", "kernel/build.mk", tree.in_make(target), f"O={out}", f"BASE_O={base.parent}",
-                                f"MYTEST={source}", "MICA_EXPLORE=1"], view, tree.root)
-            if done.code != 0:
-                return out, for_student(done.output, [source.parent, tree.root]) or "the compiler did not end in time"
-        for part in ("boot", "tests"):
-            (out / part).mkdir(exist_ok=True)
-            shutil.copy2(made / part / DRIVER, out / part / DRIVER)
-    return out, ""
+        for _ in range(ATTEMPTS):
+            finding = _made(tree, builder, text, source, out)
+            if not finding.trouble:
+                return out, finding.verdict
+        raise InfraError(room.shortage(tree.out) or f"your scenarios were not built: {finding.trouble}; see that the machine has memory, disk "
+                         "and time to spare, and try again")
+
+
+def _made(tree: Tree, builder: Builder, text: bytes, source: Path, out: Path) -> Finding:
+    """Compiles and links the driver; its copy in boot/, which says that all is there, is written last."""
+    base, made, kernel_folder = builder.base(EXPLORED), out / EXPLORED, tree.root / "kernel"
+    shutil.rmtree(made, ignore_errors=True)
+    source.write_bytes(text)
+    hidden = [name for name in builder.student_files() if name.exists()]
+    made_of = {source.name: made / "obj" / "mytest.cpp.obj"}
+    roots = [source.parent, tree.root]
+
+    def make(target: Path, view: sandbox.View) -> sandbox.Run:
+        return sandbox.run(["make", "-s", "--no-print-directory", "-f", "kernel/build.mk", tree.in_make(target), f"O={out}", f"BASE_O={base.parent}",
+                            f"MYTEST={source}", "MICA_EXPLORE=1"], view, tree.root)
+
+    finding = toolverdict.of_compiler(make(made_of[source.name], sandbox.View(tree.root, (kernel_folder,), (out,), (
+        *hidden, kernel_folder / "prebuilt"))), made_of, roots)
+    if finding == Finding():
+        finding = toolverdict.of_linker(make(made / "boot" / DRIVER, sandbox.View(tree.root, (kernel_folder, base.parent), (out,))),
+                                        list(made_of.values()), roots)
+    if finding == Finding():
+        for part in ("tests", "boot"):
+            replace(out / part / DRIVER, (made / part / DRIVER).read_bytes())
+    return finding
 
 
 def kernel(tree: Tree, builder: Builder, lab: int, patch: "Optional[Patch]") -> Path:
@@ -146,8 +170,21 @@ def kernel(tree: Tree, builder: Builder, lab: int, patch: "Optional[Patch]") -> 
     if len(keys) != 1:
         keys = [f"whole{EXPLORE}"]
     made = builder.build(submission, keys)[keys[0]]
+    if made.trouble:
+        raise InfraError(f"{patch.path.name}: {made.trouble}")
     if made.error:
         raise GraderError(f"{patch.path}: the kernel does not build: {made.error.splitlines()[0]}")
+    return made.directory
+
+
+def own_kernel(tree: Tree, builder: Builder, student: Path) -> Path:
+    """The explore flavour of a kernel with all of the student's files."""
+    submission = submissions.read(str(student), labs.load(tree).files, [], tree.root, compare=False)
+    made = builder.build(submission, [f"{WHOLE}{EXPLORE}"])[f"{WHOLE}{EXPLORE}"]
+    if made.trouble:
+        raise InfraError(made.trouble)
+    if made.error:
+        raise GraderError(f"your kernel does not build: {made.error.splitlines()[0]}; correct that first")
     return made.directory
 
 

@@ -15,8 +15,8 @@ from typing import Iterator, List, Sequence, Set, Tuple
 
 from grader.pe import undecorate
 
-EXTERNAL, WEAK = 2, 105
-COMDAT = 0x1000
+EXTERNAL, STATIC, WEAK = 2, 3, 105
+COMDAT, CODE = 0x1000, 0x20
 UNDEFINED, COMMON = 0, -99
 DIRECTIVES, IMPORT = ".drectve", "__imp_"
 EXPLORER = "Kx"  # names of the explorer begin so; free are what points are made of (nt/explore.h), and a name of the books
@@ -41,10 +41,27 @@ def definitions(data: bytes) -> List[Definition]:
             if kind == WEAK or kind == EXTERNAL and section != UNDEFINED]
 
 
+def code_names(data: bytes) -> Set[str]:
+    """The routines of an object, static ones and inline ones of headers too, without decoration."""
+    header = _header(data)
+    count = struct.unpack_from("<H", data, header + 2)[0]
+    code = {number + 1 for number in range(count) if _section(data, header, number)[1] & CODE}
+    return {undecorate(name) for name, section, _ in _symbols(data, header)
+            if section in code and not name.startswith(".")}
+
+
 def demands(data: bytes) -> Set[str]:
     """The names that an object expects of others, without decoration."""
     names = {name for name, section, kind in _symbols(data, _header(data)) if kind == EXTERNAL and section == UNDEFINED}
     return {undecorate(name[len(IMPORT):] if name.startswith(IMPORT) else name) for name in names}
+
+
+def local_names(data: bytes) -> List[str]:
+    """The names of static routines and data, each once; the names of sections are not among them."""
+    header = _header(data)
+    sections = {_section(data, header, number)[0] for number in range(struct.unpack_from("<H", data, header + 2)[0])}
+    return list(dict.fromkeys(name for name, section, kind in _symbols(data, header)
+                              if kind == STATIC and section > 0 and name not in sections))
 
 
 def directives(data: bytes) -> List[str]:

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import fnmatch
 import os
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterable, List, Mapping, Set, Tuple
 
+from grader import git
 from grader.errors import GraderError
 from grader.model import Lab
 from grader.tree import Tree
@@ -88,19 +88,10 @@ def apply(patch: Patch, files: Mapping[str, bytes], allowed: Tuple[str, ...]) ->
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        environment = {
-            **os.environ, "GIT_CEILING_DIRECTORIES": str(Path(folder).parent),
-            "GIT_CONFIG_GLOBAL": os.devnull
-        }
-        done = subprocess.run(["git", "apply", "--whitespace=nowarn",
-                               str(patch.path.resolve())],
-                              cwd=folder,
-                              env=environment,
-                              capture_output=True,
-                              text=True,
-                              check=False)
+        done = git.run(Path(folder), "apply", "--whitespace=nowarn", str(patch.path.resolve()),
+                       GIT_CEILING_DIRECTORIES=str(Path(folder).parent), GIT_CONFIG_GLOBAL=os.devnull)
         if done.returncode != 0:
-            reason = (done.stderr.strip().splitlines() or ["git apply failed"])[0]
+            reason = git.quoted(done.stderr) or "git apply failed"
             raise GraderError(
                 f"{patch.path}: does not apply to the {patch.base} ({reason}); make it anew with git diff")
         found = {

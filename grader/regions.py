@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Collection, FrozenSet, List, Optional
 
 from grader.errors import GraderError
+from grader.model import lab_of
 
 _MARKER = re.compile(r"^[ \t]*(?P<comment>//|#)[ \t]*LAB\((?P<exercise>[^)]*)\)[ \t]*(?P<word>\S*)[ \t]*$")
 _STUB = re.compile(r"^(?P<indent>[ \t]*)(?P<comment>//|#)\|(?: (?P<text>.*)|)$")
@@ -99,3 +100,18 @@ def _stub_line(where: str, line: str) -> str:
         raise GraderError(f"{where}: a stub line starts with `//| `, so that the complete kernel does not compile it")
     text = stub["text"]
     return stub["indent"] + text if text else ""
+
+
+def without_reference(name: str, text: str, lab: int) -> Optional[str]:
+    """The complete tree's text of a file, line for line, with the reference blanked; None where it is of a later lab."""
+    shipped = split(name, text)
+    if any(lab_of(exercise) > lab for exercise in shipped.exercises):
+        return None
+    lines: List[str] = []
+    hidden = ""
+    for line in text.split("\n"):
+        marker = _MARKER.match(line)
+        if marker is not None:
+            hidden = marker["exercise"] if marker["word"] == "begin" else ""
+        lines.append(f"// exercise {hidden}: not shown" if hidden and marker is None else line)
+    return "\n".join(lines)

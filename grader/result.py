@@ -5,6 +5,7 @@ Invariant: the bytes depend on the submission, the tree and the seeds only; no t
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -25,6 +26,15 @@ def not_built(test: TestSpec, message: str, seed: int) -> Outcome:
                    verdict=Verdict.FAIL, seed=seed, asked=f"build the files of exercise {test.exercise}",
                    expected="a kernel", seen=first, where=_place(message), hint_id="build",
                    hint="Nothing of this exercise could run; correct the first message of the compiler, then the next.",
+                   features=test.features, hidden=test.hidden)
+
+
+def not_judged(test: TestSpec, trouble: str, seed: int) -> Outcome:
+    """The outcome of a test whose kernel the machine failed to build: nothing is known of the student's work."""
+    return Outcome(test=test.name, exercise=test.exercise, title=test.title, points=0, max_points=test.points,
+                   verdict=Verdict.INFRA_ERROR, seed=seed, asked=f"build the files of exercise {test.exercise}",
+                   expected="a kernel", seen=trouble, hint_id="machine",
+                   hint="The machine failed, not the student's files: no point is lost. Grade again.",
                    features=test.features, hidden=test.hidden)
 
 
@@ -88,14 +98,24 @@ def from_json(data: Dict) -> Result:
 def write(path: Path, data: bytes) -> None:
     """Writes a file whole or not at all: a reader never sees half a result."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        replace(path, data)
+    except OSError as error:
+        raise GraderError(f"{path}: cannot be written ({error.strerror}); choose another file") from error
+
+
+def replace(path: Path, data: bytes) -> None:
+    """The same for files that are trusted later; OSError where it fails, and the file is as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except OSError as error:
-        raise GraderError(f"{path}: cannot be written ({error.strerror}); choose another file") from error
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
 
 
 def summary_notes(notes: Sequence[ExerciseNote], exercise: str) -> List[str]:

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Mapping, Optional, Sequence, Tuple
 
-CPU_SECONDS = 60
-WALL_SECONDS = 240
-MEMORY_KB = 4 << 20
+CPU_SECONDS = 30  # for each process; an honest file takes one
+WALL_SECONDS = 300  # guards the host only: what stops a file that never compiles is CPU_SECONDS, on a busy machine too
+MEMORY_KB = 2 << 20
 FILE_BLOCKS = 256 << 11  # 512-byte blocks: 256 MB
 MAX_OUTPUT = 256 << 10
+_UP = "mica: the sandbox is up"  # the first line from inside
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,12 @@ class View:
 
 @dataclass(frozen=True)
 class Run:
-    """How a tool ended: its exit code (or -signal) and its capped output."""
+    """How a tool ended: its exit code (or -signal) and its capped output.  `started`: the sandbox came up and ran it."""
 
     code: int
     output: str
     timed_out: bool = False
+    started: bool = True
 
 
 @functools.lru_cache(maxsize=None)
@@ -63,13 +65,14 @@ def bwrap() -> Optional[str]:
 def run(argv: Sequence[str], view: View, cwd: Path, environment: Mapping[str, str] = os.environ,
         wall_seconds: int = WALL_SECONDS) -> Run:
     """Runs `argv` under the caps, inside the view where bubblewrap works."""
-    caps = f"ulimit -c 0; ulimit -t {CPU_SECONDS}; ulimit -f {FILE_BLOCKS}; ulimit -v {MEMORY_KB} 2>/dev/null"
-    command = ["/bin/sh", "-c", caps + '; exec "$@"', "sh", *argv]
+    caps = "; ".join(f"ulimit {cap} 2>/dev/null" for cap in (
+        "-c 0", f"-t {CPU_SECONDS + 10}", f"-S -t {CPU_SECONDS}", f"-f {FILE_BLOCKS}", f"-v {MEMORY_KB}"))
+    command = ["/bin/sh", "-c", f'{caps}; echo {_UP}; exec "$@"', "sh", *argv]
     program = bwrap()
     if program is not None:
         command = [program, *_mounts(view), "--chdir", str(cwd), *command]
-    kept = {name: environment[name] for name in ("PATH", "LANG", "LC_ALL", "MICA_CHECKED") if name in environment}
-    kept["TMPDIR"] = "/tmp" if program else tempfile.gettempdir()
+    kept = {name: environment[name] for name in ("PATH", "MICA_CHECKED") if name in environment}
+    kept.update(TMPDIR="/tmp" if program else tempfile.gettempdir(), LC_ALL="C", LLVM_DISABLE_SYMBOLIZATION="1")
     with tempfile.TemporaryFile() as sink:
         try:
             done = subprocess.run(command, cwd=cwd, env=kept, stdin=subprocess.DEVNULL, stdout=sink,
@@ -78,7 +81,8 @@ def run(argv: Sequence[str], view: View, cwd: Path, environment: Mapping[str, st
         except subprocess.TimeoutExpired:
             code, timed_out = -9, True
         sink.seek(0)
-        return Run(code, sink.read(MAX_OUTPUT).decode("utf-8", "replace"), timed_out)
+        before, up, output = sink.read(MAX_OUTPUT).decode("utf-8", "replace").partition(_UP + "\n")
+        return Run(code, output if up else before, timed_out, bool(up))
 
 
 def base_view() -> List[str]:
@@ -99,10 +103,11 @@ def base_view() -> List[str]:
 def _mounts(view: View) -> List[str]:
     """bubblewrap's arguments: later mounts lie over earlier ones."""
     arguments = base_view()
+    arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
     compiler = os.path.realpath(shutil.which("clang++") or "/usr/bin")
     if not compiler.startswith("/usr/"):
         arguments += ["--ro-bind", str(Path(compiler).parents[1]), str(Path(compiler).parents[1])]
-    arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", str(view.root)]
+    arguments += ["--tmpfs", str(view.root)]
     for path in view.read:
         arguments += ["--ro-bind", str(path), str(path)]
     for path in view.write:

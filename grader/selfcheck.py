@@ -24,7 +24,7 @@ from grader.grading import Grading, default_seed
 from grader.model import Lab, Outcome, Result, TestSpec, Verdict
 from grader.parallel import parallel
 from grader.patches import Patch
-from grader.studentseed import student_seed
+from grader.studentseed import complete_tree_seed
 from grader.submission import Submission
 
 Files = Mapping[str, bytes]
@@ -59,10 +59,7 @@ class SelfCheck:
             name: marked[name].starter.encode("utf-8", "surrogateescape")
             for name in course.files
         }
-        self._own = student_seed(tree, None).value
-        seed_file = tree.root / "labs/0-boot/seed.txt"
-        if seed_file.is_file():
-            self._own = student_seed(tree, seed_file.read_bytes()).value
+        self._own = complete_tree_seed(tree)
         self._seed = default_seed(Submission(self.reference, ())) if seed is None else seed
 
     def rows(self, lab: Lab, only: str = "", jobs: int = 1) -> Iterator[Row]:
@@ -131,7 +128,9 @@ def judge_mistake(patch: Patch, result: Result, tests: Sequence[TestSpec]) -> st
 
 def _refused(lab: Lab, patch: Patch, result: Result, trouble: str) -> Row:
     """A cheater that must not get a kernel: every exercise that it touches has the build's message instead."""
-    if not any(note.fatal for note in result.notes):
+    if result.infra_errors:
+        trouble = trouble or f"could not be judged: {result.infra_errors[0].seen}"
+    elif not any(note.fatal for note in result.notes):
         trouble = trouble or "is built, and should be refused"
     return Row(lab.number, "cheater", patch.name, f"{result.score}/{result.max_score}", trouble, result.outcomes)
 

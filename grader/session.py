@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
 
 from grader.errors import GraderError, InfraError
 from grader.integrity import Integrity, find_modules
@@ -23,6 +23,9 @@ from grader.pe import PeImage
 from grader.stops import GuestStop
 from grader.symbols import Symbols, images_in
 from grader.views.fields import Layout, read_layout
+
+if TYPE_CHECKING:
+    from grader.guest import Guest
 
 BOOT_LIMIT = 100_000_000  # guest instructions to the ready stage; a normal boot needs a tenth, most of it firmware
 STAGES = ("early", "ready")
@@ -89,11 +92,12 @@ class Session:
     def layout(self) -> Layout:
         return read_layout(self.kernel)
 
-    def boot(self) -> None:
-        """Run to every stage and snapshot it; a stage that is not reached is noted in `failures`."""
+    def boot(self, guest: "Optional[Guest]" = None) -> None:
+        """Run to every stage and snapshot it; a stage that is not reached is noted in `failures`.  `guest`: who runs the
+        machine there, when it is not a plain one."""
         from grader.guest import Guest  # the guest needs a session to live in
 
-        guest = Guest(self)
+        guest = guest or Guest(self)
         start = self.machine.icount()
         for number, stage in enumerate(STAGES):
             try:

@@ -3,43 +3,72 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from pathlib import Path
-from typing import Dict, List
+import sys
+from typing import Dict, Iterable, List
 
+from grader import git
 from grader.errors import GraderError
 from grader.labs import Course
 from grader.model import lab_of
 from grader.regions import Shipped, split
-from grader.tree import Tree
+from grader.result import write
+from grader.tree import Tree, this_tree
 
+MANIFEST = "docs/manifest.txt"
+NO_DATE = "2000-01-01T00:00:00+00:00"
+BRANCH_LIST = "kernel/prebuilt/sources.txt"
 _CODE = (".cpp", ".S", ".h", ".hpp", ".inc")
 _OBJECTS = (".cpp", ".S")
 
 
 def tracked(tree: Tree) -> List[str]:
-    """The files that belong to the tree: what git tracks, or everything but the build folder where there is no git."""
-    listed = subprocess.run(["git", "-C", str(tree.root), "ls-files", "-z", "--full-name", "."],
-                            capture_output=True,
-                            check=False)
-    if listed.returncode == 0 and listed.stdout and (tree.root / ".git").exists():
-        names = listed.stdout.decode("utf-8", "surrogateescape").split("\0")
-        return sorted(name for name in names if name and os.path.lexists(tree.root / name))
-    found = []
-    for folder, folders, files in os.walk(tree.root):
-        folders[:] = [
-            name for name in folders if name not in (".git", "__pycache__") and Path(folder, name) != tree.out
-        ]
-        found += [Path(folder, name).relative_to(tree.root).as_posix() for name in files]
-    return sorted(found)
+    """The files that belong to the tree: what git tracks; where there is no git or no repository, what the manifest names.
+
+    Never what happens to lie in the folder: notes, grades and solved exercises lie there too.
+    """
+    try:
+        names = git.tracked(tree.root)
+    except git.GitMissing:
+        names = None
+    if names is None:
+        names = listed(tree)
+    return sorted(name for name in names if os.path.lexists(tree.root / name))
+
+
+def listed(tree: Tree) -> List[str]:
+    """The manifest's names: what git tracked when `python3 -m grader.sources` wrote it."""
+    path = tree.root / MANIFEST
+    if not path.is_file():
+        raise GraderError(f"there is no git repository in {tree.root}, and no {MANIFEST}, which would say what belongs to the tree; "
+                          "work in a clone")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def manifest(names: Iterable[str]) -> str:
+    """The manifest's text."""
+    head = "# What belongs to the tree, for a tree without git. Written by: python3 -m grader.sources\n"
+    return head + "".join(f"{name}\n" for name in sorted(set(names)))
+
+
+def branch_list(names: Iterable[str]) -> bytes:
+    """What a branch's kernel/prebuilt/sources.txt holds: the sources that kernel/build.mk takes, of the files it ships."""
+    sources = [name for name in names if name.startswith(("kernel/", "labs/")) and name.endswith(_OBJECTS)]
+    return "".join(f"{name}\n" for name in sorted(sources)).encode("utf-8")
 
 
 def untracked(tree: Tree) -> List[str]:
     """Files that lie in the tree and would not be shipped; empty where there is no git."""
-    listed = subprocess.run(["git", "-C", str(tree.root), "ls-files", "-z", "--others", "--exclude-standard"],
-                            capture_output=True,
-                            check=False)
-    return sorted(filter(None, listed.stdout.decode("utf-8", "replace").split("\0")))
+    return git.untracked(tree.root)
+
+
+def date_of(tree: Tree) -> str:
+    """When the tree's own HEAD was committed, as git writes it; a fixed date where there is no git."""
+    try:
+        done = git.run(tree.root, "log", "-1", "--format=%cI", settings=["log.showSignature=false"])
+    except git.GitMissing:
+        return NO_DATE
+    return done.stdout.decode("ascii", "replace").strip() or NO_DATE
 
 
 def marked(tree: Tree, course: Course) -> Dict[str, Shipped]:
@@ -87,3 +116,17 @@ def _agree(name: str, shipped: Shipped, owners: "List[str] | None") -> None:
     if strangers:
         raise GraderError(
             f"{name}: holds a region of exercise {strangers[0]}, whose files in lab.py do not name it; add it")
+
+
+def main() -> int:
+    """Writes the manifest anew: after a file was added to the repository or left it."""
+    tree = this_tree()
+    names = git.tracked(tree.root)
+    if names is None:
+        raise GraderError("there is no git repository here; the manifest is made from what git tracks")
+    write(tree.root / MANIFEST, manifest([*names, MANIFEST]).encode("utf-8"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,42 +1,51 @@
 """The student's own seed: picks the questions of exercise 0.1, so that answers cannot be shared.
 
-Order: --student-seed, labs/0-boot/seed.txt of the submission, the e-mail of the tree's git configuration.  It is no
-secret: `make seed` prints it, an instructor gives --student-seed to grade with the one on the class list.
+A grading takes it from --student-seed or from labs/0-boot/seed.txt of the submission, and from nowhere else: what the
+machine's git knows of its user says nothing of the student.  Without either, tests that ask for the seed cannot be judged.
+It is no secret: `make seed` makes it from the student's e-mail and prints it, an instructor gives --student-seed to grade
+with the one on the class list.
 """
 
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from dataclasses import dataclass
 from typing import Optional
 
-from grader.errors import GraderError
+from grader import git, studenttext
+from grader.errors import SubmissionError
 from grader.tree import Tree
 
 SEED_FILE = "labs/0-boot/seed.txt"
+COMPLETE = 173205  # of the complete tree, whose answers.txt has its answers; in its seed.txt too
 
 
 @dataclass(frozen=True)
 class StudentSeed:
-    """A seed and where it came from, in words."""
+    """A seed and where it came from, in words; no value: nobody said one."""
 
-    value: int
+    value: Optional[int]
     origin: str
 
 
-def student_seed(tree: Tree, content: Optional[bytes], given: Optional[int] = None) -> StudentSeed:
+def student_seed(content: Optional[bytes], given: Optional[int] = None) -> StudentSeed:
     """`content`: seed.txt of the submission, if there is one."""
     if given is not None:
         return StudentSeed(given, "--student-seed")
     if content is not None:
-        words = [line.split("#")[0].strip() for line in content.decode("utf-8", "replace").splitlines()]
+        words = [line.split("#")[0].strip() for line in studenttext.plain(studenttext.decode(content)).splitlines()]
         text = next((word for word in words if word), "")
         if not text.isdecimal() or int(text) > 0xFFFFFFFF:
-            raise GraderError(f"{SEED_FILE}: {text[:20]!r} is no seed; it is one whole number, `make seed` writes it")
+            raise SubmissionError(f"{SEED_FILE}: {text[:20]!r} is no seed; it is one whole number, `make seed` writes it")
         return StudentSeed(int(text), SEED_FILE)
-    mail = git_mail(tree)
-    return StudentSeed(from_mail(mail), f"git config user.email ({mail})" if mail else "no e-mail is set in git")
+    return StudentSeed(None, f"{SEED_FILE} is missing")
+
+
+def complete_tree_seed(tree: Tree) -> int:
+    """The seed of the complete tree's own answers: the same on every machine."""
+    path = tree.root / SEED_FILE
+    found = student_seed(path.read_bytes() if path.is_file() else None)
+    return COMPLETE if found.value is None else found.value
 
 
 def from_mail(mail: str) -> int:
@@ -46,9 +55,9 @@ def from_mail(mail: str) -> int:
 
 
 def git_mail(tree: Tree) -> str:
-    """The e-mail that commits in this tree carry; empty when none is set or git is missing."""
+    """The e-mail that commits in this tree carry, for `make seed`; empty when none is set or git is missing."""
     try:
-        done = subprocess.run(["git", "-C", str(tree.root), "config", "user.email"], capture_output=True, check=False)
-    except OSError:
+        done = git.run(tree.root, "config", "user.email")
+    except git.GitMissing:
         return ""
     return done.stdout.decode("utf-8", "replace").strip()

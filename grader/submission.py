@@ -1,29 +1,29 @@
 """Reads a submission: a folder, a zip, a tar (plain, gz, bz2) or a git ref.  Hostile input is expected.
 
 Invariants
-  * Nothing is unpacked or executed: the named student files are read into memory, all else is looked at by name only.
+  * Nothing is unpacked or executed: the named student files are read into memory, of other sources a hash is taken, all
+    else is looked at by name only.
   * Only regular files of the allow-list are taken, at most MAX_FILE bytes each; sizes are counted while reading, never
     believed.
-  * Links, devices, `..`, absolute names, names that differ in case only, and archives that unpack to more than
-    MAX_UNPACKED bytes are refused as a whole: SubmissionError, exit code 2.
+  * What stands in a student file's place and is no regular file with its exact name refuses the whole: SubmissionError,
+    exit code 2.  A name that is no student file refuses nothing (listing.py).
 
-The formats live in archives.py (zip, tar) and here (folder, git).
+The formats live in archives.py (zip, tar), folders.py and refs.py (git).
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
-import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Iterable, List, Mapping, Sequence, Tuple
+from typing import Iterable, Mapping, Sequence, Tuple
 
-from grader import archives
+from grader import archives, folders, refs
 from grader.errors import SubmissionError
-from grader.names import choose_prefix, wrong_case
-from grader.archives import MAX_FILE
+from grader.listing import Listing
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Submission:
     files: Mapping[str, bytes]
     missing: Tuple[str, ...]
     remarks: Tuple[str, ...] = ()
+    others: Mapping[str, str] = field(default_factory=dict)  # further sources: name -> hash (grader/manifest.py)
 
     @property
     def digest(self) -> str:
@@ -53,93 +54,39 @@ class Submission:
             path.write_bytes(self.files[name])
 
 
-def read(source: str, wanted: Sequence[str], optional: Sequence[str], root: Path) -> Submission:
-    """Reads the `wanted` (and `optional`) files from `source`: a path, or a ref of the git repository at `root`."""
-    path = Path(source)
+def read(source: str, wanted: Sequence[str], optional: Sequence[str], root: Path, compare: bool = True) -> Submission:
+    """Reads the `wanted` (and `optional`) files from `source`: a path, or a ref of the git repository at `root`.
+
+    `compare`: note further sources too, to tell which are not the course's own."""
     allowed = [*wanted, *optional]
-    if path.is_dir():
-        found, remarks = _read_folder(path, allowed)
-    elif path.is_file():
-        found, remarks = _place(archives.read(path, allowed), allowed)
-    elif path.exists() or path.is_symlink():
+    listing = Listing(allowed, compare)
+    _list(source, root, allowed, listing)
+    placed = listing.place()
+    missing = tuple(name for name in wanted if name not in placed.files)
+    if len(missing) == len(wanted):
+        hint = "; ".join(filter(None, [*placed.remarks[:1], listing.hint()]))
+        raise SubmissionError(f"{source}: holds none of the files of the labs; expected for example {wanted[0]}"
+                              + (f" ({hint})" if hint else ""))
+    return Submission(placed.files, missing, placed.remarks, placed.others)
+
+
+def _list(source: str, root: Path, allowed: Sequence[str], listing: Listing) -> None:
+    """Chooses the reader."""
+    path = Path(source)
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        mode = None
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise SubmissionError(f"{source}: cannot be read ({error.strerror}); change its permissions") from error
+        mode = None
+    if mode is None and os.path.islink(path) or mode is not None and not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
         raise SubmissionError(
             f"{source}: neither a folder nor a regular file; give a folder, a zip, a tar or a git ref")
+    if mode is None:
+        refs.read(root, source, listing)
+    elif stat.S_ISDIR(mode):
+        folders.read(path, allowed, listing)
     else:
-        found, remarks = _read_ref(root, source, allowed), []
-    missing = tuple(name for name in wanted if name not in found)
-    if len(missing) == len(wanted):
-        raise SubmissionError(f"{source}: holds none of the files of the labs; expected for example {wanted[0]}")
-    return Submission(found, missing, tuple(remarks))
-
-
-def _place(members: archives.Members, allowed: Sequence[str]) -> Tuple[Dict[str, bytes], List[str]]:
-    """Strips the archive's top-level folder and keeps the allow-listed files."""
-    prefix = choose_prefix(members.names, allowed)
-    found = {name: members.data[prefix + name] for name in allowed if prefix + name in members.data}
-    return found, wrong_case(members.names, prefix, [name for name in allowed if name not in found])
-
-
-def _read_folder(folder: Path, allowed: Sequence[str]) -> Tuple[Dict[str, bytes], List[str]]:
-    base = _base_folder(folder, allowed)
-    found: Dict[str, bytes] = {}
-    for name in allowed:
-        data = read_regular(base, name)
-        if data is not None:
-            found[name] = data
-    return found, []
-
-
-def _base_folder(folder: Path, allowed: Sequence[str]) -> Path:
-    """The folder itself, or its single subfolder that looks like the tree."""
-    if any(os.path.lexists(folder / name) for name in allowed):
-        return folder
-    inner = [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and not entry.is_symlink()
-             and any(os.path.lexists(entry / name) for name in allowed)]
-    if len(inner) > 1:
-        raise SubmissionError(f"{folder}: {inner[0].name}/ and {inner[1].name}/ both look like a submission; name one")
-    return inner[0] if inner else folder
-
-
-def read_regular(base: Path, name: str) -> "bytes | None":
-    """The content of base/name, refusing links anywhere below `base`, devices and large files; None when absent."""
-    path = base
-    for part in name.split("/"):
-        path = path / part
-        try:
-            mode = os.lstat(path).st_mode
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        if stat.S_ISLNK(mode):
-            raise SubmissionError(f"{name}: {part} is a symbolic link; submit the file itself")
-    if not stat.S_ISREG(mode):
-        raise SubmissionError(f"{name}: not a regular file; submit the file itself")
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(descriptor, "rb") as stream:
-        return archives.capped(stream, name)
-
-
-def _git(root: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(["git", "-C", str(root), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          stdin=subprocess.DEVNULL, check=False)
-
-
-def _read_ref(root: Path, ref: str, allowed: Sequence[str]) -> Dict[str, bytes]:
-    """Reads blobs by name; nothing is checked out and no filter or attribute of the ref applies."""
-    commit = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", ref + "^{commit}")
-    if commit.returncode != 0 or ref.startswith("-"):
-        raise SubmissionError(f"{ref}: no such folder, archive or git ref; check the name given as SUBMISSION")
-    identity = commit.stdout.decode().strip()
-    listing = _git(root, "ls-tree", "-r", "-l", "-z", "--full-tree", identity, "--", *allowed)
-    found: Dict[str, bytes] = {}
-    for entry in filter(None, listing.stdout.split(b"\0")):
-        description, _, raw = entry.partition(b"\t")
-        mode, kind, blob, size = description.decode().split()
-        name = raw.decode("utf-8", "replace")
-        if name not in allowed:
-            continue
-        if kind != "blob" or mode not in ("100644", "100755"):
-            raise SubmissionError(f"{name}: not a regular file in {ref}; commit the file itself")
-        if int(size) > MAX_FILE:
-            raise SubmissionError(f"{name}: {size} bytes; the cap for a student file is {MAX_FILE}")
-        found[name] = _git(root, "cat-file", "blob", blob).stdout
-    return found
+        archives.read(path, listing)

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
 
+from grader import dwarf
 from grader.errors import GraderError
 from grader.pe import PeImage
 
+SCENARIO = "KxScenario_"  # what SCENARIO(name) defines: kernel/tests/scenarios/scenario.h
 ROOTS = ("kernel/", "labs/", "solutions/", "grader/", "probe/")
 
 
@@ -91,6 +93,18 @@ class Symbols:
             return f"{address & 0xFFFFFFFF:#010x}"
         return found[0] + (f"+{found[1]:#x}" if found[1] else "")
 
+    def variable(self, address: int, size: int = 0) -> str:
+        """`Buffer.NotEmpty`, `Forks[2].Header.SignalState`: the innermost member that an access of `size` bytes touches;
+        without a size, the object there.  Empty where the module has no debug information of it."""
+        module = self.module_at(address)
+        debug = dwarf.read(module.image) if module else None
+        found = debug.at(address - module.base) if debug and module else None
+        if found is None or debug is None or module is None:
+            return ""
+        path = debug.path(found.type, address - module.base - found.rva, size)
+        scope = "" if _has_scenarios(module.image) else found.scope  # the page and the report name the scenario
+        return (f"{scope}::" if scope else "") + found.name + path
+
     def place(self, address: int) -> str:
         """`kernel/ntos/ke/ready.cpp:42`, or nothing."""
         module = self.module_at(address)
@@ -101,6 +115,11 @@ class Symbols:
         inside = address - 1 if is_return else address
         place = self.place(inside)
         return self.describe(inside) + (f" at {place}" if place else "")
+
+
+@functools.lru_cache(maxsize=32)
+def _has_scenarios(image: PeImage) -> bool:
+    return any(name.startswith(SCENARIO) for name in image.symbols)
 
 
 @functools.lru_cache(maxsize=32)

@@ -21,11 +21,15 @@ STUDENT        :=
 MYTEST         :=
 EXERCISE_FILES :=
 BASE_O         := $(O)
+OBJ_O          := $(O)
+BASE_OBJ_O     := $(BASE_O)
 # A file has one name, whatever was given: dependency files name their targets by these paths, and they are shared by whoever
 # builds here. It is relative inside of this folder, whose own path may have spaces, and absolute elsewhere.
 one_name = $(subst $(CURDIR)/,,$(abspath $(subst $(CURDIR)/,,$1)))
 override O       := $(call one_name,$(O))
 override BASE_O  := $(call one_name,$(BASE_O))
+override OBJ_O   := $(call one_name,$(OBJ_O))
+override BASE_OBJ_O := $(call one_name,$(BASE_OBJ_O))
 override STUDENT := $(call one_name,$(STUDENT))
 override MYTEST  := $(call one_name,$(MYTEST))
 ifneq ($(words $(O) $(BASE_O)),2)
@@ -39,6 +43,9 @@ flavour := $(if $(filter 1 yes,$(MICA_EXPLORE)),explore,$(if $(filter 1 yes,$(MI
 exploring := $(filter explore,$(flavour))
 B       := $(O)/$(flavour)
 BASE_B  := $(BASE_O)/$(flavour)
+# Objects lie in $(B) too, unless two kernels share them (in a student's branch: the one of all files, and the grader's base).
+OBJ      := $(OBJ_O)/$(flavour)/obj
+BASE_OBJ := $(BASE_OBJ_O)/$(flavour)/obj
 V       ?=
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-5s %s\n' '$1' '$(2:$(O)/%=%)')
@@ -72,26 +79,40 @@ LDFLAGS  := /machine:x86 /nodefaultlib /safeseh:no /debug:dwarf /subsystem:nativ
             /incremental:no /opt:ref /opt:noicf /timestamp:0 /nologo /driver /align:4096 /filealign:512
 
 # ---- sources ----------------------------------------------------------------------------------------------------
-find     = $(if $(strip $1),$(sort $(filter-out %_test.cpp,$(shell find $1 \( -name '*.cpp' -o -name '*.S' \) \
-           2>/dev/null))))
+# A student's branch has a list of its sources (grader/sources.py): a copy that lies beside them (ready_old.cpp) is left out, and
+# a line says so. The complete tree takes every new file. What editors and systems leave (.#ready.cpp, ._ready.cpp) and what is no
+# regular file is no source anywhere, nor is a name with a space, which make cannot write.
+branch_list := kernel/prebuilt/sources.txt
+known    := $(if $(wildcard $(branch_list)),$(shell cat $(branch_list)))
+taken    = $(if $(known),$(filter $(known),$1),$1)
+is_source := -type f ! -name '.*' \( -name '*.cpp' -o -name '*.S' \)
+find     = $(if $(strip $1),$(sort $(filter-out %_test.cpp,$(if $(known),$(wildcard $(filter $(addsuffix /%,$1),$(known))),$(shell \
+           find $1 $(is_source) ! -name '* *' 2>/dev/null)))))
+ifeq ($(STUDENT)$(MYTEST),)
+$(shell find kernel/ntos kernel/hal kernel/drivers labs/*/tests $(is_source) $(if $(known),,-name '* *') 2>/dev/null | \
+    { [ -f $(branch_list) ] && grep -vxFf $(branch_list) || [ ! -f $(branch_list) ] && cat; } | sort | \
+    sed 's|$$|: left out, it is no source of this tree (a copy? remove it, or give it a name without spaces)|' >&2)
+endif
 # (the explore flavour has objects of its own: they are compiled with preemption points)
 ready    := kernel/prebuilt$(if $(exploring),/explore)
-prebuilt := $(shell find $(ready) -name '*.obj' -not -path '*/reference/*' 2>/dev/null)
+prebuilt := $(shell find $(ready) -type f -name '*.obj' ! -name '.*' -not -path '*/reference/*' -not -path '*/starter/*' 2>/dev/null)
 prebuilt := $(if $(exploring),$(prebuilt),$(filter-out kernel/prebuilt/explore/%,$(prebuilt)))
-objects  = $(patsubst kernel/%,$(B)/obj/%.obj,$1)
+objects  = $(patsubst kernel/%,$(OBJ)/%.obj,$1)
 # objects of a folder: its sources, and the withheld ones that have no source here
-withheld = $(foreach p,$(filter $(ready)/$1/%,$(prebuilt)),$(if $(wildcard $(patsubst \
-           $(ready)/%.obj,kernel/%,$p)),,$p))
+withheld = $(foreach p,$(filter $(ready)/$1/%,$(prebuilt)),$(if $(wildcard $(call taken,$(patsubst \
+           $(ready)/%.obj,kernel/%,$p))),,$p))
 
 crt_src  := $(call find,kernel/ntos/rtl/crt)
-ntos_src := $(filter-out kernel/ntos/rtl/crt/% $(if $(exploring),,kernel/ntos/ke/explore/%),$(call find,kernel/ntos))
-hal_src  := $(call find,kernel/hal)
+ntos_src := $(filter-out kernel/ntos/rtl/crt/% $(if $(exploring),,kernel/ntos/ke/explore/%),$(sort $(call find,kernel/ntos) $(filter kernel/ntos/%,$(EXERCISE_FILES))))
+hal_src  := $(sort $(call find,kernel/hal) $(filter kernel/hal/%,$(EXERCISE_FILES)))
 
-# In a student's branch an exercise's file may be taken from the reference instead: REFERENCE_FILES.
+# In a student's branch a shipped object may stand in for an exercise's file: the reference's, or the starter's.
 REFERENCE_FILES :=
-reference := $(REFERENCE_FILES:kernel/%=$(ready)/reference/%.obj)
-ntos_src  := $(filter-out $(REFERENCE_FILES),$(ntos_src))
-hal_src   := $(filter-out $(REFERENCE_FILES),$(hal_src))
+STARTER_FILES   :=
+stand_ins := $(REFERENCE_FILES:kernel/%=$(ready)/reference/%.obj) $(STARTER_FILES:kernel/%=$(ready)/starter/%.obj)
+ntos_src  := $(filter-out $(REFERENCE_FILES) $(STARTER_FILES),$(ntos_src))
+hal_src   := $(filter-out $(REFERENCE_FILES) $(STARTER_FILES),$(hal_src))
+stands_in  = $(filter $(ready)/reference/$1/% $(ready)/starter/$1/%,$(stand_ins))
 
 # The explore flavour (kernel/ntos/ke/explore/README.md): these sources call a hook at every load and store, and so do
 # scenarios. The explorer itself and the event ring, which everybody writes, have no preemption points.
@@ -105,22 +126,22 @@ instrument    := -fsanitize-coverage=func,trace-loads,trace-stores -include kern
 explore_flags  = $(if $(exploring),$(if $(filter $(QUIET_FILES),$1),-DKX_QUIET) $(if $(filter $(EXPLORE_FILES),$1),$(instrument)))
 
 # The student's own files are compiled in $(O); with a base build beside, everything else comes from there.
-own      := $(filter $(EXERCISE_FILES),$(ntos_src) $(hal_src))
-from_base = $(patsubst $(B)/obj/%,$(BASE_B)/obj/%,$(call objects,$(filter-out $(EXERCISE_FILES),$1)))
+own      := $(filter kernel/ntos/% kernel/hal/%,$(EXERCISE_FILES))
+from_base = $(patsubst $(OBJ)/%,$(BASE_OBJ)/%,$(call objects,$(filter-out $(EXERCISE_FILES),$1)))
 all_objects = $(call objects,$(filter $(own),$1)) $(if $(STUDENT),$(from_base),$(call objects,$(filter-out $(own),$1)))
 
-ntos_obj := $(call all_objects,$(ntos_src)) $(call withheld,ntos) $(filter $(ready)/reference/ntos/%,$(reference))
-hal_obj  := $(call all_objects,$(hal_src)) $(call withheld,hal) $(filter $(ready)/reference/hal/%,$(reference))
+ntos_obj := $(call all_objects,$(ntos_src)) $(call withheld,ntos) $(call stands_in,ntos)
+hal_obj  := $(call all_objects,$(hal_src)) $(call withheld,hal) $(call stands_in,hal)
 CRT      := $(if $(STUDENT),$(BASE_B),$(B))/crt.lib
 
-drivers := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard kernel/drivers/*/*.cpp)))))
+drivers := $(notdir $(patsubst %/,%,$(sort $(dir $(call taken,$(wildcard kernel/drivers/*/*.cpp))))))
 # guest test drivers: a folder with sources is one driver, a single file too; a lab's tests/ is one
-test_dirs  := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard kernel/tests/guest/*/*.cpp)))))
-test_files := $(basename $(notdir $(wildcard kernel/tests/guest/*.cpp)))
-labs       := $(foreach d,$(sort $(dir $(wildcard labs/*/tests/*.cpp))),lab$(firstword $(subst -, ,$(word 2,$(subst /, ,$d)))))
+test_dirs  := $(notdir $(patsubst %/,%,$(sort $(dir $(call taken,$(wildcard kernel/tests/guest/*/*.cpp))))))
+test_files := $(basename $(notdir $(call taken,$(wildcard kernel/tests/guest/*.cpp))))
+labs       := $(foreach d,$(sort $(dir $(call taken,$(wildcard labs/*/tests/*.cpp)))),lab$(firstword $(subst -, ,$(word 2,$(subst /, ,$d)))))
 
 # concurrency tests: each source is a driver, in the explore flavour instead of the guest tests
-scenarios  := $(basename $(notdir $(wildcard kernel/tests/scenarios/*.cpp)))
+scenarios  := $(basename $(notdir $(call taken,$(wildcard kernel/tests/scenarios/*.cpp))))
 
 driver_images := $(drivers:%=$(B)/drivers/%.sys)
 test_images   := $(patsubst %,$(B)/tests/%.sys,$(if $(exploring),$(scenarios),$(test_dirs) $(test_files)) $(labs))
@@ -143,40 +164,41 @@ objects: $(call objects,$(ntos_src) $(hal_src))
 # (the last word changes with how targets are named: dependency files of another naming would be passed over)
 compiler   := $(shell $(CXX) --version 2>/dev/null | head -n 1)
 flags_text := $(CXXFLAGS) $(ASFLAGS) $(if $(exploring),$(instrument)) $(compiler) relative
-flags_file := $(B)/flags
+flags_file := $(OBJ_O)/$(flavour)/flags
 ifneq ($(file <$(flags_file)),$(flags_text))
-$(shell mkdir -p $(B))
+$(shell mkdir -p $(dir $(flags_file)))
 $(file >$(flags_file),$(flags_text))
 endif
 
 compile = $(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $2 $(call explore_flags,$1) -MMD -MP -MF $(@:.obj=.d) -MJ $(@:.obj=.json) -c $1 -o $@ $(told)
-# The end of a compilation: what it said goes to the terminal, and stays beside the object for whoever counts warnings.
-told    = 2>$@.said; code=$$?; cat $@.said >&2; exit $$code
+# The end of a compilation: what it said goes to the terminal, and stays beside the object for whoever counts warnings, with
+# its exit code for the grader (grader/toolverdict.py).
+told    = 2>$@.said; code=$$?; echo $$code >$@.code; cat $@.said >&2; exit $$code
 # A line `// build: FLAGS` at the head of a source adds flags (say, -O0 for one test).
 extra   = $(shell sed -n '1,10s|^// build: ||p' $1)
 
-$(B)/obj/ntos/%.cpp.obj: kernel/ntos/%.cpp $(flags_file)
+$(OBJ)/ntos/%.cpp.obj: kernel/ntos/%.cpp $(flags_file)
 	$(call say,CXX,$<)
 	$(call compile,$<,-DMICA_NTOSKRNL $(call extra,$<))
-$(B)/obj/ntos/rtl/crt/%.cpp.obj: kernel/ntos/rtl/crt/%.cpp $(flags_file)
+$(OBJ)/ntos/rtl/crt/%.cpp.obj: kernel/ntos/rtl/crt/%.cpp $(flags_file)
 	$(call say,CXX,$<)
 	$(call compile,$<,-DMICA_CRT)
-$(B)/obj/hal/%.cpp.obj: kernel/hal/%.cpp $(flags_file)
+$(OBJ)/hal/%.cpp.obj: kernel/hal/%.cpp $(flags_file)
 	$(call say,CXX,$<)
 	$(call compile,$<,-DMICA_HAL)
-$(B)/obj/drivers/%.cpp.obj: kernel/drivers/%.cpp $(flags_file)
+$(OBJ)/drivers/%.cpp.obj: kernel/drivers/%.cpp $(flags_file)
 	$(call say,CXX,$<)
 	$(call compile,$<,)
-$(B)/obj/tests/guest/%.cpp.obj: kernel/tests/guest/%.cpp $(flags_file)
+$(OBJ)/tests/guest/%.cpp.obj: kernel/tests/guest/%.cpp $(flags_file)
 	$(call say,CXX,$<)
 	$(call compile,$<,-Ikernel/tests/guest $(call extra,$<))
-$(B)/obj/tests/scenarios/%.cpp.obj: kernel/tests/scenarios/%.cpp $(flags_file)
+$(OBJ)/tests/scenarios/%.cpp.obj: kernel/tests/scenarios/%.cpp $(flags_file)
 	$(call say,CXX,$<)
 	$(call compile,$<,-Ikernel/tests/scenarios)
-$(B)/obj/labs/%.cpp.obj: labs/%.cpp $(flags_file)
+$(OBJ)/labs/%.cpp.obj: labs/%.cpp $(flags_file)
 	$(call say,CXX,$<)
 	$(call compile,$<,-Ikernel/tests/scenarios)
-$(B)/obj/%.S.obj: kernel/%.S $(flags_file)
+$(OBJ)/%.S.obj: kernel/%.S $(flags_file)
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D) && $(CXX) $(ASFLAGS) -MMD -MP -MF $(@:.obj=.d) -c $< -o $@
 
@@ -196,21 +218,22 @@ endif
 
 # ---- linking ----------------------------------------------------------------------------------------------------
 $(B)/crt.lib: $(call objects,$(crt_src))
-	$(Q)rm -f $@ && $(LIB) /machine:x86 /nologo /out:$@ $^
+	$(Q)mkdir -p $(@D) && rm -f $@ && $(LIB) /machine:x86 /nologo /out:$@ $^
 
 # ntoskrnl.exe and hal.dll import from each other: a first link of the HAL, with its imports left open, makes the
 # HAL's import library; then the kernel is linked, and the HAL for good with the kernel's library.
 lib_dir := $(if $(STUDENT),$(BASE_B),$(B))
-$(B)/hal.lib: $(call objects,$(hal_src)) $(call withheld,hal) $(filter $(ready)/reference/hal/%,$(reference)) $(B)/crt.lib
+$(B)/hal.lib: $(call objects,$(hal_src)) $(call withheld,hal) $(call stands_in,hal) $(B)/crt.lib
 	$(Q)mkdir -p $(B)/first && $(LLDLINK) $(LDFLAGS) /dll /noentry /force:unresolved /out:$(B)/first/hal.dll /implib:$@ $^ \
 	    >$(B)/hal.first.log 2>&1 || { cat $(B)/hal.first.log >&2; exit 1; }
 	$(Q)rm -f $(B)/first/hal.dll
 
 $(B)/ntoskrnl.exe: $(ntos_obj) $(CRT) $(if $(STUDENT),,$(B)/hal.lib)
 	$(call say,LINK,$@)
-	$(Q)mkdir -p $(@D) && $(LLDLINK) $(LDFLAGS) /entry:KiSystemStartup@4 /base:0x80100000 /out:$@ /implib:$(B)/nt.new.lib \
+	$(Q)mkdir -p $(B)/new && $(LLDLINK) $(LDFLAGS) /entry:KiSystemStartup@4 /base:0x80100000 /out:$(B)/new/$(@F) /implib:$(B)/new/nt.lib \
 	    /map:$(B)/ntoskrnl.map $(filter %.obj %.lib,$^) $(lib_dir)/hal.lib
-	$(Q)cmp -s $(B)/nt.new.lib $(B)/nt.lib && rm -f $(B)/nt.new.lib || mv -f $(B)/nt.new.lib $(B)/nt.lib
+	$(Q)cmp -s $(B)/new/nt.lib $(B)/nt.lib || mv -f $(B)/new/nt.lib $(B)/nt.lib
+	$(Q)mv -f $(B)/new/$(@F) $@
 # The import library keeps its time stamp while its content is the same: drivers are linked again only when exports change.
 $(B)/nt.lib: $(B)/ntoskrnl.exe ;
 
@@ -236,23 +259,24 @@ $(foreach f,$(scenarios),$(eval $(call driver_rule,tests,$f,kernel/tests/scenari
 endif
 # A student's own scenarios as a driver (lab 3.10): MYTEST=file, with BASE_O's libraries; the object first, the image later.
 ifneq ($(MYTEST),)
-$(B)/obj/mytest.cpp.obj: $(MYTEST) $(flags_file)
+$(OBJ)/mytest.cpp.obj: $(MYTEST) $(flags_file)
 	$(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $(if $(exploring),$(instrument)) -Ikernel/tests/scenarios \
-	    -ffile-prefix-map=$(dir $(MYTEST))=labs/3-synchronization/ -c $(MYTEST) -o $@
-$(B)/tests/mytest.sys: $(B)/obj/mytest.cpp.obj $(BASE_B)/crt.lib $(BASE_B)/nt.lib $(BASE_B)/hal.lib
+	    -ffile-prefix-map=$(dir $(MYTEST))=labs/3-synchronization/ -c $(MYTEST) -o $@ $(told)
+$(B)/tests/mytest.sys: $(OBJ)/mytest.cpp.obj $(BASE_B)/crt.lib $(BASE_B)/nt.lib $(BASE_B)/hal.lib
 	$(link_driver)
 $(B)/boot/mytest.sys: $(B)/tests/mytest.sys
-	$(Q)mkdir -p $(@D) && $(OBJCOPY) --strip-debug $< $@ && $(subst $$@,$@,$(seal))
+	$(Q)mkdir -p $(@D) $(B)/part && $(OBJCOPY) --strip-debug $< $(B)/part/$(@F) && $(seal)
 endif
 lab_sources = $(patsubst labs/%,kernel/labs/%,$(call find,$(wildcard labs/$1-*/tests)))
 $(foreach l,$(labs),$(eval $(call driver_rule,tests,$l,$(call lab_sources,$(l:lab%=%)))))
 
 # The copies that are loaded carry no debug information, and a checksum that the loader verifies.
 # The sandbox of a grader may lack Python: an image without a checksum is loaded unchecked.
-seal = { ! command -v $(PYTHON) >/dev/null 2>&1 || $(PYTHON) kernel/boot/seal.py $$@; }
+# Made in $(B)/part and moved: whoever kills the build leaves no half of an image that the next build takes for whole.
+seal = { ! command -v $(PYTHON) >/dev/null 2>&1 || $(PYTHON) kernel/boot/seal.py $(B)/part/$(@F); } && mv -f $(B)/part/$(@F) $@
 define strip_rule
 $(B)/boot/$(notdir $1): $1
-	$(Q)mkdir -p $$(@D) && $(OBJCOPY) --strip-debug $$< $$@ && $(seal)
+	$(Q)mkdir -p $$(@D) $(B)/part && $(OBJCOPY) --strip-debug $$< $(B)/part/$$(@F) && $$(seal)
 endef
 $(foreach i,$(images),$(eval $(call strip_rule,$i)))
 
@@ -260,7 +284,7 @@ $(foreach i,$(images),$(eval $(call strip_rule,$i)))
 HOST_SOURCES := $(BOOT_HOST_SOURCES)
 -include kernel/tests/host/sources.mk
 host_src   := $(sort $(HOST_SOURCES) $(wildcard kernel/tests/host/*.cpp) \
-              $(shell find kernel -name '*_test.cpp' -not -path 'kernel/prebuilt/*' 2>/dev/null))
+              $(shell find kernel -type f -name '*_test.cpp' ! -name '.*' -not -path 'kernel/prebuilt/*' 2>/dev/null))
 host_obj   := $(patsubst kernel/%,$(O)/host/obj/%.o,$(host_src))
 # (line tables are what a sanitizer's report needs; whole debug information doubles the time: HOST_EXTRA_FLAGS=-g)
 HOST_FLAGS := -std=c++20 -O1 -gline-tables-only -DMICA_HOST=1 -fms-extensions -fsanitize=address,undefined -fno-sanitize-recover=undefined \
@@ -290,7 +314,7 @@ $(O)/host/mica-host-tests: $(host_obj)
 
 # ---- tools ------------------------------------------------------------------------------------------------------
 all_obj := $(call objects,$(crt_src) $(ntos_src) $(hal_src) $(call find,kernel/drivers kernel/tests/guest kernel/tests/scenarios)) \
-           $(patsubst labs/%,$(B)/obj/labs/%.obj,$(call find,$(wildcard labs/*/tests)))
+           $(patsubst labs/%,$(OBJ)/labs/%.obj,$(call find,$(wildcard labs/*/tests)))
 
 compile-commands: $(O)/compile_commands.json
 $(O)/compile_commands.json: $(filter %.cpp.obj,$(all_obj)) $(boot_obj)

@@ -18,7 +18,7 @@ from grader.commands.options import number
 from grader.errors import GraderError
 from grader.grading import default_runner
 from grader.model import TestSpec, Verdict
-from grader.studentseed import SEED_FILE, from_mail, student_seed
+from grader.studentseed import complete_tree_seed, from_mail
 from grader.tree import Tree
 
 FILE = "solutions/0-boot/answers.py"
@@ -37,14 +37,13 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     if sample is None:
         raise GraderError("lab 0 has no tests here; run this in the complete tree")
     given = from_mail(options.email) if options.email else number(options.seed, "SEED")
-    path = tree.root / SEED_FILE
-    seed = student_seed(tree, path.read_bytes() if path.is_file() else None, given)
+    seed = complete_tree_seed(tree) if given is None else given
     found: Dict[str, str] = {}
     test = probe(sample, tree.root / FILE, found)
-    outcome = default_runner()(Builder(tree, course).reference(seed.value), [test], seed.value, 1, None)[0]
+    outcome = default_runner()(Builder(tree, course).reference(seed), [test], seed, 1, None)[0]
     if outcome.verdict is not Verdict.PASS:
-        raise GraderError(f"the kernel gave no answers for seed {seed.value}: {outcome.seen}; run make selfcheck LAB=0")
-    print(f"# student seed {seed.value}, from {'the command line' if given is not None else seed.origin}")
+        raise GraderError(f"the kernel gave no answers for seed {seed}: {outcome.seen}; run make selfcheck LAB=0")
+    print(f"# student seed {seed}, from {'the command line' if given is not None else 'the complete tree'}")
     for name, value in found.items():
         print(f"{name:10} = {value}")
     return 0

@@ -72,13 +72,13 @@ def run_surveys(grading: Grading, options: argparse.Namespace) -> int:
     for session, asked in selected(grading, options, master):
         target = GuestTarget(session, asked.scenario)
         try:
-            survey(target, asked.scenario, master, runs, asked.parameters, watch=_progress(runs),
+            survey(target, asked.scenario, master, runs, asked.parameters, watch=progress(runs),
                    step_limit=asked.step_limit, begun=begun.append)
         except KeyboardInterrupt:
             begun[-1].stopped = True
             raise
         finally:
-            _progress_end()
+            progress_end()
             lines = draw(begun[-1], test=asked.test, replay=_replay(asked, options))
             print("\n".join(for_terminal(line) for line in lines) + "\n", flush=True)
             _write(options, begun)
@@ -172,8 +172,8 @@ def run_table(grading: Grading, options: argparse.Namespace) -> int:
     for race, kernel, driver in planted(grading, options):
         lazy = Lazy(kernel, driver, race.scenario)
         with _closing(lazy):
-            rows.append(table.race_rows(journal, race, lazy.target, count, tries or 0, runs, timer, lazy.cpu, _say))
-        _progress_end()
+            rows.append(table.race_rows(journal, race, lazy.target, count, tries or 0, runs, timer, lazy.cpu, say))
+        progress_end()
         print(for_terminal(table.draw_races(rows)[len(rows)]), flush=True)
     if not rows:
         raise GraderError(f"no planted race is called {options.only!r}; leave --only out to see their names")
@@ -208,16 +208,16 @@ def mistakes(grading: Grading, lab: Lab, options: argparse.Namespace) -> Iterato
         own = [test for test in tests if any(fnmatch.fnmatchcase(test.name, one) for one in patch.fails)]
         if patch.kind != "mistakes" or not own or not _wanted(patch.name, options):
             continue
-        kernel = kernels.kernel_of(grading, _patched(grading, patch))
+        kernel = kernels.kernel_of(grading, patched(grading, patch))
         digest = kernels.digest_of(kernel)
         with _closing(kernels.session_on(kernel, lab.driver)) as session:
             asked = [one for test in own for one in kernels.asked_by(session, test, 1)]
-            good = [one for one in asked if _shows(session, one)]
+            good = [one for one in asked if shows(session, one)]
         for one in good[:1] or asked[:1]:
             yield table.Race(patch.name, digest, one.scenario, one.parameters, one.step_limit), kernel, lab.driver
 
 
-def _shows(session: Session, asked: kernels.Asked) -> bool:
+def shows(session: Session, asked: kernels.Asked) -> bool:
     """Whether this scenario shows the mistake at all: a patch's test may explore several."""
     from grader.explore.explorer import explore
     target = GuestTarget(session, asked.scenario)
@@ -238,8 +238,8 @@ def run_accusations(grading: Grading, options: argparse.Namespace) -> int:
                 race = table.Race(name, digest, scenario)
                 rows.append((name, scenario, table.accusation_rows(
                     journal, race, lambda: GuestTarget(lazy.session(), scenario), schedules)))
-                _say(f"{name}: {scenario}")
-    _progress_end()
+                say(f"{name}: {scenario}")
+    progress_end()
     if not rows:
         raise GraderError(f"no kernel is called {options.only!r}, or no scenario {options.test!r}; --only reference is one")
     print("\n".join(for_terminal(line) for line in table.draw_accusations(rows)))
@@ -263,10 +263,11 @@ def right_kernels(grading: Grading, options: argparse.Namespace) -> Iterator[Tup
             yield "reference", reference, lab.driver
         for patch in patches.of_lab(grading.tree, lab):
             if patch.kind == "accepted" and _wanted(patch.name, options):
-                yield patch.name, kernels.kernel_of(grading, _patched(grading, patch)), lab.driver
+                yield patch.name, kernels.kernel_of(grading, patched(grading, patch)), lab.driver
 
 
-def _patched(grading: Grading, patch: patches.Patch) -> Dict[str, bytes]:
+def patched(grading: Grading, patch: patches.Patch) -> Dict[str, bytes]:
+    """The reference with a patch applied."""
     reference = {name: (grading.tree.root / name).read_bytes() for name in grading.course.files}
     return patches.apply(patch, reference, grading.course.files)
 
@@ -328,21 +329,24 @@ class _closing:
 
 
 # -- progress --------------------------------------------------------------------------------------------------------
-def _progress(runs: int) -> Callable[[Survey, Row], None]:
+def progress(runs: int) -> Callable[[Survey, Row], None]:
+    """Tells how far a survey is."""
     def watch(made: Survey, row: Row) -> None:
-        _say(f"{made.scenario}: {row.kind} {row.runs:,} of {runs:,}, {row.finds} found")
+        say(f"{made.scenario}: {row.kind} {row.runs:,} of {runs:,}, {row.finds} found")
 
     return watch
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """One line on a terminal that the next one takes the place of."""
     if Paint(sys.stderr).terminal:
         width = shutil.get_terminal_size((80, 24)).columns
         sys.stderr.write("\r\x1b[K" + for_terminal(text)[:width - 1])
         sys.stderr.flush()
 
 
-def _progress_end() -> None:
+def progress_end() -> None:
+    """Takes that line away."""
     if Paint(sys.stderr).terminal:
         sys.stderr.write("\r\x1b[K")
         sys.stderr.flush()

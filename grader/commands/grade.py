@@ -10,11 +10,11 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Callable, Dict, Mapping, Sequence
+from typing import Callable, Dict, Mapping, Optional, Sequence
 
 from grader import labs, result as results
 from grader.commands.options import add_selection, master_seed, number
-from grader.errors import SubmissionError
+from grader.errors import GraderError, InfraError, SubmissionError
 from grader.grading import Grading, default_runner, sandbox_note
 from grader.model import Lab, Result
 from grader.report import canonical, github, gradescope, junit, refusal
@@ -41,9 +41,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(tree: Tree, options: argparse.Namespace) -> int:
-    """Grades, reports, and returns the exit code of the result."""
+    """Grades, reports, and returns the exit code of the result.  A submission that is refused leaves its files too."""
+    try:
+        return _grade(tree, options)
+    except GraderError as error:
+        if isinstance(error, SubmissionError) or _is_students(tree, error):
+            write_files({name: render(str(error)) for name, render in refusal.FORMATS.items()},
+                        refusal.github_output(str(error)), options)
+        raise
+
+
+def _is_students(tree: Tree, error: GraderError) -> bool:
+    """In a student's branch the tree is the submission: headers and labs that are broken there are the student's doing."""
+    return tree.is_handout and not isinstance(error, InfraError)
+
+
+def _grade(tree: Tree, options: argparse.Namespace) -> int:
     course = labs.load(tree)
-    chosen_labs, tests = labs.select(course, options.lab, options.test)
+    chosen_labs, tests = labs.select(course, options.lab or own_lab(tree, options.test), options.test)
     if options.emu == "bochs":
         from grader.commands.bochs_smoke import smoke
         return smoke(tree, options, len(tests))
@@ -51,19 +66,20 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     tests = [dataclasses.replace(test, processors=test.processors or processors) for test in tests]
     progress = TerminalProgress(sys.stderr, len(tests))
     grading = Grading(tree, course, default_runner(), progress, number(options.jobs, "JOBS", 1) or 2)
-    try:
-        result = grading.grade(options.submission, chosen_labs, tests, master_seed(options.seed),
-                               number(options.student_seed, "--student-seed"))
-    except SubmissionError as error:
-        write_files({name: render(str(error)) for name, render in refusal.FORMATS.items()},
-                    refusal.github_output(str(error)), options)
-        raise
+    result = grading.grade(options.submission, chosen_labs, tests, master_seed(options.seed),
+                           number(options.student_seed, "--student-seed"))
     progress.clear()
     write_files({name: render(result) for name, render in _FORMATS.items()}, github.step_output(result), options)
-    remarks = [f"student seed {result.student_seed}, from {grading.seed_origin}" if has_seed(chosen_labs) else "",
+    remarks = [_of_seed(result.student_seed, grading.seed_origin, options.submission) if has_seed(chosen_labs) else "",
                sandbox_note() if options.submission else "", *grading.builder.remarks]
     write_report(for_screen(result, options.submission, tree.out), sys.stdout, tuple(filter(None, remarks)))
     return result.exit_code
+
+
+def own_lab(tree: Tree, pattern: str) -> str:
+    """In a student's branch, without LAB= and TEST=: the lab of the branch.  Earlier labs are graded in their own branches, where
+    nothing of this lab is missing yet."""
+    return "" if pattern or tree.branch_lab is None else str(tree.branch_lab)
 
 
 def for_screen(result: Result, submission: str, out: Path = Path()) -> Result:
@@ -78,6 +94,15 @@ def for_screen(result: Result, submission: str, out: Path = Path()) -> Result:
     return dataclasses.replace(result, outcomes=tuple(
         dataclasses.replace(one, replay=one.replay + more if one.replay else "", page=whole(one.page) if one.page else "")
         for one in result.outcomes))
+
+
+def _of_seed(seed: Optional[int], origin: str, submission: str) -> str:
+    """Which seed chose the questions of exercise 0.1, or how to get one."""
+    if seed is not None:
+        return f"student seed {seed}, from {origin}"
+    return f"{origin}: exercise 0.1 cannot be judged. " + (
+        "Give the student's seed, as the class list has it: python3 -m grader grade --student-seed N ..." if submission else
+        "Run `make seed` and commit the file with your answers.")
 
 
 def has_seed(chosen: Sequence[Lab]) -> bool:

@@ -10,7 +10,7 @@ import argparse
 
 from grader import labs, mytest
 from grader.commands.options import add_selection, master_seed, number
-from grader.errors import GraderError
+from grader.errors import GraderError, InfraError
 from grader.grading import Grading, default_runner
 from grader.model import EXPLORE
 from grader.report.text import for_terminal
@@ -38,6 +38,8 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     submission = grading.read(options.submission)
     driver, error = mytest.compiled(tree, grading.builder, submission.files.get(file, b""))
     kernel = grading.builder.build(submission, [options.test + EXPLORE])[options.test + EXPLORE]
+    if kernel.trouble:
+        raise InfraError(kernel.trouble)
     if error or kernel.error:
         print(for_terminal(error or kernel.error))
         return 1

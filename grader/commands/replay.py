@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import List
+from typing import List, Optional, Tuple
 
 from grader import labs
+from grader.build import Builder
 from grader.commands.options import add_selection, master_seed, number
 from grader.errors import GraderError
 from grader.explore.schedule import is_token, parse
@@ -46,11 +47,22 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     ran: List[Outcome] = []
 
     def under_gdb(kernels: KernelSet, specs: List[TestSpec], seed: int, jobs: int, progress: Progress) -> List[Outcome]:
+        files = course.files if specs[0].whole else chosen_files(course, specs[0])
         ran.append(replay(kernels, specs[0], seed, tree.root, lambda line: print(for_terminal(line), flush=True),
-                          options.at_failure, gdb_arguments(options.gdb_args), forced))
+                          options.at_failure, gdb_arguments(options.gdb_args), forced, files,
+                          lambda: unoptimized(kernels, specs[0])))
         return ran
 
-    grading = Grading(tree, course, under_gdb, jobs=number(options.jobs, "JOBS", 1) or 2)
+    def unoptimized(kernels: KernelSet, spec: TestSpec) -> Optional[KernelSet]:
+        """The same kernels with the student's files as gdb likes them; None where nothing is the student's."""
+        if kernels[spec.kernel].directory == grading.builder.base():
+            return None
+        plain = Builder(tree, course, jobs=jobs, plain=True)
+        made = plain.build(grading.read(options.submission), [spec.kernel], kernels.student_seed)
+        return None if made[spec.kernel].error or made[spec.kernel].trouble else made
+
+    jobs = number(options.jobs, "JOBS", 1) or 2
+    grading = Grading(tree, course, under_gdb, jobs=jobs)
     result = grading.grade(options.submission, chosen, tests, None if forced else master_seed(options.seed),
                            number(options.student_seed, "--student-seed"))
     if not ran:
@@ -58,3 +70,8 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
             print(for_terminal(note.text), file=sys.stderr)
         raise GraderError("the kernel of this test was not built; correct what the compiler says first")
     return 0
+
+
+def chosen_files(course: labs.Course, spec: TestSpec) -> Tuple[str, ...]:
+    """The student's files that a test is about."""
+    return next(lab for lab in course.labs if lab.number == spec.lab).exercise(spec.exercise).files

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from grader.commands.options import number
+from grader.errors import GraderError
 from grader.result import write
-from grader.studentseed import SEED_FILE, from_mail, student_seed
+from grader.studentseed import SEED_FILE, from_mail, git_mail, student_seed
 from grader.tree import Tree
 
 
@@ -27,12 +28,18 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     """Prints the seed; writes it when it is not in the file yet."""
     path = tree.root / SEED_FILE
     given = number(options.set, "--set")
+    origin = "the command line"
     if given is None and options.email:
         given = from_mail(options.email)
     content = path.read_bytes() if path.is_file() else None
-    seed = student_seed(tree, content, given)
-    print(f"student seed {seed.value}, from {'the command line' if given is not None else seed.origin}")
-    if given is not None or content is None:
-        write(path, b"# Picks your questions of exercise 0.1. Submit this file with your answers.\n%d\n" % seed.value)
+    if given is None and content is None:
+        mail = git_mail(tree)
+        if not mail:
+            raise GraderError("git knows no e-mail of yours; say the one of the class list: make seed EMAIL=you@university.example")
+        given, origin = from_mail(mail), f"git config user.email ({mail})"
+    seed = student_seed(content, given)
+    print(f"student seed {seed.value}, from {origin if given is not None else seed.origin}")
+    if given is not None:
+        write(path, b"# Picks your questions of exercise 0.1. Submit this file with your answers.\n%d\n" % given)
         print(f"written to {SEED_FILE}")
     return 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 from typing import List, Sequence
@@ -15,6 +16,7 @@ from typing import List, Sequence
 from ..errors import GraderError
 from ..pe import PeImage, undecorate
 
+DECORATED = re.compile(rb"(?<=\0)\?[^\0]+(?=\0)")
 MANGLED = re.compile(r"^\?([A-Za-z_][\w@?]*?)@@[Y0-9]")
 
 
@@ -28,7 +30,27 @@ def elf_copy(image: Path, target: Path) -> Path:
                                str(target)], capture_output=True, text=True)
         if done.returncode:
             raise GraderError(f"objcopy cannot copy the symbols of {image.name}: {done.stderr.strip()}")
+        target.write_bytes(with_plain_strings(target.read_bytes()))
     return target
+
+
+def with_plain_strings(elf: bytes) -> bytes:
+    """The ELF file with plain names in its .debug_str: inlined routines have their decorated names there.  Every string keeps
+    its place."""
+    headers, size, count, names = struct.unpack_from("<I", elf, 0x20) + struct.unpack_from("<HHH", elf, 0x2E)
+    sections = [struct.unpack_from("<10I", elf, headers + size * number) for number in range(count)]
+    for section in sections:
+        label = sections[names][4] + section[0]
+        if elf[label:elf.index(b"\0", label)] == b".debug_str":
+            start, end = section[4], section[4] + section[5]
+            return elf[:start] + DECORATED.sub(_plain, elf[start:end]) + elf[end:]
+    return elf
+
+
+def _plain(found: "re.Match[bytes]") -> bytes:
+    old = found[0]
+    new = plain_name(old.decode("latin-1")).encode("latin-1")
+    return new.ljust(len(old), b"\0") if len(new) <= len(old) else old
 
 
 def plain_names(image: Path) -> str:
@@ -65,7 +87,7 @@ def tool() -> str:
 def commands(root: Path, folder: Path, drivers: "Sequence[str]" = ()) -> "List[str]":
     """gdb's first commands, up to the connection."""
     kernel, hal = (elf_copy(folder / name, folder / "gdb" / f"{name}.elf") for name in ("ntoskrnl.exe", "hal.dll"))
-    lines = ["set pagination off", "set confirm off", "set print pretty on", f"directory \"{root}\"",
+    lines = ["set pagination off", "set print pretty on", f"directory \"{root}\"",
              f"file \"{kernel}\"", f"add-symbol-file \"{hal}\""]
     lines += driver_symbols(folder, drivers)
     own = root / "grader" / "gdb" / "mica.py"

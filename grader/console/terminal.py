@@ -13,6 +13,8 @@ from . import PROMPT
 from .machines import Machine
 
 ESCAPE = b"\x01"  # Ctrl-A
+SILENCE = 2  # seconds after the end of a pipe's input, until the machine is done
+NO_PROMPT = 20  # seconds of silence without a prompt: a stopped kernel, which a pipe would watch for ever
 
 
 class Keys:
@@ -56,7 +58,8 @@ def talk(machine: Machine, annotate: "Callable[[bytes], bytes]", source: int, ke
     typing, quiet = True, 0.0
     listens, tail = interactive, b""  # what a pipe says waits for the prompt: before it nobody listens
     while not keys.leave:
-        said = machine.read(0.02 if typing else 0.2)
+        seconds = 0.02 if typing else 0.2
+        said = machine.read(seconds)
         if said is None:
             return
         if said:
@@ -64,9 +67,9 @@ def talk(machine: Machine, annotate: "Callable[[bytes], bytes]", source: int, ke
             tail = (tail + said)[-len(PROMPT):]
             listens |= tail == PROMPT
             os.write(sys.stdout.fileno(), annotate(said))
-        elif not typing:
-            quiet += 0.2
-            if quiet > 2:
+        elif not typing or not listens:
+            quiet += seconds
+            if quiet > (SILENCE if listens else NO_PROMPT):
                 return
         if typing and listens and select.select([source], [], [], 0)[0]:
             typed = os.read(source, 4096)

@@ -12,7 +12,7 @@ from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from grader.api import Context
 from grader.build import EXPLORED
-from grader.errors import GraderError
+from grader.errors import GraderError, InfraError
 from grader.explore.target import PROCESSORS, scenarios
 from grader.grading import Grading
 from grader.guest import Guest
@@ -66,6 +66,8 @@ def kernel_of(grading: Grading, files: Optional[Dict[str, bytes]] = None) -> Ker
     if files is None:
         return Kernel(grading.builder.base(EXPLORED))
     kernel = grading.builder.build(Submission(files, ()), [WHOLE + EXPLORE])[WHOLE + EXPLORE]
+    if kernel.trouble:
+        raise InfraError(kernel.trouble)
     if kernel.error:
         raise GraderError(f"the kernel does not build: {kernel.error.splitlines()[0]}")
     return kernel

@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Dict, Iterable, List, Optional, Sequence
 
+from grader import dwarf
 from grader.guest import Guest
 from grader.stops import GuestStop
 from grader.symbols import Symbols, short_path, symbolizer
@@ -20,6 +21,8 @@ from grader.views.memory import BrokenList
 SECONDS = 60
 HEADER = re.compile(r"kernel/(inc|ntos|hal|tests/scenarios)/.*\.h:\d+$")
 FAR = 0x4000  # from a symbol: that is no part of the variable any more
+ELEMENTS = 64  # of an array of pointers
+KERNEL = ("ntoskrnl.exe", "hal.dll")
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,44 @@ class Known:
     size: int
     name: str
     structure: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a pointer of the scenario's driver points to: `Subject->`."""
+
+    base: int
+    size: int
+    name: str
+    type: int
+    debug: dwarf.Debug
+
+    def tell(self, address: int, size: int) -> str:
+        path = self.debug.path(self.type, address - self.base, size)
+        if path.startswith("."):
+            return f"{self.name}->{path[1:]}"
+        return f"(*{self.name}){path}" if path else f"*{self.name}"
+
+
+def published(guest: Guest) -> List[Published]:
+    """The objects that the driver's pointers lead to now, in the order of the pointers."""
+    found: List[Published] = []
+    for module in guest.symbols.modules:
+        debug = dwarf.read(module.image) if module.name.lower() not in KERNEL else None
+        for variable in debug.variables if debug else ():
+            kind, count = debug.elements(variable.type)  # type: ignore[union-attr]
+            target = debug.target(kind)  # type: ignore[union-attr]
+            size = debug.size(target)  # type: ignore[union-attr]
+            for index in range(min(count, ELEMENTS) if size else 0):
+                place = module.base + variable.rva + 4 * index
+                try:
+                    base = guest.u32(place)
+                except GuestStop:
+                    continue  # a page that is not mapped
+                if base and guest.symbols.module_at(base) is None:
+                    name = variable.name + (f"[{index}]" if count > 1 else "")
+                    found.append(Published(base, size, name, target, debug))  # type: ignore[arg-type]
+    return found
 
 
 def known(guest: Guest) -> List[Known]:
@@ -69,8 +110,9 @@ def _place(line: str) -> str:
 class Lines:
     """Names and places, asked for beforehand and kept.  `place` of an address that was never prepared asks alone."""
 
-    def __init__(self, symbols: Symbols, structures: Sequence[Known] = (), layout: Optional[Layout] = None) -> None:
-        self._symbols, self._structures, self._layout = symbols, structures, layout
+    def __init__(self, symbols: Symbols, structures: Sequence[Known] = (), layout: Optional[Layout] = None,
+                 objects: Sequence[Published] = ()) -> None:
+        self._symbols, self._structures, self._layout, self._objects = symbols, structures, layout, objects
         self._places: Dict[int, str] = {}
 
     def prepare(self, addresses: Iterable[int]) -> None:
@@ -107,15 +149,33 @@ class Lines:
         """The routine that holds an address."""
         return plain(self._symbols.name(address))
 
-    def variable(self, address: int) -> str:
-        """A variable's name with the offset in it, or a field of a known structure; else hexadecimal."""
+    def variable(self, address: int, size: int = 0) -> str:
+        """What an access touches: `Subject->Header.SignalState`, `Words.First`, a field of a thread; where no type is
+        known, a symbol with the offset from it; else hexadecimal."""
+        pointed = min((one for one in self._objects if one.base <= address < one.base + one.size),
+                      key=lambda one: one.size, default=None)
+        if pointed:
+            return pointed.tell(address, size)
         for one in self._structures:
             if one.base <= address < one.base + one.size and self._layout:
-                return f"{field_at(self._layout, one.structure, address - one.base)} of {one.name}"
+                return f"{self._field(one.structure, address - one.base, size)} of {one.name}"
+        told = self._symbols.variable(address, size) if self._symbols.module_at(address) else ""
+        if told:
+            return told
         found = self._symbols.nearest(address) if self._symbols.module_at(address) else None
         if not found or found[1] > FAR:
             return f"{address & 0xFFFFFFFF:#010x}"
         return plain(found[0]) + (f"+{found[1]:#x}" if found[1] else "")
+
+    def _field(self, structure: str, offset: int, size: int) -> str:
+        """`KTHREAD.WaitStatus`: from the debug information, or from the kernel's field table."""
+        for module in self._symbols.modules:
+            debug = dwarf.read(module.image)
+            kind = debug.structure(structure) if debug else 0
+            path = debug.path(kind, offset, size) if debug and kind else ""
+            if path:
+                return structure + path
+        return field_at(self._layout, structure, offset) if self._layout else f"{structure}+{offset:#x}"
 
     def frame(self, address: int) -> str:
         """A line of a stack, of a return address: looked up one byte before, inside the call."""

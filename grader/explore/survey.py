@@ -137,8 +137,9 @@ def _note(target: Target, made: Survey, row: Row, ran: Ran, step_limit: int) -> 
         one.kinds.append(row.kind)
 
 
-def draw(made: Survey, width: int = 30, test: str = "", replay: str = "SEED={}") -> List[str]:
-    """The histogram for people.  `replay`: the command for a find's token."""
+def draw(made: Survey, width: int = 30, test: str = "", replay: str = "SEED={}",
+         ways: int = 0) -> List[str]:
+    """The histogram for people.  `replay`: the command for a find's token.  `ways`: to fail that are listed (0: all)."""
     lines = [f"{made.scenario}{f' ({test})' if test else ''}: runs of about {made.steps} steps, seed {made.master}"
              + ", stopped early" * made.stopped,
              f"  {'strategy':10}{'schedules':>10}{'found':>7}{'first after':>13}   share"]
@@ -149,11 +150,14 @@ def draw(made: Survey, width: int = 30, test: str = "", replay: str = "SEED={}")
         note = " (all there are)" if row.exhausted and not row.finds and row.kind.startswith("exh") else ""
         lines.append(f"  {row.kind:10}{row.runs:>10,}{row.finds:>7}{row.first or '-':>13}   "
                      + (f"{bar} {100 * share:.2f} %" if row.finds else "") + note)
-    for one in sorted(made.what.values(), key=lambda each: -each.count):
+    found = sorted(made.what.values(), key=lambda each: -each.count)
+    for one in found[:ways or len(found)]:
         sure = "" if one.confirmed else "   NOT CONFIRMED by a replay"
         lines += [f"  {one.count:>5} x {one.message or one.found.name.lower()}"
                   + (f" ({one.place})" if one.place else "") + sure,
                   f"          by {', '.join(one.kinds)}; {replay.format(one.token)}"]
+    if ways and found[ways:]:
+        lines.append(f"  {sum(one.count for one in found[ways:]):>5} x in other ways")
     if not made.what:
         lines.append("  nothing found")
     return lines

@@ -15,13 +15,16 @@ from grader.errors import InfraError
 from grader.explore import explorer, finding, portfolio
 from grader.explore.control import Batch, Found, Ran
 from grader.explore.explorer import Target
-from grader.explore.lines import Lines, known
+from grader.explore.lines import Lines, known, published
 from grader.explore.schedule import Schedule, Strategy
+from grader.explore.shown import reader
 from grader.explore.target import GuestTarget
 from grader.judge import bugcheck
 from grader.stops import Bugcheck, GuestStop, Tampering
 from grader.timeline import chrome, page
-from grader.timeline.race import Sources, build
+from grader.timeline.race import build
+from grader.timeline.sources import Sources
+from grader.tree import Tree
 
 if TYPE_CHECKING:
     from grader.api import Context, Hint
@@ -100,7 +103,7 @@ def fail(t: "Context", target: Target, scenario: str, schedule: Schedule, expect
         again = explorer.trace(target, schedule, step_limit)
         ran = again if again.same_as == ran.same_as else ran
     t.found = replace(ran, schedule=schedule)
-    lines = Lines(t.guest.symbols, known(t.guest), t.guest.session.layout)
+    lines = Lines(t.guest.symbols, known(t.guest), t.guest.session.layout, published(t.guest))
 
     def stopped(cause: BaseException) -> str:
         return bugcheck("", cause, t.guest, None).seen if isinstance(cause, Bugcheck) else str(cause)
@@ -122,7 +125,10 @@ def draw(t: "Context", scenario: str, schedule: Schedule, ran: Ran, lines: Lines
     """Write the timeline; returns its name in the build folder."""
     assert t.pages is not None
     lines.prepare(entry.pc - 1 for entry in ran.trace if entry.pc)
-    made = build(ran, lines, f"{scenario}: {schedule.token}", [told.seen], Sources(reader(t.pages.parent)), told.difference)
+    out = t.pages.parent
+    sources = Sources(reader(out, Tree(ROOT, out), t.spec.lab))
+    made = build(ran, lines, f"{scenario}: {schedule.token}", [told.seen], sources, told.difference,
+                 lambda file: (out / "student" / file).is_file())
     name = f"{t.spec.name}-{schedule.token.replace(':', '.')}"
     t.pages.mkdir(parents=True, exist_ok=True)
     (t.pages / f"{name}.html").write_text(page.render(made), encoding="utf-8")
@@ -130,16 +136,3 @@ def draw(t: "Context", scenario: str, schedule: Schedule, ran: Ran, lines: Lines
     inside = t.pages.parts[-3:] if t.pages.parent.parent.name == "kernels" else t.pages.parts[-1:]
     return "/".join((*inside, f"{name}.html"))
 
-
-def reader(out: Path) -> Callable[[str], Optional[str]]:
-    """Source text by its path in the tree: the student's file where the kernel was built with one."""
-
-    def read(name: str) -> Optional[str]:
-        if name.startswith("/") or ".." in name.split("/"):
-            return None
-        for folder in (out / "student", ROOT):
-            if (folder / name).is_file():
-                return (folder / name).read_text(encoding="utf-8", errors="replace")
-        return None
-
-    return read

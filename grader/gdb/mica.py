@@ -15,7 +15,7 @@ import gdb  # type: ignore[import-not-found]
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from grader.errors import GraderError  # noqa: E402
-from grader.gdb import tables  # noqa: E402
+from grader.gdb import arrive, tables  # noqa: E402
 from grader.pe import PeImage  # noqa: E402
 from grader.symbols import Module, Symbols  # noqa: E402
 from grader.views.fields import read_layout  # noqa: E402
@@ -77,6 +77,8 @@ class Command(gdb.Command):
             raise gdb.GdbError(f"mica: {error}") from None
         except gdb.MemoryError as error:
             raise gdb.GdbError(f"mica: the kernel's structures cannot be read here ({error})") from None
+        except gdb.error as error:
+            raise gdb.GdbError(f"mica: {error}") from None
 
     def lines(self, argument: str) -> "list[str]":
         raise NotImplementedError
@@ -91,7 +93,9 @@ class ThreadsCommand(Command):
 
 class ReadyCommand(Command):
     def lines(self, argument: str) -> "list[str]":
-        return tables.ready(Kernel().threads)
+        kernel = Kernel()
+        prcb = int(gdb.parse_and_eval(f"(unsigned int)({argument})")) if argument else kernel.prcbs[0]
+        return tables.ready(kernel.threads, prcb, labels)
 
 
 class WaitsCommand(Command):
@@ -100,6 +104,7 @@ class WaitsCommand(Command):
 
 
 saved: "dict[str, int]" = {}
+labels: "dict[int, str]" = {}  # what the replayed test calls its threads
 
 
 class SwitchCommand(Command):
@@ -131,7 +136,7 @@ class BackCommand(Command):
 
 
 class RewindCommand(Command):
-    """Back to the snapshot that `make replay` took: the start of the call."""
+    """Back to the snapshot that `make replay` took."""
 
     def lines(self, argument: str) -> "list[str]":
         saved.clear()
@@ -140,7 +145,32 @@ class RewindCommand(Command):
         gdb.execute("maintenance flush dcache", to_string=True)
         if said:
             raise GraderError(f"there is no snapshot to go back to ({said}); `make replay` makes one")
-        return ["back at the start of the call"]
+        stand()
+        return ["back where the replay began"]
+
+
+fault: "list[str]" = []
+
+
+def stand() -> None:
+    """From where the grader left the guest to where gdb's view is right, and shows that place."""
+    with arrive.quiet():
+        arrive.enter_body()
+        arrive.select_frame_of(fault[0])
+    gdb.execute("frame")
+
+
+def begin_replay(commands: "list[str]", names: "dict[int, str]", routine: str, returned: int, stopped: int) -> None:
+    """`make replay` starts gdb.  `commands` connect it; `names`: what the test calls some addresses; `routine`: what the
+    failure is about, if a stopped kernel is to be shown; `returned`, `stopped`: where calls end, and where a bugcheck does."""
+    with arrive.quiet():
+        for line in commands:
+            gdb.execute(line)
+    labels.update(names)
+    fault.append(routine)
+    arrive.Returned(returned)
+    arrive.Stopped(stopped)
+    stand()
 
 
 def put(values: "dict[str, int]") -> None:
@@ -164,17 +194,21 @@ def install() -> None:
     prefix("mica", gdb.COMMAND_STATUS, gdb.COMPLETE_NONE, True)
     ThreadsCommand("threads",
                    "Every thread: state, priorities, quantum, and where it stands. `*` marks whose stack ESP lies on.")
-    ReadyCommand("ready", "The ready queues of processor 0, and whether ReadySummary agrees with them.")
+    ReadyCommand("ready", "mica ready [PRCB]: the ready queues of processor 0, or of the KPRCB at an address (mica ready Prcb), "
+                          "and whether ReadySummary agrees with them.")
     WaitsCommand("waits", "Waiting threads, and the objects that they wait for.")
     SwitchCommand("switch-to", "mica switch-to ADDRESS|NUMBER|NAME: look at another thread's stack.")
     BackCommand("switch-back", "Back to the thread that runs, after `mica switch-to`.")
     RewindCommand(
         "rewind",
-        "Back to the start of the replayed call (in `make replay`); the run from there is the same every time.")
+        "Back to where the replay began (in `make replay`); the run from there is the same every time.")
+    # Questions stay on: without them a second Ctrl-C would give the machine up.  Leaving needs none.
+    gdb.execute("define hook-quit\nset confirm off\nend", to_string=True)
     for command in RESUMING:
         gdb.execute(f"define hook-{command}\npython mica_go_back()\nend", to_string=True)
 
 
 # gdb's hooks run in __main__.
 sys.modules["__main__"].__dict__["mica_go_back"] = go_back
+sys.modules["__main__"].__dict__["mica_begin_replay"] = begin_replay
 install()

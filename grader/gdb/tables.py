@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import struct
-from typing import Dict, List
+from typing import Dict, List, Mapping, Optional
 
 from grader.errors import GraderError
 from grader.symbols import Symbols
@@ -48,9 +49,11 @@ def saved_context(view: Structures, thread: Thread) -> Dict[str, int]:
     return {"eip": eip, "esp": at + SWITCH_FRAME.size, "ebp": ebp, "ebx": ebx, "esi": esi, "edi": edi, "eflags": eflags}
 
 
-def ready(source: Threads) -> List[str]:
-    """The ready queues, highest first, and whether the summary agrees."""
-    view, prcb = source.view, source.prcb
+def ready(source: Threads, prcb: int = 0, names: Optional[Mapping[int, str]] = None) -> List[str]:
+    """The ready queues of a processor, highest first, and whether the summary agrees.  `names`: what to call threads that
+    exist for a test only."""
+    view, prcb = source.view, prcb or source.prcb
+    label = functools.partial(named, names or {})
     summary = view.get(prcb, "KPRCB.ReadySummary")
     head = prcb + view.layout.field("KPRCB.DispatcherReadyListHead")[0]
     lines = [f"ReadySummary {summary:#010x}"]
@@ -72,6 +75,12 @@ def ready(source: Threads) -> List[str]:
         thread = view.get(prcb, field)
         lines.append(f"{name}: " + (label(source.one(thread)) if thread else "none"))
     return lines
+
+
+def named(names: Mapping[int, str], thread: Thread) -> str:
+    """A thread as the test calls it, else as the kernel does."""
+    known = names.get(thread.address)
+    return f"{known}({thread.address:#010x})" if known else label(thread)
 
 
 def misplaced(thread: Thread, priority: int) -> str:

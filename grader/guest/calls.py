@@ -1,7 +1,7 @@
 """Calls injected into the guest: the host chooses routine and arguments, and reads the result from the registers.
 
-Invariant: between calls the guest stands at the stage's landing point; when it goes on, it has the registers with which
-it came there.
+Invariant: a call returns to KdHostCall, where the guest then stands; when it goes on, it has the registers with which it
+came to the stage.
 In the books: the calling conventions of 32-bit x86 (stdcall, fastcall, cdecl).
 """
 

@@ -28,6 +28,7 @@ class GuestMemory:
         self.symbols = session.symbols
         self._registers: Optional[Dict[str, int]] = None
         self._allocated = 0
+        self.labels: Dict[int, str] = {}  # what the test calls an address, for a debugger
 
     # -- memory ----------------------------------------------------------------------------------------------------
     def read(self, address: int, size: int) -> bytes:

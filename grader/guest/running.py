@@ -20,7 +20,7 @@ from grader.machine.qemu import NANOSECONDS_PER_INSTRUCTION, Halted, OverLimit
 from grader.session import Session, StageState
 from grader.stops import Bugcheck, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
 
-TEST_POINT, BUGCHECK_STOP, BUGCHECK_DATA = "KdTestPoint", "KiBugCheckStop", "KiBugCheckData"
+TEST_POINT, HOST_CALL, BUGCHECK_STOP, BUGCHECK_DATA = "KdTestPoint", "KdHostCall", "KiBugCheckStop", "KiBugCheckData"
 APC_STATE_PROCESS = 0x10  # KAPC_STATE::Process
 SECOND = 1_000_000_000
 BOOT_SECONDS = 120.0  # virtual
@@ -36,7 +36,7 @@ class GuestRuns(GuestMemory):
         self.nmi = NmiEntry()
         self._test_point = self.sym(TEST_POINT)
         # Calls return behind the first byte: a debugger takes the byte before a return address for the caller's.
-        self.landing = self._test_point + 1
+        self.landing = self.sym(HOST_CALL) + 1
         self._bugcheck_stop = self.sym(BUGCHECK_STOP)
         self.watcher: Optional[Callable[[int], None]] = None
         self._home: Dict[str, int] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import textwrap
-from typing import Dict, List, TextIO
+from typing import Dict, List, TextIO, Tuple
 
 from grader.model import Lab, Outcome, Progress, Result, TestSpec, Verdict
 from grader.report.text import details, for_terminal
@@ -68,7 +68,7 @@ class TerminalProgress(Progress):
 
 
 def write_report(result: Result, stream: TextIO, remarks: "tuple[str, ...]" = ()) -> None:
-    """Writes the whole report; its last line is `Score: earned/possible`."""
+    """Writes the whole report; it ends with `Score: earned/possible`."""
     paint = Paint(stream)
     lines: List[str] = []
     for lab in result.labs:
@@ -109,7 +109,7 @@ def _table(result: Result, lab: Lab, paint: Paint) -> List[str]:
             ]
             stubs = [one for one in lost if one.hint_id == NOT_WRITTEN]
             told = [_unwritten(stubs, paint)] if stubs else []
-            told += [_failure(one, paint) for one in lost if one.hint_id != NOT_WRITTEN]
+            told += [failure(one, paint) for one in lost if one.hint_id != NOT_WRITTEN]
             told += [for_terminal(note.text).splitlines() for note in result.notes if note.exercise == exercise.number]
         for block in told:
             lines += ["", *("      " + line for line in block)]
@@ -119,27 +119,29 @@ def _table(result: Result, lab: Lab, paint: Paint) -> List[str]:
 
 def _unwritten(outcomes: List[Outcome], paint: Paint) -> List[str]:
     """An exercise that is not implemented yet: where its stubs stand, and the tests that came to each."""
-    places: Dict[str, List[Outcome]] = {}
+    places: Dict[Tuple[str, str], List[Outcome]] = {}  # (the other exercise that the tests wait for, place) -> tests
     for outcome in outcomes:
-        places.setdefault(outcome.where, []).append(outcome)
+        missing = outcome.expected.partition("exercise ")[2].partition(" ")[0]
+        places.setdefault(("" if missing in ("?", outcome.exercise) else missing, outcome.where), []).append(outcome)
     possible = sum(outcome.max_points for outcome in outcomes)
     lines = [f"{paint('33', 'NOT IMPLEMENTED')}  0/{possible}"]
-    for place, tests in sorted(places.items()):
-        names = textwrap.wrap(", ".join(test.test for test in tests), max(_width() - 12, 40))
+    for (missing, place), tests in sorted(places.items()):
+        place = f"wait for exercise {missing}: {place}" if missing else place
+        names = textwrap.wrap(", ".join(test.test for test in tests), max(width() - 12, 40))
         lines += [f"  {for_terminal(place)}", *("    " + line for line in names)]
     return lines
 
 
-def _width() -> int:
+def width() -> int:
     """Columns for text: the terminal's, 110 where there is none, at most 140 for the sake of the eye."""
     return min(shutil.get_terminal_size((110, 24)).columns, 140)
 
 
-def _failure(outcome: Outcome, paint: Paint) -> List[str]:
+def failure(outcome: Outcome, paint: Paint) -> List[str]:
     """One failure in full."""
     word = paint(_COLOURS[outcome.verdict], _WORDS[outcome.verdict])
     lines = [f"{word}  {outcome.test}  0/{outcome.max_points}  {for_terminal(outcome.title)}"]
-    lines += ["  " + line for line in details(outcome, _width() - 8).splitlines()]
+    lines += ["  " + line for line in details(outcome, width() - 8).splitlines()]
     if outcome.log:
         tail = [line for line in for_terminal(outcome.log).splitlines() if line.strip()][-LOG_LINES:]
         lines += ["  end of the serial output:", *("  | " + line for line in tail)]

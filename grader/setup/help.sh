@@ -7,9 +7,10 @@ echo
 echo "Students"
 row "grade"                          "build, boot, run every lab's tests, show the points"
 row "grade LAB=1 TEST='insert*'"     "some of them (SEED=n, JOBS=n, JSON=file, EMU=bochs)"
+row "watch [EX=1.1]"                 "grade an exercise on every save: the first failure, the points, what is next (LAB=n)"
 row "run"                            "boot to the kernel debugger's prompt (EMU=bochs, SMP=n, GUI=1, MICA_CHECKED=1)"
 row "gdb"                            "the same, stopped at the first instruction, with gdb attached"
-row "replay LAB=1 TEST=name SEED=n"  "exactly one failure again, under gdb"
+row "replay LAB=1 TEST=name SEED=n"  "one failure again, under gdb, in your routine (AT=failure: where the test saw it)"
 row "timeline [LAB=1 TEST=name]"     "a run's waits, wake-ups and DPCs as one HTML page (OUT=page.html, SMP=n)"
 row "mytest LAB=3 TEST=3.3"          "your own scenarios (3.10) on a kernel with your files of exercise 3.3 (SEED=n)"
 row "seed LAB=0"                     "the seed that your own questions are drawn from"
@@ -19,9 +20,10 @@ if [ "${1:-}" = whole ]; then
     echo
     echo "Instructors"
     row "grade SUBMISSION=x"         "grade a folder, a zip, a tar or a git ref (GRADESCOPE=file, GITHUB=file, JUNIT=file)"
-    row "handout OUT=folder"         "make the students' repository, one branch a lab (OPEN=1: with every source)"
+    row "handout OUT=folder LAB=1"   "publish what is due: a branch a lab (REFERENCE=all, FRESH=1, MESSAGE=text, OPEN=1)"
     row "solution LAB=1"             "the reference as a diff against the students' branch"
-    row "explore LAB=3 TEST=x RUNS=n" "search a test's races: what was found by which strategy (or SCENARIOS=kernel)"
+    row "demo-race [MISTAKE=name]"   "plant a race, find it, show who found it and how: under a minute, for an audience"
+    row "explore LAB=3 TEST=x RUNS=n" "search a test's races: on the right kernel there are none (SUBMISSION=x, SCENARIOS=kernel)"
     row "selfcheck [LAB=1]"          "grade the starter, accepted variants, known mistakes and cheaters: one table"
     echo
     echo "Maintainers"
@@ -30,6 +32,7 @@ if [ "${1:-}" = whole ]; then
     row "coverage [SCOPE=slice]"     "which rows of docs/feature-map.md have a passing test"
     row "matrix"                     "labs 0 and 1 with each clang and each QEMU of this system: one table"
     row "docs"                       "the documentation site, build/docs/html"
+    row "pictures"                   "every picture of the running system anew (PNG; needs chromium for pages)"
     row "bench"                      "what the kernel's primitives cost, in guest instructions"
 fi
 row "clean"                          "remove build/"

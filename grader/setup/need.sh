@@ -5,15 +5,45 @@
 # dates of the tools that were found, and while they are the same nothing is looked at again.
 set -u
 here=${BASH_SOURCE[0]%/*}
-stamp=${O:-build}/.setup/${*// /}
-stamp=${stamp// /+}
+build=${O:-build}
+stamp=${*// /}
+stamp=$build/.setup/${stamp// /+}
 room() { df -Pk "$1" 2>/dev/null | { read -r _; read -r _ _ _ free _; echo "${MICA_ROOM_KB:-${free:-9999999}}"; }; }
+
+# The build folder, or what there is of the way to it: its disk is the one that gets full.
+place=$build
+while [ ! -e "$place" ]; do
+    case $place in
+    /*/*|[!/]*/*) place=${place%/*} ;;
+    /*) place=/ ;;
+    *) place=. ;;
+    esac
+done
+
+# may_write: the build folder is there, and what is in it is ours; says it when not.
+may_write() {
+    local folder said
+    if [ ! -d "$build/.setup" ] && ! said=$(mkdir -p "$build/.setup" 2>&1); then
+        said=${said##*: }
+        [ "$(room "$place")" -gt 0 ] || said="the disk is full"
+    else
+        for folder in "$build" "$build"/.setup "$build"/*/; do
+            if [ -d "$folder" ] && [ ! -w "$folder" ]; then said="${folder%/} belongs to somebody else, or is on a disk that is read-only"; break; fi
+        done
+    fi
+    [ -z "${said:-}" ] && return
+    echo "Cannot write in the build folder $build: $said." \
+        "Give yourself the right to (was a command run with sudo?), or build elsewhere: make grade O=/tmp/mica" >&2
+    exit 2
+}
 
 if [ -f "$stamp" ]; then
     { IFS= read -r was_path; IFS= read -r files; IFS= read -r -d '' was; } <"$stamp"
     if [ "$was_path" = "$PATH" ] && [ "$(ls -ilLdn $files 2>/dev/null)" = "${was%$'\n'}" ]; then
-        if [ "$(room .)" -ge 100000 ]; then exit 0; fi
-        echo "The disk is full: less than 100 MB is free at $PWD. Free some and try again." >&2
+        may_write
+        if [ "$(room "$place")" -ge 100000 ]; then exit 0; fi
+        echo "The disk is full: less than 100 MB is free at $place, where the build goes. Free some," \
+            "or build elsewhere: make grade O=/another/folder" >&2
         exit 2
     fi
 fi
@@ -69,9 +99,11 @@ if [ -n "$missing" ]; then
         exit 2
     fi
 fi
-if [ "$(room .)" -lt 1000000 ]; then
-    echo "Not enough room on the disk: $(($(room .) / 1000)) MB are free at $PWD, Mica needs 1 GB. Free some and try again." >&2
+if [ "$(room "$place")" -lt 1000000 ]; then
+    echo "Not enough room on the disk: $(($(room "$place") / 1000)) MB are free at $place, where the build goes; Mica needs 1 GB." \
+        "Free some, or build elsewhere: make grade O=/another/folder" >&2
     exit 2
 fi
-mkdir -p "${stamp%/*}" || exit 2
-{ echo "$PATH"; echo "${found# }"; ls -ilLdn $found; } >"$stamp"
+may_write
+# Whole or not at all: a stamp that was cut short must not be believed.
+{ echo "$PATH"; echo "${found# }"; ls -ilLdn $found; } >"$stamp.$$" && mv -f "$stamp.$$" "$stamp"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from grader import git
 
 CPP = (".cpp", ".h")
 ASSEMBLY = (".S",)
@@ -36,11 +37,11 @@ class Tree:
     @staticmethod
     def of(root: Path) -> "Tree":
         """Tracked files and new ones that are not ignored; every file where there is no git."""
-        listed = subprocess.run(["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-                                capture_output=True)
-        if listed.returncode == 0 and (root / ".git").exists():
-            names = listed.stdout.decode().split("\0")
-        else:
+        try:
+            names = git.names(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        except git.GitMissing:
+            names = None
+        if not names:
             names = [path.relative_to(root).as_posix() for path in root.rglob("*")]
         return Tree(root, tuple(sorted({name for name in names if name and (root / name).is_file()
                                         and not name.startswith(NOT_OURS)})))

@@ -9,6 +9,7 @@ import unittest
 from pathlib import Path
 from typing import Callable, Dict, List
 
+from grader import git, sources
 from grader.model import Exercise, KernelSet, Lab, Outcome, Progress, TestSpec, Verdict
 from grader.tree import Tree
 
@@ -54,11 +55,25 @@ class TreeCase(unittest.TestCase):
             self.put(name, f"// {name}\n")
 
     def put(self, name: str, text: str) -> Path:
-        """Writes a file of the tree."""
+        """Writes a file of the tree, and names it in the tree's manifest."""
         path = self.tree.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+        self.belongs(name)
         return path
+
+    def belongs(self, *names: str) -> None:
+        """Names files in the tree's manifest, as `python3 -m grader.sources` does in a repository."""
+        manifest = self.tree.root / sources.MANIFEST
+        manifest.parent.mkdir(parents=True, exist_ok=True)
+        known = sources.listed(self.tree) if manifest.is_file() else []
+        manifest.write_text(sources.manifest([*known, *names]), encoding="utf-8")
+
+
+def as_student(folder: Path, *words: str) -> str:
+    """What git prints for a student who works in `folder`."""
+    settings = ("user.name=Student", "user.email=student@localhost", "protocol.file.allow=always")
+    return git.ask(folder, *words, settings=settings).decode("utf-8", "replace")
 
 
 def passes(test: TestSpec, seed: int) -> Outcome:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import atexit
 import functools
 import shutil
+import subprocess
 import tempfile
 import unittest
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, Iterator, List
+from typing import Callable, Iterator, List, Sequence
+from unittest import mock
 
 from grader.api import Context, test
+from grader.console import foreground
 from grader.guest import Guest
 from grader.model import Kernel, KernelSet, Outcome, TestSpec
 from grader.runner import run_tests
@@ -59,3 +62,17 @@ def spec(function: Callable[[Context], None], name: str = "", stage: str = "read
 def grade(tests: List[TestSpec], seed: int = 7, jobs: int = 1, *defines: str) -> List[Outcome]:
     """Run tests on the probe."""
     return run_tests(KernelSet({"9.1": Kernel(probe_folder(*defines))}, Path("/nonexistent"), 5), tests, seed, jobs)
+
+
+def under_gdb(commands: Sequence[str], start: Callable[[List[str]], Outcome]) -> "tuple[Outcome, str]":
+    """Replays with gdb in batch mode; what gdb prints."""
+    with tempfile.TemporaryFile() as output:
+
+        def run(command: Sequence[str], folder: Path) -> int:
+            return subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output,
+                                  stderr=subprocess.STDOUT, timeout=60, check=False).returncode
+
+        with mock.patch.object(foreground, "run", run):
+            told = start(["-batch"] + [part for command in commands for part in ("-ex", command)])
+        output.seek(0)
+        return told, output.read().decode(errors="replace")

@@ -52,3 +52,5 @@ class KernelCase(TreeCase):
         for name in ("kernel/build.mk", "kernel/boot/seal.py"):
             shutil.copy(ROOT / name, self.tree.root / name)
         shutil.copytree(ROOT / "grader", self.tree.root / "grader", ignore=shutil.ignore_patterns("__pycache__"))
+        self.belongs("kernel/build.mk", "kernel/boot/seal.py",
+                     *(path.relative_to(self.tree.root).as_posix() for path in (self.tree.root / "grader").rglob("*") if path.is_file()))

@@ -58,6 +58,18 @@ class Overlay(OverlayCase):
         kernels = self.build(self.files(ready=SOURCES[READY] + "\n"))
         self.assertTrue((kernels["1.1"].boot / "hal.dll").is_file())
 
+    def test_source_in_utf16_is_told_and_costs_its_exercise(self) -> None:
+        for encoded in (SOURCES[READY].encode("utf-16"), SOURCES[READY].encode("utf-16-le")):
+            kernels = self.build({**self.files(), READY: encoded})
+            self.assertRegex(kernels["1.1"].error, f"^{READY}:1:1: error: the file is saved as UTF-16, .* save it as UTF-8")
+            self.assertEqual(kernels["1.2"].error, "")
+
+    def test_mark_and_line_endings_are_no_trouble(self) -> None:
+        for form in (lambda data: b"\xef\xbb\xbf" + data, lambda data: data.replace(b"\n", b"\r\n"),
+                     lambda data: b"\xef\xbb\xbf" + data.replace(b"\n", b"\r\n"), lambda data: data.replace(b"\n", b"\r")):
+            kernels = self.build({name: form(data) for name, data in self.files().items()})
+            self.assertEqual([kernels[key].error for key in KEYS], ["", "", ""])
+
     def test_unchanged_submission_builds_nothing(self) -> None:
         files = self.files(ready=SOURCES[READY] + "// mine\n")
         self.build(files)
@@ -205,8 +217,9 @@ class WithoutSandbox(KernelCase):
         with mock.patch.object(sandbox, "bwrap", return_value=None):
             builder = Builder(self.tree, labs.load(self.tree))
             files = {name: SOURCES[name].encode() for name in (READY, SWITCH, QUANTUM)}
-            kernels = builder.build(Submission({**files, READY: b'#include "/etc/passwd"\n'}, ()), KEYS)
-            self.assertIn("refused without a sandbox", kernels["1.1"].error)
+            for text in (b'#include "/etc/passwd"\n', b'\xef\xbb\xbf#include "/etc/passwd"\n', b'int a;\r#include "/etc/passwd"\r'):
+                kernels = builder.build(Submission({**files, READY: text}, ()), KEYS)
+                self.assertIn("refused without a sandbox", kernels["1.1"].error)
             self.assertEqual(kernels["1.2"].error, "")
 
 

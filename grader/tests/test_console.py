@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import tempfile
@@ -14,6 +15,7 @@ from grader.commands import run as run_command
 from grader.console import firmware, gdbfiles
 from grader.console.backtrace import Annotate, Names
 from grader.console.machines import BochsMachine, Boot, QemuMachine, machine
+from grader.console import terminal
 from grader.console.terminal import Keys
 from grader.errors import GraderError
 
@@ -113,6 +115,27 @@ class KeysTest(unittest.TestCase):
         self.assertFalse(keys.leave)
         keys(b"x")
         self.assertTrue(keys.leave)
+
+
+class SilentMachine:
+    """A kernel that has stopped before its prompt."""
+
+    def __init__(self) -> None:
+        self.asked = 0.0
+
+    def read(self, seconds: float) -> bytes:
+        self.asked += seconds
+        return b""
+
+
+class PipeTest(unittest.TestCase):
+    def test_a_stopped_kernel_is_not_watched_for_ever(self) -> None:
+        machine = SilentMachine()
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        self.addCleanup(os.close, writing)
+        terminal.talk(machine, bytes, reading, terminal.Keys(), interactive=False)  # type: ignore[arg-type]
+        self.assertLess(machine.asked, terminal.NO_PROMPT + 1)
 
 
 class MachinesTest(unittest.TestCase):

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 import subprocess
+import sys
 import unittest
 from pathlib import Path
+
+from grader import git
+from grader.labs import manifests
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,6 +46,16 @@ class MarkdownTest(unittest.TestCase):
         for part in ('label="boots once"', 'label="QEMU:\\nkernel"', '"run" -> "b" [style=dashed', 'label="A box"', 'label="yes"'):
             self.assertIn(part, text)
 
+    def test_arrows_to_a_box_end_at_its_border(self) -> None:
+        done = self.graph("flowchart TB", "    subgraph nt.exe", "        direction TB", '        top["a"] --> low', "    end",
+                          "    drivers --> nt.exe", "    nt.exe --> hal")
+        self.accepted(done)
+        text = "\n".join(done)
+        self.assertIn('label="nt.exe"', text)
+        self.assertIn('"drivers" -> "top" [lhead=cluster1', text)
+        self.assertIn('"top" -> "hal" [ltail=cluster1', text)
+        self.assertNotIn('"nt.exe" ->', text)
+
     def test_state_diagram(self) -> None:
         done = self.graph("stateDiagram-v2", "    [*] --> Initialized", "    Ready --> Standby: chosen", "    Terminated --> [*]")
         self.accepted(done)
@@ -53,7 +68,7 @@ class MarkdownTest(unittest.TestCase):
         self.assertEqual("```text", self.graph("flowchart LR", "    a ==//== b")[1])
 
     def test_every_diagram_of_the_repository(self) -> None:
-        listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "*.md"], capture_output=True, text=True).stdout.split()
+        listed = git.names(ROOT, "ls-files", "-z", "*.md") or []
         for name in listed:
             lines = (ROOT / name).read_text().splitlines() if (ROOT / name).exists() else []
             done = FILTER.markdown(lines)
@@ -63,6 +78,37 @@ class MarkdownTest(unittest.TestCase):
                     end = done.index("@enddot", at)
                     with self.subTest(file=name, line=at + 1):
                         self.accepted(["", *done[at:end + 1], ""])
+
+
+class FirstPageTest(unittest.TestCase):
+    """docs/site.md: what the site opens with."""
+
+    def setUp(self) -> None:
+        said = subprocess.run([sys.executable, str(ROOT / "docs/filter.py"), str(ROOT / "docs/site.md")], capture_output=True, text=True)
+        self.assertEqual("", said.stderr)
+        self.page = said.stdout
+
+    def test_it_is_the_main_page(self) -> None:
+        self.assertRegex(self.page.splitlines()[0], r"^# .* \{#mainpage\}$")
+        readme = subprocess.run([sys.executable, str(ROOT / "docs/filter.py"), str(ROOT / "README.md")], capture_output=True, text=True)
+        self.assertNotIn("mainpage", readme.stdout)
+
+    def test_labs_come_first_with_every_exercise(self) -> None:
+        labs = self.page.partition("## The labs")[2].partition("## ")[0]
+        for lab in manifests(ROOT):
+            self.assertIn(f"[{lab.number} {lab.title}](../labs/{lab.folder}/README.md)", labs)
+            for exercise in lab.exercises:
+                self.assertIn(f"{exercise.number} {exercise.title}", labs)
+
+    def test_house_plan_is_the_kernels_own(self) -> None:
+        plan = self.page.partition("## The house plan")[2].partition("@enddot")[0]
+        self.assertIn("@dot", plan)
+        for floor in ("ke: scheduler", "mm: page frames", "hal.dll", "boot: disk or multiboot"):
+            self.assertIn(floor, plan)
+
+    def test_links_lead_to_files(self) -> None:
+        for link in re.findall(r"\]\(([^)#]+)\)", self.page):
+            self.assertTrue((ROOT / "docs" / link).is_file(), link)
 
 
 class CppTest(unittest.TestCase):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Callable
 from unittest import mock
 
-from grader import replay
+from grader import arrivals, replay
 from grader.api import Context, TestFailure, test
 from grader.explore import explorer, trial
 from grader.explore.control import Batch, Found
@@ -73,12 +73,12 @@ class OnTheKernel(unittest.TestCase):
         self.assertIn(failure.token, failure.seen)
         self.assertRegex(failure.where, r"^kernel/tests/scenarios/planted\S*:\d+$")
         text = (Path(self.folder.name) / failure.page).read_text()
-        self.assertTrue("writes LostUpdate::Counter" in text and "Counter = Counter + 1" in text,
+        self.assertTrue("writes Counter" in text and "Counter = Counter + 1" in text,
                         "the page shows the accesses and their source")
 
     def test_data_race_names_both_accesses_with_lines_and_stacks(self) -> None:
         failure, _ = self.failure("UnlockedStatistic")
-        self.assertRegex(failure.difference, r"actor \d \(processor \d\) (reads|writes) \d bytes at step \d+, \S+:\d+")
+        self.assertRegex(failure.difference, r"actor \d \(processor \d\) (reads|writes) Reads \(\d bytes\) at step \d+, \S+:\d+")
         self.assertEqual("data-race", failure.hint.id)  # type: ignore[union-attr]
 
     def test_failed_check_shows_both_sides_in_the_source_and_not_in_the_points_header(self) -> None:
@@ -132,7 +132,7 @@ class OnTheKernel(unittest.TestCase):
 
     def test_replay_of_a_schedule_that_breaks_nothing_says_what_to_do(self) -> None:
         own, said = spec("LostUpdateMended"), []  # type: ignore[var-annotated]
-        with mock.patch.object(replay, "debug"), mock.patch.object(replay, "boot", lambda *_: self.session), \
+        with mock.patch.object(replay, "debug"), mock.patch.object(arrivals, "boot", lambda *_: self.session), \
                 mock.patch.object(self.session, "close"):
             replay.replay(KernelSet({own.kernel: Kernel(FOLDER)}, Path("/nonexistent")), own, 1, ROOT, said.append,
                           forced=parse("pct3-77.k90"))

@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Callable, Tuple
 from unittest import mock
 
-from grader import cli, labs
+from grader import cli, labs, manifest, result as results
+from grader.api import Context, TestFailure
 from grader.build import Builder
 from grader.commands import grade as grade_command
-from grader.errors import GraderError
+from grader.errors import GraderError, InfraError
 from grader.grading import Grading, default_seed
+from grader.judge import judge
 from grader.model import WHOLE, Kernel, KernelSet, Outcome, TestSpec, Verdict
-from grader.studentseed import from_mail, student_seed
+from grader.studentseed import COMPLETE, complete_tree_seed, from_mail, student_seed
 from grader.submission import Submission
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase, fails, passes, runner
+from grader.tree import BRANCH_FILE, Tree
 
 ALL = ["insert_at_tail", "bit_follows_queue", "registers_survive", "threads_take_turns"]
 
@@ -173,9 +176,72 @@ class Grade(TreeCase):
         self.assertEqual(self.grade().student_seed, 4711)
         self.assertEqual(self.grade(own_seed=12).student_seed, 12)
 
+    def test_missing_student_seed_is_the_same_on_every_machine(self) -> None:
+        found = set()
+        for mail in ("ann@x.org", "bob@x.org", ""):
+            with mock.patch("grader.studentseed.git_mail", return_value=mail), mock.patch("grader.git.run", side_effect=AssertionError(mail)):
+                result = self.grade()
+            self.assertIsNone(result.student_seed)
+            found.add(results.to_bytes(result))
+        self.assertEqual(len(found), 1)
+        self.assertIsNone(json.loads(found.pop())["student_seed"])
+        self.assertEqual(self.grade(own_seed=12).student_seed, 12)
+
+    def test_complete_tree_has_a_seed_of_its_own(self) -> None:
+        course = labs.load(self.tree)
+        builder = FakeBuilder(self.tree, course)
+        builder.reference = lambda seed, wanted: KernelSet({key: Kernel(Path("k")) for key in ("1.1", "1.2", WHOLE)}, Path("."), seed)
+        grading = Grading(self.tree, course, runner(), builder=builder)
+        self.assertEqual(grading.grade("", course.labs, course.tests).student_seed, COMPLETE)
+        root = Path(__file__).resolve().parents[2]
+        self.assertEqual(complete_tree_seed(Tree(root, root / "build")), COMPLETE)
+
+    def test_other_sources_of_a_submission_are_named(self) -> None:
+        self.put("kernel/ntos/ke/ki.h", "#pragma once\n")
+        for name, text in (("kernel/ntos/ke/ki.h", "mine\n"), ("kernel/ntos/ke/extra.cpp", "new\n"), ("README.md", "x"),
+                           ("labs/1-processes/lab.py", (self.tree.root / "labs/1-processes/lab.py").read_text())):
+            path = self.student / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        (note,) = self.grade().notes
+        self.assertRegex(note.text, "^not taken from the submission.*: kernel/ntos/ke/extra.cpp \\(unknown\\), kernel/ntos/ke/ki.h\\.")
+        self.assertEqual(self.grade().score, 8)
+        self.put("kernel/ntos/ke/ki.h", "mine\n")
+        (self.student / "kernel/ntos/ke/extra.cpp").unlink()
+        self.assertEqual(self.grade().notes, ())
+
+    def test_edits_that_count_at_home_only_are_named(self) -> None:
+        header = self.put("kernel/ntos/ke/ki.h", "#pragma once\n")
+        names = [READY, "kernel/ntos/ke/ki.h"]
+        self.put(manifest.FILE, manifest.render({name: (self.tree.root / name).read_bytes() for name in names}, [READY]).decode())
+        course = labs.load(self.tree)
+        grading = Grading(self.tree, course, runner(passes), builder=FakeBuilder(self.tree, course))
+        told = lambda: [remark for remark in grading.read("").remarks if "ki.h" in remark]
+        self.put(READY, "my work\n")
+        self.assertEqual(told(), [])
+        header.write_text("mine\n")
+        self.assertRegex(told()[0], "^these changes will not be submitted: kernel/ntos/ke/ki.h")
+
 
 class StudentSeed(TreeCase):
     """The seed of exercise 0.1."""
+
+    def test_every_encoding(self) -> None:
+        text = "# mine: \u00fc\n4711\n"
+        wide = "\uff14\uff17\uff11\uff11\uff03x"
+        for content in (text.encode(), text.encode("utf-8-sig"), text.encode("utf-16"), text.encode("utf-16-le"), text.encode("latin-1"),
+                        text.replace("\n", "\r\n").encode(), text.replace("\n", "\r").encode(), wide.encode(), wide.encode("utf-16")):
+            self.assertEqual(student_seed(content).value, 4711, content)
+
+    def test_test_that_asks_for_a_missing_seed(self) -> None:
+        spec = TestSpec("0.1", "vector", 1, "vector: which exception was it?", lambda t: None)
+        self.assertEqual(Context(spec, 1, None, self.home, 7).student_seed, 7)
+        with self.assertRaises(TestFailure) as caught:
+            Context(spec, 1, None, self.home, None).student_seed
+        end = judge(Context(spec, 1, None, self.home, None), caught.exception, None)
+        self.assertEqual((end.verdict, end.seen), (Verdict.FAIL, "cannot judge: labs/0-boot/seed.txt is missing"))
+        assert end.hint is not None
+        self.assertRegex(end.hint.text, "Run `make seed`.*submit labs/0-boot/seed.txt.*--student-seed")
 
     def test_mail_is_folded(self) -> None:
         self.assertEqual(from_mail(" Ann@X.org"), from_mail("ann@x.org\n"))
@@ -184,7 +250,7 @@ class StudentSeed(TreeCase):
     def test_bad_file(self) -> None:
         for content in (b"", b"abc", b"-1", b"99999999999", b"\xff\xfe"):
             with self.assertRaisesRegex(GraderError, "is no seed"):
-                student_seed(self.tree, content)
+                student_seed(content)
 
 
 class CommandLine(TreeCase):
@@ -207,11 +273,20 @@ class CommandLine(TreeCase):
         code, out, err = self.run_grader("grade", "--lab", "", "--test", "", "--seed", "", "--submission",
                                          str(self.tree.root))
         self.assertEqual(code, 0, err)
-        self.assertTrue(out.endswith("Lab 1: 8/8\nScore: 8/8\n"))
+        self.assertTrue(out.endswith("Lab 1: 8/8\nScore: 8/8\ngrade: exit 0 (full marks)\n"))
         self.assertIn("[4/4] PASS", err)
 
     def test_points_lost(self) -> None:
-        self.assertEqual(self.run_grader("grade", judge=fails)[0], 1)
+        code, out, _ = self.run_grader("grade", judge=fails)
+        self.assertEqual((code, out.splitlines()[-1]), (1, "grade: exit 1 (points lost)"))
+
+    def test_last_line_tells_every_end(self) -> None:
+        lost = lambda test, seed: fails(test, seed, Verdict.INFRA_ERROR)
+        broken = lambda test, seed: 1 // 0
+        for judge_by, arguments in ((lost, ()), (broken, ()), (passes, ("--lab", "9")), (passes, ("--no-such-option",))):
+            code, out, _ = self.run_grader("grade", *arguments, judge=judge_by)
+            self.assertEqual((code, out.splitlines()[-1]), (2, "grade: exit 2 (could not grade)"))
+        self.assertNotIn("grade: exit", self.run_grader("grade", "--help")[1] + self.run_grader("seed", "--set", "1")[1])
 
     def test_replay_command_names_the_submission_on_the_screen_only(self) -> None:
         target = self.home / "r.json"
@@ -233,7 +308,7 @@ class CommandLine(TreeCase):
                                    (("grade", "--seed", "abc"), "must be a whole number"), (("grade", "--jobs", "0"),
                                                                                             "at least 1")):
             code, out, err = self.run_grader(*arguments)
-            self.assertEqual((code, out), (2, ""), arguments)
+            self.assertEqual((code, out), (2, "grade: exit 2 (could not grade)\n"), arguments)
             self.assertIn(message, err)
             self.assertEqual(len(err.strip().splitlines()), 1, err)
 
@@ -269,6 +344,28 @@ class CommandLine(TreeCase):
             self.assertIn("not a complete zip or tar", Path(path).read_text())
         self.assertEqual(json.loads(Path(names["json"]).read_text())["exit_code"], 2)
 
+    def refusal(self) -> str:
+        target = self.home / "refused.json"
+        target.unlink(missing_ok=True)
+        code, _, _ = self.run_grader("grade", "--json", str(target))
+        self.assertEqual(code, 2)
+        return str(json.loads(target.read_text())["refused"]) if target.exists() else ""
+
+    def test_bad_seed_is_a_refused_submission(self) -> None:
+        self.put("labs/0-boot/seed.txt", "my seed\n")
+        self.assertIn("is no seed", self.refusal())
+
+    def test_what_a_student_broke_at_home_is_a_refused_submission(self) -> None:
+        self.put("labs/1-processes/lab.py", "LAB = 1 +\n")
+        self.assertEqual(self.refusal(), "")  # the complete tree: the instructor's own mistake
+        self.put(BRANCH_FILE, '{"lab": 1}\n')
+        self.assertIn("lab.py: SyntaxError", self.refusal())
+
+    def test_trouble_of_the_machine_is_no_refused_submission(self) -> None:
+        self.put(BRANCH_FILE, '{"lab": 1}\n')
+        with mock.patch.object(FakeBuilder, "build", side_effect=InfraError("no room on the disk")):
+            self.assertEqual(self.refusal(), "")
+
     def test_step_output_of_github(self) -> None:
         target = self.home / "step"
         target.write_text("earlier=1\n")
@@ -292,6 +389,26 @@ class CommandLine(TreeCase):
         code, out, _ = self.run_grader("seed", "--set", "123")
         self.assertEqual((code, out.splitlines()[0]), (0, "student seed 123, from the command line"))
         self.assertIn("labs/0-boot/seed.txt", self.run_grader("seed")[1])
+
+    def test_seed_command_makes_it_from_the_students_mail(self) -> None:
+        with mock.patch("grader.commands.seed.git_mail", return_value=""):
+            code, _, err = self.run_grader("seed")
+            self.assertEqual(code, 2)
+            self.assertIn("make seed EMAIL=", err)
+        with mock.patch("grader.commands.seed.git_mail", return_value="ann@x.org"):
+            self.assertIn("ann@x.org", self.run_grader("seed")[1])
+        self.assertEqual(student_seed((self.tree.root / "labs/0-boot/seed.txt").read_bytes()).value, from_mail("ann@x.org"))
+
+    def test_missing_seed_is_told_at_home_and_to_the_instructor(self) -> None:
+        self.put("labs/0-boot/lab.py", 'from grader.model import Exercise, Lab\nLAB = Lab(0, "boot", "B", "lab0-boot", '
+                 '(Exercise("0.1", "Q", 1, ("labs/0-boot/answers.txt",)),))\n')
+        self.put("labs/0-boot/answers.txt", "vector = 1\n")
+        self.put("labs/0-boot/tests/test_q.py", "from grader.model import TestSpec\ndef q(t): pass\n"
+                 'q.spec = TestSpec("0.1", "q", 1, "Q", q, stage="none")\n')
+        with mock.patch.object(FakeBuilder, "build", lambda *args: KernelSet({"0.1": Kernel(Path("k"))}, Path("k"), None)):
+            self.assertIn("--student-seed N", self.run_grader("grade", "--lab", "0", "--submission", str(self.tree.root))[1])
+            self.put(BRANCH_FILE, "0\n")
+            self.assertIn("Run `make seed`", self.run_grader("grade", "--lab", "0")[1])
 
     def test_unknown_command(self) -> None:
         self.assertEqual(self.run_grader("fly")[0], 2)

@@ -6,16 +6,18 @@ import os
 import subprocess
 import unittest
 from pathlib import Path
+from unittest import mock
 
 
-from grader import labs, sources
+from grader import labs, manifest, sources
 from grader.build import Builder
 from grader.commands import solution
+from grader.commands.handout import due, told
 from grader.errors import GraderError
 from grader.grading import Grading
-from grader.handout import Handout
+from grader.handout import Choices, Handout, Published, publishing
 from grader.model import Verdict
-from grader.tests.fixture import QUANTUM, READY, SWITCH, fails, passes, runner
+from grader.tests.fixture import QUANTUM, READY, SWITCH, as_student, fails, passes, runner
 from grader.tests.minikernel import KernelCase
 from grader.tree import Tree
 
@@ -42,13 +44,7 @@ LAB = Lab(number=2, slug="memory", title="Memory", branch="lab2-memory", exercis
 
 def git(folder: Path, *words: str) -> str:
     """Runs git as a student would."""
-    done = subprocess.run(["git", "-C", str(folder), "-c", "user.name=s", "-c", "user.email=s@x", *words],
-                          capture_output=True,
-                          text=True,
-                          check=False)
-    if done.returncode != 0:
-        raise AssertionError(f"git {words}: {done.stdout}{done.stderr}")
-    return done.stdout
+    return as_student(folder, *words)
 
 
 class HandoutCase(KernelCase):
@@ -69,9 +65,8 @@ class HandoutCase(KernelCase):
         self.put("SYLLABUS.md", "weeks\n")
         self.out = self.home / "students"
 
-    def handout(self, **options: bool) -> Path:
-        Handout(self.tree, labs.load(self.tree), self.out, **options).build()
-        return self.out
+    def handout(self, **choices: object) -> Published:
+        return Handout(self.tree, labs.load(self.tree), self.out, Choices(**choices)).build()  # type: ignore[arg-type]
 
     def listing(self, branch: str) -> "set[str]":
         return set(git(self.out, "ls-tree", "-r", "--name-only", branch).split())
@@ -86,13 +81,44 @@ class Branches(HandoutCase):
     def test_branches(self) -> None:
         self.handout()
         names = git(self.out, "branch", "--format=%(refname:short)").split()
-        self.assertEqual(set(names),
-                         {"lab0-boot", "lab1-processes", "lab1-processes-fresh", "lab2-memory", "lab2-memory-fresh"})
+        self.assertEqual(set(names), {"lab0-boot", "lab1-processes", "lab2-memory"})
         self.assertEqual(git(self.out, "status", "--porcelain"), "")
         self.assertEqual(git(self.out, "branch", "--show-current").strip(), "lab0-boot")
 
+    def test_only_what_is_due_is_published(self) -> None:
+        self.assertEqual(self.handout(lab=0).branches, ["lab0-boot"])
+        self.assertEqual(git(self.out, "branch", "--format=%(refname:short)").split(), ["lab0-boot"])
+        done = self.handout(lab=1)
+        self.assertEqual((done.branches, done.changed, done.fresh), (["lab0-boot", "lab1-processes"], ["lab1-processes"], ""))
+        self.assertEqual(publishing("x", done.branches), "git -C x push URL lab0-boot lab1-processes")
+
+    def test_fresh_only_on_request_and_for_the_lab_that_is_due(self) -> None:
+        done = self.handout(lab=1, fresh=True)
+        self.assertEqual(done.fresh, "lab1-processes-fresh")
+        self.assertNotIn(done.fresh, done.branches)
+        self.assertTrue(any("HOLDS THE SOLUTIONS" in line for line in told(done, "x")))
+        self.assertNotIn("fresh", told(done, "x")[-1])
+        self.assertEqual(self.handout(lab=0, fresh=True).fresh, "")  # before the first lab nothing is solved
+
+    def test_the_lab_must_be_named(self) -> None:
+        course = labs.load(self.tree)
+        with self.assertRaisesRegex(GraderError, "LAB=0"):
+            due(course, "")
+        self.assertEqual((due(course, "all"), due(course, "1"), due(course, "lab2-memory")), (None, 1, 2))
+        with self.assertRaisesRegex(GraderError, "unknown lab"):
+            due(course, "7")
+
+    def test_the_reference_is_there_by_the_instructors_choice_only(self) -> None:
+        for choice, own, earlier in (("earlier", "starter", "reference"), ("all", "reference", "reference"), ("none", "starter", "starter")):
+            self.out = self.home / choice
+            self.handout(lab=1, reference=choice)
+            names = {name for name in self.listing("lab1-processes") if "/reference/" in name or "/starter/" in name}
+            self.assertEqual(names, {f"kernel/prebuilt/{own}/ntos/ke/ready.cpp.obj", f"kernel/prebuilt/{own}/ntos/ke/quantum.cpp.obj",
+                                     f"kernel/prebuilt/{own}/ntos/ke/i386/switch.S.obj",
+                                     f"kernel/prebuilt/{earlier}/ntos/kd/uptime.cpp.obj"}, choice)
+
     def test_own_regions_are_stubs_and_later_ones_objects(self) -> None:
-        self.handout()
+        self.handout(reference="all")
         first = self.listing("lab0-boot")
         self.assertIn(UPTIME, first)
         self.assertNotIn(READY, first)
@@ -113,7 +139,7 @@ class Branches(HandoutCase):
                  'races.spec = TestSpec("2.1", "races", 0, "Races", races, explore=True)\n')
         self.put("kernel/tests/scenarios/scenario.h", "#pragma once\n")
         self.put("kernel/tests/scenarios/planted.h", "#pragma once\n")
-        self.handout()
+        self.handout(reference="all")
         self.assertNotIn("kernel/prebuilt/explore/ntos/ke/timers.cpp.obj", self.listing("lab1-processes"))
         second = self.listing("lab2-memory")
         for name in ("ntos/ke/timers.cpp", "ntos/ke/ready.cpp", "ntos/kd/uptime.cpp"):
@@ -127,16 +153,17 @@ class Branches(HandoutCase):
         self.assertEqual(self.text("lab0-boot", ANSWERS), "# Exercise 0.1\n1:\n")
 
     def test_fresh_branch_has_the_earlier_reference(self) -> None:
-        self.handout()
+        self.handout(lab=1, fresh=True)
+        self.handout(fresh=True)
         self.assertIn("KdUptime = 5", self.text("lab1-processes-fresh", UPTIME))
         self.assertIn("return 0;", self.text("lab1-processes-fresh", READY))
         self.assertIn("return n + 41;", self.text("lab2-memory-fresh", READY))
 
     def test_no_instructor_material(self) -> None:
-        self.handout()
+        self.handout(fresh=True)
         for branch in ("lab0-boot", "lab1-processes", "lab2-memory-fresh"):
             names = self.listing(branch)
-            for bad in ("solutions/", "grader/tests/", "grader/handout.py", "grader/regions.py",
+            for bad in ("solutions/", "docs/", "grader/tests/", "grader/handout.py", "grader/regions.py",
                         "grader/commands/solution.py",
                         "SYLLABUS.md"):
                 self.assertFalse([name for name in names if name.startswith(bad)], f"{bad} in {branch}")
@@ -144,18 +171,24 @@ class Branches(HandoutCase):
         self.assertNotIn("labs/1-processes/lab.py", self.listing("lab0-boot"))
 
     def test_no_marker_and_no_reference_text_anywhere(self) -> None:
-        self.handout()
+        self.handout(reference="all")
         for branch, secrets in (("lab0-boot", ("n + 41", "KdUptime = 5", "1: 42")), ("lab1-processes",
                                                                                      ("n + 41", "n * 3", "$7"))):
             for secret in (*secrets, "LAB(1.1) begin", "LAB(0.3) else"):
                 git(self.out, "checkout", "-q", branch)
-                found = subprocess.run([
-                    "git", "-C", str(self.out), "grep", "-I", "-l", "-F", secret, "--", "kernel", "labs"
-                ],
-                                       capture_output=True,
-                                       text=True,
-                                       check=False)
-                self.assertEqual(found.stdout, "", f"{secret!r} in {branch}")
+                files = [path for part in ("kernel", "labs") for path in (self.out / part).rglob("*") if path.is_file()]
+                found = [path for path in files if secret.encode() in path.read_bytes() and path.suffix != ".obj"]
+                self.assertEqual(found, [], f"{secret!r} in {branch}")
+
+    def test_untouched_branch_has_no_change_to_tell(self) -> None:
+        for number, choices in enumerate(({}, {"open_sources": True})):
+            self.out = self.home / f"students{number}"
+            self.handout(**choices)
+            for branch, added in (("lab0-boot", READY if choices else ""), ("lab1-processes", "")):
+                git(self.out, "checkout", "-q", branch)
+                course = labs.load(Tree(self.out, self.out / "build"))
+                self.assertEqual(manifest.changes(self.out, course.files), [], f"{branch} {choices}")
+                self.assertEqual(READY in manifest.shipped_in(self.out), bool(added))
 
     def test_open_ships_every_source(self) -> None:
         self.handout(open_sources=True)
@@ -171,6 +204,17 @@ class Branches(HandoutCase):
         self.handout()
         self.assertEqual(git(self.out, "for-each-ref", "--format=%(refname) %(objectname)"), first)
 
+    def test_another_repository_in_the_environment_is_left_alone(self) -> None:
+        other = self.home / "other"
+        other.mkdir()
+        git(other, "init", "-q", "-b", "main")
+        git(other, "commit", "-q", "--allow-empty", "-m", "the instructor's own")
+        head = git(other, "for-each-ref")
+        with mock.patch.dict(os.environ, GIT_DIR=str(other / ".git"), GIT_WORK_TREE=str(other)):
+            self.handout()
+        self.assertEqual((git(other, "for-each-ref"), git(other, "status", "--porcelain")), (head, ""))
+        self.assertIn(UPTIME, self.listing("lab0-boot"))
+
     def test_a_folder_in_use_is_left_alone(self) -> None:
         self.out.mkdir()
         (self.out / "thesis.txt").write_text("years of work")
@@ -178,13 +222,31 @@ class Branches(HandoutCase):
             self.handout()
         self.assertEqual([path.name for path in self.out.iterdir()], ["thesis.txt"])
 
+    def test_a_repository_of_another_kind_is_left_alone(self) -> None:
+        self.out.mkdir()
+        git(self.out, "init", "-q")
+        git(self.out, "commit", "-q", "--allow-empty", "-m", "mine")
+        with self.assertRaisesRegex(GraderError, "no handout made it"):
+            self.handout()
+
+    def test_the_environments_git_variables_change_nothing(self) -> None:
+        other = self.home / "other"
+        other.mkdir()
+        git(other, "init", "-q")
+        git(other, "commit", "-q", "--allow-empty", "-m", "mine")
+        head = git(other, "rev-parse", "HEAD")
+        with mock.patch.dict(os.environ, {"GIT_DIR": str(other / ".git"), "GIT_INDEX_FILE": str(other / ".git/index")}):
+            self.handout(lab=0)
+        self.assertEqual(git(other, "rev-parse", "HEAD"), head)
+        self.assertTrue((self.out / UPTIME).is_file())
+
 
 class Work(HandoutCase):
     """What students do with a branch."""
 
     def setUp(self) -> None:
         super().setUp()
-        self.handout()
+        self.handout(reference="all")
         self.mine = self.home / "mine"
         git(self.home, "clone", "-q", "-b", "lab0-boot", str(self.out), str(self.mine))
 

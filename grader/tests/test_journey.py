@@ -14,10 +14,11 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from grader import labs
+from grader import labs, leaks
 from grader.commands import solution
-from grader.handout import Handout
+from grader.handout import Choices, Handout
 from grader.regions import split
+from grader.tests.fixture import as_student
 from grader.tree import this_tree
 
 LAB = 1
@@ -26,8 +27,9 @@ TOOLS = ("git", "make", "clang++", "lld-link", "qemu-system-i386")
 
 @unittest.skipUnless(all(map(shutil.which, TOOLS)), f"needs {', '.join(TOOLS)}")
 class Journey(unittest.TestCase):
-    """lab1-processes as a student gets it."""
+    """lab1-processes as a student gets it: without the reference of lab 1."""
 
+    reference = "earlier"
     home: Path
     clone: Path
 
@@ -37,7 +39,7 @@ class Journey(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.home, ignore_errors=True)
         cls.tree, cls.clone = this_tree(), cls.home / "clone"
         cls.course = labs.load(cls.tree)
-        Handout(cls.tree, cls.course, cls.home / "students").build()
+        Handout(cls.tree, cls.course, cls.home / "students", Choices(reference=cls.reference)).build()
         cls.git("clone",
                 "-q",
                 "-b",
@@ -48,14 +50,7 @@ class Journey(unittest.TestCase):
 
     @classmethod
     def git(cls, *words: str, folder: "Path | None" = None) -> str:
-        identity = ("-c", "user.name=Student", "-c", "user.email=student@localhost")
-        done = subprocess.run(["git", *identity, "-C", str(folder or cls.clone), *words],
-                              capture_output=True,
-                              text=True,
-                              check=False)
-        if done.returncode != 0:
-            raise AssertionError(f"git {' '.join(words)}: {done.stdout}{done.stderr}")
-        return done.stdout
+        return as_student(folder or cls.clone, *words)
 
     def grade(self, *options: str) -> dict:
         """Grades in the clone, as its own `make grade` does; returns the canonical result."""
@@ -76,6 +71,14 @@ class Journey(unittest.TestCase):
                               check=False)
         self.assertIn(done.returncode, (0, 1), done.stdout[-3000:] + done.stderr[-3000:])
         return json.loads(target.read_text())
+
+    def test_0_nothing_leaks(self) -> None:
+        """Every branch, all history and every object of the real handout; that a disassembler shows shipped code is known."""
+        found = leaks.find(leaks.secrets(self.tree, self.course), self.home / "students")
+        self.assertEqual([one for one in found if one.kind != "object"], [])
+        own = [one.where for one in found if one.where.startswith(f"{self.course.lab(LAB).branch}:kernel/prebuilt/reference/")
+               and any(name[len("kernel/"):] in one.where for name in self.course.lab(LAB).files)]
+        self.assertEqual(bool(own), self.reference == "all", own)
 
     def test_1_untouched_branch_has_no_points_and_says_where_to_write(self) -> None:
         result = self.grade()
@@ -115,6 +118,22 @@ class Journey(unittest.TestCase):
         reference = split("answers.txt", (self.tree.root / "labs/0-boot/answers.txt").read_text()).reference
         self.assertTrue(lines, done.stderr)
         self.assertEqual(lines, [line for line in reference.splitlines() if line and not line.startswith("#")])
+
+
+@unittest.skipUnless(all(map(shutil.which, TOOLS)), f"needs {', '.join(TOOLS)}")
+class WithReference(Journey):
+    """The same where the instructor chose to ship the reference as hardened objects: an exercise can be graded alone."""
+
+    reference = "all"
+    test_2_reference_in_the_branch_has_full_marks = None  # type: ignore[assignment]
+    test_3_next_lab_merges_into_solved_work = None  # type: ignore[assignment]
+    test_4_answers_command_finds_what_the_tree_has = None  # type: ignore[assignment]
+
+    def test_5_one_exercise_alone_has_its_points(self) -> None:
+        for name in self.course.lab(LAB).exercise("1.2").files:
+            source = self.tree.root / name
+            (self.clone / name).write_text(split(name, source.read_text()).reference)
+        self.assertEqual(self.grade("--test", "1.2")["score"], self.course.lab(LAB).exercise("1.2").points)
 
 
 if __name__ == "__main__":

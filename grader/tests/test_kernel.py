@@ -10,8 +10,6 @@ import dataclasses
 import os
 import shutil
 import struct
-import subprocess
-import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -23,7 +21,7 @@ from grader.model import Kernel, KernelSet, Outcome, Verdict
 from grader.runner import run_tests
 from grader.session import Session
 from grader.stops import TooManyInstructions
-from grader.tests.machine import guest_at, needs_emulator, spec
+from grader.tests.machine import guest_at, needs_emulator, spec, under_gdb
 from grader.tree import this_tree
 from grader.views.ring import RECORD, RECORDS, Event
 
@@ -168,27 +166,15 @@ class UnderGdb(unittest.TestCase):
         said = []
         commands = [
             "mica threads", "mica ready", "mica waits", "mica switch-to Reaper", "bt", "mica switch-back",
-            "mica switch-to 8", "mica rewind", "print /d $eip == &KeDelayExecutionThread", "mica switch-to nobody"
+            "mica switch-to 8", "mica rewind", "info args", "mica switch-to nobody"
         ]
-        real = subprocess.run
-        with tempfile.TemporaryFile() as output:
-
-            def run(command, **options):  # type: ignore[no-untyped-def]
-                if command[0] == "gdb":
-                    options.update(stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=120)
-                return real(command, **options)
-
-            kernels = KernelSet({"9.1": Kernel(KERNEL)}, Path("/nonexistent"))
-            arguments = ["-batch"] + [part for command in commands for part in ("-ex", command)]
-            with mock.patch.object(replay.subprocess, "run", run):
-                replay.replay(kernels, dataclasses.replace(test, driver=DRIVER), 1,
-                              this_tree().root, said.append, False, arguments)
-            output.seek(0)
-            shown = output.read().decode(errors="replace")
+        kernels = KernelSet({"9.1": Kernel(KERNEL)}, Path("/nonexistent"))
+        _, shown = under_gdb(commands, lambda arguments: replay.replay(
+            kernels, dataclasses.replace(test, driver=DRIVER), 1, this_tree().root, said.append, False, arguments))
         for wanted in (r"\* +\d+ +0x\w+  Phase1 +Running", r"Reaper +Waiting .*KiSwapThread\+0x", r"ReadySummary 0x",
                        r"current: Phase1", r"Reaper\(\d+, 0x\w+\): Executive, any of 1", r"KeWaitForSingleObject \(",
                        r"KiThreadStartup \(\)", r"back in the thread that runs",
-                       r"Phase1 runs: these are its registers", r"back at the start of the call", r"\$1 = 1",
+                       r"Phase1 runs: these are its registers", r"back where the replay began", r"Interval = 0x\w+",
                        r"no thread nobody; there are: "):
             self.assertRegex(shown, wanted)
 

@@ -224,6 +224,12 @@ class Terminal(unittest.TestCase):
         self.assertIn("        x:1\n          a, b\n", text)
         self.assertNotIn("asked", text)
 
+    def test_a_test_that_waits_for_another_exercise_names_it(self) -> None:
+        stub = dict(verdict=Verdict.FAIL, hint_id="not-implemented", where="x:1")
+        text = self.text(outcome("a", expected="exercise 1.1 is there", **stub),  # type: ignore[arg-type]
+                         outcome("b", expected="exercise 1.4 is there", **stub))  # type: ignore[arg-type]
+        self.assertIn("\n        x:1\n          a\n        wait for exercise 1.4: x:1\n          b\n", text)
+
     def test_infra_error_is_said(self) -> None:
         self.assertIn("1 tests could not be judged", self.text(LOST))
 

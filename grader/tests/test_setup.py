@@ -6,6 +6,7 @@ The scripts run with a PATH of their own, full of made-up tools.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,7 +33,7 @@ class Machine:
         self.root = Path(folder.name)
         self.bin = self.root / "bin"
         self.bin.mkdir()
-        for real in ("bash", "ls", "df", "mkdir", "cat", "rm", "grep", "tail", "sed", "sort", "find", "env"):
+        for real in ("bash", "ls", "df", "mkdir", "cat", "rm", "mv", "grep", "tail", "sed", "sort", "find", "env"):
             path = next(Path(each) / real for each in ("/bin", "/usr/bin") if (Path(each) / real).exists())
             (self.bin / real).symlink_to(path)
         for name, version in VERSIONS.items():
@@ -46,10 +47,13 @@ class Machine:
         path.write_text(f"#!/bin/bash\n{body}\n")
         path.chmod(0o755)
 
-    def need(self, *sets: str, **more: str) -> subprocess.CompletedProcess:
+    def need(self, *sets: str, nobody: bool = False, **more: str) -> subprocess.CompletedProcess:
+        """Runs need.sh; as `nobody`, whom root's rights do not help."""
+        setup = shutil.copytree(SETUP, self.root / "setup", dirs_exist_ok=True) if nobody else SETUP
+        leave = (lambda: os.setuid(65534)) if nobody and os.geteuid() == 0 else None
         env = {"PATH": str(self.bin), "O": str(self.root / "build"), "HOME": str(self.root), **more}
-        return subprocess.run(["/bin/bash", str(SETUP / "need.sh"), *sets], env=env, cwd=self.root, capture_output=True,
-                              text=True, stdin=subprocess.DEVNULL, timeout=60)
+        return subprocess.run(["/bin/bash", str(setup / "need.sh"), *sets], env=env, cwd=self.root, capture_output=True,
+                              text=True, stdin=subprocess.DEVNULL, timeout=60, preexec_fn=leave)
 
 
 class NeedTest(unittest.TestCase):
@@ -120,6 +124,49 @@ class NeedTest(unittest.TestCase):
         done = self.machine.need("grade", MICA_ROOM_KB="400000")
         self.assertEqual(2, done.returncode)
         self.assertIn("400 MB are free", self.only_line(done.stderr))
+
+    def test_room_is_that_of_the_disk_where_the_build_goes(self) -> None:
+        (self.machine.root / "elsewhere").mkdir()
+        self.machine.tool("df", 'case "$2" in *elsewhere) free=5000 ;; *) free=50000000 ;; esac; printf "head\\nx x x $free x\\n"')
+        for times in range(2):
+            done = self.machine.need("grade", O=str(self.machine.root / "elsewhere/deep/build"))
+            self.assertEqual(2, done.returncode)
+            self.assertRegex(self.only_line(done.stderr), "5 MB are free at .*/elsewhere, where the build goes.*O=/another/folder")
+        self.assertEqual(0, self.machine.need("grade").returncode)
+        self.assertEqual(0, self.machine.need("grade", O="relative/build").returncode)
+        self.machine.tool("df", 'printf "head\\nx x x 5000 x\\n"')
+        self.assertRegex(self.only_line(self.machine.need("grade").stderr), "The disk is full: less than 100 MB")
+
+    def test_build_folder_that_cannot_be_made(self) -> None:
+        (self.machine.root / "file").write_text("")
+        for times in range(2):
+            done = self.machine.need("grade", O=str(self.machine.root / "file/build"))
+            self.assertEqual(2, done.returncode)
+            self.assertRegex(self.only_line(done.stderr), "Cannot write in the build folder .*/file/build: Not a directory.*O=/tmp/mica")
+
+    def test_build_folder_of_somebody_else(self) -> None:
+        self.machine.root.chmod(0o755)
+        for made, locked in (("build", "build"), ("build/.setup", "build/.setup"), ("build/free", "build/free"), ("mine", "mine")):
+            with self.subTest(locked=locked):
+                subprocess.run(["rm", "-rf", str(self.machine.root / "build"), str(self.machine.root / "mine")], check=True)
+                (self.machine.root / made).mkdir(parents=True)
+                (self.machine.root / "build").mkdir(exist_ok=True)
+                for path in (self.machine.root / "build", *(self.machine.root / "build").iterdir()):
+                    path.chmod(0o777)
+                (self.machine.root / locked).chmod(0o555)
+                done = self.machine.need("grade", nobody=True, O=str(self.machine.root / ("mine/build" if made == "mine" else "build")))
+                self.assertEqual(2, done.returncode)
+                self.assertRegex(self.only_line(done.stderr), "Cannot write in the build folder .*(belongs to somebody else|Permission denied)")
+
+    def test_stamp_that_was_cut_short_is_not_believed(self) -> None:
+        self.machine.need("grade")
+        stamp = self.machine.root / "build/.setup/grade"
+        whole = stamp.read_text()
+        for size in (0, 10, len(whole) // 2, len(whole) - 3):
+            stamp.write_text(whole[:size])
+            (self.machine.bin / "lld-link").unlink(missing_ok=True)
+            self.assertEqual(2, self.machine.need("grade").returncode, size)
+        self.assertEqual([stamp], list(stamp.parent.iterdir()))
 
     def test_homebrew_line(self) -> None:
         for name in ("lld-link", "qemu-system-i386"):

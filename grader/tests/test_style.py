@@ -6,7 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from grader.style import annotations, folders, layers, layout, processor, sizes, tidy
+from grader.style import annotations, briefs, folders, layers, layout, processor, sizes, tidy
 from grader.style.base import Tree
 from grader.style.commands import Command, options
 
@@ -26,6 +26,36 @@ class StyleTest(unittest.TestCase):
 
     def texts(self, findings) -> "list[str]":
         return [f"{finding.path}:{finding.line} {finding.text}" for finding in findings if not finding.warning]
+
+
+class BriefsTest(StyleTest):
+    def found(self, *lines: str, name: str = "kernel/inc/ke/x.h") -> "list[str]":
+        return [text.split()[1] for text in self.texts(briefs.check(self.tree({name: "\n".join(lines) + "\n"})))]
+
+    def test_sentence_above(self) -> None:
+        for lines in (["/// A thing.", "struct X {"], ["/// A thing.", "/// shared: no", "struct X {"],
+                      ["/// A thing.", "template <auto Link> class X {"], ["/// A thing.", "#if defined(A)", "union alignas(8) X {"],
+                      ["/// A thing.", "enum class [[nodiscard]] X : LONG{};"], ["enum class X { A, B }; ///< A thing."]):
+            self.assertEqual([], self.found(*lines), lines)
+
+    def test_without_one(self) -> None:
+        for lines in (["struct X {"], ["// A thing.", "struct X {"], ["/// A thing.", "", "struct X {"],
+                      ["/// shared: its lock guards it", "/// and more", "struct X {"], ["/// @irql any", "struct X {"],
+                      ["int a; ///< a number", "struct X : Y {"], ["template <auto Link> class X final {"],
+                      ['struct CAPABILITY("spin lock") X {'], ["enum class X : UCHAR {"]):
+            self.assertEqual(["X"], self.found(*lines), lines)
+
+    def test_what_defines_nothing(self) -> None:
+        self.assertEqual([], self.found("struct X;", "struct X* Make(struct Y* y);", "using X = struct Y;"))
+
+    def test_inside_of_others_in_public_headers_only(self) -> None:
+        lines = ("/// A thing.", "struct X {", "    struct Y {")
+        self.assertEqual(["Y"], self.found(*lines))
+        self.assertEqual([], self.found(*lines, name="kernel/ntos/ke/x.h"))
+        self.assertEqual([], self.found("struct X {", name="kernel/tests/guest/x.h"))
+
+    def test_this_tree_keeps_it(self) -> None:
+        self.assertEqual([], self.texts(briefs.check(Tree.of(ROOT))))
 
 
 class LayersTest(StyleTest):

@@ -18,8 +18,9 @@ from typing import Dict, List
 from grader.errors import GraderError
 from grader.timeline import chrome, page
 from grader.timeline.events import build
-from grader.timeline.model import KINDS, Arrow, Instant, Row, Span, Timeline, check
+from grader.timeline.model import KINDS, SHAPES, Arrow, Instant, Look, Row, Span, Timeline, check
 from grader.timeline.names import Names, plain
+from grader.timeline.sources import Sources
 from grader.views.ring import Event, Record
 
 A, B, IDLE, SEMAPHORE, DPC, TIMER = 0x81000000, 0x81001000, 0x80200000, 0x81002000, 0x81003000, 0x81004000
@@ -182,8 +183,21 @@ class Page(HTMLParser):
 
 def hostile() -> Timeline:
     rows = [Row("a", HOSTILE, HOSTILE, HOSTILE), Row("b", "b", "other")]
+    place = "kernel/x.cpp:1"
+    excerpt = Sources(lambda name: f"{HOSTILE}\n<img src=x onerror=alert(2)>\u202e").excerpt(place)
     return Timeline(HOSTILE, "us", rows, [Span("a", 0, 5, "running", HOSTILE, ((HOSTILE, HOSTILE),))],
-                    [Instant("b", 1, "signal", HOSTILE)], [Arrow("a", 1, "b", 2, "wake", HOSTILE)], [HOSTILE])
+                    [Instant("b", 1, "signal", HOSTILE, (), place)], [Arrow("a", 1, "b", 2, "wake", HOSTILE)], [HOSTILE],
+                    looks=[Look(HOSTILE, "b", 1, place)], excerpts={place: excerpt})  # type: ignore[dict-item]
+
+
+def crowd(arrows: bool = True) -> Timeline:
+    """Ten threads that wake each other hundreds of times."""
+    rows = [Row(f"t{number}", f"thread {number}", "Threads", "priority 8") for number in range(10)]
+    spans = [Span(row.key, start, start + 200, kind, kind) for row in rows
+             for start, kind in zip(range(0, 2400, 200), ("running", "waiting", "ready") * 4)]
+    wakes = [Arrow(f"t{number % 10}", 6 * number, f"t{number * 7 % 10}", 6 * number, "wake", "wakes")
+             for number in range(400) if number % 10 != number * 7 % 10]
+    return Timeline("a crowd", "us", rows, spans, (), wakes if arrows else wakes[:1])
 
 
 # TOL-03
@@ -212,6 +226,7 @@ class PageTest(unittest.TestCase):
         for broken in (Timeline("t", "us", row, [Span("z", 0, 1, "running", "")]),
                        Timeline("t", "us", row, [Span("a", 2, 1, "running", "")]),
                        Timeline("t", "us", row, [], [Instant("a", 0, "nonsense", "")]),
+                       Timeline("t", "us", row, looks=[Look("t", "a", 0, "kernel/x.cpp:1")]),
                        Timeline("t", "us", row * 2)):
             with self.subTest(broken=broken), self.assertRaises(GraderError):
                 page.render(broken)
@@ -223,6 +238,19 @@ class PageTest(unittest.TestCase):
         for name, kind in KINDS.items():
             with self.subTest(kind=name):
                 self.assertRegex(kind.light + kind.dark, r"^#[0-9a-f]{6}#[0-9a-f]{6}$")
+                self.assertIn(kind.shape, SHAPES)
+
+    def test_what_matters_most_differs_in_shape_too(self) -> None:
+        for one, other in (("read", "write"), ("signal", "wake"), ("acquire", "release"), ("boost", "decay")):
+            self.assertNotEqual(KINDS[one].shape, KINDS[other].shape)
+
+    def test_source_lines_stay_data(self) -> None:
+        scripts = Page(page.render(hostile())).scripts
+        self.assertEqual(2, len(scripts))
+        told = json.loads(scripts[0])
+        self.assertEqual(["kernel/x.cpp", 1, 1], told["excerpts"][0][:3])
+        self.assertIn("<U+202E>", told["excerpts"][0][3][1])
+        self.assertEqual([0, -1], [told["looks"][0][3], told["instants"][0][5] - 1])
 
     @unittest.skipUnless(BROWSER, "not on this system: no Chromium to open the page in")
     def test_browser_draws_it_and_no_hostile_text_runs(self) -> None:
@@ -238,7 +266,19 @@ class PageTest(unittest.TestCase):
                 listed = re.search(r'id="list".*', body, re.S)
                 self.assertIsNotNone(listed, done.stderr[-2000:])
                 self.assertIn(expected, listed[0])  # type: ignore[index]
+                if made.excerpts:
+                    self.assertRegex(body, r'id="source"(?![^>]*hidden).*&lt;img src=x')
 
+
+    @unittest.skipUnless(BROWSER, "not on this system: no Chromium to open the page in")
+    def test_hundreds_of_wake_ups_hide_no_row(self) -> None:
+        with_arrows, without = self.pixels(crowd()), self.pixels(crowd(False))
+        self.assertGreater(len(with_arrows), len(without), "the arrows are there")
+        for kind in ("running", "waiting", "ready"):
+            bars = KINDS[kind].light
+            self.assertGreater(with_arrows[bars], .98 * without[bars], f"{kind}: arrows lie under the bars")
+        off = self.pixels(crowd(), "&arrows=off")
+        self.assertLess(len(off), len(with_arrows), "the button takes them away")
 
     def pixels(self, made: Timeline, query: str = "") -> "Dict[str, int]":
         """How often each colour stands in the browser's picture of a page."""

@@ -9,10 +9,11 @@ TOL-03.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Dict, List, Sequence, Tuple
+from dataclasses import dataclass, field
+from typing import Dict, List, Mapping, Sequence, Tuple
 
 from grader.errors import GraderError
+from grader.timeline.sources import Excerpt
 
 Details = Tuple[Tuple[str, str], ...]  # (name, value); a value with line breaks is shown as it stands
 
@@ -27,7 +28,10 @@ class Kind:
     height: float = 1.0
     shown: bool = True  # at first; the legend switches it
     loud: bool = False  # a line through all rows, before everything else
+    shape: str = "diamond"  # of a moment, for eyes and printers that do not tell the colours: one of SHAPES
 
+
+SHAPES = ("diamond", "square", "circle", "up", "down")
 
 KINDS: Dict[str, Kind] = {
     # what a thread or a processor is doing
@@ -41,17 +45,17 @@ KINDS: Dict[str, Kind] = {
     "dpc-span": Kind("DPC routine", "#8e44ad", "#c58be0", 0.5),
     "lock-span": Kind("waits for a lock", "#5f6b2f", "#b7c46a", 0.34),
     # moments
-    "signal": Kind("signal", "#0b7285", "#3bc9db"),
-    "wait": Kind("begins to wait", "#5c677d", "#a9b4c6", 1.0, False),
-    "wake": Kind("wake-up", "#d6336c", "#ff6b9d"),
-    "boost": Kind("priority raised", "#e8590c", "#ff9248"),
-    "decay": Kind("priority falls back", "#a0664b", "#c99a82"),
-    "quantum": Kind("quantum ends", "#6741d9", "#a58bff"),
-    "dpc": Kind("DPC queued", "#8e44ad", "#c58be0"),
-    "apc": Kind("APC queued or delivered", "#b0467c", "#e58abb"),
+    "signal": Kind("signal", "#0b7285", "#3bc9db", shape="square"),
+    "wait": Kind("begins to wait", "#5c677d", "#a9b4c6", 1.0, False, shape="down"),
+    "wake": Kind("wake-up", "#d6336c", "#ff6b9d", shape="up"),
+    "boost": Kind("priority raised", "#e8590c", "#ff9248", shape="up"),
+    "decay": Kind("priority falls back", "#a0664b", "#c99a82", shape="down"),
+    "quantum": Kind("quantum ends", "#6741d9", "#a58bff", shape="square"),
+    "dpc": Kind("DPC queued", "#8e44ad", "#c58be0", shape="circle"),
+    "apc": Kind("APC queued or delivered", "#b0467c", "#e58abb", shape="circle"),
     "lock": Kind("lock operation", "#5f6b2f", "#b7c46a"),
     "ipi": Kind("processors interrupt each other", "#a61e4d", "#faa2c1", 1.0, False),
-    "timer": Kind("timer", "#1864ab", "#74c0fc"),
+    "timer": Kind("timer", "#1864ab", "#74c0fc", shape="circle"),
     "create": Kind("thread begins or ends", "#343a40", "#dee2e6"),
     "interrupt": Kind("interrupt", "#868e96", "#adb5bd", 1.0, False),
     "mark": Kind("mark", "#087f5b", "#63e6be"),
@@ -59,11 +63,11 @@ KINDS: Dict[str, Kind] = {
     "event": Kind("other event", "#868e96", "#adb5bd", 1.0, False),
     # an explored schedule
     "turn": Kind("has the baton", "#2f7d4f", "#4cc27d", 0.5),
-    "read": Kind("reads memory", "#1971c2", "#74c0fc"),
-    "write": Kind("writes memory", "#e8590c", "#ffa94d"),
+    "read": Kind("reads memory", "#1971c2", "#74c0fc", shape="circle"),
+    "write": Kind("writes memory", "#e8590c", "#ffa94d", shape="square"),
     "interlocked": Kind("interlocked operation", "#6741d9", "#b197fc"),
-    "acquire": Kind("takes a lock", "#5f6b2f", "#c0eb75"),
-    "release": Kind("gives a lock up", "#5f6b2f", "#c0eb75"),
+    "acquire": Kind("takes a lock", "#5f6b2f", "#c0eb75", shape="down"),
+    "release": Kind("gives a lock up", "#5f6b2f", "#c0eb75", shape="up"),
     "irql": Kind("changes IRQL", "#868e96", "#adb5bd", 1.0, False),
     "handover": Kind("baton passes", "#868e96", "#6b7686", 1.0, False),
     "failure": Kind("what went wrong", "#c92a2a", "#ff6b6b", loud=True),
@@ -103,6 +107,17 @@ class Instant:
     kind: str
     label: str
     details: Details = ()
+    place: str = ""  # where it stands in the source: a key of `Timeline.excerpts`, or nothing
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the page shows of the source before anything is chosen."""
+
+    title: str
+    row: str
+    time: float
+    place: str
 
 
 @dataclass(frozen=True)
@@ -130,6 +145,8 @@ class Timeline:
     arrows: Sequence[Arrow] = ()
     remarks: Sequence[str] = ()  # shown above the picture: what happened, what to look at
     focus: Tuple[float, float] = (0.0, 0.0)  # the part that is shown first; (0, 0): all of it
+    looks: Sequence[Look] = ()
+    excerpts: Mapping[str, Excerpt] = field(default_factory=dict)
 
     @property
     def range(self) -> Tuple[float, float]:
@@ -150,5 +167,8 @@ def check(timeline: Timeline) -> None:
     kinds = {one.kind for one in (*timeline.spans, *timeline.instants, *timeline.arrows)} - set(KINDS)
     if kinds:
         raise GraderError(f"a timeline has kinds that nobody draws: {', '.join(sorted(kinds)[:4])}")
+    places = {one.place for one in (*timeline.instants, *timeline.looks) if one.place} - set(timeline.excerpts)
+    if places or {one.row for one in timeline.looks} - rows:
+        raise GraderError(f"a timeline names places that it does not show: {', '.join(sorted(places)[:4])}")
     if any(one.end < one.start for one in timeline.spans):
         raise GraderError("a span of a timeline ends before it begins")

@@ -81,9 +81,12 @@ class Names:
         return self._variable(address) or self._numbered(address, "no.")
 
     def _variable(self, address: int) -> str:
-        found = self._symbols.nearest(address) if self._symbols and self._symbols.module_at(address) else None
-        if not found:
+        if not self._symbols or not self._symbols.module_at(address):
             return ""
+        told = self._symbols.variable(address)  # `Forks[2]`, `Buffer.NotEmpty`
+        found = None if told else self._symbols.nearest(address)
+        if not found:
+            return told
         name, offset = found
         return plain(name) + (f"+{offset:#x}" if offset else "")
 

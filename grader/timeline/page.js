@@ -3,12 +3,12 @@
 const D = JSON.parse(document.getElementById("data").textContent);
 const $ = id => document.getElementById(id);
 const view = $("view"), map = $("map"), g = view.getContext("2d"), gm = map.getContext("2d");
-const KIND = { title: 0, light: 1, dark: 2, height: 3, shown: 4, loud: 5 };
+const KIND = { title: 0, light: 1, dark: 2, height: 3, shown: 4, loud: 5, shape: 6 };
 
 // One form for all: what = span | instant | arrow.
 const items = [];
 D.spans.forEach(s => items.push({ what: "span", row: s[0], at: s[1], end: s[2], kind: s[3], label: s[4], details: s[5], level: s[6] }));
-D.instants.forEach(s => items.push({ what: "instant", row: s[0], at: s[1], end: s[1], kind: s[2], label: s[3], details: s[4] }));
+D.instants.forEach(s => items.push({ what: "instant", row: s[0], at: s[1], end: s[1], kind: s[2], label: s[3], details: s[4], excerpt: s[5] }));
 D.arrows.forEach(s => items.push({ what: "arrow", row: s[0], at: s[1], to: s[2], end: s[3], kind: s[4], label: s[5], details: s[6] }));
 items.sort((a, b) => a.at - b.at);
 const few = D.unit !== "us" && D.rows.filter(r => r[1] === D.rows[0][1]).length <= 4; // the steps of two or three sides
@@ -18,10 +18,14 @@ const loud = items.filter(i => i.what === "instant" && D.kinds[i.kind][KIND.loud
 const shown = D.kinds.map(k => k[KIND.shown]);
 const extent = D.range[1] - D.range[0];
 let dark = matchMedia("(prefers-color-scheme: dark)").matches, size = 15;
-let from = D.range[0], to = D.range[1], top0 = 0, chosen = null, matches = [], match = -1, hits = [], hover = null;
+let from = D.range[0], to = D.range[1], top0 = 0, chosen = null, matches = [], match = -1, hits = [], hover = null, allArrows = true;
 
 // ---- numbers and colours -----------------------------------------------------------------------------------------
-const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const styles = new Map(); // asked once a theme: asking takes long
+function css(name) {
+  if (!styles.has(name)) styles.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return styles.get(name);
+}
 const colour = kind => D.kinds[kind][dark ? KIND.dark : KIND.light];
 function number(value, digits) { return (value + 0 || 0).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }); }
 function time(value, step) {
@@ -46,7 +50,7 @@ function layout() {
   g.font = font(600);
   gutter = Math.min(W * .34, 24 + Math.max(60, ...D.rows.flatMap(r => [r[0], r[2], r[1]]).map(text => g.measureText(text).width)));
   const bands = D.rows.filter((r, i) => !i || r[1] !== D.rows[i - 1][1]).length, room = H - axis - bands * size * 1.9 - 12;
-  rowH = Math.max(size * 2.3, Math.min(size * (few ? 10 : 5), room / D.rows.length));
+  rowH = Math.max(size * 2.7, Math.min(size * (few ? 7 : 5), room / D.rows.length));
   rows = []; let y = 0, band = null;
   D.rows.forEach(([name, inBand, note], i) => {
     if (inBand !== band) { rows.push({ title: inBand, y, h: size * 1.9 }); y += size * 1.9; band = inBand; }
@@ -59,11 +63,15 @@ const font = weight => `${weight} ${size * .93}px system-ui, "Segoe UI", "DejaVu
 const x = t => gutter + (t - from) / (to - from) * (W - gutter);
 const t = px => from + (px - gutter) / (W - gutter) * (to - from);
 const rowOf = index => rows.find(r => r.index === index);
+// A row from top to bottom: a lane for moments, the bars, and a channel in which arrows begin and end.
+const MOMENTS = .62, BARS = 1.12, CHANNEL = .42; // in heights of a letter
+const lane = index => axis + rowOf(index).y - top0 + size * MOMENTS;
+const floor = index => { const r = rowOf(index); return axis + r.y + r.h - top0 - size * CHANNEL; };
 const middle = index => { const r = rowOf(index); return axis + r.y + r.h / 2 - top0; };
 
 // ---- drawing -----------------------------------------------------------------------------------------------------
-let waiting = false;
-function draw() { if (!waiting) { waiting = true; requestAnimationFrame(() => { waiting = false; paint(); paintMap(); }); } }
+let waiting = false, printed = null; // printed: the theme to go back to while a printer has the page
+function draw() { if (printed !== null) { paint(); paintMap(); } else if (!waiting) { waiting = true; requestAnimationFrame(() => { waiting = false; paint(); paintMap(); }); } }
 
 function firstAfter(list, at) { // first whose end may be visible: of one level, for those do not overlap
   let low = 0, high = list.length;
@@ -94,8 +102,9 @@ function paint() {
   g.restore();
   g.save();
   g.beginPath(); g.rect(gutter, axis, W - gutter, H - axis); g.clip();
+  const plain = paintArrows(); // below bars and labels
   for (const r of rows) if (r.index !== undefined && axis + r.y - top0 < H && axis + r.y + r.h - top0 > axis) paintRow(r);
-  paintArrows();
+  plain.forEach(a => paintArrow(a, "strong"));
   paintLoud();
   g.restore();
   g.save();
@@ -133,7 +142,7 @@ function clip(text, width) {
 }
 
 function paintRow(r) {
-  const base = axis + r.y - top0, found = new Set(matches), pad = r.h * .14, full = r.h - 2 * pad;
+  const base = axis + r.y - top0, found = new Set(matches), roof = base + size * BARS, full = floor(r.index) - roof;
   let lastX = [-1, -1];
   for (const level of [0, 1]) {
     const list = spansOf[r.index][level];
@@ -143,7 +152,7 @@ function paintRow(r) {
       const x0 = Math.max(x(s.at), gutter - 4), x1 = Math.min(x(s.end), W + 4), w = Math.max(1.2, x1 - x0);
       if (x0 + w <= lastX[level] + .4) continue;
       lastX[level] = x0 + w;
-      const h = full * D.kinds[s.kind][KIND.height], y = level ? base + r.h - pad * .5 - h : base + pad + (full - h) / 2;
+      const h = full * D.kinds[s.kind][KIND.height], y = roof + full - h;
       g.fillStyle = colour(s.kind); g.beginPath();
       if (w > 6) g.roundRect(x0, y, w - .6, h, Math.min(4, h / 2)); else g.rect(x0, y, w, h);
       g.fill();
@@ -153,7 +162,10 @@ function paintRow(r) {
       if (w > size * 2.4 && !few && !(thin && level)) { // above a thin bar of level 1 stands what level 0 says
         g.font = font(thin ? 400 : 600); g.textBaseline = "middle"; g.fillStyle = thin ? css("--text") : dark ? "#0b0f14" : "#ffffff";
         const left = Math.max(x0, gutter) + 5, text = clip(s.label, x1 - left - 5);
-        if (text) g.fillText(text, left, thin ? y - size * .62 : y + h / 2 + .5);
+        const at = Math.max(thin ? y - size * .58 : y + h / 2 + .5, roof + size * .3);
+        if (thin && at + size * .42 > y + 2) continue; // a low row has no room above the bar, which its colour and height tell
+        if (text && thin) { g.lineWidth = 3.5; g.lineJoin = "round"; g.strokeStyle = css(r.index % 2 ? "--stripe" : "--ground"); g.strokeText(text, left, at); g.lineWidth = 1; }
+        if (text) g.fillText(text, left, at);
       }
     }
   }
@@ -161,18 +173,19 @@ function paintRow(r) {
   for (let i = firstAfter(instantsOf[r.index], from); i < instantsOf[r.index].length && instantsOf[r.index][i].at <= to; i++) {
     const s = instantsOf[r.index][i];
     if (!shown[s.kind] || s.at < from) continue;
-    const px = x(s.at), y = base + pad * .9, d = Math.max(4.5, size * .36);
+    const px = x(s.at), y = lane(r.index), d = Math.max(4.5, size * .36);
     if (px - last < .8 && s !== chosen && !(found.has(s) && px - lastFound >= .8)) continue;
     last = px;
     if (found.has(s)) lastFound = px;
     g.fillStyle = colour(s.kind); g.strokeStyle = css("--ground"); g.lineWidth = 1.4;
-    g.beginPath(); g.moveTo(px, y - d); g.lineTo(px + d, y); g.lineTo(px, y + d); g.lineTo(px - d, y); g.closePath(); g.fill(); g.stroke();
+    shape(D.kinds[s.kind][KIND.shape], px, y, d); g.stroke(); g.fill();
     g.lineWidth = 1;
     mark(s, found, () => { g.beginPath(); g.arc(px, y, d + 4, 0, 7); g.stroke(); });
     if (few && px > label) {
       g.font = font(s === chosen ? 600 : 400); g.fillStyle = css("--text"); g.textBaseline = "alphabetic";
       const next = instantsOf[r.index].slice(i + 1).find(o => shown[o.kind]), room = (next ? x(next.at) : W) - px;
-      if (room > size * 3.4) { g.fillText(clip(s.label, Math.max(room - d, 0)), px + d + 3, y + size * .33); label = px; }
+      g.lineWidth = 3.5; g.lineJoin = "round"; g.strokeStyle = css(r.index % 2 ? "--stripe" : "--ground");
+      if (room > size * 3.4) { g.strokeText(clip(s.label, Math.max(room - 2.6 * d, 0)), px + d + 3, y + size * .33); g.lineWidth = 1; g.fillStyle = css("--text"); g.fillText(clip(s.label, Math.max(room - 2.6 * d, 0)), px + d + 3, y + size * .33); label = px; }
     }
     hits.push({ item: s, x0: px - d - 2, x1: px + d + 2, y0: y - d - 2, y1: y + d + 2, rank: 0, middle: px });
   }
@@ -182,7 +195,7 @@ function paintRow(r) {
 function paintLoud() {
   for (const s of loud) {
     if (!shown[s.kind] || s.at < from || s.at > to) continue;
-    const px = x(s.at), y = middle(s.row) - rowH * .38, d = size * .62;
+    const px = x(s.at), y = lane(s.row), d = size * .62;
     g.strokeStyle = g.fillStyle = colour(s.kind); g.lineWidth = s === chosen ? 4 : 2.5;
     g.beginPath(); g.moveTo(px, axis); g.lineTo(px, H); g.stroke();
     g.beginPath(); g.moveTo(px, y - d); g.lineTo(px + d, y); g.lineTo(px, y + d); g.lineTo(px - d, y); g.closePath(); g.fill();
@@ -197,26 +210,49 @@ function mark(item, found, outline) {
   outline(); g.restore();
 }
 
+function shape(name, px, y, d) {
+  g.beginPath();
+  if (name === "circle") g.arc(px, y, d * .82, 0, 7);
+  else if (name === "square") g.rect(px - d * .78, y - d * .78, d * 1.56, d * 1.56);
+  else if (name === "up") { g.moveTo(px, y - d); g.lineTo(px + d, y + d * .8); g.lineTo(px - d, y + d * .8); }
+  else if (name === "down") { g.moveTo(px, y + d); g.lineTo(px + d, y - d * .8); g.lineTo(px - d, y - d * .8); }
+  else { g.moveTo(px, y - d); g.lineTo(px + d, y); g.lineTo(px, y + d); g.lineTo(px - d, y); }
+  g.closePath();
+}
+
+// Whether an arrow belongs to a moment, or began or ended a bar.
+const near = (a, b) => Math.abs(a - b) < 1e-6;
+const belongs = (a, i) => i && i.what !== "arrow" && (a.row === i.row && i.what === "instant" && near(a.at, i.at)
+  || a.to === i.row && (near(a.end, i.end) || near(a.end, i.at)));
+
+/** Draws the quiet ones; returns those that are to lie over everything. */
 function paintArrows() {
   const visible = arrows.filter(a => shown[a.kind] && Math.max(a.at, a.end) >= from && Math.min(a.at, a.end) <= to);
-  const found = new Set(matches), seen = new Set(), many = visible.length > 400;
+  const found = new Set(matches), seen = new Set(), strong = [], style = visible.length > 120 ? "faint" : "quiet";
   for (const a of visible) {
-    const x0 = x(a.at), x1 = x(a.end), y0 = middle(a.row), y1 = middle(a.to), strong = a === chosen || a === hover || found.has(a);
-    const key = `${Math.round(x0 / 2)},${Math.round(x1 / 2)},${a.row},${a.to},${a.kind},${strong}`;
-    if (seen.has(key) && a !== chosen && a !== hover) continue;
+    if (a === chosen || a === hover || found.has(a) || belongs(a, hover) || belongs(a, chosen) || few && D.kinds[a.kind][KIND.shown]) { strong.push(a); continue; }
+    const key = `${Math.round(x(a.at) / 2)},${Math.round(x(a.end) / 2)},${a.row},${a.to},${a.kind}`;
+    if (!allArrows || seen.has(key)) continue;
     seen.add(key);
-    const bend = a.row === a.to ? -rowH * .6 : 0, pull = Math.min(60, Math.abs(x1 - x0) / 2);
-    g.strokeStyle = g.fillStyle = colour(a.kind); g.lineWidth = strong ? 3.4 : 1.8;
-    g.globalAlpha = strong ? 1 : many || x1 - x0 > W / 4 ? .35 : .85;
-    g.beginPath(); g.moveTo(x0, y0); g.bezierCurveTo(x0 + pull, y0 + bend, x1 - pull, y1 + bend, x1, y1); g.stroke();
-    const angle = x1 - x0 < 2 ? (y1 > y0 ? Math.PI / 2 : -Math.PI / 2) : Math.atan2(y1 - y0 - bend, Math.max(1, x1 - (x1 - pull) || x1 - x0)), d = size * .55;
-    g.beginPath(); g.moveTo(x1, y1); g.lineTo(x1 - d * Math.cos(angle - .42), y1 - d * Math.sin(angle - .42));
-    g.lineTo(x1 - d * Math.cos(angle + .42), y1 - d * Math.sin(angle + .42)); g.closePath(); g.fill();
-    g.beginPath(); g.arc(x0, y0, 3, 0, 7); g.fill();
-    g.globalAlpha = 1; g.lineWidth = 1;
-    hits.push({ item: a, arrow: [x0, y0, x1, y1, pull, bend], x0: Math.min(x0, x1) - 6, x1: Math.max(x0, x1) + 6,
-                y0: Math.min(y0, y1) + Math.min(0, bend) - 6, y1: Math.max(y0, y1) + 6, rank: 1 });
+    paintArrow(a, style);
   }
+  return strong;
+}
+
+function paintArrow(a, style) {
+  const strong = style === "strong", down = rowOf(a.to).y > rowOf(a.row).y, gap = Math.max(4.5, size * .36) + 2;
+  const x0 = x(a.at), x1 = x(a.end), y0 = down ? floor(a.row) + 1 : lane(a.row) - gap, y1 = down ? lane(a.to) - gap : floor(a.to) + 1;
+  const tall = (y1 - y0) * .55, head = size * (strong ? .5 : .36), curve = [x0, y0, x0, y0 + tall, x1, y1 - tall, x1, y1];
+  const path = () => { g.beginPath(); g.moveTo(x0, y0); g.bezierCurveTo(...curve.slice(2, 6), x1, y1); g.stroke(); };
+  if (strong) { g.strokeStyle = css("--ground"); g.globalAlpha = .8; g.lineWidth = 6; path(); }
+  g.strokeStyle = g.fillStyle = colour(a.kind); g.lineWidth = strong ? 2.6 : 1.2;
+  g.globalAlpha = strong ? 1 : style === "quiet" ? .6 : .32;
+  path();
+  const sign = down ? -1 : 1; // it always arrives straight from above or below
+  g.beginPath(); g.moveTo(x1, y1); g.lineTo(x1 - head * .55, y1 + sign * head); g.lineTo(x1 + head * .55, y1 + sign * head); g.closePath(); g.fill();
+  if (strong) { g.beginPath(); g.arc(x0, y0, 3, 0, 7); g.fill(); }
+  g.globalAlpha = 1; g.lineWidth = 1;
+  hits.push({ item: a, arrow: curve, x0: Math.min(x0, x1) - 6, x1: Math.max(x0, x1) + 6, y0: Math.min(y0, y1) - 6, y1: Math.max(y0, y1) + 6, rank: 4 });
 }
 
 function paintMap() {
@@ -270,7 +306,7 @@ view.addEventListener("pointermove", e => {
     return;
   }
   const item = at(e.offsetX, e.offsetY);
-  if (item !== hover) { hover = item; draw(); }
+  if (item !== hover) { hover = item; showSource(hover || chosen); draw(); }
   const tip = $("tip");
   tip.hidden = !item;
   if (item) {
@@ -280,7 +316,7 @@ view.addEventListener("pointermove", e => {
   }
 });
 view.addEventListener("pointerup", e => { const was = drag; drag = null; view.classList.remove("drag"); if (was && !was.moved) choose(at(e.offsetX, e.offsetY)); });
-view.addEventListener("pointerleave", () => { $("tip").hidden = true; if (hover) { hover = null; draw(); } });
+view.addEventListener("pointerleave", () => { $("tip").hidden = true; if (hover) { hover = null; showSource(chosen); draw(); } });
 const jump = e => { const w = to - from, c = D.range[0] + e.offsetX / map.clientWidth * extent; show(c - w / 2, c + w / 2); };
 map.addEventListener("pointerdown", e => { jump(e); map.setPointerCapture(e.pointerId); map.onpointermove = jump; });
 map.addEventListener("pointerup", () => { map.onpointermove = null; });
@@ -291,11 +327,12 @@ function at(px, py) {
   near.sort((a, b) => a.rank - b.rank || Math.abs((a.middle ?? px) - px) - Math.abs((b.middle ?? px) - px));
   return near.length ? near[0].item : null;
 }
-function onArrow([x0, y0, x1, y1, pull, bend], px, py) {
-  for (let i = 0; i <= 40; i++) {
-    const u = i / 40, v = 1 - u, bx = v * v * v * x0 + 3 * v * v * u * (x0 + pull) + 3 * v * u * u * (x1 - pull) + u * u * u * x1;
-    const by = v * v * v * y0 + 3 * v * v * u * (y0 + bend) + 3 * v * u * u * (y1 + bend) + u * u * u * y1;
-    if (Math.hypot(bx - px, by - py) < 8) return true;
+function onArrow([x0, y0, x1, y1, x2, y2, x3, y3], px, py) {
+  const steps = 12 + Math.ceil((Math.abs(y3 - y0) + Math.abs(x3 - x0)) / 8);
+  for (let i = 0; i <= steps; i++) {
+    const u = i / steps, v = 1 - u;
+    const bx = v * v * v * x0 + 3 * v * v * u * x1 + 3 * v * u * u * x2 + u * u * u * x3, by = v * v * v * y0 + 3 * v * v * u * y1 + 3 * v * u * u * y2 + u * u * u * y3;
+    if (Math.hypot(bx - px, by - py) < 6) return true;
   }
   return false;
 }
@@ -308,7 +345,9 @@ function element(tag, text, parent, className) {
   if (parent) parent.append(e);
   return e;
 }
-function chip(kind, parent) { const i = element("i", undefined, parent); i.style.background = colour(kind); return i; }
+// A bar is a bar in the legend, a moment has its shape.
+const moments = new Set(items.filter(i => i.what === "instant").map(i => i.kind));
+function chip(kind, parent) { const i = element("i", undefined, parent, moments.has(kind) ? D.kinds[kind][KIND.shape] : ""); i.style.background = colour(kind); return i; }
 const linked = item => items.filter(o => o !== item && (
   item.what === "arrow" ? o.what !== "arrow" && (o.row === item.row && touches(o, item.at) || o.row === item.to && touches(o, item.end))
   : o.what === "arrow" && (o.row === item.row && touches(item, o.at) || o.to === item.row && touches(item, o.end)))).slice(0, 12);
@@ -319,6 +358,7 @@ function choose(item) {
   const box = $("details");
   box.replaceChildren();
   tab("details");
+  showSource(item);
   if (!item) { intro(box); draw(); return; }
   element("h2", item.label, box);
   const kind = element("span", undefined, box, "kind"); chip(item.kind, kind); element("span", D.kinds[item.kind][KIND.title], kind);
@@ -343,6 +383,47 @@ function choose(item) {
   reveal(item);
   draw();
 }
+// ---- source lines --------------------------------------------------------------------------------------------------
+const figures = []; // those of D.looks; the one behind them is of what is pointed at
+let slot = null, sourceShown = D.excerpts.length > 0;
+function quote(box, title, excerpt, pressed) {
+  const [file, line, first, lines] = D.excerpts[excerpt], caption = element("figcaption", undefined, box);
+  const head = element(pressed ? "button" : "strong", title, caption);
+  if (pressed) head.onclick = pressed;
+  element("span", `${file}:${line}`, caption, "place");
+  const code = element("pre", undefined, box, "code");
+  code.tabIndex = 0;
+  lines.forEach((text, i) => {
+    const one = element("span", undefined, code, first + i === line ? "at" : "");
+    element("i", `${first + i === line ? "▶ " : ""}${first + i}`, one);
+    element("code", text || " ", one);
+  });
+  const marked = code.querySelector(".at");
+  requestAnimationFrame(() => { if (marked) code.scrollTop = marked.offsetTop - code.offsetTop - (code.clientHeight - marked.offsetHeight) / 2; });
+}
+function source() {
+  const box = $("source");
+  box.replaceChildren(); figures.length = 0;
+  D.looks.forEach(([title, row, time, excerpt]) => {
+    const one = element("figure", undefined, box, "look"), own = items.filter(i => i.what === "instant" && i.row === row && near(i.at, time) && i.excerpt === excerpt);
+    quote(one, title, excerpt, () => { const i = own.find(i => shown[i.kind]); if (i) { reveal(i); choose(i); } });
+    figures.push({ one, row, time, excerpt });
+  });
+  slot = element("figure", undefined, box);
+}
+function showSource(item) {
+  if (!sourceShown) return;
+  const known = item && figures.find(f => f.excerpt === item.excerpt && f.row === item.row && near(f.time, item.at));
+  figures.forEach(f => f.one.className = f === known ? "look chosen" : "look");
+  const shows = known ? null : item;
+  if (slot.item === shows) return;
+  slot.item = shows;
+  slot.replaceChildren();
+  if (shows && shows.excerpt >= 0) quote(slot, `${D.rows[item.row][0]}, ${few ? "step " : ""}${time(item.at)}: ${item.label}`, item.excerpt);
+  else element("p", shows ? "The source of this is not shown." : "Point at an event: its line of the source stands here. The keys , and . lead from one to the next.", slot);
+}
+function toggleSource() { if (!D.excerpts.length) return; sourceShown = !sourceShown; $("source").hidden = !sourceShown; showSource(chosen); }
+
 function intro(box) {
   element("h2", "Click something", box);
   element("p", "A bar, a diamond or an arrow shows here what it was. The wheel zooms, dragging moves, / searches, ? lists all keys.", box);
@@ -374,7 +455,9 @@ function fillList() {
     element("td", time(i.at), tr);
     if (few) columns.forEach(c => { const td = element("td", undefined, tr); if (c === i.row) { chip(i.kind, td); element("span", i.label, td); } });
     else { element("td", D.rows[i.row][0], tr); const td = element("td", undefined, tr); chip(i.kind, td); element("span", i.label, td); }
-    tr.onclick = () => { if (few) { choose(i); return; } chosen = i; reveal(i); draw(); body.querySelectorAll(".chosen").forEach(e => e.className = ""); tr.className = "chosen"; };
+    tr.onmouseenter = () => showSource(i);
+    tr.onmouseleave = () => showSource(chosen);
+    tr.onclick = () => { if (few) { choose(i); return; } chosen = i; showSource(i); reveal(i); draw(); body.querySelectorAll(".chosen").forEach(e => e.className = ""); tr.className = "chosen"; };
     tr.ondblclick = () => choose(i);
   }
   if (part.length < wanted.length) element("p", `${part.length} of ${wanted.length} in view: zoom in for the others`, box).style.padding = "0 .8em";
@@ -418,9 +501,12 @@ function legend() {
     b.onclick = () => { shown[index] = !shown[index]; b.setAttribute("aria-pressed", String(shown[index])); search($("search").value); if (!$("list").hidden) fillList(); };
   });
 }
-function theme(value) { dark = value; document.documentElement.classList.toggle("dark", dark); legend(); if (chosen) choose(chosen); draw(); }
+function theme(value) { dark = value; document.documentElement.classList.toggle("dark", dark); styles.clear(); legend(); if (chosen) choose(chosen); draw(); }
 function resize(by) { size = Math.max(11, Math.min(30, size + by)); document.documentElement.style.setProperty("--size", size + "px"); layout(); draw(); }
 
+function toggleArrows() { allArrows = !allArrows; $("arrows").setAttribute("aria-pressed", String(allArrows)); draw(); }
+
+$("arrows").onclick = toggleArrows;
 $("in").onclick = () => zoom(1 / 1.5); $("out").onclick = () => zoom(1.5); $("all").onclick = all;
 $("smaller").onclick = () => resize(-2); $("larger").onclick = () => resize(2);
 $("theme").onclick = () => theme(!dark); $("help").onclick = () => $("keys").showModal();
@@ -428,7 +514,7 @@ const KEYS = {
   "+": () => zoom(1 / 1.5), "=": () => zoom(1 / 1.5), "-": () => zoom(1.5), "0": all, ArrowLeft: () => pan(-.12), ArrowRight: () => pan(.12),
   ArrowUp: () => scroll(-rowH), ArrowDown: () => scroll(rowH), PageUp: () => scroll(-(H - axis) * .8), PageDown: () => scroll((H - axis) * .8),
   "/": () => $("search").focus(), n: () => nextMatch(1), N: () => nextMatch(-1), ",": () => neighbour(-1), ".": () => neighbour(1),
-  t: () => theme(!dark), "?": () => $("keys").showModal(), Escape: () => choose(null), l: () => tab("list"), d: () => tab("details"),
+  a: toggleArrows, s: toggleSource, t: () => theme(!dark), "?": () => $("keys").showModal(), Escape: () => choose(null), l: () => tab("list"), d: () => tab("details"),
   f: () => { if (chosen) { const w = Math.max(chosen.end - chosen.at, least) * 1.6, c = (chosen.at + chosen.end) / 2; show(c - w / 2, c + w / 2); } },
 };
 document.addEventListener("keydown", e => {
@@ -436,14 +522,21 @@ document.addEventListener("keydown", e => {
   e.preventDefault(); KEYS[e.key]();
 });
 
+addEventListener("beforeprint", () => { printed = dark; theme(false); }); // the picture keeps its size: paper scales it
+addEventListener("afterprint", () => { const before = printed; printed = null; theme(before); layout(); draw(); });
+
 // ---- start -------------------------------------------------------------------------------------------------------
 document.body.classList.toggle("both", few);
 $("title").textContent = D.title;
 $("count").textContent = `${number(items.length, 0)} events, ${lasting(extent)}` + (D.unit === "us" ? "" : "s");
 D.remarks.forEach(r => element("p", r, $("remarks")));
-const query = new URLSearchParams(location.search); // ?theme=dark&size=20&from=0&to=500&find=word&tab=list
+const query = new URLSearchParams(location.search); // ?theme=dark&size=20&from=0&to=500&find=word&tab=list&arrows=off
 if (query.get("size")) size = Math.max(11, Math.min(30, Number(query.get("size")) || 15));
-new ResizeObserver(() => { layout(); draw(); }).observe($("scroll"));
+$("source").hidden = !sourceShown;
+$("arrows").hidden = !arrows.length;
+if (query.get("arrows") === "off") toggleArrows();
+source();
+new ResizeObserver(() => { if (printed === null) { layout(); draw(); } }).observe($("scroll"));
 layout();
 theme(query.get("theme") ? query.get("theme") === "dark" : dark);
 choose(few && loud.length ? loud[0] : null);

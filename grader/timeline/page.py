@@ -29,6 +29,7 @@ def data(timeline: Timeline) -> Dict[str, Any]:
     used = [name for name in KINDS
             if any(one.kind == name for one in (*timeline.spans, *timeline.instants, *timeline.arrows))]
     kind = {name: index for index, name in enumerate(used)}
+    excerpt = {place: index for index, place in enumerate(timeline.excerpts)}
     start, end = timeline.range
     return {
         "title": timeline.title,
@@ -37,14 +38,17 @@ def data(timeline: Timeline) -> Dict[str, Any]:
         "focus": list(timeline.focus),
         "remarks": list(timeline.remarks),
         "kinds": [[KINDS[name].title, KINDS[name].light, KINDS[name].dark, KINDS[name].height, KINDS[name].shown,
-                   KINDS[name].loud]
+                   KINDS[name].loud, KINDS[name].shape]
                   for name in used],
         "rows": [[one.name, one.band, one.note] for one in timeline.rows],
         "spans": [[row[one.row], one.start, one.end, kind[one.kind], one.label, one.details, one.level]
                   for one in timeline.spans],
-        "instants": [[row[one.row], one.time, kind[one.kind], one.label, one.details] for one in timeline.instants],
+        "instants": [[row[one.row], one.time, kind[one.kind], one.label, one.details, excerpt.get(one.place, -1)]
+                     for one in timeline.instants],
         "arrows": [[row[one.source], one.start, row[one.target], one.end, kind[one.kind], one.label, one.details]
                    for one in timeline.arrows],
+        "excerpts": [[one.file, one.line, one.first, one.lines] for one in timeline.excerpts.values()],
+        "looks": [[one.title, row[one.row], one.time, excerpt[one.place]] for one in timeline.looks if one.place],
     }
 
 

@@ -6,11 +6,12 @@ TOL-03, grading.md "Races".
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Protocol, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from grader.explore.control import Entry, Found, Ran
-from grader.explore.finding import side
-from grader.timeline.model import Arrow, Details, Instant, Row, Span, Timeline
+from grader.explore.finding import Places, does, side, stands, touched
+from grader.timeline.model import Arrow, Details, Instant, Look, Row, Span, Timeline
+from grader.timeline.sources import Excerpt, Sources
 
 POINTS = ("none", "load", "store", "interlocked", "yield", "raise", "lower", "acquire", "acquired", "release",
           "ipi-send", "ipi-entry", "idle", "begin", "end", "tick", "switch", "mark", "pending", "released")  # KX_POINT
@@ -26,40 +27,52 @@ QUIET = ("idle", "yield", "switch", "none", "pending")
 BEFORE, AFTER = 80, 10  # steps around what went wrong that are shown first
 
 
-class Places(Protocol):
-    """What addresses are called (grader.explore.lines)."""
-
-    def place(self, address: int) -> str: ...
-
-    def variable(self, address: int) -> str: ...
-
-    def routine(self, address: int) -> str: ...
-
-
 def build(ran: Ran, places: Places, title: str, remarks: Sequence[str] = (),
-          source: Optional["Sources"] = None, failed: str = "") -> Timeline:
-    """The timeline of a traced run.  `failed`: where the sides stand when it fails."""
+          source: Optional[Sources] = None, failed: str = "", own: Callable[[str], bool] = lambda file: False) -> Timeline:
+    """The timeline of a traced run.  `failed`: where the sides stand when it fails; `own`: which files are a student's."""
     rows = sorted({entry.processor for entry in ran.trace if _name(entry) != "switch"} | _racers(ran))
-    instants = [_instant(entry, places, source) for entry in ran.trace if _name(entry) not in QUIET]
+    quoted = _Quoted(source)
+    instants = [_instant(entry, places, quoted) for entry in ran.trace if _name(entry) not in QUIET]
     spans = _turns(ran.trace)
     arrows = _handovers(spans) + _race(ran)
     notes = list(remarks)
     if ran.trace_lost:
         notes.append(f"{ran.trace_lost:,} further points are not in the trace.")
     last = ran.trace[-1].step if ran.trace else 0
+    looks = [Look(one.text, _key(one.processor if one.processor in rows else rows[-1]), one.step, quoted.place(one.place))
+             for one in stands(ran, places, own) if rows]
     if ran.found is not Found.NOTHING and ran.trace:
         row, when = _failure(ran, rows)
+        there = [one.place for one in looks if one.row == _key(row) and one.time == when]
         instants.append(Instant(_key(row), when, "failure", ran.message or ran.found.name.lower(),
-                                (("where", failed),) if failed else ()))
+                                (("where", failed),) if failed else (), there[-1] if there else ""))
     if ran.race:
-        instants += [Instant(_key(one.processor), one.step, "race",
-                             f"{'writes' if one.write else 'reads'} {ran.race.name or places.variable(ran.race.address)}",
-                             _details(one.pc, places, source)) for one in ran.race.accesses]
+        for one in ran.race.accesses:
+            details, place = _details(one.pc, places, quoted)
+            instants.append(Instant(_key(one.processor), one.step, "race", does(one.write, touched(ran, one, places)),
+                                    details, place))
     moments = [one.time for one in instants if one.kind in ("failure", "race")] or [last]
     focus = (max(0, min(moments) - BEFORE), max(moments) + AFTER) if last > 2 * BEFORE else (0.0, 0.0)
     return Timeline(title, "step", [Row(_key(number), side(number).split(" (")[0].replace("the ", ""), "Who goes on",
                                         f"processor {number}") for number in rows],
-                    spans, instants, arrows, notes, focus)
+                    spans, instants, arrows, notes, focus, [one for one in looks if one.place], quoted.excerpts)
+
+
+class _Quoted:
+    """The places of a timeline that the page can show."""
+
+    def __init__(self, source: Optional[Sources]) -> None:
+        self._source, self._asked = source, set()  # type: ignore[var-annotated]
+        self.excerpts: Dict[str, Excerpt] = {}
+
+    def place(self, place: str) -> str:
+        """The place, when there is source to show of it."""
+        if place not in self._asked:
+            self._asked.add(place)
+            found = self._source.excerpt(place) if self._source and place else None
+            if found:
+                self.excerpts[place] = found
+        return place if place in self.excerpts else ""
 
 
 def _failure(ran: Ran, rows: Sequence[int]) -> Tuple[int, int]:
@@ -70,27 +83,6 @@ def _failure(ran: Ran, rows: Sequence[int]) -> Tuple[int, int]:
     own = ran.processor if ran.found < Found.BUGCHECK else end.processor  # a stopped kernel noted none
     step = ran.step if ran.found is Found.CHECK else max(end.step, ran.step)
     return (own if own in rows else end.processor if end.processor in rows else rows[-1]), step
-
-
-class Sources:
-    """Lines of source around a place, for the details; `read` gives a file's text, or nothing."""
-
-    def __init__(self, read, around: int = 2) -> None:  # type: ignore[no-untyped-def]
-        self._read, self._around = read, around
-        self._files: Dict[str, List[str]] = {}
-
-    def excerpt(self, place: str) -> str:
-        """`  41  ...` with a mark at the line itself."""
-        file, _, number = place.rpartition(":")
-        if not number.isdigit():
-            return ""
-        if file not in self._files:
-            self._files[file] = (self._read(file) or "").splitlines()
-        lines, at = self._files[file], int(number)
-        shown = range(max(1, at - self._around), min(len(lines), at + self._around) + 1)
-        margin = min((len(lines[line - 1]) - len(lines[line - 1].lstrip()) for line in shown if lines[line - 1].strip()),
-                     default=0)
-        return "\n".join(f"{'>' if line == at else ' '} {line:4} {lines[line - 1][margin:]}" for line in shown)
 
 
 def _key(processor: int) -> str:
@@ -105,32 +97,27 @@ def _racers(ran: Ran) -> "set[int]":
     return {one.processor for one in ran.race.accesses} if ran.race else set()
 
 
-def _instant(entry: Entry, places: Places, source: Optional[Sources]) -> Instant:
+def _instant(entry: Entry, places: Places, quoted: _Quoted) -> Instant:
     name = _name(entry)
     label = WORDS.get(name, name)
     more: Tuple[Tuple[str, str], ...] = (("IRQL", str(entry.irql)),)
     if name in WITH_OBJECT:
-        label += " " + places.variable(entry.object)
-        size = f", {entry.size} bytes" if name in ("load", "store") else ""
-        more = (("address", f"{entry.object:#010x}{size}"), *more)
+        access = name in ("load", "store")
+        what = places.variable(entry.object, entry.size if access else 0)
+        label = does(name == "store", what) if access else f"{label} {what}"
+        more = (("address", f"{entry.object:#010x}" + (f", {entry.size} bytes" if access else "")), *more)
     elif name in ("mark", "ipi-send"):
         label += f" {entry.object:#x}"
-    return Instant(_key(entry.processor), entry.step, KIND.get(name, "event"), label,
-                   _details(entry.pc, places, source) + more)
+    details, place = _details(entry.pc, places, quoted)
+    return Instant(_key(entry.processor), entry.step, KIND.get(name, "event"), label, details + more, place)
 
 
-def _details(pc: int, places: Places, source: Optional[Sources]) -> Details:
-    """Where it stands in the source.  `pc` is behind the call of the hook."""
+def _details(pc: int, places: Places, quoted: _Quoted) -> Tuple[Details, str]:
+    """Where it stands in the source, and the place when it can be shown.  `pc` is behind the call of the hook."""
     if not pc:
-        return ()
+        return (), ""
     place = places.place(pc - 1)
-    found = [("in", places.routine(pc - 1))]
-    if place:
-        found.append(("at", place))
-        excerpt = source.excerpt(place) if source else ""
-        if excerpt:
-            found.append(("source", excerpt))
-    return tuple(found)
+    return (("in", places.routine(pc - 1)), *((("at", place),) if place else ())), quoted.place(place)
 
 
 def _turns(trace: Sequence[Entry]) -> List[Span]:

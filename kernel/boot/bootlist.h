@@ -12,6 +12,7 @@
 
 namespace boot {
 
+/// What a line of the boot list names.
 enum class BootLine : UCHAR { End, Image, Options };
 
 /// Takes the next line that says something off `text`. Blank lines and comments are skipped.

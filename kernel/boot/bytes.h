@@ -13,6 +13,7 @@ int memcmp(const void* left, const void* right, SIZE_T count) noexcept;
 
 namespace boot {
 
+/// A view of bytes with a length, through which nothing behind the end is read or written.
 class Bytes {
 public:
     constexpr Bytes() = default;

@@ -15,6 +15,7 @@ constexpr ULONG SECTOR_SIZE = 512;
 /// Reads `count` sectors from `lba`. @returns false on a device error.
 using SectorReader = bool (*)(void* context, ULONG lba, ULONG count, UCHAR* to);
 
+/// Why a file of the boot disk could not be read.
 enum class [[nodiscard]] FatStatus : UCHAR{
     Ok,
     ReadError,   ///< the device failed
@@ -24,12 +25,14 @@ enum class [[nodiscard]] FatStatus : UCHAR{
     Damaged,     ///< the allocation table contradicts the directory
 };
 
+/// A file or folder of the volume: where its data begins, and how long it is.
 struct FatFile {
     ULONG FirstCluster;
     ULONG Size;
     bool IsDirectory;
 };
 
+/// A FAT16 partition, read through sectors of its disk.
 class FatVolume {
 public:
     /// Finds the first FAT16 partition of the disk and checks its boot sector.

@@ -9,6 +9,7 @@
 
 namespace boot {
 
+/// Pages in a row that are used for one purpose.
 struct MemoryRun {
     ULONG BasePage;
     ULONG PageCount;
@@ -24,6 +25,7 @@ struct FirmwareRange {
     ULONG Type; ///< 1 usable, 2 reserved, 3 ACPI tables, 4 ACPI non-volatile, 5 bad
 };
 
+/// The machine's memory as sorted runs, each with what it is used for.
 class MemoryMap {
 public:
     static constexpr ULONG CAPACITY = 128;

@@ -16,6 +16,7 @@
 
 namespace boot {
 
+/// Why an image cannot be loaded.
 enum class PeStatus : UCHAR {
     Ok,
     NotAnImage,    ///< no MZ or PE signature
@@ -34,6 +35,7 @@ enum class PeStatus : UCHAR {
     ForwarderLoop, ///< Module!Symbol is forwarded too many times
 };
 
+/// The outcome of a step of loading, with what a message to the user needs.
 struct [[nodiscard]] PeResult {
     PeStatus Status = PeStatus::Ok;
     ULONG Value = 0;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+/// Makes small PE images in memory, right ones and broken ones, for the loader's tests.
 class PeBuilder {
 public:
     static constexpr ULONG TEXT = 0x1000, RDATA = 0x2000, DATA = 0x4000, RELOC = 0x7000, END = 0x8000;

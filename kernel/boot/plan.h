@@ -15,11 +15,13 @@ namespace boot {
 constexpr ULONG MAXIMUM_FILES = 32;
 constexpr ULONG MAXIMUM_OPTIONS = 512;
 
+/// A file that the loader has read: its name and its bytes.
 struct BootFile {
     char Name[LDR_NAME_LENGTH];
     Bytes Data;
 };
 
+/// What to boot: the files in their order, the options, and where they came from.
 struct BootPlan {
     LOADER_BOOT_PATH Path;
     ULONG Drive;

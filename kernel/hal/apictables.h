@@ -17,12 +17,14 @@ struct HALP_LINE_ROUTE {
     bool LevelSensitive;
 };
 
+/// An I/O APIC as the firmware's tables describe it.
 struct HALP_IOAPIC {
     ULONG Address;   ///< physical
     ULONG InputBase; ///< first global system interrupt
     UCHAR Id;
 };
 
+/// What the firmware's tables say about processors and interrupt controllers.
 struct HALP_APIC_INFO {
     ULONG LocalApicAddress;
     ULONG ProcessorCount;

@@ -8,6 +8,7 @@
 #include "irqlmap.h"
 #include "ke/interrupt.h"
 
+/// The board's interrupt controllers behind one interface: APICs, or the two 8259s.
 class HalpInterruptController {
 public:
     [[nodiscard]] virtual PCSTR Name() const = 0;

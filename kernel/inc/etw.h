@@ -8,6 +8,7 @@
 
 #include "nt/types.h"
 
+/// What an event record tells; the comments name its arguments.
 enum class ETW_EVENT : UCHAR {
     None = 0,
     ContextSwitch =
@@ -54,6 +55,7 @@ enum class ETW_LOCK : UCHAR {
 /// What an inter-processor interrupt asks for.
 enum class ETW_IPI : UCHAR { Dispatch = 0, Apc = 1, Call = 2, TlbFlush = 3, Freeze = 4, Clock = 5 };
 
+/// One event: when, on which processor, at which IRQL, and four arguments.
 struct ETW_RECORD {
     ULONGLONG Time; ///< time-stamp counter
     ULONG Sequence; ///< 1, 2, 3 ... over all processors
@@ -67,6 +69,7 @@ static_assert(sizeof(ETW_RECORD) == 32);
 
 constexpr ULONG ETW_RING_RECORDS = 16384; ///< records of a processor's ring; a power of two
 
+/// A processor's ring of events, in which the newest takes the place of the oldest.
 struct ETW_RING {
     volatile ULONG Next; ///< records ever written; the next goes to Next % ETW_RING_RECORDS
     ULONG Size;          ///< ETW_RING_RECORDS

@@ -17,6 +17,7 @@ struct KPROCESSOR_STATE;
 struct KTRAP_FRAME;
 struct KEXCEPTION_FRAME;
 
+/// The bus that a device's interrupt comes from.
 enum class INTERFACE_TYPE : UCHAR { Internal, Isa };
 
 extern "C" {
@@ -80,6 +81,7 @@ NTHALAPI void NTAPI HalClearDisplay(UCHAR Attribute);
 NTHALAPI void NTAPI HalDebugPutString(PCSTR Text);
 /// @returns the next character from COM1, -1 if there is none. @irql any
 NTHALAPI LONG NTAPI HalDebugGetChar();
+/// How the machine is to be left.
 enum class FIRMWARE_REENTRY : UCHAR { HalHaltRoutine, HalPowerDownRoutine, HalRebootRoutine };
 /// Stops or restarts the machine. `ExitCode` is given to an emulator that can return one.
 [[noreturn]] NTHALAPI void NTAPI HalReturnToFirmware(FIRMWARE_REENTRY Routine, UCHAR ExitCode);

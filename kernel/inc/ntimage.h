@@ -33,12 +33,14 @@ inline constexpr ULONG IMAGE_REL_BASED_HIGHLOW = 3;  // add the difference to 32
 
 inline constexpr ULONG IMAGE_ORDINAL_FLAG32 = 0x80000000;
 
+/// The first bytes of an image file, which say where its PE header is.
 struct IMAGE_DOS_HEADER {
     USHORT e_magic;
     USHORT e_unused[29];
     ULONG e_lfanew; ///< file offset of the PE signature
 };
 
+/// What an image is: for which machine, and how many sections it has.
 struct IMAGE_FILE_HEADER {
     USHORT Machine;
     USHORT NumberOfSections;
@@ -49,11 +51,13 @@ struct IMAGE_FILE_HEADER {
     USHORT Characteristics;
 };
 
+/// Where one of an image's tables is.
 struct IMAGE_DATA_DIRECTORY {
     ULONG VirtualAddress; ///< relative to the image's base
     ULONG Size;
 };
 
+/// How an image wants to be loaded: base, size, entry point, tables.
 struct IMAGE_OPTIONAL_HEADER {
     USHORT Magic;
     UCHAR MajorLinkerVersion;
@@ -88,12 +92,14 @@ struct IMAGE_OPTIONAL_HEADER {
     IMAGE_DATA_DIRECTORY DataDirectory[IMAGE_NUMBEROF_DIRECTORY_ENTRIES];
 };
 
+/// The headers of an image, behind the PE signature.
 struct IMAGE_NT_HEADERS {
     ULONG Signature;
     IMAGE_FILE_HEADER FileHeader;
     IMAGE_OPTIONAL_HEADER OptionalHeader;
 };
 
+/// One section: where it is in the file, and where in memory.
 struct IMAGE_SECTION_HEADER {
     UCHAR Name[8];
     ULONG VirtualSize;
@@ -107,11 +113,13 @@ struct IMAGE_SECTION_HEADER {
     ULONG Characteristics;
 };
 
+/// The head of the relocations of one page.
 struct IMAGE_BASE_RELOCATION {
     ULONG VirtualAddress; ///< page the block's entries lie in
     ULONG SizeOfBlock;    ///< bytes, this header included
 };
 
+/// What an image imports from one other image.
 struct IMAGE_IMPORT_DESCRIPTOR {
     ULONG OriginalFirstThunk; ///< names or ordinals to look up, ends with 0
     ULONG TimeDateStamp;
@@ -120,6 +128,7 @@ struct IMAGE_IMPORT_DESCRIPTOR {
     ULONG FirstThunk; ///< addresses go here
 };
 
+/// What an image exports, by name and by ordinal.
 struct IMAGE_EXPORT_DIRECTORY {
     ULONG Characteristics;
     ULONG TimeDateStamp;

@@ -6,6 +6,7 @@
 
 #include "nt/types.h"
 
+/// The result of a routine that can fail; it cannot be ignored.
 enum class [[nodiscard]] NTSTATUS : LONG{};
 
 #define MICA_STATUS(name, value) inline constexpr NTSTATUS name = static_cast<NTSTATUS>(static_cast<LONG>(value))

@@ -6,6 +6,7 @@
 
 #include "ke.h"
 
+/// A process of the executive: the scheduler's part, its ID and its name.
 struct EPROCESS {
     KPROCESS Pcb;
     ULONG UniqueProcessId;
@@ -14,6 +15,7 @@ struct EPROCESS {
 };
 using PEPROCESS = EPROCESS*;
 
+/// A thread of the executive: the scheduler's part, its ID, its name and what it began with.
 struct ETHREAD {
     KTHREAD Tcb;
     ULONG UniqueThreadId;

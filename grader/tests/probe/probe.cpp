@@ -1,5 +1,5 @@
 // The grader's probe: the smallest guest that keeps the contracts the grader relies on, so that the machine layer is
-// tested without the kernel. It has a KdTestPoint, a bugcheck stop, a scratch area, a field table, a ring, and one
+// tested without the kernel. It has a KdTestPoint, a KdHostCall, a bugcheck stop, a scratch area, a field table, a ring, and one
 // routine for each thing that a student's kernel can do to us: hang, sleep, flood, triple-fault, patch code.
 #define NOINLINE __attribute__((noinline, used))
 

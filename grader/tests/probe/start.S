@@ -66,3 +66,15 @@ _PageDirectory:
     .space 4096
 _BootStack:
     .space 16384
+
+// Where the host's calls return to, with a frame description that ends every backtrace (kernel/ntos/kd/i386/hostcall.S).
+    .cfi_sections .debug_frame
+    .text
+    .globl _KdHostCall
+    .def _KdHostCall; .scl 2; .type 32; .endef
+_KdHostCall:
+    .cfi_startproc
+    .cfi_undefined eip
+    nop
+1:  jmp 1b
+    .cfi_endproc

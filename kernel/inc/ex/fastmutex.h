@@ -11,6 +11,7 @@
 
 #include "ke/dispatcher.h"
 
+/// A lock for threads: an owner, a count, and an event for those who wait; it holds APCs off.
 /// shared: as the file's head says
 struct FAST_MUTEX {
     volatile LONG Count;

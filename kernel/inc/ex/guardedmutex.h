@@ -11,6 +11,7 @@
 
 #include "ke/gate.h"
 
+/// A lock for threads like the fast mutex, with a gate for those who wait, and without raising the IRQL.
 /// shared: as the file's head says
 struct KGUARDED_MUTEX {
     volatile LONG Count;

@@ -8,6 +8,7 @@
 
 #include "nt/list.h"
 
+/// A routine that the one-second thread calls every second.
 /// shared: the one-second thread's mutant guards the link; the rest is fixed while it is registered
 struct EX_ONE_SECOND_DUTY {
     void(NTAPI* Routine)(PVOID Context); ///< @irql PASSIVE_LEVEL

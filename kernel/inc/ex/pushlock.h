@@ -16,6 +16,7 @@
 #include "ke/gate.h"
 #include "ke/lockgraph.h"
 
+/// A reader-writer lock in one word: its state, or a pointer to the first who waits.
 /// shared: changes by interlocked operations
 struct EX_PUSH_LOCK {
     union {

@@ -22,6 +22,7 @@
 /// A KTHREAD's address, or a pointer of ExSetResourceOwnerPointer with both low bits set.
 using ERESOURCE_THREAD = ULONG_PTR;
 
+/// One owner of an executive resource.
 /// shared: ERESOURCE::SpinLock guards it
 struct OWNER_ENTRY {
     ERESOURCE_THREAD OwnerThread; ///< 0: the entry is free
@@ -36,6 +37,7 @@ using POWNER_ENTRY = OWNER_ENTRY*;
 constexpr USHORT ResourceDisableBoost = 0x08;   ///< its owners get no boost
 constexpr USHORT ResourceOwnedExclusive = 0x80; ///< owned by one thread
 
+/// An executive resource: a lock that many threads may share, or one has alone, and may have several times.
 struct ERESOURCE {
     LIST_ENTRY SystemResourcesList;               ///< ExpResourceSpinLock; of all resources
     POWNER_ENTRY OwnerTable GUARDED_BY(SpinLock); ///< nullptr until a second thread shares the resource

@@ -9,6 +9,7 @@
 
 #include "ke/dispatcher.h"
 
+/// A count of users that can be closed: then nobody new gets in, and one waits for the last to leave.
 /// shared: changes by interlocked operations
 struct EX_RUNDOWN_REF {
     union {

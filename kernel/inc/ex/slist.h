@@ -17,6 +17,7 @@
 using SLIST_ENTRY = SINGLE_LIST_ENTRY;
 using PSLIST_ENTRY = SLIST_ENTRY*;
 
+/// The head of an interlocked singly linked list, changed as a whole by one instruction.
 /// shared: changes as a whole, by nt::CompareExchangeSList; Depth alone may be read as a hint
 #if defined(__i386__)
 union alignas(8) SLIST_HEADER {

@@ -16,12 +16,14 @@
 using WORKER_THREAD_ROUTINE = void NTAPI(PVOID Parameter);
 using PWORKER_THREAD_ROUTINE = WORKER_THREAD_ROUTINE*;
 
+/// How urgent a work item is: each kind has a queue and threads of its own.
 enum class WORK_QUEUE_TYPE : UCHAR { CriticalWorkQueue, DelayedWorkQueue, HyperCriticalWorkQueue, MaximumWorkQueue };
 inline constexpr WORK_QUEUE_TYPE CriticalWorkQueue = WORK_QUEUE_TYPE::CriticalWorkQueue;
 inline constexpr WORK_QUEUE_TYPE DelayedWorkQueue = WORK_QUEUE_TYPE::DelayedWorkQueue;
 inline constexpr WORK_QUEUE_TYPE HyperCriticalWorkQueue = WORK_QUEUE_TYPE::HyperCriticalWorkQueue;
 constexpr ULONG WORK_QUEUES = ULONG(WORK_QUEUE_TYPE::MaximumWorkQueue);
 
+/// A routine that a worker thread is to call.
 /// shared: the queue's lock while it is queued; else whoever it belongs to
 struct WORK_QUEUE_ITEM {
     LIST_ENTRY List;

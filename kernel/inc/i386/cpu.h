@@ -89,6 +89,7 @@ inline void WriteMsr(ULONG number, ULONGLONG value) {
     __asm__ __volatile__("wrmsr" ::"c"(number), "a"(ULONG(value)), "d"(ULONG(value >> 32)) : "memory");
 }
 
+/// The registers that CPUID fills.
 struct CpuIdResult {
     ULONG Eax, Ebx, Ecx, Edx;
 };

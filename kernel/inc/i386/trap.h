@@ -14,6 +14,7 @@
 
 struct KEXCEPTION_FRAME; // registers that a switch saves; i386 keeps them all in KTRAP_FRAME
 
+/// The registers of what a trap interrupted, on the kernel stack (documented layout).
 struct KTRAP_FRAME {
     ULONG DbgEbp; ///< copy of Ebp
     ULONG DbgEip; ///< copy of Eip

@@ -45,6 +45,7 @@ inline constexpr KAPC_ENVIRONMENT AttachedApcEnvironment = KAPC_ENVIRONMENT::Att
 inline constexpr KAPC_ENVIRONMENT CurrentApcEnvironment = KAPC_ENVIRONMENT::CurrentApcEnvironment;
 inline constexpr KAPC_ENVIRONMENT InsertApcEnvironment = KAPC_ENVIRONMENT::InsertApcEnvironment;
 
+/// An asynchronous procedure call: routines that a certain thread is to run.
 /// shared: ApcListEntry, Inserted, ApcStateIndex and the system arguments under the thread's ApcQueueLock; the rest is
 /// fixed when it is made
 struct KAPC {

@@ -44,6 +44,7 @@ struct DISPATCHER_HEADER {
 };
 using PDISPATCHER_HEADER = DISPATCHER_HEADER*;
 
+/// Whether a wait ends with all of its objects, or with any of them.
 enum class WAIT_TYPE : USHORT { WaitAll = 0, WaitAny = 1 };
 inline constexpr WAIT_TYPE WaitAll = WAIT_TYPE::WaitAll;
 inline constexpr WAIT_TYPE WaitAny = WAIT_TYPE::WaitAny;
@@ -90,6 +91,7 @@ enum class KWAIT_REASON : UCHAR {
     WrRundown,
 };
 
+/// On whose behalf a processor works.
 enum class KPROCESSOR_MODE : SCHAR { KernelMode = 0, UserMode = 1 };
 inline constexpr KPROCESSOR_MODE KernelMode = KPROCESSOR_MODE::KernelMode;
 inline constexpr KPROCESSOR_MODE UserMode = KPROCESSOR_MODE::UserMode;
@@ -111,10 +113,12 @@ constexpr ULONG THREAD_WAIT_OBJECTS = 3;   ///< objects a wait may name without 
 constexpr ULONG MAXIMUM_WAIT_OBJECTS = 64; ///< at most 64, ERR-04
 constexpr ULONG TIMER_WAIT_BLOCK = 3;      ///< the thread's wait block for its time-out timer
 
+/// Whether an event stays signaled and releases all who wait, or releases one and is reset by that.
 enum class EVENT_TYPE : UCHAR { NotificationEvent = 0, SynchronizationEvent = 1 };
 inline constexpr EVENT_TYPE NotificationEvent = EVENT_TYPE::NotificationEvent;
 inline constexpr EVENT_TYPE SynchronizationEvent = EVENT_TYPE::SynchronizationEvent;
 
+/// An object that one thread signals and others wait for.
 /// shared: as its header
 struct KEVENT {
     DISPATCHER_HEADER Header;
@@ -122,6 +126,7 @@ struct KEVENT {
 using PKEVENT = KEVENT*;
 using PRKEVENT = KEVENT*;
 
+/// A count of units, of which every wait takes one.
 /// shared: as its header; Limit is fixed when the semaphore is made
 struct KSEMAPHORE {
     DISPATCHER_HEADER Header; ///< SignalState is the count; signaled while > 0 (ERR-03)
@@ -129,6 +134,7 @@ struct KSEMAPHORE {
 };
 using PKSEMAPHORE = KSEMAPHORE*;
 
+/// A mutual-exclusion object with an owner, which may acquire it again; known to users as a mutex.
 /// shared: KiDispatcherLock guards it
 struct KMUTANT {
     DISPATCHER_HEADER Header;

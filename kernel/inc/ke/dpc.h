@@ -24,6 +24,7 @@ enum class KDPC_IMPORTANCE : UCHAR {
     MediumHighImportance = 3, ///< to the tail, but interrupts at once
 };
 
+/// A deferred procedure call: a routine that a processor is to run at DISPATCH_LEVEL, soon.
 /// shared: the DpcLock of the queue it is on guards the entry, the arguments and DpcData; the rest is fixed meanwhile
 struct KDPC {
     UCHAR Type; ///< 19, or 24 for a threaded one
@@ -38,10 +39,12 @@ struct KDPC {
     PVOID volatile DpcData; ///< the queue it is on; nullptr: not queued
 };
 
+/// Whether a timer that is due releases all who wait, or one.
 enum class TIMER_TYPE : UCHAR { NotificationTimer = 0, SynchronizationTimer = 1 };
 inline constexpr TIMER_TYPE NotificationTimer = TIMER_TYPE::NotificationTimer;
 inline constexpr TIMER_TYPE SynchronizationTimer = TIMER_TYPE::SynchronizationTimer;
 
+/// An object that becomes signaled at its due time, once or periodically, and may queue a DPC then.
 /// shared: KiDispatcherLock guards it
 struct KTIMER {
     DISPATCHER_HEADER Header;

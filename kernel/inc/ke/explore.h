@@ -49,6 +49,7 @@ constexpr ULONG KX_SCENARIO_SHARES = 1;
 /// A planted mistake: it is expected to fail, and proves that the explorer finds it.
 constexpr ULONG KX_SCENARIO_PLANTED = 2;
 
+/// How the explorer chooses who goes on at a preemption point.
 enum class KX_STRATEGY : ULONG {
     Jitter = 1,     ///< another processor after JitterMin..JitterMax points, drawn anew each time
     Walk = 2,       ///< at each point with Probability / 65536 another processor
@@ -58,6 +59,7 @@ enum class KX_STRATEGY : ULONG {
     Script = 6,     ///< Script[]: at these steps these processors; else as long as it can
 };
 
+/// How an explored run ended.
 enum class KX_OUTCOME : ULONG {
     None = 0,
     CheckFailed = 1,
@@ -89,6 +91,7 @@ struct KX_ACCESS {
     ULONG_PTR Stack[KX_STACK_DEPTH]; ///< return addresses, innermost first; 0 ends it
 };
 
+/// Two accesses to the same memory that nothing orders, and of which one writes.
 /// shared: written by the first processor to find one
 struct KX_RACE {
     ULONG_PTR Address;
@@ -97,6 +100,7 @@ struct KX_RACE {
     KX_ACCESS Access[2]; ///< in the order in which they were made
 };
 
+/// One preemption point that an explored run came to.
 /// shared: written once, by the holder of the baton
 struct KX_TRACE_ENTRY {
     ULONG Step;
@@ -109,6 +113,7 @@ struct KX_TRACE_ENTRY {
 };
 static_assert(sizeof(void*) != 4 || sizeof(KX_TRACE_ENTRY) == 16);
 
+/// What the host asks of the explorer, and what the explorer found.
 /// shared: in fields by the host while the machine stands, out fields by the holder of the baton
 struct KX_CONTROL {
     // in

@@ -12,6 +12,7 @@
 #include "ke/dispatcher.h"
 #include "ke/spinlock.h"
 
+/// A small event for locks: it releases one thread at a time, and has a lock of its own.
 /// shared: GateLock guards it; who waits for a gate keeps it in existence
 struct KGATE {
     DISPATCHER_HEADER Header; ///< SignalState 1: the next wait returns at once and consumes it

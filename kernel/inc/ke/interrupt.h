@@ -19,8 +19,10 @@ using PKSERVICE_ROUTINE = KSERVICE_ROUTINE*;
 using KSYNCHRONIZE_ROUTINE = BOOLEAN NTAPI(PVOID SynchronizeContext);
 using PKSYNCHRONIZE_ROUTINE = KSYNCHRONIZE_ROUTINE*;
 
+/// Whether a device's line asks while it is active, or at the moment at which it becomes active.
 enum class KINTERRUPT_MODE : UCHAR { LevelSensitive, Latched };
 
+/// A service routine connected to an interrupt vector.
 /// shared: entry and Connected change under the lock of all chains (intobj.cpp), DispatchCount under ActualLock; the rest
 /// is fixed while it is connected
 struct KINTERRUPT {

@@ -13,6 +13,7 @@
 #include "nt/explore.h"
 #include "nt/types.h"
 
+/// An interrupt request level: what a processor lets itself be interrupted by.
 enum class KIRQL : UCHAR {};
 
 inline constexpr KIRQL PASSIVE_LEVEL{0};
@@ -29,6 +30,7 @@ inline constexpr KIRQL HIGH_LEVEL{31};
 inline constexpr KIRQL SYNCH_LEVEL = DISPATCH_LEVEL;
 
 namespace nt {
+/// What the compiler's thread-safety analysis knows an IRQL as: something that code holds.
 class CAPABILITY("IRQL") IrqlCapability {};
 } // namespace nt
 

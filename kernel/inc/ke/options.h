@@ -8,6 +8,7 @@
 
 struct LOADER_PARAMETER_BLOCK;
 
+/// The options that the kernel was started with.
 /// shared: written in phase 0, read-only afterwards
 struct KLOADER_OPTIONS {
     BOOLEAN Test;         ///< /TEST: a host stops the machine at KdTestPoint and drives it

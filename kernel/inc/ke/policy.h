@@ -10,6 +10,7 @@
 
 #include "ke/thread.h"
 
+/// Decides on priorities and quanta; the mechanism asks it, and obeys.
 class KSCHEDULING_POLICY {
 public:
     /// A wait of `thread` ended with `increment` (e.g. of KeSetEvent). Sets PriorityDecrement and Quantum as the policy

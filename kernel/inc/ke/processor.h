@@ -22,6 +22,7 @@ struct KIDTENTRY;
 struct KGDTENTRY;
 struct KTSS;
 
+/// What a thread's code finds first behind fs: its exception handlers and the bounds of its stack.
 /// shared: no, it belongs to its processor; switched with the thread
 struct NT_TIB {
     EXCEPTION_REGISTRATION_RECORD* ExceptionList;
@@ -55,6 +56,7 @@ struct KDPC_DATA {
     volatile ULONG DpcCount; ///< DPCs queued since boot
 };
 
+/// A processor's control block: the threads it runs and will run, its ready queues, DPCs and counters.
 /// shared: written by its own processor only, where a field does not say otherwise; others read hints
 struct KPRCB {
     KTHREAD* CurrentThread;                   // PrcbLock to change
@@ -123,6 +125,7 @@ struct KPRCB {
 };
 using PKPRCB = KPRCB*;
 
+/// A processor's control region, found behind fs: its IRQL and tables, and the KPRCB at its end.
 /// shared: no, it belongs to its processor and is reached through fs; fixed after its start but for Irql, IRR, IrrActive,
 /// IDR and HalReserved, which are written with interrupts off
 struct KPCR {

@@ -15,6 +15,7 @@
 
 #include "ke/dispatcher.h"
 
+/// A queue of entries for a pool of threads, which limits how many of them work at a time.
 /// shared: KiDispatcherLock guards it; MaximumCount is fixed when the queue is made
 struct KQUEUE {
     DISPATCHER_HEADER Header; ///< SignalState: entries in the queue; WaitListHead: threads that wait for one

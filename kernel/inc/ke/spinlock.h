@@ -30,6 +30,7 @@ enum class KLOCK_RANK : UCHAR {
     Debug = 80,       ///< serial line and monitor
 };
 
+/// A lock for which processors wait by looking again and again; held at DISPATCH_LEVEL or above.
 /// shared: Value changes by interlocked operations; Owner is written by the holder; Rank is fixed when the lock is made
 struct CAPABILITY("spin lock") KSPIN_LOCK {
     volatile ULONG_PTR Value; ///< 0 free; held: 1, or of a queued lock the last KSPIN_LOCK_QUEUE of its queue

@@ -44,6 +44,7 @@ constexpr LONG KPROCESS_AUTO_ALIGNMENT = 1 << 0;
 constexpr LONG KPROCESS_DISABLE_BOOST = 1 << 1;
 constexpr LONG KPROCESS_DISABLE_QUANTUM = 1 << 2;
 
+/// The scheduler's part of a process: an address space, and what its threads inherit.
 /// shared: ProcessLock guards what a field does not say otherwise of; ActiveProcessors and ProcessFlags change by
 /// interlocked operations; Affinity, DirectoryTableBase and QuantumReset are fixed once it has threads
 struct KPROCESS {
@@ -80,6 +81,7 @@ using PKSTART_ROUTINE = KSTART_ROUTINE*;
 using KSYSTEM_ROUTINE = void NTAPI(PKSTART_ROUTINE StartRoutine, PVOID StartContext);
 using PKSYSTEM_ROUTINE = KSYSTEM_ROUTINE*;
 
+/// The scheduler's part of a thread: its stack, state, priorities, quantum, waits and APCs.
 /// shared: beside D, P and T: the waiting part, boosts, base priority, affinity and ideal processor change under the
 /// dispatcher lock; SwapBusy is written by the processor that leaves the thread; times and counts by the processor that
 /// runs it; stacks and identity are fixed when it is made

@@ -9,6 +9,7 @@
 
 namespace nt {
 
+/// Keeps this processor's interrupts off for as long as it lives.
 class InterruptsOff {
 public:
 #if defined(__i386__)

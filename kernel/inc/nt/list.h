@@ -9,12 +9,14 @@
 #include "nt/assert.h"
 #include "nt/types.h"
 
+/// A link of a doubly linked list, or its head.
 struct LIST_ENTRY {
     LIST_ENTRY* Flink;
     LIST_ENTRY* Blink;
 };
 using PLIST_ENTRY = LIST_ENTRY*;
 
+/// A link of a singly linked list.
 struct SINGLE_LIST_ENTRY {
     SINGLE_LIST_ENTRY* Next;
 };
@@ -95,6 +97,7 @@ public:
     T* Front() const { return IsEmpty() ? nullptr : Record(m_head->Flink); }
     T* PopFront() { return IsEmpty() ? nullptr : Record(RemoveHeadList(m_head)); }
 
+    /// Goes through a list, and allows the removal of the element it stands at.
     class Iterator {
     public:
         explicit Iterator(LIST_ENTRY* at) : m_at(at), m_next(at->Flink) {}

@@ -8,6 +8,7 @@
 
 constexpr ULONG RTL_BITMAP_NOT_FOUND = 0xFFFFFFFF;
 
+/// An array of bits, and how many there are.
 struct RTL_BITMAP {
     ULONG SizeOfBitMap; ///< in bits
     ULONG* Buffer;

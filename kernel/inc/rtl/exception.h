@@ -27,6 +27,7 @@ constexpr int EXCEPTION_CONTINUE_EXECUTION = -1;
 #define AbnormalTermination() _abnormal_termination()
 #endif
 
+/// What happened: the code of an exception, where, and with which details.
 struct EXCEPTION_RECORD {
     NTSTATUS ExceptionCode;
     ULONG ExceptionFlags;
@@ -58,11 +59,13 @@ struct CONTEXT {
 using PCONTEXT = CONTEXT*;
 static_assert(offsetof(CONTEXT, Edi) == 0x9C && offsetof(CONTEXT, Eip) == 0xB8 && sizeof(CONTEXT) == 0x2CC);
 
+/// What a filter may look at: the exception, and the registers at its moment.
 struct EXCEPTION_POINTERS {
     EXCEPTION_RECORD* ExceptionRecord;
     CONTEXT* ContextRecord;
 };
 
+/// What a frame's handler has decided.
 enum class EXCEPTION_DISPOSITION : int {
     ExceptionContinueExecution,
     ExceptionContinueSearch,
@@ -73,6 +76,7 @@ enum class EXCEPTION_DISPOSITION : int {
 struct EXCEPTION_REGISTRATION_RECORD;
 using EXCEPTION_ROUTINE = EXCEPTION_DISPOSITION CDECL(EXCEPTION_RECORD* Record, PVOID EstablisherFrame,
                                                       CONTEXT* Context, PVOID DispatcherContext);
+/// A frame's entry in the chain of exception handlers, which begins at fs:0.
 struct EXCEPTION_REGISTRATION_RECORD {
     EXCEPTION_REGISTRATION_RECORD* Next;
     EXCEPTION_ROUTINE* Handler;

@@ -14,6 +14,7 @@
 
 #include "session.h"
 
+/// A command of the monitor, as the linker's table holds it.
 struct KD_COMMAND_ENTRY {
     PCSTR Name;
     PCSTR Arguments; ///< as help shows them; "" if it has none

@@ -11,6 +11,7 @@
 constexpr ULONG KD_LINE_SIZE = 128;
 constexpr ULONG KD_HISTORY_LINES = 8;
 
+/// The line that is typed at the prompt, with editing keys and a history.
 class KdpLineEditor {
 public:
     enum class Result { More, Line, Abandoned };

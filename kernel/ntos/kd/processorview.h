@@ -10,6 +10,7 @@
 
 constexpr ULONG KD_PROCESSOR_FRAMES = 32;
 
+/// A copy of what a processor does at one moment.
 struct KD_PROCESSOR_VIEW {
     const KTHREAD* Thread;
     ULONG ThreadId;

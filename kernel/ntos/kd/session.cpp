@@ -56,10 +56,14 @@ void KD_SESSION::Print(PCSTR format, ...) {
     Emit(text);
 }
 
-bool KD_SESSION::NextWord(PSTR word, SIZE_T size) {
+bool KD_SESSION::HasWord() {
     while (IsBlank(*m_arguments))
         m_arguments++;
-    if (*m_arguments == 0) return false;
+    return *m_arguments != 0;
+}
+
+bool KD_SESSION::NextWord(PSTR word, SIZE_T size) {
+    if (!HasWord()) return false;
     for (; *m_arguments && !IsBlank(*m_arguments); m_arguments++) {
         if (size > 1) {
             *word++ = *m_arguments;

@@ -7,6 +7,7 @@
 #include "kd.h"
 #include "nt/types.h"
 
+/// One conversation with the monitor.
 class KD_SESSION {
 public:
     /// @param stopped registers of the moment at which the kernel was stopped; nullptr: it runs on.
@@ -18,6 +19,8 @@ public:
 
     /// Prints, at most 256 characters at a time.
     void Print(PCSTR format, ...) __attribute__((format(printf, 2, 3)));
+    /// Whether there is one more word.
+    [[nodiscard]] bool HasWord();
     /// The next word of the command's arguments, cut to fit. @returns false if there is none.
     bool NextWord(PSTR word, SIZE_T size);
     /// The next word as a number (decimal, or hexadecimal after 0x). @returns false if there is none or it is not one;

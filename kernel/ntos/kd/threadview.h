@@ -31,6 +31,7 @@ private:
     KIRQL m_oldIrql{};
 };
 
+/// A copy of one object of a thread's wait.
 struct KD_WAIT_VIEW {
     const void* Object;
     KOBJECTS Type;
@@ -49,6 +50,7 @@ struct KD_LOCK_VIEW {
     const KTHREAD* Owners[KD_LOCK_OWNERS];
 };
 
+/// A copy of a thread as the monitor prints it.
 struct KD_THREAD_VIEW {
     const KTHREAD* Thread;
     ULONG Id;

@@ -25,7 +25,7 @@ from grader.console.machines import Boot, Machine, machine  # noqa: E402
 
 BOOT_SECONDS, ANSWER_SECONDS, TESTS_SECONDS = 90, 30, 300
 GUEST_LINE = re.compile(r"^GUEST (\w+) (ok|FAILED)\s*$")
-COMMANDS = ("help", "threads", "ready", "waits", "irql", "timers", "ring", "stack", "bugcheck")
+COMMANDS = ("help", "threads", "ready", "waits", "irql", "timers", "ring", "stack", "bugcheck", "spin")
 
 
 class Failure(Exception):
@@ -77,6 +77,18 @@ def commands_answer(started: Machine) -> None:
             raise Failure(f"{command} says something", text)
 
 
+def spin_makes_threads_compete(started: Machine) -> None:
+    """On one processor: all but one of them are ready, and the prompt still answers, and ends them."""
+    before = ask(started, "threads")
+    expect(ask(started, "spin 3 9"), r"^3 threads, 1 processor: `ready` shows who waits; `spin 0` ends them$", "spin answers")
+    expect(ask(started, "ready"), r"(?:\n +9  [0-9a-fA-F]{8}  \d+ Spin\d){3}", "three ready threads at priority 9")
+    expect(ask(started, "threads"), r" Spin2 +Ready +9 +9 ", "the thread's state and priorities")
+    expect(ask(started, "spin 0"), r"^3 threads ended$", "spin 0 ends them")
+    after = ask(started, "threads")
+    if re.findall(r"^\d+ threads$", before, re.M) != re.findall(r"^\d+ threads$", after, re.M):
+        raise Failure("as many threads as before", after)
+
+
 def unknown_command_is_told(started: Machine) -> None:
     expect(ask(started, "xyzzy"), r"(?i)xyzzy|unknown|no such|help", "an unknown command is answered")
 
@@ -126,6 +138,7 @@ def talk(emulator: str, folder: Path) -> "Iterator[Tuple[str, List[str], Callabl
         yield "help-lists-commands", ["TOL-06"], lambda: help_lists_commands(started)
         yield "threads-shows-states", ["SYS-02", "TOL-08"], lambda: threads_shows_states(started)
         yield "commands-answer", ["TOL-06"], lambda: commands_answer(started)
+        yield "spin-makes-threads-compete", ["TOL-06", "SCH-16"], lambda: spin_makes_threads_compete(started)
         yield "unknown-command", ["TOL-06"], lambda: unknown_command_is_told(started)
         yield "bugcheck-has-names", ["TRP-09", "TOL-07"], lambda: bugcheck_has_names(started, folder)
     finally:

@@ -2,6 +2,7 @@
 // TOL-06
 #include "ex.h"
 #include "kd.h"
+#include "mm.h"
 #include "ps.h"
 #include "rtl/string.h"
 
@@ -85,6 +86,94 @@ GUEST_TEST(CommandsWhileThreadsComeAndGo) {
     for (ULONG i = 0; i < Processors(); i++)
         Join(makers[i]);
     GUEST_TRUE(Made >= 10);
+}
+
+namespace {
+
+/// How often a text stands in what the last command printed.
+ULONG Times(PCSTR text) {
+    ULONG times = 0;
+    for (PCSTR at = Text; *at; at++)
+        times += strncmp(at, text, strlen(text)) == 0;
+    return times;
+}
+
+/// What `threads` says at its end.
+ULONG ThreadCount() {
+    (void)Execute("threads");
+    return Times("\n") - 2; // a line each, between the heading and the sum
+}
+
+} // namespace
+
+// TOL-06, SCH-16: three threads for one processor; the others have work of their own meanwhile
+GUEST_TEST(SpinningThreadsCompeteAndEnd) {
+    const KPRIORITY priority = KeQueryPriorityThread(KeGetCurrentThread());
+    const ULONG threads = ThreadCount();
+    PsInitialSystemProcess->Pcb.Affinity = Only(0); // new threads inherit it
+    (void)KeSetAffinityThread(KeGetCurrentThread(), Only(0));
+    (void)Execute("spin 3");
+    PsInitialSystemProcess->Pcb.Affinity = ~KAFFINITY(0);
+    (void)Execute("threads");
+    GUEST_EQUAL(3u, Times(" Spin"));
+    (void)Execute("ready");
+    GUEST_EQUAL(3u, Times(" Spin")); // we run
+    GUEST_EQUAL(3u, Times("\n   8  "));
+    LARGE_INTEGER interval = KeRelativeMilliseconds(20);
+    (void)KeDelayExecutionThread(KernelMode, FALSE, &interval); // they run, and we come back
+    (void)Execute("spin 0");
+    GUEST_EQUAL(1u, Times("3 threads ended\n"));
+    (void)KeDelayExecutionThread(KernelMode, FALSE, &interval); // the reaper takes them
+    GUEST_EQUAL(threads, ThreadCount());
+    GUEST_EQUAL(priority, KeQueryPriorityThread(KeGetCurrentThread()));
+}
+
+// TOL-06, SCH-01: one that is above all others cannot keep the prompt from ending it, nor those below it from their end
+GUEST_TEST(SpinningThreadsOfSomePrioritiesEnd) {
+    (void)Execute("spin 5 15");
+    (void)Execute("spin 3 1");
+    GUEST_EQUAL(1u, Times("8 threads, "));
+    LARGE_INTEGER interval = KeRelativeMilliseconds(50);
+    (void)KeDelayExecutionThread(KernelMode, FALSE, &interval);
+    (void)Execute("spin 0");
+    GUEST_EQUAL(1u, Times("8 threads ended\n"));
+    (void)Execute("spin");
+    GUEST_EQUAL(1u, Times("no thread computes"));
+}
+
+// TOL-06: what cannot be done is said, and nothing is started
+GUEST_TEST(SpinRefusesWhatItCannotDo) {
+    const KPRIORITY priority = KeQueryPriorityThread(KeGetCurrentThread());
+    static constexpr PCSTR lines[] = {"spin 9", "spin 1 0", "spin 1 16",      "spin 1 31",
+                                      "spin x", "spin 1 y", "spin 4294967295"};
+    for (PCSTR line : lines) {
+        (void)Execute(line);
+        GUEST_EQUAL(0u, Times("`spin 0` ends it"));
+    }
+    (void)Execute("spin 8");
+    (void)Execute("spin 1");
+    GUEST_EQUAL(1u, Times("8 compute already"));
+    (void)Execute("spin 0");
+    GUEST_EQUAL(1u, Times("8 threads ended\n"));
+    (void)Execute("spin 0");
+    GUEST_EQUAL(1u, Times("0 threads ended\n"));
+    GUEST_EQUAL(priority, KeQueryPriorityThread(KeGetCurrentThread()));
+}
+
+// TOL-06, POL-05: a hundred threads' stacks and objects come back: there is memory for the last ones
+GUEST_TEST(SpinningThreadsLeaveNothingBehind) {
+    const ULONG threads = ThreadCount();
+    ULONG free = 0;
+    for (ULONG round = 0; round < 12; round++) {
+        (void)Execute("spin 8");
+        GUEST_EQUAL(1u, Times("8 threads, "));
+        (void)Execute("spin 0");
+        LARGE_INTEGER interval = KeRelativeMilliseconds(20);
+        (void)KeDelayExecutionThread(KernelMode, FALSE, &interval); // the reaper takes them
+        if (round == 1) free = MmQueryFreePages();
+    }
+    GUEST_EQUAL(free, MmQueryFreePages());
+    GUEST_EQUAL(threads, ThreadCount());
 }
 
 namespace {

@@ -83,6 +83,7 @@ struct Resource {
 } // namespace
 
 // DSP-20
+/// Readers together, a writer alone, and nobody is left asleep.
 struct ResourceExcludes {
     static inline Resource R;
     static inline Guarded Data;
@@ -111,7 +112,8 @@ struct ResourceExcludes {
 };
 SCENARIO(ResourceExcludes);
 
-// DSP-20: exclusive access that becomes shared is never lost in between.
+// DSP-20
+/// Exclusive access that becomes shared is never lost in between.
 struct ResourceConvertKeepsAccess {
     static inline Resource R;
     static inline Guarded Data;
@@ -145,7 +147,8 @@ struct ResourceConvertKeepsAccess {
 };
 SCENARIO(ResourceConvertKeepsAccess);
 
-// DSP-20: the rules of waiting, without waiting, and recursion.
+// DSP-20
+/// The rules of waiting, without waiting, and recursion.
 struct ResourceTriesAndRecursion {
     static inline Resource R;
     static inline Guarded Data;
@@ -184,6 +187,7 @@ struct ResourceTriesAndRecursion {
 SCENARIO(ResourceTriesAndRecursion);
 
 // DSP-21
+/// Readers together, a writer alone, and nobody is left asleep.
 struct PushLockExcludes {
     static inline EX_PUSH_LOCK Lock;
     static inline Guarded Data;
@@ -224,7 +228,8 @@ struct PushLockExcludes {
 };
 SCENARIO(PushLockExcludes);
 
-// DSP-21: three that want it alone: each release finds whom to wake.
+// DSP-21
+/// Three that want it alone: each release finds whom to wake.
 struct PushLockWakesEveryWriter {
     static inline EX_PUSH_LOCK Lock;
     static inline Guarded Data;
@@ -253,6 +258,7 @@ struct PushLockWakesEveryWriter {
 SCENARIO(PushLockWakesEveryWriter);
 
 // DSP-21
+/// Exclusive access that becomes shared, and tries that may fail.
 struct PushLockConvertAndTry {
     static inline EX_PUSH_LOCK Lock;
     static inline Guarded Data;
@@ -301,6 +307,7 @@ struct PushLockConvertAndTry {
 SCENARIO(PushLockConvertAndTry);
 
 // DSP-18
+/// One owner at a time, and each release lets one in.
 struct FastMutexHandsOver {
     static inline FAST_MUTEX Mutex;
     static inline Guarded Data;
@@ -340,6 +347,7 @@ struct FastMutexHandsOver {
 SCENARIO(FastMutexHandsOver);
 
 // DSP-19
+/// One owner at a time, and each release lets one in.
 struct GuardedMutexHandsOver {
     static inline KGUARDED_MUTEX Mutex;
     static inline Guarded Data;
@@ -367,6 +375,7 @@ struct GuardedMutexHandsOver {
 SCENARIO(GuardedMutexHandsOver);
 
 // DSP-21
+/// Nobody uses what has run down, and the last user ends the wait.
 struct RundownKeepsUsersOut {
     static inline EX_RUNDOWN_REF Reference;
     static inline volatile LONG Users;

@@ -61,6 +61,7 @@ class Processor:
         self.addresses = [guest.alloc(guest.size("KTHREAD")) for _ in range(count)]
         self.numbers = {address: number for number, address in enumerate(self.addresses)}
         self.numbers[self.current] = -1
+        guest.labels.update({address: f"T{number}" for number, address in enumerate(self.addresses)})
         runner = Thread(-1, current_priority)
         self.model = Scheduler([Thread(number, 0) for number in range(count)], runner)
         self.set_current(current_priority)

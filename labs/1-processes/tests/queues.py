@@ -110,6 +110,7 @@ class Bench:
             guest.set(thread, "KTHREAD.Priority", priority)
             guest.set(thread, "KTHREAD.State", READY)
             guest.set(thread, "KTHREAD.NextProcessor", 0)
+        guest.labels.update({thread: f"T{number}" for number, thread in enumerate(threads)})
         return cls(t, threads, prcb, list(chosen))
 
     # -- the student's routines ------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ class Workload:
         status = self.guest.call("Lab1Prepare")
         t.sound(status == 0, f"Lab1Prepare gives {status:#010x}")
         self.threads = [self.guest.u32(stage + HEADER_BYTES + ACTOR_BYTES * index + 8) for index in range(len(self.actors))]
+        self.guest.labels.update({address: f"A{number}" for number, address in enumerate(self.threads)})
         for number, quantum in enumerate(quanta):
             self.set(number, "Quantum", quantum)  # whatever a clock tick took meanwhile
 

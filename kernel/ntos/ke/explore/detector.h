@@ -25,6 +25,7 @@ struct KX_HOOKED_ACCESS {
     ULONG_PTR Frame;
 };
 
+/// Finds two accesses that nothing orders, with a vector clock for each processor.
 class KxDetector {
 public:
     static constexpr ULONG MaximumRanges = 32;

@@ -28,6 +28,7 @@ struct KX_STAND {
     ULONG_PTR Frame;
 };
 
+/// The run that is explored now.
 /// shared: the baton's holder owns all of it; Baton is read by those who wait
 struct KX_RUN {
     ULONG Quota; ///< so many of the next ordinary points need no question: the strategy would stay (baton.cpp)

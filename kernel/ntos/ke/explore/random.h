@@ -8,6 +8,7 @@
 
 #include "nt/types.h"
 
+/// A small generator of random numbers: the same seed gives the same schedule.
 class KxRandom {
 public:
     void Seed(ULONG seed) {

@@ -19,6 +19,7 @@ struct KX_CHOICE {
     bool Yield;     ///< Current waits for somebody else: a spin loop's turn, a tick's end
 };
 
+/// Decides which processor goes on at a preemption point.
 class KxStrategy {
 public:
     virtual void Begin(ULONG seed) = 0;

@@ -8,7 +8,19 @@
 
 #include "i386/trapframe.h"
 
+    .cfi_sections .debug_frame
     .text
+
+// For debuggers: the registers of the interrupted routine lie in the frame at %ebp.  `above`: what lies between the frame
+// and that routine's stack.
+.macro FRAME_AT_EBP above
+    .cfi_def_cfa ebp, TF_HARDWARE_ESP + \above
+    .cfi_offset eip, TF_EIP - TF_HARDWARE_ESP - \above
+    .cfi_offset ebp, TF_EBP - TF_HARDWARE_ESP - \above
+    .cfi_offset ebx, TF_EDI + 8 - TF_HARDWARE_ESP - \above
+    .cfi_offset esi, TF_EDI + 4 - TF_HARDWARE_ESP - \above
+    .cfi_offset edi, TF_EDI - TF_HARDWARE_ESP - \above
+.endm
 
 // Everything of a KTRAP_FRAME below Eip. On the stack: Ebp (where the vector was), ErrCode, Eip, SegCs, EFlags.
 // Leaves %esp = %ebp = the frame; %ebx, %eax are lost.
@@ -46,9 +58,13 @@ KiTrapEntry:
     movl $-1, %fs:PCR_EXCEPTION_LIST
     movl %ebp, %esi
     movl %esp, %ebp                         // the frame is a link of the frame chain
+    .cfi_startproc
+    .cfi_signal_frame                       // nobody called: the saved Eip is the interrupted instruction itself
+    FRAME_AT_EBP 0
     pushl %esi
     pushl %ebp
     call _KiTrap@8
+    .cfi_endproc
 
 // %esp = the frame to leave through.
     .globl _KiTrapExit
@@ -115,6 +131,8 @@ _KeBugCheckEx@20:
     leal TF_HARDWARE_ESP+4(%esp), %eax
     movl %eax, TF_TEMP_ESP(%esp)            // the caller's stack pointer, arguments included
     movl %esp, %ebp
+    .cfi_startproc
+    FRAME_AT_EBP 4
     cli
     pushl %ebp
     pushl TF_HARDWARE_ESP+20(%ebp)
@@ -124,6 +142,7 @@ _KeBugCheckEx@20:
     pushl TF_HARDWARE_ESP+4(%ebp)
     call _KeBugCheck2@24
     ud2
+    .cfi_endproc
 
     .section .drectve, "yn"
     .ascii " /EXPORT:_KeBugCheckEx@20"

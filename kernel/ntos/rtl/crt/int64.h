@@ -13,6 +13,7 @@
 
 namespace nt {
 
+/// Both results of a division.
 struct Division {
     ULONGLONG Quotient;
     ULONGLONG Remainder;

@@ -1,0 +1,209 @@
+"""Every claim of a handout that names a command or a test, and what comes of it, is checked here.
+
+A claim is a sentence, a line of a command block, or an example of output.  A handout with a claim that is not in these
+tables fails: write the check first.  Tables of points are compared with the tests themselves.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Dict, Iterator, List, Sequence, Set, Tuple
+
+from grader import labs, sources, submission
+from grader.build import Builder
+from grader.console.machines import Boot, QemuMachine
+from grader.model import WHOLE, Lab
+from grader.runner import run_tests
+from grader.tests.machine import needs_emulator
+from grader.tree import this_tree
+
+TREE = this_tree()
+COURSE = labs.load(TREE)
+FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+POINTS = re.compile(r"^  (\d+\.\d+)  (.+?) +(\d+)/(\d+)$", re.MULTILINE)
+ROW = re.compile(r"^\| `(\w+)` \| (\d+) \|", re.MULTILINE)
+COMMAND = re.compile(r"^make (\w+)((?: [A-Z]+=\S+)*)")
+
+# Lines of a command block, with what they promise.  "": the line only says how to type a command (its form is checked).
+TYPED: Dict[str, str] = {
+    "the kernel boots to `kd> `; type help, then spin 3 and ready; Ctrl-A X leaves": "prompt",  # spin: the console's own tests
+    "builds and grades that exercise on every save; Ctrl-C ends it": "",  # test_watch
+    "0 of 20: nothing is written yet": "zero",
+    "0 of 50: nothing is written yet": "zero",
+    "0 of 100: nothing is written yet": "zero",
+    "prints your seed and writes labs/0-boot/seed.txt": "",  # test_journey runs it
+    "your own seed here": "",
+    "one exercise; TEST= also takes a test's name or a pattern": "",
+    "the kernel under gdb, from its first instruction": "",
+    "a run's waits and wake-ups as a page": "",
+    "": "",
+}
+
+# Sentences that name a command or a test.
+SAID: Dict[str, str] = {
+    "In the monitor (`make run`), `stack` prints one line a frame.": "",  # the monitor's own tests
+    "- The test's report shows the chain it made; `make replay LAB=0 TEST=frames_loop SEED=...` stops in your routine under gdb, "
+    "before it walks that chain (with `AT=failure`: after it has returned).": "",
+    "With these three, 11 of the 14 points are in reach: all tests but `quantum_end_choice` and `quantum_turns`.": "three routines",
+    "`make grade LAB=1` ends with `Lab 1: 50/50`.": "points 50",
+    "If it does not, `make grade` says so, and tests that need another exercise wait until you have written it: most of 1.1 and 1.4 can "
+    "be tested at once, the rest of 1.2 and 1.3 when the kernel boots on your scheduler.": "tested at once",  # says so: test_branches
+    "At the prompt of `make run`, `spin 3` lets three threads compete on your scheduler: `ready` shows who waits, `threads` who ran how "
+    "often, `spin 0` ends them.": "",  # the console's own tests
+    "`make run` and `make gdb` boot a kernel of your files alone: they need your labs 0 and 1.": "",
+    "`make grade`, `make replay` and `make timeline` do not: there the reference stands in for your earlier labs.": "",  # test_handout
+    "If it does not, `make grade` says so, and a test waits until you have written every exercise that its kernel needs; it names the "
+    "next one.": "",  # test_branches, test_report
+    "- Each of the eight wrong kernels in which one of your scenarios fails is a point; they are not part of your branch, where "
+    "`mytest_accepts` tells you whether your file compiles and a correct kernel passes it.": "",
+    "- Plant a mistake in your own `event.cpp` and see that a scenario fails: `make mytest LAB=3 TEST=3.3` explores your scenarios on "
+    "a kernel with your files of exercise 3.3 and given ones for the rest (`SEED=7`: other schedules).": "",
+    "`make grade LAB=3` ends with `Lab 3: 92/92` on your machine, and with 100 of 100 when you submit (exercise 3.10).": "points 100",
+    "Then write a scenario in which every lock is taken rightly, and see that your finder accuses nobody (in the complete tree "
+    "`make explore` says which strategy finds what).": "",
+}
+
+# What `$ make run` shows, by the exercises that are solved.
+BOOTS: Dict[str, Tuple[str, ...]] = {
+    "exercise 1.3 is not implemented: kernel/ntos/ke/priority.cpp:37": ("1.1", "1.2"),
+    "kd>": ("1.1", "1.2", "1.3", "1.4"),
+}
+THREE_ROUTINES = ("kernel/ntos/ke/dispatch.cpp", "kernel/ntos/ke/priority.cpp")
+OUT_OF_REACH = {"quantum_end_choice", "quantum_turns"}
+
+
+def handouts() -> Iterator[Tuple[Lab, str]]:
+    for lab in COURSE.labs:
+        yield lab, (TREE.root / "labs" / lab.folder / "README.md").read_text(encoding="utf-8")
+
+
+def sentences(text: str) -> Iterator[str]:
+    """The sentences outside blocks and tables, each on one line."""
+    prose = "\n".join(line for line in FENCE.sub("\n\n", text).splitlines() if not line.startswith(("|", "![")))
+    for paragraph in re.split(r"\n\s*\n|\n(?=- |\d+\. )", prose):
+        yield from re.split(r"(?<=[.!?])\s+(?=[A-Z`*])", " ".join(paragraph.split()))
+
+
+def names_something(sentence: str) -> bool:
+    tests = {test.name for test in COURSE.tests}
+    return any(code.startswith("make ") or code in tests for code in re.findall(r"`([^`]+)`", sentence))
+
+
+def solved(names: Sequence[str], folder: Path) -> submission.Submission:
+    """The starter of lab 1 with these files solved, as a student's submission."""
+    marked = sources.marked(TREE, COURSE)
+    open_files = {name for lab in COURSE.labs if lab.number == 1 for name in lab.files} - {*names}
+    for name in COURSE.files:
+        if not (TREE.root / name).is_file():
+            continue
+        shipped = marked.get(name)
+        text = (TREE.root / name).read_bytes() if shipped is None else (
+            shipped.starter if name in open_files else shipped.reference).encode("utf-8", "surrogateescape")
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text)
+    return submission.read(str(folder), COURSE.files, [], TREE.root)
+
+
+class Words(unittest.TestCase):
+    def test_every_claim_has_a_check(self) -> None:
+        for lab, text in handouts():
+            for sentence in filter(names_something, sentences(text)):
+                self.assertIn(sentence, SAID, f"{lab.folder}: a claim without a check in {Path(__file__).name}")
+            for block in FENCE.findall(text):
+                for line in block.splitlines():
+                    if line.startswith("make "):
+                        self.assertIn(line.partition("#")[2].strip(), TYPED, f"{lab.folder}: {line}")
+
+    def test_every_check_has_its_claim(self) -> None:
+        texts = [text for _, text in handouts()]
+        said = {sentence for text in texts for sentence in sentences(text)}
+        self.assertEqual([], [sentence for sentence in SAID if sentence not in said])
+        self.assertEqual([], [line for line in TYPED if line and not any(line in text for text in texts)])
+        self.assertEqual([], [line for line in BOOTS if not any(line in text for text in texts)])
+
+    def test_every_command_can_be_typed(self) -> None:
+        targets = set(re.findall(r"[\w-]+", re.search(r"^\.PHONY:((?:.*\\\n)*.*)", (TREE.root / "Makefile").read_text(),
+                                                      re.MULTILINE)[1]))  # type: ignore[index]
+        for lab, text in handouts():
+            typed = [line.lstrip("$ ") for block in FENCE.findall(text) for line in block.splitlines()]
+            typed += re.findall(r"`(make [^`]+)`", text)
+            for line in typed:
+                match = COMMAND.match(line)
+                if not match:
+                    continue
+                self.assertIn(match[1], targets, f"{lab.folder}: {line}")
+                given = dict(part.split("=", 1) for part in match[2].split())
+                if given.get("TEST", "...") not in ("...", "name"):
+                    self.assertTrue(labs.select(COURSE, given.get("LAB", ""), given["TEST"].strip("'"))[1], line)
+
+    def test_points(self) -> None:
+        for lab, text in handouts():
+            shown = {(number, title): (int(have), int(most)) for block in FENCE.findall(text)
+                     for number, title, have, most in POINTS.findall(block)}
+            self.assertTrue(shown, lab.folder)
+            for (number, title), (have, most) in shown.items():
+                exercise = lab.exercise(number)
+                self.assertEqual((exercise.title, exercise.points), (title, most), lab.folder)
+                self.assertLessEqual(have, most)
+            tests = {test.name: test.points for test in COURSE.tests}
+            for name, points in ROW.findall(text):
+                self.assertEqual(tests[name], int(points), f"{lab.folder}: {name}")
+            for claim in [one for one in TYPED if one.endswith("nothing is written yet") and one in text]:
+                self.assertEqual(lab.points, int(claim.split()[2].rstrip(":")), lab.folder)
+        points = {lab.number: lab.points for lab in COURSE.labs}
+        self.assertEqual((50, 100), (points[1], points[3]))
+
+    def test_what_can_be_tested_at_once(self) -> None:
+        """A test at the early stage runs before any exercise of lab 1 is needed; one at the ready stage needs them all."""
+        for exercise in ("1.1", "1.4"):
+            tests = [test for test in COURSE.tests if test.exercise == exercise]
+            early = sum(test.points for test in tests if test.stage == "early")
+            self.assertGreater(early, sum(test.points for test in tests) / 2, exercise)
+
+    def test_help_and_branches_name_the_moment_of_the_failure(self) -> None:
+        for name in ("grader/setup/help.sh", "labs/branch-readme.md", *(f"labs/{lab.folder}/README.md" for lab in COURSE.labs)):
+            self.assertIn("AT=failure", (TREE.root / name).read_text(encoding="utf-8"), name)
+
+
+@needs_emulator
+class OnTheKernel(unittest.TestCase):
+    def build(self, names: Sequence[str], key: str):  # type: ignore[no-untyped-def]
+        with tempfile.TemporaryDirectory() as folder:
+            made = Builder(TREE, COURSE).build(solved(names, Path(folder)), [key], 1)
+        self.assertEqual("", made[key].error)
+        return made
+
+    def test_how_far_a_kernel_boots(self) -> None:
+        lab = next(lab for lab in COURSE.labs if lab.number == 1)
+        text = (TREE.root / "labs" / lab.folder / "README.md").read_text(encoding="utf-8")
+        shown = [block for block in FENCE.findall(text) if block.startswith("$ make run")]
+        self.assertEqual(len(BOOTS), len(shown))
+        for (claim, exercises), block in zip(BOOTS.items(), shown):
+            files = [name for number in exercises for name in lab.exercise(number).files]
+            lines: List[str] = [line for line in block.splitlines()[1:] if line != "..."]
+            self.assertEqual(claim, lines[-1])
+            folder = self.build(files, WHOLE)[WHOLE].directory
+            with QemuMachine(Boot(folder, options=os.environ.get("MICA_OPTIONS", "/DEBUG"))) as machine:
+                said = machine.read_until(claim.encode(), 60).decode("utf-8", "replace")
+            for line in lines:
+                self.assertIn(line.replace(" ...", ""), said)
+
+    def test_what_three_routines_are_worth(self) -> None:
+        tests = [test for test in COURSE.tests if test.exercise == "1.3"]
+        passed: Set[str] = {told.test for told in run_tests(self.build(THREE_ROUTINES, "1.3"), tests, 7) if told.points}
+        self.assertEqual({test.name for test in tests} - OUT_OF_REACH, passed)
+        self.assertEqual((11, 14), (sum(test.points for test in tests if test.name in passed), sum(test.points for test in tests)))
+
+    def test_without_them_no_test_begins(self) -> None:
+        tests = [test for test in COURSE.tests if test.name == "preemption_order"]
+        told = run_tests(self.build(THREE_ROUTINES[:1], "1.3"), tests, 7)[0]
+        self.assertEqual("boot to the ready stage", told.asked)
+
+
+if __name__ == "__main__":
+    unittest.main()
