@@ -10,7 +10,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Collection, Dict, List, Optional, Sequence, Set
+from typing import Collection, Dict, List, Optional, Sequence, Set, Tuple
 
 from grader import objects
 from grader.api import Context
@@ -52,12 +52,26 @@ class ReplayGuest(Guest):
                  stop_at_arrival: int = 0) -> None:
         super().__init__(session)
         self.calls, self.last = 0, ""
+        self.left_at: List[int] = []  # where the test takes its call away from the processor
         self.watched = watched or {}
         self._names = {*self.watched.values()} - {THREAD_START}
         self.stop_at_call, self.stop_at_arrival = stop_at_call, stop_at_arrival
         self.arrivals: List[Arrival] = []
         self.context: Optional[Context] = None
         self._due = False  # it stands where it shall stop, and the test has still something to do there
+
+    def call_or_stop(self, target: Place, *arguments: int, stops: Sequence[Place], conv: str = "stdcall",
+                     stack: int = 0) -> Tuple[str, Dict[str, int]]:
+        self.left_at = [self.sym(place) for place in stops]
+        return super().call_or_stop(target, *arguments, stops=stops, conv=conv, stack=stack)
+
+    def start(self, target: Place, *arguments: int, conv: str = "stdcall", until: Place, hits: int = 1) -> Dict[str, int]:
+        self.left_at = []
+        return super().start(target, *arguments, conv=conv, until=until, hits=hits)
+
+    def _call(self, target: Place, arguments: Sequence[int], conv: str, limit: int, seconds: float) -> Dict[str, int]:
+        self.left_at = []
+        return super()._call(target, arguments, conv, limit, seconds)
 
     def _enter(self, target: Place, arguments: Sequence[int], conv: str, stack: int = 0) -> int:
         if self._due:
@@ -109,7 +123,7 @@ class Attempts:
         self.session.close()
 
     def run(self, stop_at_call: int = 0, watched: Optional[Dict[int, str]] = None, stop_at_arrival: int = 0,
-            forced: Optional[Schedule] = None) -> "tuple[ReplayGuest, Outcome]":
+            forced: Optional[Schedule] = None) -> "Tuple[ReplayGuest, Outcome]":
         """The test from its beginning, to its end or to a call or an arrival.  A kernel that does not come to the test's
         stage is booted again: there the arrivals of the boot count."""
         if not self.boots:
@@ -117,7 +131,7 @@ class Attempts:
         return run_once(self.session, self.kernels, self.spec, self.seed, stop_at_call, forced or self.forced, watched,
                         stop_at_arrival)
 
-    def _boot_again(self, watched: Optional[Dict[int, str]], stop_at_arrival: int) -> "tuple[ReplayGuest, Outcome]":
+    def _boot_again(self, watched: Optional[Dict[int, str]], stop_at_arrival: int) -> "Tuple[ReplayGuest, Outcome]":
         self.session.close()
         self.session = Session(self.folder, self.spec.driver, processors=self.spec.processors or 1)
         self.session.start()
@@ -146,7 +160,7 @@ class Attempts:
 
 def run_once(session: Session, kernels: KernelSet, spec: TestSpec, seed: int, stop_at: int = 0,
              forced: Optional[Schedule] = None, watched: Optional[Dict[int, str]] = None,
-             stop_at_arrival: int = 0) -> "tuple[ReplayGuest, Outcome]":
+             stop_at_arrival: int = 0) -> "Tuple[ReplayGuest, Outcome]":
     """The test from its snapshot; up to the `stop_at`-th call, or the `stop_at_arrival`-th arrival at a watched routine,
     when that is not 0.  `forced`: an exploring test runs this schedule and no other."""
     guest = ReplayGuest(session, watched, stop_at, stop_at_arrival)
@@ -205,8 +219,8 @@ def choose(told: Outcome, arrivals: Sequence[Arrival]) -> int:
     test says it called, else the last one that no other routine of the student's led to."""
     seen = {arrival.routine for arrival in arrivals}
     crashed = [name for line in told.backtrace for name in [line.split(" ")[0].split("+")[0]] if name in seen]
-    asked = [name for name in re.findall(r"\w+", told.asked) if name in seen]
-    for name in [*crashed[:1], *asked[:1]]:
+    asked = [name for name in re.findall(r"\b([A-Z]\w+)\(", told.asked)[:1] if name in seen]  # what follows came before
+    for name in [*crashed[:1], *asked]:
         return max(number for number, arrival in enumerate(arrivals, 1) if arrival.routine == name)
     return max((number for number, arrival in enumerate(arrivals, 1) if not arrival.nested), default=0)
 

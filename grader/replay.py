@@ -68,12 +68,13 @@ def replay(kernels: KernelSet,
         if forced and told.verdict is Verdict.PASS:
             say(f"This schedule breaks nothing on this kernel. It belongs to the test and the kernel that printed it: "
                 f"for one of this kernel, run make grade LAB={spec.lab} TEST={spec.name}.")
-        for line in stand(attempts, guest, told, files, at_failure):
+        lines, guest = stand(attempts, guest, told, files, at_failure)
+        for line in lines:
             say(line)
         session = attempts.session
         session.watchdog.disarm()
         stopped = told.backtrace[0] if told.backtrace else ""
-        debug(session, root, gdb_arguments, guest.labels, re.split("[+ ]", stopped)[0])
+        debug(session, root, gdb_arguments, guest, re.split("[+ ]", stopped)[0])
         return told
     finally:
         attempts.close()
@@ -92,7 +93,8 @@ def without_optimization(attempts: Attempts, guest: ReplayGuest, told: Outcome,
     return other, shown, same, "Your files are compiled without optimization here, and the test fails in the same way."
 
 
-def stand(attempts: Attempts, guest: ReplayGuest, told: Outcome, files: Sequence[str], at_failure: bool) -> List[str]:
+def stand(attempts: Attempts, guest: ReplayGuest, told: Outcome, files: Sequence[str],
+          at_failure: bool) -> Tuple[List[str], ReplayGuest]:
     """Bring the guest to where gdb takes over; says where that is, and keeps it for `mica rewind`."""
     find = guest.context.found if guest.context else None
     if find:
@@ -100,16 +102,19 @@ def stand(attempts: Attempts, guest: ReplayGuest, told: Outcome, files: Sequence
         last, _ = attempts.run(forced=schedule)
         last, _ = attempts.run(stop_at_call=last.calls, forced=schedule)
         keep(attempts.session)
-        return ["`mica rewind` goes back to where the schedule begins.", run_to_failure(last, find)]
-    lines = [] if at_failure else to_routine(attempts, guest, told, files)
+        return ["`mica rewind` goes back to where the schedule begins.", run_to_failure(last, find)], last
+    lines: List[str] = []
+    if not at_failure:
+        lines, guest = to_routine(attempts, guest, told, files)
     if not lines:
         guest = guest if at_failure else attempts.run()[0]
         lines = [where_it_ended(guest)]
     keep(attempts.session)
-    return [*lines, "`mica rewind` comes back here as often as you like; what follows is the same every time."]
+    return [*lines, "`mica rewind` comes back here as often as you like; what follows is the same every time."], guest
 
 
-def to_routine(attempts: Attempts, guest: ReplayGuest, told: Outcome, files: Sequence[str]) -> List[str]:
+def to_routine(attempts: Attempts, guest: ReplayGuest, told: Outcome,
+               files: Sequence[str]) -> Tuple[List[str], ReplayGuest]:
     """To the student's routine that led to the failure, else to the last call; nothing where there is neither."""
     number = 0
     failed = told.verdict is not Verdict.PASS
@@ -126,12 +131,12 @@ def to_routine(attempts: Attempts, guest: ReplayGuest, told: Outcome, files: Seq
         inside = "the kernel's boot" if not attempts.boots else f"call {stopped.calls}, {stopped.last}" \
             if stopped.calls else "the kernel's own work"
         return [f"The guest stands in {arrival.routine}, at the first line of its body, in {inside}.",
-                "AT=failure stops where the test failed instead."]
+                "AT=failure stops where the test failed instead."], stopped
     if not guest.calls:
-        return []
+        return [], guest
     stopped, _ = attempts.run(stop_at_call=guest.calls)
     said = "" if not failed or not watched else " The exercise's own routines did not lead to the failure."
-    return [f"The guest stands at the beginning of call {stopped.calls}, {stopped.last}.{said}"]
+    return [f"The guest stands at the beginning of call {stopped.calls}, {stopped.last}.{said}"], stopped
 
 
 def where_it_ended(guest: ReplayGuest) -> str:
@@ -183,15 +188,14 @@ def describe(told: Outcome, guest: ReplayGuest, forced: Optional[Schedule] = Non
     return lines
 
 
-def debug(session: Session, root: Path, arguments: Sequence[str], labels: Optional[Dict[int, str]] = None,
-          fault: str = "") -> None:
+def debug(session: Session, root: Path, arguments: Sequence[str], guest: ReplayGuest, fault: str = "") -> None:
     """gdb in the foreground, on the guest as it stands.  `fault`: the routine whose frame is to be shown."""
     session.machine.gdb.leave()
-    script = write_script(session, root, labels or {}, fault)
+    script = write_script(session, root, guest, fault)
     foreground.run(["gdb", "-q", "-nx", "-x", str(script), *arguments], root)
 
 
-def write_script(session: Session, root: Path, labels: Dict[int, str], fault: str) -> Path:
+def write_script(session: Session, root: Path, guest: ReplayGuest, fault: str) -> Path:
     """Symbols of every loaded module at its place, the `mica` commands, the connection; then to where gdb's view is right."""
     folder = session.machine.folder
     lines = ["set pagination off", "set print pretty on", f"directory \"{root}\""]
@@ -208,7 +212,7 @@ def write_script(session: Session, root: Path, labels: Dict[int, str], fault: st
     script = folder / "replay.gdb"
     script.write_text("\n".join([
         f"source {root / 'grader' / 'gdb' / 'mica.py'}",
-        f"python mica_begin_replay({lines!r}, {labels!r}, {fault!r}, {ends[0]:#x}, {ends[1]:#x})", ""]), encoding="utf-8")
+        f"python mica_begin_replay({lines!r}, {guest.labels!r}, {fault!r}, {ends[0]:#x}, {ends[1]:#x}, {guest.left_at!r})", ""]), encoding="utf-8")
     return script
 
 

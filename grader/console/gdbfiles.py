@@ -16,7 +16,7 @@ from typing import List, Sequence
 from ..errors import GraderError
 from ..pe import PeImage, undecorate
 
-DECORATED = re.compile(rb"(?<=\0)\?[^\0]+(?=\0)")
+DECORATED = re.compile(rb"(?:^|(?<=\0))(?:\?[^\0]+|[_@]\w+@\d+)(?=\0)")
 MANGLED = re.compile(r"^\?([A-Za-z_][\w@?]*?)@@[Y0-9]")
 
 
@@ -35,7 +35,7 @@ def elf_copy(image: Path, target: Path) -> Path:
 
 
 def with_plain_strings(elf: bytes) -> bytes:
-    """The ELF file with plain names in its .debug_str: inlined routines have their decorated names there.  Every string keeps
+    """The ELF file with plain names in its .debug_str: some compilers put decorated names there, of inlined routines at the least.  Every string keeps
     its place."""
     headers, size, count, names = struct.unpack_from("<I", elf, 0x20) + struct.unpack_from("<HHH", elf, 0x2E)
     sections = [struct.unpack_from("<10I", elf, headers + size * number) for number in range(count)]

@@ -79,6 +79,19 @@ class Returned(gdb.Breakpoint):
         return True
 
 
+class Left(gdb.Breakpoint):
+    """Where the test takes its call away: the thread of the test waits from here on, and the processor is not given to another."""
+
+    def __init__(self, address: int) -> None:
+        super().__init__(f"*{address:#x}", gdb.BP_BREAKPOINT, internal=True)
+        self.silent = True
+
+    def stop(self) -> bool:
+        gdb.write(f"The call has come to {bare(gdb.newest_frame())}. The test leaves it there, and goes on in the grader. "
+                  "`mica rewind` goes back.\n")
+        return True
+
+
 class Stopped(gdb.Breakpoint):
     """A bugcheck: the kernel does nothing any more."""
 

@@ -160,9 +160,11 @@ def stand() -> None:
     gdb.execute("frame")
 
 
-def begin_replay(commands: "list[str]", names: "dict[int, str]", routine: str, returned: int, stopped: int) -> None:
+def begin_replay(commands: "list[str]", names: "dict[int, str]", routine: str, returned: int, stopped: int,
+                 left: "list[int]") -> None:
     """`make replay` starts gdb.  `commands` connect it; `names`: what the test calls some addresses; `routine`: what the
-    failure is about, if a stopped kernel is to be shown; `returned`, `stopped`: where calls end, and where a bugcheck does."""
+    failure is about, if a stopped kernel is to be shown; `returned`, `stopped`, `left`: where calls end, where a bugcheck does, and
+    where the test leaves this call."""
     with arrive.quiet():
         for line in commands:
             gdb.execute(line)
@@ -170,6 +172,8 @@ def begin_replay(commands: "list[str]", names: "dict[int, str]", routine: str, r
     fault.append(routine)
     arrive.Returned(returned)
     arrive.Stopped(stopped)
+    for address in left:
+        arrive.Left(address)
     stand()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from grader.explore.shown import reader
 from grader.timeline.sources import LINE_MAX, Sources, visible
-from grader.tree import Tree
+from grader.tree import BRANCH_FILE, Tree
 
 REFERENCE = """// free text
 int Open;
@@ -67,7 +67,7 @@ class ShownTest(unittest.TestCase):
         self.assertEqual("text\n", self.read("kernel/inc/ke.h"))
 
     def test_starter_that_the_kernel_was_not_built_from_is_not_quoted_in_a_branch(self) -> None:
-        (self.root / "kernel/prebuilt/reference").mkdir(parents=True)
+        self.write(self.root / BRANCH_FILE, '{"lab": 3}')
         self.write(self.root / "kernel/ntos/ke/wait.cpp", "int Open;\n// Exercise 3.2\nLAB_NOT_IMPLEMENTED;\n")
         self.assertIsNone(self.read("kernel/ntos/ke/wait.cpp"))
         self.assertEqual("text\n", self.read("kernel/boot/a.cpp"))
