@@ -289,6 +289,11 @@ class MovesOn(WatchCase):
         self.assertIn("Every exercise is solved here.", self.watch())
 
 
+def heeds_interrupts() -> None:
+    """For a child: a shell that runs the tests in the background has told them to ignore SIGINT, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @unittest.skipUnless(shutil.which("make"), "needs make")
 class Terminal(unittest.TestCase):
     """As typed on a terminal: make ends quietly too."""
@@ -301,7 +306,8 @@ class Terminal(unittest.TestCase):
 
     def test_interrupt_without_a_terminal(self) -> None:
         process = subprocess.Popen([sys.executable, "-m", "grader", "watch", "--exercise", "0.1", "--submission", str(ROOT)],
-                                   cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                   cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   preexec_fn=heeds_interrupts)
         for line in process.stdout:
             if "0.1" in line:
                 break
@@ -313,6 +319,7 @@ class Terminal(unittest.TestCase):
         """What is shown after the keys, and the status of make."""
         child, terminal = pty.fork()
         if child == 0:
+            heeds_interrupts()
             os.chdir(ROOT)
             os.environ.pop("MAKEFLAGS", None)
             os.execvp("make", ["make", "watch", "EX=0.1", f"O={this_tree().out}", f"SUBMISSION={ROOT}"])
