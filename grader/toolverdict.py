@@ -66,7 +66,8 @@ def _of_file(name: str, made: Path, roots: Sequence[Path]) -> Finding:
         return Finding()
     if code is None or code == 0:
         return Finding(trouble=f"make did not come to compile {name}")
-    if code in LIMITS or (code == ABORTED and _out_of_memory(said)):
+    out_of_memory = (code == ABORTED or code == 1 and not _placed(said)) and _out_of_memory(said)  # 1: clang since 15
+    if code in LIMITS or out_of_memory:
         return Finding(verdict=f"{name}: the compiler was stopped: the file needs more than {sandbox.CPU_SECONDS} s of processor "
                        f"time, {sandbox.MEMORY_KB >> 20} GB of memory or an object of {sandbox.FILE_BLOCKS >> 11} MB; look for "
                        "templates, constants or arrays that expand without bound")
