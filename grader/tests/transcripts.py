@@ -22,7 +22,7 @@ from grader.tree import Tree, this_tree
 PAGE = "labs/1-processes/replay.md"
 SEED = 7
 _OWN_LINE = re.compile(r"^\d+\t.*$", re.MULTILINE)
-_ADDRESS = re.compile(r"0x[0-9a-f]{5,8}\b|(?<=EAX )0x[0-9a-f]+\b")  # and what a routine without a value leaves there
+_ADDRESS = re.compile(r"0x[0-9a-f]{5,8}\b|(?<=EAX )0x[0-9a-f]+\b|(?<=EFlags = )0x[0-9a-f]+\b")  # EAX after a void routine and flags of a sum too
 _WIDTH = 118
 
 
