@@ -15,7 +15,9 @@ import gdb  # type: ignore[import-not-found]
 
 MOST_STEPS = 64  # of a prologue, which is a handful of instructions
 MACHINERY_DEPTH = 16  # frames of a bugcheck and of the trap that it is about, at most
-STOPPED = "KiBugCheckStop"
+STOPPED, CHECKED = "KiBugCheckStop", "KxFail"
+EXPLORER = "Kx"  # names of the explorer of schedules begin so
+BRANCHES = ("call", "j", "ret", "int", "rep")
 _BEFORE_ARGUMENTS = re.compile(r"(?:\(anonymous namespace\)::)?[^(]*")
 
 
@@ -45,19 +47,28 @@ def _body(pc: int) -> int:
     if place.symtab is None or block is None or block.start != pc or place.symtab.filename.endswith(".S"):
         return pc
     lines = sorted(line.pc for line in place.symtab.linetable() if line.line and block.start < line.pc < block.end)
-    return lines[0] if lines else pc
+    if not lines:
+        return pc
+    # Optimized code may call or branch before its second line begins: not beyond that.
+    way = gdb.selected_frame().architecture().disassemble(pc, lines[0] - 1)
+    return next((int(one["addr"]) for one in way if one["asm"].startswith(BRANCHES)), lines[0])
 
 
 def select_frame_of(routine: str) -> None:
-    """In a stopped kernel: the frame of the routine that went wrong, not those of the bugcheck and the trap."""
+    """In a stopped kernel: the frame of the routine that went wrong, not those of the bugcheck and the trap.  In a schedule that
+    breaks a check: the frame of the check."""
     frame = gdb.newest_frame()
-    if not routine or bare(frame) != STOPPED:
+    if bare(frame) == CHECKED:
+        wanted = lambda name: EXPLORER not in name  # noqa: E731
+    elif bare(frame) == STOPPED and routine:
+        wanted = lambda name: name == routine  # noqa: E731
+    else:
         return
     for _ in range(MACHINERY_DEPTH):
-        if frame is None or bare(frame) == routine:
+        if frame is None or wanted(bare(frame)):
             break
         frame = frame.older()
-    if frame is not None and bare(frame) == routine:
+    if frame is not None and wanted(bare(frame)):
         frame.select()
 
 
