@@ -91,7 +91,7 @@ find     = $(if $(strip $1),$(sort $(filter-out %_test.cpp,$(if $(known),$(wildc
 ifeq ($(STUDENT)$(MYTEST),)
 $(shell find kernel/ntos kernel/hal kernel/drivers labs/*/tests $(is_source) $(if $(known),,-name '* *') 2>/dev/null | \
     { [ -f $(branch_list) ] && grep -vxFf $(branch_list) || [ ! -f $(branch_list) ] && cat; } | sort | \
-    sed 's|$$|: left out, it is no source of this tree (a copy? remove it, or give it a name without spaces)|' >&2)
+    sed 's|$$|: left out, it is no source of this tree (a copy of one? remove it; a name with a space is not taken either)|' >&2)
 endif
 # (the explore flavour has objects of its own: they are compiled with preemption points)
 ready    := kernel/prebuilt$(if $(exploring),/explore)

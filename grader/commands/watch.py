@@ -24,7 +24,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from grader import labs, result as results
 from grader.build import Builder
-from grader.commands.grade import for_screen
+from grader.commands.grade import for_screen, own_lab
 from grader.commands.options import number
 from grader.console.keyboard import Keyboard
 from grader.errors import GraderError
@@ -55,7 +55,7 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     course = labs.load(tree)
     if options.submission and not Path(options.submission).is_dir():
         raise GraderError(f"{options.submission}: watch needs a folder; name the one that you edit in")
-    tasks = chosen(course, options.lab, options.exercise)
+    tasks = chosen(course, options.lab or own_lab(tree, options.exercise), options.exercise)
     with Keyboard() as keyboard:
         watch = Watch(tree, course, tasks, bool(options.exercise), default_runner(), options.submission,
                       number(options.jobs, "JOBS", 1) or 2)

@@ -8,6 +8,7 @@ import unittest
 from pathlib import Path
 
 from grader import labs, objects
+from grader.commands.grade import own_lab
 from grader.commands.handout import told
 from grader.errors import GraderError
 from grader.grading import Grading
@@ -170,6 +171,7 @@ class WithoutReference(HandoutCase):
         result = self.grading.grade("", self.course.labs, self.course.tests)
         self.assertTrue(any("no reference of exercise 1.1, 1.2" in note.text for note in result.notes))
         self.assertEqual(self.branch.branch_lab, 1)
+        self.assertEqual((own_lab(self.branch, ""), own_lab(self.branch, "0.2"), own_lab(self.tree, "")), ("1", "", ""))
 
     def test_no_object_tells_more_than_the_linker_needs(self) -> None:
         found = sorted((self.mine / "kernel/prebuilt").rglob("*.obj"))
