@@ -49,7 +49,7 @@ class Repository:
 
     def _adopt(self) -> None:
         """In a clone of the published repository: its branches become local ones."""
-        here = set(self.git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").split())
+        here = self.branches()
         for name in self.git("for-each-ref", "--format=%(refname:lstrip=3)", "refs/remotes/origin").split():
             if name != "HEAD" and name not in here:
                 self.git("branch", "-q", "--no-track", name, f"refs/remotes/origin/{name}")
@@ -80,6 +80,7 @@ class Repository:
         return self._newest(branch, f"refs/heads/{branch}")
 
     def branches(self) -> List[str]:
+        """Its local branches."""
         return self.git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").split()
 
     def show(self, branch: str) -> None:

@@ -214,7 +214,7 @@ class Builder:
             return Kernel(base, trouble=room.in_words(error) or f"the machine failed ({error})")
         if finding.verdict:
             return Kernel(out / flavour, finding.verdict)
-        return Kernel(out / flavour, warnings=remarks.of([_object(out / flavour, name) for name in sources], sources))
+        return Kernel(out / flavour, warnings=remarks.of([object_of(out / flavour, name) for name in sources], sources))
 
     def _attempts(self, submission: Submission, sources: Sequence[str], out: Path, flavour: str, parts: Sequence[Path],
                   link: bool) -> Finding:
@@ -251,7 +251,7 @@ class Builder:
         options = [f"STUDENT={student}", "EXERCISE_FILES=" + " ".join(sources), f"BASE_O={self.base(flavour).parent}",
                    f"BASE_OBJ_O={self._shared(self.base(flavour).parent)}",
                    *_switch(flavour), *self._references(sources), *([f"OPT={PLAIN}"] if self._plain else [])]
-        made = {name: _object(out / flavour, name) for name in sources}
+        made = {name: object_of(out / flavour, name) for name in sources}
         roots = [student, self._tree.root]
         _take_objects(parts, out / flavour)
         # One file after the other, all of them: which messages there are must not depend on who is faster.
@@ -282,7 +282,7 @@ class Builder:
             shipped = self._tree.root / "kernel/prebuilt" / (EXPLORED if flavour == EXPLORED else "")
             candidates = (shipped / "reference" / part, shipped / "starter" / part, base / "obj" / part)
             reference = next(path for path in candidates if path.is_file())
-            made = _object(out / flavour, name).read_bytes()
+            made = object_of(out / flavour, name).read_bytes()
             found += objects.objections(name, made, reference.read_bytes(), courseware)
         return found
 
@@ -359,7 +359,7 @@ def _switch(flavour: str) -> List[str]:
     return ["MICA_EXPLORE=1"] if flavour == EXPLORED else []
 
 
-def _object(folder: Path, name: str) -> Path:
+def object_of(folder: Path, name: str) -> Path:
     """Where build.mk leaves the object of a source."""
     return folder / "obj" / (name[len("kernel/"):] + ".obj")
 

@@ -25,7 +25,7 @@ from typing import Dict, List, Optional, Sequence
 
 from grader import manifest, sources
 from grader.branches import Content, Repository
-from grader.build import EXPLORED, Builder
+from grader.build import EXPLORED, Builder, object_of
 from grader.errors import GraderError
 from grader.hardened import harden
 from grader.labs import Course
@@ -179,10 +179,9 @@ class _Objects:
         return self._hardened(f"{flavour}starter", self._starters[flavour], name)
 
     def _hardened(self, kind: str, kernel: Path, name: str) -> Path:
-        part = name[len("kernel/"):] + ".obj"
-        target = self._folder / kind / part
+        target = object_of(self._folder / kind, name)
         if not target.is_file():
-            harden(kernel / "obj" / part, target)
+            harden(object_of(kernel, name), target)
         return target
 
 
