@@ -15,7 +15,7 @@ from grader.errors import GraderError
 from grader.guest import Guest
 from grader.machine.memory import BadAddress
 from grader.machine.qemu import GuestEnd
-from grader.model import Outcome, TestSpec, Verdict
+from grader.model import NOT_WRITTEN, Outcome, TestSpec, Verdict
 from grader.session import BootFailure
 from grader.stops import BadReturn, Bugcheck, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
 from grader.symbols import short_path
@@ -50,6 +50,7 @@ class End:
     log: Optional[bytes] = None
     token: str = ""  # the schedule under which it happened, for `replay`
     page: str = ""
+    waits_for: str = ""
 
 
 def judge(context: Context, cause: Optional[BaseException], guest: Optional[Guest]) -> End:
@@ -126,6 +127,7 @@ def outcome(spec: TestSpec, seed: int, end: End, guest: Optional[Guest], log: by
                    difference=end.difference,
                    hint_id=end.hint.id if end.hint else "",
                    hint=end.hint.text if end.hint else "",
+                   waits_for=end.waits_for,
                    where=where,
                    backtrace=backtrace,
                    log="" if passed else printable(log),
@@ -141,13 +143,15 @@ def _not_implemented(asked: str, cause: Bugcheck, guest: Optional[Guest], own: s
     if guest is not None:
         exercise, file = guest.text(cause.parameters[0], 16), short_path(guest.text(cause.parameters[1]))
     where = f"{file}:{line}" if file else ""
-    other = f"This test waits for exercise {exercise}, which its kernel needs and nobody has written yet. " if exercise not in (own, "?") else ""
+    waits_for = exercise if re.fullmatch(r"[0-9]+\.[0-9]+", exercise) and exercise != own else ""
+    other = f"This test waits for exercise {exercise}, which its kernel needs and nobody has written yet. " if waits_for else ""
     return End(Verdict.FAIL,
                asked,
                f"exercise {exercise} is there",
                f"not implemented: exercise {exercise}" + (f" ({where})" if where else ""),
-               Hint("not-implemented", f"{other}Write exercise {exercise} where LAB_NOT_IMPLEMENTED stands."),
-               where=where)
+               Hint(NOT_WRITTEN, f"{other}Write exercise {exercise} where LAB_NOT_IMPLEMENTED stands."),
+               where=where,
+               waits_for=waits_for)
 
 
 def bugcheck(asked: str, cause: Bugcheck, guest: Optional[Guest], hint: Optional[Hint]) -> End:

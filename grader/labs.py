@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Dict, List, Sequence, Tuple
 
 from grader.errors import GraderError
-from grader.model import Lab, TestSpec
+from grader.model import Exercise, Lab, TestSpec
 from grader.tree import Tree
 
 
@@ -61,6 +61,11 @@ def manifests(root: Path) -> List[Lab]:
             raise GraderError(f"labs/{manifest.parent.name}/lab.py describes lab {lab.folder}: rename one of them")
         labs.append(lab)
     return labs
+
+
+def in_order(tree: Tree, lab: Lab) -> Tuple[Exercise, ...]:
+    """A lab's exercises in the order in which its handout would write them in this tree."""
+    return lab.in_order(all(tree.has_reference(name) for name in lab.files if name.startswith("kernel/")))
 
 
 def select(course: Course, lab: str = "", pattern: str = "") -> Tuple[List[Lab], List[TestSpec]]:

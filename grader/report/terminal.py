@@ -15,7 +15,7 @@ from grader.report.text import details, for_terminal
 from grader.result import scores_of
 
 _WORDS = {Verdict.PASS: "PASS", Verdict.FAIL: "FAIL", Verdict.STUDENT_CRASH: "CRASH", Verdict.INFRA_ERROR: "NOT GRADED"}
-NOT_WRITTEN = "not-implemented"  # the hint id of judge.py for LAB_NOT_IMPLEMENTED
+WAITS, TO_WRITE = "WAITS", "TO DO"  # a routine is not written yet: of another exercise, of its own
 LOG_LINES = 14
 _COLOURS = {Verdict.PASS: "32", Verdict.FAIL: "31", Verdict.STUDENT_CRASH: "35", Verdict.INFRA_ERROR: "33"}
 
@@ -47,7 +47,7 @@ class TerminalProgress(Progress):
     def finished(self, outcome: Outcome) -> None:
         self._done += 1
         if not self._paint.terminal:
-            self._show(f"[{self._done}/{self.total}] {_WORDS[outcome.verdict]:5} {outcome.exercise} {outcome.test}",
+            self._show(f"[{self._done}/{self.total}] {word(outcome):5} {outcome.exercise} {outcome.test}",
                        keep=True)
         else:
             self._show(f"[{self._done}/{self.total}] {outcome.exercise} {outcome.test}")
@@ -65,6 +65,13 @@ class TerminalProgress(Progress):
             width = shutil.get_terminal_size((80, 24)).columns
             self._stream.write("\r\x1b[K" + text[: width - 1])
         self._stream.flush()
+
+
+def word(outcome: Outcome) -> str:
+    """How a test ended, in a word."""
+    if outcome.unwritten:
+        return WAITS if outcome.waits_for else TO_WRITE
+    return _WORDS[outcome.verdict]
 
 
 def write_report(result: Result, stream: TextIO, remarks: "tuple[str, ...]" = ()) -> None:
@@ -107,9 +114,9 @@ def _table(result: Result, lab: Lab, paint: Paint) -> List[str]:
             lost = [
                 one for one in result.outcomes if one.exercise == exercise.number and one.verdict is not Verdict.PASS
             ]
-            stubs = [one for one in lost if one.hint_id == NOT_WRITTEN]
+            stubs = [one for one in lost if one.unwritten]
             told = [_unwritten(stubs, paint)] if stubs else []
-            told += [failure(one, paint) for one in lost if one.hint_id != NOT_WRITTEN]
+            told += [failure(one, paint) for one in lost if not one.unwritten]
             told += [for_terminal(note.text).splitlines() for note in result.notes if note.exercise == exercise.number]
         for block in told:
             lines += ["", *("      " + line for line in block)]
@@ -121,8 +128,7 @@ def _unwritten(outcomes: List[Outcome], paint: Paint) -> List[str]:
     """An exercise that is not implemented yet: where its stubs stand, and the tests that came to each."""
     places: Dict[Tuple[str, str], List[Outcome]] = {}  # (the other exercise that the tests wait for, place) -> tests
     for outcome in outcomes:
-        missing = outcome.expected.partition("exercise ")[2].partition(" ")[0]
-        places.setdefault(("" if missing in ("?", outcome.exercise) else missing, outcome.where), []).append(outcome)
+        places.setdefault((outcome.waits_for, outcome.where), []).append(outcome)
     possible = sum(outcome.max_points for outcome in outcomes)
     lines = [f"{paint('33', 'NOT IMPLEMENTED')}  0/{possible}"]
     for (missing, place), tests in sorted(places.items()):
@@ -139,8 +145,8 @@ def width() -> int:
 
 def failure(outcome: Outcome, paint: Paint) -> List[str]:
     """One failure in full."""
-    word = paint(_COLOURS[outcome.verdict], _WORDS[outcome.verdict])
-    lines = [f"{word}  {outcome.test}  0/{outcome.max_points}  {for_terminal(outcome.title)}"]
+    verdict = paint(_COLOURS[outcome.verdict], _WORDS[outcome.verdict])
+    lines = [f"{verdict}  {outcome.test}  0/{outcome.max_points}  {for_terminal(outcome.title)}"]
     lines += ["  " + line for line in details(outcome, width() - 8).splitlines()]
     if outcome.log:
         tail = [line for line in for_terminal(outcome.log).splitlines() if line.strip()][-LOG_LINES:]

@@ -226,8 +226,7 @@ class Terminal(unittest.TestCase):
 
     def test_a_test_that_waits_for_another_exercise_names_it(self) -> None:
         stub = dict(verdict=Verdict.FAIL, hint_id="not-implemented", where="x:1")
-        text = self.text(outcome("a", expected="exercise 1.1 is there", **stub),  # type: ignore[arg-type]
-                         outcome("b", expected="exercise 1.4 is there", **stub))  # type: ignore[arg-type]
+        text = self.text(outcome("a", **stub), outcome("b", waits_for="1.4", **stub))  # type: ignore[arg-type]
         self.assertIn("\n        x:1\n          a\n        wait for exercise 1.4: x:1\n          b\n", text)
 
     def test_infra_error_is_said(self) -> None:
@@ -259,6 +258,13 @@ class Terminal(unittest.TestCase):
         progress.finished(FAILED)
         progress.clear()
         self.assertEqual(stream.getvalue(), "building\n[1/2] FAIL  1.1 order\n")
+
+    def test_progress_calls_no_test_a_failure_that_came_to_an_unwritten_routine(self) -> None:
+        stream = io.StringIO()
+        progress = TerminalProgress(stream, 2)
+        progress.finished(outcome("a", verdict=Verdict.FAIL, hint_id="not-implemented"))
+        progress.finished(outcome("b", verdict=Verdict.FAIL, hint_id="not-implemented", waits_for="1.2"))
+        self.assertEqual(stream.getvalue(), "[1/2] TO DO 1.1 a\n[2/2] WAITS 1.1 b\n")
 
 
 if __name__ == "__main__":
