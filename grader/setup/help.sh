@@ -16,6 +16,7 @@ row "watch [EX=$lab.1]"                 "grade an exercise on every save: the fi
 row "run"                            "boot to the kernel debugger's prompt (EMU=bochs, SMP=n, GUI=1, MICA_CHECKED=1)"
 row "gdb"                            "the same, stopped at the first instruction, with gdb attached"
 row "replay LAB=$lab TEST=name SEED=n"  "one failure again, under gdb, in your routine (AT=failure: where the test saw it)"
+row "replay ... GDB_ARGS='...'"      "gdb gets these arguments too: GDB_ARGS='-batch -ex bt' needs no terminal"
 row "timeline [LAB=$lab TEST=name]"     "a run's waits, wake-ups and DPCs as one HTML page (OUT=page.html, SMP=n)"
 [ -z "$(ls labs/*/mytest.cpp 2>/dev/null)" ] ||
     row "mytest LAB=3 TEST=3.3"          "your own scenarios (3.10) on a kernel with your files of exercise 3.3 (SEED=n)"

@@ -103,6 +103,12 @@ class ImagesTest(unittest.TestCase):
         self.assertIn("Entry", said)
         self.assertNotIn("_Entry@4", said)
 
+    def test_gdb_lists_the_views_of_mica(self) -> None:
+        said = subprocess.run(["gdb", "-nx", "-batch", "-ex", "source grader/gdb/mica.py", "-ex", "mica"], cwd=ROOT, capture_output=True,
+                              text=True).stdout
+        for view in ("ready", "rewind", "switch-back", "switch-to", "threads", "waits"):
+            self.assertRegex(said, rf"(?m)^mica {view} -- ")
+
     def test_elf_copy_is_made_once(self) -> None:
         first = gdbfiles.elf_copy(self.folder / "hal.dll", self.folder / "once.elf")
         before = first.stat().st_mtime_ns
