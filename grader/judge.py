@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from grader.api import Context, Hint, TestFailure
 from grader.bugcodes import ASSERTION_FAILED, LAB_NOT_IMPLEMENTED, PARAMETERS, name_of
@@ -25,7 +25,7 @@ LOG_TAIL = 2000
 BUGCHECK_STOP, TRAP_ENTRY = "KiBugCheckStop", "KiTrapEntry"
 BUGCHECK_FRAMES = (BUGCHECK_STOP, "BugCheck", "KeBugCheck", "KeBugCheckEx", "KeBugCheck2", "RtlAssert")
 TRAP_DEPTH = 12  # frames from the bugcheck's end to the trap that it is about, at most
-_PLACE = re.compile(r" at ((?:kernel|labs|probe)/\S+:\d+)$")
+_PLACE = re.compile(r"(?: at|, inlined in) ((?:kernel|labs|probe)/\S+?:[1-9]\d*)(?=,|$)")
 POWER_OFF = "guest-shutdown"
 REASONS = {
     "guest-reset": "the machine reset itself: a triple fault (a fault while a double fault was being delivered), or a "
@@ -111,7 +111,7 @@ def outcome(spec: TestSpec, seed: int, end: End, guest: Optional[Guest], log: by
     if guest is not None and end.registers is not None:
         backtrace = tuple(guest.backtrace(end.registers))
     backtrace = tuple(trim(list(backtrace)))
-    where = end.where or place_of(backtrace)
+    where = end.where or place_of(backtrace, spec.files)
     log = log if end.log is None else end.log
     passed = end.verdict is Verdict.PASS
     return Outcome(test=spec.name,
@@ -181,13 +181,10 @@ def trim(lines: List[str]) -> List[str]:
     return lines[machinery[-1] + 1:] if machinery else lines
 
 
-def place_of(backtrace: Tuple[str, ...]) -> str:
-    """file:line of the innermost frame that has one."""
-    for line in backtrace:
-        match = _PLACE.search(line)
-        if match:
-            return match[1]
-    return ""
+def place_of(backtrace: Sequence[str], files: Sequence[str] = ()) -> str:
+    """file:line of the innermost frame in one of these files; if there is none, of the innermost one that has a line."""
+    places = [place for line in backtrace for place in _PLACE.findall(line)]
+    return next((place for place in places if place.rpartition(":")[0] in files), places[0] if places else "")
 
 
 def printable(log: bytes) -> str:

@@ -115,7 +115,7 @@ def _tests_of(tree: Tree, lab: Lab) -> List[TestSpec]:
         package = _package(folder, f"mica_lab{lab.number}_{'hidden' if hidden else 'tests'}")
         for path in sorted(folder.glob("test_*.py")):
             for spec in _specs_in(path, package):
-                found.append(dataclasses.replace(spec, lab=lab.number, driver=lab.driver, hidden=hidden,
+                found.append(dataclasses.replace(spec, lab=lab.number, driver=lab.driver, files=lab.files, hidden=hidden,
                                                  source=path.relative_to(tree.root).as_posix()))
     order = {exercise.number: index for index, exercise in enumerate(lab.exercises)}
     for test in found:

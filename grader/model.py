@@ -85,7 +85,7 @@ class Lab:
 
 @dataclass(frozen=True)
 class TestSpec:
-    """One test.  api.test() leaves it on the function as `function.spec`; labs.py completes lab, driver and hidden.
+    """One test.  api.test() leaves it on the function as `function.spec`; labs.py completes lab, driver, files, hidden.
 
     `function(t)` returns when the student's code is right and raises api.TestFailure otherwise.
     """
@@ -104,6 +104,7 @@ class TestSpec:
     lab: int = -1
     driver: str = ""
     hidden: bool = False  # lives in solutions/: students see that it exists, not what it does
+    files: Tuple[str, ...] = ()  # what students write in this lab: a failure's place is looked for there first
     source: str = ""  # path from the root of the tree, for worker processes that must import it again
 
     __test__ = False  # not a test class of the test-suite's own

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import shutil
 import textwrap
-from typing import Dict, List, TextIO, Tuple
+from typing import Dict, List, Sequence, TextIO, Tuple
 
 from grader.model import Lab, Outcome, Progress, Result, TestSpec, Verdict
-from grader.report.text import details, for_terminal
+from grader.report.text import details, for_terminal, row
 from grader.result import scores_of
 
 _WORDS = {Verdict.PASS: "PASS", Verdict.FAIL: "FAIL", Verdict.STUDENT_CRASH: "CRASH", Verdict.INFRA_ERROR: "NOT GRADED"}
@@ -116,12 +116,30 @@ def _table(result: Result, lab: Lab, paint: Paint) -> List[str]:
             ]
             stubs = [one for one in lost if one.unwritten]
             told = [_unwritten(stubs, paint)] if stubs else []
-            told += [failure(one, paint) for one in lost if not one.unwritten]
+            told += [failure(first, paint) + _also(others) for first, *others in alike([one for one in lost if not one.unwritten])]
             told += [for_terminal(note.text).splitlines() for note in result.notes if note.exercise == exercise.number]
         for block in told:
             lines += ["", *("      " + line for line in block)]
         lines += [""] if told else []
     return lines
+
+
+def alike(outcomes: Sequence[Outcome]) -> List[List[Outcome]]:
+    """Failures that ended in the same way at the same place, together: one mistake makes them all."""
+    groups: Dict[object, List[Outcome]] = {}
+    for one in outcomes:
+        crash = one.verdict is Verdict.STUDENT_CRASH
+        end = one.verdict, one.seen.partition(":")[0] if crash else one.seen, one.where, one.backtrace, one.hint_id
+        groups.setdefault(end if one.backtrace else one.test, []).append(one)
+    return list(groups.values())
+
+
+def _also(outcomes: Sequence[Outcome]) -> List[str]:
+    """The other tests of a group."""
+    if not outcomes:
+        return []
+    names = f"{', '.join(one.test for one in outcomes)} (0/{sum(one.max_points for one in outcomes)}): the same end at the same place"
+    return ["  " + line for line in row("also", names, width() - 8)]
 
 
 def _unwritten(outcomes: List[Outcome], paint: Paint) -> List[str]:

@@ -229,6 +229,20 @@ class Terminal(unittest.TestCase):
         text = self.text(outcome("a", **stub), outcome("b", waits_for="1.4", **stub))  # type: ignore[arg-type]
         self.assertIn("\n        x:1\n          a\n        wait for exercise 1.4: x:1\n          b\n", text)
 
+    def test_equal_crashes_are_one_block_that_names_the_tests(self) -> None:
+        crash = dict(verdict=Verdict.STUDENT_CRASH, where="kernel/x.S:31", backtrace=("KiSwapContext+0x9 at kernel/x.S:31",))
+        text = self.text(outcome("a", seen="bugcheck 0x50 PAGE_FAULT: address 1", **crash),  # type: ignore[arg-type]
+                         outcome("b", seen="bugcheck 0x50 PAGE_FAULT: address 2", **crash),  # type: ignore[arg-type]
+                         outcome("c", seen="bugcheck 0x7f TRAP: 13", **crash))  # type: ignore[arg-type]
+        self.assertEqual(text.count("CRASH"), 2)
+        self.assertIn("CRASH  a  0/2", text)
+        self.assertIn("also      b (0/2): the same end at the same place\n", text)
+        self.assertIn("CRASH  c  0/2", text)
+
+    def test_wrong_answers_stay_apart(self) -> None:
+        wrong = dict(verdict=Verdict.FAIL, seen="A C B", where="kernel/x.cpp:1")
+        self.assertEqual(self.text(outcome("a", **wrong), outcome("b", **wrong)).count("FAIL  "), 2)  # type: ignore[arg-type]
+
     def test_infra_error_is_said(self) -> None:
         self.assertIn("1 tests could not be judged", self.text(LOST))
 
