@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import json
 import subprocess
@@ -11,6 +12,7 @@ import tempfile
 import textwrap
 import unittest
 from pathlib import Path
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "kernel" / "tests"))
@@ -144,6 +146,23 @@ class ProgramTest(unittest.TestCase):
         outcomes = self.run_program("say(name='a', ok=True)\nraise SystemError('lost the machine')")
         self.assertEqual([True, False], [each.ok for each in outcomes])
         self.assertIn("lost the machine", outcomes[1].seen)
+
+    def test_program_without_a_test_of_that_name_is_no_failure_and_says_so(self) -> None:
+        body = "print(\"no test is called 'x*'\", file=sys.stderr)\nsys.exit(2)"
+        self.assertEqual([], self.run_program(body, only="x*"))
+        self.assertEqual([False], [each.ok for each in self.run_program(body)])  # nobody asked for a name: it is broken
+        self.assertEqual([False], [each.ok for each in self.run_program("sys.exit(2)", only="x*")])
+
+    def test_the_driver_of_a_glob(self) -> None:
+        where = ROOT / "kernel/tests/guest/run.py"
+        spec = importlib.util.spec_from_file_location("guest_run", where)
+        guest = importlib.util.module_from_spec(spec)
+        with mock.patch.dict(sys.modules, {spec.name: guest}):
+            spec.loader.exec_module(guest)
+        names = ("monitor", "waits", "waitmult")
+        for glob, drivers in (("monitor*Spin*", ["monitor"]), ("*Spin*", list(names)), ("wait*", ["waits", "waitmult"]),
+                              ("waits.A", ["waits"]), ("waits.*", ["waits"]), ("", list(names)), ("nosuch.*", [])):
+            self.assertEqual(drivers, [name for name in names if guest.may_hold(name, glob)], glob)
 
     def test_killed_program_is_a_failure(self) -> None:
         outcomes = self.run_program("say(name='a', ok=True)\nimport os\nos.kill(os.getpid(), 9)")

@@ -1,8 +1,8 @@
 """A ring that is a program: it prints one JSON line a test, everything else is its log.
 
 A line: {"name": "suite.test", "ok": true, "features": ["SCH-17"], "expected": "", "seen": "", "seed": 1, "repeat": "",
-"where": "file:line"}; name and ok suffice for a pass. Exit status 0: all passed, 1: a test failed, any other: the ring
-itself broke, which counts as a failed test.
+"where": "file:line"}; name and ok suffice for a pass. Exit status 0: all passed, 1: a test failed, 2 and NOTHING: no
+test has that name, any other: the ring itself broke, which counts as a failed test.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Iterator
 
 from .base import Options, Outcome, Ring, tail
 
+NOTHING = "no test is called "  # what a program says, with status 2, when nothing has the name of --only
 SECONDS = 1800  # guards against a ring that hangs
 
 
@@ -37,7 +38,7 @@ class ProgramRing(Ring):
         if command[0] == "python3":
             command[0] = sys.executable
         log: "list[str]" = []
-        any_failed = False
+        any_failed = any_ran = False
         with tempfile.TemporaryFile("w+", errors="replace") as errors:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True,
                                        errors="replace", env=env)
@@ -49,7 +50,7 @@ class ProgramRing(Ring):
                     if outcome is None:
                         log.append(line)
                     elif not options.only or fnmatch.fnmatch(outcome.name, options.only):
-                        any_failed |= not outcome.ok
+                        any_failed, any_ran = any_failed or not outcome.ok, True
                         yield outcome
                 status = process.wait()
             finally:
@@ -60,6 +61,8 @@ class ProgramRing(Ring):
                 process.stdout.close()
             errors.seek(0)
             log.append(errors.read())
+        if status == 2 and options.only and not any_ran and NOTHING in log[-1]:
+            return
         if status not in (0, 1) or (status == 1 and not any_failed):
             yield Outcome(self.name, "the ring itself", False, expected="exit status 0, or 1 with a failed test",
                           seen=f"exit status {status}\n{tail(''.join(log))}", repeat=" ".join(command))
