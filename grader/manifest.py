@@ -13,7 +13,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Mapping, Tuple
+from typing import Callable, Dict, Iterable, List, Mapping, Sequence, Tuple
 
 FILE = "labs/manifest.json"
 VERSION = 1
@@ -21,7 +21,8 @@ TOLD = 8  # names in one remark
 MAX_DEPTH = 24  # folders below kernel/ and labs/
 MAX_ENTRIES = 50_000  # that are looked at for added files
 FOLDERS = ("kernel", "labs")  # what a kernel and its tests are made of
-ENDINGS = (".cpp", ".cc", ".cxx", ".c", ".S", ".s", ".h", ".hpp", ".inc", ".mk", ".py")
+COMPILED = (".cpp", ".cc", ".cxx", ".c", ".S", ".s")
+ENDINGS = (*COMPILED, ".h", ".hpp", ".inc", ".mk", ".py")
 _PROSE = re.compile(r"(?:^|/)\.|\.(?:md|svg|png)$")  # what counts nowhere: handouts, pictures, git's and editors' files
 
 
@@ -104,10 +105,17 @@ def remarks(root: Path, student_files: Iterable[str], others: Mapping[str, str],
     return found
 
 
-def names(found: List[str]) -> str:
+def names(found: Sequence[str]) -> str:
     """A list that stays short."""
     more = f", and {len(found) - TOLD} more" if len(found) > TOLD else ""
     return ", ".join(found[:TOLD]) + more
+
+
+def unsubmitted(root: Path, student_files: Iterable[str]) -> List[str]:
+    """The changes at home that count in a kernel or a test there, and at the instructor's do not.  The build leaves new sources out,
+    but may include new headers."""
+    return [change for change in changes(root, student_files)
+            if is_source(change.partition(" (")[0]) and not change.endswith(tuple(ending + " (new)" for ending in COMPILED))]
 
 
 def sources_in(root: Path) -> List[str]:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Callable, Dict, Mapping, Optional, Sequence
 
-from grader import labs, result as results
+from grader import labs, manifest, result as results
 from grader.commands.options import add_selection, master_seed, number
 from grader.errors import GraderError, InfraError, SubmissionError
 from grader.grading import Grading, default_runner, sandbox_note
@@ -21,6 +21,7 @@ from grader.labs import Course
 from grader.model import Lab, Result, Verdict
 from grader.report import canonical, github, gradescope, junit, refusal
 from grader.report.terminal import TerminalProgress, write_report
+from grader.studentseed import SEED_FILE
 from grader.tree import Tree
 from grader.watch.files import Files
 from grader.watch.solved import Solved
@@ -78,7 +79,8 @@ def _grade(tree: Tree, options: argparse.Namespace) -> int:
     remarks = [_of_seed(result.student_seed, grading.seed_origin, options.submission) if has_seed(chosen_labs) else "",
                sandbox_note() if options.submission else "", *grading.builder.remarks,
                next_step(tree, result) if tree.is_handout and not options.submission and not options.test else ""]
-    write_report(for_screen(result, options.submission, tree.out), sys.stdout, tuple(filter(None, remarks)))
+    write_report(for_screen(result, options.submission, tree.out), sys.stdout, tuple(filter(None, remarks)),
+                 () if options.submission else manifest.unsubmitted(tree.root, [*course.files, SEED_FILE]))
     if not options.submission and not options.seed and processors == 1:
         remember(tree, course, result, before, contents(tree, chosen_labs))
     return result.exit_code

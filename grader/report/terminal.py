@@ -10,6 +10,7 @@ import shutil
 import textwrap
 from typing import Dict, List, Sequence, TextIO, Tuple
 
+from grader.manifest import names
 from grader.model import Lab, Outcome, Progress, Result, TestSpec, Verdict
 from grader.report.text import details, for_terminal, row
 from grader.result import scores_of
@@ -74,8 +75,9 @@ def word(outcome: Outcome) -> str:
     return _WORDS[outcome.verdict]
 
 
-def write_report(result: Result, stream: TextIO, remarks: "tuple[str, ...]" = ()) -> None:
-    """Writes the whole report; it ends with `Score: earned/possible`."""
+def write_report(result: Result, stream: TextIO, remarks: "tuple[str, ...]" = (),
+                 unsubmitted: Sequence[str] = ()) -> None:
+    """Writes the whole report; it ends with `Score: earned/possible`, and behind it what counts here and will not be submitted."""
     paint = Paint(stream)
     lines: List[str] = []
     for lab in result.labs:
@@ -88,6 +90,8 @@ def write_report(result: Result, stream: TextIO, remarks: "tuple[str, ...]" = ()
     lines += [] if lines[-1] == "" else [""]
     lines += [f"seed {result.seed}  (make grade SEED={result.seed} asks the same questions again)"]
     lines += _totals(result)
+    if unsubmitted:
+        lines[-1] += paint("33", f"  (with files that will not be submitted: {names(unsubmitted)}. Your instructor's score may differ)")
     stream.write("\n".join(lines) + "\n")
     stream.flush()
 

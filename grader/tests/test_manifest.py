@@ -55,6 +55,14 @@ class AtHome(ManifestCase):
         self.assertEqual(self.changes(), ["Makefile (deleted)", "kernel/ntos/ke/helper.cpp (new)", HEADER,
                                           "labs/1-processes/tests/test_own.py (new)"])
 
+    def test_what_counts_at_home_only(self) -> None:
+        self.ship()
+        self.put(HEADER, "#pragma once\n")
+        for name in ("kernel/ntos/ke/helper.cpp", "kernel/ntos/ke/mine.h", "notes.py"):
+            self.put(name, "int a;\n")
+        (self.tree.root / "Makefile").unlink()
+        self.assertEqual(manifest.unsubmitted(self.tree.root, OWN), [HEADER, "kernel/ntos/ke/mine.h (new)"])
+
     def test_line_endings_are_no_change(self) -> None:
         self.ship()
         path = self.tree.root / HEADER

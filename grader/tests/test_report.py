@@ -243,6 +243,12 @@ class Terminal(unittest.TestCase):
         wrong = dict(verdict=Verdict.FAIL, seen="A C B", where="kernel/x.cpp:1")
         self.assertEqual(self.text(outcome("a", **wrong), outcome("b", **wrong)).count("FAIL  "), 2)  # type: ignore[arg-type]
 
+    def test_score_says_that_it_counts_with_files_that_will_not_be_submitted(self) -> None:
+        stream = io.StringIO()
+        write_report(result(), stream, (), ["kernel/inc/ke/thread.h"])
+        self.assertTrue(stream.getvalue().endswith("Score: 3/6  (with files that will not be submitted: kernel/inc/ke/thread.h. "
+                                                   "Your instructor's score may differ)\n"))
+
     def test_infra_error_is_said(self) -> None:
         self.assertIn("1 tests could not be judged", self.text(LOST))
 
