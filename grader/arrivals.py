@@ -97,6 +97,11 @@ class ReplayGuest(Guest):
             if here in stops:
                 return
 
+    def step(self) -> Dict[str, int]:
+        if self._due:
+            raise Arrived()
+        return super().step()
+
     def _arrive(self, at_a_stop: bool) -> None:
         """`at_a_stop`: the test stops here too, and may change registers before the guest goes on."""
         registers = self.regs()
