@@ -27,7 +27,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence
 
-from grader import git, locking, objects, remarks, result as results, room, sandbox, studenttext, toolverdict
+from grader import git, locking, manifest, objects, remarks, result as results, room, sandbox, studenttext, toolverdict
 from grader.errors import GraderError, InfraError
 from grader.labs import Course
 from grader.model import EXPLORE, WHOLE, Exercise, Kernel, KernelSet, Progress
@@ -62,6 +62,7 @@ class Builder:
         flavour = flavour or self.flavour
         if flavour not in self._base:
             room.check(self._tree.out)
+            manifest.check_objects(self._tree, self._branch())
             out = self._tree.scratch("reference") if self._tree.is_handout else self._tree.scratch()
             self._progress.say("building the kernel" + (" to be explored" if flavour == EXPLORED else ""))
             with locking.held(out / "build.lock"):
@@ -85,6 +86,10 @@ class Builder:
                     self._progress.say(line)
             self._base[flavour] = out / flavour
         return self._base[flavour]
+
+    def _branch(self) -> str:
+        """The name of a student's branch, as it was published; empty in the complete tree."""
+        return next((lab.branch for lab in self._course.labs if lab.number == self._tree.branch_lab), "")
 
     def _not_built(self, said: str) -> GraderError:
         """Why there is no base kernel, and what to do."""

@@ -289,6 +289,18 @@ class Work(HandoutCase):
         result = Grading(tree, course, runner(passes)).grade("", course.labs, course.tests)
         self.assertEqual((result.score, result.max_score), (11, 11))
 
+    def test_a_students_own_object_is_not_graded_as_the_reference(self) -> None:
+        tree = self.branch("lab1-processes")
+        object_file = self.mine / "kernel/prebuilt/reference/ntos/ke/ready.cpp.obj"
+        shipped = object_file.read_bytes()
+        for data in (shipped[:-1] + b"!", None):
+            if data is None:
+                object_file.write_bytes(shipped)
+                object_file = object_file.with_name("own.cpp.obj")
+            object_file.write_bytes(data or shipped)
+            with self.assertRaisesRegex(GraderError, object_file.name):
+                Builder(tree, labs.load(tree)).base()
+
     def test_solution_diff_applies_to_the_branch(self) -> None:
         self.branch("lab1-processes")
         diff = self.home / "solution.diff"
