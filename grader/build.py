@@ -192,6 +192,18 @@ class Builder:
             raise GraderError(f"a file does not compile: {made.error.splitlines()[0]}; correct it and run again")
         return made.directory
 
+    def listings(self, names: Sequence[str], flavour: str = "") -> Dict[str, Path]:
+        """The listings of the tree's own objects, made beside them: name of the source -> file that an assembler takes."""
+        base = self.base(flavour)
+        made = {name: object_of(base, name).with_suffix(".s") for name in names}
+        with locking.held(base.parent / "build.lock"):
+            done = subprocess.run(self._make(base.parent, [self._tree.in_make(path) for path in made.values()], _switch(flavour)),
+                                  cwd=self._tree.root, env={**os.environ, "LC_ALL": "C"}, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        if done.returncode != 0:
+            raise self._not_built(done.stdout.decode("utf-8", "replace"))
+        return made
+
     def _overlay(self, submission: Submission, files: Sequence[str], flavour: str, fingerprint: str,
                  parts: Sequence[Path] = (), link: bool = True) -> Kernel:
         """The base with these files of the submission.  `parts`: kernels whose objects are taken instead of compiling the same file
