@@ -1,9 +1,9 @@
 """What a student's object file may bring into the kernel: its exercise's routines, and no name of the courseware.
 
 The host finds its places in a student's kernel by name (where to stop, where a table lies).  An object that defines
-such a name in another decoration, or tells the linker to merge, redirect or export something, could lead the host
-astray before a single instruction has run; so it is refused before the link, with a message for its author.
-In the books: "COFF", "name decoration", "linker directives".
+such a name in another decoration could lead the host astray before a single instruction has run; so it is refused before
+the link, with a message for its author.  What else of an object reaches the linker: linkable.py.
+In the books: "COFF", "name decoration".
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from grader.pe import undecorate
 EXTERNAL, STATIC, WEAK = 2, 3, 105
 COMDAT, CODE = 0x1000, 0x20
 UNDEFINED, COMMON = 0, -99
-DIRECTIVES, IMPORT = ".drectve", "__imp_"
+IMPORT = "__imp_"
 EXPLORER = "Kx"  # names of the explorer begin so; free are what points are made of (nt/explore.h), and a name of the books
 FREE = ("KxActive", "KxReachPoint", "KxMark", "KxQueueReadyThread")
-HARMLESS = ("/export:", "-export:", "/include:", "-include:")
 
 
 @dataclass(frozen=True)
@@ -64,17 +63,6 @@ def local_names(data: bytes) -> List[str]:
                               if kind == STATIC and section > 0 and name not in sections))
 
 
-def directives(data: bytes) -> List[str]:
-    """What an object tells the linker, word by word."""
-    header = _header(data)
-    words: List[str] = []
-    for number in range(struct.unpack_from("<H", data, header + 2)[0]):
-        name, _, offset, size = _section(data, header, number)
-        if name == DIRECTIVES:
-            words += data[offset:offset + size].decode("utf-8", "replace").lstrip("\ufeff").split()
-    return words
-
-
 def courseware_names(images: Sequence[Path]) -> Set[str]:
     """Every external name of the reference's images, without decoration."""
     return {undecorate(one.name) for path in images for one in definitions(path.read_bytes())}
@@ -83,26 +71,12 @@ def courseware_names(images: Sequence[Path]) -> Set[str]:
 def objections(source: str, student: bytes, reference: bytes, courseware: Set[str]) -> List[str]:
     """Why the object of a student's file is not linked, a line each; `reference` is the object it stands in for."""
     own = {one.name for one in definitions(reference)}
-    allowed = set(directives(reference))
     found = [f"{source}: error: defines {undecorate(one.name)} ({one.name}), a name of the courseware; choose another"
              for one in definitions(student)
              if not one.shared and one.name not in own and undecorate(one.name) in courseware]
     found += [f"{source}: error: uses {name}, which belongs to the explorer of schedules; leave it alone"
               for name in sorted(demands(student) - demands(reference)) if name.startswith(EXPLORER) and name not in FREE]
-    found += [f"{source}: error: tells the linker {word[:80]}; directives to the linker are not taken"
-              for word in directives(student) if word not in allowed and not _harmless(word, own)]
     return found
-
-
-def _harmless(word: str, own: Set[str]) -> bool:
-    """A directive that the compiler writes by itself: exports of the exercise's own routines, and names to keep."""
-    lower = word.lower().strip('"')
-    if not lower.startswith(HARMLESS):
-        return False
-    name = word.strip('"').partition(":")[2].partition(",")[0].strip('"')
-    if not lower[1:].startswith("export:"):
-        return True
-    return "=" not in name and any(undecorate(one) == undecorate(name) for one in own)
 
 
 def _header(data: bytes) -> int:

@@ -67,13 +67,6 @@ class ObjectTest(unittest.TestCase):
             with self.subTest(text):
                 self.assertIn("belongs to the explorer", " ".join(self.objections(REFERENCE + text + "\n")))
 
-    def test_orders_to_the_linker_are_refused(self) -> None:
-        for line in ('#pragma comment(lib, "reference.obj")', '#pragma comment(linker, "/merge:.text=.data")',
-                     '#pragma comment(linker, "/alternatename:_A=_B")', '#pragma comment(linker, "/entry:Mine")',
-                     '#pragma comment(linker, "/export:KeSetEvent=_KiSelect@4")'):
-            with self.subTest(line):
-                self.assertIn("directives to the linker", " ".join(self.objections(REFERENCE + line + "\n")))
-
 
 if __name__ == "__main__":
     unittest.main()
