@@ -37,11 +37,11 @@ class Integrity:
 
     def __init__(self, symbols: Symbols, space: AddressSpace) -> None:
         self._symbols, self._space = symbols, space
-        self._areas = [area for module in symbols.modules for area in self._take(module)]
+        self.areas = [area for module in symbols.modules for area in self._take(module)]
 
     def changed(self) -> Optional[str]:
         """What was changed, in words, or None."""
-        for area in self._areas:
+        for area in self.areas:
             for number, expected in enumerate(area.pages):
                 address = area.address + number * PAGE
                 if self._space.physical(address) != expected:

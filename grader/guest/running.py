@@ -14,11 +14,12 @@ from typing import Callable, Dict, Iterator, Optional, Set
 
 from grader.errors import GraderError, InfraError
 from grader.guest.memory import GuestMemory
+from grader.inspection import Inspection
 from grader.machine.interrupted import NmiEntry, go_back, interrupted_registers
 from grader.machine.memory import BadAddress
 from grader.machine.qemu import NANOSECONDS_PER_INSTRUCTION, Halted, OverLimit
 from grader.session import Session, StageState
-from grader.stops import Bugcheck, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
+from grader.stops import Altered, Bugcheck, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
 
 TEST_POINT, HOST_CALL, BUGCHECK_STOP, BUGCHECK_DATA = "KdTestPoint", "KdHostCall", "KiBugCheckStop", "KiBugCheckData"
 APC_STATE_PROCESS = 0x10  # KAPC_STATE::Process
@@ -39,6 +40,7 @@ class GuestRuns(GuestMemory):
         self.landing = self.sym(HOST_CALL) + 1
         self._bugcheck_stop = self.sym(BUGCHECK_STOP)
         self.watcher: Optional[Callable[[int], None]] = None
+        self.inspection: Optional[Inspection] = None  # set by whoever judges
         self._home: Dict[str, int] = {}
         self._start_icount = self._armed = 0
         self.set_budget(0, 0.0)
@@ -130,6 +132,9 @@ class GuestRuns(GuestMemory):
             elif eip == self._bugcheck_stop:
                 raise self._bugcheck()
             elif eip in stops:
+                changed = self.inspection.stopped() if self.inspection else None
+                if changed:
+                    raise Altered(changed)
                 return
             elif self.watcher is not None:
                 self.watcher(eip)  # a watched word was written; raises where that is not allowed
