@@ -18,11 +18,13 @@ from grader.inspection import Inspection
 from grader.machine.interrupted import NmiEntry, go_back, interrupted_registers
 from grader.machine.memory import BadAddress
 from grader.machine.qemu import NANOSECONDS_PER_INSTRUCTION, Halted, OverLimit
+from grader.pe import EXECUTABLE
 from grader.session import Session, StageState
-from grader.stops import Altered, Bugcheck, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
+from grader.stops import Altered, Bugcheck, CodeRead, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
 
 TEST_POINT, HOST_CALL, BUGCHECK_STOP, BUGCHECK_DATA = "KdTestPoint", "KdHostCall", "KiBugCheckStop", "KiBugCheckData"
 APC_STATE_PROCESS = 0x10  # KAPC_STATE::Process
+KERNEL_IMAGES = ("ntoskrnl.exe", "hal.dll")
 SECOND = 1_000_000_000
 BOOT_SECONDS = 120.0  # virtual
 WATCHDOG_MARGIN = 100_000_000  # instructions past the limit at which the host stops waiting for the watchdog
@@ -83,6 +85,26 @@ class GuestRuns(GuestMemory):
         finally:
             self.watcher = None
             gdb.unwatch_writes(address, size)
+
+    @contextmanager
+    def code_unread(self) -> Iterator[None]:
+        """Meanwhile nobody reads the kernel's code as data; Tampering names the reader.  The courseware never does."""
+        gdb = self.machine.gdb
+        ranges = [(module.base + section.rva, section.size) for module in self.symbols.modules if module.name.lower() in KERNEL_IMAGES
+                  for section in module.image.sections if section.flags & EXECUTABLE]
+
+        def look(eip: int) -> None:
+            raise CodeRead(self.describe(eip - 1))
+
+        for address, size in ranges:
+            gdb.watch_reads(address, size)
+        self.watcher = look
+        try:
+            yield
+        finally:
+            self.watcher = None
+            for address, size in ranges:
+                gdb.unwatch_reads(address, size)
 
     def check_budget(self) -> None:
         """At the end of a test: a guest that kept the deadline from coming does not profit."""
