@@ -27,7 +27,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence
 
-from grader import git, linkable, locking, objects, remarks, result as results, room, sandbox, studenttext, toolverdict
+from grader import git, linkable, locking, objects, plaincode, remarks, result as results, room, sandbox, studenttext, toolverdict
 from grader.errors import GraderError, InfraError
 from grader.labs import Course
 from grader.model import EXPLORE, WHOLE, Exercise, Kernel, KernelSet, Progress
@@ -239,6 +239,8 @@ class Builder:
                  link: bool) -> Finding:
         """Compiles and links the overlay in `out`."""
         refused = [line for line in (studenttext.objection(name, submission.files[name]) for name in sources) if line]
+        refused = refused or [line for name in sources if name.endswith(".cpp") for line in plaincode.objections(
+            name, studenttext.decode(submission.files[name]), name in self._course.explored)]
         if refused:
             return Finding("\n".join(refused))
         self._progress.say("compiling " + " ".join(sources))

@@ -59,6 +59,7 @@ class Lab:
     branch: str
     exercises: Tuple[Exercise, ...]
     driver: str = ""  # the guest test driver, for example "lab1.sys"; empty: none
+    explored: bool = False  # its files are judged under many schedules too (plaincode.py says what that asks of them)
 
     @property
     def folder(self) -> str:

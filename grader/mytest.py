@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
 
-from grader import labs, locking, room, sandbox, studenttext, toolverdict
+from grader import labs, locking, plaincode, room, sandbox, studenttext, toolverdict
 from grader import submission as submissions
 from grader.build import ATTEMPTS, EXPLORED, Builder
 from grader.errors import GraderError, InfraError
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 DRIVER, CANARY = "mytest.sys", "Canary"
 SCENARIOS_MAX = 12
+REFUSALS = 5  # lines of a file that is not compiled, that are shown
 BUDGET = 30_000_000  # guest instructions, estimated, for each scenario on each kernel
 DOUBTS = 20  # failures that do not come again before a scenario is given up: one that never begins anew fails in every second run
 ACCEPTED_MAX = 1  # accepted variants that are asked beside the reference
@@ -126,7 +127,8 @@ def _hint(t: "Context", name: str) -> "Hint":
 
 def compiled(tree: Tree, builder: Builder, text: bytes) -> Tuple[Path, str]:
     """The driver made of the student's file: its folder, or the compiler's message."""
-    refused = studenttext.objection("mytest.cpp", text)
+    refused = studenttext.objection("mytest.cpp", text) or "\n".join(
+        plaincode.objections("mytest.cpp", studenttext.decode(text), True)[:REFUSALS])
     if refused:
         return Path(), refused
     base = builder.base(EXPLORED)
