@@ -58,7 +58,7 @@ def objections(name: str, text: str, explored: bool) -> List[str]:
         elif explored and UNSEEN.fullmatch(word):
             object_to(match.start(), f"{word}: it touches memory where the explorer cannot look; assign the fields")
         elif explored and (word.startswith("__") or re.match(r"_[A-Z]", word)) and word not in ASSEMBLY and not SEEN.fullmatch(word):
-            object_to(match.start(), f"{word}: a name of the compiler's; use the kernel's own (Interlocked..., nt/interlocked.h)")
+            object_to(match.start(), f"{word}: a name of the compiler's; use the kernel's own (Interlocked..., ex/interlocked.h)")
     return [f"{name}:{line}:1: error: {what}" for line, what in sorted(set(found))]
 
 
