@@ -157,7 +157,7 @@ class Outcome:
     log: str = ""  # end of the serial output, capped
     replay: str = ""  # the command that reruns exactly this failure
     page: str = ""  # the timeline of it, in the build folder
-    instructions: int = 0  # guest instructions, from the restored snapshot to the verdict
+    instructions: int = 0  # of one processor, from the restored snapshot to the verdict; 0: several ran, or none
     features: Tuple[str, ...] = ()
     hidden: bool = False
 
