@@ -27,10 +27,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence
 
-from grader import git, locking, manifest, objects, remarks, result as results, room, sandbox, studenttext, toolverdict
+from grader import git, linkable, locking, manifest, objects, plaincode, remarks, result as results, room, sandbox, studenttext, toolverdict
 from grader.errors import GraderError, InfraError
 from grader.labs import Course
 from grader.model import EXPLORE, WHOLE, Exercise, Kernel, KernelSet, Progress
+from grader.pe import PeImage
 from grader.submission import Submission
 from grader.toolverdict import Finding
 from grader.tree import Tree
@@ -255,6 +256,8 @@ class Builder:
                  link: bool) -> Finding:
         """Compiles and links the overlay in `out`."""
         refused = [line for line in (studenttext.objection(name, submission.files[name]) for name in sources) if line]
+        refused = refused or [line for name in sources if name.endswith(".cpp") for line in plaincode.objections(
+            name, studenttext.decode(submission.files[name]), name in self._course.explored)]
         if refused:
             return Finding("\n".join(refused))
         self._progress.say("compiling " + " ".join(sources))
@@ -283,6 +286,9 @@ class Builder:
                 return Finding()
             done = sandbox.run(self._make(out, ["kernel"], options), self._link_view(out, flavour), self._tree.root)
             finding = toolverdict.of_linker(done, list(made.values()), roots)
+            refused = [] if finding != Finding() else self._image_objections(out / flavour, self.base(flavour))
+            if refused:
+                return Finding("\n".join(refused))
         if finding != Finding():
             self._log(done.output)
             return finding
@@ -290,7 +296,7 @@ class Builder:
         return Finding()
 
     def _objections(self, sources: Sequence[str], out: Path, flavour: str) -> List[str]:
-        """What the student's objects define or demand that the host must not be led astray by (grader/objects.py)."""
+        """What the student's objects define, demand or order that must not reach the linker; what is left of them is washed."""
         base = self.base(flavour)
         courseware = objects.courseware_names([*base.glob("*.exe"), *base.glob("*.dll"), *base.glob("tests/*.sys")])
         found: List[str] = []
@@ -299,9 +305,20 @@ class Builder:
             shipped = self._tree.root / "kernel/prebuilt" / (EXPLORED if flavour == EXPLORED else "")
             candidates = (shipped / "reference" / part, shipped / "starter" / part, base / "obj" / part)
             reference = next(path for path in candidates if path.is_file())
-            made = object_of(out / flavour, name).read_bytes()
-            found += objects.objections(name, made, reference.read_bytes(), courseware)
+            path, model = object_of(out / flavour, name), reference.read_bytes()
+            made = path.read_bytes()
+            refused = objects.objections(name, made, model, courseware)
+            refused = refused or linkable.objections(name, made, model)
+            if not refused:
+                results.replace(path, linkable.washed(made, model))
+            found += refused
         return found
+
+    @staticmethod
+    def _image_objections(own: Path, base: Path) -> List[str]:
+        """In what the linked images are not what the course expects."""
+        return [line for name in ("ntoskrnl.exe", "hal.dll")
+                for line in linkable.image_objections(PeImage.load(own / name), PeImage.load(base / name))]
 
     def _references(self, own: Sequence[str]) -> List[str]:
         """In a student's branch: the files for which an object stands in instead of the tree's own source."""

@@ -22,6 +22,7 @@ from typing import List, Optional, Sequence
 
 from grader import room
 from grader.errors import GraderError
+from grader.report.text import for_terminal
 from grader.tree import Tree, this_tree
 
 # name -> (module, one line of help).  A module has add_arguments(parser) and run(tree, options) -> int.
@@ -70,7 +71,7 @@ def _run(argv: Sequence[str], tree: Optional[Tree]) -> int:
             home = Tree(home.root, (home.root / options.out).resolve())
         return importlib.import_module(COMMANDS[options.command][0]).run(home, options)
     except GraderError as error:
-        print(f"grader: {error}", file=sys.stderr)
+        print(f"grader: {for_terminal(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("grader: stopped", file=sys.stderr)

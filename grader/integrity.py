@@ -18,6 +18,11 @@ from grader.pe import DISCARDABLE, IMPORT_ADDRESS_DIRECTORY, PeImage
 from grader.symbols import Module, Symbols
 
 
+# What must not change, and what may, by our list: the flags of an image are what its linker was told.
+FIXED = (".text", ".rdata", ".kdcmd", ".kxscn", ".gtest", ".reloc")
+CHANGING = (".data",)
+
+
 @dataclass(frozen=True)
 class Area:
     """Read-only bytes of a module: where they must be, through which pages, and what they must be."""
@@ -32,11 +37,11 @@ class Integrity:
 
     def __init__(self, symbols: Symbols, space: AddressSpace) -> None:
         self._symbols, self._space = symbols, space
-        self._areas = [area for module in symbols.modules for area in self._take(module)]
+        self.areas = [area for module in symbols.modules for area in self._take(module)]
 
     def changed(self) -> Optional[str]:
         """What was changed, in words, or None."""
-        for area in self._areas:
+        for area in self.areas:
             for number, expected in enumerate(area.pages):
                 address = area.address + number * PAGE
                 if self._space.physical(address) != expected:
@@ -53,7 +58,11 @@ class Integrity:
     def _take(self, module: Module) -> Iterator[Area]:
         expected = module.image.relocated(module.base)
         for section in module.image.sections:
-            if section.writable or section.flags & DISCARDABLE or not section.size:
+            if section.name.startswith(".debug_") or not section.size:
+                continue
+            if section.name not in FIXED + CHANGING or section.writable != (section.name in CHANGING):
+                raise InfraError(f"{module.name}: section {section.name} (flags {section.flags:#010x}) is not as grader/integrity.py lists it")
+            if section.name in CHANGING or section.flags & DISCARDABLE:
                 continue
             address = module.base + section.rva
             pages = [self._space.physical(address + offset) for offset in range(0, section.size, PAGE)]

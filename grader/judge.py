@@ -17,7 +17,7 @@ from grader.machine.memory import BadAddress
 from grader.machine.qemu import GuestEnd
 from grader.model import NOT_WRITTEN, Outcome, TestSpec, Verdict
 from grader.session import BootFailure
-from grader.stops import BadReturn, Bugcheck, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
+from grader.stops import Altered, BadReturn, Bugcheck, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
 from grader.symbols import short_path
 from grader.views.memory import BrokenList
 
@@ -93,6 +93,8 @@ def judge(context: Context, cause: Optional[BaseException], guest: Optional[Gues
     if isinstance(cause, (WildAccess, BadAddress, BrokenList)):
         own = Hint("broken-links", "Follow the links by hand: `make replay` stops at this moment.")
         return End(Verdict.FAIL, asked, "structures that can be followed", str(cause), hint or own)
+    if isinstance(cause, Altered):
+        return tampered(str(cause))
     if isinstance(cause, GuestStop):
         return End(Verdict.FAIL, asked, "", str(cause), hint)
     what = str(cause) if isinstance(cause, GraderError) else f"{type(cause).__name__}: {cause}"
@@ -100,9 +102,9 @@ def judge(context: Context, cause: Optional[BaseException], guest: Optional[Gues
 
 
 def tampered(change: str) -> End:
-    """The integrity check found the courseware's own code changed."""
-    return End(Verdict.FAIL, "the courseware's code, compared with its image after the test", "unchanged", change,
-               Hint("courseware-changed", "Something wrote over code or constants: a wild pointer, or on purpose."))
+    """A look at what the host relies on found it changed."""
+    return End(Verdict.FAIL, "the courseware's code and the processors' set-up, looked at during the test and after it", "unchanged", change,
+               Hint("courseware-changed", "Something wrote over code, constants or the processor's tables: a wild pointer, or on purpose."))
 
 
 def outcome(spec: TestSpec, seed: int, end: End, guest: Optional[Guest], log: bytes, instructions: int) -> Outcome:

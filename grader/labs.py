@@ -15,7 +15,7 @@ import sys
 import types
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, FrozenSet, List, Sequence, Tuple
 
 from grader.errors import GraderError
 from grader.model import Exercise, Lab, TestSpec
@@ -32,6 +32,11 @@ class Course:
     @property
     def files(self) -> Tuple[str, ...]:
         return tuple(dict.fromkeys(name for lab in self.labs for name in lab.files))
+
+    @property
+    def explored(self) -> FrozenSet[str]:
+        """The files that are judged under many schedules too."""
+        return frozenset(name for lab in self.labs if lab.explored for name in lab.files)
 
     def lab(self, number: int) -> Lab:
         return next(lab for lab in self.labs if lab.number == number)

@@ -61,6 +61,7 @@ class Lab:
     exercises: Tuple[Exercise, ...]
     driver: str = ""  # the guest test driver, for example "lab1.sys"; empty: none
     alone: Tuple[str, ...] = ()  # exercises in the order for a branch without references, if that is another one
+    explored: bool = False  # its files are judged under many schedules too (plaincode.py says what that asks of them)
 
     @property
     def folder(self) -> str:
@@ -164,7 +165,7 @@ class Outcome:
     log: str = ""  # end of the serial output, capped
     replay: str = ""  # the command that reruns exactly this failure
     page: str = ""  # the timeline of it, in the build folder
-    instructions: int = 0  # guest instructions, from the restored snapshot to the verdict
+    instructions: int = 0  # of one processor, from the restored snapshot to the verdict; 0: several ran, or none
     features: Tuple[str, ...] = ()
     hidden: bool = False
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
 
-from grader import labs, locking, room, sandbox, studenttext, toolverdict
+from grader import labs, locking, plaincode, room, sandbox, studenttext, toolverdict
 from grader import submission as submissions
 from grader.build import ATTEMPTS, EXPLORED, Builder
 from grader.errors import GraderError, InfraError
@@ -25,10 +25,12 @@ from grader.explore import explorer
 from grader.explore.control import Found
 from grader.explore.target import PROCESSORS, GuestTarget, scenarios
 from grader.guest import Guest
+from grader.inspection import Inspection
 from grader.model import EXPLORE, WHOLE
 from grader.result import replace
 from grader.runner import boot
 from grader.session import Session
+from grader.stops import Altered, CodeRead
 from grader.submission import Submission
 from grader.toolverdict import Finding
 from grader.tree import Tree, this_tree
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 SOURCE, DRIVER, CANARY = "mytest.cpp", "mytest.sys", "Canary"
 SCENARIOS_MAX = 12
+REFUSALS = 5  # lines of a file that is not compiled, that are shown
 BUDGET = 30_000_000  # guest instructions, estimated, for each scenario on each kernel
 DOUBTS = 20  # failures that do not come again before a scenario is given up: one that never begins anew fails in every second run
 ACCEPTED_MAX = 1  # accepted variants that are asked beside the reference
@@ -47,6 +50,8 @@ HINTS = {
     "mytest-rejects": "Check what the contracts promise for every order of steps, and nothing else.",
     "mytest-waits-for-ever": "On a right kernel too a wait of yours may have no end. Who ends it, if the others are done before it begins? Two "
                              "signals of an event are one when nobody takes the first in between.",
+    "mytest-unfair": "A scenario calls routines, looks at its own variables and at what an object's contract says. It neither reads nor writes the "
+                     "kernel's code.",
     "mytest-leftovers": "Setup must write every variable that the scenario uses: the next run begins with what this one leaves.",
 }
 
@@ -58,6 +63,7 @@ class Findings:
     fails: str = ""  # the first scenario that fails, and how; empty: none
     found: Found = Found.NOTHING
     once: str = ""  # a scenario that failed, but not when that run alone was repeated
+    unfair: str = ""  # what a scenario did that none may do
 
 
 _known: Dict[Tuple[str, int], Findings] = {}  # (digest of file and kernel, seed) -> what was found
@@ -85,6 +91,7 @@ def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) 
     for says, patch in right:
         judged = own_kernel(tree, builder, t.student_dir) if own else kernel(tree, builder, lab.number, patch)
         seen = explored(folder, judged, t.seed)
+        _fair(t, seen)
         once = once or seen.once
         if own and seen.fails and seen.found is Found.NOTHING:
             t.fail(asked=f"your scenarios on {says}", expected="your kernel comes up", seen=seen.fails)
@@ -99,12 +106,19 @@ def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) 
     path = tree.solutions / lab.folder / "hidden" / "wrong" / f"{wrong}.patch"
     patch = patches.read(path)
     seen = explored(folder, kernel(tree, builder, lab.number, patch), t.seed)
+    _fair(t, seen)
     if not seen.fails:
         once = once or seen.once
         t.fail(asked="your scenarios on a kernel that is wrong in one place", expected="one of them fails", seen=once or "none does",
                hint=_hint(t, "mytest-leftovers") if once else t.hint(
                    "mytest-misses", f"There is a mistake in the files of exercise {patch.exercise} that none of your scenarios shows. "
                    "Read its contracts: which sentence does no scenario of yours check, or check while others are at work?"))
+
+
+def _fair(t: "Context", seen: Findings) -> None:
+    """A scenario judges a kernel by what it does."""
+    t.check(not seen.unfair, asked="what your scenarios look at", expected="objects and results: a kernel is judged by what it does",
+            seen=seen.unfair, hint=_hint(t, "mytest-unfair"))
 
 
 def _hint(t: "Context", name: str) -> "Hint":
@@ -116,6 +130,7 @@ def compiled(tree: Tree, builder: Builder, text: bytes) -> Tuple[Path, str]:
     refused = studenttext.oversize(SOURCE, text) or studenttext.objection(SOURCE, text)
     if not refused and sandbox.bwrap() is None:
         refused = "\n".join(sandbox.scan(SOURCE, studenttext.decode(text)))
+    refused = refused or "\n".join(plaincode.objections(SOURCE, studenttext.decode(text), True)[:REFUSALS])
     if refused:
         return Path(), refused
     base = builder.base(EXPLORED)
@@ -225,6 +240,8 @@ def _explore(machine: Path, seed: int) -> Findings:
             if report.unconfirmed:
                 once = once or f"{name} fails under schedule {report.unconfirmed[0]} after other runs, but not alone"
         return Findings(once=once)
+    except (CodeRead, Altered) as unfair:
+        return Findings(unfair=str(unfair))
     finally:
         session.close()
 
@@ -233,7 +250,14 @@ def _reports(session: Session, seed: int) -> Iterator[Tuple[str, explorer.Report
     """Each scenario of the student's, and what exploring it brought."""
     names = [name for name in scenarios(session) if name != CANARY and not name.startswith("First") and not name.startswith("Last")]
     for name in names[:SCENARIOS_MAX]:
-        yield name, explorer.explore(GuestTarget(session, name, Guest(session)), name, seed, BUDGET, doubts=DOUBTS)
+        guest = Guest(session)
+        guest.inspection = Inspection(session, f"{seed}/{name}")
+        with guest.code_unread():
+            report = explorer.explore(GuestTarget(session, name, guest), name, seed, BUDGET, doubts=DOUBTS)
+        changed = guest.inspection.look()
+        if changed:
+            raise Altered(changed)
+        yield name, report
 
 
 def says(report: explorer.Report) -> str:

@@ -1,9 +1,9 @@
 """What a student's object file may bring into the kernel: its exercise's routines, and no name of the courseware.
 
 The host finds its places in a student's kernel by name (where to stop, where a table lies).  An object that defines
-such a name in another decoration, or tells the linker to merge, redirect or export something, could lead the host
-astray before a single instruction has run; so it is refused before the link, with a message for its author.
-In the books: "COFF", "name decoration", "linker directives".
+such a name in another decoration could lead the host astray before a single instruction has run; so it is refused before
+the link, with a message for its author.  What else of an object reaches the linker: linkable.py.
+In the books: "COFF", "name decoration".
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from typing import List, Sequence, Set
 from grader.coff import CODE, COMDAT, STATIC, CoffError, CoffFile
 from grader.pe import undecorate
 
-DIRECTIVES, IMPORT = ".drectve", "__imp_"
+IMPORT = "__imp_"
 EXPLORER = "Kx"  # names of the explorer begin so; free are what points are made of (nt/explore.h), and a name of the books
 FREE = ("KxActive", "KxReachPoint", "KxMark", "KxQueueReadyThread")
-HARMLESS = ("/export:", "-export:", "/include:", "-include:")
 
 
 @dataclass(frozen=True)
@@ -56,16 +55,6 @@ def local_names(data: bytes) -> List[str]:
     return list(dict.fromkeys(one.name for one in file.symbols() if one.kind == STATIC and one.defined and one.name not in sections))
 
 
-def directives(data: bytes) -> List[str]:
-    """What an object tells the linker, word by word."""
-    file = CoffFile(data)
-    words: List[str] = []
-    for section in file.sections:
-        if section.name == DIRECTIVES:
-            words += file.content(section).decode("utf-8", "replace").lstrip("\ufeff").split()
-    return words
-
-
 def courseware_names(images: Sequence[Path]) -> Set[str]:
     """Every external name of the reference's images, without decoration."""
     return {undecorate(one.name) for path in images for one in definitions(path.read_bytes())}
@@ -78,23 +67,9 @@ def objections(source: str, student: bytes, reference: bytes, courseware: Set[st
     except CoffError as error:  # a compiler can be made to write another form: with very many sections, say
         return [f"{source}: error: compiles to {error}"]
     own = {one.name for one in definitions(reference)}
-    allowed = set(directives(reference))
     found = [f"{source}: error: defines {undecorate(one.name)} ({one.name}), a name of the courseware; choose another"
              for one in definitions(student)
              if not one.shared and one.name not in own and undecorate(one.name) in courseware]
     found += [f"{source}: error: uses {name}, which belongs to the explorer of schedules; leave it alone"
               for name in sorted(demands(student) - demands(reference)) if name.startswith(EXPLORER) and name not in FREE]
-    found += [f"{source}: error: tells the linker {word[:80]}; directives to the linker are not taken"
-              for word in directives(student) if word not in allowed and not _harmless(word, own)]
     return found
-
-
-def _harmless(word: str, own: Set[str]) -> bool:
-    """A directive that the compiler writes by itself: exports of the exercise's own routines, and names to keep."""
-    lower = word.lower().strip('"')
-    if not lower.startswith(HARMLESS):
-        return False
-    name = word.strip('"').partition(":")[2].partition(",")[0].strip('"')
-    if not lower[1:].startswith("export:"):
-        return True
-    return "=" not in name and any(undecorate(one) == undecorate(name) for one in own)

@@ -12,12 +12,12 @@ import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Dict, FrozenSet, List, Tuple
 
 from grader.errors import GraderError
 
 WRITABLE, EXECUTABLE, DISCARDABLE = 0x80000000, 0x20000000, 0x02000000
-RELOCATION_DIRECTORY, IMPORT_ADDRESS_DIRECTORY = 5, 12
+EXPORT_DIRECTORY, RELOCATION_DIRECTORY, IMPORT_ADDRESS_DIRECTORY = 0, 5, 12
 RELOCATION_HIGHLOW = 3
 EXTERNAL, STATIC = 2, 3
 _MANGLED = re.compile(r"^\?([A-Za-z_]\w*)@((?:(?:[A-Za-z_]\w*|\?A0x\w+)@)*)@")
@@ -126,6 +126,16 @@ class PeImage:
 
     def text(self, rva: int, limit: int = 256) -> str:
         return self.at(rva, limit).split(b"\0")[0].decode("ascii", "replace")
+
+    @functools.cached_property
+    def exports(self) -> FrozenSet[str]:
+        """The names that other images can import."""
+        rva, size = self.directories[EXPORT_DIRECTORY]
+        if size < 40:
+            return frozenset()
+        count, _, names = struct.unpack("<III", self.at(rva + 24, 12))
+        table = self.at(names, 4 * min(count, 1 << 16))
+        return frozenset(self.text(name) for (name,) in struct.iter_unpack("<I", table))
 
     @functools.cached_property
     def symbols(self) -> Dict[str, Symbol]:

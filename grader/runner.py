@@ -16,6 +16,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from grader.api import Context
 from grader.errors import GraderError
 from grader.guest import Guest
+from grader.inspection import Inspection
 from grader.judge import POWER_OFF, End, judge, outcome, tampered
 from grader.machine.qemu import GuestEnd
 from grader.model import KernelSet, Outcome, Progress, Stage, TestSpec, Verdict, lab_of
@@ -113,6 +114,7 @@ class _Run:
         cause: Optional[BaseException] = None
         try:
             prepare(session, guest, spec)
+            guest.inspection = Inspection(session, f"{self.seed}/{spec.name}")
             spec.function(context)
             guest.check_budget()
         except Exception as error:
@@ -120,10 +122,12 @@ class _Run:
         booted = not isinstance(cause, BootFailure)
         end = judge(context, cause, guest if booted or session.machine else None)
         if booted and end.verdict is not Verdict.INFRA_ERROR:
-            change = session.integrity.changed()
+            change = guest.inspection.look() if guest.inspection else None
             if change:
                 end = tampered(change)
-        instructions = guest.icount() if booted and session.machine.end_reason != POWER_OFF else 0
+        # Among several processors the number depends on how the emulator takes turns, and on the host's load with it.
+        exact = booted and session.processors == 1 and session.machine.end_reason != POWER_OFF
+        instructions = guest.icount() if exact else 0
         told = outcome(spec, self.seed, end, guest, session.machine.read_serial(), instructions)
         return told
 

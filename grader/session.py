@@ -145,7 +145,7 @@ class Session:
         self.machine.run(until=BOOT_LIMIT)
         registers = gdb.registers()
         self.space = AddressSpace(self.machine.ram, self._control)
-        self._registers: Optional[Tuple[int, int]] = (registers["cr0"], registers["cr3"])
+        self._registers: Optional[Tuple[int, int, int]] = (registers["cr0"], registers["cr3"], registers["cr4"])
         if registers["eip"] != entry:
             raise InfraError(f"the machine stopped at {registers['eip']:#010x}, not at the kernel's entry point")
         block = struct.unpack("<I", self.space.read(registers["esp"] + 4, 4))[0]
@@ -155,11 +155,11 @@ class Session:
         self.watchdog.set_up()
         gdb.set_breakpoints(set())
 
-    def _control(self) -> Tuple[int, int]:
-        """CR0 and CR3, asked once a stop."""
+    def _control(self) -> Tuple[int, int, int]:
+        """CR0, CR3 and CR4, asked once a stop."""
         if self._registers is None:
             registers = self.machine.gdb.registers()
-            self._registers = (registers["cr0"], registers["cr3"])
+            self._registers = (registers["cr0"], registers["cr3"], registers["cr4"])
         return self._registers
 
     def moved(self) -> None:

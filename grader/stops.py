@@ -54,6 +54,18 @@ class Tampering(GuestStop):
         super().__init__(f"{what} was written by {writer}")
 
 
+class CodeRead(Exception):
+    """Somebody read the kernel's code as data: to recognize a kernel by its looks, and not by what it does."""
+
+    def __init__(self, reader: str) -> None:
+        super().__init__(f"the kernel's code is read by {reader}")
+
+
+class Altered(Exception):
+    """A look that the guest was not told of found the courseware's code or a processor's set-up changed.  No GuestStop: it is no end
+    of a run that a test may expect."""
+
+
 class WildAccess(GuestStop):
     """The host followed a pointer of the guest's that leads to no memory."""
 

@@ -71,7 +71,9 @@ codegen  := -ffreestanding -fno-rtti -fexceptions -fms-extensions -mno-sse -mno-
 defines  := $(if $(filter checked,$(flavour)),-DMICA_CHECKED=1) $(if $(exploring),-DMICA_EXPLORE=1)
 # (newer compilers write __FILE__ with the target's backslashes once it is mapped, unless they are told: asked, not known)
 slashes  := $(if $(shell $(CXX) -fno-file-reproducible -E -x c /dev/null >/dev/null 2>&1 && echo yes),-fno-file-reproducible)
-reprod   := $(slashes) '-ffile-prefix-map=$(CURDIR)/=' '-ffile-prefix-map=$(CURDIR)=.' -no-canonical-prefixes
+# (what a file would know of the moment at which it is compiled is the same at every moment)
+moment   := -Wno-builtin-macro-redefined '-D__DATE__="Jan  1 2000"' '-D__TIME__="00:00:00"' '-D__TIMESTAMP__="Sat Jan  1 00:00:00 2000"'
+reprod   := $(moment) $(slashes) '-ffile-prefix-map=$(CURDIR)/=' '-ffile-prefix-map=$(CURDIR)=.' -no-canonical-prefixes
 OPT      := -O2
 CXXFLAGS := $(target) -std=c++20 $(OPT) $(codegen) $(warnings) $(include) $(defines) $(reprod)
 ASFLAGS  := $(target) $(include) $(defines) $(reprod) -gdwarf-4 -Wno-unused-command-line-argument

@@ -14,14 +14,17 @@ from typing import Callable, Dict, Iterator, Optional, Set
 
 from grader.errors import GraderError, InfraError
 from grader.guest.memory import GuestMemory
+from grader.inspection import Inspection
 from grader.machine.interrupted import NmiEntry, go_back, interrupted_registers
 from grader.machine.memory import BadAddress
 from grader.machine.qemu import NANOSECONDS_PER_INSTRUCTION, Halted, OverLimit
+from grader.pe import EXECUTABLE
 from grader.session import Session, StageState
-from grader.stops import Bugcheck, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
+from grader.stops import Altered, Bugcheck, CodeRead, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
 
 TEST_POINT, HOST_CALL, BUGCHECK_STOP, BUGCHECK_DATA = "KdTestPoint", "KdHostCall", "KiBugCheckStop", "KiBugCheckData"
 APC_STATE_PROCESS = 0x10  # KAPC_STATE::Process
+KERNEL_IMAGES = ("ntoskrnl.exe", "hal.dll")
 SECOND = 1_000_000_000
 BOOT_SECONDS = 120.0  # virtual
 WATCHDOG_MARGIN = 100_000_000  # instructions past the limit at which the host stops waiting for the watchdog
@@ -39,6 +42,7 @@ class GuestRuns(GuestMemory):
         self.landing = self.sym(HOST_CALL) + 1
         self._bugcheck_stop = self.sym(BUGCHECK_STOP)
         self.watcher: Optional[Callable[[int], None]] = None
+        self.inspection: Optional[Inspection] = None  # set by whoever judges
         self._home: Dict[str, int] = {}
         self._start_icount = self._armed = 0
         self.set_budget(0, 0.0)
@@ -81,6 +85,26 @@ class GuestRuns(GuestMemory):
         finally:
             self.watcher = None
             gdb.unwatch_writes(address, size)
+
+    @contextmanager
+    def code_unread(self) -> Iterator[None]:
+        """Meanwhile nobody reads the kernel's code as data; Tampering names the reader.  The courseware never does."""
+        gdb = self.machine.gdb
+        ranges = [(module.base + section.rva, section.size) for module in self.symbols.modules if module.name.lower() in KERNEL_IMAGES
+                  for section in module.image.sections if section.flags & EXECUTABLE]
+
+        def look(eip: int) -> None:
+            raise CodeRead(self.describe(eip - 1))
+
+        for address, size in ranges:
+            gdb.watch_reads(address, size)
+        self.watcher = look
+        try:
+            yield
+        finally:
+            self.watcher = None
+            for address, size in ranges:
+                gdb.unwatch_reads(address, size)
 
     def check_budget(self) -> None:
         """At the end of a test: a guest that kept the deadline from coming does not profit."""
@@ -130,6 +154,9 @@ class GuestRuns(GuestMemory):
             elif eip == self._bugcheck_stop:
                 raise self._bugcheck()
             elif eip in stops:
+                changed = self.inspection.stopped() if self.inspection else None
+                if changed:
+                    raise Altered(changed)
                 return
             elif self.watcher is not None:
                 self.watcher(eip)  # a watched word was written; raises where that is not allowed

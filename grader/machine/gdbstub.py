@@ -121,6 +121,13 @@ class Gdbstub:
     def unwatch_writes(self, address: int, size: int) -> None:
         self._expect_ok(b"z2,%x,%x" % (address, size))
 
+    def watch_reads(self, address: int, size: int) -> None:
+        """Stop behind every instruction that reads there as data."""
+        self._expect_ok(b"Z3,%x,%x" % (address, size))
+
+    def unwatch_reads(self, address: int, size: int) -> None:
+        self._expect_ok(b"z3,%x,%x" % (address, size))
+
     # -- running -------------------------------------------------------------------------------
     def resume(self) -> None:
         """Let the guest run; `wait` reports how it stopped."""

@@ -15,6 +15,7 @@ from typing import Callable, Iterator, Optional, Tuple
 PAGE = 4096
 PRESENT, LARGE = 0x1, 0x80
 CR0_PG = 0x80000000
+CR4_PSE = 0x10
 
 
 class BadAddress(Exception):
@@ -47,22 +48,23 @@ class Ram:
 
 
 class AddressSpace:
-    """Virtual memory through one page directory.  `cr3()` and `cr0()` are asked at every access: the guest may move."""
+    """Virtual memory through one page directory.  `control()` tells CR0, CR3 and CR4, at every access: the
+    guest may move.  Wider entries (CR4.PAE) are not followed: inspection.py refuses them."""
 
-    def __init__(self, ram: Ram, control: Callable[[], Tuple[int, int]]) -> None:
+    def __init__(self, ram: Ram, control: Callable[[], Tuple[int, int, int]]) -> None:
         self.ram = ram
         self._control = control
 
     def physical(self, address: int) -> Optional[int]:
         """The physical address, or None when the page is not present or not RAM."""
-        cr0, cr3 = self._control()
+        cr0, cr3, cr4 = self._control()
         address &= 0xFFFFFFFF
         if not cr0 & CR0_PG:
             return address if address < self.ram.size else None
         directory_entry = self._entry((cr3 & 0xFFFFF000) + (address >> 22) * 4)
         if not directory_entry & PRESENT:
             return None
-        if directory_entry & LARGE:
+        if directory_entry & LARGE and cr4 & CR4_PSE:  # without PSE the processor does not look at the bit
             physical = (directory_entry & 0xFFC00000) | (address & 0x3FFFFF)
         else:
             entry = self._entry((directory_entry & 0xFFFFF000) + ((address >> 12) & 0x3FF) * 4)

@@ -10,7 +10,11 @@ from grader.model import Outcome
 
 # What XML 1.0 does not allow, not even as a reference.
 _XML_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+# What a system that shows the log might obey: a line that begins so is an order to GitHub's runner, indented or not.
+_ORDER = re.compile(r"^(\s*)(::|##\[)", re.MULTILINE)
 
 
 def for_xml(text: str) -> str:
@@ -19,8 +23,13 @@ def for_xml(text: str) -> str:
 
 
 def for_terminal(text: str) -> str:
-    """Shows control characters instead of obeying them: a guest must not move the cursor or recolour a verdict."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
+    """Shows control characters instead of obeying them: a guest must not move the cursor or recolour a verdict, nor speak to what
+    runs the grader."""
+    return _inert(_CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text))
+
+
+def _inert(text: str) -> str:
+    return _ORDER.sub(lambda match: f"{match[1]}| {match[2]}", text)
 
 
 LABEL = 10  # columns of the label in front of each row
@@ -45,4 +54,4 @@ def row(label: str, text: str, width: int) -> List[str]:
     """One label and its text, which may have lines of its own."""
     lines = [part for line in for_terminal(text).splitlines()
              for part in (textwrap.wrap(line, max(width - LABEL, 40), break_long_words=False) if width else [line])]
-    return [f"{label if index == 0 else '':{LABEL}}{line}" for index, line in enumerate(lines)]
+    return [f"{label if index == 0 else '':{LABEL}}{_inert(line)}" for index, line in enumerate(lines)]

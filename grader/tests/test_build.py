@@ -149,6 +149,17 @@ extern "C" int''', 1)
         self.assertEqual(1, len(again.remarks))
         self.assertRegex(again.remarks[0], r"^kernel/hal/stall\.cpp is dated in the future, .*touch")
 
+    def test_the_moment_of_compiling_is_in_no_image(self) -> None:
+        text = SOURCES[READY] + 'extern const char When[]; const char When[] = "when: " __DATE__ " " __TIME__ " " __TIMESTAMP__;\n'
+        image = self.image(self.build(self.files(ready=text)), "1.1")
+        self.assertIn(b"when: Jan  1 2000 00:00:00 Sat Jan  1 00:00:00 2000", image)
+
+    def test_a_kernel_with_no_room_in_the_machine_is_told(self) -> None:
+        kernels = self.build(self.files(ready=SOURCES[READY] + "unsigned char Huge[70 << 20];\nvoid* Use() { return Huge; }\n"))
+        self.assertIn("70 MB of memory", kernels["1.1"].error)
+        self.assertIn("make your arrays smaller", kernels["1.1"].error)
+        self.assertEqual(kernels["1.2"].error, "")
+
     def test_compiler_without_end(self) -> None:
         endless = "template<int n> struct A { static constexpr int v = A<n-1>::v + A<n-2>::v; };\n"
         huge = f"{endless}constexpr int f(int n) {{ for (;;) n++; return n; }} constexpr int k = f(0);\n"

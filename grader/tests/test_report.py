@@ -209,6 +209,12 @@ class Terminal(unittest.TestCase):
         self.assertNotRegex(self.text(), "[\x00-\x08\x0b-\x1f\u202e]")
         self.assertEqual(for_terminal("a\x1bb"), "a\\x1bb")
 
+    def test_no_line_is_an_order_to_what_shows_the_log(self) -> None:
+        for text in ("::error file=a::b", "a\n  ::add-mask::x", "a\u2028::warning::x", "##[error]x", "x\n\t##[group]y"):
+            for line in for_terminal(text).splitlines():
+                self.assertFalse(line.strip().startswith(("::", "##[")), line)
+        self.assertEqual(for_terminal("a::b"), "a::b")
+
     def test_compiler_message_is_told_once(self) -> None:
         note = ExerciseNote("1.1", "kernel/x.cpp:1:2: error: no", fatal=True)
         text = self.text(outcome("a", verdict=Verdict.FAIL), outcome("b", verdict=Verdict.FAIL), notes=(note,))

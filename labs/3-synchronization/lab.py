@@ -8,6 +8,7 @@ LAB = Lab(
     title="Synchronization: correct code under hostile schedules",
     branch="lab3-synchronization",
     driver="lab3.sys",
+    explored=True,
     exercises=(
         Exercise("3.1", "IRQL and DPC delivery", 8, ("kernel/ntos/ke/dpc.cpp", "kernel/hal/softint.cpp")),
         Exercise("3.2", "Spin locks, queued locks, lock-free lists", 12,

@@ -1,0 +1,69 @@
+"""What a student's source may be written in: C++ as a compiler of any make reads it, where the exercise needs no more.
+
+Preemption points are hooks that the compiler puts at loads and stores (nt/explore.h).  An attribute switches them off, inline
+assembly and some builtins do without; then a race happens where no explorer looks.  So the files of an explored exercise
+keep to the language.  In other exercises inline assembly is a tool, and only attributes and pragmas are refused: they move
+code, hide names and silence contracts.
+
+The text decides, before any compiler runs: comments and strings are gone, lines are joined, and names cannot be pasted together.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import List, Tuple
+
+ASSEMBLY = ("asm", "__asm", "__asm__")
+ATTRIBUTES = ("__attribute__", "__attribute", "__declspec", "_Pragma", "__pragma")
+PLAIN_ATTRIBUTES = ("maybe_unused", "nodiscard", "noreturn", "fallthrough", "likely", "unlikely")
+# Names of the compiler's that an explored file may use: none of them touches memory unseen.
+SEEN = re.compile(r"__(?:builtin_(?:clz|ctz|ffs|popcount|parity|bswap32|expect|unreachable|offsetof|constant_p|trap|types_compatible_p)l{0,2}|"
+                  r"atomic_(?:load|store)_n|ATOMIC_[A-Z_]+|func__|FUNCTION__|FILE__|LINE__|COUNTER__|cplusplus|"
+                  r"try|except|finally|leave|stdcall|fastcall|cdecl|int64|int32|inline|inline__|restrict|volatile__|const__|"
+                  r"has_include|has_builtin|is_same|underlying_type|VA_ARGS__|VA_OPT__)|_Static_assert|_Alignas|_Alignof")
+# Routines that copy or compare memory without a point.
+UNSEEN = re.compile(r"(?:Rtl(?:Copy|Move|Fill|Zero|Compare|Equal)(?:Memory\w*)|mem(?:cpy|move|set|cmp|chr)|_?[Ii]nterlocked\w*_(?:acq|rel|nf|HLE\w+)|_interlocked\w+|_bittest\w*)")
+_RAW = re.compile(r'\b(?:u8|[uUL])?R"([^()\\\s]{0,16})\(.*?\)\1"', re.DOTALL)
+_TOKENS = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|(?<![0-9A-Za-z_])\'(?:\\.|[^\'\\\n])+\'', re.DOTALL)
+_NAME = re.compile(r"[A-Za-z_$][\w$]*")
+_ATTRIBUTE = re.compile(r"(?:\[|<:)\s*(?:\[|<:)([^\]]*?)(?:\]|:>)\s*(?:\]|:>)")
+_DIRECTIVE = re.compile(r"^[ \t]*(?:#|%:|\?\?=)[ \t]*(\w+)", re.MULTILINE)
+
+
+def objections(name: str, text: str, explored: bool) -> List[str]:
+    """Why this source is not compiled, a line each, as a compiler says it.  `explored`: its exercise is judged under many schedules."""
+    found: List[Tuple[int, str]] = []
+    plain = _plain(text)
+
+    def object_to(where: int, what: str) -> None:
+        found.append((plain.count("\n", 0, where) + 1, what))
+
+    for match in _DIRECTIVE.finditer(plain):
+        if match[1] == "pragma":
+            object_to(match.start(1), "#pragma: this file needs none; take it out")
+        elif match[1] in ("line", "ident", "import", "include_next", "embed") or match[1].isdigit():
+            object_to(match.start(1), f"#{match[1]}: this file needs none; take it out")
+    for match in re.finditer(r"##|%:%:|\?\?=\?\?=|\\u\w*", plain):
+        object_to(match.start(), f"{match[0][:2]}: names are written whole in this file")
+    for match in _ATTRIBUTE.finditer(plain):
+        for word in re.findall(r"[A-Za-z_][\w:]*", re.sub(r"\([^)]*\)", "", match[1])):
+            if word not in PLAIN_ATTRIBUTES:
+                object_to(match.start(), f"[[{word}]]: this file needs no attribute beyond {', '.join(PLAIN_ATTRIBUTES)}; take it out")
+    for match in _NAME.finditer(plain):
+        word = match[0]
+        if word in ATTRIBUTES:
+            object_to(match.start(), f"{word}: this file needs no attribute; take it out")
+        elif explored and word in ASSEMBLY:
+            object_to(match.start(), f"{word}: no inline assembly in this exercise: the explorer cannot stop within it; write it in C++")
+        elif explored and UNSEEN.fullmatch(word):
+            object_to(match.start(), f"{word}: it touches memory where the explorer cannot look; assign the fields")
+        elif explored and (word.startswith("__") or re.match(r"_[A-Z]", word)) and word not in ASSEMBLY and not SEEN.fullmatch(word):
+            object_to(match.start(), f"{word}: a name of the compiler's; use the kernel's own (Interlocked..., ex/interlocked.h)")
+    return [f"{name}:{line}:1: error: {what}" for line, what in sorted(set(found))]
+
+
+def _plain(text: str) -> str:
+    """The text without comments and strings; what is gone leaves its line feeds, so that lines keep their numbers."""
+    joined = re.sub(r"(?:\\|\?\?/)[ \t]*\n", "", text)
+    without = _RAW.sub(lambda match: '""' + "\n" * match[0].count("\n"), joined)
+    return _TOKENS.sub(lambda match: " " + "\n" * match[0].count("\n"), without)

@@ -1,0 +1,71 @@
+"""grader.plaincode: what hides a race from the explorer is refused, in each way it can be written; plain C++ is not."""
+
+from __future__ import annotations
+
+import unittest
+from typing import List
+
+from grader import plaincode
+
+PLAIN = r'''
+#include "ke/ki.h"
+#include <type_traits>
+#define LIMIT 3
+// asm and __attribute__ in a comment are words, #pragma too
+/* [[clang::no_sanitize("coverage")]] */
+static const char* const Text = "asm(\"nop\") __attribute__";
+static const char Quote = '"', Digit = 1'000 > 3 ? 'a' : '\'';
+#if defined(MICA_CHECKED)
+#endif
+[[nodiscard]] static ULONG Highest(ULONG summary) { return 31 - ULONG(__builtin_clz(summary)); }
+void NTAPI Use([[maybe_unused]] ULONG n, ULONG a[4]) {
+    switch (n) {
+    case 0: a[a[0]] = __atomic_load_n(&a[1], __ATOMIC_SEQ_CST); [[fallthrough]];
+    default: InterlockedIncrement(reinterpret_cast<volatile LONG*>(a));
+    }
+    auto f = [&] { return a[1]; };
+    __try { f(); } __except (1) {}
+}
+'''
+
+
+class PlainCode(unittest.TestCase):
+    """Sources of explored exercises, and of others."""
+
+    def of(self, text: str, explored: bool = True) -> List[str]:
+        return plaincode.objections("kernel/ntos/ke/x.cpp", text, explored)
+
+    def test_plain_code_is_taken(self) -> None:
+        self.assertEqual([], self.of(PLAIN))
+
+    def test_what_hides_from_the_explorer_is_refused(self) -> None:
+        for line in ('__attribute__((no_sanitize("coverage"))) void F();', '[[clang::no_sanitize("coverage")]] void F();',
+                     '[[gnu::no_instrument_function]] void F();', '[ [ clang::no_sanitize("coverage") ] ] void F();',
+                     '<:<:clang::optnone:>:> void F();', '[[using clang: no_sanitize("coverage")]] void F();',
+                     '#pragma clang attribute push(__attribute__((no_sanitize("coverage"))), apply_to=function)',
+                     '%:pragma clang optimize off', '_Pragma("clang optimize off")', '__pragma(optimize("", off))',
+                     '__declspec(noinline) void F();', 'void F() { asm("incl _Count"); }', 'void F() { __asm__("nop"); }',
+                     'void F() { __asm { inc Count } }', '#define A as' + '##m', 'void F() { a\\u0073m("nop"); }',
+                     'void F() { as\\\nm("nop"); }', 'void F() { as??/\nm("nop"); }', '/* \\\n */ asm("nop");', 'auto s = R"(//)"; asm("nop");',
+                     "char c = '\"'; asm(\"nop\"); // \"", 'LONG F(LONG* p) { return __sync_val_compare_and_swap(p, 0, 0); }',
+                     'LONG F(LONG* p) { return __atomic_exchange_n(p, 1, 0); }', 'LONG F(LONG volatile* p) { return _InterlockedExchange(p, 1); }',
+                     'char F(long* p) { return _bittestandset(p, 1); }', 'void F(void* a, void* b) { __builtin_memcpy(a, b, 4); }',
+                     'void F(void* a, void* b) { RtlCopyMemory(a, b, 4); }', 'void F(void* a, void* b) { memmove(a, b, 4); }',
+                     'void F(void* a, void* b) { __movsb(a, b, 4); }', '#line 7 "other.cpp"', '# 7 "other.cpp"'):
+            with self.subTest(line):
+                found = self.of(line + "\n")
+                self.assertTrue(found)
+                self.assertRegex(found[0], r"^kernel/ntos/ke/x\.cpp:\d+:1: error: ")
+
+    def test_assembly_is_a_tool_where_nothing_is_explored(self) -> None:
+        self.assertEqual([], self.of('void F(ULONG a) { __asm__("bsrl %1, %0" : "=r"(a) : "r"(a)); }', explored=False))
+        self.assertNotEqual([], self.of('__attribute__((section(".mine"))) int a;', explored=False))
+        self.assertNotEqual([], self.of("#pragma section(\".mine\")", explored=False))
+
+    def test_the_line_is_the_students(self) -> None:
+        text = 'int a; /* one\ntwo */\nauto b = R"(x\ny)";\nvoid F() { asm("nop"); }\n'
+        self.assertTrue(self.of(text)[0].startswith("kernel/ntos/ke/x.cpp:5:1: error: asm"), self.of(text))
+
+
+if __name__ == "__main__":
+    unittest.main()
