@@ -52,6 +52,17 @@ class RunnerTest(unittest.TestCase):
                      "repeat:   make it", "0 passed, 1 FAILED"):
             self.assertIn(part, said)
 
+    def test_a_program_may_take_its_time_while_it_speaks_and_is_ended_when_it_is_silent(self) -> None:
+        line = json.dumps({"name": "a.b", "ok": True})
+        speaks = f"import time\nfor n in range(6):\n    print({line!r}, flush=True); time.sleep(0.3)"
+        silent = f"import time\nprint({line!r}, flush=True); time.sleep(60)"
+        with mock.patch("rings.program.SILENT_SECONDS", 1.2):
+            found = list(ProgramRing("x", "y", [sys.executable, "-c", speaks]).run(options()))
+            self.assertEqual([one.ok for one in found], [True] * 6)
+            found = list(ProgramRing("x", "y", [sys.executable, "-c", silent]).run(options()))
+        self.assertEqual([one.ok for one in found], [True, False])
+        self.assertIn("said nothing for 1.2 s", found[-1].seen)
+
     def test_green_is_two_lines_the_first_before_anything_runs(self) -> None:
         said = io.StringIO()
 
