@@ -56,6 +56,7 @@ class RunnerTest(unittest.TestCase):
         line = json.dumps({"name": "a.b", "ok": True})
         speaks = f"import time\nfor n in range(6):\n    print({line!r}, flush=True); time.sleep(0.3)"
         silent = f"import time\nprint({line!r}, flush=True); time.sleep(60)"
+        speaks, silent = (text.replace("{", "{{").replace("}", "}}") for text in (speaks, silent))
         with mock.patch("rings.program.SILENT_SECONDS", 1.2):
             found = list(ProgramRing("x", "y", [sys.executable, "-c", speaks]).run(options()))
             self.assertEqual([one.ok for one in found], [True] * 6)
