@@ -33,8 +33,9 @@ def natural_runs(builder: Builder, marked: Dict[str, Shipped], explored: bool) -
     names = [name for name in marked if sources.has_object(name)]
     starter = Submission({name: marked[name].starter.encode("utf-8", "surrogateescape") for name in names}, ())
     found: Dict[Run, str] = {}
-    for flavour in (builder.flavour, EXPLORED)[:1 + explored]:
-        public = _of(builder.objects(starter, flavour), names)
+    flavours = (builder.flavour, EXPLORED)[:1 + explored]
+    public = {run for flavour in flavours for run in _of(builder.objects(starter, flavour), names)}  # a starter of one is none of the other's
+    for flavour in flavours:
         for name in names:
             for run in sorted(_of(builder.base(flavour), [name]) - public):
                 found.setdefault(run, name)

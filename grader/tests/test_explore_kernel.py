@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 from typing import Callable
 from unittest import mock
 
-from grader import arrivals, replay
+from grader import arrivals, labs, replay
 from grader.api import Context, TestFailure, test
+from grader.build import EXPLORED, Builder
 from grader.explore import explorer, trial
 from grader.explore.control import Batch, Found
 from grader.explore.kernels import session_on
@@ -25,7 +25,7 @@ from grader.explore.target import GuestTarget
 from grader.guest import Guest
 from grader.model import Kernel, KernelSet, TestSpec
 from grader.tests.machine import needs_emulator
-from grader.tree import this_tree
+from grader.tree import Tree, this_tree
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = Path(os.environ.get("MICA_OUT") or this_tree().out)
@@ -48,8 +48,8 @@ def spec(scenario: str, **more: object) -> TestSpec:
 class OnTheKernel(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
-        subprocess.run(["make", "-s", "-f", "kernel/build.mk", "kernel", f"O={OUT}", "MICA_EXPLORE=1"], cwd=ROOT,
-                       check=True, stdout=subprocess.DEVNULL)
+        tree = Tree(ROOT, (ROOT / OUT).resolve())
+        Builder(tree, labs.load(tree)).base(EXPLORED)  # which waits while another test builds it
         cls.session = session_on(Kernel(FOLDER), DRIVER)
         cls.addClassCleanup(cls.session.close)
         cls.folder = tempfile.TemporaryDirectory()
