@@ -13,9 +13,11 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import threading
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Set, Tuple
 
 from grader import labs, locking, plaincode, room, sandbox, studenttext, toolverdict
 from grader import submission as submissions
@@ -26,7 +28,7 @@ from grader.explore.control import Found
 from grader.explore.target import PROCESSORS, GuestTarget, scenarios
 from grader.guest import Guest
 from grader.inspection import Inspection
-from grader.model import EXPLORE, WHOLE
+from grader.model import EXPLORE, WHOLE, Lab
 from grader.result import replace
 from grader.runner import boot
 from grader.session import Session
@@ -66,7 +68,9 @@ class Findings:
     unfair: str = ""  # what a scenario did that none may do
 
 
-_known: Dict[Tuple[str, int], Findings] = {}  # (digest of file and kernel, seed) -> what was found
+_known: Dict[Tuple[str, int], "Future[Findings]"] = {}  # (digest of file and kernel, seed) -> what was found, or will be
+_guard = threading.Lock()  # of the table, not of the exploring
+_spoilt: Set[Tuple[Path, int]] = set()  # (driver, seed) that fails on a kernel that is right: no other need be explored
 
 
 def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) -> None:
@@ -87,6 +91,9 @@ def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) 
     if not tree.is_handout:
         from grader import patches  # an instructor's: a student's branch has neither them nor what they change
         right += [(one.says, one) for one in patches.of_lab(tree, lab) if one.kind == "accepted"][:ACCEPTED_MAX]
+    if wrong and not tree.is_handout and (folder, t.seed) not in _spoilt:
+        # First what no other test asks for: tests that run side by side wait for the right kernels only.
+        explored(folder, kernel(tree, builder, lab.number, patches.read(_hidden(tree, lab, wrong))), t.seed)
     once = ""
     for says, patch in right:
         judged = own_kernel(tree, builder, t.student_dir) if own else kernel(tree, builder, lab.number, patch)
@@ -96,6 +103,7 @@ def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) 
         if own and seen.fails and seen.found is Found.NOTHING:
             t.fail(asked=f"your scenarios on {says}", expected="your kernel comes up", seen=seen.fails)
         if seen.fails:
+            _spoilt.add((folder, t.seed))
             t.fail(asked=f"your scenarios on a kernel that is right ({says})", expected="nothing is found: a correct kernel must pass",
                    seen=seen.fails, hint=_hint(t, "mytest-waits-for-ever" if seen.found is Found.DEADLOCK else "mytest-rejects"))
     if not wrong:
@@ -103,8 +111,7 @@ def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) 
                 hint=_hint(t, "mytest-leftovers"))
     if not wrong or tree.is_handout:
         return
-    path = tree.solutions / lab.folder / "hidden" / "wrong" / f"{wrong}.patch"
-    patch = patches.read(path)
+    patch = patches.read(_hidden(tree, lab, wrong))
     seen = explored(folder, kernel(tree, builder, lab.number, patch), t.seed)
     _fair(t, seen)
     if not seen.fails:
@@ -113,6 +120,11 @@ def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) 
                hint=_hint(t, "mytest-leftovers") if once else t.hint(
                    "mytest-misses", f"There is a mistake in the files of exercise {patch.exercise} that none of your scenarios shows. "
                    "Read its contracts: which sentence does no scenario of yours check, or check while others are at work?"))
+
+
+def _hidden(tree: Tree, lab: Lab, name: str) -> Path:
+    """A kernel that is wrong in one place."""
+    return tree.solutions / lab.folder / "hidden" / "wrong" / f"{name}.patch"
 
 
 def _fair(t: "Context", seen: Findings) -> None:
@@ -208,11 +220,19 @@ def own_kernel(tree: Tree, builder: Builder, student: Path) -> Path:
 def explored(driver: Path, directory: Path, seed: int) -> Findings:
     """What the scenarios of a driver find on a kernel."""
     key = (hashlib.sha256(f"{driver}|{directory}".encode()).hexdigest(), seed)
-    if key not in _known:
-        machine = driver / ("on-" + hashlib.sha256(str(directory).encode()).hexdigest()[:12])
-        _lay_out(driver, directory, machine)
-        _known[key] = _explore(machine, seed)
-    return _known[key]
+    with _guard:
+        mine = key not in _known
+        found = _known.setdefault(key, Future())
+    if mine:
+        try:
+            machine = driver / ("on-" + hashlib.sha256(str(directory).encode()).hexdigest()[:12])
+            _lay_out(driver, directory, machine)
+            found.set_result(_explore(machine, seed))
+        except BaseException as error:  # who waits for it gets it too; the next grading asks again
+            with _guard:
+                del _known[key]
+            found.set_exception(error)
+    return found.result()
 
 
 def _lay_out(driver: Path, directory: Path, machine: Path) -> None:

@@ -26,16 +26,16 @@ VIRTUAL_SECONDS = 60.0  # that a test's guest may sleep; its instructions have t
 ATTEMPTS = 2
 Machine = Tuple[Path, str, int]  # kernel, driver, processors
 Unit = Tuple[Machine, List[TestSpec]]
+NO_MACHINE: Machine = (Path(), "", 0)
 
 
 def run_tests(kernels: KernelSet, tests: List[TestSpec], seed: int, jobs: int = 1,
               progress: Optional[Progress] = None) -> List[Outcome]:
     """One Outcome for each test, in the order of `tests`."""
     run = _Run(kernels, seed, progress or Progress())
-    for spec in tests:
-        if spec.stage == Stage.NONE.value:
-            run.finish(spec, run.without_machine(spec))
-    units = plan([spec for spec in tests if spec.stage != Stage.NONE.value], kernels, jobs)
+    alone = [spec for spec in tests if spec.stage == Stage.NONE.value]  # each takes what machines it wants: the longest come first
+    units = [*((NO_MACHINE, [spec]) for spec in alone),
+             *plan([spec for spec in tests if spec.stage != Stage.NONE.value], kernels, jobs)]
     waiting: "queue.Queue[Unit]" = queue.Queue()
     for unit in units:
         waiting.put(unit)
@@ -86,6 +86,11 @@ class _Run:
     def unit(self, machine: Machine, tests: Sequence[TestSpec]) -> None:
         """Every test of a unit, on one machine as long as it lasts."""
         session: Optional[Session] = None
+        if machine == NO_MACHINE:
+            for spec in tests:
+                self.tell("started", spec)
+                self.finish(spec, self.without_machine(spec))
+            return
         try:
             for spec in tests:
                 self.tell("started", spec)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -194,6 +195,16 @@ class Planning(unittest.TestCase):
         self.assertEqual((right.verdict, right.replay), (Verdict.PASS, ""))
         # make replay would say that there is nothing to replay
         self.assertEqual((wrong.verdict, wrong.replay), (Verdict.FAIL, f"make grade LAB={wrong.exercise[0]} TEST=four SEED=1"))
+
+    def test_tests_that_take_their_own_machines_run_side_by_side(self) -> None:
+        both = threading.Barrier(2)
+
+        def body(t) -> None:
+            both.wait(timeout=60)  # broken where one runs after the other
+
+        kernels = KernelSet({"9.1": Kernel(Path("/nonexistent"))}, Path("/nonexistent"))
+        outcomes = runner.run_tests(kernels, [spec(body, name, stage="none") for name in ("one", "two")], 1, 2)
+        self.assertEqual([one.verdict for one in outcomes], [Verdict.PASS] * 2)
 
     def test_equal_kernels_share_a_machine_and_big_groups_are_split(self) -> None:
         tests = [spec(lambda t: None, f"test{number}") for number in range(12)]
