@@ -25,6 +25,7 @@ from grader.tests.machine import guest_at, needs_emulator, spec, under_gdb
 from grader.tree import this_tree
 from grader.views.ring import RECORD, RECORDS, Event
 
+ROOT = this_tree().root
 KERNEL = Path(os.environ.get("MICA_OUT") or this_tree().out).resolve() / "free"
 DRIVER = "lab1.sys"
 BUILT = all((KERNEL / "boot" / name).exists() for name in ("ntoskrnl.exe", "hal.dll", "loader.elf", DRIVER))
@@ -34,6 +35,16 @@ CLOCK = "KeUpdateSystemTime"
 def built(case: type) -> type:
     return needs_emulator(
         unittest.skipUnless(BUILT, "not on this system: no kernel was built in the build folder")(case))
+
+
+@unittest.skipUnless(BUILT, "not on this system: no kernel was built in the build folder")
+class Images(unittest.TestCase):
+    def test_nothing_that_is_built_knows_where(self) -> None:
+        """Two trees at different paths give equal images: results, and pages named after an image's digest, are the same everywhere."""
+        here = str(ROOT).encode()
+        made = [path for path in KERNEL.rglob("*") if path.suffix in (".o", ".obj", ".elf", ".exe", ".dll", ".sys", ".lib", ".img")]
+        self.assertGreater(len(made), 100)
+        self.assertEqual([], [str(path.relative_to(KERNEL)) for path in made if here in path.read_bytes()])
 
 
 @built

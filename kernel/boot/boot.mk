@@ -14,7 +14,7 @@ boot_o   := $(B)/obj/boot
 boot_flags := --target=i686-unknown-none-elf -march=i686 -malign-double -std=c++20 -Os -gdwarf-4 -ffreestanding \
               -fno-pic -fno-rtti -fno-exceptions -fno-stack-protector -fno-threadsafe-statics -fno-builtin \
               -fno-asynchronous-unwind-tables -fomit-frame-pointer -mno-sse -mno-mmx -mno-80387 -Wall -Wextra \
-              -Wshadow -Wno-missing-field-initializers -Ikernel/inc -I$(boot_dir) '-ffile-prefix-map=$(CURDIR)/=' -MMD -MP
+              -Wshadow -Wno-missing-field-initializers -Ikernel/inc -I$(boot_dir) $(reprod) -MMD -MP
 boot_pure  := text pe_image pe_bind memory fat16 bootlist
 boot_cpp   := $(boot_pure) console exceptions plan images handoff bios disk multiboot
 boot_obj   := $(boot_o)/stage.o $(boot_cpp:%=$(boot_o)/%.o)
@@ -31,7 +31,7 @@ $(boot_o)/%.o: $(boot_dir)/%.cpp $(boot_dir)/boot.mk
 	$(Q)mkdir -p $(@D) && $(CXX) $(boot_flags) -MJ $(@:.o=.json) -c $< -o $@ $(told)
 $(boot_o)/%.o: $(boot_dir)/%.S $(boot_dir)/boot.mk
 	$(call say,AS,$<)
-	$(Q)mkdir -p $(@D) && $(CXX) --target=i686-unknown-none-elf -I$(boot_dir) -MMD -MP -c $< -o $@
+	$(Q)mkdir -p $(@D) && $(CXX) --target=i686-unknown-none-elf -I$(boot_dir) $(reprod) -MMD -MP -c $< -o $@
 
 $(B)/boot/loader.elf: $(boot_obj) $(boot_dir)/loader.ld
 	$(call say,LINK,$@)
