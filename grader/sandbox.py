@@ -20,7 +20,7 @@ from typing import List, Mapping, Optional, Sequence, Tuple
 
 CPU_SECONDS = 30  # for each process; an honest file takes one
 WALL_SECONDS = 300  # guards the host only: what stops a file that never compiles is CPU_SECONDS, on a busy machine too
-MEMORY_KB = 2 << 20
+MEMORY_KB = 1 << 20
 FILE_BLOCKS = 256 << 11  # 512-byte blocks: 256 MB
 MAX_OUTPUT = 256 << 10
 _UP = "mica: the sandbox is up"  # the first line from inside

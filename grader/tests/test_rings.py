@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "kernel" / "tests"))
 
 import run as runner  # noqa: E402
-from rings import RINGS, Options, Outcome, Ring  # noqa: E402
+from rings import RINGS, Options, Outcome, Ring, times  # noqa: E402
 from rings.base import run  # noqa: E402
 from rings.build import said_of_sources  # noqa: E402
 from rings.program import ProgramRing  # noqa: E402
@@ -63,6 +63,14 @@ class RunnerTest(unittest.TestCase):
             found = list(ProgramRing("x", "y", [sys.executable, "-c", silent]).run(options()))
         self.assertEqual([one.ok for one in found], [True, False])
         self.assertIn("said nothing for 1.2 s", found[-1].seen)
+
+    def test_the_page_of_times_names_what_the_run_waited_for(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            page = times.write([times.RingTime("guest", 9.0, [(8.0, "a.<b>"), (0.01, "c.d")]), times.RingTime("host", 1.0)], Path(folder))
+            text = page.read_text(encoding="utf-8")
+        self.assertIn("make test: 10 s", text)
+        self.assertIn("<td>8.0</td><td>a.&lt;b&gt;</td>", text)
+        self.assertNotIn("c.d", text)
 
     def test_green_is_two_lines_the_first_before_anything_runs(self) -> None:
         said = io.StringIO()

@@ -3,7 +3,7 @@
 A ring is a family of tests that needs the same machinery (host programs, QEMU, Bochs, Python). Green is short: a line
 a ring. A failure says what was expected, what was seen, the seed, and the command that repeats it alone. The last
 line is `N passed, N failed`; the exit status is 0 only when nothing failed. What ran is kept in
-$O/test-results.json, which `make coverage` joins with the feature map.
+$O/test-results.json, which `make coverage` joins with the feature map; $O/ci-times.html shows where the time went.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 
 from rings import RINGS, Options, Outcome, Ring  # noqa: E402
+from rings.times import RingTime, write  # noqa: E402
 
 
 def show_failure(outcome: Outcome) -> None:
@@ -37,10 +38,11 @@ def show_failure(outcome: Outcome) -> None:
     sys.stdout.flush()
 
 
-def run_ring(ring: Ring, options: Options) -> "list[Outcome]":
+def run_ring(ring: Ring, options: Options, spent: "RingTime | None" = None) -> "list[Outcome]":
     """Everything the ring's tests said; a ring that breaks, or runs nothing, is itself a failed test."""
     outcomes: "list[Outcome]" = []
-    started = time.monotonic()
+    started = heard = time.monotonic()
+    spent = spent or RingTime(ring.name)
     live = sys.stdout.isatty()
     print(f"{ring.name:<13}...   {ring.what}", end="\r" if live else "\n", flush=True)
 
@@ -53,6 +55,8 @@ def run_ring(ring: Ring, options: Options) -> "list[Outcome]":
     try:
         for outcome in ring.run(dataclasses.replace(options, say=step)):
             outcomes.append(outcome)
+            spent.waits.append((time.monotonic() - heard, outcome.name))
+            heard = time.monotonic()
             step(outcome.name)
             if not outcome.ok:
                 show_failure(outcome)
@@ -70,6 +74,7 @@ def run_ring(ring: Ring, options: Options) -> "list[Outcome]":
     print(f"{ring.name:<13}{len(outcomes) - failed:>5} passed"
           + (f", {failed} FAILED" if failed else "") + f"   {time.monotonic() - started:.1f} s   {ring.what}")
     sys.stdout.flush()
+    spent.seconds = time.monotonic() - started
     return outcomes
 
 
@@ -100,10 +105,12 @@ def main(argv: "list[str]") -> int:
     if len(chosen) > 1:
         print(f"{len(chosen)} rings of tests, one after the other, up to {options.jobs} at a time in each: "
               f"{', '.join(ring.name for ring in chosen)}", flush=True)
-    for ring in chosen:
-        outcomes += run_ring(ring, options)
+    times = [RingTime(ring.name) for ring in chosen]
+    for ring, spent in zip(chosen, times):
+        outcomes += run_ring(ring, options, spent)
     if not args.only:
         save(outcomes, options.out)
+        write(times, options.out)
     if not outcomes:
         print(f"no test is called '{args.only}'", file=sys.stderr)
         return 2
