@@ -18,7 +18,7 @@ from grader.submission import Submission
 
 RUN = 8
 Run = Tuple[str, ...]
-_TABLE = re.compile(r"movl \$\d+, %eax")
+_TABLE = re.compile(r"movl \$(?:0x[0-9a-f]+|\d+), %eax")
 
 
 def runs(code: List[str]) -> Iterator[Run]:
