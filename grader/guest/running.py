@@ -73,6 +73,16 @@ class GuestRuns(GuestMemory):
         """Instructions since the test began."""
         return self.machine.icount() - self._start_icount
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Meanwhile only the stopped processor runs: what it does to another one's data stays as it is, for the host to look at."""
+        gdb = self.machine.gdb
+        gdb.only = self.processor
+        try:
+            yield
+        finally:
+            gdb.only = None
+
     # -- one bounded run -------------------------------------------------------------------------------------------
     @contextmanager
     def watching(self, address: int, size: int, look: Callable[[int], None]) -> Iterator[None]:

@@ -42,6 +42,7 @@ class Gdbstub:
         self.wall = wall
         self.breakpoints: Set[int] = set()
         self.processor = 0  # whose registers are read and written
+        self.only: Optional[int] = None  # the processor that may run; None: all of them
         self._buffer = b""
         self._socket = connect_unix(path, wall, alive)
         self._owed = b""  # the acknowledgement of the last packet travels with our next one
@@ -130,8 +131,8 @@ class Gdbstub:
 
     # -- running -------------------------------------------------------------------------------
     def resume(self) -> None:
-        """Let the guest run; `wait` reports how it stopped."""
-        self._send(b"vCont;c")
+        """Let the guest run; `wait` reports how it stopped.  With `only`, that processor alone: the others stand still."""
+        self._send(b"vCont;c" if self.only is None else b"vCont;c:%x" % (self.only + 1))
 
     def step(self) -> Stop:
         """One instruction of the selected processor; the others stand still."""

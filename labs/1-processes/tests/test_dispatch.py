@@ -17,7 +17,7 @@ ENDLESS = 127
 DISABLE_QUANTUM = 4
 
 
-@test("1.3", points=2, title="a thread that becomes ready displaces a lower one, and only a lower one", features=FEATURES + ("SCH-05", "SCH-06"), limit=10_000_000)
+@test("1.3", points=1, title="a thread that becomes ready displaces a lower one, and only a lower one", features=FEATURES + ("SCH-05", "SCH-06"), limit=10_000_000)
 def deferred_ready_places(t):
     processor = Processor(t, 24, t.rng.randint(4, 8))
     for number in range(24):
@@ -166,7 +166,7 @@ def quantum_turns(t):
                                                     HINTS["quantum-early" if ticks < wanted else "quantum-ignored"]))
 
 
-@test("1.3", points=2, title="random signals: every step of every thread in the order of the model", features=FEATURES + ("SCH-08", "SCH-15"),
+@test("1.3", points=1, title="random signals: every step of every thread in the order of the model", features=FEATURES + ("SCH-08", "SCH-15"),
       limit=40_000_000)
 def preemption_order(t):
     mark = ring_mark(t)
