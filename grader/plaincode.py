@@ -22,7 +22,10 @@ SEEN = re.compile(r"__(?:builtin_(?:clz|ctz|ffs|popcount|parity|bswap32|expect|u
                   r"try|except|finally|leave|stdcall|fastcall|cdecl|int64|int32|inline|inline__|restrict|volatile__|const__|"
                   r"has_include|has_builtin|is_same|underlying_type|VA_ARGS__|VA_OPT__)|_Static_assert|_Alignas|_Alignof")
 # Routines that copy or compare memory without a point.
-UNSEEN = re.compile(r"(?:Rtl(?:Copy|Move|Fill|Zero|Compare|Equal)(?:Memory\w*)|mem(?:cpy|move|set|cmp|chr)|_?[Ii]nterlocked\w*_(?:acq|rel|nf|HLE\w+)|_interlocked\w+|_bittest\w*)")
+UNSEEN = re.compile(r"(?:mem(?:cpy|move|set|cmp|chr)|_?[Ii]nterlocked\w*_(?:acq|rel|nf|HLE\w+)|_interlocked\w+|_bittest\w*)")
+# Routines of the runtime library have no points within, and some of them change memory in several steps.
+LIBRARY = re.compile(r"Rtl(?!RaiseStatus\b|RaiseException\b|Assert\b)\w+")
+EXPLORER = re.compile(r"Kx(?!QueueReadyThread\b|Mark\b)\w+")  # the explorer's own; inline routines of headers use it, no student's code does
 _RAW = re.compile(r'\b(?:u8|[uUL])?R"([^()\\\s]{0,16})\(.*?\)\1"', re.DOTALL)
 _TOKENS = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|(?<![0-9A-Za-z_])\'(?:\\.|[^\'\\\n])+\'', re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")
@@ -55,6 +58,10 @@ def objections(name: str, text: str, explored: bool) -> List[str]:
             object_to(match.start(), f"{word}: this file needs no attribute; take it out")
         elif explored and word in ASSEMBLY:
             object_to(match.start(), f"{word}: no inline assembly in this exercise: the explorer cannot stop within it; write it in C++")
+        elif explored and EXPLORER.fullmatch(word):
+            object_to(match.start(), f"{word}: it belongs to the explorer of schedules; leave it alone")
+        elif explored and LIBRARY.fullmatch(word):
+            object_to(match.start(), f"{word}: a routine of the library, within which the explorer cannot stop; write its steps here")
         elif explored and UNSEEN.fullmatch(word):
             object_to(match.start(), f"{word}: it touches memory where the explorer cannot look; assign the fields")
         elif explored and (word.startswith("__") or re.match(r"_[A-Z]", word)) and word not in ASSEMBLY and not SEEN.fullmatch(word):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from contextlib import contextmanager
-from typing import Callable, Dict, Iterator, Optional, Set
+from typing import Callable, Dict, Iterator, Optional, Sequence, Set, Tuple
 
 from grader.errors import GraderError, InfraError
 from grader.guest.memory import GuestMemory
@@ -26,6 +26,7 @@ TEST_POINT, HOST_CALL, BUGCHECK_STOP, BUGCHECK_DATA = "KdTestPoint", "KdHostCall
 APC_STATE_PROCESS = 0x10  # KAPC_STATE::Process
 KERNEL_IMAGES = ("ntoskrnl.exe", "hal.dll")
 SECOND = 1_000_000_000
+EFLAGS_IF, HLT = 0x200, b"\xf4"
 BOOT_SECONDS = 120.0  # virtual
 WATCHDOG_MARGIN = 100_000_000  # instructions past the limit at which the host stops waiting for the watchdog
 SLEEPER_STEP = SECOND // 2
@@ -85,23 +86,28 @@ class GuestRuns(GuestMemory):
 
     # -- one bounded run -------------------------------------------------------------------------------------------
     @contextmanager
-    def watching(self, address: int, size: int, look: Callable[[int], None]) -> Iterator[None]:
-        """Meanwhile `look` is called with EIP behind every instruction that writes there."""
+    def watching(self, ranges: Sequence[Tuple[int, int]], look: Callable[[int], None]) -> Iterator[None]:
+        """Meanwhile `look` is called with EIP behind every instruction that writes to one of these (address, size)."""
         gdb = self.machine.gdb
-        gdb.watch_writes(address, size)
+        for address, size in ranges:
+            gdb.watch_writes(address, size)
         self.watcher = look
         try:
             yield
         finally:
             self.watcher = None
-            gdb.unwatch_writes(address, size)
+            for address, size in ranges:
+                gdb.unwatch_writes(address, size)
 
     @contextmanager
     def code_unread(self) -> Iterator[None]:
-        """Meanwhile nobody reads the kernel's code as data; Tampering names the reader.  The courseware never does."""
+        """Meanwhile nobody reads the kernel's code, or the header of its image, as data; CodeRead names the reader.  The courseware
+        never does."""
         gdb = self.machine.gdb
-        ranges = [(module.base + section.rva, section.size) for module in self.symbols.modules if module.name.lower() in KERNEL_IMAGES
-                  for section in module.image.sections if section.flags & EXECUTABLE]
+        modules = [module for module in self.symbols.modules if module.name.lower() in KERNEL_IMAGES]
+        ranges = [(module.base, module.image.header_size) for module in modules]
+        ranges += [(module.base + section.rva, section.size) for module in modules for section in module.image.sections
+                   if section.flags & EXECUTABLE]
 
         def look(eip: int) -> None:
             raise CodeRead(self.describe(eip - 1))
@@ -186,6 +192,8 @@ class GuestRuns(GuestMemory):
     def _deadline(self) -> None:
         """The watchdog fired: out of budget, or only asleep?"""
         interrupted = interrupted_registers(self.nmi, self.regs(), self.space)
+        if self._halted_for_good(interrupted):
+            raise IdleTooLong(interrupted)
         self._left -= self._armed / SECOND
         if self.machine.icount() >= self._until:
             raise TooManyInstructions(self.limit, interrupted)
@@ -193,6 +201,13 @@ class GuestRuns(GuestMemory):
             raise IdleTooLong(interrupted)
         self.wake_where_interrupted()
         self._arm(least=SLEEPER_STEP)  # it slept: give it longer at a time, at the price of a later verdict
+
+    def _halted_for_good(self, interrupted: Dict[str, int]) -> bool:
+        """Whether the watchdog's NMI ended a `hlt` with interrupts off, from which no machine without that watchdog comes back."""
+        try:
+            return not interrupted["eflags"] & EFLAGS_IF and self.space.read(interrupted["eip"] - 1, 1) == HLT
+        except BadAddress:
+            return False
 
     def wake_where_interrupted(self) -> None:
         """Send the processor back from the NMI handler's first instruction."""

@@ -20,7 +20,7 @@ from grader.guest import Guest
 from grader.model import Kernel, KernelSet, Outcome, Verdict
 from grader.runner import run_tests
 from grader.session import Session
-from grader.stops import TooManyInstructions
+from grader.stops import IdleTooLong, TooManyInstructions
 from grader.tests.machine import guest_at, needs_emulator, spec, under_gdb
 from grader.tree import this_tree
 from grader.views.ring import RECORD, RECORDS, Event
@@ -136,6 +136,13 @@ class OnTheKernel(unittest.TestCase):
         self.assertIn(guest.u32(module.base + table), self.session.symbols.modules[0])
         guest.u32(module.base + table, guest.scratch)
         self.assertIsNotNone(self.session.integrity.changed())
+
+    def test_a_processor_that_halts_for_good_is_not_woken_by_the_hosts_own_watchdog(self) -> None:
+        guest = guest_at(self.session, limit=1_000_000)
+        code = guest.alloc(16)
+        guest.write(code, b"\xfa\xf4\xfb\xc3")  # cli; hlt; sti; ret
+        with self.assertRaises(IdleTooLong):
+            guest.call(code)
 
     # -- the deadline --------------------------------------------------------------------------------------------------
     def test_a_sleeper_passes_the_deadline_unharmed(self) -> None:

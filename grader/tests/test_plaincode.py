@@ -51,7 +51,9 @@ class PlainCode(unittest.TestCase):
                      'LONG F(LONG* p) { return __atomic_exchange_n(p, 1, 0); }', 'LONG F(LONG volatile* p) { return _InterlockedExchange(p, 1); }',
                      'char F(long* p) { return _bittestandset(p, 1); }', 'void F(void* a, void* b) { __builtin_memcpy(a, b, 4); }',
                      'void F(void* a, void* b) { RtlCopyMemory(a, b, 4); }', 'void F(void* a, void* b) { memmove(a, b, 4); }',
-                     'void F(void* a, void* b) { __movsb(a, b, 4); }', '#line 7 "other.cpp"', '# 7 "other.cpp"'):
+                     'void F(void* a, void* b) { __movsb(a, b, 4); }',
+                     'bool F(RTL_BITMAP* m) { return RtlFindClearBitsAndSet(m, 1, 0) == 0; }', 'ULONG F() { return KxActive; }',
+                     'auto p = reinterpret_cast<UCHAR*>(&KxReachPoint) - 0x360;', '#line 7 "other.cpp"', '# 7 "other.cpp"'):
             with self.subTest(line):
                 found = self.of(line + "\n")
                 self.assertTrue(found)

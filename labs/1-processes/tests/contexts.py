@@ -43,6 +43,8 @@ HINTS = {
     "switch-cr3-always": "CR3 was loaded although both threads run in one process: every load throws away the TLB. Compare "
                          "ApcState.Process first.",
     "switch-cr3-never": "The new thread runs in another process: load CR3 from its DirectoryTableBase.",
+    "switch-busy-early": "SwapBusy is what keeps another processor from going on with the thread. While ESP is still on the thread's stack, both would "
+                         "run on it: clear SwapBusy behind the change of ESP.",
     "switch-swapbusy": "OldThread->SwapBusy must be clear when its stack is left, or nobody can ever switch to it again.",
     "switch-counts": "One switch counts one: ContextSwitches of the new thread and of the processor.",
 }
@@ -133,8 +135,15 @@ class Carousel:
         asked = f"each instruction of the switch from {self.workload.name(call.old)} to {self.workload.name(call.new)}"
         self.t.asking(asked, hint=self.hint("switch-frame"))
         steps: List[Tuple[bool, List[str]]] = []  # interrupts on, and what had changed
+        bottom, top = (guest.get(call.old, f"KTHREAD.{name}") for name in ("StackLimit", "InitialStack"))
+        busy = bool(guest.get(call.old, "KTHREAD.SwapBusy"))
         for _ in range(SWITCH_INSTRUCTIONS):
             registers = guest.step()
+            if busy and not guest.get(call.old, "KTHREAD.SwapBusy"):
+                self.t.check(not bottom <= registers["esp"] <= top, asked=asked,
+                             expected=f"SwapBusy of {self.workload.name(call.old)} is cleared when its stack is left",
+                             seen=f"it is cleared while ESP ({registers['esp']:#010x}) is on that stack", hint=self.hint("switch-busy-early"))
+                busy = False
             moved = [name for name in differ if guest.u32(words[name]) == wanted[name]] + ["ESP"] * (low <= registers["esp"] <= high)
             if registers["eip"] == before.returns_to:
                 self._judge_steps(asked, steps, moved)

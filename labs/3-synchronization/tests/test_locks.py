@@ -64,7 +64,7 @@ def spin_lock_held(t):
         t.check(len(written) <= EXCHANGES, asked=asked, expected="once it was found held, the lock is only read",
                 seen=f"it is written {len(written)} times", hint=t.hint("lock-line", HINTS["lock-line"]))
 
-    with guest.watching(lock, 4, look):
+    with guest.watching([(lock, 4)], look):
         _spins(t, asked, "KefAcquireSpinLockAtDpcLevel", lock, hint="lock-stolen")
     _same(t, 1, guest.u32(lock), "the lock's Value", "lock-stolen")
 
