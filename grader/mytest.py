@@ -93,10 +93,10 @@ def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) 
         right += [(one.says, one) for one in patches.of_lab(tree, lab) if one.kind == "accepted"][:ACCEPTED_MAX]
     if wrong and not tree.is_handout and (folder, t.seed) not in _spoilt:
         # First what no other test asks for: tests that run side by side wait for the right kernels only.
-        explored(folder, kernel(tree, builder, lab.number, patches.read(_hidden(tree, lab, wrong))), t.seed)
+        explored(folder, builder.laid_out(kernel(tree, builder, lab.number, patches.read(_hidden(tree, lab, wrong))), t.seed), t.seed)
     once = ""
     for says, patch in right:
-        judged = own_kernel(tree, builder, t.student_dir) if own else kernel(tree, builder, lab.number, patch)
+        judged = own_kernel(tree, builder, t.student_dir) if own else builder.laid_out(kernel(tree, builder, lab.number, patch), t.seed)
         seen = explored(folder, judged, t.seed)
         _fair(t, seen)
         once = once or seen.once
@@ -112,7 +112,7 @@ def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) 
     if not wrong or tree.is_handout:
         return
     patch = patches.read(_hidden(tree, lab, wrong))
-    seen = explored(folder, kernel(tree, builder, lab.number, patch), t.seed)
+    seen = explored(folder, builder.laid_out(kernel(tree, builder, lab.number, patch), t.seed), t.seed)
     _fair(t, seen)
     if not seen.fails:
         once = once or seen.once
@@ -142,7 +142,7 @@ def compiled(tree: Tree, builder: Builder, text: bytes) -> Tuple[Path, str]:
     refused = studenttext.oversize(SOURCE, text) or studenttext.objection(SOURCE, text)
     if not refused and sandbox.bwrap() is None:
         refused = "\n".join(sandbox.scan(SOURCE, studenttext.decode(text)))
-    refused = refused or "\n".join(plaincode.objections(SOURCE, studenttext.decode(text), True)[:REFUSALS])
+    refused = refused or "\n".join(plaincode.objections(SOURCE, studenttext.decode(text), True, True)[:REFUSALS])
     if refused:
         return Path(), refused
     base = builder.base(EXPLORED)

@@ -26,6 +26,7 @@ UNSEEN = re.compile(r"(?:mem(?:cpy|move|set|cmp|chr)|_?[Ii]nterlocked\w*_(?:acq|
 # Routines of the runtime library have no points within, and some of them change memory in several steps.
 LIBRARY = re.compile(r"Rtl(?!RaiseStatus\b|RaiseException\b|Assert\b)\w+")
 EXPLORER = re.compile(r"Kx(?!QueueReadyThread\b|Mark\b)\w+")  # the explorer's own; inline routines of headers use it, no student's code does
+ROUTINE = re.compile(r"(?:Ke|Ki|Kf|Kef|Ex|Hal|Ps|Mm|Ob|Io|Zw|Nt)[A-Z]\w*|\w*imp__\w*")
 _RAW = re.compile(r'\b(?:u8|[uUL])?R"([^()\\\s]{0,16})\(.*?\)\1"', re.DOTALL)
 _TOKENS = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|(?<![0-9A-Za-z_])\'(?:\\.|[^\'\\\n])+\'', re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")
@@ -33,8 +34,9 @@ _ATTRIBUTE = re.compile(r"(?:\[|<:)\s*(?:\[|<:)([^\]]*?)(?:\]|:>)\s*(?:\]|:>)")
 _DIRECTIVE = re.compile(r"^[ \t]*(?:#|%:|\?\?=)[ \t]*(\w+)", re.MULTILINE)
 
 
-def objections(name: str, text: str, explored: bool) -> List[str]:
-    """Why this source is not compiled, a line each, as a compiler says it.  `explored`: its exercise is judged under many schedules."""
+def objections(name: str, text: str, explored: bool, scenario: bool = False) -> List[str]:
+    """Why this source is not compiled, a line each, as a compiler says it.  `explored`: its exercise is judged under many schedules.
+    `scenario`: it judges kernels itself, by what their routines do and not by where they lie."""
     found: List[Tuple[int, str]] = []
     plain = _plain(text)
 
@@ -62,6 +64,8 @@ def objections(name: str, text: str, explored: bool) -> List[str]:
             object_to(match.start(), f"{word}: it belongs to the explorer of schedules; leave it alone")
         elif explored and LIBRARY.fullmatch(word):
             object_to(match.start(), f"{word}: a routine of the library, within which the explorer cannot stop; write its steps here")
+        elif scenario and ROUTINE.fullmatch(word) and not re.match(r"\s*\(", plain[match.end():]):
+            object_to(match.start(), f"{word}: a scenario calls the kernel's routines, and takes the address of none")
         elif explored and UNSEEN.fullmatch(word):
             object_to(match.start(), f"{word}: it touches memory where the explorer cannot look; assign the fields")
         elif explored and (word.startswith("__") or re.match(r"_[A-Z]", word)) and word not in ASSEMBLY and not SEEN.fullmatch(word):

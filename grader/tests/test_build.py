@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Dict
 from unittest import TestCase, mock, skipUnless
 
-from grader import labs, remarks, sandbox
+from grader import labs, linkable, remarks, sandbox
 from grader.build import Builder
 from grader.errors import GraderError
 from grader.model import WHOLE, KernelSet
+from grader.pe import PeImage
 from grader.submission import Submission
 from grader.tests.fixture import QUANTUM, READY, SWITCH
 from grader.tests.minikernel import SOURCES, KernelCase
@@ -149,6 +150,15 @@ extern "C" int''', 1)
         again.base()
         self.assertEqual(1, len(again.remarks))
         self.assertRegex(again.remarks[0], r"^kernel/hal/stall\.cpp is dated in the future, .*touch")
+
+    def test_a_kernel_in_another_layout_is_the_same_kernel(self) -> None:
+        for kernel in (self.builder.base(), self.build(self.files(ready=SOURCES[READY] + "// mine\n"))["1.1"].directory):
+            one, other, again = (PeImage.load(self.builder.laid_out(kernel, seed) / "ntoskrnl.exe") for seed in (1, 2, 1))
+            self.assertEqual(one.data, again.data)
+            self.assertNotEqual([symbol.rva for symbol in one.symbols.values()], [symbol.rva for symbol in other.symbols.values()])
+            for image in (one, other):
+                self.assertEqual([], linkable.image_objections(image, PeImage.load(kernel / "ntoskrnl.exe")))
+                self.assertEqual(set(image.symbols), set(PeImage.load(kernel / "ntoskrnl.exe").symbols))
 
     def test_the_moment_of_compiling_is_in_no_image(self) -> None:
         text = SOURCES[READY] + 'extern const char When[]; const char When[] = "when: " __DATE__ " " __TIME__ " " __TIMESTAMP__;\n'

@@ -64,6 +64,15 @@ class PlainCode(unittest.TestCase):
         self.assertNotEqual([], self.of('__attribute__((section(".mine"))) int a;', explored=False))
         self.assertNotEqual([], self.of("#pragma section(\".mine\")", explored=False))
 
+    def test_a_scenario_takes_the_address_of_no_routine(self) -> None:
+        def of(line: str) -> List[str]:
+            return plaincode.objections("mytest.cpp", line + "\n", True, True)
+
+        self.assertEqual([], of("static void Check() { CHECK_EQUAL(0, KeReadStateEvent (&Event)); InterlockedIncrement(&Got); }"))
+        for line in ("auto f = &KeSetEvent;", "auto f = KeSetEvent;", "Known[0] = ULONG(KeSetEvent);", "CALL(KeSetEvent)", "auto f = (KeSetEvent);",
+                     'extern "C" PVOID _imp__KeSetEvent;'):
+            self.assertEqual(1, len(of(line)), line)
+
     def test_the_line_is_the_students(self) -> None:
         text = 'int a; /* one\ntwo */\nauto b = R"(x\ny)";\nvoid F() { asm("nop"); }\n'
         self.assertTrue(self.of(text)[0].startswith("kernel/ntos/ke/x.cpp:5:1: error: asm"), self.of(text))
