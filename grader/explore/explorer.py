@@ -1,7 +1,8 @@
 """One exploration: the portfolio until something is found or the budget is used up, then the confirmation.
 
 Invariants
-  * A find counts only when a replay of that one schedule, from the restored snapshot, ends in the same way.
+  * A find counts only when a replay of that one schedule, from the restored snapshot, ends in the same way; or, for a kernel that
+    remembers earlier runs, a replay of all that ran since the snapshot.
   * The outcome is a function of kernel, scenario, master seed and budget. So the budget is counted in what the runs did, at
     fixed prices: counted instructions would do, but for a few that differ from one machine's stop to the next.
   * Nothing found counts only together with a canary that was found on the same machine (`canary`).
@@ -38,6 +39,7 @@ class Find:
     schedule: Schedule
     runs: int  # schedules tried until then, this one included
     lot: Lot
+    alone: bool = True  # False: it comes only behind the runs before it, so there is no one schedule to replay
 
     @property
     def token(self) -> str:
@@ -56,6 +58,8 @@ class Report:
     find: Optional[Find] = None
     unconfirmed: List[str] = field(default_factory=list)  # tokens whose replay ended otherwise
     by_kind: Dict[str, int] = field(default_factory=dict)  # schedules tried by strategy
+    remembering: bool = False
+    since: List[Batch] = field(default_factory=list)  # what ran since the machine was restored
 
     @property
     def spent(self) -> int:
@@ -74,11 +78,12 @@ Watch = Callable[[Report, Lot], None]
 
 def explore(target: Target, scenario: str, master: int, budget: int = BUDGET, runs: int = 0,
             parameters: Tuple[int, ...] = (), watch: Optional[Watch] = None, step_limit: int = 0,
-            stop: Optional[Callable[[], bool]] = None, doubts: int = 0) -> Report:
+            stop: Optional[Callable[[], bool]] = None, doubts: int = 0, remembering: bool = False) -> Report:
     """Explore until a confirmed find, `budget` (guest instructions, at fixed prices) or `runs` schedules (0: no bound).  `stop` may end it
     early for reasons of the host's (a terminal's Ctrl-C, an experiment's clock); grading gives none.  `doubts`: the number of failures that
-    did not come again after which a scenario is given up (0: never), for each of them costs two restores."""
-    report = Report(scenario)
+    did not come again after which a scenario is given up (0: never), for each of them costs two restores.  `remembering`: the kernel is under test, not the
+    scenario, and what fails only behind earlier runs is its failure too."""
+    report = Report(scenario, remembering=remembering)
     first = calibration(master, scenario, parameters)
     fresh = _take(target, report, first, first.runs, step_limit, True, doubts)
     if report.find:
@@ -112,7 +117,9 @@ def _take(target: Target, report: Report, lot: Lot, runs: int, step_limit: int, 
     """Runs a lot.  Returns whether the next one needs a fresh machine."""
     schedule = lot.schedule
     while runs > 0 and not report.find and not _given_up(report, doubts):
-        ran = target.run(Batch(schedule, runs, step_limit), fresh)
+        batch = Batch(schedule, runs, step_limit)
+        ran = target.run(batch, fresh)
+        report.since = [batch] if fresh else [*report.since, batch]
         fresh = False
         report.count(schedule, ran)
         report.steps = max(report.steps, ran.longest)
@@ -121,9 +128,12 @@ def _take(target: Target, report: Report, lot: Lot, runs: int, step_limit: int, 
         if ran.found is Found.NOTHING or ran.schedule is None:
             return fresh
         again = confirm(target, ran, step_limit)
+        alone = again is not None
+        if not alone and report.remembering:
+            again = confirm_all(target, ran, report.since)
         fresh = True
         if again is not None:
-            report.find = Find(again, ran.schedule, report.runs, replace(lot, schedule=schedule))
+            report.find = Find(again, ran.schedule, report.runs, replace(lot, schedule=schedule), alone)
             return fresh
         report.unconfirmed.append(ran.schedule.token)
         if ran.schedule.strategy is Strategy.SCRIPT:
@@ -138,6 +148,17 @@ def confirm(target: Target, ran: Ran, step_limit: int = 0) -> Optional[Ran]:
     assert ran.schedule is not None
     again = target.run(Batch(ran.schedule, ran.whole, step_limit), True)
     return again if again.same_as == ran.same_as else None
+
+
+def confirm_all(target: Target, ran: Ran, batches: List[Batch]) -> Optional[Ran]:
+    """All that ran since the snapshot once more; None when it does not end in the same way.  A right kernel that is set up anew for
+    each run fails neither alone nor so."""
+    again: Optional[Ran] = None
+    for number, batch in enumerate(batches):
+        again = target.run(batch, number == 0)
+        if again.found is not Found.NOTHING:
+            return again if number == len(batches) - 1 and again.same_as == ran.same_as else None
+    return None
 
 
 def trace(target: Target, schedule: Schedule, step_limit: int = 0) -> Ran:

@@ -65,14 +65,25 @@ def run(t: "Context", scenario: str, *, asked: str = "", expected: str = "", hin
         forced(t, target, scenario, expected, hint, step_limit)
         return
     report = explorer.explore(target, scenario, t.seed, 0 if runs and not budget else budget or BUDGET, runs, parameters,
-                              step_limit=step_limit)
+                              step_limit=step_limit, remembering=True)
     if report.find is None:
         watched(t, real, parameters)
         if not explorer.canary(GuestTarget(guest.session, CANARY, guest), t.seed, bool(report.unconfirmed)):
             t.fail(expected="a planted race of the courseware is found on this kernel",
                    seen="it is not: something keeps the explorer from working", hint=t.hint(*DISABLED))
         return
+    if not report.find.alone:
+        remembered(t, report, hint)
     fail(t, target, scenario, report.find.schedule, expected, hint, step_limit, report.find.ran)
+
+
+def remembered(t: "Context", report: explorer.Report, hint: "Optional[Hint]") -> None:
+    """A failure that needs the runs before it: there is no one schedule to show."""
+    assert report.find is not None
+    t.fail(expected="each run begins anew, and the same result under every order of steps",
+           seen=f"under schedule {report.find.token}, but only behind the {report.find.runs - 1:,} runs before it: {report.find.ran.message or report.find.ran.found.name}",
+           hint=hint or t.hint("race-remembered", "Something in your files counts or keeps what earlier runs left, and behaves in another way later. "
+                               "What an object does follows from its fields alone."))
 
 
 def watched(t: "Context", target: GuestTarget, parameters: Tuple[int, ...]) -> None:

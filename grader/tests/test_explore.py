@@ -128,6 +128,27 @@ class ExplorerTest(unittest.TestCase):
         self.assertEqual([doubts(1), doubts(3)], [1, 3])
         self.assertGreater(doubts(0), 3)
 
+    def test_what_comes_only_behind_earlier_runs_is_found_where_the_kernel_is_asked(self) -> None:
+        class Counting(Model):
+            """Right for so many runs since the snapshot, whatever the schedule."""
+
+            done = 0
+
+            def run(self, batch: Batch, fresh: bool) -> Ran:
+                self.done = 0 if fresh else self.done
+                ran = super().run(batch, fresh)
+                if self.done + batch.runs <= 150:
+                    self.done += batch.runs
+                    return ran
+                index = 150 - self.done
+                return replace(ran, runs=index + 1, found=Found.CHECK, message="late", schedule=batch.schedule.at(batch.schedule.seed + index))
+
+        self.assertIsNone(explorer.explore(Counting({}), "S", 11, budget=20_000_000).find)
+        find = explorer.explore(Counting({}), "S", 11, budget=20_000_000, remembering=True).find
+        assert find is not None
+        self.assertEqual((find.alone, find.ran.message), (False, "late"))
+        self.assertIsNone(explorer.explore(Model({}), "S", 11, budget=20_000_000, remembering=True).find)
+
     def test_machine_is_restored_after_every_failure(self) -> None:
         model = Model({"pct2": 0.05}, flaky=True)
         explorer.explore(model, "S", 11, budget=20_000_000)
