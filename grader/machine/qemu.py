@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import base64
+import os
 import re
 import shutil
 import subprocess
@@ -32,6 +33,7 @@ from grader.machine.scratch import Scratch
 NANOSECONDS_PER_INSTRUCTION = 8  # -icount shift=3
 SERIAL_CAP = 256 * 1024  # a power of two (ringbuf asks for one)
 SLOWEST = 200_000  # instructions a second: a guest that floods a port is slow, and still gets to its limit
+BUSY_SECONDS = 40.0  # of QEMU's own processor time in one run: no honest guest uses a tenth, and a busy host does not make it more
 HALTED_SECONDS = 8.0  # of host time without an instruction: time to ask whether any processor is awake
 ENDS = ("SHUTDOWN", "GUEST_PANICKED", "SUSPEND", "SUSPEND_DISK")  # events after which the guest does not go on
 
@@ -150,6 +152,7 @@ class Qemu:
         self.gdb.resume()
         deadline = time.monotonic() + self.wall
         pause, count, first, moved = 0.02, -1, 0, time.monotonic()
+        used = cpu_seconds(self.process.pid)
         while True:
             stop = self._wait(pause)
             if stop is not None:
@@ -165,6 +168,9 @@ class Qemu:
                 moved = time.monotonic()
             if last < 0 <= count:
                 first = count
+            if cpu_seconds(self.process.pid) - used > BUSY_SECONDS:  # a guest that makes the emulator work at each instruction
+                self.gdb.interrupt()
+                raise OverLimit()
             if time.monotonic() > deadline + (count - first) / SLOWEST:
                 self.gdb.interrupt()
                 if until is not None and self.icount() > until:
@@ -291,3 +297,16 @@ def create_snapshot_disk(path: Path) -> None:
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
         raise InfraError(f"qemu-img failed: {done.stdout.decode(errors='replace').strip()}")
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time of a process and its children (QEMU runs below bubblewrap), as far as the system tells it."""
+    total = 0.0
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        total = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split():
+            total += cpu_seconds(int(child))
+    except (OSError, ValueError, IndexError):
+        pass
+    return total

@@ -17,6 +17,7 @@ from unittest import mock
 from grader import replay
 from grader.api import Context, TestFailure
 from grader.guest import Guest
+from grader.machine import qemu
 from grader.model import Kernel, KernelSet, Outcome, Verdict
 from grader.runner import run_tests
 from grader.session import Session
@@ -142,6 +143,13 @@ class OnTheKernel(unittest.TestCase):
         code = guest.alloc(16)
         guest.write(code, b"\xfa\xf4\xfb\xc3")  # cli; hlt; sti; ret
         with self.assertRaises(IdleTooLong):
+            guest.call(code)
+
+    def test_a_guest_that_makes_the_emulator_work_at_each_instruction_gets_a_verdict(self) -> None:
+        guest = guest_at(self.session, limit=2_000_000_000, seconds=1000.0)
+        code = guest.alloc(16)
+        guest.write(code, b"\xeb\xfe")  # jmp to itself
+        with mock.patch.object(qemu, "BUSY_SECONDS", 2.0), self.assertRaises(TooManyInstructions):
             guest.call(code)
 
     # -- the deadline --------------------------------------------------------------------------------------------------
