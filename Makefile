@@ -117,6 +117,12 @@ kernel:
 doctor:
 	@grader/setup/doctor.sh
 
+# What a student's clone lacks (grader/setup/absent.txt) is said in a sentence, whatever is asked for with it.
+ifeq ($(whole),)
+$(shell cut -d'|' -f1 grader/setup/absent.txt):
+	@grader/setup/absent.sh $@
+else
+
 # ---- instructors ------------------------------------------------------------------------------------------------
 explore:
 	@$(need) grade
@@ -183,6 +189,8 @@ bench:
 matrix:
 	@$(need) grade
 	@$(PYTHON) -m grader.matrix --out $(O) --jobs $(JOBS)
+
+endif
 
 clean:
 	@rm -rf -- "$(O)" compile_commands.json

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from grader.explore.control import Ran
     from grader.explore.schedule import Schedule
 
-ANSWER_MAX = 64 * 1024
-
 
 @dataclass(frozen=True)
 class Hint:
@@ -184,14 +182,17 @@ class Context:
         return studenttext.plain(studenttext.decode(self.submitted_bytes(path)))
 
     def submitted_bytes(self, path: str) -> bytes:
-        """A student's file as it is: what a compiler gets."""
+        """A student's file as it is: what a compiler gets.  The test fails where it is too large."""
         if path.startswith("/") or ".." in path.split("/"):
             raise InfraError(f"{path} is no name of a student's file")
         try:
             with open(self.student_dir / path, "rb") as stream:
-                return stream.read(ANSWER_MAX)
+                data = stream.read(studenttext.TEXT_MAX + 1)
         except OSError:
             return b""
+        refused = studenttext.oversize(path, data)
+        self.check(not refused, expected=f"a file of {studenttext.TEXT_MAX >> 10} KB at most", seen=refused)
+        return data
 
     # -- the event ring, cross-checked -----------------------------------------------------------------------------
     def trace(self, place: str, hits: int, moments: int = 8) -> List[Record]:

@@ -97,6 +97,11 @@ class ReplayGuest(Guest):
             if here in stops:
                 return
 
+    def step(self) -> Dict[str, int]:
+        if self._due:
+            raise Arrived()
+        return super().step()
+
     def _arrive(self, at_a_stop: bool) -> None:
         """`at_a_stop`: the test stops here too, and may change registers before the guest goes on."""
         registers = self.regs()
@@ -218,7 +223,9 @@ def choose(told: Outcome, arrivals: Sequence[Arrival]) -> int:
     """Which arrival (from 1) led to the failure; 0: none did.  The routine that crashed or hung, else the routine that the
     test says it called, else the last one that no other routine of the student's led to."""
     seen = {arrival.routine for arrival in arrivals}
-    crashed = [name for line in told.backtrace for name in [line.split(" ")[0].split("+")[0]] if name in seen]
+    frames = [line.split(" ")[0].split("+")[0] for line in told.backtrace]
+    # Every thread's backtrace ends in its start, so that is to blame only where nothing lies above it.
+    crashed = [name for depth, name in enumerate(frames) if name in seen and (depth == 0 or name != THREAD_START)]
     asked = [name for name in re.findall(r"\b([A-Z]\w+)\(", told.asked)[:1] if name in seen]  # what follows came before
     for name in [*crashed[:1], *asked]:
         return max(number for number, arrival in enumerate(arrivals, 1) if arrival.routine == name)

@@ -27,7 +27,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence
 
-from grader import git, linkable, locking, objects, plaincode, remarks, result as results, room, sandbox, studenttext, toolverdict
+from grader import git, linkable, locking, manifest, objects, plaincode, remarks, result as results, room, sandbox, studenttext, toolverdict
 from grader.errors import GraderError, InfraError
 from grader.labs import Course
 from grader.model import EXPLORE, WHOLE, Exercise, Kernel, KernelSet, Progress
@@ -63,6 +63,7 @@ class Builder:
         flavour = flavour or self.flavour
         if flavour not in self._base:
             room.check(self._tree.out)
+            manifest.check_objects(self._tree, self._branch())
             out = self._tree.scratch("reference") if self._tree.is_handout else self._tree.scratch()
             self._progress.say("building the kernel" + (" to be explored" if flavour == EXPLORED else ""))
             with locking.held(out / "build.lock"):
@@ -86,6 +87,10 @@ class Builder:
                     self._progress.say(line)
             self._base[flavour] = out / flavour
         return self._base[flavour]
+
+    def _branch(self) -> str:
+        """The name of a student's branch, as it was published; empty in the complete tree."""
+        return next((lab.branch for lab in self._course.labs if lab.number == self._tree.branch_lab), "")
 
     def _not_built(self, said: str) -> GraderError:
         """Why there is no base kernel, and what to do."""
@@ -187,6 +192,18 @@ class Builder:
         if made.error:
             raise GraderError(f"a file does not compile: {made.error.splitlines()[0]}; correct it and run again")
         return made.directory
+
+    def listings(self, names: Sequence[str], flavour: str = "") -> Dict[str, Path]:
+        """The listings of the tree's own objects, made beside them: name of the source -> file that an assembler takes."""
+        base = self.base(flavour)
+        made = {name: object_of(base, name).with_suffix(".s") for name in names}
+        with locking.held(base.parent / "build.lock"):
+            done = subprocess.run(self._make(base.parent, [self._tree.in_make(path) for path in made.values()], _switch(flavour)),
+                                  cwd=self._tree.root, env={**os.environ, "LC_ALL": "C"}, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        if done.returncode != 0:
+            raise self._not_built(done.stdout.decode("utf-8", "replace"))
+        return made
 
     def _overlay(self, submission: Submission, files: Sequence[str], flavour: str, fingerprint: str,
                  parts: Sequence[Path] = (), link: bool = True) -> Kernel:
@@ -290,8 +307,11 @@ class Builder:
             reference = next(path for path in candidates if path.is_file())
             path, model = object_of(out / flavour, name), reference.read_bytes()
             made = path.read_bytes()
-            found += objects.objections(name, made, model, courseware) + linkable.objections(name, made, model)
-            results.replace(path, linkable.washed(made, model))
+            refused = objects.objections(name, made, model, courseware)
+            refused = refused or linkable.objections(name, made, model)
+            if not refused:
+                results.replace(path, linkable.washed(made, model))
+            found += refused
         return found
 
     @staticmethod

@@ -14,6 +14,7 @@ import importlib
 import importlib.util
 import os
 import signal
+import subprocess
 import sys
 import traceback
 from pathlib import Path
@@ -46,6 +47,7 @@ COMMANDS = {
 }
 
 
+ABSENT = Path(__file__).parent / "setup" / "absent.sh"  # says what to use instead of a command that a branch lacks
 ENDS = {0: "full marks", 1: "points lost", 2: "could not grade"}
 
 
@@ -61,6 +63,9 @@ def main(argv: Sequence[str], tree: Optional[Tree] = None) -> int:
 def _run(argv: Sequence[str], tree: Optional[Tree]) -> int:
     home = tree or this_tree()
     try:
+        lacking = [name for name in argv[:1] if name in COMMANDS and not _exists(COMMANDS[name][0])]
+        if lacking:
+            return subprocess.run([str(ABSENT), lacking[0]], check=False).returncode
         parser = _parser()
         options = parser.parse_args(list(argv))
         if getattr(options, "out", ""):

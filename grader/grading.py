@@ -75,10 +75,10 @@ class Grading:
         lost = [test.name for test in tests if test.name not in outcomes]
         if lost:
             raise GraderError(f"the runner gave no outcome for {', '.join(lost)}; report this with the log")
-        notes = self._notes(kernels, submission, tests)
+        notes = self._notes(kernels, submission, labs, tests)
         return Result(chosen, own, tuple(labs), tuple(outcomes[test.name] for test in tests), notes, submission.digest)
 
-    def _notes(self, kernels: KernelSet, submission: Submission,
+    def _notes(self, kernels: KernelSet, submission: Submission, labs: Sequence[Lab],
                tests: Sequence[TestSpec]) -> "tuple[ExerciseNote, ...]":
         notes: List[ExerciseNote] = [ExerciseNote("", remark) for remark in submission.remarks]
         exercises = list(dict.fromkeys(test.exercise for test in tests))
@@ -89,7 +89,7 @@ class Grading:
                 notes.append(ExerciseNote(exercise, "not graded: " + kernels[exercise].trouble, fatal=True))
             elif kernels[exercise].warnings:
                 notes.append(ExerciseNote(exercise, kernels[exercise].warnings))
-        alone = self.builder.without_reference(exercises)
+        alone = self.builder.without_reference(exercise.number for lab in labs for exercise in lab.exercises)
         if alone:
             notes.append(ExerciseNote("", f"this branch has no reference of exercise {', '.join(alone)}: their tests run on a kernel of all "
                                       "your files. Your instructor's grading puts the reference in place of the exercises that a test is "

@@ -3,7 +3,7 @@
 What a branch of lab n holds
   * sources with regions of lab n: the starter; of earlier labs: exactly what the earlier branch shipped, so that a
     merge into a student's work has no conflict (the reference instead on -fresh); of later labs: only their hardened
-    object in kernel/prebuilt/ (with `--open`: the source)
+    object in kernel/prebuilt/ (with `--open`: the source); all objects of the reference are scattered (scatter.py)
   * for every student file an object that stands in when the file is not about to be tested or does not compile: of
     earlier labs the reference (kernel/prebuilt/reference/), of the lab itself the starter (kernel/prebuilt/starter/).
     The instructor chooses otherwise with REFERENCE=all or REFERENCE=none
@@ -27,7 +27,7 @@ from grader import manifest, sources
 from grader.branches import Content, Repository
 from grader.build import EXPLORED, Builder, object_of
 from grader.errors import GraderError
-from grader.hardened import harden
+from grader.hardened import harden, scatter
 from grader.labs import Course
 from grader.model import Lab, Progress
 from grader.regions import Shipped
@@ -36,7 +36,7 @@ from grader.submission import Submission
 from grader.tree import BRANCH_FILE, Tree
 
 WITHHELD = re.compile(
-    r"^(solutions/|\.ci/|\.github/|docs/|kernel/tests/(?!scenarios/scenario)|grader/tests/|grader/(handout|branches|hardened|regions|"
+    r"^(solutions/|\.ci/|\.github/|docs/|kernel/tests/(?!scenarios/scenario)|grader/tests/|grader/(handout|branches|hardened|scatter|disassembly|regions|"
     r"sources|selfcheck|patches|memo|parallel|style|coverage|bench|pictures|matrix|leaks|mutate)(\.py$|/)|"
     r"grader/commands/(handout|solution|answers|selfcheck|stability|explore|demo_race|leaks|mutate)\.py$|"
     r"grader/explore/(survey|table|kernels)\.py$|"
@@ -164,24 +164,28 @@ class _Objects:
     def __init__(self, builder: Builder, marked: Dict[str, Shipped], course: Course, folder: Path) -> None:
         self._builder, self._folder = builder, folder
         self._files = [name for name in course.files if name in marked and sources.has_object(name)]
+        self._listed = [name for name in marked if sources.has_object(name)]
         self._marked = marked
         self._starters: Dict[str, Path] = {}
+        self._listings: Dict[str, Dict[str, Path]] = {}  # of each flavour
 
     def reference(self, name: str, flavour: str) -> Path:
-        """`flavour`: empty, or "explore/"."""
-        base = self._builder.base(EXPLORED) if flavour else self._builder.base()
-        return self._hardened(f"{flavour}reference", base, name)
+        """`flavour`: empty, or "explore/".  Its code is scattered."""
+        target = object_of(self._folder / f"{flavour}reference", name)
+        if not target.is_file():
+            flavour = EXPLORED if flavour else ""
+            if flavour not in self._listings:
+                self._listings[flavour] = self._builder.listings(self._listed, flavour)
+            scatter(object_of(self._builder.base(flavour), name), self._listings[flavour][name], target)
+        return target
 
     def starter(self, name: str, flavour: str) -> Path:
         if flavour not in self._starters:
             files = {name: self._marked[name].starter.encode("utf-8", "surrogateescape") for name in self._files}
             self._starters[flavour] = self._builder.objects(Submission(files, ()), EXPLORED if flavour else self._builder.flavour)
-        return self._hardened(f"{flavour}starter", self._starters[flavour], name)
-
-    def _hardened(self, kind: str, kernel: Path, name: str) -> Path:
-        target = object_of(self._folder / kind, name)
+        target = object_of(self._folder / f"{flavour}starter", name)
         if not target.is_file():
-            harden(object_of(kernel, name), target)
+            harden(object_of(self._starters[flavour], name), target)
         return target
 
 

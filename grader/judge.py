@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from grader.api import Context, Hint, TestFailure
 from grader.bugcodes import ASSERTION_FAILED, LAB_NOT_IMPLEMENTED, PARAMETERS, name_of
@@ -15,7 +15,7 @@ from grader.errors import GraderError
 from grader.guest import Guest
 from grader.machine.memory import BadAddress
 from grader.machine.qemu import GuestEnd
-from grader.model import Outcome, TestSpec, Verdict
+from grader.model import NOT_WRITTEN, Outcome, TestSpec, Verdict
 from grader.session import BootFailure
 from grader.stops import Altered, BadReturn, Bugcheck, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
 from grader.symbols import short_path
@@ -25,7 +25,7 @@ LOG_TAIL = 2000
 BUGCHECK_STOP, TRAP_ENTRY = "KiBugCheckStop", "KiTrapEntry"
 BUGCHECK_FRAMES = (BUGCHECK_STOP, "BugCheck", "KeBugCheck", "KeBugCheckEx", "KeBugCheck2", "RtlAssert")
 TRAP_DEPTH = 12  # frames from the bugcheck's end to the trap that it is about, at most
-_PLACE = re.compile(r" at ((?:kernel|labs|probe)/\S+:\d+)$")
+_PLACE = re.compile(r"(?: at|, inlined in) ((?:kernel|labs|probe)/\S+?:[1-9]\d*)(?=,|$)")
 POWER_OFF = "guest-shutdown"
 REASONS = {
     "guest-reset": "the machine reset itself: a triple fault (a fault while a double fault was being delivered), or a "
@@ -50,6 +50,7 @@ class End:
     log: Optional[bytes] = None
     token: str = ""  # the schedule under which it happened, for `replay`
     page: str = ""
+    waits_for: str = ""
 
 
 def judge(context: Context, cause: Optional[BaseException], guest: Optional[Guest]) -> End:
@@ -112,7 +113,7 @@ def outcome(spec: TestSpec, seed: int, end: End, guest: Optional[Guest], log: by
     if guest is not None and end.registers is not None:
         backtrace = tuple(guest.backtrace(end.registers))
     backtrace = tuple(trim(list(backtrace)))
-    where = end.where or place_of(backtrace)
+    where = end.where or place_of(backtrace, spec.files)
     log = log if end.log is None else end.log
     passed = end.verdict is Verdict.PASS
     return Outcome(test=spec.name,
@@ -128,6 +129,7 @@ def outcome(spec: TestSpec, seed: int, end: End, guest: Optional[Guest], log: by
                    difference=end.difference,
                    hint_id=end.hint.id if end.hint else "",
                    hint=end.hint.text if end.hint else "",
+                   waits_for=end.waits_for,
                    where=where,
                    backtrace=backtrace,
                    log="" if passed else printable(log),
@@ -143,13 +145,15 @@ def _not_implemented(asked: str, cause: Bugcheck, guest: Optional[Guest], own: s
     if guest is not None:
         exercise, file = guest.text(cause.parameters[0], 16), short_path(guest.text(cause.parameters[1]))
     where = f"{file}:{line}" if file else ""
-    other = f"This test waits for exercise {exercise}, which its kernel needs and nobody has written yet. " if exercise not in (own, "?") else ""
+    waits_for = exercise if re.fullmatch(r"[0-9]+\.[0-9]+", exercise) and exercise != own else ""
+    other = f"This test waits for exercise {exercise}, which its kernel needs and nobody has written yet. " if waits_for else ""
     return End(Verdict.FAIL,
                asked,
                f"exercise {exercise} is there",
                f"not implemented: exercise {exercise}" + (f" ({where})" if where else ""),
-               Hint("not-implemented", f"{other}Write exercise {exercise} where LAB_NOT_IMPLEMENTED stands."),
-               where=where)
+               Hint(NOT_WRITTEN, f"{other}Write exercise {exercise} where LAB_NOT_IMPLEMENTED stands."),
+               where=where,
+               waits_for=waits_for)
 
 
 def bugcheck(asked: str, cause: Bugcheck, guest: Optional[Guest], hint: Optional[Hint]) -> End:
@@ -179,13 +183,10 @@ def trim(lines: List[str]) -> List[str]:
     return lines[machinery[-1] + 1:] if machinery else lines
 
 
-def place_of(backtrace: Tuple[str, ...]) -> str:
-    """file:line of the innermost frame that has one."""
-    for line in backtrace:
-        match = _PLACE.search(line)
-        if match:
-            return match[1]
-    return ""
+def place_of(backtrace: Sequence[str], files: Sequence[str] = ()) -> str:
+    """file:line of the innermost frame in one of these files; if there is none, of the innermost one that has a line."""
+    places = [place for line in backtrace for place in _PLACE.findall(line)]
+    return next((place for place in places if place.rpartition(":")[0] in files), places[0] if places else "")
 
 
 def printable(log: bytes) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Dict, FrozenSet, List, Sequence, Tuple
 
 from grader.errors import GraderError
-from grader.model import Lab, TestSpec
+from grader.model import Exercise, Lab, TestSpec
 from grader.tree import Tree
 
 
@@ -68,6 +68,11 @@ def manifests(root: Path) -> List[Lab]:
     return labs
 
 
+def in_order(tree: Tree, lab: Lab) -> Tuple[Exercise, ...]:
+    """A lab's exercises in the order in which its handout would write them in this tree."""
+    return lab.in_order(all(tree.has_reference(name) for name in lab.files if name.startswith("kernel/")))
+
+
 def select(course: Course, lab: str = "", pattern: str = "") -> Tuple[List[Lab], List[TestSpec]]:
     """The labs and tests that LAB= and TEST= name; empty means all.  Unknown ones: says what exists."""
     labs = [one for one in course.labs if not lab or lab in _names_of(one)]
@@ -115,7 +120,7 @@ def _tests_of(tree: Tree, lab: Lab) -> List[TestSpec]:
         package = _package(folder, f"mica_lab{lab.number}_{'hidden' if hidden else 'tests'}")
         for path in sorted(folder.glob("test_*.py")):
             for spec in _specs_in(path, package):
-                found.append(dataclasses.replace(spec, lab=lab.number, driver=lab.driver, hidden=hidden,
+                found.append(dataclasses.replace(spec, lab=lab.number, driver=lab.driver, files=lab.files, hidden=hidden,
                                                  source=path.relative_to(tree.root).as_posix()))
     order = {exercise.number: index for index, exercise in enumerate(lab.exercises)}
     for test in found:

@@ -10,16 +10,17 @@ In the books: "COFF", "section characteristics", "linker directives".  BOO-01, B
 from __future__ import annotations
 
 import re
-import struct
-from typing import List, NamedTuple, Tuple
+from dataclasses import replace
+from typing import List, Tuple
 
+from grader.coff import COMDAT, CoffFile, Section
 from grader.objects import definitions
 from grader.pe import DISCARDABLE, PeImage, undecorate
 
 DIRECTIVES = ".drectve"
 LIMIT_MB = 8  # how much larger than the course's own image a student's may be
 _CODE, _DATA, _CONSTANTS, _ZEROS = 0x60000020, 0xC0000040, 0x40000040, 0xC0000080
-_COMDAT, _ALIGNMENT = 0x1000, 0xF00000
+_ALIGNMENT = 0xF00000
 _NO_MEMORY, _LINK_INFO = 0x800, 0x200  # IMAGE_SCN_LNK_REMOVE, IMAGE_SCN_LNK_INFO
 LISTED = {
     (".text", _CODE), (".data", _DATA), (".rdata", _CONSTANTS), (".bss", _ZEROS),
@@ -30,31 +31,13 @@ _WORD = re.compile(rb'[/-]EXPORT:"?([A-Za-z_?@$][\w?@$]*)"?(,DATA)?', re.IGNOREC
 _KEEP = re.compile(rb'[/-]INCLUDE:"?([A-Za-z_?@$][\w?@$]*)"?', re.IGNORECASE)
 
 
-class Part(NamedTuple):
-    """One section of an object."""
-
-    name: str
-    flags: int
-    offset: int
-    size: int
+def sections(data: bytes) -> List[Section]:
+    """The sections of an object, with the flags that judge: without alignment, and without the mark of shared inline routines.
+    Raises CoffError."""
+    return [replace(section, flags=section.flags & ~_ALIGNMENT & ~COMDAT) for section in CoffFile(data).sections]
 
 
-def sections(data: bytes) -> List[Part]:
-    """The sections of an object, by their whole names.  Raises struct.error where the file ends too early."""
-    count, symbols, symbol_count, optional = struct.unpack_from("<H4xIIH", data, 2)
-    strings = symbols + 18 * symbol_count
-    found = []
-    for number in range(count):
-        raw = struct.unpack_from("<8sIIIIIIHHI", data, 20 + optional + 40 * number)
-        name = raw[0].rstrip(b"\0")
-        if name[:1] == b"/" and name[1:].isdigit():
-            start = strings + int(name[1:])
-            name = data[start:data.find(b"\0", start)]
-        found.append(Part(name.decode("latin-1"), raw[9] & ~_ALIGNMENT & ~_COMDAT, raw[4], raw[3]))
-    return found
-
-
-def words(data: bytes, part: Part) -> List[bytes]:
+def words(data: bytes, part: Section) -> List[bytes]:
     """What a section of directives says.  A linker may split at any blank and at a zero; so do we, and judge each word."""
     text = data[part.offset:part.offset + part.size]
     return [word for word in re.split(rb"[\s\0]+", text[3:] if text[:3] == b"\xef\xbb\xbf" else text) if word]

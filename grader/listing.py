@@ -5,8 +5,9 @@ with take(); place() then finds where the tree begins and hands out the student 
 
 Invariants
   * A name that is no student file never refuses a submission; it is counted and forgotten.
-  * A student file is one regular file with its exact name: a link, a special file, a second one, one that differs in case
-    only, a name with `..`, an absolute name or hidden characters refuse the submission.
+  * A student file is one regular file with its exact name: a link, a special file, a second one of that name, a name with
+    `..`, an absolute name or hidden characters refuse the submission.
+  * One that differs in case only is not taken, as the build does not take it, and a remark says so.
   * At most MAX_CANDIDATES files and MAX_HELD bytes are held, whatever the source holds.
 """
 
@@ -121,8 +122,12 @@ class Listing:
         remarks: List[str] = []
         for name in self._allowed:
             spelled = self._found.get(fold(prefix + name), [])
-            if len(spelled) > 1:
-                raise SubmissionError(_double(spelled))
+            exact = [one for one in spelled if one.name == prefix + name]
+            if len(exact) > 1:
+                raise SubmissionError(f"{printable(exact[0].name)!r}: twice in the submission; pack it again with each file once")
+            if exact:
+                remarks += [_beside(one.name, name) for one in spelled if one is not exact[0]]
+                spelled = exact
             if not spelled:
                 self._check_folders(prefix, name)
                 nearly = self._nearly.get(fold(prefix + name))
@@ -161,7 +166,7 @@ class Listing:
             raise SubmissionError("the student files are there many times over; pack one tree only")
         one = Candidate(name, "".join(part + "/" for part in around), wanted, problem)
         self._found.setdefault(folded, []).append(one)
-        if problem or len(self._found[folded]) > 1:
+        if problem or name in self._asked or any(other.name == name for other in self._found[folded][:-1]):
             return ""
         self._asked[name] = one
         return name
@@ -237,8 +242,5 @@ def _misspelled(found: str, name: str) -> str:
     return f"{printable(found)} is not taken: the name must be spelled {name}"
 
 
-def _double(spelled: Sequence[Candidate]) -> str:
-    first, second = spelled[0].name, spelled[1].name
-    if first == second:
-        return f"{printable(first)!r}: twice in the submission; pack it again with each file once"
-    return f"{printable(second)!r} and {printable(first)!r} are the same name on some machines; keep one"
+def _beside(found: str, name: str) -> str:
+    return f"{printable(found)} is not taken, {name} beside it is: on some machines they are one file, so delete the one that you do not mean"

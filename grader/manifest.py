@@ -1,7 +1,8 @@
 """What a branch shipped, as hashes: tells which changes a submission will not carry, or did carry in vain.
 
 The handout writes labs/manifest.json into each branch: every file it ships that is no student file.  At home a file that
-differs counts, for the kernel is built from it; at the instructor's it does not.  So both sides say its name.
+differs counts, for the kernel is built from it; at the instructor's it does not.  So both sides say its name.  An object in
+kernel/prebuilt/ that differs is refused: nothing would show in the score that it took the reference's place.
 
 Invariant: line endings are no change (git converts them on some machines).
 """
@@ -13,7 +14,10 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Mapping, Tuple
+from typing import Callable, Dict, Iterable, List, Mapping, Sequence, Tuple
+
+from grader.errors import GraderError
+from grader.tree import Tree
 
 FILE = "labs/manifest.json"
 VERSION = 1
@@ -21,7 +25,9 @@ TOLD = 8  # names in one remark
 MAX_DEPTH = 24  # folders below kernel/ and labs/
 MAX_ENTRIES = 50_000  # that are looked at for added files
 FOLDERS = ("kernel", "labs")  # what a kernel and its tests are made of
-ENDINGS = (".cpp", ".cc", ".cxx", ".c", ".S", ".s", ".h", ".hpp", ".inc", ".mk", ".py")
+COMPILED = (".cpp", ".cc", ".cxx", ".c", ".S", ".s")
+ENDINGS = (*COMPILED, ".h", ".hpp", ".inc", ".mk", ".py")
+OBJECTS = "kernel/prebuilt"
 _PROSE = re.compile(r"(?:^|/)\.|\.(?:md|svg|png)$")  # what counts nowhere: handouts, pictures, git's and editors' files
 
 
@@ -68,6 +74,38 @@ def changes(root: Path, student_files: Iterable[str]) -> List[str]:
     return [name + how for name, how in sorted(found)]
 
 
+def check_objects(tree: Tree, branch: str) -> None:
+    """Refuses to take an object of a student's branch for the reference that its branch did not ship so: the score at home would
+    not be the instructor's.  `branch`: has the shipped ones."""
+    if not tree.is_handout:
+        return
+    shipped = shipped_in(tree.root)
+    if not shipped:
+        raise GraderError(f"{FILE} cannot be read, so nobody can tell whose objects lie in {OBJECTS}/; bring it back with: "
+                          f"git checkout {FILE}")
+    for name in [*objects_in(tree.root), *(name for name in sorted(shipped) if _is_object(name))]:
+        data = _content(tree.root / name)
+        if name not in shipped:
+            raise GraderError(f"{name}: your branch did not ship it, and your instructor grades without it; remove it, then run again")
+        if data is None or digest(data) != shipped[name]:
+            raise GraderError(f"{name}: is not as your branch shipped it, and your instructor grades with the shipped one; bring it back "
+                              f"with: git checkout origin/{branch} -- {OBJECTS}")
+
+
+def objects_in(root: Path) -> List[str]:
+    """The objects that lie in a branch, hidden names aside; a link to a folder may lead to any."""
+    found = []
+    for folder, folders, files in os.walk(root / OBJECTS):
+        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+        found += [Path(folder, name).relative_to(root).as_posix() for name in [*links, *files]
+                  if name in links or name.endswith(".obj") and not name.startswith(".")]
+    return sorted(found)
+
+
+def _is_object(name: str) -> bool:
+    return name.startswith(OBJECTS + "/") and name.endswith(".obj")
+
+
 def shipped_in(root: Path) -> Dict[str, str]:
     """The manifest of a branch's tree; empty where there is none."""
     return parse(_content(root / FILE) or b"")
@@ -104,10 +142,17 @@ def remarks(root: Path, student_files: Iterable[str], others: Mapping[str, str],
     return found
 
 
-def names(found: List[str]) -> str:
+def names(found: Sequence[str]) -> str:
     """A list that stays short."""
     more = f", and {len(found) - TOLD} more" if len(found) > TOLD else ""
     return ", ".join(found[:TOLD]) + more
+
+
+def unsubmitted(root: Path, student_files: Iterable[str]) -> List[str]:
+    """The changes at home that count in a kernel or a test there, and at the instructor's do not.  The build leaves new sources out,
+    but may include new headers."""
+    return [change for change in changes(root, student_files)
+            if is_source(change.partition(" (")[0]) and not change.endswith(tuple(ending + " (new)" for ending in COMPILED))]
 
 
 def sources_in(root: Path) -> List[str]:

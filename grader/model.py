@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Callable, Mapping, Optional, Tuple
 
 WHOLE = "whole"  # the kernel that holds every file of the student
+NOT_WRITTEN = "not-implemented"  # the hint id of a test that came to LAB_NOT_IMPLEMENTED
 EXPLORE = "/explore"  # behind a kernel's key: the flavour whose schedules can be explored
 
 
@@ -59,6 +60,7 @@ class Lab:
     branch: str
     exercises: Tuple[Exercise, ...]
     driver: str = ""  # the guest test driver, for example "lab1.sys"; empty: none
+    alone: Tuple[str, ...] = ()  # exercises in the order for a branch without references, if that is another one
     explored: bool = False  # its files are judged under many schedules too (plaincode.py says what that asks of them)
 
     @property
@@ -74,13 +76,17 @@ class Lab:
         """Every student file of the lab, once, in the order of the exercises."""
         return tuple(dict.fromkeys(name for exercise in self.exercises for name in exercise.files))
 
+    def in_order(self, references: bool) -> Tuple[Exercise, ...]:
+        """The exercises in the order of the handout, with or without references of the others."""
+        return self.exercises if references or not self.alone else tuple(self.exercise(number) for number in self.alone)
+
     def exercise(self, number: str) -> Exercise:
         return next(exercise for exercise in self.exercises if exercise.number == number)
 
 
 @dataclass(frozen=True)
 class TestSpec:
-    """One test.  api.test() leaves it on the function as `function.spec`; labs.py completes lab, driver and hidden.
+    """One test.  api.test() leaves it on the function as `function.spec`; labs.py completes lab, driver, files, hidden.
 
     `function(t)` returns when the student's code is right and raises api.TestFailure otherwise.
     """
@@ -99,6 +105,7 @@ class TestSpec:
     lab: int = -1
     driver: str = ""
     hidden: bool = False  # lives in solutions/: students see that it exists, not what it does
+    files: Tuple[str, ...] = ()  # what students write in this lab: a failure's place is looked for there first
     source: str = ""  # path from the root of the tree, for worker processes that must import it again
 
     __test__ = False  # not a test class of the test-suite's own
@@ -152,6 +159,7 @@ class Outcome:
     difference: str = ""  # the first point at which expected and seen part
     hint_id: str = ""
     hint: str = ""
+    waits_for: str = ""  # another exercise, which this test's kernel needs and which is not written yet
     where: str = ""  # file:line, relative to the root of the tree
     backtrace: Tuple[str, ...] = ()
     log: str = ""  # end of the serial output, capped
@@ -160,6 +168,11 @@ class Outcome:
     instructions: int = 0  # of one processor, from the restored snapshot to the verdict; 0: several ran, or none
     features: Tuple[str, ...] = ()
     hidden: bool = False
+
+    @property
+    def unwritten(self) -> bool:
+        """It came to a routine that is not written yet: of its own exercise, or of the one that it waits for."""
+        return self.hint_id == NOT_WRITTEN
 
     def to_json(self) -> dict:
         values = dataclasses.asdict(self)
@@ -232,6 +245,6 @@ def lab_of(exercise: str) -> int:
 
 
 __all__ = [
-    "WHOLE", "Exercise", "ExerciseNote", "Kernel", "KernelSet", "Lab", "Outcome", "Progress", "Result", "Runner",
+    "NOT_WRITTEN", "WHOLE", "Exercise", "ExerciseNote", "Kernel", "KernelSet", "Lab", "Outcome", "Progress", "Result", "Runner",
     "Stage", "TestSpec", "Verdict", "lab_of",
 ]

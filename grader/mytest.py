@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from grader.api import Context, Hint
     from grader.patches import Patch
 
-DRIVER, CANARY = "mytest.sys", "Canary"
+SOURCE, DRIVER, CANARY = "mytest.cpp", "mytest.sys", "Canary"
 SCENARIOS_MAX = 12
 REFUSALS = 5  # lines of a file that is not compiled, that are shown
 BUDGET = 30_000_000  # guest instructions, estimated, for each scenario on each kernel
@@ -127,14 +127,16 @@ def _hint(t: "Context", name: str) -> "Hint":
 
 def compiled(tree: Tree, builder: Builder, text: bytes) -> Tuple[Path, str]:
     """The driver made of the student's file: its folder, or the compiler's message."""
-    refused = studenttext.objection("mytest.cpp", text) or "\n".join(
-        plaincode.objections("mytest.cpp", studenttext.decode(text), True)[:REFUSALS])
+    refused = studenttext.oversize(SOURCE, text) or studenttext.objection(SOURCE, text)
+    if not refused and sandbox.bwrap() is None:
+        refused = "\n".join(sandbox.scan(SOURCE, studenttext.decode(text)))
+    refused = refused or "\n".join(plaincode.objections(SOURCE, studenttext.decode(text), True)[:REFUSALS])
     if refused:
         return Path(), refused
     base = builder.base(EXPLORED)
     stamp = hashlib.sha256(text + (base / "nt.lib").read_bytes()).hexdigest()[:20]
     out = tree.scratch("mytest", stamp)
-    source = out / "source" / "mytest.cpp"
+    source = out / "source" / SOURCE
     source.parent.mkdir(parents=True, exist_ok=True)
     with locking.held(out / "build.lock"):
         if (out / "boot" / DRIVER).is_file():
@@ -153,7 +155,7 @@ def _made(tree: Tree, builder: Builder, text: bytes, source: Path, out: Path) ->
     shutil.rmtree(made, ignore_errors=True)
     source.write_bytes(text)
     hidden = [name for name in builder.student_files() if name.exists()]
-    made_of = {source.name: made / "obj" / "mytest.cpp.obj"}
+    made_of = {source.name: made / "obj" / f"{SOURCE}.obj"}
     roots = [source.parent, tree.root]
 
     def make(target: Path, view: sandbox.View) -> sandbox.Run:

@@ -9,12 +9,16 @@ Rows of the table, for each lab
               what `Perhaps:` names may come or not
   cheater     no more points than the starter
 
+With `sample` a mistake's row runs the tests that it names and SAMPLE of the others, a cheater's row SAMPLE_CHEATER tests: another
+choice for each state of the tests and solutions.  The whole table is `make selfcheck`.
+
 One master seed serves all rows, and a kernel that a row shares with an earlier one is not judged twice (memo.py).
 """
 
 from __future__ import annotations
 
 import fnmatch
+import random
 from dataclasses import dataclass
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
@@ -28,6 +32,7 @@ from grader.studentseed import complete_tree_seed
 from grader.submission import Submission
 
 Files = Mapping[str, bytes]
+SAMPLE, SAMPLE_CHEATER = 2, 10
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Row:
 class SelfCheck:
     """Runs the table for the labs of a tree."""
 
-    def __init__(self, grading: Grading, seed: Optional[int]) -> None:
+    def __init__(self, grading: Grading, seed: Optional[int], sample: bool = False) -> None:
         self._grading = grading
         tree, course = grading.tree, grading.course
         marked = sources.marked(tree, course)
@@ -59,6 +64,7 @@ class SelfCheck:
             name: marked[name].starter.encode("utf-8", "surrogateescape")
             for name in course.files
         }
+        self._sample = sample
         self._own = complete_tree_seed(tree)
         self._seed = default_seed(Submission(self.reference, ())) if seed is None else seed
 
@@ -87,23 +93,38 @@ class SelfCheck:
             return Row(lab.number, patch.word, patch.name, "-", str(error))
         if patch.kind == "accepted":
             return self._full(lab, "accepted", patch.name, files)
-        result = self._grade(lab, files)
+        result = self._grade(lab, files, self._chosen(lab, patch))
         if patch.kind == "cheaters":
             gained = result.score - baseline
             trouble = f"gains {gained} points" if gained > 0 else ""
             if patch.refused:
                 return _refused(lab, patch, result, trouble)
             return _row(lab, "cheater", patch.name, result, trouble)
-        return _row(lab, "mistake", patch.name, result, judge_mistake(patch, result,
-                                                                      self._grading.course.tests_of(lab)))
+        return _row(lab, "mistake", patch.name, result, judge_mistake(patch, result, self._grading.course.tests_of(lab)))
+
+    def _chosen(self, lab: Lab, patch: Patch) -> List[TestSpec]:
+        """The tests that a row runs."""
+        tests = self._grading.course.tests_of(lab)
+        if not self._sample:
+            return tests
+        names = [test.name for test in tests]
+        chosen = random.Random(f"{self._seed} {patch.name} {len(names)}")
+        named = patch.failed(names)
+        own = [test.name for test in tests if test.exercise == patch.exercise]
+        if patch.kind == "cheaters":
+            wanted = set(chosen.sample(names, min(SAMPLE_CHEATER, len(names))))
+        else:
+            others = sorted(set(own or names) - named)
+            wanted = named | set(chosen.sample(others, min(SAMPLE, len(others))))
+        return [test for test in tests if test.name in wanted]
 
     def _full(self, lab: Lab, kind: str, name: str, files: Files) -> Row:
         result = self._grade(lab, files)
         lost = [outcome.test for outcome in result.outcomes if outcome.verdict is not Verdict.PASS]
         return _row(lab, kind, name, result, "fails " + ", ".join(lost) if lost else "")
 
-    def _grade(self, lab: Lab, files: Files) -> Result:
-        return self._grading.grade_files(Submission(dict(files), ()), [lab], self._grading.course.tests_of(lab),
+    def _grade(self, lab: Lab, files: Files, tests: Optional[List[TestSpec]] = None) -> Result:
+        return self._grading.grade_files(Submission(dict(files), ()), [lab], tests or self._grading.course.tests_of(lab),
                                          self._seed, self._own)
 
 

@@ -63,12 +63,13 @@ def untracked(tree: Tree) -> List[str]:
 
 
 def date_of(tree: Tree) -> str:
-    """When the tree's own HEAD was committed, as git writes it; a fixed date where there is no git."""
+    """When the tree's own HEAD was committed, as git writes it; a fixed date where there is no git or no repository of the tree."""
     try:
-        done = git.run(tree.root, "log", "-1", "--format=%cI", settings=["log.showSignature=false"])
+        if git.tracked(tree.root) is None:
+            return NO_DATE
     except git.GitMissing:
         return NO_DATE
-    return done.stdout.decode("ascii", "replace").strip() or NO_DATE
+    return git.ask(tree.root, "log", "-1", "--format=%cI", settings=["log.showSignature=false"]).decode("ascii", "replace").strip()
 
 
 def marked(tree: Tree, course: Course) -> Dict[str, Shipped]:

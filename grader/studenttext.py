@@ -14,6 +14,7 @@ import unicodedata
 _MARKS = ((codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"), (codecs.BOM_UTF8, "utf-8"),
           (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _MARK = "\ufeff"
+TEXT_MAX = 64 * 1024  # of an answer or of scenarios: no honest one comes near
 _DASHES = dict.fromkeys(map(ord, "\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2212"), "-")
 _WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 
@@ -44,6 +45,13 @@ def objection(name: str, data: bytes) -> str:
         return ""
     return (f"{name}:1:1: error: the file is saved as {encoding[:6].upper()}, which the compiler does not read; save it as "
             "UTF-8 (Notepad: Save as, Encoding: UTF-8)")
+
+
+def oversize(name: str, data: bytes) -> str:
+    """Why a file that is judged as text is not taken; empty: it is.  Nothing is ever judged by its beginning."""
+    if len(data) <= TEXT_MAX:
+        return ""
+    return f"{name} is larger than {TEXT_MAX >> 10} KB; make it shorter (what is repeated can be a loop) and submit again"
 
 
 def _unmarked(data: bytes) -> str:

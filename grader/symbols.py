@@ -20,6 +20,7 @@ from grader.errors import GraderError
 from grader.pe import PeImage
 
 SCENARIO = "KxScenario_"  # what SCENARIO(name) defines: kernel/tests/scenarios/scenario.h
+BEFORE = 48  # bytes: how far back a line is looked for
 ROOTS = ("kernel/", "labs/", "solutions/", "grader/", "probe/")
 
 
@@ -107,14 +108,18 @@ class Symbols:
 
     def place(self, address: int) -> str:
         """`kernel/ntos/ke/ready.cpp:42`, or nothing."""
+        return next(iter(self.places(address)), "")
+
+    def places(self, address: int) -> Tuple[str, ...]:
+        """The place, and those where it was inlined."""
         module = self.module_at(address)
-        return source_line(module.image.path, address - module.base) if module else ""
+        return source_lines(module.image.path, address - module.base) if module else ()
 
     def frame(self, address: int, is_return: bool) -> str:
         """A line of a backtrace.  A return address is looked up one byte before: inside the call."""
         inside = address - 1 if is_return else address
-        place = self.place(inside)
-        return self.describe(inside) + (f" at {place}" if place else "")
+        places = self.places(inside)
+        return self.describe(inside) + (f" at {', inlined in '.join(places)}" if places else "")
 
 
 @functools.lru_cache(maxsize=32)
@@ -128,21 +133,29 @@ def _addresses(image: PeImage) -> Tuple[int, ...]:
 
 
 @functools.lru_cache(maxsize=4096)
-def source_line(image: Path, rva: int) -> str:
-    """file:line of an image's address, by llvm-symbolizer; empty without one."""
+def source_lines(image: Path, rva: int) -> Tuple[str, ...]:
+    """file:line of an image's address, and behind it where that code was inlined, from inside to outside; empty where nothing is
+    known.  Line 0 is code that the compiler made: a line before it in the same routine stands for it."""
+    here = _asked(image, [rva])
+    if not here or here[0][1]:
+        return here[0][1] if here else ()
+    return next((places for routine, places in _asked(image, range(rva - 1, max(0, rva - BEFORE), -1)) if routine == here[0][0] and places), ())
+
+
+def _asked(image: Path, addresses: Sequence[int]) -> List[Tuple[str, Tuple[str, ...]]]:
+    """What llvm-symbolizer says of each address: the routine, and the places without those of line 0."""
     tool = symbolizer()
-    if tool is None or not image.exists():
-        return ""
+    if tool is None or not image.exists() or not addresses:
+        return []
     try:
-        done = subprocess.run([tool, f"--obj={image}", "--relative-address", "--inlining=false", f"{rva:#x}"],
+        done = subprocess.run([tool, f"--obj={image}", "--relative-address", "--inlining", *map(hex, addresses)],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    lines: List[str] = done.stdout.decode(errors="replace").splitlines()
-    if len(lines) < 2 or lines[1].startswith("??"):
-        return ""
-    file, _, rest = lines[1].partition(":")
-    return f"{short_path(file)}:{rest.split(':')[0]}"
+        return []
+    blocks = [block.splitlines() for block in done.stdout.decode(errors="replace").strip().split("\n\n")]
+    known = [block for block in blocks if len(block) > 1 and not block[-1].startswith("??")]
+    return [(block[-2], tuple(f"{short_path(file)}:{line}" for file, line, _ in (place.rsplit(":", 2) for place in block[1::2]) if line != "0"))
+            for block in known]
 
 
 def short_path(path: str) -> str:

@@ -204,6 +204,15 @@ $(OBJ)/%.S.obj: kernel/%.S $(flags_file)
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D) && $(CXX) $(ASFLAGS) -MMD -MP -MF $(@:.obj=.d) -c $< -o $@
 
+# The listing of an object, without debug information: `make handout` scatters it (grader/scatter.py).
+listing = $(Q)$(CXX) $(CXXFLAGS) $2 $(call explore_flags,$1) -g0 -fno-verbose-asm -S $1 -o $@
+$(OBJ)/ntos/%.cpp.s: kernel/ntos/%.cpp $(OBJ)/ntos/%.cpp.obj
+	$(call listing,$<,-DMICA_NTOSKRNL $(call extra,$<))
+$(OBJ)/hal/%.cpp.s: kernel/hal/%.cpp $(OBJ)/hal/%.cpp.obj
+	$(call listing,$<,-DMICA_HAL)
+$(OBJ)/%.S.s: kernel/%.S $(OBJ)/%.S.obj
+	$(Q)$(CXX) $(ASFLAGS) -E -P $< -o $@
+
 # the student's files, under the same names, so that messages and __FILE__ speak of kernel/...
 ifneq ($(STUDENT),)
 here = '$(CURDIR)'/

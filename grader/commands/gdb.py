@@ -35,7 +35,7 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
         gdbfiles.commands(tree.root, boot.folder, boot.drivers())
         with QemuMachine(boot, f"host=localhost,port={PORT}") as started:
             print(f"Mica waits for gdb at localhost:{PORT}. Ctrl-A X leaves.", flush=True)
-            terminal.tie(started, Annotate(Names(boot.folder)))
+            terminal.tie(started, Annotate(Names(boot.folder)), stays=True)
         return 0
     if not shutil.which("gdb"):
         raise GraderError("gdb is not installed: make doctor")

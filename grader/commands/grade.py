@@ -5,6 +5,7 @@ Options mirror the Makefile's variables; an empty one counts as not given."""
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import os
 import shlex
@@ -12,14 +13,18 @@ import sys
 from pathlib import Path
 from typing import Callable, Dict, Mapping, Optional, Sequence
 
-from grader import labs, result as results
+from grader import labs, manifest, result as results
 from grader.commands.options import add_selection, master_seed, number
 from grader.errors import GraderError, InfraError, SubmissionError
 from grader.grading import Grading, default_runner, sandbox_note
-from grader.model import Lab, Result
+from grader.labs import Course
+from grader.model import Lab, Result, Verdict
 from grader.report import canonical, github, gradescope, junit, refusal
 from grader.report.terminal import TerminalProgress, write_report
+from grader.studentseed import SEED_FILE
 from grader.tree import Tree
+from grader.watch.files import Files
+from grader.watch.solved import Solved
 
 _FORMATS: Dict[str, Callable[[Result], bytes]] = {
     "json": canonical.render, "gradescope": gradescope.render, "github": github.render, "junit": junit.render}
@@ -66,14 +71,48 @@ def _grade(tree: Tree, options: argparse.Namespace) -> int:
     tests = [dataclasses.replace(test, processors=test.processors or processors) for test in tests]
     progress = TerminalProgress(sys.stderr, len(tests))
     grading = Grading(tree, course, default_runner(), progress, number(options.jobs, "JOBS", 1) or 2)
+    before = contents(tree, chosen_labs)
     result = grading.grade(options.submission, chosen_labs, tests, master_seed(options.seed),
                            number(options.student_seed, "--student-seed"))
     progress.clear()
     write_files({name: render(result) for name, render in _FORMATS.items()}, github.step_output(result), options)
     remarks = [_of_seed(result.student_seed, grading.seed_origin, options.submission) if has_seed(chosen_labs) else "",
-               sandbox_note() if options.submission else "", *grading.builder.remarks]
-    write_report(for_screen(result, options.submission, tree.out), sys.stdout, tuple(filter(None, remarks)))
+               sandbox_note() if options.submission else "", *grading.builder.remarks,
+               next_step(tree, result) if tree.is_handout and not options.submission and not options.test else ""]
+    write_report(for_screen(result, options.submission, tree.out), sys.stdout, tuple(filter(None, remarks)),
+                 () if options.submission else manifest.unsubmitted(tree.root, [*course.files, SEED_FILE]))
+    if not options.submission and not options.seed and processors == 1:
+        remember(tree, course, result, before, contents(tree, chosen_labs))
     return result.exit_code
+
+
+def contents(tree: Tree, chosen: Sequence[Lab]) -> Dict[str, bytes]:
+    """Of each exercise, what its files hold."""
+    files = Files(tree.root, ())
+    return {exercise.number: files.content(exercise.files) for lab in chosen for exercise in lab.exercises}
+
+
+def remember(tree: Tree, course: Course, result: Result, before: Mapping[str, bytes], after: Mapping[str, bytes]) -> None:
+    """Tells `make watch` which exercises are solved, and which are not."""
+    solved = Solved.of(tree)
+    for exercise, content in before.items():
+        ran = [one for one in result.outcomes if one.exercise == exercise]
+        tests = [test for test in course.tests if test.exercise == exercise]
+        right = all(one.verdict is Verdict.PASS for one in ran)
+        lost = any(one.verdict is Verdict.INFRA_ERROR for one in ran)
+        if ran and not lost and content == after[exercise] and not (right and len(ran) < len(tests)):
+            with contextlib.suppress(GraderError):  # the grading is done, whatever becomes of the memory
+                solved.note(exercise, content, right)
+
+
+def next_step(tree: Tree, result: Result) -> str:
+    """The first exercise, in the order of the handout, in which there is something to do now."""
+    for lab in result.labs:
+        for exercise in labs.in_order(tree, lab):
+            if any(one.exercise == exercise.number and one.verdict is not Verdict.PASS and not one.waits_for for one in result.outcomes):
+                return (f"next: exercise {exercise.number}, {exercise.title}. Read labs/{lab.folder}/README.md; "
+                        f"make watch EX={exercise.number} grades it on every save.")
+    return ""
 
 
 def own_lab(tree: Tree, pattern: str) -> str:

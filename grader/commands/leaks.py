@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import List
 
 from grader import labs, leaks, result as results
+from grader.build import Builder
 from grader.errors import GraderError
 from grader.report.text import for_terminal
 from grader.tree import Tree
@@ -34,7 +35,9 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     for kind in options.allow:
         if kind not in leaks.KINDS:
             raise GraderError(f"--allow {kind}: there is no such kind; the kinds are {', '.join(leaks.KINDS)}")
-    found = [one for one in leaks.find(leaks.secrets(tree, labs.load(tree)), Path(options.target)) if one.kind not in options.allow]
+    course = labs.load(tree)
+    known = leaks.secrets(tree, course, Builder(tree, course))
+    found = [one for one in leaks.find(known, Path(options.target)) if one.kind not in options.allow]
     if options.json:
         listed = json.dumps([dataclasses.asdict(one) for one in found], indent=1, ensure_ascii=True) + "\n"
         results.write(Path(options.json), listed.encode())

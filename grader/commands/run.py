@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
 from grader.commands.options import number
-from grader.console import PROMPT, terminal
+from grader.console import PROMPT, STOP, terminal
 from grader.console.backtrace import Annotate, Names
 from grader.console.machines import Boot, machine
 from grader.errors import GraderError
 from grader.tree import Tree
 
 PROBE_SECONDS = 120
+_UNWRITTEN = re.compile(rb"^exercise ([0-9.]+) is not implemented: ([\w./-]+:[0-9]+)\r?$", re.MULTILINE)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +51,7 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
             return probe(started)
         if sys.stdin.isatty():
             print(f"Mica in {options.emu}. Type help at the prompt; Ctrl-A X leaves.", flush=True)
-        terminal.tie(started, Annotate(Names(boot.folder)))
+        terminal.tie(started, Annotate(Names(boot.folder)), stays=boot.window)
         if sys.stdin.isatty():
             print()
         refuse_silence(started)
@@ -65,9 +67,13 @@ def refuse_silence(started) -> None:
 
 def probe(started) -> int:
     said = started.read_until(PROMPT, PROBE_SECONDS)
-    if PROMPT not in said:
-        refuse_silence(started)
-        tail = said.decode(errors="replace").strip().splitlines()[-6:]
-        raise GraderError("no prompt came; the machine said: " + (" / ".join(tail) or "nothing"))
-    print("boots to the debugger's prompt")
-    return 0
+    if PROMPT in said:
+        print("boots to the debugger's prompt")
+        return 0
+    refuse_silence(started)
+    unwritten = _UNWRITTEN.search(said)
+    if unwritten and STOP in said:
+        print(f"starts, and stops at exercise {unwritten[1].decode()}, which is not written yet ({unwritten[2].decode()})")
+        return 0
+    tail = said.decode(errors="replace").strip().splitlines()[-6:]
+    raise GraderError("no prompt came; the machine said: " + (" / ".join(tail) or "nothing"))

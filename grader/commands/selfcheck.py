@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lab", default="", metavar="N", help="one lab (default: all)")
     parser.add_argument("--only", default="", metavar="GLOB", help="rows by name")
     parser.add_argument("--seed", default="", metavar="N", help="the master seed (default: from each row's content)")
+    parser.add_argument("--sample", action="store_true", help="of each row the tests that it names and a few others, for make test")
     parser.add_argument("--jsonl", action="store_true", help="a JSON line a row, for make test")
     parser.add_argument("--jobs", default="2", metavar="N", help="machines at once")
 
@@ -37,7 +38,7 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     course = labs.load(tree)
     chosen, _ = labs.select(course, options.lab or options.lab_position)
     jobs = number(options.jobs, "JOBS", 1) or 2
-    check = SelfCheck(Grading(tree, course, Memo(default_runner(), course), jobs=jobs), master_seed(options.seed))
+    check = SelfCheck(Grading(tree, course, Memo(default_runner(), course), jobs=jobs), master_seed(options.seed), options.sample)
     rows = (row for lab in chosen for row in check.rows(lab, options.only, jobs))
     return speak(rows) if options.jsonl else draw(rows)
 

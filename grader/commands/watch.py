@@ -35,7 +35,7 @@ from grader.report.terminal import Paint
 from grader.report.text import for_terminal
 from grader.tree import Tree
 from grader.watch.files import Files, changed
-from grader.watch.first import FirstFailure, Saved, waits
+from grader.watch.first import FirstFailure, Saved
 from grader.watch.solved import Solved
 
 ENDING = 3.0  # seconds that a machine gets to end in, when the watch does
@@ -55,7 +55,7 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     course = labs.load(tree)
     if options.submission and not Path(options.submission).is_dir():
         raise GraderError(f"{options.submission}: watch needs a folder; name the one that you edit in")
-    tasks = chosen(course, options.lab or own_lab(tree, options.exercise), options.exercise)
+    tasks = chosen(tree, course, options.lab or own_lab(tree, options.exercise), options.exercise)
     with Keyboard() as keyboard:
         watch = Watch(tree, course, tasks, bool(options.exercise), default_runner(), options.submission,
                       number(options.jobs, "JOBS", 1) or 2)
@@ -66,11 +66,11 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     return 0
 
 
-def chosen(course: Course, lab: str, exercise: str) -> List[Task]:
+def chosen(tree: Tree, course: Course, lab: str, exercise: str) -> List[Task]:
     """The exercises in their order; GraderError with those that exist."""
     some, _ = labs.select(course, lab)
     tested = {test.exercise for test in course.tests}
-    everything = [(one, each) for one in some for each in one.exercises]
+    everything = [(one, each) for one in some for each in labs.in_order(tree, one)]
     tasks = [task for task in everything if task[1].number in tested]
     named = [task for task in everything if task[1].number == exercise]
     if named and named[0] not in tasks:
@@ -91,7 +91,7 @@ class Watch:
         self._runner, self._submission, self._jobs = runner, submission, jobs
         folder = Path(submission) if submission else tree.root
         self._files = Files(folder, [name for _, exercise in tasks for name in exercise.files])
-        self._solved = Solved(tree.scratch() / "watch.json")
+        self._solved = Solved.of(tree)
         self._waiting: Dict[str, bytes] = {}  # exercise -> the files of all exercises, when it came to wait for others
         self._said: Set[str] = set()
         self._builder, self._kept = builder, builder is not None or tree.is_handout or bool(submission)
@@ -142,7 +142,7 @@ class Watch:
 
     def name_next(self, done: Task) -> None:
         """Names the exercise that is to be done now."""
-        tasks = chosen(self._course, "", "")
+        tasks = chosen(self._tree, self._course, "", "")
         files = Files(Path(self._submission) if self._submission else self._tree.root, ())
         behind = tasks[tasks.index(done) + 1:] + tasks[:tasks.index(done)]
         for lab, exercise in behind:
@@ -176,16 +176,16 @@ class Watch:
         self._waiting.pop(exercise.number, None)
         if line.done and not line.solved:
             self._waiting[exercise.number] = everything
-        self.say(*self.told(result), *progress.unwritten(exercise), line.text(self._paint, time.monotonic() - begun))
+        self.say(*self.told(result), *progress.unwritten(), line.text(self._paint, time.monotonic() - begun))
         return line.done
 
     def judge(self, task: Task, tests: Sequence[TestSpec], progress: FirstFailure) -> Result:
         """The plain tests; and when they pass, those that explore schedules, which need a kernel of their own and longer."""
         plain = [test for test in tests if not test.explore]
         exploring = [test for test in tests if test.explore]
-        grading, (lab, exercise) = self.grading(progress), task
+        grading, (lab, _) = self.grading(progress), task
         result = grading.grade(self._submission, [lab], plain or exploring)
-        if not plain or not exploring or failed(result, exercise):
+        if not plain or not exploring or failed(result):
             return result
         more = grading.grade(self._submission, [lab], exploring)
         notes = tuple(dict.fromkeys(result.notes + more.notes))
@@ -228,9 +228,9 @@ class Watch:
                 thread.join(max(0.0, until - time.monotonic()))
 
 
-def failed(result: Result, exercise: Exercise) -> List[Outcome]:
+def failed(result: Result) -> List[Outcome]:
     """The tests that did not pass, but for those that wait for another exercise; a test may have no points."""
-    return [one for one in result.outcomes if one.verdict is not Verdict.PASS and not waits(one, exercise)]
+    return [one for one in result.outcomes if one.verdict is not Verdict.PASS and not one.waits_for]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -253,7 +253,7 @@ class Line:
     @property
     def done(self) -> bool:
         """Nothing more to do in this exercise: what did not pass waits for others."""
-        return not self.left and not failed(self.result, self.exercise)
+        return not self.left and not failed(self.result)
 
     def text(self, paint: Paint, seconds: float) -> str:
         score, possible = self.result.score, sum(test.points for test in self.tests)
@@ -263,12 +263,12 @@ class Line:
 
     def _more(self) -> str:
         outcomes = self.result.outcomes
-        lost = failed(self.result, self.exercise)
+        lost = failed(self.result)
         if any(note.fatal for note in self.result.notes):
             return ", it does not build"
         if self.result.infra_errors:
             return f", {len(self.result.infra_errors)} tests could not be judged: save or press Enter to try again"
-        waiting = sum(waits(one, self.exercise) for one in outcomes)
+        waiting = sum(bool(one.waits_for) for one in outcomes)
         said = f", {len(lost)} of {len(outcomes)} tests fail" if lost else ""
         said += f", {waiting} wait{'s' * (waiting == 1)} for another exercise" if waiting else ""
         return said + (f"; {self.left} that explore schedules come when these pass" if self.left else "")

@@ -22,7 +22,7 @@ from typing import List, Optional
 
 from ..errors import GraderError
 from ..machine.plainpath import plain
-from . import firmware
+from . import STOP, STOPPED, firmware
 
 DISK_SECTOR = 512
 HEADS, SECTORS = 16, 63  # the geometry that Bochs is told
@@ -113,13 +113,15 @@ class Machine:
             data = data[os.write(self.descriptor, data):]
 
     def read_until(self, mark: bytes, seconds: float) -> bytes:
-        """Everything up to and with `mark`; what came so far when time is over or the machine has ended."""
+        """Everything up to and with `mark`; what came so far when time is over, or the machine or its kernel has ended."""
         said, end = b"", time.monotonic() + seconds
-        while mark not in said and time.monotonic() < end:
+        spoke = time.monotonic()
+        while mark not in said and time.monotonic() < min(end, spoke + STOPPED if STOP in said else end):
             part = self.read(min(0.2, max(0.0, end - time.monotonic())))
             if part is None:
                 break
             said += part
+            spoke = time.monotonic() if part else spoke
         return said
 
     def stop(self) -> None:

@@ -193,9 +193,20 @@ def go_back() -> bool:
     return True
 
 
+class MicaCommand(gdb.Command):
+    """Views of Mica's kernel."""
+
+    def __init__(self) -> None:
+        super().__init__("mica", gdb.COMMAND_STATUS, gdb.COMPLETE_NONE, True)
+
+    def invoke(self, arguments: str, _from_tty: bool) -> None:
+        if arguments:
+            raise gdb.GdbError(f"mica {arguments.split()[0]}: there is no such view; mica alone lists them.")
+        gdb.execute("help mica")
+
+
 def install() -> None:
-    prefix = type("Mica", (gdb.Command,), {"__doc__": "Views of Mica's kernel: `help mica` lists them."})
-    prefix("mica", gdb.COMMAND_STATUS, gdb.COMPLETE_NONE, True)
+    MicaCommand()
     ThreadsCommand("threads",
                    "Every thread: state, priorities, quantum, and where it stands. `*` marks whose stack ESP lies on.")
     ReadyCommand("ready", "mica ready [PRCB]: the ready queues of processor 0, or of the KPRCB at an address (mica ready Prcb), "

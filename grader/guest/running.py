@@ -163,6 +163,16 @@ class GuestRuns(GuestMemory):
             else:
                 raise InfraError(f"the guest stopped at {eip:#010x}, where there is no breakpoint")
 
+    def step(self) -> Dict[str, int]:
+        """One instruction, during which no interrupt comes; returns the registers behind it."""
+        self.machine.step()
+        self.moved()
+        self.machine.check_end()
+        registers = self.regs()
+        if registers["eip"] == self._bugcheck_stop:
+            raise self._bugcheck()
+        return registers
+
     def _deadline(self) -> None:
         """The watchdog fired: out of budget, or only asleep?"""
         interrupted = interrupted_registers(self.nmi, self.regs(), self.space)

@@ -23,9 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
+from grader.disassembly import instructions
 from grader.errors import GraderError
 from grader.leaks import coff
 from grader.leaks.forms import WORD, decoded, forms, unescaped
+from grader.leaks.natural import runs
 from grader.leaks.repository import Git, entries
 from grader.leaks.secrets import ANSWERS, Secrets, private_kind, squeezed
 
@@ -35,6 +37,7 @@ KINDS = {
     "name": "a name that only reference regions use",
     "marker": "a LAB marker",
     "object": "machine code of an exercise's reference",
+    "natural": "machine code of a reference as the compiler wrote it, to be read off",
     "debug": "debug information in an object",
     "local": "a local symbol in an object",
     "file-symbol": "a .file symbol in an object",
@@ -248,6 +251,9 @@ class _Search:
                     self._tell("name", where, f"{word} ({self._known.names[word]}), in a table of symbols")
             if one.external and one.defined and one.plain in self._known.routines:
                 self._tell("object", where, f"{one.plain} of exercise {self._known.routines[one.plain]}")
+        natural = self._known.runs()
+        for name in {natural[run] for run in runs(instructions(data)) if run in natural} if natural else ():
+            self._tell("natural", where, f"instructions in a row as in the object of {name}")
 
     # -- repositories ----------------------------------------------------------------------------------------------
     def repository(self, home: Path, inside: Optional[Path]) -> None:

@@ -6,15 +6,18 @@ secret, so a branch of nothing else has no finding.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from dataclasses import dataclass, field
-from typing import Dict, FrozenSet, Iterator, List, Set, Tuple
+from typing import Callable, Dict, FrozenSet, Iterator, List, Optional, Set, Tuple
 
 from grader import sources
+from grader.build import Builder
 from grader.errors import GraderError
 from grader.labs import Course
 from grader.leaks.forms import FRAME, QUOTED, WORD, keys, parted, squeezed
+from grader.leaks.natural import Run, natural_runs
 from grader.tree import Tree
 
 README = "labs/branch-readme.md"  # becomes README.md of the branches
@@ -24,7 +27,7 @@ PRIVATE = (  # (kind, names): kept on its own, so that a hole in handout.py's li
     ("seed", re.compile(r"^labs/[^/]+/seed\.txt$")),
     ("answers", re.compile(r"(^|/)answers?[^/]*\.(py|json|csv|md)$")),
     ("instructor", re.compile(r"^(\.ci/|\.github/|docs/|grader/tests/|grader/(style|coverage|bench|leaks)/|kernel/tests/(?!scenarios/scenario)|"
-                              r"grader/(handout|regions|sources|selfcheck|patches|memo|parallel)\.py$|"
+                              r"grader/(handout|scatter|disassembly|hardened|regions|sources|selfcheck|patches|memo|parallel)\.py$|"
                               r"grader/commands/(handout|solution|answers|selfcheck|stability|explore|leaks)\.py$|"
                               r"grader/explore/(survey|table|kernels)\.py$|README\.md$|SYLLABUS\.md$|CONTRIBUTING\.md$|.*_test\.cpp$)")))
 ANSWERS = re.compile(r"(^|/)answers[^/]*\.txt$")
@@ -46,10 +49,11 @@ class Secrets:
     private: Dict[str, Tuple[str, str]] = field(default_factory=dict)  # digest of a private file -> (kind, name)
     private_lines: Dict[str, Tuple[str, str]] = field(default_factory=dict)  # squeezed -> (kind, name)
     public: FrozenSet[str] = frozenset()  # words
+    runs: Callable[[], Dict[Run, str]] = dict  # instructions in a row, as the compiler wrote them -> source; may have to build a kernel
 
 
-def secrets(tree: Tree, course: Course) -> Secrets:
-    """Read from the complete tree."""
+def secrets(tree: Tree, course: Course, builder: Optional[Builder] = None) -> Secrets:
+    """Read from the complete tree.  With a builder, the reference's machine code is a secret too."""
     if tree.is_handout:
         raise GraderError("this is a student's branch; look for leaks from the complete tree")
     marked = sources.marked(tree, course)
@@ -92,6 +96,9 @@ def secrets(tree: Tree, course: Course) -> Secrets:
             key = squeezed(FRAME.sub("", line)) if name.endswith(".patch") else squeezed(line)
             if len(key) >= 2 * LINE_MIN and key not in public_lines and len(WORD.findall(line)) > 2:
                 found.private_lines.setdefault(key, (kind, name))
+    if builder is not None:
+        explored = any(test.explore for test in course.tests)
+        found.runs = functools.lru_cache(maxsize=None)(lambda: natural_runs(builder, marked, explored))
     return found
 
 

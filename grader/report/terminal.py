@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 import shutil
 import textwrap
-from typing import Dict, List, TextIO, Tuple
+from typing import Dict, List, Sequence, TextIO, Tuple
 
+from grader.manifest import names
 from grader.model import Lab, Outcome, Progress, Result, TestSpec, Verdict
-from grader.report.text import details, for_terminal
+from grader.report.text import details, for_terminal, row
 from grader.result import scores_of
 
 _WORDS = {Verdict.PASS: "PASS", Verdict.FAIL: "FAIL", Verdict.STUDENT_CRASH: "CRASH", Verdict.INFRA_ERROR: "NOT GRADED"}
-NOT_WRITTEN = "not-implemented"  # the hint id of judge.py for LAB_NOT_IMPLEMENTED
+WAITS, TO_WRITE = "WAITS", "TO DO"  # a routine is not written yet: of another exercise, of its own
 LOG_LINES = 14
 _COLOURS = {Verdict.PASS: "32", Verdict.FAIL: "31", Verdict.STUDENT_CRASH: "35", Verdict.INFRA_ERROR: "33"}
 
@@ -47,7 +48,7 @@ class TerminalProgress(Progress):
     def finished(self, outcome: Outcome) -> None:
         self._done += 1
         if not self._paint.terminal:
-            self._show(f"[{self._done}/{self.total}] {_WORDS[outcome.verdict]:5} {outcome.exercise} {outcome.test}",
+            self._show(f"[{self._done}/{self.total}] {word(outcome):5} {outcome.exercise} {outcome.test}",
                        keep=True)
         else:
             self._show(f"[{self._done}/{self.total}] {outcome.exercise} {outcome.test}")
@@ -67,8 +68,16 @@ class TerminalProgress(Progress):
         self._stream.flush()
 
 
-def write_report(result: Result, stream: TextIO, remarks: "tuple[str, ...]" = ()) -> None:
-    """Writes the whole report; it ends with `Score: earned/possible`."""
+def word(outcome: Outcome) -> str:
+    """How a test ended, in a word."""
+    if outcome.unwritten:
+        return WAITS if outcome.waits_for else TO_WRITE
+    return _WORDS[outcome.verdict]
+
+
+def write_report(result: Result, stream: TextIO, remarks: "tuple[str, ...]" = (),
+                 unsubmitted: Sequence[str] = ()) -> None:
+    """Writes the whole report; it ends with `Score: earned/possible`, and behind it what counts here and will not be submitted."""
     paint = Paint(stream)
     lines: List[str] = []
     for lab in result.labs:
@@ -81,6 +90,8 @@ def write_report(result: Result, stream: TextIO, remarks: "tuple[str, ...]" = ()
     lines += [] if lines[-1] == "" else [""]
     lines += [f"seed {result.seed}  (make grade SEED={result.seed} asks the same questions again)"]
     lines += _totals(result)
+    if unsubmitted:
+        lines[-1] += paint("33", f"  (with files that will not be submitted: {names(unsubmitted)}. Your instructor's score may differ)")
     stream.write("\n".join(lines) + "\n")
     stream.flush()
 
@@ -107,9 +118,9 @@ def _table(result: Result, lab: Lab, paint: Paint) -> List[str]:
             lost = [
                 one for one in result.outcomes if one.exercise == exercise.number and one.verdict is not Verdict.PASS
             ]
-            stubs = [one for one in lost if one.hint_id == NOT_WRITTEN]
+            stubs = [one for one in lost if one.unwritten]
             told = [_unwritten(stubs, paint)] if stubs else []
-            told += [failure(one, paint) for one in lost if one.hint_id != NOT_WRITTEN]
+            told += [failure(first, paint) + _also(others) for first, *others in alike([one for one in lost if not one.unwritten])]
             told += [for_terminal(note.text).splitlines() for note in result.notes if note.exercise == exercise.number]
         for block in told:
             lines += ["", *("      " + line for line in block)]
@@ -117,12 +128,29 @@ def _table(result: Result, lab: Lab, paint: Paint) -> List[str]:
     return lines
 
 
+def alike(outcomes: Sequence[Outcome]) -> List[List[Outcome]]:
+    """Failures that ended in the same way at the same place, together: one mistake makes them all."""
+    groups: Dict[object, List[Outcome]] = {}
+    for one in outcomes:
+        crash = one.verdict is Verdict.STUDENT_CRASH
+        end = one.verdict, one.seen.partition(":")[0] if crash else one.seen, one.where, one.backtrace, one.hint_id
+        groups.setdefault(end if one.backtrace else one.test, []).append(one)
+    return list(groups.values())
+
+
+def _also(outcomes: Sequence[Outcome]) -> List[str]:
+    """The other tests of a group."""
+    if not outcomes:
+        return []
+    names = f"{', '.join(one.test for one in outcomes)} (0/{sum(one.max_points for one in outcomes)}): the same end at the same place"
+    return ["  " + line for line in row("also", names, width() - 8)]
+
+
 def _unwritten(outcomes: List[Outcome], paint: Paint) -> List[str]:
     """An exercise that is not implemented yet: where its stubs stand, and the tests that came to each."""
     places: Dict[Tuple[str, str], List[Outcome]] = {}  # (the other exercise that the tests wait for, place) -> tests
     for outcome in outcomes:
-        missing = outcome.expected.partition("exercise ")[2].partition(" ")[0]
-        places.setdefault(("" if missing in ("?", outcome.exercise) else missing, outcome.where), []).append(outcome)
+        places.setdefault((outcome.waits_for, outcome.where), []).append(outcome)
     possible = sum(outcome.max_points for outcome in outcomes)
     lines = [f"{paint('33', 'NOT IMPLEMENTED')}  0/{possible}"]
     for (missing, place), tests in sorted(places.items()):
@@ -139,8 +167,8 @@ def width() -> int:
 
 def failure(outcome: Outcome, paint: Paint) -> List[str]:
     """One failure in full."""
-    word = paint(_COLOURS[outcome.verdict], _WORDS[outcome.verdict])
-    lines = [f"{word}  {outcome.test}  0/{outcome.max_points}  {for_terminal(outcome.title)}"]
+    verdict = paint(_COLOURS[outcome.verdict], _WORDS[outcome.verdict])
+    lines = [f"{verdict}  {outcome.test}  0/{outcome.max_points}  {for_terminal(outcome.title)}"]
     lines += ["  " + line for line in details(outcome, width() - 8).splitlines()]
     if outcome.log:
         tail = [line for line in for_terminal(outcome.log).splitlines() if line.strip()][-LOG_LINES:]

@@ -44,13 +44,13 @@ def details(outcome: Outcome, width: int = 0) -> str:
             ("where", "where"), ("hint", "hint"), ("timeline", "page"), ("rerun", "replay")]
     lines = []
     for label, field in rows:
-        lines += _row(label, getattr(outcome, field), 0 if field in ("replay", "page") else width)
+        lines += row(label, getattr(outcome, field), 0 if field in ("replay", "page") else width)
         if field == "where":
-            lines += _row("backtrace", "\n".join(outcome.backtrace), 0)
+            lines += row("backtrace", "\n".join(outcome.backtrace), 0)
     return "\n".join(lines)
 
 
-def _row(label: str, text: str, width: int) -> List[str]:
+def row(label: str, text: str, width: int) -> List[str]:
     """One label and its text, which may have lines of its own."""
     lines = [part for line in for_terminal(text).splitlines()
              for part in (textwrap.wrap(line, max(width - LABEL, 40), break_long_words=False) if width else [line])]

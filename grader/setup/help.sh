@@ -1,18 +1,25 @@
 #!/bin/bash
-# help.sh whole|student: the journeys. A students' repository has no instructors' part.
+# help.sh whole|student: the journeys. A students' repository has no instructors' part, and its examples are of its lab.
+lab=1 tests="'insert*'"
+if [ "${1:-}" != whole ]; then
+    lab=$(sed -n 's/.*"lab": *\([0-9]*\).*/\1/p' kernel/prebuilt/branch.json)
+    tests=$lab.1
+fi
 row() { printf '  make %-34s %s\n' "$1" "$2"; }
 
 echo "Mica: an NT-like kernel for 32-bit x86, its labs and its grader."
 echo
 echo "Students"
 row "grade"                          "build, boot, run every lab's tests, show the points"
-row "grade LAB=1 TEST='insert*'"     "some of them (SEED=n, JOBS=n, JSON=file, EMU=bochs)"
-row "watch [EX=1.1]"                 "grade an exercise on every save: the first failure, the points, what is next (LAB=n)"
+row "grade LAB=$lab TEST=$tests"     "some of them (SEED=n, JOBS=n, JSON=file, EMU=bochs)"
+row "watch [EX=$lab.1]"                 "grade an exercise on every save: the first failure, the points, what is next (LAB=n)"
 row "run"                            "boot to the kernel debugger's prompt (EMU=bochs, SMP=n, GUI=1, MICA_CHECKED=1)"
 row "gdb"                            "the same, stopped at the first instruction, with gdb attached"
-row "replay LAB=1 TEST=name SEED=n"  "one failure again, under gdb, in your routine (AT=failure: where the test saw it)"
-row "timeline [LAB=1 TEST=name]"     "a run's waits, wake-ups and DPCs as one HTML page (OUT=page.html, SMP=n)"
-row "mytest LAB=3 TEST=3.3"          "your own scenarios (3.10) on a kernel with your files of exercise 3.3 (SEED=n)"
+row "replay LAB=$lab TEST=name SEED=n"  "one failure again, under gdb, in your routine (AT=failure: where the test saw it)"
+row "replay ... GDB_ARGS='...'"      "gdb gets these arguments too: GDB_ARGS='-batch -ex bt' needs no terminal"
+row "timeline [LAB=$lab TEST=name]"     "a run's waits, wake-ups and DPCs as one HTML page (OUT=page.html, SMP=n)"
+[ -z "$(ls labs/*/mytest.cpp 2>/dev/null)" ] ||
+    row "mytest LAB=3 TEST=3.3"          "your own scenarios (3.10) on a kernel with your files of exercise 3.3 (SEED=n)"
 row "seed LAB=0"                     "the seed that your own questions are drawn from"
 row "kernel"                         "build only"
 row "doctor"                         "what is installed, which versions, what works"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import os
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 from unittest import mock
 
 from grader.commands import run as run_command
-from grader.console import firmware, gdbfiles
+from grader.console import firmware, gdbfiles, machines
 from grader.console.backtrace import Annotate, Names
 from grader.console.machines import BochsMachine, Boot, QemuMachine, machine
 from grader.console import terminal
@@ -100,6 +103,12 @@ class ImagesTest(unittest.TestCase):
         self.assertIn("Entry", said)
         self.assertNotIn("_Entry@4", said)
 
+    def test_gdb_lists_the_views_of_mica(self) -> None:
+        said = subprocess.run(["gdb", "-nx", "-batch", "-ex", "source grader/gdb/mica.py", "-ex", "mica"], cwd=ROOT, capture_output=True,
+                              text=True).stdout
+        for view in ("ready", "rewind", "switch-back", "switch-to", "threads", "waits"):
+            self.assertRegex(said, rf"(?m)^mica {view} -- ")
+
     def test_elf_copy_is_made_once(self) -> None:
         first = gdbfiles.elf_copy(self.folder / "hal.dll", self.folder / "once.elf")
         before = first.stat().st_mtime_ns
@@ -136,6 +145,67 @@ class PipeTest(unittest.TestCase):
         self.addCleanup(os.close, writing)
         terminal.talk(machine, bytes, reading, terminal.Keys(), interactive=False)  # type: ignore[arg-type]
         self.assertLess(machine.asked, terminal.NO_PROMPT + 1)
+
+
+class StoppedMachine:
+    """Says some words, then nothing."""
+
+    def __init__(self, *words: bytes) -> None:
+        self.words = list(words)
+
+    def read(self, seconds: float) -> "bytes | None":
+        return self.words.pop(0) if self.words else b""
+
+
+class StopTest(unittest.TestCase):
+    """A kernel that ends with a bugcheck."""
+
+    LAST_WORDS = b"\n*** STOP: 0x4c414230 MICA_LAB_NOT_IMPLEMENTED\r\nexercise 1.2 is not implemented: kernel/ntos/ke/x.cpp:31\r\n"
+
+    def setUp(self) -> None:
+        for module in (terminal, machines):
+            patched = mock.patch.object(module, "STOPPED", 0.05)
+            patched.start()
+            self.addCleanup(patched.stop)
+        self.source, writing = os.pipe()  # nobody types
+        self.addCleanup(os.close, self.source)
+        self.addCleanup(os.close, writing)
+
+    def talk(self, machine: StoppedMachine) -> bool:
+        with mock.patch.object(os, "write"):
+            return terminal.talk(machine, bytes, self.source, terminal.Keys(), interactive=True)  # type: ignore[arg-type]
+
+    def test_run_ends_when_no_prompt_can_come(self) -> None:
+        self.assertTrue(self.talk(StoppedMachine(b"boot\n", self.LAST_WORDS)))
+
+    def test_run_goes_on_where_the_debugger_asks(self) -> None:
+        self.goes_on(StoppedMachine(self.LAST_WORDS, b"kd> "))
+
+    def test_run_stays_where_a_stopped_kernel_is_looked_at(self) -> None:
+        self.goes_on(StoppedMachine(self.LAST_WORDS), stays=True)
+
+    def goes_on(self, machine: StoppedMachine, stays: bool = False) -> None:
+        until = time.monotonic() + 0.2
+        machine.read = lambda seconds: machine.words.pop(0) if machine.words else (b"" if time.monotonic() < until else None)  # type: ignore
+        with mock.patch.object(os, "write"):
+            self.assertFalse(terminal.talk(machine, bytes, self.source, terminal.Keys(), True, stays))  # type: ignore[arg-type]
+        self.assertGreaterEqual(time.monotonic(), until)
+
+    def probe(self, said: bytes) -> str:
+        """What `run --probe` prints."""
+        started, out = machines.Machine(Boot(Path("/nonexistent"))), io.StringIO()
+        self.addCleanup(started.stop)
+        parts = [said]
+        with mock.patch.object(started, "read", lambda seconds: parts.pop(0) if parts else b""), contextlib.redirect_stdout(out):
+            begun = time.monotonic()
+            self.assertEqual(0, run_command.probe(started))
+        self.assertLess(time.monotonic() - begun, 5)  # and not two minutes
+        return out.getvalue()
+
+    def test_doctor_tells_unwritten_from_broken(self) -> None:
+        self.assertEqual("starts, and stops at exercise 1.2, which is not written yet (kernel/ntos/ke/x.cpp:31)\n", self.probe(self.LAST_WORDS))
+        with self.assertRaisesRegex(GraderError, "no prompt came; the machine said: .*0x50"):
+            self.probe(b"\n*** STOP: 0x50 PAGE_FAULT\r\n")
 
 
 class MachinesTest(unittest.TestCase):

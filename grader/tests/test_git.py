@@ -88,6 +88,24 @@ class Files(GitCase):
         with self.assertRaisesRegex(GraderError, "git knows no file of"):
             sources.tracked(self.tree)
 
+    def test_a_date_that_git_refuses_to_tell_is_not_made_up(self) -> None:
+        self.assertRegex(sources.date_of(self.tree), r"\A20\d\d-\d\d-\d\dT.*[+-]\d\d:\d\d\Z")
+        with self.program("git", REFUSES), self.assertRaisesRegex(GraderError, "dubious ownership"):
+            sources.date_of(self.tree)
+        lost = as_student(self.tree.root, "rev-parse", "HEAD").strip()
+        (self.tree.root / ".git/objects" / lost[:2] / lost[2:]).unlink()
+        with self.assertRaisesRegex(GraderError, "git log failed in .*; mend that"):
+            sources.date_of(self.tree)
+
+    def test_the_date_of_a_tree_without_a_repository_is_fixed(self) -> None:
+        with mock.patch.dict(os.environ, PATH=str(self.home)):
+            self.assertEqual(sources.NO_DATE, sources.date_of(self.tree))
+        shutil.rmtree(self.tree.root / ".git")
+        self.assertEqual(sources.NO_DATE, sources.date_of(self.tree))
+        as_student(self.home, "init", "-q")
+        as_student(self.home, "commit", "-q", "--allow-empty", "-m", "another repository")
+        self.assertEqual(sources.NO_DATE, sources.date_of(self.tree))
+
     def test_unpacked_archive_has_the_manifest(self) -> None:
         shutil.rmtree(self.tree.root / ".git")
         names = sources.tracked(self.tree)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import unittest
@@ -9,13 +10,14 @@ from pathlib import Path
 from unittest import mock
 
 
-from grader import labs, manifest, sources
+from grader import labs, leaks, manifest, sources
 from grader.build import Builder
 from grader.commands import solution
 from grader.commands.handout import due, told
 from grader.errors import GraderError
 from grader.grading import Grading
 from grader.handout import Choices, Handout, Published, publishing
+from grader.hardened import harden
 from grader.model import Verdict
 from grader.tests.fixture import QUANTUM, READY, SWITCH, as_student, fails, passes, runner
 from grader.tests.minikernel import KernelCase
@@ -147,6 +149,25 @@ class Branches(HandoutCase):
             self.assertIn(f"kernel/prebuilt/reference/{name}.obj", second)
         self.assertIn("kernel/tests/scenarios/scenario.h", second)
         self.assertNotIn("kernel/tests/scenarios/planted.h", second)
+
+    def test_code_of_the_reference_is_scattered(self) -> None:
+        """The leaks check sees the difference, and the kernel runs the same steps (grader/tests/test_scatter.py)."""
+        body = "".join(f"    movl {offset}(%edx), %ecx\n    addl %ecx, {offset}(%eax)\n" for offset in range(0, 64, 4))
+        self.put(SWITCH, f".globl _KiSwitch\n_KiSwitch:\n// LAB(1.2) begin\n{body}// LAB(1.2) else\n//|     xorl %eax, %eax\n// LAB(1.2) end\n    ret\n")
+        course = labs.load(self.tree)
+        known = leaks.secrets(self.tree, course, Builder(self.tree, course))
+        object_file = "kernel/prebuilt/ntos/ke/i386/switch.S.obj"
+        for plain in (False, True):
+            self.out = self.home / f"plain{plain}"
+            with mock.patch("grader.handout.scatter", lambda source, listing, target: harden(source, target)) if plain else contextlib.nullcontext():
+                self.handout(lab=0)
+            natural = [one.where for one in leaks.find(known, self.out) if one.kind == "natural"]
+            self.assertEqual(natural, [object_file, f"lab0-boot:{object_file}"] if plain else [])
+
+    def test_what_cannot_be_scattered_is_not_shipped(self) -> None:
+        self.put(SWITCH, ".globl _KiSwitch\n_KiSwitch:\n// LAB(1.2) begin\n    movl $7, %eax\n    ret\n    .long 5\n// LAB(1.2) else\n// LAB(1.2) end\n    ret\n")
+        with self.assertRaisesRegex(GraderError, "switch.S.s: line .* cannot be scattered.*directive"):
+            self.handout(lab=0)
 
     def test_answers_are_stubbed(self) -> None:
         self.handout()
@@ -288,6 +309,18 @@ class Work(HandoutCase):
         self.assertEqual({outcome.verdict for outcome in result.outcomes}, {Verdict.FAIL})
         result = Grading(tree, course, runner(passes)).grade("", course.labs, course.tests)
         self.assertEqual((result.score, result.max_score), (11, 11))
+
+    def test_a_students_own_object_is_not_graded_as_the_reference(self) -> None:
+        tree = self.branch("lab1-processes")
+        object_file = self.mine / "kernel/prebuilt/reference/ntos/ke/ready.cpp.obj"
+        shipped = object_file.read_bytes()
+        for data in (shipped[:-1] + b"!", None):
+            if data is None:
+                object_file.write_bytes(shipped)
+                object_file = object_file.with_name("own.cpp.obj")
+            object_file.write_bytes(data or shipped)
+            with self.assertRaisesRegex(GraderError, object_file.name):
+                Builder(tree, labs.load(tree)).base()
 
     def test_solution_diff_applies_to_the_branch(self) -> None:
         self.branch("lab1-processes")

@@ -165,6 +165,10 @@ class Words(unittest.TestCase):
             early = sum(test.points for test in tests if test.stage == "early")
             self.assertGreater(early, sum(test.points for test in tests) / 2, exercise)
 
+    def test_arguments_for_gdb_are_told(self) -> None:
+        for name in ("grader/setup/help.sh", "README.md", "labs/branch-readme.md", "labs/1-processes/README.md"):
+            self.assertIn("GDB_ARGS='-batch -ex bt'", (TREE.root / name).read_text(encoding="utf-8"), name)
+
     def test_help_and_branches_name_the_moment_of_the_failure(self) -> None:
         for name in ("grader/setup/help.sh", "labs/branch-readme.md", *(f"labs/{lab.folder}/README.md" for lab in COURSE.labs)):
             self.assertIn("AT=failure", (TREE.root / name).read_text(encoding="utf-8"), name)

@@ -15,6 +15,7 @@ import unittest
 from pathlib import Path
 
 from grader import labs, leaks
+from grader.build import Builder
 from grader.commands import solution
 from grader.handout import Choices, Handout
 from grader.regions import split
@@ -74,7 +75,7 @@ class Journey(unittest.TestCase):
 
     def test_0_nothing_leaks(self) -> None:
         """Every branch, all history and every object of the real handout; that a disassembler shows shipped code is known."""
-        found = leaks.find(leaks.secrets(self.tree, self.course), self.home / "students")
+        found = leaks.find(leaks.secrets(self.tree, self.course, Builder(self.tree, self.course)), self.home / "students")
         self.assertEqual([one for one in found if one.kind != "object"], [])
         own = [one.where for one in found if one.where.startswith(f"{self.course.lab(LAB).branch}:kernel/prebuilt/reference/")
                and any(name[len("kernel/"):] in one.where for name in self.course.lab(LAB).files)]

@@ -192,8 +192,10 @@ class Ends(unittest.TestCase):
 
         test = dataclasses.replace(spec(unwritten, "unwritten"), driver=DRIVER)
         outcome = run_tests(KernelSet({"9.1": Kernel(KERNEL)}, Path("/nonexistent")), [test], 1, 1)[0]
-        self.assertEqual((outcome.verdict, outcome.hint_id, outcome.where),
-                         (Verdict.FAIL, "not-implemented", "kernel/ntos/ke/ready.cpp:77"))
+        self.assertEqual((outcome.verdict, outcome.hint_id, outcome.where, outcome.waits_for),
+                         (Verdict.FAIL, "not-implemented", "kernel/ntos/ke/ready.cpp:77", ""))
+        other = run_tests(KernelSet({"9.2": Kernel(KERNEL)}, Path("/nonexistent")), [dataclasses.replace(test, exercise="9.2")], 1, 1)[0]
+        self.assertEqual(other.waits_for, "9.1")
 
 
     def outcome_of(self, body) -> Outcome:  # type: ignore[no-untyped-def]

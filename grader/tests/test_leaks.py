@@ -15,6 +15,7 @@ from typing import List, Sequence, Tuple
 from unittest import mock
 
 from grader import cli, git, labs, leaks
+from grader import coff as tables
 from grader.errors import GraderError
 from grader.leaks import coff
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase
@@ -44,7 +45,7 @@ Raw = Tuple[str, int, int, int]  # name, value, section, storage class
 
 
 def coff_file(sections: Sequence[Tuple[str, bytes]] = ((".text", b"\x90" * 16),),
-              symbols: Sequence[Raw] = (("_KiPublic", 0, 1, coff.EXTERNAL),), stamp: int = 0) -> bytes:
+              symbols: Sequence[Raw] = (("_KiPublic", 0, 1, tables.EXTERNAL),), stamp: int = 0) -> bytes:
     """An object, byte by byte."""
     place, heads, bodies = 20 + 40 * len(sections), b"", b""
     strings = b""
@@ -62,7 +63,7 @@ def coff_file(sections: Sequence[Tuple[str, bytes]] = ((".text", b"\x90" * 16),)
         place, bodies = place + len(data), bodies + data
     table = b"".join((struct.pack("<8s", name.encode()) if len(name) <= 8 else long(name))
                      + struct.pack("<IhHBB", value, section, 0, kind, 0) for name, value, section, kind in symbols)
-    head = struct.pack("<HHIIIHH", coff.I386, len(sections), stamp, place, len(symbols), 0, 0)
+    head = struct.pack("<HHIIIHH", tables.I386, len(sections), stamp, place, len(symbols), 0, 0)
     return head + heads + bodies + table + struct.pack("<I", 4 + len(strings)) + strings
 
 
@@ -207,14 +208,14 @@ class ObjectsTest(LeaksCase):
         text = (".text", b"\x90" * 16)
         for kind, data in (
                 ("debug", coff_file((text, (".debug$S", b"CV")))), ("debug", coff_file((text, (".debug_info", b"1234")))),
-                ("local", coff_file(symbols=(("helper", 4, 1, coff.STATIC),))), ("local", coff_file(symbols=(("again", 4, 1, coff.LABEL),))),
-                ("local", coff_file(symbols=(("?Helper@?A0x1234ABCD@@YAXXZ", 4, 1, coff.EXTERNAL),))),
-                ("file-symbol", coff_file(symbols=((".file", 0, -2, coff.FILE),))), ("stamp", coff_file(stamp=0x65000000)),
+                ("local", coff_file(symbols=(("helper", 4, 1, tables.STATIC),))), ("local", coff_file(symbols=(("again", 4, 1, tables.LABEL),))),
+                ("local", coff_file(symbols=(("?Helper@?A0x1234ABCD@@YAXXZ", 4, 1, tables.EXTERNAL),))),
+                ("file-symbol", coff_file(symbols=((".file", 0, -2, tables.FILE),))), ("stamp", coff_file(stamp=0x65000000)),
                 ("path", coff_file((text, (".rdata", b"/home/teacher/mica/kernel/x.cpp\0")))), ("path", coff_file((text, (".rdata", b"C:\\Users\\me\\mica\\x.cpp\0")))),
                 ("leftover", coff_file((text, (".drectve", b" /include:_helperOfMine")))),
                 ("leftover", coff_file((text, (".llvm_addrsig", b"\x07")))),
-                ("name", coff_file(symbols=(("_saveFrame", 4, 1, coff.EXTERNAL),))), ("object", coff_file(symbols=(("?KiSelectReady@@YAHH@Z", 0, 1, coff.EXTERNAL),))),
-                ("object", coff_file(symbols=(("_KiSwitch", 0, 1, coff.EXTERNAL),))), ("local", b"\x7fELF" + bytes(60))):
+                ("name", coff_file(symbols=(("_saveFrame", 4, 1, tables.EXTERNAL),))), ("object", coff_file(symbols=(("?KiSelectReady@@YAHH@Z", 0, 1, tables.EXTERNAL),))),
+                ("object", coff_file(symbols=(("_KiSwitch", 0, 1, tables.EXTERNAL),))), ("local", b"\x7fELF" + bytes(60))):
             with self.subTest(kind=kind, data=data[-40:]):
                 self.assertIn(kind, self.one(data))
                 if data[:4] != b"\x7fELF":
@@ -228,12 +229,12 @@ class ObjectsTest(LeaksCase):
 
     def test_public_directives_and_section_symbols_are_no_finding(self) -> None:
         data = coff_file(((".text", b"\x90"), (".drectve", b" /EXPORT:_KiSelectReady@4 /DEFAULTLIB:clang_rt.ubsan.lib")),
-                         ((".text", 0, 1, coff.STATIC), ("@feat.00", 1, -1, coff.STATIC), ("_KiPublic", 0, 1, coff.EXTERNAL),
-                          ("m12", 4, 1, coff.STATIC)))  # the name that hardened.py gives: it tells nothing
+                         ((".text", 0, 1, tables.STATIC), ("@feat.00", 1, -1, tables.STATIC), ("_KiPublic", 0, 1, tables.EXTERNAL),
+                          ("m12", 4, 1, tables.STATIC)))  # the name that hardened.py gives: it tells nothing
         self.assertEqual(set(), self.one(data))
 
     def test_broken_objects_neither_raise_nor_hide_their_strings(self) -> None:
-        whole = coff_file(((".text", LINE.encode()),), (("helper", 4, 1, coff.STATIC),))
+        whole = coff_file(((".text", LINE.encode()),), (("helper", 4, 1, tables.STATIC),))
         for end in range(2, len(whole)):
             list(coff.findings(whole[:end], ()))
             coff.symbols_of(whole[:end])

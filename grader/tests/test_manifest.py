@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import unittest
+from pathlib import Path
 from typing import Dict
 
 from grader import manifest
+from grader.errors import GraderError
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase
+from grader.tree import BRANCH_FILE
 
 HEADER = "kernel/ntos/ke/ki.h"
 OWN = [READY, SWITCH, QUANTUM, "labs/0-boot/seed.txt"]
@@ -55,6 +58,14 @@ class AtHome(ManifestCase):
         self.assertEqual(self.changes(), ["Makefile (deleted)", "kernel/ntos/ke/helper.cpp (new)", HEADER,
                                           "labs/1-processes/tests/test_own.py (new)"])
 
+    def test_what_counts_at_home_only(self) -> None:
+        self.ship()
+        self.put(HEADER, "#pragma once\n")
+        for name in ("kernel/ntos/ke/helper.cpp", "kernel/ntos/ke/mine.h", "notes.py"):
+            self.put(name, "int a;\n")
+        (self.tree.root / "Makefile").unlink()
+        self.assertEqual(manifest.unsubmitted(self.tree.root, OWN), [HEADER, "kernel/ntos/ke/mine.h (new)"])
+
     def test_line_endings_are_no_change(self) -> None:
         self.ship()
         path = self.tree.root / HEADER
@@ -90,6 +101,58 @@ class AtHome(ManifestCase):
         deep.mkdir(parents=True)
         (deep / "x.py").write_text("")
         self.assertEqual(self.changes(), [])
+
+
+class ShippedObjects(ManifestCase):
+    """What stands in kernel/prebuilt/ for the reference must be what the branch shipped."""
+
+    REFERENCE = "kernel/prebuilt/reference/ntos/ke/ready.cpp.obj"
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.put(BRANCH_FILE, '{"lab": 1}\n')
+        self.put(self.REFERENCE, "shipped")
+        self.ship()
+
+    def refused(self, pattern: str) -> None:
+        with self.assertRaisesRegex(GraderError, pattern):
+            manifest.check_objects(self.tree, "lab1-processes")
+
+    def test_objects_as_they_were_shipped_and_litter(self) -> None:
+        for name in (".DS_Store", "reference/._ready.cpp.obj", "notes.txt"):
+            self.put(f"kernel/prebuilt/{name}", "litter")
+        manifest.check_objects(self.tree, "lab1-processes")
+
+    def test_complete_tree_has_none(self) -> None:
+        (self.tree.root / BRANCH_FILE).unlink()
+        self.put(self.REFERENCE, "mine")
+        manifest.check_objects(self.tree, "lab1-processes")
+
+    def test_object_that_was_not_shipped(self) -> None:
+        for folder in ("", "reference/", "starter/", "explore/", "explore/reference/"):
+            name = f"kernel/prebuilt/{folder}ntos/ke/quantum.cpp.obj"
+            path = self.put(name, "mine")
+            self.refused(f"^{name}: .*remove it")
+            path.unlink()
+
+    def test_altered_or_missing_object(self) -> None:
+        for act in (lambda path: path.write_text("mine"), Path.unlink):
+            act(self.tree.root / self.REFERENCE)
+            self.refused(f"^{self.REFERENCE}: .*git checkout origin/lab1-processes -- kernel/prebuilt")
+
+    def test_link_to_an_object_or_a_folder(self) -> None:
+        (self.home / "mine").mkdir()
+        (self.home / "mine/quantum.cpp.obj").write_text("mine")
+        link = self.tree.root / "kernel/prebuilt/reference/ntos/ke/quantum.cpp.obj"
+        link.symlink_to(self.home / "mine/quantum.cpp.obj")
+        self.refused("quantum.cpp.obj: ")
+        link.unlink()
+        (self.tree.root / "kernel/prebuilt/explore").symlink_to(self.home / "mine")
+        self.refused("kernel/prebuilt/explore: ")
+
+    def test_no_manifest_to_compare_with(self) -> None:
+        self.put(manifest.FILE, "<<<<<<< HEAD\n")
+        self.refused(f"^{manifest.FILE}.*git checkout")
 
 
 class Sentences(ManifestCase):

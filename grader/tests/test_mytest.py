@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Dict, Optional
 from unittest import mock
 
-from grader import labs, mytest
+from grader import labs, mytest, sandbox
 from grader.api import Context, TestFailure
 from grader.explore.control import Found
 from grader.model import TestSpec
@@ -79,6 +79,21 @@ class Catches(TreeCase):
         failure = self.judged(wrong="", other=once)
         assert failure
         self.assertIn(ONCE, failure.seen)
+
+    def test_a_large_file_is_refused_and_never_cut(self) -> None:
+        self.put(FILE, "SCENARIO(Counts);\n" + "// a line\n" * 7000)
+        failure = self.judged()
+        assert failure
+        self.assertRegex(failure.seen, r"mytest\.cpp is larger than 64 KB; make it shorter")
+        builder = mock.Mock(side_effect=AssertionError("it was built"))
+        _, error = mytest.compiled(self.tree, builder, b"SCENARIO(Counts);\n" + bytes(1 << 16))
+        self.assertIn("mytest.cpp is larger than 64 KB", error)
+
+    def test_without_a_sandbox_the_text_is_looked_through(self) -> None:
+        builder = mock.Mock(side_effect=AssertionError("it was built"))
+        with mock.patch.object(sandbox, "bwrap", lambda: None):
+            _, error = mytest.compiled(self.tree, builder, b'#include "/etc/passwd"\nSCENARIO(Counts);\n#include "../../x.cpp"\n')
+        self.assertEqual(2, error.count("mytest.cpp: refused without a sandbox: #include"), error)
 
     def test_a_file_without_scenarios(self) -> None:
         self.put(FILE, "// SCENARIO(Counts) comes later\n")

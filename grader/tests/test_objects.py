@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 from typing import List
 
-from grader import objects
+from grader import coff, linkable, objects
 
 COMPILE = ["clang++", "--target=i686-pc-windows-msvc", "-ffreestanding", "-std=c++20", "-O1", "-c"]
 REFERENCE = 'extern "C" __declspec(dllexport) int __stdcall KiSelect(int low) { return low; }\n'
@@ -66,6 +66,29 @@ class ObjectTest(unittest.TestCase):
                      'extern "C" void __cdecl KxSetActive(unsigned); int Forge() { KxSetActive(0); return 1; }'):
             with self.subTest(text):
                 self.assertIn("belongs to the explorer", " ".join(self.objections(REFERENCE + text + "\n")))
+
+    def test_an_object_of_another_form_is_the_files_verdict(self) -> None:
+        reference = self.compile(REFERENCE)
+        for broken in (b"", b"\0\0\xff\xff" + reference, b"\x7fELF" + bytes(60), reference[:100], reference[:-3], b"MZ" + bytes(80)):
+            found = objects.objections("ready.cpp", broken, reference, COURSEWARE)
+            self.assertEqual(1, len(found), found)
+            self.assertRegex(found[0], r"\Aready\.cpp: error: compiles to no object file that can be read: .*")
+
+    def test_a_damaged_table_is_refused_and_never_half_read(self) -> None:
+        whole = self.compile(REFERENCE + "static int Hidden(int a) { return a * a; } int Use(int a) { return Hidden(a); }\n")
+        names = coff.CoffFile(whole).symbols()
+        for end in range(len(whole)):
+            try:
+                seen = coff.CoffFile(whole[:end]).symbols()
+            except coff.CoffError:
+                continue
+            self.assertEqual(names, seen, end)
+        for place in range(0, len(whole), 3):
+            damaged = whole[:place] + b"\xff\xff\xff\xff" + whole[place + 4:]
+            try:
+                objects.definitions(damaged), linkable.sections(damaged), objects.local_names(damaged)
+            except coff.CoffError:
+                pass
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ class Zip(PackingCase):
         self.takes(path)
 
     def test_student_files_stay_strict_among_them(self) -> None:
-        for bad in (("mica/../" + READY, b""), (READY + "\u200b", b""), (READY.upper(), b"x"), ("x" * 1100 + "/" + READY, b"")):
+        for bad in (("mica/../" + READY, b""), (READY + "\u200b", b""), ("x" * 1100 + "/" + READY, b"")):
             self.refused(self.zip(("notes.txt", b""), *self.tree_pairs(), bad), "")
         self.refused(self.zip(self.link(READY), ("notes.txt", b""), (QUANTUM, b"x")), "ready.cpp: a link")
 

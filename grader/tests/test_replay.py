@@ -223,6 +223,14 @@ class WhereItLies(unittest.TestCase):
         crash = dataclasses.replace(self.TOLD, backtrace=("RtlHelp+0x1", "KiSelect+0x12 at kernel/x.cpp:1", "KiInsert+0x1"))
         self.assertEqual(2, choose(crash, self.ARRIVALS))
 
+    def test_a_threads_start_is_to_blame_for_what_happens_in_it_only(self) -> None:
+        arrivals = [Arrival("KiThreadStartup", 1, False), Arrival("KiSwapContext", 2, False), Arrival("KiThreadStartup", 2, False),
+                    Arrival("KiSwapContext", 3, False)]
+        told = dataclasses.replace(self.TOLD, asked="A0 leaves, A1 goes on")
+        later = ("ObHelp+0x1", "PspSystemThread+0x20 at kernel/x.cpp:1", "KiThreadStartup+0xd at kernel/y.S:9")
+        self.assertEqual(4, choose(dataclasses.replace(told, backtrace=later), arrivals))
+        self.assertEqual(3, choose(dataclasses.replace(told, backtrace=later[2:]), arrivals))
+
     def test_else_the_last_that_no_other_led_to(self) -> None:
         self.assertEqual(4, choose(dataclasses.replace(self.TOLD, asked="step 12"), self.ARRIVALS))
         self.assertEqual(0, choose(dataclasses.replace(self.TOLD, asked="step 12"), []))

@@ -232,9 +232,28 @@ class Terminal(unittest.TestCase):
 
     def test_a_test_that_waits_for_another_exercise_names_it(self) -> None:
         stub = dict(verdict=Verdict.FAIL, hint_id="not-implemented", where="x:1")
-        text = self.text(outcome("a", expected="exercise 1.1 is there", **stub),  # type: ignore[arg-type]
-                         outcome("b", expected="exercise 1.4 is there", **stub))  # type: ignore[arg-type]
+        text = self.text(outcome("a", **stub), outcome("b", waits_for="1.4", **stub))  # type: ignore[arg-type]
         self.assertIn("\n        x:1\n          a\n        wait for exercise 1.4: x:1\n          b\n", text)
+
+    def test_equal_crashes_are_one_block_that_names_the_tests(self) -> None:
+        crash = dict(verdict=Verdict.STUDENT_CRASH, where="kernel/x.S:31", backtrace=("KiSwapContext+0x9 at kernel/x.S:31",))
+        text = self.text(outcome("a", seen="bugcheck 0x50 PAGE_FAULT: address 1", **crash),  # type: ignore[arg-type]
+                         outcome("b", seen="bugcheck 0x50 PAGE_FAULT: address 2", **crash),  # type: ignore[arg-type]
+                         outcome("c", seen="bugcheck 0x7f TRAP: 13", **crash))  # type: ignore[arg-type]
+        self.assertEqual(text.count("CRASH"), 2)
+        self.assertIn("CRASH  a  0/2", text)
+        self.assertIn("also      b (0/2): the same end at the same place\n", text)
+        self.assertIn("CRASH  c  0/2", text)
+
+    def test_wrong_answers_stay_apart(self) -> None:
+        wrong = dict(verdict=Verdict.FAIL, seen="A C B", where="kernel/x.cpp:1")
+        self.assertEqual(self.text(outcome("a", **wrong), outcome("b", **wrong)).count("FAIL  "), 2)  # type: ignore[arg-type]
+
+    def test_score_says_that_it_counts_with_files_that_will_not_be_submitted(self) -> None:
+        stream = io.StringIO()
+        write_report(result(), stream, (), ["kernel/inc/ke/thread.h"])
+        self.assertTrue(stream.getvalue().endswith("Score: 3/6  (with files that will not be submitted: kernel/inc/ke/thread.h. "
+                                                   "Your instructor's score may differ)\n"))
 
     def test_infra_error_is_said(self) -> None:
         self.assertIn("1 tests could not be judged", self.text(LOST))
@@ -265,6 +284,13 @@ class Terminal(unittest.TestCase):
         progress.finished(FAILED)
         progress.clear()
         self.assertEqual(stream.getvalue(), "building\n[1/2] FAIL  1.1 order\n")
+
+    def test_progress_calls_no_test_a_failure_that_came_to_an_unwritten_routine(self) -> None:
+        stream = io.StringIO()
+        progress = TerminalProgress(stream, 2)
+        progress.finished(outcome("a", verdict=Verdict.FAIL, hint_id="not-implemented"))
+        progress.finished(outcome("b", verdict=Verdict.FAIL, hint_id="not-implemented", waits_for="1.2"))
+        self.assertEqual(stream.getvalue(), "[1/2] TO DO 1.1 a\n[2/2] WAITS 1.1 b\n")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import json
 import subprocess
@@ -11,6 +12,7 @@ import tempfile
 import textwrap
 import unittest
 from pathlib import Path
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "kernel" / "tests"))
@@ -49,6 +51,18 @@ class RunnerTest(unittest.TestCase):
         for part in ("FAILED  fixed: a.b  (x.cpp:3)", "expected: 7", "seen:     8", "          and 9", "seed:     42",
                      "repeat:   make it", "0 passed, 1 FAILED"):
             self.assertIn(part, said)
+
+    def test_a_program_may_take_its_time_while_it_speaks_and_is_ended_when_it_is_silent(self) -> None:
+        line = json.dumps({"name": "a.b", "ok": True})
+        speaks = f"import time\nfor n in range(6):\n    print({line!r}, flush=True); time.sleep(0.3)"
+        silent = f"import time\nprint({line!r}, flush=True); time.sleep(60)"
+        speaks, silent = (text.replace("{", "{{").replace("}", "}}") for text in (speaks, silent))
+        with mock.patch("rings.program.SILENT_SECONDS", 1.2):
+            found = list(ProgramRing("x", "y", [sys.executable, "-c", speaks]).run(options()))
+            self.assertEqual([one.ok for one in found], [True] * 6)
+            found = list(ProgramRing("x", "y", [sys.executable, "-c", silent]).run(options()))
+        self.assertEqual([one.ok for one in found], [True, False])
+        self.assertIn("said nothing for 1.2 s", found[-1].seen)
 
     def test_green_is_two_lines_the_first_before_anything_runs(self) -> None:
         said = io.StringIO()
@@ -144,6 +158,23 @@ class ProgramTest(unittest.TestCase):
         outcomes = self.run_program("say(name='a', ok=True)\nraise SystemError('lost the machine')")
         self.assertEqual([True, False], [each.ok for each in outcomes])
         self.assertIn("lost the machine", outcomes[1].seen)
+
+    def test_program_without_a_test_of_that_name_is_no_failure_and_says_so(self) -> None:
+        body = "print(\"no test is called 'x*'\", file=sys.stderr)\nsys.exit(2)"
+        self.assertEqual([], self.run_program(body, only="x*"))
+        self.assertEqual([False], [each.ok for each in self.run_program(body)])  # nobody asked for a name: it is broken
+        self.assertEqual([False], [each.ok for each in self.run_program("sys.exit(2)", only="x*")])
+
+    def test_the_driver_of_a_glob(self) -> None:
+        where = ROOT / "kernel/tests/guest/run.py"
+        spec = importlib.util.spec_from_file_location("guest_run", where)
+        guest = importlib.util.module_from_spec(spec)
+        with mock.patch.dict(sys.modules, {spec.name: guest}):
+            spec.loader.exec_module(guest)
+        names = ("monitor", "waits", "waitmult")
+        for glob, drivers in (("monitor*Spin*", ["monitor"]), ("*Spin*", list(names)), ("wait*", ["waits", "waitmult"]),
+                              ("waits.A", ["waits"]), ("waits.*", ["waits"]), ("", list(names)), ("nosuch.*", [])):
+            self.assertEqual(drivers, [name for name in names if guest.may_hold(name, glob)], glob)
 
     def test_killed_program_is_a_failure(self) -> None:
         outcomes = self.run_program("say(name='a', ok=True)\nimport os\nos.kill(os.getpid(), 9)")

@@ -75,7 +75,7 @@ class Verdicts(unittest.TestCase):
         stub = self.outcomes["not_written"]
         self.assertEqual((stub.verdict, stub.hint_id, stub.where),
                          (Verdict.FAIL, "not-implemented", "probe/student.cpp:42"))
-        self.assertEqual(stub.seen, "not implemented: exercise 9.1 (probe/student.cpp:42)")
+        self.assertEqual((stub.seen, stub.waits_for), ("not implemented: exercise 9.1 (probe/student.cpp:42)", ""))
 
     def test_leaving_the_machine_is_a_crash(self) -> None:
         self.assertEqual(self.outcomes["triple"].verdict, Verdict.STUDENT_CRASH)

@@ -99,6 +99,20 @@ class Table(TreeCase):
         self.assertEqual((rows["luck"][1], rows["lucky"][1]), ("", ""))
         self.assertIn("unknown test no_such", rows["typo"][1])
 
+    def test_a_sampled_row_runs_what_it_names_and_a_few_others(self) -> None:
+        self.patch("mistakes", "right", "Mistake: m\nExercise: 1.1\nFails: bit_*\nHint: summary")
+        self.patch("mistakes", "few", "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue, insert_at_tail\nHint: summary")
+        course = labs.load(self.tree)
+        asked = []
+        grading = Grading(self.tree, course, runner(lambda test, seed: asked.append(test.name) or judge(test, seed)),
+                          builder=TextBuilder(self.tree, course))
+        check = SelfCheck(grading, None, sample=True)
+        with mock.patch("grader.selfcheck.SAMPLE", 1):
+            rows = {row.name: row.trouble for row in check.rows(course.labs[0], "right")}
+            self.assertEqual((rows["right"], "bit_follows_queue" in asked, len(asked)), ("", True, 2))
+            rows = {row.name: row.trouble for row in check.rows(course.labs[0], "few")}
+        self.assertIn("does not fail insert_at_tail", rows["few"])
+
     def test_accepted(self) -> None:
         self.patch("accepted", "good", "Accepted: a", new="BIT BY BIT")
         self.patch("accepted", "bad", "Accepted: a", new="nothing")

@@ -165,7 +165,10 @@ class Refused(SubmissionCase):
 
     def test_case_tricks(self) -> None:
         for other in (READY.upper(), READY.replace("k", "\u212a", 1)):  # the Kelvin sign folds to k
-            self.refused(self.zip((READY, b"good"), (other, b"evil")), "same name on some machines")
+            for members in (((READY, b"good"), (other, b"evil")), ((other, b"evil"), (READY, b"good"))):
+                found = self.read(self.zip(*members))
+                self.assertEqual(found.files[READY], b"good")
+                self.assertTrue(any("is not taken, " + READY in remark for remark in found.remarks), found.remarks)
 
     def test_two_trees(self) -> None:
         self.refused(self.zip(("a/" + READY, b"x"), ("b/" + READY, b"y")), "both hold student files")

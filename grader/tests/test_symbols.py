@@ -6,7 +6,9 @@ import struct
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
+from grader import judge, symbols as grader_symbols
 from grader.errors import GraderError
 from grader.pe import PeImage, undecorate
 from grader.symbols import Module, Symbols, short_path
@@ -56,6 +58,29 @@ class Image(unittest.TestCase):  # BOO-01, BOO-02, BOO-03
         self.assertEqual(symbols.describe(0x1234), "0x00001234")
         with self.assertRaises(GraderError):
             symbols.address("hal!ProbeAdd")
+
+    def test_a_place_has_a_line_and_the_way_out_of_inlined_code(self) -> None:
+        symbols = Symbols([Module("ntoskrnl.exe", self.image, 0x90000000)])
+        answers = {0x20: "F\n/x/kernel/inc/nt/list.h:0:0\nKiInsert\n/x/kernel/ntos/ke/ready.cpp:40:3",
+                   0x31: "KiInsert\n/x/kernel/ntos/ke/ready.cpp:0:0", 0x30: "Other\n/x/kernel/ntos/ke/other.cpp:9:1",
+                   0x2e: "KiInsert\n/x/kernel/ntos/ke/ready.cpp:38:1"}
+
+        def says(command: "list[str]", **_: object) -> mock.Mock:
+            asked = [int(word, 16) for word in command if word.startswith("0x")]
+            return mock.Mock(stdout="\n\n".join(answers.get(one, "??\n??:0:0") for one in asked).encode() + b"\n\n")
+
+        with mock.patch.object(grader_symbols.subprocess, "run", says), mock.patch.object(grader_symbols, "symbolizer", lambda: "tool"):
+            grader_symbols.source_lines.cache_clear()
+            self.addCleanup(grader_symbols.source_lines.cache_clear)
+            self.assertEqual(symbols.place(0x90000020), "kernel/ntos/ke/ready.cpp:40")
+            self.assertEqual(symbols.place(0x90000031), "kernel/ntos/ke/ready.cpp:38")
+            self.assertEqual(symbols.place(0x90000001), "")
+
+    def test_the_failure_is_placed_in_the_students_file(self) -> None:
+        trace = ("List::Insert+0x3 at kernel/inc/nt/list.h:57, inlined in kernel/ntos/ke/ready.cpp:40", "KiIdle at kernel/ntos/ke/idle.cpp:7")
+        self.assertEqual(judge.place_of(trace, ("kernel/ntos/ke/ready.cpp",)), "kernel/ntos/ke/ready.cpp:40")
+        self.assertEqual(judge.place_of(trace, ("kernel/ntos/ke/other.cpp",)), "kernel/inc/nt/list.h:57")
+        self.assertEqual(judge.place_of(("F at kernel/x.h:0", *trace)), "kernel/inc/nt/list.h:57")
 
     def test_relocation_moves_every_address_by_the_same(self) -> None:
         there, here = self.image.relocated(self.image.base + 0x10000), self.image.layout()

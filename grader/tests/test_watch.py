@@ -19,11 +19,10 @@ from typing import Callable, List, Optional
 from unittest import mock
 
 from grader import labs
-from grader.commands import watch
+from grader.commands import grade, watch
 from grader.errors import GraderError
 from grader.handout import WITHHELD
-from grader.model import EXPLORE, KernelSet, Outcome, TestSpec, Verdict
-from grader.report.terminal import NOT_WRITTEN
+from grader.model import EXPLORE, NOT_WRITTEN, KernelSet, Outcome, Result, TestSpec, Verdict
 from grader.submission import Submission
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase, fails, passes, runner
 from grader.tests.test_grading import FakeBuilder
@@ -82,7 +81,7 @@ class WatchCase(TreeCase):
 
         self.out = io.StringIO()
         with contextlib.redirect_stdout(self.out), contextlib.redirect_stderr(io.StringIO()):
-            watched = watch.Watch(self.tree, course, watch.chosen(course, "", exercise), bool(exercise),
+            watched = watch.Watch(self.tree, course, watch.chosen(self.tree, course, "", exercise), bool(exercise),
                                   runner(judge or self.judge), str(self.tree.root), 2,
                                   Kernels(self.tree, course, errors))
             with self.assertRaises(KeyboardInterrupt):
@@ -142,7 +141,7 @@ class Told(WatchCase):
 
     def test_unknown_exercise_lists_those_that_exist(self) -> None:
         with self.assertRaisesRegex(GraderError, r"EX=9\.9: there is no such exercise; there are: 1\.1, 1\.2"):
-            watch.chosen(labs.load(self.tree), "", "9.9")
+            watch.chosen(self.tree, labs.load(self.tree), "", "9.9")
 
     def test_test_without_points_must_pass_too(self) -> None:
         path = self.tree.root / "labs/1-processes/tests/test_threads.py"
@@ -157,9 +156,9 @@ class Told(WatchCase):
         manifest = self.tree.root / "labs/1-processes/lab.py"
         manifest.write_text(manifest.read_text().replace('"Switch", 3', '"Switch", 0'))
         course = labs.load(self.tree)
-        self.assertEqual(["1.1"], [exercise.number for _, exercise in watch.chosen(course, "", "")])
+        self.assertEqual(["1.1"], [exercise.number for _, exercise in watch.chosen(self.tree, course, "", "")])
         with self.assertRaisesRegex(GraderError, r"EX=1\.2: its tests are not in this tree"):
-            watch.chosen(course, "", "1.2")
+            watch.chosen(self.tree, course, "", "1.2")
 
 
 class Exploring(WatchCase):
@@ -267,16 +266,58 @@ class MovesOn(WatchCase):
         def judge(test: TestSpec, seed: int) -> Outcome:
             if test.name == "bit_follows_queue" and "right" not in (self.tree.root / SWITCH).read_text():
                 self.ran.append(test.name)
-                return fails(test, seed, hint_id=NOT_WRITTEN, where=f"{SWITCH}:7")
+                return fails(test, seed, hint_id=NOT_WRITTEN, where=f"{SWITCH}:7", waits_for="1.2")
             return self.judge(test, seed)
 
         self.put(READY, "right")
         text = self.watch(self.saves(SWITCH, "right"), self.saves(QUANTUM, "right"), judge=judge)
-        self.assertIn(f"waits for another exercise: {SWITCH}:7 (1 test)\n", text)
+        self.assertIn(f"waits for exercise 1.2: {SWITCH}:7 (1 test)\n", text)
         self.assertIn("1.1  2/5, 1 waits for another exercise  (", text)
         self.assertLess(text.index("1.1  2/5"), text.index("now 1.2: Switch"))
         self.assertLess(text.index("1.2  3/3"), text.index("1.1  5/5"))  # looked at again when that one was there
         self.assertIn("Every exercise is solved here.", text)
+
+    def test_what_waits_counts_among_no_failures_wherever_the_gap_is(self) -> None:
+        """A gap of another exercise may stand in a file that is this one's too."""
+        def judge(test: TestSpec, seed: int) -> Outcome:
+            waits = test.name == "bit_follows_queue"
+            return fails(test, seed, hint_id=NOT_WRITTEN, where=f"{READY}:7", waits_for="1.2") if waits else self.judge(test, seed)
+
+        self.put(READY, "right")
+        self.assertIn("1.1  2/5, 1 waits for another exercise  (", self.watch(exercise="1.1", judge=judge))
+
+    def test_the_order_is_that_of_a_branch_without_references(self) -> None:
+        manifest = self.tree.root / "labs/1-processes/lab.py"
+        manifest.write_text(manifest.read_text().replace("exercises=(", 'alone=("1.2", "1.1"), exercises=('))
+        order = lambda: [each.number for _, each in watch.chosen(self.tree, labs.load(self.tree), "", "")]  # noqa: E731
+        self.assertEqual(["1.1", "1.2"], order())
+        self.put("kernel/prebuilt/branch.json", '{"lab": 1}')
+        self.assertEqual(["1.2", "1.1"], order())
+
+    def test_a_remark_is_made_once_and_not_for_each_exercise(self) -> None:
+        self.put("kernel/prebuilt/branch.json", '{"lab": 1}')
+        self.put(READY, "right")
+        text = self.watch(self.saves(SWITCH, "half"), self.saves(QUANTUM, "half"))
+        self.assertEqual(1, text.count("no reference of exercise 1.1, 1.2"), text)
+
+    def test_what_make_grade_has_seen_is_known(self) -> None:
+        course = labs.load(self.tree)
+        for name in (SWITCH, QUANTUM):
+            self.put(name, "right")
+        before = grade.contents(self.tree, course.labs)
+        outcomes = [passes(test, 1) for test in course.tests]
+        grade.remember(self.tree, course, Result(1, 0, course.labs, tuple(outcomes[1:])), before, before)  # 1.1 in part
+        self.put(READY, "right")
+        text = self.watch(exercise="1.1")
+        self.assertNotIn("next:", text)
+        self.assertEqual(["insert_at_tail", "bit_follows_queue"], self.ran)
+
+    def test_make_grade_names_the_first_exercise_with_something_to_do(self) -> None:
+        course = labs.load(self.tree)
+        waits = [fails(test, 1, hint_id=NOT_WRITTEN, waits_for="1.2") if test.exercise == "1.1" else fails(test, 1) for test in course.tests]
+        said = grade.next_step(self.tree, Result(1, 0, course.labs, tuple(waits)))
+        self.assertEqual("next: exercise 1.2, Switch. Read labs/1-processes/README.md; make watch EX=1.2 grades it on every save.", said)
+        self.assertEqual("", grade.next_step(self.tree, Result(1, 0, course.labs, tuple(passes(test, 1) for test in course.tests))))
 
     def test_broken_memory_costs_a_grading_only(self) -> None:
         self.put("build/watch.json", "[1, {")

@@ -5,10 +5,11 @@ Tests that come to a routine that is not written yet are no news to who writes i
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Callable, Dict, List, Optional, Sequence, TextIO
 
-from grader.model import Exercise, Outcome, TestSpec, Verdict
-from grader.report.terminal import NOT_WRITTEN, Paint, TerminalProgress, failure
+from grader.model import Outcome, TestSpec, Verdict
+from grader.report.terminal import Paint, TerminalProgress, failure
 from grader.report.text import for_terminal
 
 
@@ -47,28 +48,14 @@ class FirstFailure(TerminalProgress):
             outcome = self._outcomes.get(name)
             if outcome is None:
                 return
-            if outcome.verdict is not Verdict.PASS and outcome.hint_id not in (NOT_WRITTEN, "build"):
+            if outcome.verdict is not Verdict.PASS and not outcome.unwritten and outcome.hint_id != "build":
                 self.first = outcome
                 self.clear()
                 self._tell("\n".join(failure(self._shown(outcome), Paint(self._stream))))
                 return
 
-    def unwritten(self, exercise: Exercise) -> List[str]:
+    def unwritten(self) -> List[str]:
         """The places that are not written yet, a line each; those of other exercises are waited for."""
-        places: Dict[str, int] = {}
-        for name in self._order:
-            outcome = self._outcomes.get(name)
-            if outcome and outcome.hint_id == NOT_WRITTEN:
-                places[outcome.where] = places.get(outcome.where, 0) + 1
-        return [f"{'not written yet' if in_files(place, exercise) else 'waits for another exercise'}: {for_terminal(place)} "
-                f"({count} test{'s' * (count > 1)})" for place, count in sorted(places.items())]
-
-
-def in_files(place: str, exercise: Exercise) -> bool:
-    """Whether `file:line` is in one of the exercise's files; a place that is not known counts as its own."""
-    return not place or place.rpartition(":")[0] in exercise.files
-
-
-def waits(outcome: Outcome, exercise: Exercise) -> bool:
-    """Whether a test came to a gap of another exercise: this one can do nothing about it."""
-    return outcome.hint_id == NOT_WRITTEN and not in_files(outcome.where, exercise)
+        places = Counter((outcome.waits_for, outcome.where) for outcome in self._outcomes.values() if outcome.unwritten)
+        return [f"{f'waits for exercise {other}' if other else 'not written yet'}: {for_terminal(place)} ({count} test{'s' * (count > 1)})"
+                for (other, place), count in sorted(places.items())]

@@ -1,4 +1,4 @@
-"""Which exercises were solved when they were last graded: where to go on after a restart.
+"""Which exercises were solved when `make grade` or `make watch` last graded them: where to go on.
 
 It chooses what to watch and decides no points.  A lost or broken file means only that exercises are graded once more.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Dict
 
 from grader import result as results
+from grader.tree import Tree
 
 
 class Solved:
@@ -24,8 +25,10 @@ class Solved:
         except (OSError, ValueError, AttributeError):
             self._known = {}
 
-    def __contains__(self, exercise: object) -> bool:
-        return exercise in self._known
+    @classmethod
+    def of(cls, tree: Tree) -> "Solved":
+        """What is known of the work in a tree."""
+        return cls(tree.scratch() / "watch.json")
 
     def is_solved(self, exercise: str, content: bytes) -> bool:
         """Whether these files solved it."""

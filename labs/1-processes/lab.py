@@ -8,6 +8,7 @@ LAB = Lab(
     title="Processes and threads: the scheduler",
     branch="lab1-processes",
     driver="lab1.sys",
+    alone=("1.1", "1.4", "1.2", "1.3"),
     exercises=(
         Exercise("1.1", "Ready queues and ready summary", 12, ("kernel/ntos/ke/ready.cpp",)),
         Exercise("1.2", "First frame and context switch", 12,

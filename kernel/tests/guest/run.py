@@ -155,6 +155,12 @@ def run_driver(build: Path, driver: str, only: str, options: str, processors: in
             yield line
 
 
+def may_hold(driver: str, only: str) -> bool:
+    """Whether a test `driver.name` can match the glob: what is in front of its first wildcard decides."""
+    literal, name = re.split(r"[*?[]", only, maxsplit=1)[0], f"{driver}."
+    return literal.startswith(name) or name.startswith(literal)
+
+
 def main(argv: List[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("build"))
@@ -170,8 +176,8 @@ def main(argv: List[str]) -> int:
     subprocess.run(["make", "-s", "-f", "kernel/build.mk", "kernel", f"O={arguments.out}",
                     *(["MICA_CHECKED=1"] if arguments.checked else [])], cwd=ROOT, check=True, stdout=sys.stderr)
     named = features()
-    wanted = [name for name in drivers(build) if not arguments.only or fnmatch.fnmatch(name, arguments.only.split(".")[0])]
-    ok = True
+    wanted = [name for name in drivers(build) if may_hold(name, arguments.only)]
+    ok, ran = True, 0
 
     def work(job: "tuple[str, int]") -> List[dict]:
         driver, processors = job
@@ -187,8 +193,11 @@ def main(argv: List[str]) -> int:
         jobs = [(driver, int(number)) for number in arguments.smp.split(",") for driver in wanted]
         for lines in pool.map(work, jobs):
             for line in lines:
-                ok = ok and line["ok"]
+                ok, ran = ok and line["ok"], ran + 1
                 print(json.dumps(line), flush=True)
+    if not ran:
+        print(f"no test is called '{arguments.only}'; the drivers are: {', '.join(drivers(build))}", file=sys.stderr)
+        return 2
     return 0 if ok else 1
 
 

@@ -17,8 +17,8 @@ RINGS: "list[Ring]" = [
                 ["python3", "kernel/tests/console/run.py", "--emu", "qemu"]),
     ProgramRing("bochs", "the same in Bochs, and guest tests by themselves",
                 ["python3", "kernel/tests/console/run.py", "--emu", "bochs"]),
-    ProgramRing("selfcheck", "labs: starter, reference, accepted, mistakes, cheaters",
-                ["python3", "-m", "grader", "selfcheck", "--jsonl", "--jobs", "{jobs}"]),
+    ProgramRing("selfcheck", "labs: starter, reference, accepted, mistakes, cheaters; of each row the tests that it names and a sample of the others",
+                ["python3", "-m", "grader", "selfcheck", "--jsonl", "--sample", "--jobs", "{jobs}"]),
 ]
 
 __all__ = ["RINGS", "Options", "Outcome", "Ring"]

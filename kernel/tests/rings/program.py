@@ -1,8 +1,8 @@
 """A ring that is a program: it prints one JSON line a test, everything else is its log.
 
 A line: {"name": "suite.test", "ok": true, "features": ["SCH-17"], "expected": "", "seen": "", "seed": 1, "repeat": "",
-"where": "file:line"}; name and ok suffice for a pass. Exit status 0: all passed, 1: a test failed, any other: the ring
-itself broke, which counts as a failed test.
+"where": "file:line"}; name and ok suffice for a pass. Exit status 0: all passed, 1: a test failed, 2 and NOTHING: no
+test has that name, any other: the ring itself broke, which counts as a failed test.
 """
 
 from __future__ import annotations
@@ -14,11 +14,35 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from typing import Iterator
 
 from .base import Options, Outcome, Ring, tail
 
-SECONDS = 1800  # guards against a ring that hangs
+NOTHING = "no test is called "  # what a program says, with status 2, when nothing has the name of --only
+SILENT_SECONDS = 900  # without a test's line: the ring hangs
+
+
+class Silence:
+    """Ends a process that says nothing for too long; however long it speaks, it may go on."""
+
+    def __init__(self, process: subprocess.Popen) -> None:
+        self._process, self._seconds, self.said = process, SILENT_SECONDS, ""
+        self._last, self._ended = time.monotonic(), threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def heard(self) -> None:
+        self._last = time.monotonic()
+
+    def end(self) -> None:
+        self._ended.set()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(min(1.0, self._seconds / 4)):
+            if time.monotonic() - self._last > self._seconds:
+                self.said = f"it said nothing for {self._seconds:g} s and was ended"
+                self._process.kill()
+                return
 
 
 class ProgramRing(Ring):
@@ -37,29 +61,31 @@ class ProgramRing(Ring):
         if command[0] == "python3":
             command[0] = sys.executable
         log: "list[str]" = []
-        any_failed = False
+        any_failed = any_ran = False
         with tempfile.TemporaryFile("w+", errors="replace") as errors:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True,
                                        errors="replace", env=env)
-            guard = threading.Timer(SECONDS, process.kill)
-            guard.start()
+            guard = Silence(process)
             try:
                 for line in process.stdout:
+                    guard.heard()
                     outcome = self.parse(line)
                     if outcome is None:
                         log.append(line)
                     elif not options.only or fnmatch.fnmatch(outcome.name, options.only):
-                        any_failed |= not outcome.ok
+                        any_failed, any_ran = any_failed or not outcome.ok, True
                         yield outcome
                 status = process.wait()
             finally:
-                guard.cancel()
+                guard.end()
                 if process.poll() is None:
                     process.kill()
                     process.wait()
                 process.stdout.close()
             errors.seek(0)
-            log.append(errors.read())
+            log.append(errors.read() + guard.said)
+        if status == 2 and options.only and not any_ran and NOTHING in log[-1]:
+            return
         if status not in (0, 1) or (status == 1 and not any_failed):
             yield Outcome(self.name, "the ring itself", False, expected="exit status 0, or 1 with a failed test",
                           seen=f"exit status {status}\n{tail(''.join(log))}", repeat=" ".join(command))

@@ -8,7 +8,7 @@ on as if nothing had happened.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List
+from typing import Dict, List, Sequence, Tuple
 
 from .scheduler import SIGNAL, WAIT, Thread
 from .workload import Workload
@@ -16,6 +16,7 @@ from .workload import Workload
 CALLEE_SAVED = ("ebx", "esi", "edi", "ebp")
 # Flags that no arithmetic touches, so that a switch may compute before it saves them; the kernel itself has them clear.
 INTERRUPT, PRIVILEGE, ALIGNMENT, IDENTIFICATION = 1 << 9, 3 << 12, 1 << 18, 1 << 21
+SWITCH_INSTRUCTIONS = 1000  # many times what a switch takes
 LASTING = PRIVILEGE | ALIGNMENT | IDENTIFICATION
 
 
@@ -37,6 +38,8 @@ HINTS = {
     "switch-stack": "The thread does not come back to where it left: ESP is saved in OldThread->KernelStack and loaded from "
                     "NewThread->KernelStack, and as many words are popped as were pushed.",
     "switch-bounds": "The stack's limits follow the thread: StackBase and StackLimit of the KPCR, and Esp0 of the TSS.",
+    "switch-interrupts": "An interrupt that comes here finds the stack of one thread with what belongs to the other: switch interrupts off before the "
+                         "first of ESP, the bounds, Esp0, CR3 and fs:[0] changes, and let popfl switch them on when the last has changed.",
     "switch-cr3-always": "CR3 was loaded although both threads run in one process: every load throws away the TLB. Compare "
                          "ApcState.Process first.",
     "switch-cr3-never": "The new thread runs in another process: load CR3 from its DirectoryTableBase.",
@@ -118,6 +121,35 @@ class Carousel:
         self.t.fail(asked=asked, expected=f"{self.workload.name(call.old)} runs again", seen="200 switches without it",
                     hint=self.hint("switch-stack"))
         return {}
+
+    def steps_through(self, call: Call) -> None:
+        """Instruction by instruction to where the new thread goes on: an interrupt must find everything of one thread."""
+        guest, before = self.guest, self.left[call.new]
+        tss = guest.get(guest.pcr(), "KPCR.TSS")
+        words = {"fs:[0]": guest.pcr(), "StackBase": guest.pcr() + 4, "StackLimit": guest.pcr() + 8, "Esp0": tss + 4}
+        low, high = (guest.get(call.new, f"KTHREAD.{name}") for name in ("StackLimit", "InitialStack"))
+        wanted = {"fs:[0]": before.exception_list, "StackBase": high, "StackLimit": low, "Esp0": high}
+        differ = [name for name in words if guest.u32(words[name]) != wanted[name]]  # the others cannot be told apart
+        asked = f"each instruction of the switch from {self.workload.name(call.old)} to {self.workload.name(call.new)}"
+        self.t.asking(asked, hint=self.hint("switch-frame"))
+        steps: List[Tuple[bool, List[str]]] = []  # interrupts on, and what had changed
+        for _ in range(SWITCH_INSTRUCTIONS):
+            registers = guest.step()
+            moved = [name for name in differ if guest.u32(words[name]) == wanted[name]] + ["ESP"] * (low <= registers["esp"] <= high)
+            if registers["eip"] == before.returns_to:
+                self._judge_steps(asked, steps, moved)
+                return
+            steps.append((bool(registers["eflags"] & INTERRUPT), moved))
+        self.t.fail(asked=asked, expected=f"{self.workload.name(call.new)} goes on where it left, at {before.returns_to:#010x}",
+                    seen=f"not within {SWITCH_INSTRUCTIONS} instructions", hint=self.hint("switch-stack"))
+
+    def _judge_steps(self, asked: str, steps: Sequence[Tuple[bool, List[str]]], changed: List[str]) -> None:
+        """`changed`: what has changed in the end.  Something that never does is another test's business."""
+        for on, moved in steps:
+            behind = [name for name in changed if name not in moved]
+            self.t.check(not on or not moved or not behind, asked=asked,
+                         expected="interrupts off from the first change to the last of ESP, StackBase, StackLimit, Esp0 and fs:[0]",
+                         seen=f"on, when {', '.join(moved)} had changed and {', '.join(behind)} had not", hint=self.hint("switch-interrupts"))
 
     def put_back(self, call: Call, registers: Dict[str, int]) -> None:
         """The values that the kernel's own code left there."""

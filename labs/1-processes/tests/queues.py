@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple
 
 PRIORITIES = 32
 READY = 1
+TRIES = 3
+COSTLY = 1 << 32
+SPARE = 80  # instructions: less than a loop over 31 priorities or 39 threads can take, more than other ways through a routine differ by
 ROUTINES = ("KiInsertReadyQueue", "KiRemoveReadyQueue", "KiSelectReadyThread")
 
 HINTS = {
@@ -26,6 +29,9 @@ HINTS = {
     "ready-missing": "A thread that was inserted is on no queue: link its WaitListEntry into the list of its priority.",
     "ready-low-priority": "LowPriority is a bound: a thread below it must stay where it is, and nullptr is returned.",
     "ready-highest": "The highest non-empty queue comes first: the highest set bit of ReadySummary at or above LowPriority.",
+    "ready-loop-priorities": "The cost of a selection must not depend on where the thread is: no loop over the priorities. ReadySummary has a bit "
+                             "for each queue, and the processor finds the highest one in a single instruction (__builtin_clz).",
+    "ready-loop-threads": "The cost of a call must not grow with the number of threads on the queue: a list that is linked both ways needs no walk.",
     "ready-live": "The kernel itself lives on these queues. The tests with stage \"early\" show the mistake one call at a time: begin there.",
     "ready-links": "A queue's links are broken: from the head, Flink must lead round to the head again, and Blink the same way "
                    "back.",
@@ -138,6 +144,52 @@ class Bench:
                        self._selection_hint(seen, expected, low))
         self.compare()
         return expected
+
+    # -- what calls cost -------------------------------------------------------------------------------------------
+    def cost_of_select(self, priority: Optional[int], low: int) -> int:
+        """Instructions to select the only thread that is ready, or nobody."""
+        least = COSTLY
+        for _ in range(TRIES):
+            if priority is not None:
+                self._set_priority(0, priority)
+                self.insert(0)
+            least = min(least, self._instructions(lambda: self.select(low)))
+        return least
+
+    def costs_with(self, length: int) -> Dict[str, int]:
+        """Instructions of each call on a queue of that many threads."""
+        least: Dict[str, int] = {}
+        spare = len(self.threads) - 1
+        for thread in range(length):
+            self._set_priority(thread, self.priorities[spare])
+            self.insert(thread)
+        calls: List[Tuple[str, Callable[[], object]]] = [
+            ("KiInsertReadyQueue(Prcb, Thread, FALSE)", lambda: self.insert(spare)),
+            ("KiRemoveReadyQueue(Prcb, Thread) of the last thread", lambda: self.remove(spare)),
+            ("KiInsertReadyQueue(Prcb, Thread, TRUE)", lambda: self.insert(spare, at_head=True)),
+            ("KiSelectReadyThread(0, Prcb)", lambda: self.select(0))]
+        for _ in range(TRIES):
+            for what, call in calls:
+                least[what] = min(least.get(what, COSTLY), self._instructions(call))
+        for thread in range(length):
+            self.remove(thread)
+        return least
+
+    def judge_costs(self, hint: str, costs: Dict[str, int], most: int = COSTLY) -> None:
+        """The same work costs the same: a loop shows by what it costs on the longest way."""
+        cheap, dear = min(costs, key=lambda call: costs[call]), max(costs, key=lambda call: costs[call])
+        self.t.check(costs[dear] <= min(most, costs[cheap] + SPARE), asked=dear,
+                     expected=f"at most {min(most, costs[cheap] + SPARE)} instructions ({cheap}: {costs[cheap]})",
+                     seen=f"{costs[dear]} instructions", hint=self.t.hint(hint, HINTS[hint]))
+
+    def _instructions(self, call: Callable[[], object]) -> int:
+        before = self.t.guest.icount()
+        call()
+        return int(self.t.guest.icount()) - before
+
+    def _set_priority(self, thread: int, priority: int) -> None:
+        self.t.guest.set(self.threads[thread], "KTHREAD.Priority", priority)
+        self.priorities[thread] = priority
 
     # -- judging ---------------------------------------------------------------------------------------------------
     def compare(self) -> None:

@@ -9,6 +9,8 @@ from .scheduler import DEFERRED
 from .workload import Workload
 
 FEATURES = ("SCH-02", "SCH-16", "SCH-17")
+LONG = 40  # threads of a queue that is long
+SELECT_MOST = 200  # instructions: twice what a search by halves takes; a loop over 32 priorities takes more
 
 
 @test("1.1", points=2, title="a thread goes to the tail of its priority's queue, and the bit is set", stage="early",
@@ -20,7 +22,7 @@ def insert_at_tail(t):
             bench.insert(thread)
 
 
-@test("1.1", points=2, title="AtHead puts a thread first", stage="early", features=FEATURES, limit=2_000_000)
+@test("1.1", points=1, title="AtHead puts a thread first", stage="early", features=FEATURES, limit=2_000_000)
 def insert_at_head(t):
     for _ in range(3):
         bench = Bench.make(t, 14, priorities=_few(t, 14, 3))
@@ -41,13 +43,28 @@ def select_highest(t):
 
 @test("1.1", points=2, title="LowPriority bounds the selection", stage="early", features=FEATURES, limit=2_000_000)
 def select_low_priority(t):
-    for low in [0, 1, 15, 16, 30, 31] + [t.rng.randrange(PRIORITIES) for _ in range(6)]:
-        near = [max(0, low - 1), low, min(31, low + 1)]
+    for low in [0, 1, 15, 16, 30, 31, PRIORITIES] + [t.rng.randrange(PRIORITIES) for _ in range(6)]:
+        near = [max(0, low - 1), min(31, low), min(31, low + 1)]
         bench = Bench.make(t, 6, priorities=[t.rng.choice(near + [t.rng.randrange(PRIORITIES)]) for _ in range(6)])
         for thread in _shuffled(t, 6):
             bench.insert(thread)
         while bench.select(low) is not None:
             pass
+
+
+@test("1.1", points=1, title="no call costs more for a lower priority, another bound or more threads", stage="early", features=FEATURES,
+      limit=2_000_000)
+def constant_time(t):
+    """Costs are counted in instructions: the least of several calls, since a clock interrupt may come in between."""
+    bench = Bench.make(t, LONG + 1, priorities=[t.rng.randint(1, 30)] * (LONG + 1))
+    middle = t.rng.randint(8, 24)
+    bench.judge_costs("ready-loop-priorities", most=SELECT_MOST, costs={
+        **{f"KiSelectReadyThread({low}, Prcb), a thread of priority {priority} is ready": bench.cost_of_select(priority, low)
+           for priority in (0, middle, PRIORITIES - 1) for low in (0, priority)},
+        **{f"KiSelectReadyThread({low}, Prcb), nobody is ready": bench.cost_of_select(None, low) for low in (0, PRIORITIES - 1)}})
+    few, many = bench.costs_with(1), bench.costs_with(LONG)
+    for call in few:
+        bench.judge_costs("ready-loop-threads", {f"{call}, 1 thread on the queue": few[call], f"{call}, {LONG} threads": many[call]})
 
 
 @test("1.1", points=1, title="a thread is removed from anywhere in its queue", stage="early", features=FEATURES, limit=2_000_000)

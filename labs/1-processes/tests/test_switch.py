@@ -127,7 +127,7 @@ def switch_exception_chain(t):
         carousel.put_back(call, registers)
 
 
-@test("1.2", points=1, title="stack limits and Esp0 are those of the thread that runs", stage="ready", features=FEATURES, limit=10_000_000)
+@test("1.2", points=1, title="stack limits and Esp0 are those of the thread that runs, whenever an interrupt may come", stage="ready", features=FEATURES, limit=10_000_000)
 def switch_stack_bounds(t):
     carousel = Carousel(t)
     guest = t.guest
@@ -140,6 +140,10 @@ def switch_stack_bounds(t):
         seen = (guest.u32(guest.pcr() + 8), guest.u32(guest.pcr() + 4), guest.u32(tss + 4))
         t.equal(f"{low:#010x} {high:#010x} {high:#010x}", " ".join(f"{one:#010x}" for one in seen),
                 f"A{actor} runs: StackLimit and StackBase of the KPCR, Esp0 of the TSS", hint=_hint(t, "switch-bounds"))
+    for _ in range(3):
+        call = carousel.catch_round()
+        t.infra(bool(call.registers["eflags"] & INTERRUPT), "KiSwapContext is called with interrupts on")
+        carousel.steps_through(call)
 
 
 @test("1.2", points=1, title="CR3 changes between processes, and only there", stage="ready", features=FEATURES + ("KPR-03",), limit=10_000_000)

@@ -214,6 +214,8 @@ HINTS.update({
     "race-lock": "Test and set are one instruction: between a test and a store another processor does the same.",
     "race-queued-lock": "Three moments: a node is complete before it becomes the tail; it waits before its predecessor can see it; and an empty "
                         "Next does not mean that nobody is coming.",
+    "race-list-link": "From the exchange on another processor may take the entry and follow its Next: the entry is linked to the one behind it "
+                      "before the exchange puts it on the list, anew in each attempt.",
     "race-list": "Between reading the head and replacing it the first entry may have gone, come back, and have another one behind it: the "
                  "sequence makes the difference.",
     "race-apc-lost": "The APC was queued while its thread was falling asleep: who queues it looks at the thread's state, who sleeps looks at "

@@ -179,6 +179,22 @@ struct Ring {
     }
 };
 
+// SYH-04: an entry can be taken as soon as it is on the list; nobody puts one back, so that no head ever comes back
+struct ListLinksBeforeItShows {
+    static inline Ring Subject;
+    static void Setup() { Subject.Reset(); }
+    static void Actor0() {
+        SLIST_ENTRY* const spare = Subject.Held[3];
+        Subject.Held[3] = nullptr;
+        InterlockedPushEntrySList(&Subject.Head, spare);
+    }
+    static void Actor1() {
+        Subject.Held[0] = InterlockedPopEntrySList(&Subject.Head);
+        Subject.Held[1] = InterlockedPopEntrySList(&Subject.Head);
+    }
+    static void Check() { Subject.CheckAll(); }
+};
+
 // SYH-04: the head comes back to what it was, the depth too, and the entry behind it is another
 struct ListSurvivesAba {
     static inline Ring Subject;
@@ -217,5 +233,6 @@ SCENARIO(TriedLockExcludes);
 SCENARIO(SpinLockOrders);
 SCENARIO(InStackLockExcludes);
 SCENARIO(QueuedLockExcludes);
+SCENARIO(ListLinksBeforeItShows);
 SCENARIO(ListSurvivesAba);
 SCENARIO(ListKeepsItsEntries);

@@ -49,6 +49,7 @@ def race_queued_lock(t):
 
 @test("3.2", points=1, title="an interlocked list keeps its entries", features=("SYH-04", "SYH-03"), limit=LIMIT, explore=True)
 def race_list(t):
+    explored(t, "race-list-link", "ListLinksBeforeItShows")
     explored(t, "race-list", "ListSurvivesAba", "ListKeepsItsEntries")
 
 

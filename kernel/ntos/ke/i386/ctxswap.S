@@ -19,8 +19,8 @@
 //   counted              ContextSwitches of NewThread and of the processor
 //
 // OldThread->SwapBusy is cleared when nothing of its stack is used any more, and not before: another processor may go on
-// with the thread at that moment. Interrupts are off from the first switched register to the last: a trap in between
-// would find the stack of one thread with the limits of the other.
+// with the thread at that moment. Interrupts are off from the first to the last change of ESP, the bounds, Esp0, CR3 and
+// fs:[0]: an interrupt in between would find the stack of one thread with the limits of the other. EFLAGS comes after them.
     .globl "@KiSwapContext@8"
 "@KiSwapContext@8":
     // LAB(1.2) begin
@@ -66,9 +66,9 @@
 
 // KiThreadStartup: where a new thread begins, because KiInitializeContextThread put its address into the first frame.
 //
-// Entered at SYNCH_LEVEL with ESP at the thread's KSTART_FRAME. Lowers the IRQL to APC_LEVEL and calls
-// SystemRoutine(StartRoutine, StartContext), __stdcall; the two arguments are already where the call needs them. A system
-// routine ends the thread itself; if it returns, that is bugcheck MICA_THREAD_RETURNED with the thread as parameter 1.
+// Entered at SYNCH_LEVEL with ESP at the thread's KSTART_FRAME. Lowers the IRQL to APC_LEVEL (@KfLowerIrql@4: __fastcall, the
+// new IRQL in ecx) and calls SystemRoutine(StartRoutine, StartContext), __stdcall; the two arguments are already where the call
+// needs them. A system routine ends the thread itself; if it returns: bugcheck MICA_THREAD_RETURNED, parameter 1 the thread.
     .globl _KiThreadStartup
 _KiThreadStartup:
     // LAB(1.2) begin

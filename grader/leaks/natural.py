@@ -1,0 +1,45 @@
+"""Machine code of a reference as the compiler wrote it: what a handout must not ship (it ships scattered code, grader/scatter.py).
+
+A run of RUN instructions in a row tells it.  Runs that the starters' objects have too are no secret, since students have those
+sources.  A routine of fewer instructions is not told: it has nothing to read off.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Dict, Iterable, Iterator, List, Set, Tuple
+
+from grader import sources
+from grader.build import EXPLORED, Builder, object_of
+from grader.disassembly import instructions
+from grader.regions import Shipped
+from grader.submission import Submission
+
+RUN = 8
+Run = Tuple[str, ...]
+_TABLE = re.compile(r"movl \$\d+, %eax")
+
+
+def runs(code: List[str]) -> Iterator[Run]:
+    """Every run of instructions, in order; without the unwinder's handlers, which load the address of a table and jump."""
+    handlers = {number for number, pair in enumerate(zip(code, code[1:])) if _TABLE.fullmatch(pair[0]) and pair[1] == "jmp"}
+    kept = [one for number, one in enumerate(code) if number not in handlers and number - 1 not in handlers]
+    return (tuple(kept[start:start + RUN]) for start in range(len(kept) - RUN + 1))
+
+
+def natural_runs(builder: Builder, marked: Dict[str, Shipped], explored: bool) -> Dict[Run, str]:
+    """Run -> the source that it is of.  `explored`: of the explore flavour's objects too."""
+    names = [name for name in marked if sources.has_object(name)]
+    starter = Submission({name: marked[name].starter.encode("utf-8", "surrogateescape") for name in names}, ())
+    found: Dict[Run, str] = {}
+    for flavour in (builder.flavour, EXPLORED)[:1 + explored]:
+        public = _of(builder.objects(starter, flavour), names)
+        for name in names:
+            for run in sorted(_of(builder.base(flavour), [name]) - public):
+                found.setdefault(run, name)
+    return found
+
+
+def _of(kernel: Path, names: Iterable[str]) -> Set[Run]:
+    return {run for name in names for run in runs(instructions(object_of(kernel, name).read_bytes()))}
