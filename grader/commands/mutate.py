@@ -56,7 +56,8 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
             steps.exercise = exercise.number
             work = engine.Engine(workshop, tree.scratch("mutate", "found"), number(options.jobs, "JOBS", 1) or 2, steps)
             tests = engine.tests_of(course, lab, exercise)
-            found.append(Figures(exercise.number, len(made[exercise.number]), work.run(drawn, tests, engine.seeds_of(seed), listed)))
+            ended = work.run(drawn, tests, engine.seeds_of(seed), listed, made[exercise.number])
+            found.append(Figures(exercise.number, len(made[exercise.number]), ended))
     path = tree.root / options.json if options.json else tree.scratch("mutate") / f"lab{lab.number}.json"
     result.write(path, (json.dumps(figures.to_json(lab.number, engine.seeds_of(seed), found), indent=1) + "\n").encode("utf-8"))
     report(lab, found, mutants.strangers(listed, [one for part in made.values() for one in part]))

@@ -135,28 +135,28 @@ class Engine:
     def __init__(self, workshop: Workshop, store: Path, jobs: int = 1, show: Show = lambda word, done, total: None) -> None:
         self._workshop, self._store, self._jobs, self._show = workshop, store, max(1, jobs), show
 
-    def run(self, mutants: Sequence[Mutant], tests: Sequence[TestSpec], seeds: Sequence[int],
-            listed: Mapping[str, str]) -> List[Finding]:
-        """What became of each mutant, in their order.  `listed`: what mutants.equivalents says."""
+    def run(self, mutants: Sequence[Mutant], tests: Sequence[TestSpec], seeds: Sequence[int], listed: Mapping[str, str],
+            every: Sequence[Mutant] = ()) -> List[Finding]:
+        """What became of each mutant, in their order.  `listed`: what mutants.equivalents says; of `every` mutant that is there,
+        those with the same code are equivalent too."""
         codes: Dict[str, str] = {}
         for name in dict.fromkeys(one.file for one in mutants):
             code, message = self._workshop.built(None, name)
             if not code:
                 raise GraderError(f"{name}: the reference does not build ({message.splitlines()[0]})")
             codes[code] = ""  # the reference itself
+        reviewed = [one for one in every or mutants if known_by(one.id) in listed]
+        built = self._each(reviewed, self._built, "compiling what is listed")
+        reasons = {code: listed[known_by(one.id)] for one, (code, message) in zip(reviewed, built) if not message}
         found: List[Finding] = []
         for start in range(0, len(mutants), BATCH):
-            batch = [self._told(done, listed) for done in self._sorted(mutants[start:start + BATCH], codes)]
+            batch = self._sorted(mutants[start:start + BATCH], codes, reasons)
             waiting = [one.mutant for one in batch if not one.end]
             ended = iter(self._each(waiting, lambda one: self._judged(one, tests, seeds), "running"))
-            found += [self._told(next(ended), listed) if not one.end else one for one in batch]
+            found += [replace(next(ended), reason=one.reason) if not one.end else one for one in batch]
         return found
 
-    @staticmethod
-    def _told(one: Finding, listed: Mapping[str, str]) -> Finding:
-        return replace(one, reason=listed.get(known_by(one.mutant.id), ""))
-
-    def _sorted(self, mutants: Sequence[Mutant], codes: Dict[str, str]) -> List[Finding]:
+    def _sorted(self, mutants: Sequence[Mutant], codes: Dict[str, str], reasons: Mapping[str, str]) -> List[Finding]:
         """Each mutant with an end, where its code alone says it, or with none."""
         found = []
         for mutant, (code, message) in zip(mutants, self._each(mutants, self._built, "compiling")):
@@ -166,7 +166,7 @@ class Engine:
                 found.append(Finding(mutant, TWIN if codes[code] else EQUAL, codes[code]))
             else:
                 codes[code] = mutant.id
-                found.append(Finding(mutant, ""))
+                found.append(Finding(mutant, "", reason=reasons.get(code, "")))
         return found
 
     def _built(self, mutant: Mutant) -> Tuple[str, str]:
