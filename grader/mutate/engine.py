@@ -92,6 +92,9 @@ class RealWorkshop:
         self._own = complete_tree_seed(tree)
         self._reference = {name: (tree.root / name).read_bytes() for name in course.files}
         self.base = self._builder.base()
+        # Now, because the tests are loaded now: whoever edits one meanwhile changes nothing of this run.
+        self._material = {lab.number: _material(tree, f"labs/{lab.folder}") for lab in course.labs}
+        self._sources = _material(tree, "")
 
     def prepare(self, tests: Sequence[TestSpec]) -> None:
         """Builds once what every worker needs."""
@@ -117,10 +120,10 @@ class RealWorkshop:
 
     def stamp(self, mutant: Mutant, judged: bool) -> str:
         text = mutant.text(self._reference[mutant.file].decode("utf-8"))
-        total = hashlib.sha256(f"{_material(self._tree, '')}\0{mutant.file}\0{text}".encode())
+        total = hashlib.sha256(f"{self._sources}\0{mutant.file}\0{text}".encode())
         if judged:
             lab = next(lab for lab in self._course.labs if mutant.file in lab.files)
-            total.update(_material(self._tree, f"labs/{lab.folder}").encode())
+            total.update(self._material[lab.number].encode())
         return total.hexdigest()[:24]
 
     def _submission(self, mutant: Optional[Mutant], name: str) -> Submission:
@@ -256,12 +259,12 @@ def _runner() -> Judge:
     return until_failure
 
 
-@functools.lru_cache(maxsize=8)
 def _material(tree: Tree, folder: str) -> str:
     """A hash of what mutants are built of; with a lab's folder, of what judges them too."""
     total = hashlib.sha256(b"1")
     if folder:
-        paths = [*(tree.root / folder).glob("*.py"), *(tree.root / folder / "tests").rglob("*"), *tree.root.glob("grader/*.py")]
+        paths = [*(tree.root / folder).glob("*.py"), *(tree.root / folder / "tests").rglob("*"), *tree.root.glob("grader/*.py"),
+                 *(tree.solutions / Path(folder).name / "hidden").rglob("*")]
         for part in ("machine", "views", "guest", "explore"):
             paths += (tree.root / "grader" / part).rglob("*.py")
         versions: Sequence[str] = ("qemu-system-i386", )

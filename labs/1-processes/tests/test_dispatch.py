@@ -26,6 +26,11 @@ def deferred_ready_places(t):
         higher = min(31, rival + t.rng.randint(1, 2))
         priority = (rival, t.rng.randint(1, rival), rival, higher)[number % 4]
         processor.place(number, priority, hint="equal-displaces" if priority == rival else "no-preemption")
+    _empty(processor)
+    processor.set_current(9)
+    processor.leave()
+    processor.place(0, t.rng.randint(2, 9), hint="equal-displaces")
+    processor.place(1, t.rng.randint(10, 31), hint="no-preemption")
 
 
 @test("1.3", points=1, title="a boost that is due is applied before the choice", features=FEATURES + ("SCH-03",), limit=10_000_000)
@@ -62,6 +67,12 @@ def set_priority_of_running(t):
     priorities = [1] + [t.rng.choice((t.rng.randint(1, 15), t.rng.randint(1, 15), t.rng.randint(16, 31))) for _ in range(16)]
     for priority in priorities:
         processor.set_priority(-1, priority, "not-reconsidered")
+    _empty(processor)
+    processor.set_current(9)
+    for number, priority in enumerate((12, 12, 10)):
+        processor.place(number, priority)
+    for priority in (12, 13, 12, 11, 10, 9):  # what is equal to the next thread, or to a ready one, changes nothing
+        processor.set_priority(-1, priority, "not-reconsidered")
 
 
 @test("1.3", points=1, title="the standby thread changes its priority", features=FEATURES + ("SCH-02", "SCH-06"), limit=10_000_000)
@@ -77,6 +88,20 @@ def set_priority_of_standby(t):
             break
         processor.set_priority(processor.model.next.number, priority, "not-reconsidered")
         priority = t.rng.randint(running - 3, running + 8)
+    _empty(processor)
+    processor.set_current(9)
+    for number, priority in enumerate((14, 12, 11)):
+        processor.place(number, priority)
+    for number, priority in ((0, 12), (0, 11), (1, 11), (1, 10), (2, 10), (2, 9)):  # an equal of a ready thread stays the next one
+        processor.set_priority(number, priority, "not-reconsidered")
+    _empty(processor)
+    processor.set_current(9)
+    for number, priority in enumerate((14, 11)):
+        processor.place(number, priority)
+    t.guest.set(processor.current, "KTHREAD.Preempted", 0)
+    processor.model.current.preempted = False
+    processor.leave()
+    processor.set_priority(0, 7, "not-reconsidered")
 
 
 @test("1.3", points=1, title="a thread that is not on its way to a processor only gets the number", features=FEATURES + ("SCH-08",),
