@@ -158,7 +158,7 @@ def _scans(t, priorities: List[int], starved: List[bool], index: int, count: int
         answer = guest.call("KiScanReadyQueues", bench.prcb)
         seen = [number for number, thread in enumerate(bench.threads) if bench.model.where(number) is not None
                 and guest.get(thread, "KTHREAD.Priority") != bench.priorities[number]]
-        hint = "scan-limit" if len(seen) > SCAN_BOOSTS else "scan-order"
+        hint = "scan-limit" if len(seen) > SCAN_BOOSTS else "scan-order" if seen or not relieved else "scan-forgotten"
         t.check(answer == len(relieved) and sorted(seen) == sorted(relieved), asked=asked,
                 expected=f"relieves {len(relieved)}: {_names(sorted(relieved))}", seen=f"returns {answer}, relieved {_names(seen)}",
                 hint=t.hint(hint, HINTS[hint]))
