@@ -177,7 +177,7 @@ class Processor:
             leaves = model.current.state != RUNNING
             self._fail(f"Preempted of the current thread{', which has begun to wait,' if leaves else ''} is {model.current.preempted}",
                        f"it is {claim}", "displaced-to-tail" if model.current.preempted else "leaving-preempted" if leaves else
-                       hint if hint.startswith("quantum") else "tail-forgotten")
+                       "quantum-preempted" if hint.startswith("quantum") else "tail-forgotten")
 
     def _diagnose(self, queues: Dict[int, Optional[List[int]]], next_seen: Optional[int], states: Dict[int, int], hint: str) -> str:
         model = self.model
