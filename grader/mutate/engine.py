@@ -20,6 +20,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Protocol, Seque
 
 from grader import result as results
 from grader.build import EXPLORED, Builder, object_of
+from grader.commands.options import MASTER_SEED_MAX
 from grader.errors import GraderError, InfraError
 from grader.labs import Course
 from grader.model import Exercise, KernelSet, Lab, Outcome, Stage, TestSpec, Verdict
@@ -234,7 +235,7 @@ def cheap_first(tests: Sequence[TestSpec]) -> List[TestSpec]:
 
 def seeds_of(seed: int) -> List[int]:
     """The master seeds of a run."""
-    return [seed * SEEDS + number for number in range(SEEDS)]
+    return [(seed * SEEDS + number) % (MASTER_SEED_MAX + 1) for number in range(SEEDS)]
 
 
 def tests_of(course: Course, lab: Lab, exercise: Exercise) -> List[TestSpec]:
