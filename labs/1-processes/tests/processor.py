@@ -54,6 +54,7 @@ class Processor:
         guest = self.guest
         self.prcb = guest.u32(guest.sym("KiProcessorBlock"))
         self.current = guest.get(self.prcb, "KPRCB.CurrentThread")
+        self.idle = guest.get(self.prcb, "KPRCB.IdleThread")
         heads, _ = guest.field("KPRCB.DispatcherReadyListHead")
         self.heads = self.prcb + heads
         guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
@@ -172,6 +173,8 @@ class Processor:
                 self._fail(f"{_name(thread.number)} has priority {thread.priority}", f"priority {priority}", hint)
             if thread.number >= 0 and guest.get(address, "KTHREAD.AdjustReason"):
                 self._fail(f"AdjustReason of {_name(thread.number)} is AdjustNone", "it is still set", "adjust-ignored")
+        if guest.get(self.prcb, "KPRCB.IdleThread") != self.idle:
+            self._fail("the processor's IdleThread is as it was", "it has changed", hint)
         claim = bool(guest.get(self.current, "KTHREAD.Preempted"))
         if claim != model.current.preempted:
             leaves = model.current.state != RUNNING
