@@ -40,6 +40,8 @@ AT            :=
 EMAIL         :=
 MISTAKE       :=
 EX            :=
+SAMPLE        :=
+HINTS         :=
 MICA_CHECKED  ?=
 YES           ?=
 PYTHON        ?= python3
@@ -60,7 +62,7 @@ advice  = { grader/setup/advice.sh >&2; exit 2; }
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
-.PHONY: help grade watch test run gdb replay timeline mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix check-style \
+.PHONY: help grade watch test run gdb replay timeline mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix mutate check-style \
         format clean kernel
 
 help:
@@ -146,6 +148,12 @@ solution:
 selfcheck:
 	@$(need) grade
 	@$(grader) selfcheck --out $(O) --jobs $(JOBS) $(call opt,LAB,--lab)
+
+mutate:
+	@$(if $(LAB),,echo "make mutate needs LAB: make mutate LAB=1 EX=1.3 SAMPLE=60" >&2; exit 2)
+	@$(need) grade
+	@$(grader) mutate --out $(O) --jobs $(JOBS) --lab "$(LAB)" $(call opt,EX,--exercise) $(call opt,SAMPLE,--sample) \
+	    $(call opt,SEED,--seed) $(call opt,HINTS,--hints) $(call opt,JSON,--json)
 
 # ---- maintainers ------------------------------------------------------------------------------------------------
 test:

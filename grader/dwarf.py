@@ -145,6 +145,19 @@ class Debug:
         except UNREADABLE:
             return ""
 
+    def siblings(self) -> Dict[str, Tuple[str, ...]]:
+        """Member -> the next and the last member of its type in each structure that has such a one: what it is mistaken for."""
+        found: Dict[str, List[str]] = {}
+        for place in self._whole.values():
+            kinds: Dict[int, List[str]] = {}
+            for one in self._members(place):
+                kinds.setdefault(self._plain(one.type)[0], []).append(one.name)
+            for names in kinds.values():
+                for index, name in enumerate(names):
+                    near = (names[(index + 1) % len(names)], names[index - 1])
+                    found.setdefault(name, []).extend(other for other in near if other != name)
+        return {name: tuple(dict.fromkeys(others)) for name, others in found.items()}
+
     # -- types -------------------------------------------------------------------------------------------------------
     def _variable(self, entry: Entry, rva: int) -> Variable:
         declared = self._entries.get(entry.specification, entry)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Collection, FrozenSet, List, Optional
+from typing import Collection, FrozenSet, List, Optional, Tuple
 
 from grader.errors import GraderError
 from grader.model import lab_of
@@ -90,6 +90,22 @@ def split(name: str, text: str, known: Optional[Collection[str]] = None) -> Ship
         raise GraderError(
             f"{name}:{region.line}: LAB({region.exercise}) has no end; add `// LAB({region.exercise}) end`")
     return Shipped("\n".join(reference), "\n".join(starter), frozenset(exercises))
+
+
+def spans(name: str, text: str) -> List[Tuple[str, int, int]]:
+    """(exercise, start, end) of each reference in a complete tree's source: text[start:end] is whole lines, without markers."""
+    split(name, text)  # says what is wrong with the markers
+    found: List[Tuple[str, int, int]] = []
+    start, place = -1, 0
+    for line in text.split("\n"):
+        marker = _MARKER.match(line)
+        if marker is not None and marker["word"] == "begin":
+            start = place + len(line) + 1
+        elif marker is not None and start >= 0:
+            found.append((marker["exercise"], start, place))
+            start = -1
+        place += len(line) + 1
+    return found
 
 
 def _stub_line(where: str, line: str) -> str:

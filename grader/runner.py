@@ -27,6 +27,7 @@ ATTEMPTS = 2
 Machine = Tuple[Path, str, int]  # kernel, driver, processors
 Unit = Tuple[Machine, List[TestSpec]]
 NO_MACHINE: Machine = (Path(), "", 0)
+Sessions = Dict[Machine, Session]
 
 
 def run_tests(kernels: KernelSet, tests: List[TestSpec], seed: int, jobs: int = 1,
@@ -49,11 +50,33 @@ def run_tests(kernels: KernelSet, tests: List[TestSpec], seed: int, jobs: int = 
     return [run.outcomes[spec.name] for spec in tests]
 
 
+def until_failure(kernels: KernelSet, tests: Sequence[TestSpec], seeds: Sequence[int],
+                  progress: Optional[Progress] = None) -> Dict[int, List[Outcome]]:
+    """For each seed the outcomes up to the first test that is not passed.  Each machine boots once for all seeds."""
+    sessions: Sessions = {}
+    found: Dict[int, List[Outcome]] = {seed: [] for seed in seeds}
+    try:
+        for seed in seeds:
+            run = _Run(kernels, seed, progress or Progress())
+            for spec in tests:
+                alone = spec.stage == Stage.NONE.value
+                found[seed].append(run.without_machine(spec) if alone else run.judged(sessions, _machine_of(kernels, spec), spec))
+                if found[seed][-1].verdict is not Verdict.PASS:
+                    break
+    finally:
+        close(sessions)
+    return found
+
+
+def _machine_of(kernels: KernelSet, spec: TestSpec) -> Machine:
+    return kernels[spec.kernel].directory, spec.driver, spec.processors or 1
+
+
 def plan(tests: Sequence[TestSpec], kernels: KernelSet, jobs: int) -> List[Unit]:
     """Tests by kernel, driver and number of processors, big groups split so that every worker has something to do."""
     groups: Dict[Machine, List[TestSpec]] = {}
     for spec in tests:
-        groups.setdefault((kernels[spec.kernel].directory, spec.driver, spec.processors or 1), []).append(spec)
+        groups.setdefault(_machine_of(kernels, spec), []).append(spec)
     share = max(4, -(-len(tests) // max(1, jobs)))
     units: List[Unit] = []
     for machine, group in groups.items():
@@ -85,31 +108,33 @@ class _Run:
 
     def unit(self, machine: Machine, tests: Sequence[TestSpec]) -> None:
         """Every test of a unit, on one machine as long as it lasts."""
-        session: Optional[Session] = None
         if machine == NO_MACHINE:
             for spec in tests:
                 self.tell("started", spec)
                 self.finish(spec, self.without_machine(spec))
             return
+        sessions: Sessions = {}
         try:
             for spec in tests:
-                self.tell("started", spec)
-                for attempt in range(ATTEMPTS):
-                    try:
-                        session = session or boot(*machine)
-                        told = self.one(session, spec)
-                    except (GraderError, OSError) as error:
-                        told = outcome(spec, self.seed, End(Verdict.INFRA_ERROR, spec.title, "", str(error)), None, b"",
-                                       0)
-                    if told.verdict is not Verdict.INFRA_ERROR:
-                        break
-                    if session is not None:
-                        session.close()
-                        session = None
-                self.finish(spec, told)
+                self.judged(sessions, machine, spec)
         finally:
-            if session is not None:
-                session.close()
+            close(sessions)
+
+    def judged(self, sessions: "Sessions", machine: Machine, spec: TestSpec) -> Outcome:
+        """One test on the machine that `sessions` has for it; one is booted where there is none."""
+        self.tell("started", spec)
+        for _ in range(ATTEMPTS):
+            try:
+                sessions[machine] = sessions.get(machine) or boot(*machine)
+                told = self.one(sessions[machine], spec)
+            except (GraderError, OSError) as error:
+                told = outcome(spec, self.seed, End(Verdict.INFRA_ERROR, spec.title, "", str(error)), None, b"", 0)
+            if told.verdict is not Verdict.INFRA_ERROR:
+                break
+            if machine in sessions:
+                sessions.pop(machine).close()
+        self.finish(spec, told)
+        return told
 
     def one(self, session: Session, spec: TestSpec) -> Outcome:
         """One test on a booted kernel."""
@@ -170,10 +195,16 @@ def boot(directory: Path, driver: str, processors: int = 1) -> Session:
     return session
 
 
+def close(sessions: Sessions) -> None:
+    """Stops all of these machines."""
+    for session in sessions.values():
+        session.close()
+
+
 def prepare(session: Session, guest: Guest, spec: TestSpec) -> None:
     """The machine at the test's stage, with the test's budget."""
     guest.begin(session.restore(spec.stage), spec.limit, VIRTUAL_SECONDS)
     guest.arm()
 
 
-__all__ = ["GuestEnd", "boot", "plan", "prepare", "run_tests"]
+__all__ = ["GuestEnd", "boot", "plan", "prepare", "run_tests", "until_failure"]

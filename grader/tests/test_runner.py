@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 import unittest
@@ -106,6 +107,27 @@ class Verdicts(unittest.TestCase):
         text = "".join(str(outcome.to_json()) for outcome in self.outcomes.values())
         for secret in (str(probe_folder()), "/tmp/", str(Path.home())):
             self.assertNotIn(secret, text)
+
+
+@needs_emulator
+class SeveralSeeds(unittest.TestCase):
+    """`until_failure`, which make mutate is built on."""
+
+    def test_each_seed_ends_at_its_first_failure_on_machines_that_boot_once(self) -> None:
+        def body(t) -> None:
+            t.equal(t.seed % 2, t.guest.call("ProbeAdd", 1, 0), "odd seeds pass")
+
+        tests = [spec(calling("ProbeAdd", 70, 7), "right"), spec(body, "odd"), spec(calling("ProbeCrash", 0x50), "crashes"),
+                 spec(calling("ProbeAdd", 70, 7), "never")]
+        kernels = KernelSet({test.kernel: Kernel(probe_folder()) for test in tests}, Path("/nonexistent"))
+        with mock.patch.object(runner, "boot", wraps=runner.boot) as boots:
+            found = runner.until_failure(kernels, tests, [6, 7, 8])
+        self.assertEqual(1, boots.call_count)
+        self.assertEqual({6: ["right", "odd"], 7: ["right", "odd", "crashes"], 8: ["right", "odd"]},
+                         {seed: [one.test for one in outcomes] for seed, outcomes in found.items()})
+        self.assertEqual([Verdict.FAIL, Verdict.STUDENT_CRASH, Verdict.FAIL], [outcomes[-1].verdict for outcomes in found.values()])
+        alone = grade([tests[1]], seed=6)[0]
+        self.assertEqual(dataclasses.replace(alone, replay=""), dataclasses.replace(found[6][1], replay=""))
 
 
 @needs_emulator

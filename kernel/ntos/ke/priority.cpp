@@ -11,8 +11,8 @@
 /// - A next thread that the current thread now beats (the current thread is not the idle thread, and its priority is
 ///   higher) goes back to its ready queue; the current thread stays and is not preempted any more.
 /// - A ready thread that is better than the next thread, or, without one, than the current thread, becomes the standby
-///   thread; a next thread it replaces goes back to its ready queue, preempted. If the current thread is the idle
-///   thread, any ready thread is better.
+///   thread. Who is displaced is preempted, as in KiDeferredReadyThread: a next thread goes back to its ready queue; a
+///   current thread that is not Running any more is left alone. Any ready thread is better than the idle thread.
 /// "Better" is a higher priority, never an equal one. If there is a new standby thread, the processor is asked to look
 /// (KiRequestDispatchInterrupt).
 void NTAPI KiReconsiderNextThread(PKPRCB Prcb) {

@@ -5,6 +5,7 @@ Every call is injected with a chain drawn by the host; the model in chains.py co
 
 from __future__ import annotations
 
+import struct
 from typing import List, Optional, Tuple
 
 from grader.api import test
@@ -14,6 +15,7 @@ from .chains import FRAME, WORD, Stack, code, rising, show, walk
 FEATURES = ("TRP-09", "EXE-01")
 CANARY = 0xC0DEC0DE
 CAPACITY = 64
+DEEP = 300  # more frames than a counter of 8 bits can count
 STACK_BYTES = 1024
 
 HINTS = {
@@ -24,20 +26,22 @@ HINTS = {
                  "wrap around 2^32.",
     "frame-low": "A frame below StackLow is not on this stack, even if it can be read.",
     "frame-loop": "Every frame must be above the one before it, or a bad chain never ends. Compare before you store.",
+    "frame-deep": "A chain can be deeper than 255 frames, and Count is an ULONG: count in an ULONG too, a smaller counter begins anew at 256. "
+                  "And walk in a loop: a call for each frame needs more stack than there is.",
     "frame-first": "The first frame is checked like every other: a crash may hand over any EBP.",
 }
 
 
-def _prepare(t, size: int = STACK_BYTES) -> Tuple[Stack, int]:
+def _prepare(t, size: int = STACK_BYTES, capacity: int = CAPACITY) -> Tuple[Stack, int]:
     """A noisy stack and a result array whose words all hold a canary."""
-    callers = t.guest.alloc(CAPACITY * WORD)
+    callers = t.guest.alloc(capacity * WORD)
     base = t.guest.alloc(size)
-    t.guest.write(callers, CANARY.to_bytes(WORD, "little") * CAPACITY)
+    t.guest.write(callers, CANARY.to_bytes(WORD, "little") * capacity)
     return Stack.noise(t.rng, base, size), callers
 
 
 def _expect(t, stack: Stack, callers: int, frame: int, count: int, low: int, high: int, hint: Optional[str],
-            what: str) -> None:
+            what: str, capacity: int = CAPACITY) -> None:
     """Calls RtlWalkFrameChain and compares result, stored addresses and the words behind them."""
     t.guest.write(stack.base, bytes(stack.data))
     expected = walk(stack.word, count, frame, low, high)
@@ -45,13 +49,13 @@ def _expect(t, stack: Stack, callers: int, frame: int, count: int, low: int, hig
              f"{what}")
     t.asking(asked, hint=_hint(t, hint))
     returned = t.guest.call("RtlWalkFrameChain", callers, count, frame, low, high)
-    words = [t.guest.u32(callers + index * WORD) for index in range(CAPACITY)]
-    stored = words[:returned] if returned <= CAPACITY else words
+    words = list(struct.unpack(f"<{capacity}I", t.guest.read(callers, capacity * WORD)))
+    stored = words[:returned] if returned <= capacity else words
     if stored and expected and stored[0] != expected[0] and stored[0] == stack.word(frame):
         hint = "frame-slots"
     t.check(returned == len(expected) and stored == expected, asked=asked, expected=show(expected),
-            seen=show(stored) if returned <= CAPACITY else f"returned {returned}", hint=_hint(t, hint))
-    touched = [index for index in range(len(expected), CAPACITY) if words[index] != CANARY]
+            seen=show(stored) if returned <= capacity else f"returned {returned}", hint=_hint(t, hint))
+    touched = [index for index in range(len(expected), capacity) if words[index] != CANARY]
     t.check(not touched, asked=asked, expected=f"only the first {len(expected)} words of Callers written",
             seen=f"word {touched[0] if touched else 0} was written too", hint=_hint(t, "frame-count"))
 
@@ -77,6 +81,10 @@ def frames_count_limit(t):
         frames, returns = rising(t.rng, stack.base, stack.end - FRAME, 20), code(t.rng, 20)
         stack.lay(frames, returns)
         _expect(t, stack, callers, frames[0], count, stack.base, stack.end, "frame-count", "a chain of 20")
+    stack, callers = _prepare(t, 3 * FRAME * DEEP, DEEP + 4)
+    frames, returns = rising(t.rng, stack.base, stack.end - FRAME, DEEP + 20), code(t.rng, DEEP + 20)
+    stack.lay(frames, returns)
+    _expect(t, stack, callers, frames[0], DEEP, stack.base, stack.end, "frame-deep", f"a chain of {DEEP + 20}", DEEP + 4)
 
 
 @test("0.2", points=1, title="the walk ends at the top of the stack", stage="early", features=FEATURES, limit=2_000_000)

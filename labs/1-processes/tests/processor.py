@@ -24,6 +24,8 @@ HINTS = {
     "displaced-to-tail": "Who is displaced has not used up his turn: set Preempted, and the thread goes to the head of its queue, not to the "
                          "tail.",
     "tail-forgotten": "This thread had no claim to the head of its queue: it goes to the tail.",
+    "leaving-preempted": "The current thread is not Running any more: it begins to wait, or ends. It leaves by itself, so it has no turn to keep; "
+                         "with Preempted set it would come to the head of a queue after its wait.",
     "old-queue": "The thread is on the queue of its old priority. Take it off before Priority changes: afterwards nobody knows where it was.",
     "not-raised": "A ready thread whose priority is raised may now be better than who runs: place it anew (KiReadyThread).",
     "not-reconsidered": "When the running or the standby thread changes its priority, the choice must be made again: whoever is best now runs "
@@ -52,6 +54,7 @@ class Processor:
         guest = self.guest
         self.prcb = guest.u32(guest.sym("KiProcessorBlock"))
         self.current = guest.get(self.prcb, "KPRCB.CurrentThread")
+        self.idle = guest.get(self.prcb, "KPRCB.IdleThread")
         heads, _ = guest.field("KPRCB.DispatcherReadyListHead")
         self.heads = self.prcb + heads
         guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
@@ -97,7 +100,14 @@ class Processor:
         self.guest.set(self.current, "KTHREAD.Priority", priority)
         self.guest.set(self.current, "KTHREAD.BasePriority", priority)
         self.guest.set(self.current, "KTHREAD.Preempted", 0)
-        self.model.current.priority = self.model.current.base = priority
+        current = self.model.current
+        current.priority = current.base = priority
+        current.preempted = False
+
+    def leave(self) -> None:
+        """The current thread has begun to wait, and the switch has not taken place yet."""
+        self.guest.set(self.current, "KTHREAD.State", WAITING)
+        self.model.current.state = WAITING
 
     # -- the student's routines ------------------------------------------------------------------------------------
     def place(self, number: int, priority: int, hint: str = "no-preemption", **fields: int) -> None:
@@ -163,10 +173,14 @@ class Processor:
                 self._fail(f"{_name(thread.number)} has priority {thread.priority}", f"priority {priority}", hint)
             if thread.number >= 0 and guest.get(address, "KTHREAD.AdjustReason"):
                 self._fail(f"AdjustReason of {_name(thread.number)} is AdjustNone", "it is still set", "adjust-ignored")
+        if guest.get(self.prcb, "KPRCB.IdleThread") != self.idle:
+            self._fail("the processor's IdleThread is as it was", "it has changed", hint)
         claim = bool(guest.get(self.current, "KTHREAD.Preempted"))
         if claim != model.current.preempted:
-            self._fail(f"Preempted of the current thread is {model.current.preempted}", f"it is {claim}",
-                       "displaced-to-tail" if model.current.preempted else hint if hint.startswith("quantum") else "tail-forgotten")
+            leaves = model.current.state != RUNNING
+            self._fail(f"Preempted of the current thread{', which has begun to wait,' if leaves else ''} is {model.current.preempted}",
+                       f"it is {claim}", "displaced-to-tail" if model.current.preempted else "leaving-preempted" if leaves else
+                       "quantum-preempted" if hint.startswith("quantum") else "tail-forgotten")
 
     def _diagnose(self, queues: Dict[int, Optional[List[int]]], next_seen: Optional[int], states: Dict[int, int], hint: str) -> str:
         model = self.model
@@ -187,7 +201,9 @@ class Processor:
         wanted = model.ready()
         if {priority: sorted(queue or []) for priority, queue in queues.items()} == {
                 priority: sorted(queue) for priority, queue in wanted.items()}:
-            differing = next(priority for priority in wanted if queues[priority] != wanted[priority])
+            differing = next((priority for priority in wanted if queues[priority] != wanted[priority]), None)
+            if differing is None:
+                return hint  # the queues are right; the next thread is not
             head = wanted[differing][0]
             return "displaced-to-tail" if (queues[differing] or [0])[-1] == head else "tail-forgotten"
         return hint

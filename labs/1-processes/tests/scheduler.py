@@ -74,7 +74,7 @@ class Scheduler:
         if thread.priority <= rival.priority:
             self.enqueue(thread)
             return
-        rival.preempted = True
+        self._displace(rival)
         if self.next:
             displaced, self.next = self.next, None
             self.enqueue(displaced)
@@ -107,11 +107,15 @@ class Scheduler:
         better = self.select(rival.priority + 1)
         if better is None:
             return
-        rival.preempted = True
+        self._displace(rival)
         if self.next:
             back, self.next = self.next, None
             self.enqueue(back)
         self._standby(better)
+
+    def _displace(self, rival: Thread) -> None:
+        """Who is displaced keeps his turn; the current thread has none when it leaves by itself."""
+        rival.preempted = rival.preempted or rival is self.next or rival.state == RUNNING
 
     def quantum_end(self, new_priority: int) -> None:
         """KiQuantumEnd when no units are left: `new_priority` is the policy's."""

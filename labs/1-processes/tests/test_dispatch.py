@@ -26,6 +26,11 @@ def deferred_ready_places(t):
         higher = min(31, rival + t.rng.randint(1, 2))
         priority = (rival, t.rng.randint(1, rival), rival, higher)[number % 4]
         processor.place(number, priority, hint="equal-displaces" if priority == rival else "no-preemption")
+    _empty(processor)
+    processor.set_current(9)
+    processor.leave()
+    processor.place(0, t.rng.randint(2, 9), hint="equal-displaces")
+    processor.place(1, t.rng.randint(10, 31), hint="no-preemption")
 
 
 @test("1.3", points=1, title="a boost that is due is applied before the choice", features=FEATURES + ("SCH-03",), limit=10_000_000)
@@ -35,6 +40,10 @@ def deferred_ready_boosts(t):
     for number in range(16):
         processor.place(number, t.rng.randint(16, 23) if number % 4 == 3 else t.rng.randint(1, 12), hint="adjust-ignored", Quantum=30,
                         AdjustReason=(ADJUST_UNWAIT, ADJUST_BOOST)[number % 2], AdjustIncrement=t.rng.randint(0, 13))
+    _empty(processor)
+    # A boost that is no rise for a thread above its base priority, and none for real-time threads, however large.
+    for number, (priority, base, increment) in enumerate(((12, 5, 9), (16, 16, 20), (18, 18, 20))):
+        processor.place(number, priority, hint="adjust-ignored", Quantum=30, BasePriority=base, AdjustReason=ADJUST_BOOST, AdjustIncrement=increment)
 
 
 @test("1.3", points=1, title="a ready thread changes its queue with its priority", features=FEATURES + ("SCH-02", "SCH-16"), limit=10_000_000)
@@ -52,6 +61,10 @@ def set_priority_of_ready(t):
     processor.set_priority(numbers[7], running + 1, "not-raised")  # better than who runs
     processor.set_priority(numbers[8], running + 3, "not-raised")  # better than who runs next
     processor.set_priority(numbers[9], running - 1, "old-queue")
+    _empty(processor)
+    for number in range(3):
+        processor.place(number, running - 2)
+    processor.set_priority(t.rng.choice((0, 1)), running - 2, "old-queue")  # the priority that it has: nothing at all
 
 
 @test("1.3", points=1, title="the running thread changes its priority", features=FEATURES + ("SCH-02", "SCH-07"), limit=10_000_000)
@@ -61,6 +74,12 @@ def set_priority_of_running(t):
         processor.place(number, t.rng.randint(3, 11))
     priorities = [1] + [t.rng.choice((t.rng.randint(1, 15), t.rng.randint(1, 15), t.rng.randint(16, 31))) for _ in range(16)]
     for priority in priorities:
+        processor.set_priority(-1, priority, "not-reconsidered")
+    _empty(processor)
+    processor.set_current(9)
+    for number, priority in enumerate((12, 12, 10)):
+        processor.place(number, priority, BasePriority=3)
+    for priority in (12, 13, 12, 11, 10, 9):  # what is equal to the next thread, or to a ready one, changes nothing
         processor.set_priority(-1, priority, "not-reconsidered")
 
 
@@ -77,6 +96,20 @@ def set_priority_of_standby(t):
             break
         processor.set_priority(processor.model.next.number, priority, "not-reconsidered")
         priority = t.rng.randint(running - 3, running + 8)
+    _empty(processor)
+    processor.set_current(9)
+    for number, priority in enumerate((14, 12, 11)):
+        processor.place(number, priority)
+    for number, priority in ((0, 12), (0, 11), (1, 11), (1, 10), (2, 10), (2, 9)):  # an equal of a ready thread stays the next one
+        processor.set_priority(number, priority, "not-reconsidered")
+    _empty(processor)
+    processor.set_current(9)
+    for number, priority in enumerate((14, 11)):
+        processor.place(number, priority)
+    t.guest.set(processor.current, "KTHREAD.Preempted", 0)
+    processor.model.current.preempted = False
+    processor.leave()
+    processor.set_priority(0, 7, "not-reconsidered")
 
 
 @test("1.3", points=1, title="a thread that is not on its way to a processor only gets the number", features=FEATURES + ("SCH-08",),
@@ -132,6 +165,15 @@ def quantum_end_choice(t):
     t.guest.call("KiQuantumEnd")
     processor.compare("quantum-endless")
     _quantum(t, processor, ENDLESS, "quantum-endless")
+    processor = fresh(9)  # the same process, but no real-time thread
+    processor.quantum_end(0, "quantum-endless")
+    _quantum(t, processor, 6, "quantum-endless")
+    t.guest.set(t.guest.get(processor.current, "KTHREAD.Process"), "KPROCESS.ProcessFlags", flags & ~DISABLE_QUANTUM)
+    processor = fresh()  # a real-time thread, but not that process
+    processor.set_current(20)
+    processor.place(0, 20)
+    processor.quantum_end(0, "quantum-endless")
+    _quantum(t, processor, 6, "quantum-endless")
 
 
 @test("1.3", points=2, title="equals take turns, each as long as its quantum", features=FEATURES + ("SCH-11", "SCH-14", "KPR-07"),

@@ -99,6 +99,8 @@ def decay_to_base(t):
             if state.priority == base:
                 break
             state.priority, state.quantum = expected[0], t.rng.choice((0, -1, -2))
+    lowest = State(0, 0, 0, 6)  # the zero-page thread: one level less than 0 is no priority
+    subject.ask(AFTER_QUANTUM, lowest, [], after_quantum(lowest), "policy-floor")
 
 
 @test("1.4", points=1, title="PriorityDecrement is taken back at once, and only once", stage="early", features=FEATURES, limit=2_000_000)
@@ -120,14 +122,21 @@ def starved_numbers(t):
             subject.ask(WHEN_STARVED, state, [ticks], when_starved(state, ticks), "policy-starved")
 
 
-@test("1.4", points=1, title="the scan finds the starved, in turn and within its limits", stage="ready", features=FEATURES + ("SCH-13",), limit=10_000_000)
+@test("1.4", points=1, title="the scan finds the starved, in turn and within its limits", stage="ready", features=FEATURES + ("SCH-13",), limit=20_000_000)
 def scan_finds_starved(t):
     """Several scans of a bench processor; what they relieve lands on the real processor, which is held at DISPATCH_LEVEL."""
     guest = t.guest
+    guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
+    _scans(t, *_ready_threads(t.rng), index=t.rng.randint(2, 5), count=4)
+    # More threads than a scan looks at in the queues 0 and 15, which are no scan's business: it goes from 14 to 1 and not through them.
+    _scans(t, *_crowd_outside(t.rng), index=14, count=1)
+
+
+def _scans(t, priorities: List[int], starved: List[bool], index: int, count: int) -> None:
+    """Scans of a bench with these threads, each compared with the model."""
+    guest = t.guest
     tick_count = guest.sym("KeTickCount")
     now = guest.u32(tick_count)
-    guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
-    priorities, starved = _ready_threads(t.rng)
     bench = Bench.make(t, len(priorities), priorities=priorities)
     process = guest.alloc(guest.size("KPROCESS"))
     guest.write(process, bytes(guest.size("KPROCESS")))
@@ -140,9 +149,8 @@ def scan_finds_starved(t):
             guest.set(thread, f"KTHREAD.{name}", value)
         guest.set(thread + guest.field("KTHREAD.ApcState")[0], "KAPC_STATE.Process", process)
         bench.insert(number)
-    index = t.rng.randint(2, 5)
     guest.set(bench.prcb, "KPRCB.QueueIndex", index)
-    for scan in range(4):
+    for scan in range(count):
         asked = f"KiScanReadyQueues, scan {scan + 1}, QueueIndex {index}, of {bench.model.show()}"
         relieved, index = _scan(bench, starved, index)
         t.asking(asked)
@@ -150,7 +158,7 @@ def scan_finds_starved(t):
         answer = guest.call("KiScanReadyQueues", bench.prcb)
         seen = [number for number, thread in enumerate(bench.threads) if bench.model.where(number) is not None
                 and guest.get(thread, "KTHREAD.Priority") != bench.priorities[number]]
-        hint = "scan-limit" if len(seen) > SCAN_BOOSTS else "scan-order"
+        hint = "scan-limit" if len(seen) > SCAN_BOOSTS else "scan-order" if seen or not relieved else "scan-forgotten"
         t.check(answer == len(relieved) and sorted(seen) == sorted(relieved), asked=asked,
                 expected=f"relieves {len(relieved)}: {_names(sorted(relieved))}", seen=f"returns {answer}, relieved {_names(seen)}",
                 hint=t.hint(hint, HINTS[hint]))
@@ -202,6 +210,13 @@ def _ready_threads(rng) -> "tuple[list[int], list[bool]]":
     tail = upper[2:] + others
     rng.shuffle(tail)
     threads = upper[:2] + tail
+    return [priority for priority, _ in threads], [starved for _, starved in threads]
+
+
+def _crowd_outside(rng) -> "tuple[list[int], list[bool]]":
+    """One starved thread each in queues 14 and 1, and crowds in the queues beside them."""
+    threads = [(14, True), (1, True)] + [(0, False)] * (SCAN_THREADS + rng.randint(0, 3)) + [(15, False)] * (SCAN_THREADS + rng.randint(0, 3))
+    rng.shuffle(threads)
     return [priority for priority, _ in threads], [starved for _, starved in threads]
 
 
