@@ -14,7 +14,7 @@ from .scheduler import DEFERRED, READY, RUNNING, STANDBY, WAITING, Scheduler, Th
 
 HERE, THERE = 0, 1
 BELOW_ALL = -1  # the idle thread's place in the model: any thread displaces it
-SEND = "KiSendDispatchInterrupt"
+SEND, IDLE = "KiSendDispatchInterrupt", "HalProcessorIdle"
 
 HINTS = {
     "other-processor": "The thread may not run here. Its queue, its standby thread and its lock are those of the processor that KiChooseProcessor "
@@ -35,6 +35,7 @@ class Neighbour:
     def __init__(self, t, count: int, current: Optional[int], leaving: bool = False) -> None:
         self.t, self.guest = t, t.guest
         guest = self.guest
+        self._let_it_come_to_rest()
         self.prcbs = [guest.prcb(number) for number in (HERE, THERE)]
         guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
         self.heads = [prcb + guest.field("KPRCB.DispatcherReadyListHead")[0] for prcb in self.prcbs]
@@ -63,6 +64,15 @@ class Neighbour:
         self.numbers[self.current] = -1
         self.send = guest.u32(guest.sym(SEND))
         self.asked = "nothing yet"
+
+    def _let_it_come_to_rest(self) -> None:
+        """Processor 1 goes on alone until it is about to halt: while it stands still it must hold no lock."""
+        guest = self.guest
+        guest.select(THERE)
+        if guest.name(guest.regs()["eip"]) != IDLE:
+            with guest.alone():
+                guest.run_until(IDLE)
+        guest.select(HERE)
 
     def _make(self, address: int, priority: int, state: int) -> None:
         guest = self.guest
