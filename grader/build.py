@@ -283,8 +283,7 @@ class Builder:
                  link: bool) -> Finding:
         """Compiles and links the overlay in `out`."""
         refused = [line for line in (studenttext.objection(name, submission.files[name]) for name in sources) if line]
-        refused = refused or [line for name in sources if name.endswith(".cpp") for line in plaincode.objections(
-            name, studenttext.decode(submission.files[name]), name in self._course.explored)]
+        refused = refused or [line for name in sources for line in self._style_of(name, studenttext.decode(submission.files[name]))]
         if refused:
             return Finding("\n".join(refused))
         self._progress.say("compiling " + " ".join(sources))
@@ -321,6 +320,12 @@ class Builder:
             return finding
         self._share(self.base(flavour), out / flavour)
         return Finding()
+
+    def _style_of(self, name: str, text: str) -> List[str]:
+        """What a source may be written in (plaincode.py)."""
+        if name.endswith(".cpp"):
+            return plaincode.objections(name, text, name in self._course.explored)
+        return plaincode.assembly_objections(name, text)
 
     def _objections(self, sources: Sequence[str], out: Path, flavour: str) -> List[str]:
         """What the student's objects define, demand or order that must not reach the linker; what is left of them is washed."""

@@ -27,8 +27,15 @@ UNSEEN = re.compile(r"(?:mem(?:cpy|move|set|cmp|chr)|_?[Ii]nterlocked\w*_(?:acq|
 LIBRARY = re.compile(r"Rtl(?!RaiseStatus\b|RaiseException\b|Assert\b)\w+")
 EXPLORER = re.compile(r"Kx(?!QueueReadyThread\b|Mark\b)\w+")  # the explorer's own; inline routines of headers use it, no student's code does
 ROUTINE = re.compile(r"(?:Ke|Ki|Kf|Kef|Ex|Hal|Ps|Mm|Ob|Io|Zw|Nt)[A-Z]\w*|\w*imp__\w*")
+FLAVOUR = re.compile(r"MICA_EXPLORE|KX_\w+")
+# What an assembler takes besides instructions, in a file that is an exercise: names and places, no data.
+DIRECTIVES = {".text", ".globl", ".global", ".p2align", ".align", ".balign", ".type", ".size", ".def", ".scl", ".endef", ".set", ".equ", ".code32",
+              ".att_syntax", ".intel_syntax"}
+_DIRECTIVE_WORD = re.compile(r"(?<![\w$.\"%)@])\.[A-Za-z_]\w*")
+_STRING = re.compile(r'"((?:\\.|[^"\\\n])*)"')
 _RAW = re.compile(r'\b(?:u8|[uUL])?R"([^()\\\s]{0,16})\(.*?\)\1"', re.DOTALL)
 _TOKENS = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|(?<![0-9A-Za-z_])\'(?:\\.|[^\'\\\n])+\'', re.DOTALL)
+_COMMENTS = re.compile(r'("(?:\\.|[^"\\\n])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")
 _ATTRIBUTE = re.compile(r"(?:\[|<:)\s*(?:\[|<:)([^\]]*?)(?:\]|:>)\s*(?:\]|:>)")
 _DIRECTIVE = re.compile(r"^[ \t]*(?:#|%:|\?\?=)[ \t]*(\w+)", re.MULTILINE)
@@ -60,6 +67,8 @@ def objections(name: str, text: str, explored: bool, scenario: bool = False) -> 
             object_to(match.start(), f"{word}: this file needs no attribute; take it out")
         elif explored and word in ASSEMBLY:
             object_to(match.start(), f"{word}: no inline assembly in this exercise: the explorer cannot stop within it; write it in C++")
+        elif explored and not scenario and FLAVOUR.fullmatch(word):
+            object_to(match.start(), f"{word}: a file is the same in every flavour of the kernel; leave it out")
         elif explored and EXPLORER.fullmatch(word):
             object_to(match.start(), f"{word}: it belongs to the explorer of schedules; leave it alone")
         elif explored and LIBRARY.fullmatch(word):
@@ -70,6 +79,37 @@ def objections(name: str, text: str, explored: bool, scenario: bool = False) -> 
             object_to(match.start(), f"{word}: it touches memory where the explorer cannot look; assign the fields")
         elif explored and (word.startswith("__") or re.match(r"_[A-Z]", word)) and word not in ASSEMBLY and not SEEN.fullmatch(word):
             object_to(match.start(), f"{word}: a name of the compiler's; use the kernel's own (Interlocked..., ex/interlocked.h)")
+    if not explored and set(_NAME.findall(plain)) & set(ASSEMBLY):
+        found += _of_inline(text)
+    return [f"{name}:{line}:1: error: {what}" for line, what in sorted(set(found))]
+
+
+def _of_inline(text: str) -> List[Tuple[int, str]]:
+    """Inline assembly holds instructions, and each is written out: no bytes of code that was made elsewhere."""
+    found = []
+    code = _COMMENTS.sub(lambda match: match[1] or " " + "\n" * match[0].count("\n"), re.sub(r"(?:\\|\?\?/)[ \t]*\n", "", text))
+    for match in re.finditer(r'R"|(?<=[\w),(])[ \t]*#[ \t]*[A-Za-z_]', code):
+        found.append((code.count("\n", 0, match.start()) + 1, f"{match[0].strip()[:3]}: a file with assembly has plain strings only"))
+    for match in re.finditer(rf"{_STRING.pattern}(?:\s*{_STRING.pattern})*", code):  # strings side by side are one
+        line = code.count("\n", 0, match.start()) + 1
+        whole = "".join(part[1] for part in _STRING.finditer(match[0]))
+        if re.search(r"\\(?![nrtabfv\"\\'])", whole):
+            found.append((line, "a file with assembly has plain strings only: write the sign itself"))
+        for word in _DIRECTIVE_WORD.findall(whole.replace("\\n", "\n").replace("\\t", "\t").replace('\\"', " ")):
+            if word.islower():
+                found.append((line, f"{word}: inline assembly is made of instructions; data and sections are the compiler's"))
+    return found
+
+
+def assembly_objections(name: str, text: str) -> List[str]:
+    """The same for an assembly source that is an exercise: instructions and names, no bytes of code that was made elsewhere."""
+    found = []
+    code = _COMMENTS.sub(lambda match: match[1] or " " + "\n" * match[0].count("\n"), text)
+    for match in _DIRECTIVE_WORD.finditer(code):
+        if match[0] not in DIRECTIVES and not match[0].startswith((".L", ".cfi_")):
+            found.append((code.count("\n", 0, match.start()) + 1, f"{match[0]}: this file needs instructions, not data or macros; write them out"))
+    for match in re.finditer(r"##|\?\?=", code):
+        found.append((code.count("\n", 0, match.start()) + 1, f"{match[0]}: names are written whole in this file"))
     return [f"{name}:{line}:1: error: {what}" for line, what in sorted(set(found))]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 from grader.model import Outcome, Result, Verdict
-from grader.report.text import details, for_xml
+from grader.report.text import details, for_terminal, for_xml
 
 
 def render(result: Result) -> bytes:
@@ -35,7 +35,7 @@ def _case(suite: ET.Element, outcome: Outcome) -> None:
         body = ET.SubElement(case, kind, type=outcome.verdict.value, message=for_xml(outcome.seen or outcome.title))
         body.text = for_xml(details(outcome))
     if outcome.log:
-        ET.SubElement(case, "system-out").text = for_xml(outcome.log)
+        ET.SubElement(case, "system-out").text = for_xml(for_terminal(outcome.log))
 
 
 def _counts(outcomes: "tuple[Outcome, ...] | list[Outcome]") -> "dict[str, str]":

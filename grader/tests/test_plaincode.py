@@ -64,6 +64,24 @@ class PlainCode(unittest.TestCase):
         self.assertNotEqual([], self.of('__attribute__((section(".mine"))) int a;', explored=False))
         self.assertNotEqual([], self.of("#pragma section(\".mine\")", explored=False))
 
+    def test_bytes_of_code_from_elsewhere_are_refused(self) -> None:
+        for line in ('__asm__(".globl _F\\n_F: .byte 0x55");', 'void F() { asm(".byte 1"); }', 'void F() { asm("." "byte 1"); }',
+                     'void F() { asm("\\x2e" "byte 1"); }', 'void F() { asm("nop\\n\\t.long 1"); }', '#define D ".byte"\nvoid F() { asm(D " 1"); }',
+                     '#define S(x) #x\nvoid F() { asm(S(.byte 1)); }', 'void F() { asm(R"(.byte 1)"); }', 'asm(".section .x; .ascii \\"a\\"");'):
+            with self.subTest(line):
+                self.assertTrue(self.of(line + "\n", explored=False))
+        self.assertEqual([], self.of('void F(ULONG a) { asm("1: bsrl %1, %0\\n\\tjz 1b" : "=r"(a) : "r"(a)); Log("all. done"); }', explored=False))
+        good = '#include "a.h"\n    .text\n    .globl "@F@8" // .byte in words\n"@F@8":\n    movl 4(%esp), %eax\n    je .Lsame\n.Lsame:\n    call "_K.x@20"\n'
+        self.assertEqual([], plaincode.assembly_objections("a.S", good))
+        for line in (".byte 0x90", ".long 1", "nop; .ascii \"x\"", ".macro m", "#define D .byte", "#define E .by ## te", ".incbin \"x\"", ".section .drectve",
+                     ".rept 3", ".irp x,1", ".include \"x\""):
+            with self.subTest(line):
+                self.assertTrue(plaincode.assembly_objections("a.S", good + line + "\n"))
+
+    def test_a_file_is_the_same_in_every_flavour(self) -> None:
+        for line in ("#ifdef MICA_EXPLORE", "#if defined(KX_QUIET)", "#if __has_feature(coverage_sanitizer)"):
+            self.assertTrue(self.of(line + "\n#endif\n"), line)
+
     def test_a_scenario_takes_the_address_of_no_routine(self) -> None:
         def of(line: str) -> List[str]:
             return plaincode.objections("mytest.cpp", line + "\n", True, True)
