@@ -105,7 +105,7 @@ class SelfCheck:
     def _chosen(self, lab: Lab, patch: Patch) -> List[TestSpec]:
         """The tests that a row runs."""
         tests = self._grading.course.tests_of(lab)
-        if not self._sample:
+        if not self._sample or patch.refused:  # where the build refuses, nothing runs
             return tests
         names = [test.name for test in tests]
         chosen = random.Random(f"{self._seed} {patch.name} {len(names)}")
