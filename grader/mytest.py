@@ -93,10 +93,10 @@ def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) 
         right += [(one.says, one) for one in patches.of_lab(tree, lab) if one.kind == "accepted"][:ACCEPTED_MAX]
     if wrong and not tree.is_handout and (folder, t.seed) not in _spoilt:
         # First what no other test asks for: tests that run side by side wait for the right kernels only.
-        explored(folder, builder.laid_out(kernel(tree, builder, lab.number, patches.read(_hidden(tree, lab, wrong))), t.seed), t.seed)
+        explored(folder, kernel(tree, builder, lab.number, patches.read(_hidden(tree, lab, wrong)), t.seed), t.seed)
     once = ""
     for says, patch in right:
-        judged = own_kernel(tree, builder, t.student_dir) if own else builder.laid_out(kernel(tree, builder, lab.number, patch), t.seed)
+        judged = own_kernel(tree, builder, t.student_dir) if own else kernel(tree, builder, lab.number, patch, t.seed)
         seen = explored(folder, judged, t.seed)
         _fair(t, seen)
         once = once or seen.once
@@ -112,7 +112,7 @@ def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) 
     if not wrong or tree.is_handout:
         return
     patch = patches.read(_hidden(tree, lab, wrong))
-    seen = explored(folder, builder.laid_out(kernel(tree, builder, lab.number, patch), t.seed), t.seed)
+    seen = explored(folder, kernel(tree, builder, lab.number, patch, t.seed), t.seed)
     _fair(t, seen)
     if not seen.fails:
         once = once or seen.once
@@ -185,8 +185,12 @@ def _made(tree: Tree, builder: Builder, text: bytes, source: Path, out: Path) ->
     return finding
 
 
-def kernel(tree: Tree, builder: Builder, lab: int, patch: "Optional[Patch]") -> Path:
-    """The explore flavour of a kernel: the reference, or with a patch of solutions/."""
+def kernel(tree: Tree, builder: Builder, lab: int, patch: "Optional[Patch]", seed: int) -> Path:
+    """The explore flavour of a kernel: the reference, or with a patch of solutions/; linked in an order that follows from `seed`."""
+    return builder.laid_out(_made_of(tree, builder, lab, patch), seed)
+
+
+def _made_of(tree: Tree, builder: Builder, lab: int, patch: "Optional[Patch]") -> Path:
     if patch is None:
         return builder.base(EXPLORED)
     from grader import patches

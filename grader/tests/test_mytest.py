@@ -38,7 +38,7 @@ class Catches(TreeCase):
         with ExitStack() as patched:
             for name, fake in (("this_tree", lambda: self.tree),
                                ("compiled", lambda tree, builder, text: (Path("driver"), "")),
-                               ("kernel", lambda tree, builder, number, patch: Path(patch.name if patch else "reference")),
+                               ("kernel", lambda tree, builder, number, patch, seed: Path(patch.name if patch else "reference")),
                                ("explored", lambda folder, kernel, seed: found[kernel.name])):
                 patched.enter_context(mock.patch.object(mytest, name, fake))
             try:
