@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 CANARY = "Canary"  # kernel/tests/scenarios/scenario_main.h: in every driver of scenarios
 BUDGET = explorer.BUDGET
-WATCHED, WATCHED_RUNS = 3, 1
+WATCHED, WATCHED_RUNS = 2, 3
 DISABLED = finding.HINTS[Found.OVERWRITTEN]
 ROOT = Path(__file__).resolve().parents[2]
 Judge = Callable[[Sequence[int]], str]

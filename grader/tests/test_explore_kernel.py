@@ -152,13 +152,13 @@ class OnTheKernel(unittest.TestCase):
         self.assertIn(f"step {second.step}", said)
         self.assertEqual((second.processor, second.pc), (guest.processor, guest.regs()["eip"]))
 
-    def test_who_writes_the_explorers_data_is_named(self) -> None:
+    def test_who_turns_the_switch_of_the_points_is_named(self) -> None:
         context, run = self.context("LostUpdateMended", budget=1_000_000)
         run()  # nobody but the explorer does
         context, run = self.context("LostUpdateMended", budget=1_000_000)
         with mock.patch("grader.explore.target.EXPLORER_SOURCES", "kernel/nowhere/"), self.assertRaises(TestFailure) as caught:
             run()
-        self.assertIn("the explorer's data was written by Kx", caught.exception.seen)
+        self.assertIn("the switch of the preemption points was written by Kx", caught.exception.seen)
         self.assertEqual("explorer-disabled", caught.exception.hint.id)  # type: ignore[union-attr]
 
     def test_explorer_that_finds_nothing_anywhere_is_no_pass(self) -> None:
