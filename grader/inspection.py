@@ -49,9 +49,9 @@ class Inspection:
         self._next = self._stops + self._random.randint(1, int(self._within))
         return self.look()
 
-    def look(self, pieces: int = PIECES) -> Optional[str]:
+    def look(self) -> Optional[str]:
         """What was changed, in words, or None."""
-        return self._set_up() or self._session.integrity.changed() or self._twice(pieces)
+        return self._set_up() or self._session.integrity.changed() or self._twice()
 
     def _set_up(self) -> Optional[str]:
         """The processors' registers and gates.  A kernel without the courseware's KiVectorEntry is none of the course's (the grader's own
@@ -85,7 +85,7 @@ class Inspection:
                 return f"the gate of vector {vector:#x} in the interrupt dispatch table was changed"
         return None
 
-    def _twice(self, pieces: int) -> Optional[str]:
+    def _twice(self) -> Optional[str]:
         """Random pieces of code, read by QEMU with the processor's own set-up, on each processor; then no old translation is left."""
         session = self._session
         gdb, areas = session.machine.gdb, session.integrity.areas
@@ -96,7 +96,7 @@ class Inspection:
                 registers: Dict[str, int] = gdb.registers()
                 if not registers["cr0"] & processors.CR0_PAGING:
                     continue
-                for _ in range(pieces):
+                for _ in range(PIECES):
                     area = self._random.choice(areas)
                     offset = self._random.randrange(len(area.data))
                     size = min(PIECE, len(area.data) - offset, PAGE - (area.address + offset) % PAGE)

@@ -78,7 +78,7 @@ def image_objections(student: PeImage, course: PeImage) -> List[str]:
     name = course.path.name
     own, expected = _layout(student), _layout(course)
     if own != expected:
-        other = next(one for one in [*own, *expected] if one not in expected or one not in own or own.count(one) > 1 or own != expected)
+        other = [*(one for one in own if one not in expected), *(one for one in expected if one not in own), *own, *expected][0]
         found.append(f"{name}: error: with this file the image's sections are not the course's (section {_shown(other[0])}, flags {other[1]:#010x}); "
                      "leave code and data where the compiler puts them")
     missing, more = sorted(course.exports - student.exports), sorted(student.exports - course.exports)

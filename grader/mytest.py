@@ -91,9 +91,11 @@ def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) 
     if not tree.is_handout:
         from grader import patches  # an instructor's: a student's branch has neither them nor what they change
         right += [(one.says, one) for one in patches.of_lab(tree, lab) if one.kind == "accepted"][:ACCEPTED_MAX]
-    if wrong and not tree.is_handout and (folder, t.seed) not in _spoilt:
+    hidden = patches.read(_hidden(tree, lab, wrong)) if wrong and not tree.is_handout else None
+    early: Optional[Findings] = None
+    if hidden and (folder, t.seed) not in _spoilt:
         # First what no other test asks for: tests that run side by side wait for the right kernels only.
-        explored(folder, kernel(tree, builder, lab.number, patches.read(_hidden(tree, lab, wrong)), t.seed), t.seed)
+        early = explored(folder, kernel(tree, builder, lab.number, hidden, t.seed), t.seed)
     once = ""
     for says, patch in right:
         judged = own_kernel(tree, builder, t.student_dir) if own else kernel(tree, builder, lab.number, patch, t.seed)
@@ -109,16 +111,15 @@ def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) 
     if not wrong:
         t.check(not once, asked="each run of your scenarios again, alone", expected="it ends as it did among others", seen=once,
                 hint=_hint(t, "mytest-leftovers"))
-    if not wrong or tree.is_handout:
+    if not hidden:
         return
-    patch = patches.read(_hidden(tree, lab, wrong))
-    seen = explored(folder, kernel(tree, builder, lab.number, patch, t.seed), t.seed)
+    seen = early or explored(folder, kernel(tree, builder, lab.number, hidden, t.seed), t.seed)
     _fair(t, seen)
     if not seen.fails:
         once = once or seen.once
         t.fail(asked="your scenarios on a kernel that is wrong in one place", expected="one of them fails", seen=once or "none does",
                hint=_hint(t, "mytest-leftovers") if once else t.hint(
-                   "mytest-misses", f"There is a mistake in the files of exercise {patch.exercise} that none of your scenarios shows. "
+                   "mytest-misses", f"There is a mistake in the files of exercise {hidden.exercise} that none of your scenarios shows. "
                    "Read its contracts: which sentence does no scenario of yours check, or check while others are at work?"))
 
 

@@ -36,6 +36,7 @@ _STRING = re.compile(r'"((?:\\.|[^"\\\n])*)"')
 _RAW = re.compile(r'\b(?:u8|[uUL])?R"([^()\\\s]{0,16})\(.*?\)\1"', re.DOTALL)
 _TOKENS = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|(?<![0-9A-Za-z_])\'(?:\\.|[^\'\\\n])+\'', re.DOTALL)
 _COMMENTS = re.compile(r'("(?:\\.|[^"\\\n])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_SPLICE = re.compile(r"(?:\\|\?\?/)[ \t]*\n")  # lines that a backslash joins
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")
 _ATTRIBUTE = re.compile(r"(?:\[|<:)\s*(?:\[|<:)([^\]]*?)(?:\]|:>)\s*(?:\]|:>)")
 _DIRECTIVE = re.compile(r"^[ \t]*(?:#|%:|\?\?=)[ \t]*(\w+)", re.MULTILINE)
@@ -77,7 +78,7 @@ def objections(name: str, text: str, explored: bool, scenario: bool = False) -> 
             object_to(match.start(), f"{word}: a scenario calls the kernel's routines, and takes the address of none")
         elif explored and UNSEEN.fullmatch(word):
             object_to(match.start(), f"{word}: it touches memory where the explorer cannot look; assign the fields")
-        elif explored and (word.startswith("__") or re.match(r"_[A-Z]", word)) and word not in ASSEMBLY and not SEEN.fullmatch(word):
+        elif explored and (word.startswith("__") or re.match(r"_[A-Z]", word)) and not SEEN.fullmatch(word):
             object_to(match.start(), f"{word}: a name of the compiler's; use the kernel's own (Interlocked..., ex/interlocked.h)")
     if not explored and set(_NAME.findall(plain)) & set(ASSEMBLY):
         found += _of_inline(text)
@@ -87,7 +88,7 @@ def objections(name: str, text: str, explored: bool, scenario: bool = False) -> 
 def _of_inline(text: str) -> List[Tuple[int, str]]:
     """Inline assembly holds instructions, and each is written out: no bytes of code that was made elsewhere."""
     found = []
-    code = _COMMENTS.sub(lambda match: match[1] or " " + "\n" * match[0].count("\n"), re.sub(r"(?:\\|\?\?/)[ \t]*\n", "", text))
+    code = _without_comments(_SPLICE.sub("", text))
     for match in re.finditer(r'R"|(?<=[\w),(])[ \t]*#[ \t]*[A-Za-z_]', code):
         found.append((code.count("\n", 0, match.start()) + 1, f"{match[0].strip()[:3]}: a file with assembly has plain strings only"))
     for match in re.finditer(rf"{_STRING.pattern}(?:\s*{_STRING.pattern})*", code):  # strings side by side are one
@@ -104,7 +105,7 @@ def _of_inline(text: str) -> List[Tuple[int, str]]:
 def assembly_objections(name: str, text: str) -> List[str]:
     """The same for an assembly source that is an exercise: instructions and names, no bytes of code that was made elsewhere."""
     found = []
-    code = _COMMENTS.sub(lambda match: match[1] or " " + "\n" * match[0].count("\n"), text)
+    code = _without_comments(text)
     for match in _DIRECTIVE_WORD.finditer(code):
         if match[0] not in DIRECTIVES and not match[0].startswith((".L", ".cfi_")):
             found.append((code.count("\n", 0, match.start()) + 1, f"{match[0]}: this file needs instructions, not data or macros; write them out"))
@@ -113,8 +114,12 @@ def assembly_objections(name: str, text: str) -> List[str]:
     return [f"{name}:{line}:1: error: {what}" for line, what in sorted(set(found))]
 
 
+def _without_comments(text: str) -> str:
+    """The text with its strings; a comment leaves its line feeds."""
+    return _COMMENTS.sub(lambda match: match[1] or " " + "\n" * match[0].count("\n"), text)
+
+
 def _plain(text: str) -> str:
     """The text without comments and strings; what is gone leaves its line feeds, so that lines keep their numbers."""
-    joined = re.sub(r"(?:\\|\?\?/)[ \t]*\n", "", text)
-    without = _RAW.sub(lambda match: '""' + "\n" * match[0].count("\n"), joined)
+    without = _RAW.sub(lambda match: '""' + "\n" * match[0].count("\n"), _SPLICE.sub("", text))
     return _TOKENS.sub(lambda match: " " + "\n" * match[0].count("\n"), without)

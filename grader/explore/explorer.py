@@ -119,7 +119,9 @@ def _take(target: Target, report: Report, lot: Lot, runs: int, step_limit: int, 
     while runs > 0 and not report.find and not _given_up(report, doubts):
         batch = Batch(schedule, runs, step_limit)
         ran = target.run(batch, fresh)
-        report.since = [batch] if fresh else [*report.since, batch]
+        if fresh:
+            report.since.clear()
+        report.since.append(batch)
         fresh = False
         report.count(schedule, ran)
         report.steps = max(report.steps, ran.longest)

@@ -6,7 +6,7 @@ the control block and from how the call ended, never from what the guest prints.
 
 from __future__ import annotations
 
-from typing import Dict, Optional
+from typing import Optional
 
 from grader.bugcodes import LAB_NOT_IMPLEMENTED
 from grader.errors import GraderError
@@ -26,7 +26,7 @@ RUN_LIMIT, SLACK = 60_000, 8  # of a run before one was measured; how much longe
 PREFIX = "KxScenario_"
 CONTROL, EXPLORE = "KxControl", "KxExplore"
 SWITCH = "KxActive"  # KxRun is not watched: QEMU ends with "raised interrupt while not in I/O function" where a write there is followed by an IPI
-EXPLORER_SOURCES = "kernel/ntos/ke/explore/"
+SWITCH_WRITER = "KxSetActive"
 
 
 class GuestTarget:
@@ -94,12 +94,9 @@ class GuestTarget:
         A kernel that switches them off where its races are would pass unseen.  It cannot know which run is watched.
         """
         guest = self.guest
-        own: Dict[int, bool] = {}  # by the address behind the writing instruction
 
         def look(eip: int) -> None:
-            if eip not in own:
-                own[eip] = EXPLORER_SOURCES in guest.symbols.frame(eip - 1, False)
-            if not own[eip]:
+            if guest.name(eip - 1) != SWITCH_WRITER:
                 raise Tampering("the switch of the preemption points", guest.describe(eip - 1))
 
         with guest.watching([(guest.sym(SWITCH), 4)], look):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from contextlib import contextmanager
-from typing import Callable, Dict, Iterator, Optional, Sequence, Set, Tuple
+from typing import Callable, ContextManager, Dict, Iterator, Optional, Sequence, Set, Tuple
 
 from grader.errors import GraderError, InfraError
 from grader.guest.memory import GuestMemory
@@ -86,24 +86,24 @@ class GuestRuns(GuestMemory):
 
     # -- one bounded run -------------------------------------------------------------------------------------------
     @contextmanager
-    def watching(self, ranges: Sequence[Tuple[int, int]], look: Callable[[int], None]) -> Iterator[None]:
-        """Meanwhile `look` is called with EIP behind every instruction that writes to one of these (address, size)."""
+    def watching(self, ranges: Sequence[Tuple[int, int]], look: Callable[[int], None], reads: bool = False) -> Iterator[None]:
+        """Meanwhile `look` is called with EIP behind every instruction that writes to one of these (address, size); with `reads`, that
+        reads there as data."""
         gdb = self.machine.gdb
+        watch, unwatch = (gdb.watch_reads, gdb.unwatch_reads) if reads else (gdb.watch_writes, gdb.unwatch_writes)
         for address, size in ranges:
-            gdb.watch_writes(address, size)
+            watch(address, size)
         self.watcher = look
         try:
             yield
         finally:
             self.watcher = None
             for address, size in ranges:
-                gdb.unwatch_writes(address, size)
+                unwatch(address, size)
 
-    @contextmanager
-    def code_unread(self) -> Iterator[None]:
+    def code_unread(self) -> ContextManager[None]:
         """Meanwhile nobody reads the kernel's code, or the header of its image, as data; CodeRead names the reader.  The courseware
         never does."""
-        gdb = self.machine.gdb
         modules = [module for module in self.symbols.modules if module.name.lower() in KERNEL_IMAGES]
         ranges = [(module.base, module.image.header_size) for module in modules]
         ranges += [(module.base + section.rva, section.size) for module in modules for section in module.image.sections
@@ -112,15 +112,7 @@ class GuestRuns(GuestMemory):
         def look(eip: int) -> None:
             raise CodeRead(self.describe(eip - 1))
 
-        for address, size in ranges:
-            gdb.watch_reads(address, size)
-        self.watcher = look
-        try:
-            yield
-        finally:
-            self.watcher = None
-            for address, size in ranges:
-                gdb.unwatch_reads(address, size)
+        return self.watching(ranges, look, reads=True)
 
     def check_budget(self) -> None:
         """At the end of a test: a guest that kept the deadline from coming does not profit."""

@@ -156,7 +156,7 @@ class OnTheKernel(unittest.TestCase):
         context, run = self.context("LostUpdateMended", budget=1_000_000)
         run()  # nobody but the explorer does
         context, run = self.context("LostUpdateMended", budget=1_000_000)
-        with mock.patch("grader.explore.target.EXPLORER_SOURCES", "kernel/nowhere/"), self.assertRaises(TestFailure) as caught:
+        with mock.patch("grader.explore.target.SWITCH_WRITER", "nobody"), self.assertRaises(TestFailure) as caught:
             run()
         self.assertIn("the switch of the preemption points was written by Kx", caught.exception.seen)
         self.assertEqual("explorer-disabled", caught.exception.hint.id)  # type: ignore[union-attr]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tempfile
 import unittest
 from dataclasses import replace
 from pathlib import Path
@@ -12,26 +11,15 @@ from typing import List
 
 from grader import linkable
 from grader.pe import PeImage
+from grader.tests.compiled import REFERENCE, CompiledCase
 
-COMPILE = ["clang++", "--target=i686-pc-windows-msvc", "-ffreestanding", "-std=c++20", "-O1", "-g", "-c"]
 LINK = ["lld-link", "/machine:x86", "/nodefaultlib", "/dll", "/noentry", "/safeseh:no", "/timestamp:0", "/subsystem:native"]
-REFERENCE = 'extern "C" __declspec(dllexport) int __stdcall KiSelect(int low) { return low; }\n'
 OTHER = 'extern "C" __declspec(dllexport) int KeOther() { return 7; } extern "C" const int Table[4] = {1, 2, 3, 4};\n'
 
 
-@unittest.skipUnless(shutil.which("clang++") and shutil.which("lld-link"), "needs clang and lld")
-class LinkableTest(unittest.TestCase):
+@unittest.skipUnless(shutil.which("lld-link"), "needs lld")
+class LinkableTest(CompiledCase):
     """Objects that real tools make, washed and linked."""
-
-    def setUp(self) -> None:
-        self._folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self._folder.cleanup)
-
-    def compile(self, text: str, suffix: str = ".cpp") -> bytes:
-        source, target = Path(self._folder.name, "a" + suffix), Path(self._folder.name, "a.obj")
-        source.write_text(text, encoding="ascii")
-        subprocess.run([*COMPILE, str(source), "-o", str(target)], check=True, capture_output=True)
-        return target.read_bytes()
 
     def objections(self, text: str, suffix: str = ".cpp") -> List[str]:
         return linkable.objections("ready.cpp", self.compile(text, suffix), self.compile(REFERENCE))

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
 import unittest
-from pathlib import Path
 from typing import List
 
 from grader import coff, linkable, objects
+from grader.tests.compiled import REFERENCE, CompiledCase
 
-COMPILE = ["clang++", "--target=i686-pc-windows-msvc", "-ffreestanding", "-std=c++20", "-O1", "-c"]
-REFERENCE = 'extern "C" __declspec(dllexport) int __stdcall KiSelect(int low) { return low; }\n'
 COURSEWARE = {"KdTestPoint", "LabScratch", "KiSelect"}
 
 
-@unittest.skipUnless(shutil.which("clang++"), "needs clang")
-class ObjectTest(unittest.TestCase):
+class ObjectTest(CompiledCase):
     """Objections to one student file that stands in for REFERENCE."""
-
-    def setUp(self) -> None:
-        self._folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self._folder.cleanup)
-
-    def compile(self, text: str, suffix: str = ".cpp") -> bytes:
-        source, target = Path(self._folder.name, "a" + suffix), Path(self._folder.name, "a.obj")
-        source.write_text(text, encoding="ascii")
-        subprocess.run([*COMPILE, str(source), "-o", str(target)], check=True, capture_output=True)
-        return target.read_bytes()
 
     def objections(self, text: str, suffix: str = ".cpp") -> List[str]:
         return objects.objections("ready.cpp", self.compile(text, suffix), self.compile(REFERENCE), COURSEWARE)
