@@ -27,7 +27,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence
 
-from grader import git, linkable, locking, manifest, objects, plaincode, remarks, result as results, room, sandbox, studenttext, toolverdict
+from grader import git, hooked, linkable, locking, manifest, objects, plaincode, remarks, result as results, room, sandbox, studenttext, toolverdict
 from grader.errors import GraderError, InfraError
 from grader.labs import Course
 from grader.model import EXPLORE, WHOLE, Exercise, Kernel, KernelSet, Progress
@@ -37,7 +37,7 @@ from grader.toolverdict import Finding
 from grader.tree import Tree
 
 KEPT = 96  # kernels of earlier gradings that stay on the disk
-STAMP, VERSION = "done.json", 2  # the version changes with what a stamp may be trusted for
+STAMP, VERSION = "done.json", 3  # the version changes with what a stamp may be trusted for
 ATTEMPTS = 2
 PLAIN = "-O0"
 EXPLORED = "explore"  # build.mk's flavour with preemption points
@@ -341,6 +341,8 @@ class Builder:
             made = path.read_bytes()
             refused = objects.objections(name, made, model, courseware)
             refused = refused or linkable.objections(name, made, model)
+            if flavour == EXPLORED and name in self._course.explored:
+                refused = refused or hooked.objections(name, made)
             if not refused:
                 results.replace(path, linkable.washed(made, model))
             found += refused

@@ -36,7 +36,7 @@ from grader.submission import Submission
 from grader.tree import BRANCH_FILE, Tree
 
 WITHHELD = re.compile(
-    r"^(solutions/|\.ci/|\.github/|docs/|kernel/tests/(?!scenarios/scenario)|grader/tests/|grader/(handout|branches|hardened|scatter|disassembly|regions|"
+    r"^(solutions/|\.ci/|\.github/|docs/|kernel/tests/(?!scenarios/scenario)|grader/tests/|grader/(handout|branches|hardened|scatter|regions|"
     r"sources|selfcheck|patches|memo|parallel|style|coverage|bench|pictures|matrix|leaks|mutate)(\.py$|/)|"
     r"grader/commands/(handout|solution|answers|selfcheck|stability|explore|demo_race|leaks|mutate)\.py$|"
     r"grader/explore/(survey|table|kernels)\.py$|"

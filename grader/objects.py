@@ -17,7 +17,7 @@ from grader.pe import undecorate
 
 IMPORT = "__imp_"
 EXPLORER = "Kx"  # names of the explorer begin so; free are what points are made of (nt/explore.h), and a name of the books
-FREE = ("KxActive", "KxReachPoint", "KxMark", "KxQueueReadyThread")
+FREE = ("KxActive", "KxReachPoint", "KxSetMemory", "KxCopyMemory", "KxMark", "KxQueueReadyThread")
 
 
 @dataclass(frozen=True)

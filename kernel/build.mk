@@ -125,7 +125,12 @@ EXPLORE_FILES := $(addprefix kernel/hal/,softint.cpp) \
     $(addprefix kernel/ntos/ex/,slist.cpp worker.cpp resource.cpp pushlock.cpp) \
     kernel/tests/scenarios/% labs/3-synchronization/%
 QUIET_FILES   := kernel/ntos/ke/explore/% kernel/ntos/etw/%
-instrument    := -fsanitize-coverage=func,trace-loads,trace-stores -include kernel/inc/nt/builtins.h
+# (whole objects that a source fills or copies: the address sanitizer makes calls of them. Nothing else of it is wanted; the
+# calls go to the explorer, and the empty constructor that it leaves is taken out)
+instrument    := -fsanitize-coverage=func,trace-loads,trace-stores -include kernel/inc/nt/builtins.h -Xclang -fsanitize=kernel-address \
+                 $(patsubst %,-mllvm -asan-%=0,instrument-reads instrument-writes instrument-atomics instrument-byval stack globals)
+pointed       := $(OBJCOPY) --redefine-sym _memset=_KxSetMemory --redefine-sym _memcpy=_KxCopyMemory --redefine-sym _memmove=_KxCopyMemory \
+                 --wildcard -R '.CRT*'
 explore_flags  = $(if $(exploring),$(if $(filter $(QUIET_FILES),$1),-DKX_QUIET) $(if $(filter $(EXPLORE_FILES),$1),$(instrument)))
 
 # The student's own files are compiled in $(O); with a base build beside, everything else comes from there.
@@ -168,14 +173,16 @@ objects: $(call objects,$(ntos_src) $(hal_src))
 # Each object depends on the flags it was built with: a changed build.mk or variable builds it anew.
 # (the last word changes with how targets are named: dependency files of another naming would be passed over)
 compiler   := $(shell $(CXX) --version 2>/dev/null | head -n 1)
-flags_text := $(CXXFLAGS) $(ASFLAGS) $(if $(exploring),$(instrument)) $(compiler) relative
+flags_text := $(CXXFLAGS) $(ASFLAGS) $(if $(exploring),$(instrument) $(pointed)) $(compiler) relative
 flags_file := $(OBJ_O)/$(flavour)/flags
 ifneq ($(file <$(flags_file)),$(flags_text))
 $(shell mkdir -p $(dir $(flags_file)))
 $(file >$(flags_file),$(flags_text))
 endif
 
-compile = $(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $2 $(call explore_flags,$1) -MMD -MP -MF $(@:.obj=.d) -MJ $(@:.obj=.json) -c $1 -o $@ $(told)
+compile = $(Q)mkdir -p $(@D) && { $(CXX) $(CXXFLAGS) $2 $(call explore_flags,$1) -MMD -MP -MF $(@:.obj=.d) -MJ $(@:.obj=.json) -c $1 -o $@$(call with_points,$1,$@); } $(told)
+# What is done with the object of an instrumented source.
+with_points = $(if $(exploring),$(if $(filter $(EXPLORE_FILES),$1), && $(pointed) $2))
 # The end of a compilation: what it said goes to the terminal, and stays beside the object for whoever counts warnings, with
 # its exit code for the grader (grader/toolverdict.py).
 told    = 2>$@.said; code=$$?; echo $$code >$@.code; cat $@.said >&2; exit $$code
@@ -225,7 +232,7 @@ $(call objects,$1): $(STUDENT)/$1 $(flags_file)
 	$(Q)mkdir -p $$(@D) && ( cd $(STUDENT) && $(CXX) $(if $(filter %.S,$1),$(ASFLAGS),$(CXXFLAGS) \
 	    $(if $(filter kernel/hal/%,$1),-DMICA_HAL,-DMICA_NTOSKRNL) $(subst -include ,-include $(here),$(call explore_flags,$1))) \
 	    $(patsubst -I%,-I$(here)%,$(include)) -iquote $(here)$(dir $1) \
-	    -ffile-prefix-map=$(call absolute,$(STUDENT))/= -c $1 -o $(call absolute,$(call objects,$1)) ) $$(told)
+	    -ffile-prefix-map=$(call absolute,$(STUDENT))/= -c $1 -o $(call absolute,$(call objects,$1))$(call with_points,$1,$(call absolute,$(call objects,$1))) ) $$(told)
 endef
 $(foreach f,$(own),$(eval $(call student_rule,$f)))
 endif

@@ -39,6 +39,7 @@ from grader.watch.first import FirstFailure, Saved
 from grader.watch.solved import Solved
 
 ENDING = 3.0  # seconds that a machine gets to end in, when the watch does
+DONE = "Every exercise is solved here. Ctrl-C ends."
 Task = Tuple[Lab, Exercise]
 
 
@@ -126,7 +127,7 @@ class Watch:
                 return task
         waiting = [exercise.number for _, exercise in self._tasks if exercise.number in self._waiting]
         self.say(f"Nothing is left here but what waits for other exercises: {', '.join(waiting)}. Ctrl-C ends." if waiting
-                 else "Every exercise is solved here. Ctrl-C ends.")
+                 else DONE)
         return current or self._tasks[-1]
 
     def of(self, names: Sequence[str], current: Optional[Task]) -> Optional[Task]:
@@ -149,6 +150,7 @@ class Watch:
             if not self._solved.is_solved(exercise.number, files.content(exercise.files)):
                 self.say(f"next: {exercise.number} {exercise.title} (make watch EX={exercise.number})")
                 return
+        self.say(DONE)
 
     # -- one grading -----------------------------------------------------------------------------------------------------
     def grade(self, task: Task) -> bool:

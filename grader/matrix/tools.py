@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 TESTED = Path(__file__).resolve().parents[1] / "setup" / "tested.txt"
-NEEDED = ("clang++", "lld-link", "ld.lld", "llvm-lib", "llvm-objcopy", "llvm-symbolizer")  # of one release, in one folder
+NEEDED = ("clang++", "lld-link", "ld.lld", "llvm-lib", "llvm-objcopy", "llvm-objdump", "llvm-symbolizer")  # of one release, in one folder
 LLVM = ("/usr/lib/llvm-*/bin", "/usr/local/opt/llvm*/bin", "/opt/homebrew/opt/llvm*/bin", "/opt/llvm*/bin")
 QEMU = ("/usr/local/bin", "/opt/qemu*/bin", "/opt/homebrew/bin")
 EMULATOR = "qemu-system-i386"

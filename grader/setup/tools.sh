@@ -10,7 +10,7 @@ mica_tools() {
 python  | python3                    | 3.9  | python3           | python3      | runs the grader
 clang   | clang++ clang              | 14   | clang             | llvm         | compiles the kernel
 lld     | lld-link ld.lld            | 14   | lld               | lld          | links the kernel as PE images and the loader
-llvm    | llvm-objcopy llvm-dlltool llvm-symbolizer | 14 | llvm | llvm         | import libraries, stripped copies, symbolised backtraces
+llvm    | llvm-objcopy llvm-objdump llvm-dlltool llvm-symbolizer | 14 | llvm | llvm         | import libraries, stripped copies, symbolised backtraces
 qemu    | qemu-system-i386           | 6.2  | qemu-system-x86   | qemu         | the machine that Mica boots on
 qimg    | qemu-img                   | 6.2  | qemu-utils        | qemu         | snapshots of the test machine
 bwrap   | bwrap                      | 0.4  | bubblewrap        | -            | a sandbox around students' code (optional)

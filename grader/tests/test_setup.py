@@ -18,7 +18,7 @@ from grader.matrix import tools as matrix_tools
 
 SETUP = Path(__file__).resolve().parents[1] / "setup"
 VERSIONS = {"python3": "Python 3.11.2", "clang": "clang version 14.0.6", "clang++": "clang version 14.0.6",
-            "lld-link": "LLD 14.0.6", "ld.lld": "LLD 14.0.6", "llvm-objcopy": "LLVM version 14.0.6",
+            "lld-link": "LLD 14.0.6", "ld.lld": "LLD 14.0.6", "llvm-objcopy": "LLVM version 14.0.6", "llvm-objdump": "LLVM version 14.0.6",
             "llvm-dlltool": "LLVM version 14.0.6", "llvm-symbolizer": "LLVM version 14.0.6",
             "qemu-system-i386": "QEMU emulator version 7.2.22", "qemu-img": "qemu-img version 7.2.22",
             "bwrap": "bubblewrap 0.8.0"}

@@ -328,6 +328,7 @@ class MovesOn(WatchCase):
         for name in (READY, SWITCH, QUANTUM):
             self.put(name, "right")
         self.assertIn("Every exercise is solved here.", self.watch())
+        self.assertIn("Every exercise is solved here.", self.watch(exercise="1.1"))  # all is known: one exercise says so too
 
 
 def heeds_interrupts() -> None:
@@ -375,7 +376,7 @@ class Terminal(unittest.TestCase):
             if not data:
                 break
             said += data
-            if not typed and b"next: " in said:
+            if not typed and (b"next: " in said or b"Every exercise" in said):  # what `make grade` has seen here is known
                 said, typed = b"", True
                 os.write(terminal, keys)
         os.close(terminal)
