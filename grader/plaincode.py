@@ -2,7 +2,7 @@
 
 Preemption points are hooks that the compiler puts at loads and stores (nt/explore.h).  An attribute switches them off, inline
 assembly and some builtins do without; then a race happens where no explorer looks.  So the files of an explored exercise
-keep to the language.  In other exercises inline assembly is a tool, and only attributes and pragmas are refused: they move
+keep to the language (hooked.py looks at what became of them).  In other exercises inline assembly is a tool, and only attributes and pragmas are refused: they move
 code, hide names and silence contracts.
 
 The text decides, before any compiler runs: comments and strings are gone, lines are joined, and names cannot be pasted together.
@@ -21,10 +21,11 @@ SEEN = re.compile(r"__(?:builtin_(?:clz|ctz|ffs|popcount|parity|bswap32|expect|u
                   r"atomic_(?:load|store)_n|ATOMIC_[A-Z_]+|func__|FUNCTION__|FILE__|LINE__|COUNTER__|cplusplus|"
                   r"try|except|finally|leave|stdcall|fastcall|cdecl|int64|int32|inline|inline__|restrict|volatile__|const__|"
                   r"has_include|has_builtin|is_same|underlying_type|VA_ARGS__|VA_OPT__)|_Static_assert|_Alignas|_Alignof")
-# Routines that copy or compare memory without a point.
-UNSEEN = re.compile(r"(?:mem(?:cpy|move|set|cmp|chr)|_?[Ii]nterlocked\w*_(?:acq|rel|nf|HLE\w+)|_interlocked\w+|_bittest\w*)")
-# Routines of the runtime library have no points within, and some of them change memory in several steps.
-LIBRARY = re.compile(r"Rtl(?!RaiseStatus\b|RaiseException\b|Assert\b)\w+")
+# Routines that compare or change memory without a point.
+UNSEEN = re.compile(r"(?:mem(?:cmp|chr)|_?[Ii]nterlocked\w*_(?:acq|rel|nf|HLE\w+)|_interlocked\w+|_bittest\w*)")
+# Routines of the runtime library have no points within, and some of them change memory in several steps.  Inline ones that fill
+# or copy are as good as an assignment: build.mk gives it its points.
+LIBRARY = re.compile(r"Rtl(?!RaiseStatus\b|RaiseException\b|Assert\b|ZeroMemory\b|CopyMemory\b)\w+")
 EXPLORER = re.compile(r"Kx(?!QueueReadyThread\b|Mark\b)\w+")  # the explorer's own; inline routines of headers use it, no student's code does
 ROUTINE = re.compile(r"(?:Ke|Ki|Kf|Kef|Ex|Hal|Ps|Mm|Ob|Io|Zw|Nt)[A-Z]\w*|\w*imp__\w*")
 FLAVOUR = re.compile(r"MICA_EXPLORE|KX_\w+")

@@ -50,7 +50,7 @@ class PlainCode(unittest.TestCase):
                      "char c = '\"'; asm(\"nop\"); // \"", 'LONG F(LONG* p) { return __sync_val_compare_and_swap(p, 0, 0); }',
                      'LONG F(LONG* p) { return __atomic_exchange_n(p, 1, 0); }', 'LONG F(LONG volatile* p) { return _InterlockedExchange(p, 1); }',
                      'char F(long* p) { return _bittestandset(p, 1); }', 'void F(void* a, void* b) { __builtin_memcpy(a, b, 4); }',
-                     'void F(void* a, void* b) { RtlCopyMemory(a, b, 4); }', 'void F(void* a, void* b) { memmove(a, b, 4); }',
+                     'bool F(void* a, void* b) { return RtlEqualMemory(a, b, 4); }', 'int F(void* a, void* b) { return memcmp(a, b, 4); }',
                      'void F(void* a, void* b) { __movsb(a, b, 4); }',
                      'bool F(RTL_BITMAP* m) { return RtlFindClearBitsAndSet(m, 1, 0) == 0; }', 'ULONG F() { return KxActive; }',
                      'auto p = reinterpret_cast<UCHAR*>(&KxReachPoint) - 0x360;', '#line 7 "other.cpp"', '# 7 "other.cpp"'):
@@ -58,6 +58,9 @@ class PlainCode(unittest.TestCase):
                 found = self.of(line + "\n")
                 self.assertTrue(found)
                 self.assertRegex(found[0], r"^kernel/ntos/ke/x\.cpp:\d+:1: error: ")
+
+    def test_what_build_mk_gives_its_points_is_taken(self) -> None:  # test_hooked.py looks at the objects
+        self.assertEqual([], self.of("void F(void* a, void* b) { RtlCopyMemory(a, b, 4); RtlZeroMemory(b, 9); memmove(a, b, 3); }"))
 
     def test_assembly_is_a_tool_where_nothing_is_explored(self) -> None:
         self.assertEqual([], self.of('void F(ULONG a) { __asm__("bsrl %1, %0" : "=r"(a) : "r"(a)); }', explored=False))
