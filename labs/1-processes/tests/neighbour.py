@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Dict, List, Optional
 
 from .processor import DISPATCH_LEVEL, SET
+from .hosted import empty_queues, make_process, make_thread, set_time, times
 from .queues import read_queues
 from .scheduler import DEFERRED, READY, RUNNING, STANDBY, WAITING, Scheduler, Thread
 
@@ -38,15 +39,10 @@ class Neighbour:
         self._let_it_come_to_rest()
         self.prcbs = [guest.prcb(number) for number in (HERE, THERE)]
         guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
-        self.heads = [prcb + guest.field("KPRCB.DispatcherReadyListHead")[0] for prcb in self.prcbs]
-        for prcb, heads in zip(self.prcbs, self.heads):
-            for priority in range(32):
-                guest.write(heads + 8 * priority, (heads + 8 * priority).to_bytes(4, "little") * 2)
-            for name in ("ReadySummary", "NextThread", "DeferredReadyListHead"):
-                guest.set(prcb, f"KPRCB.{name}", 0)
+        set_time(guest, next(times(t.rng)))
+        self.heads = [empty_queues(guest, prcb) for prcb in self.prcbs]
         guest.u32(guest.sym("KiIdleSummary"), 0)
-        self.process = guest.alloc(guest.size("KPROCESS"))
-        guest.write(self.process, bytes(guest.size("KPROCESS")))
+        self.process = make_process(guest)
         self.addresses = [guest.alloc(guest.size("KTHREAD")) for _ in range(count + 1)]
         self.idle, self.leaving = current is None, leaving
         runner = Thread(-1, BELOW_ALL if current is None else current)
@@ -75,12 +71,7 @@ class Neighbour:
         guest.select(HERE)
 
     def _make(self, address: int, priority: int, state: int) -> None:
-        guest = self.guest
-        guest.write(address, bytes(guest.size("KTHREAD")))
-        for name, value in {"Priority": priority, "BasePriority": priority, "State": state, "Quantum": 6, "QuantumReset": 6,
-                            "Affinity": 1 << THERE, "IdealProcessor": THERE, "NextProcessor": HERE, "Process": self.process}.items():
-            guest.set(address, f"KTHREAD.{name}", value)
-        guest.set(address + guest.field("KTHREAD.ApcState")[0], "KAPC_STATE.Process", self.process)
+        make_thread(self.guest, address, self.process, priority, state, Affinity=1 << THERE, IdealProcessor=THERE, NextProcessor=HERE)
 
     # -- the student's routines ------------------------------------------------------------------------------------
     def place(self, number: int, priority: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional
 
+from .hosted import empty_queues, make_process, make_thread, set_time, times
 from .queues import read_queues
 from .scheduler import DEFERRED, INITIALIZED, READY, RUNNING, STANDBY, STATES, WAITING, Scheduler, Thread
 
@@ -55,12 +56,10 @@ class Processor:
         self.prcb = guest.u32(guest.sym("KiProcessorBlock"))
         self.current = guest.get(self.prcb, "KPRCB.CurrentThread")
         self.idle = guest.get(self.prcb, "KPRCB.IdleThread")
-        heads, _ = guest.field("KPRCB.DispatcherReadyListHead")
-        self.heads = self.prcb + heads
         guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
-        self.clear()
-        self.process = guest.alloc(guest.size("KPROCESS"))
-        guest.write(self.process, bytes(guest.size("KPROCESS")))
+        set_time(guest, next(times(t.rng)))
+        self.heads = empty_queues(guest, self.prcb)
+        self.process = make_process(guest)
         self.addresses = [guest.alloc(guest.size("KTHREAD")) for _ in range(count)]
         self.numbers = {address: number for number, address in enumerate(self.addresses)}
         self.numbers[self.current] = -1
@@ -73,24 +72,17 @@ class Processor:
         self.done: List[str] = []
 
     def clear(self) -> None:
-        """Nobody is ready, standby or about to be: whatever the kernel's own threads did before is not the test's business."""
-        guest = self.guest
-        for priority in range(32):
-            head = self.heads + 8 * priority
-            guest.write(head, head.to_bytes(4, "little") * 2)
-        for name in ("ReadySummary", "NextThread", "DeferredReadyListHead"):
-            guest.set(self.prcb, f"KPRCB.{name}", 0)
+        """Takes every thread of the test off queues and standby, in memory and in the model."""
+        empty_queues(self.guest, self.prcb)
+        self.model.queues = [[] for _ in range(32)]
+        self.model.next = None
+        for thread in self.model.threads:
+            self.make(thread.number, 1, DEFERRED)
 
     # -- making ----------------------------------------------------------------------------------------------------
     def make(self, number: int, priority: int, state: int, **fields: int) -> Thread:
         """A thread of the host's in a state, on no queue."""
-        guest, address = self.guest, self.addresses[number]
-        guest.write(address, bytes(guest.size("KTHREAD")))
-        values = {"Priority": priority, "BasePriority": priority, "State": state, "Quantum": 6, "QuantumReset": 6, "Affinity": 1,
-                  "Process": self.process, **fields}
-        for name, value in values.items():
-            guest.set(address, f"KTHREAD.{name}", value)
-        guest.set(address + guest.field("KTHREAD.ApcState")[0], "KAPC_STATE.Process", self.process)
+        make_thread(self.guest, self.addresses[number], self.process, priority, state, **fields)
         thread = self.model.threads[number]
         thread.priority = thread.base = priority
         thread.state, thread.preempted = state, False
@@ -140,7 +132,8 @@ class Processor:
         guest.set(self.current, "KTHREAD.Preempted", int(preempted))
         current.preempted = preempted
         self._say(f"KiQuantumEnd() with Quantum {left} of {self._describe(current)}", hint)
-        guest.call("KiQuantumEnd")
+        with guest.uninterrupted():  # a tick would take more units
+            guest.call("KiQuantumEnd")
         if left <= 0:
             self.model.quantum_end(current.priority if current.priority >= 16 else max(current.base, current.priority - 1))
         self.compare(hint)

@@ -1,16 +1,17 @@
 """Ready queues: the model in Python, and the same queues in guest memory.
 
-The bench is a KPRCB and some KTHREADs that no processor uses: the host makes them in the driver's scratch memory, calls
-the student's routines on them, and compares all 32 queues and the summary with the model after every call.
+The bench is a KPRCB and some KTHREADs that nobody else uses now: the host makes them in the driver's scratch memory (or takes
+the idle processor's own block), calls the student's routines on them, and compares all 32 queues and the summary with the
+model after every call.
 """
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, field
 from typing import Callable, Dict, List, Optional, Tuple
 
-PRIORITIES = 32
+from .hosted import NOBODYS, PRIORITIES, make_block, set_time
+
 READY = 1
 TRIES = 3
 COSTLY = 1 << 32
@@ -99,17 +100,14 @@ class Bench:
     done: List[str] = field(default_factory=list)
 
     @classmethod
-    def make(cls, t, count: int, rng: Optional[random.Random] = None, priorities: Optional[List[int]] = None) -> "Bench":
-        """`count` threads with drawn priorities (or the given ones), all off the queues, every queue empty."""
-        rng = rng or t.rng
-        guest = t.guest
-        prcb = guest.alloc(guest.size("KPRCB"))
+    def make(cls, t, count: int, priorities: Optional[List[int]] = None, setting: Tuple[str, int] = (NOBODYS, 0)) -> "Bench":
+        """`count` threads with drawn priorities (or the given ones), all off the queues, every queue empty.  `setting`: whose
+        block, and which time it is."""
+        rng, guest = t.rng, t.guest
+        whose, ticks = setting
+        prcb = make_block(guest, rng, whose)
         threads = [guest.alloc(guest.size("KTHREAD")) for _ in range(count)]
-        guest.write(prcb, bytes(guest.size("KPRCB")))
-        heads, _ = guest.field("KPRCB.DispatcherReadyListHead")
-        for priority in range(PRIORITIES):
-            head = prcb + heads + 8 * priority
-            guest.write(head, head.to_bytes(4, "little") * 2)
+        set_time(guest, ticks)
         chosen = priorities or [rng.randrange(PRIORITIES) for _ in range(count)]
         for thread, priority in zip(threads, chosen):
             guest.write(thread, bytes(rng.getrandbits(8) for _ in range(guest.size("KTHREAD"))))
