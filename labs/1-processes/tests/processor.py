@@ -6,9 +6,11 @@ and the student's routines choose and queue threads that the host has made.
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional
+from contextlib import nullcontext
+from typing import Callable, Dict, List, Optional
 
 from .hosted import empty_queues, make_process, make_thread, set_time, times
+from .meanwhile import HINTS as LOCK_HINTS, meanwhile
 from .queues import read_queues
 from .scheduler import DEFERRED, INITIALIZED, READY, RUNNING, STANDBY, STATES, WAITING, Scheduler, Thread
 
@@ -17,6 +19,7 @@ SET, BOOST = 0, 1
 ADJUST_NONE, ADJUST_UNWAIT, ADJUST_BOOST = 0, 1, 2
 
 HINTS = {
+    **LOCK_HINTS,
     "equal-displaces": "Only a higher priority displaces. A thread of equal priority waits its turn on the ready queue.",
     "no-preemption": "A thread with a higher priority than the one that would run must become the standby thread at once.",
     "standby-left-behind": "The old standby thread is on no ready queue now, and nobody will ever run it: queue it when a better one takes its "
@@ -96,6 +99,12 @@ class Processor:
         current.priority = current.base = priority
         current.preempted = False
 
+    def chosen_elsewhere(self, number: int, priority: int) -> None:
+        """Another processor makes a new thread the next one here."""
+        self.model.place(self.make(number, priority, STANDBY))
+        self.guest.set(self.prcb, "KPRCB.NextThread", self.addresses[number])
+        self.guest.set(self.current, "KTHREAD.Preempted", 1)
+
     def leave(self) -> None:
         """The current thread has begun to wait, and the switch has not taken place yet."""
         self.guest.set(self.current, "KTHREAD.State", WAITING)
@@ -124,15 +133,16 @@ class Processor:
         self.model.set_priority(thread, priority)
         self.compare(hint)
 
-    def quantum_end(self, left: int, hint: str) -> None:
-        """KiQuantumEnd with `left` units of quantum; the reference's policy decides about the priority."""
+    def quantum_end(self, left: int, hint: str, change: Optional[Callable[[], None]] = None) -> None:
+        """KiQuantumEnd with `left` units of quantum; the reference's policy decides about the priority.  `change`: what another
+        processor does before the routine has the lock."""
         guest, current = self.guest, self.model.current
         guest.set(self.current, "KTHREAD.Quantum", left & 0xFF)
         preempted = self.model.next is not None
         guest.set(self.current, "KTHREAD.Preempted", int(preempted))
         current.preempted = preempted
         self._say(f"KiQuantumEnd() with Quantum {left} of {self._describe(current)}", hint)
-        with guest.uninterrupted():  # a tick would take more units
+        with guest.uninterrupted(), meanwhile(self.t, self.prcb, change) if change else nullcontext():  # a tick would take more units
             guest.call("KiQuantumEnd")
         if left <= 0:
             self.model.quantum_end(current.priority if current.priority >= 16 else max(current.base, current.priority - 1))

@@ -150,6 +150,8 @@ def quantum_end_choice(t):
     processor.quantum_end(0, "quantum-ignored")
     _quantum(t, processor, 6, "quantum-ignored")
     fresh(9, t.rng.randint(10, 14), 9).quantum_end(0, "quantum-standby")
+    processor = fresh(9, 9)
+    processor.quantum_end(0, "looked-early", change=lambda: processor.chosen_elsewhere(2, t.rng.randint(10, 14)))
     processor = fresh(9, 10)
     processor.model.current.priority = 12
     t.guest.set(processor.current, "KTHREAD.Priority", 12)  # boosted: base 9
@@ -178,7 +180,7 @@ def quantum_end_choice(t):
     _quantum(t, processor, 6, "quantum-endless")
 
 
-@test("1.3", points=2, title="equals take turns, each as long as its quantum", features=FEATURES + ("SCH-11", "SCH-14", "KPR-07"),
+@test("1.3", points=1, title="equals take turns, each as long as its quantum", features=FEATURES + ("SCH-11", "SCH-14", "KPR-07"),
       limit=200_000_000)
 def quantum_turns(t):
     """Spinning threads with different quanta: the order of their turns, and the clock ticks that each turn was charged."""
