@@ -221,7 +221,7 @@ def preemption_order(t):
     judge_ring(t, mark)
 
 
-@test("1.3", points=2, title="random schedules: priorities, signals, bursts and yields, step by step",
+@test("1.3", points=1, title="random schedules: priorities, signals, bursts and yields, step by step",
       features=FEATURES + ("SCH-04", "SCH-05", "SCH-06", "SCH-07", "SCH-08"), limit=40_000_000)
 def random_schedules(t):
     mark = ring_mark(t)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from grader.api import test
 
 from .neighbour import Neighbours
+from .turns import Turns, scripts
 
 FEATURES = ("SCH-06", "SCH-12", "SCH-13")
 
@@ -79,3 +80,9 @@ def changed_before_the_lock(t):
 def _others(t, count: int) -> "list[int]":
     """Other processors than this one."""
     return t.rng.sample(range(1, t.guest.session.processors), count)
+
+
+@test("1.3", points=1, title="four processors keep every promise of the scheduler between them", features=FEATURES + ("SCH-16", "SCH-18"),
+      limit=100_000_000, processors=4)
+def four_processors(t):
+    Turns(t, scripts(t.rng)).play()
