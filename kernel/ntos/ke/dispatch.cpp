@@ -33,7 +33,7 @@ PKPRCB NTAPI KiChooseProcessor(const KTHREAD* Thread) {
 /// 1. A boost that is due (AdjustReason) is applied first: AdjustUnwait asks KiPriorityAfterWait with AdjustIncrement;
 ///    AdjustBoost raises a variable thread to at least AdjustIncrement; KiChangePriority sets the result
 ///    (KPRIORITY_CHANGE::Boost) and AdjustReason becomes AdjustNone.
-/// 2. KiChooseProcessor names a processor. Under its PrcbLock, NextProcessor becomes its number; what follows is read there.
+/// 2. KiChooseProcessor names a processor. Under its PrcbLock (all that follows) NextProcessor becomes its number.
 /// 3. The thread displaces the processor's next thread if its priority is higher than that thread's; with no next
 ///    thread, it displaces the current thread if its priority is higher or the current thread is the idle thread.
 ///    Equal priority never displaces.
