@@ -7,7 +7,7 @@ and the student's routines choose and queue threads that the host has made.
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from .hosted import empty_queues, make_process, make_thread, set_time, times
 from .meanwhile import HINTS as LOCK_HINTS, meanwhile
@@ -15,7 +15,8 @@ from .queues import read_queues
 from .scheduler import DEFERRED, INITIALIZED, READY, RUNNING, STANDBY, STATES, WAITING, Scheduler, Thread
 
 DISPATCH_LEVEL = 2
-SET, BOOST = 0, 1
+SET, BOOST, DECAY, STARVATION = range(4)  # KPRIORITY_CHANGE
+REASONS = ("Set", "Boost", "Decay", "Starvation")
 ADJUST_NONE, ADJUST_UNWAIT, ADJUST_BOOST = 0, 1, 2
 
 HINTS = {
@@ -46,6 +47,8 @@ HINTS = {
     "schedule": "The first step that differs tells which rule was broken: the higher priority runs; among equals, who was preempted comes first "
                 "and who gave up his turn last. The tests of the single routines show a mistake one call at a time: begin with those.",
     "thread-lost": "A ready thread is on no queue and is not the standby thread.",
+    "priority-event": "Priority changes through KiChangePriority only, with the reason that the contract names; it writes the event, which timelines "
+                      "are drawn from.",
     "wrong-order": "The threads of a queue are in the wrong order.",
 }
 
@@ -73,6 +76,8 @@ class Processor:
         for thread in self.model.threads:
             self.make(thread.number, 1, DEFERRED)
         self.done: List[str] = []
+        self.changes: List[Tuple[int, int, int, int]] = []  # of priorities: thread, from, to, reason
+        self._since = max((event.sequence for event in guest.events()), default=0)
 
     def clear(self) -> None:
         """Takes every thread of the test off queues and standby, in memory and in the model."""
@@ -121,6 +126,7 @@ class Processor:
             thread.priority = max(priority, min(priority + increment, 15))
         elif priority < 16 and reason == ADJUST_BOOST:
             thread.priority = max(priority, increment)
+        self._changes(thread, priority, BOOST)
         self.model.place(thread)
         self.compare(hint)
 
@@ -128,9 +134,11 @@ class Processor:
         """KiSetPriorityThread, and what the end of the dispatcher's work does after it.  -1: the current thread."""
         thread = self.model.current if number < 0 else self.model.threads[number]
         self._say(f"KiSetPriorityThread({self._describe(thread)}, {priority})", hint)
-        self.guest.call("KiSetPriorityThread", self.current if number < 0 else self.addresses[number], priority, SET)
+        reason, old = self.t.rng.choice((SET, BOOST)), thread.priority
+        self.guest.call("KiSetPriorityThread", self.current if number < 0 else self.addresses[number], priority, reason)
         self.guest.call("KiProcessDeferredReadyList")
         self.model.set_priority(thread, priority)
+        self._changes(thread, old, reason)
         self.compare(hint)
 
     def quantum_end(self, left: int, hint: str, change: Optional[Callable[[], None]] = None) -> None:
@@ -144,9 +152,15 @@ class Processor:
         self._say(f"KiQuantumEnd() with Quantum {left} of {self._describe(current)}", hint)
         with guest.uninterrupted(), meanwhile(self.t, self.prcb, change) if change else nullcontext():  # a tick would take more units
             guest.call("KiQuantumEnd")
+        old = current.priority
         if left <= 0:
             self.model.quantum_end(current.priority if current.priority >= 16 else max(current.base, current.priority - 1))
+        self._changes(current, old, DECAY)
         self.compare(hint)
+
+    def _changes(self, thread: Thread, old: int, reason: int) -> None:
+        if thread.priority != old:
+            self.changes.append((thread.number, old, thread.priority, reason))
 
     # -- judging ---------------------------------------------------------------------------------------------------
     def compare(self, hint: str) -> None:
@@ -184,6 +198,15 @@ class Processor:
             self._fail(f"Preempted of the current thread{', which has begun to wait,' if leaves else ''} is {model.current.preempted}",
                        f"it is {claim}", "displaced-to-tail" if model.current.preempted else "leaving-preempted" if leaves else
                        "quantum-preempted" if hint.startswith("quantum") else "tail-forgotten")
+
+    def judge_trace(self) -> None:
+        """KiChangePriority is the only writer of Priority: each change that the test has seen is an event, with its reason."""
+        seen = [(self.numbers[event.arguments[0]], *event.arguments[1:4]) for event in self.guest.events()
+                if event.sequence > self._since and event.name == "priority" and event.arguments[0] in self.numbers]
+        for number in range(max(len(seen), len(self.changes))):
+            wanted, found = self.changes[number:number + 1], seen[number:number + 1]
+            self.t.check(wanted == found, asked="the event ring: every change of a priority since the test began", expected=_change(wanted),
+                         seen=_change(found), hint=self.t.hint("priority-event", HINTS["priority-event"]))
 
     def _diagnose(self, queues: Dict[int, Optional[List[int]]], next_seen: Optional[int], states: Dict[int, int], hint: str) -> str:
         model = self.model
@@ -226,6 +249,12 @@ class Processor:
     def _describe(self, thread: Thread) -> str:
         what = {READY: "ready", STANDBY: "standby", RUNNING: "running", WAITING: "waiting", INITIALIZED: "initialized"}.get(thread.state, "new")
         return f"{_name(thread.number)} {what} at {thread.priority}"
+
+
+def _change(changes: Sequence[Tuple[int, ...]]) -> str:
+    """A change of a priority in words."""
+    return "; ".join(f"{_name(number)} from {old} to {new}, {REASONS[reason] if reason < len(REASONS) else reason}"
+                     for number, old, new, reason in changes) or "none"
 
 
 def _name(number: Optional[int]) -> str:

@@ -34,6 +34,7 @@ HINTS = {
                              "for each queue, and the processor finds the highest one in a single instruction (__builtin_clz).",
     "ready-loop-threads": "The cost of a call must not grow with the number of threads on the queue: a list that is linked both ways needs no walk.",
     "ready-live": "The kernel itself lives on these queues. The tests with stage \"early\" show the mistake one call at a time: begin there.",
+    "ready-field": "Queues and summary are all that these routines change: of the thread only WaitListEntry, which links it.",
     "ready-links": "A queue's links are broken: from the head, Flink must lead round to the head again, and Blink the same way "
                    "back.",
 }
@@ -98,6 +99,7 @@ class Bench:
     priorities: List[int]
     model: Model = field(default_factory=Model)
     done: List[str] = field(default_factory=list)
+    contents: List[bytes] = field(default_factory=list)  # of each thread, without its link
 
     @classmethod
     def make(cls, t, count: int, priorities: Optional[List[int]] = None, setting: Tuple[str, int] = (NOBODYS, 0)) -> "Bench":
@@ -115,7 +117,16 @@ class Bench:
             guest.set(thread, "KTHREAD.State", READY)
             guest.set(thread, "KTHREAD.NextProcessor", 0)
         guest.labels.update({thread: f"T{number}" for number, thread in enumerate(threads)})
-        return cls(t, threads, prcb, list(chosen))
+        bench = cls(t, threads, prcb, list(chosen))
+        bench.contents = [bench.content(number) for number in range(count)]
+        return bench
+
+    def content(self, thread: int) -> bytes:
+        """All of a thread but WaitListEntry."""
+        guest = self.t.guest
+        offset, size = guest.field("KTHREAD.WaitListEntry")
+        whole = guest.read(self.threads[thread], guest.size("KTHREAD"))
+        return whole[:offset] + whole[offset + size:]
 
     # -- the student's routines ------------------------------------------------------------------------------------
     def insert(self, thread: int, at_head: bool = False) -> None:
@@ -188,14 +199,18 @@ class Bench:
     def _set_priority(self, thread: int, priority: int) -> None:
         self.t.guest.set(self.threads[thread], "KTHREAD.Priority", priority)
         self.priorities[thread] = priority
+        self.contents[thread] = self.content(thread)
 
     # -- judging ---------------------------------------------------------------------------------------------------
     def compare(self) -> None:
-        """All queues and the summary against the model."""
+        """All queues and the summary against the model; the threads must be as they were."""
         seen = self.read()
         want = {priority: queue for priority, queue in enumerate(self.model.queues) if queue}
         if seen.queues != want or seen.summary != self.model.summary:
             self._fail(self.model.show(), seen.show(), classify(self.model, seen))
+        changed = [number for number in range(len(self.threads)) if self.content(number) != self.contents[number]]
+        if changed:
+            self._fail("no field of a thread changed but WaitListEntry", f"others of {self._name(changed[0])} changed", "ready-field")
 
     def read(self) -> Snapshot:
         guest = self.t.guest

@@ -45,6 +45,7 @@ def deferred_ready_boosts(t):
     # A boost that is no rise for a thread above its base priority, and none for real-time threads, however large.
     for number, (priority, base, increment) in enumerate(((12, 5, 9), (16, 16, 20), (18, 18, 20))):
         processor.place(number, priority, hint="adjust-ignored", Quantum=30, BasePriority=base, AdjustReason=ADJUST_BOOST, AdjustIncrement=increment)
+    processor.judge_trace()
 
 
 @test("1.3", points=1, title="a ready thread changes its queue with its priority", features=FEATURES + ("SCH-02", "SCH-16"), limit=10_000_000)
@@ -66,6 +67,7 @@ def set_priority_of_ready(t):
     for number in range(3):
         processor.place(number, running - 2)
     processor.set_priority(t.rng.choice((0, 1)), running - 2, "old-queue")  # the priority that it has: nothing at all
+    processor.judge_trace()
 
 
 @test("1.3", points=1, title="the running thread changes its priority", features=FEATURES + ("SCH-02", "SCH-07"), limit=10_000_000)
@@ -82,6 +84,7 @@ def set_priority_of_running(t):
         processor.place(number, priority, BasePriority=3)
     for priority in (12, 13, 12, 11, 10, 9):  # what is equal to the next thread, or to a ready one, changes nothing
         processor.set_priority(-1, priority, "not-reconsidered")
+    processor.judge_trace()
 
 
 @test("1.3", points=1, title="the standby thread changes its priority", features=FEATURES + ("SCH-02", "SCH-06"), limit=10_000_000)
@@ -111,6 +114,7 @@ def set_priority_of_standby(t):
     processor.model.current.preempted = False
     processor.leave()
     processor.set_priority(0, 7, "not-reconsidered")
+    processor.judge_trace()
 
 
 @test("1.3", points=1, title="a thread that is not on its way to a processor only gets the number", features=FEATURES + ("SCH-08",),
@@ -126,6 +130,7 @@ def set_priority_of_waiting(t):
         seen = t.guest.get(processor.addresses[number], "KTHREAD.Priority")
         t.check(seen == wanted, asked=f"KiSetPriorityThread of a waiting thread to {wanted}", expected=f"Priority {wanted}",
                 seen=f"Priority {seen}", hint=t.hint("only-the-number", HINTS["only-the-number"]))
+    processor.judge_trace()
 
 
 @test("1.3", points=1, title="quantum end: the turn goes to an equal, or stays", features=FEATURES + ("SCH-11",), limit=10_000_000)
@@ -178,6 +183,7 @@ def quantum_end_choice(t):
     processor.place(0, 20)
     processor.quantum_end(0, "quantum-endless")
     _quantum(t, processor, 6, "quantum-endless")
+    processor.judge_trace()
 
 
 @test("1.3", points=1, title="equals take turns, each as long as its quantum", features=FEATURES + ("SCH-11", "SCH-14", "KPR-07"),

@@ -37,6 +37,9 @@ def placed_on_an_idle_processor(t):
     idle = Neighbours(t, 6, {there: None})
     for number, priority in enumerate((0, 0, t.rng.randint(1, 6), t.rng.randint(1, 6), t.rng.randint(7, 31), t.rng.randint(1, 31))):
         idle.place(number, priority, there)
+    for _ in range(3):  # the next thread falls, and any ready thread may be better
+        following = idle.models[there].next
+        idle.set_priority(following.number, t.rng.choice([priority for priority in range(1, 8) if priority != following.priority]))
     left = Neighbours(t, 4, {leaving: 9}, leaving=True)
     for number, priority in enumerate((t.rng.randint(1, 9), t.rng.randint(10, 15), 9, t.rng.randint(16, 31))):
         left.place(number, priority, leaving)

@@ -143,6 +143,7 @@ def _scans(t, priorities: List[int], starved: List[bool], setting: Tuple[str, in
     for number, thread in enumerate(bench.threads):
         waited = STARVATION_TICKS + t.rng.randint(0, 400) if starved[number] else t.rng.randint(0, STARVATION_TICKS - 20)
         make_thread(guest, thread, process, bench.priorities[number], READY, Quantum=3, WaitTime=(now - waited) & 0xFFFFFFFF)
+        bench.contents[number] = bench.content(number)
         bench.insert(number)
     guest.set(bench.prcb, "KPRCB.QueueIndex", index)
     for scan in range(count):
