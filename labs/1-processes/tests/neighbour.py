@@ -47,7 +47,7 @@ class Neighbours:
             self._let_it_come_to_rest(number)
         guest.select(HERE)
         guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
-        set_time(guest, next(times(t.rng)))
+        self.times = times(t.rng)
         self.prcbs = [guest.prcb(number) for number in self.processors]
         self.heads = [empty_queues(guest, prcb) for prcb in self.prcbs]
         guest.u32(guest.sym("KiIdleSummary"), 0)
@@ -119,6 +119,7 @@ class Neighbours:
     def _call(self, asked: str, there: int, change: Optional[Callable[[], None]], routine: str, *arguments: int) -> List[int]:
         """The masks of processors that were asked to look during the call."""
         self.asked, self.there = asked, there
+        set_time(self.guest, next(self.times))
         self.t.asking(self._asked(), hint=self.t.hint("other-processor", HINTS["other-processor"]))
         with self.guest.alone():
             if change is None:

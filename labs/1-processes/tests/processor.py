@@ -16,6 +16,7 @@ from .scheduler import DEFERRED, INITIALIZED, READY, RUNNING, STANDBY, STATES, W
 
 DISPATCH_LEVEL = 2
 SET, BOOST, DECAY, STARVATION = range(4)  # KPRIORITY_CHANGE
+AWAY = (INITIALIZED, WAITING)  # states of threads that are on no way to a processor
 REASONS = ("Set", "Boost", "Decay", "Starvation")
 ADJUST_NONE, ADJUST_UNWAIT, ADJUST_BOOST = 0, 1, 2
 
@@ -37,6 +38,7 @@ HINTS = {
                         "next.",
     "only-the-number": "A thread that is neither ready, standby nor running is on no queue: change its Priority and nothing else. Whoever makes "
                        "it ready will look.",
+    "only-priority": "Base priority and quantum are the business of the caller of KiSetPriorityThread: change Priority, through KiChangePriority.",
     "adjust-ignored": "AdjustReason says that a boost is due. Apply it first, then choose, then clear AdjustReason.",
     "quantum-ignored": "The current thread has used up its quantum: the policy gives a new one and a priority, and an equal takes its turn.",
     "quantum-early": "The current thread has quantum left: its turn is not over, nothing changes.",
@@ -63,7 +65,7 @@ class Processor:
         self.current = guest.get(self.prcb, "KPRCB.CurrentThread")
         self.idle = guest.get(self.prcb, "KPRCB.IdleThread")
         guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
-        set_time(guest, next(times(t.rng)))
+        self.times = times(t.rng)
         self.heads = empty_queues(guest, self.prcb)
         self.process = make_process(guest)
         self.addresses = [guest.alloc(guest.size("KTHREAD")) for _ in range(count)]
@@ -135,11 +137,26 @@ class Processor:
         thread = self.model.current if number < 0 else self.model.threads[number]
         self._say(f"KiSetPriorityThread({self._describe(thread)}, {priority})", hint)
         reason, old = self.t.rng.choice((SET, BOOST)), thread.priority
+        before = self._untouched(thread)
         self.guest.call("KiSetPriorityThread", self.current if number < 0 else self.addresses[number], priority, reason)
         self.guest.call("KiProcessDeferredReadyList")
         self.model.set_priority(thread, priority)
         self._changes(thread, old, reason)
         self.compare(hint)
+        if self._untouched(thread) != before:
+            self._fail("no field changed but Priority" if thread.state in AWAY else "BasePriority and Quantum as they were", "others changed too",
+                       "only-the-number" if thread.state in AWAY else "only-priority")
+
+    def _untouched(self, thread: Thread) -> bytes:
+        """What of a thread no change of its priority may touch.  The clock charges the current thread."""
+        guest = self.guest
+        if thread.number < 0:
+            return bytes([guest.get(self.current, "KTHREAD.BasePriority")])
+        address = self.addresses[thread.number]
+        if thread.state not in AWAY:
+            return bytes(guest.get(address, f"KTHREAD.{name}") for name in ("BasePriority", "Quantum"))
+        whole, (offset, size) = guest.read(address, guest.size("KTHREAD")), guest.field("KTHREAD.Priority")
+        return whole[:offset] + whole[offset + size:]
 
     def quantum_end(self, left: int, hint: str, change: Optional[Callable[[], None]] = None) -> None:
         """KiQuantumEnd with `left` units of quantum; the reference's policy decides about the priority.  `change`: what another
@@ -236,6 +253,7 @@ class Processor:
 
     def _say(self, call: str, hint: str) -> None:
         self.done.append(call)
+        set_time(self.guest, next(self.times))
         self.t.asking(self._asked(), hint=self.t.hint(hint, HINTS[hint]))
 
     def _fail(self, expected: str, seen: str, hint: str) -> None:
