@@ -8,8 +8,9 @@ In the books: the calling conventions of 32-bit x86 (stdcall, fastcall, cdecl).
 from __future__ import annotations
 
 import struct
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Dict, Optional, Sequence, Tuple
+from typing import Dict, Iterator, Optional, Sequence, Tuple
 
 from grader.errors import GraderError
 from grader.guest.memory import Place
@@ -19,7 +20,7 @@ from grader.stops import BadReturn
 
 CALLEE_SAVED = ("ebx", "esi", "edi", "ebp")
 GENERAL = ("eax", "ecx", "edx", *CALLEE_SAVED, "esp", "eip", "eflags")
-EFLAGS_DF = 0x400
+EFLAGS_IF, EFLAGS_DF = 0x200, 0x400
 RED_ZONE = 0x100  # left free below the landing point's stack pointer
 
 
@@ -41,6 +42,16 @@ class GuestCalls(GuestRuns):
         self._pending: Optional[Tuple[str, int]] = None  # an outstanding `start`: (name, ESP on return)
         self._returned, self._called = 0, ""  # of call_or_stop: ESP on return, and the routine
         self._before: Dict[str, int] = {}
+        self._cleared = EFLAGS_DF  # flags that are clear when a call begins
+
+    @contextmanager
+    def uninterrupted(self) -> Iterator[None]:
+        """Meanwhile calls begin with interrupts off: no clock tick falls into one, unless the routine lets it."""
+        self._cleared |= EFLAGS_IF
+        try:
+            yield
+        finally:
+            self._cleared &= ~EFLAGS_IF
 
     def call(self, target: Place, *arguments: int, conv: str = "stdcall", limit: int = 0, seconds: float = 0.0) -> int:
         """Call a routine with the host's arguments; returns EAX."""
@@ -174,7 +185,7 @@ class GuestCalls(GuestRuns):
         self.write(esp, struct.pack(f"<{1 + len(on_stack)}I", self.landing, *on_stack))
         registers = {name: home[name] for name in CALLEE_SAVED}
         registers.update(zip(("ecx", "edx"), values[:in_registers]))
-        registers.update(eip=self.sym(target), esp=esp, eflags=home["eflags"] & ~EFLAGS_DF)
+        registers.update(eip=self.sym(target), esp=esp, eflags=home["eflags"] & ~self._cleared)
         self.set_regs(**registers)
         return esp + 4 + (0 if conv == "cdecl" else 4 * len(on_stack))
 

@@ -33,7 +33,7 @@ PKPRCB NTAPI KiChooseProcessor(const KTHREAD* Thread) {
 /// 1. A boost that is due (AdjustReason) is applied first: AdjustUnwait asks KiPriorityAfterWait with AdjustIncrement;
 ///    AdjustBoost raises a variable thread to at least AdjustIncrement; KiChangePriority sets the result
 ///    (KPRIORITY_CHANGE::Boost) and AdjustReason becomes AdjustNone.
-/// 2. KiChooseProcessor names a processor. Under its PrcbLock, NextProcessor becomes its number.
+/// 2. KiChooseProcessor names a processor. Under its PrcbLock (all that follows) NextProcessor becomes its number.
 /// 3. The thread displaces the processor's next thread if its priority is higher than that thread's; with no next
 ///    thread, it displaces the current thread if its priority is higher or the current thread is the idle thread.
 ///    Equal priority never displaces.
@@ -41,8 +41,8 @@ PKPRCB NTAPI KiChooseProcessor(const KTHREAD* Thread) {
 ///    (KxQueueReadyThread puts a preempted thread at the head); a displaced current thread goes there when the switch
 ///    takes place. A current thread that is not Running any more (it begins to wait, or ends) is not preempted: it
 ///    leaves by itself.
-/// 5. A thread that displaces becomes the standby thread (KiSetStandbyThread) and the processor is asked to look at it
-///    (KiRequestDispatchInterrupt); one that does not goes to the ready queue (KxQueueReadyThread).
+/// 5. A thread that displaces becomes the standby thread (KiSetStandbyThread); then the processor is asked to look at it
+///    (KiRequestDispatchInterrupt). One that does not goes to the ready queue (KxQueueReadyThread).
 ///
 /// Callers rely on: afterwards no thread that is ready on that processor has a higher priority than its next thread or,
 /// without one, its current thread; at most one thread is Standby there; the PrcbLock is free.

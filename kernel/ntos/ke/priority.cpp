@@ -13,7 +13,7 @@
 /// - A ready thread that is better than the next thread, or, without one, than the current thread, becomes the standby
 ///   thread. Who is displaced is preempted, as in KiDeferredReadyThread: a next thread goes back to its ready queue; a
 ///   current thread that is not Running any more is left alone. Any ready thread is better than the idle thread.
-/// "Better" is a higher priority, never an equal one. If there is a new standby thread, the processor is asked to look
+/// "Better" is a higher priority, never an equal one. Once there is a new standby thread, the processor is asked to look
 /// (KiRequestDispatchInterrupt).
 void NTAPI KiReconsiderNextThread(PKPRCB Prcb) {
     // LAB(1.3) begin

@@ -119,7 +119,7 @@ def uptime_edges(t):
 
 @test("0.3", points=2, title="context switches of every processor", stage="early", features=FEATURES, limit=2_000_000)
 def uptime_processors(t):
-    switches = _processors(t, [t.rng.getrandbits(30) for _ in range(t.rng.randint(3, 8))])
+    switches = _processors(t, [t.rng.randrange(1 << 30, 1 << 31) for _ in range(t.rng.randint(4, 8))])  # beyond 32 bits
     for _ in range(3):  # times without leading zeros or fractions: here only the sum is asked
         minutes = 60 * t.rng.randint(10, 23) + t.rng.randint(10, 59)
         milliseconds = (60 * minutes + t.rng.randint(10, 59)) * 1000 + t.rng.randint(100, 999)

@@ -8,12 +8,13 @@ on as if nothing had happened.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Tuple
 
 from .scheduler import SIGNAL, WAIT, Thread
 from .workload import Workload
 
 CALLEE_SAVED = ("ebx", "esi", "edi", "ebp")
+FRAME = ("ExceptionList", "EFlags", "Edi", "Esi", "Ebx", "Ebp", "ReturnAddress")  # KSWITCH_FRAME
 # Flags that no arithmetic touches, so that a switch may compute before it saves them; the kernel itself has them clear.
 INTERRUPT, PRIVILEGE, ALIGNMENT, IDENTIFICATION = 1 << 9, 3 << 12, 1 << 18, 1 << 21
 SWITCH_INSTRUCTIONS = 1000  # many times what a switch takes
@@ -45,6 +46,8 @@ HINTS = {
     "switch-cr3-never": "The new thread runs in another process: load CR3 from its DirectoryTableBase.",
     "switch-busy-early": "SwapBusy is what keeps another processor from going on with the thread. While ESP is still on the thread's stack, both would "
                          "run on it: clear SwapBusy behind the change of ESP.",
+    "switch-busy-late": "SwapBusy is clear, so another processor may run the old thread by now, and its fields are not what they were. Read and write of "
+                        "OldThread what the switch needs first, and clear SwapBusy last.",
     "switch-swapbusy": "OldThread->SwapBusy must be clear when its stack is left, or nobody can ever switch to it again.",
     "switch-counts": "One switch counts one: ContextSwitches of the new thread and of the processor.",
 }
@@ -124,47 +127,142 @@ class Carousel:
                     hint=self.hint("switch-stack"))
         return {}
 
-    def steps_through(self, call: Call) -> None:
-        """Instruction by instruction to where the new thread goes on: an interrupt must find everything of one thread."""
-        guest, before = self.guest, self.left[call.new]
-        tss = guest.get(guest.pcr(), "KPCR.TSS")
-        words = {"fs:[0]": guest.pcr(), "StackBase": guest.pcr() + 4, "StackLimit": guest.pcr() + 8, "Esp0": tss + 4}
-        low, high = (guest.get(call.new, f"KTHREAD.{name}") for name in ("StackLimit", "InitialStack"))
-        wanted = {"fs:[0]": before.exception_list, "StackBase": high, "StackLimit": low, "Esp0": high}
-        differ = [name for name in words if guest.u32(words[name]) != wanted[name]]  # the others cannot be told apart
-        asked = f"each instruction of the switch from {self.workload.name(call.old)} to {self.workload.name(call.new)}"
-        self.t.asking(asked, hint=self.hint("switch-frame"))
-        steps: List[Tuple[bool, List[str]]] = []  # interrupts on, and what had changed
-        bottom, top = (guest.get(call.old, f"KTHREAD.{name}") for name in ("StackLimit", "InitialStack"))
-        busy = bool(guest.get(call.old, "KTHREAD.SwapBusy"))
+    def steps_through(self, call: Call, watcher: "Watcher") -> None:
+        """Instruction by instruction to where the new thread goes on; the watcher sees the machine behind each."""
+        before = self.left[call.new]
+        self.t.asking(watcher.asked, hint=self.hint("switch-frame"))
         for _ in range(SWITCH_INSTRUCTIONS):
-            registers = guest.step()
-            if busy and not guest.get(call.old, "KTHREAD.SwapBusy"):
-                self.t.check(not bottom <= registers["esp"] <= top, asked=asked,
-                             expected=f"SwapBusy of {self.workload.name(call.old)} is cleared when its stack is left",
-                             seen=f"it is cleared while ESP ({registers['esp']:#010x}) is on that stack", hint=self.hint("switch-busy-early"))
-                busy = False
-            moved = [name for name in differ if guest.u32(words[name]) == wanted[name]] + ["ESP"] * (low <= registers["esp"] <= high)
+            registers = self.guest.step()
+            watcher.behind(registers)
             if registers["eip"] == before.returns_to:
-                self._judge_steps(asked, steps, moved)
+                watcher.ended(registers)
                 return
-            steps.append((bool(registers["eflags"] & INTERRUPT), moved))
-        self.t.fail(asked=asked, expected=f"{self.workload.name(call.new)} goes on where it left, at {before.returns_to:#010x}",
+        self.t.fail(asked=watcher.asked, expected=f"{self.workload.name(call.new)} goes on where it left, at {before.returns_to:#010x}",
                     seen=f"not within {SWITCH_INSTRUCTIONS} instructions", hint=self.hint("switch-stack"))
-
-    def _judge_steps(self, asked: str, steps: Sequence[Tuple[bool, List[str]]], changed: List[str]) -> None:
-        """`changed`: what has changed in the end.  Something that never does is another test's business."""
-        for on, moved in steps:
-            behind = [name for name in changed if name not in moved]
-            self.t.check(not on or not moved or not behind, asked=asked,
-                         expected="interrupts off from the first change to the last of ESP, StackBase, StackLimit, Esp0 and fs:[0]",
-                         seen=f"on, when {', '.join(moved)} had changed and {', '.join(behind)} had not", hint=self.hint("switch-interrupts"))
 
     def put_back(self, call: Call, registers: Dict[str, int]) -> None:
         """The values that the kernel's own code left there."""
         self.guest.set_regs(**{name: call.registers[name] for name in CALLEE_SAVED},
                             eflags=registers["eflags"] & ~INTERRUPT | call.registers["eflags"] & INTERRUPT)
         self.guest.write(self.guest.pcr(), call.exception_list.to_bytes(4, "little"))
+
+
+class Watcher:
+    """What is looked for behind each instruction of one switch."""
+
+    def __init__(self, carousel: Carousel, call: Call) -> None:
+        self.carousel, self.t, self.guest, self.call = carousel, carousel.t, carousel.guest, call
+        name = carousel.workload.name
+        self.asked = f"each instruction of the switch from {name(call.old)} to {name(call.new)}"
+
+    def bounds(self, thread: int) -> Tuple[int, int]:
+        """Lowest and highest address of a thread's stack."""
+        return self.guest.get(thread, "KTHREAD.StackLimit"), self.guest.get(thread, "KTHREAD.InitialStack")
+
+    def process(self, thread: int) -> int:
+        return self.guest.u32(thread + self.guest.field("KTHREAD.ApcState")[0] + self.guest.field("KAPC_STATE.Process")[0])
+
+    def directory(self, thread: int) -> int:
+        """CR3 of a thread's process."""
+        return self.guest.u32(self.process(thread) + self.guest.field("KPROCESS.DirectoryTableBase")[0])
+
+    def behind(self, registers: Dict[str, int]) -> None:
+        raise NotImplementedError
+
+    def ended(self, registers: Dict[str, int]) -> None:
+        raise NotImplementedError
+
+
+class Together(Watcher):
+    """An interrupt must find everything of one thread: no interrupts from the first change to the last."""
+
+    def __init__(self, carousel: Carousel, call: Call) -> None:
+        super().__init__(carousel, call)
+        guest = self.guest
+        pcr = guest.pcr()
+        self.words = {"fs:[0]": pcr, "StackBase": pcr + 4, "StackLimit": pcr + 8, "Esp0": guest.get(pcr, "KPCR.TSS") + 4}
+        self.low, self.high = self.bounds(call.new)
+        self.wanted = {"fs:[0]": carousel.left[call.new].exception_list, "StackBase": self.high, "StackLimit": self.low, "Esp0": self.high,
+                       "CR3": self.directory(call.new)}
+        old = {**{name: guest.u32(address) for name, address in self.words.items()}, "CR3": call.registers["cr3"]}
+        self.differ = [name for name in self.wanted if old[name] != self.wanted[name]]  # the others cannot be told apart
+        self.steps: List[Tuple[bool, List[str]]] = []  # interrupts on, and what had changed
+
+    def behind(self, registers: Dict[str, int]) -> None:
+        now = {**{name: self.guest.u32(address) for name, address in self.words.items()}, "CR3": registers["cr3"]}
+        moved = [name for name in self.differ if now[name] == self.wanted[name]] + ["ESP"] * (self.low <= registers["esp"] <= self.high)
+        self.steps.append((bool(registers["eflags"] & INTERRUPT), moved))
+
+    def ended(self, registers: Dict[str, int]) -> None:
+        """Something that never changes is another test's business."""
+        for on, moved in self.steps[:-1]:
+            behind = [name for name in self.steps[-1][1] if name not in moved]
+            self.t.check(not on or not moved or not behind, asked=self.asked,
+                         expected="interrupts off from the first change to the last of ESP, StackBase, StackLimit, Esp0, CR3 and fs:[0]",
+                         seen=f"on, when {', '.join(moved)} had changed and {', '.join(behind)} had not",
+                         hint=self.carousel.hint("switch-interrupts"))
+
+
+class HandOver(Watcher):
+    """SwapBusy is the last word about the old thread.  The host plays a processor that goes on with it at that very moment: the thread's
+    fields and what lay on its stack become others, and go back to what they were when the switch has ended."""
+
+    BELOW = 64  # bytes of the stack under the frame
+
+    def __init__(self, carousel: Carousel, call: Call) -> None:
+        super().__init__(carousel, call)
+        self.before: bytes = b""  # of the thread, when it was handed over
+        self.stack: bytes = b""
+        self.now: bytes = b""  # what the other processor made of it
+        self.name = carousel.workload.name(call.old)
+
+    def behind(self, registers: Dict[str, int]) -> None:
+        guest, old = self.guest, self.call.old
+        if self.before:
+            self.check(guest.read(old, len(self.now)) == self.now, f"nothing is written into {self.name} any more", "it was changed", "switch-busy-late")
+        elif not guest.get(old, "KTHREAD.SwapBusy"):
+            low, high = self.bounds(old)
+            self.check(not low <= registers["esp"] <= high, f"SwapBusy of {self.name} is cleared when its stack is left",
+                       f"it is cleared while ESP ({registers['esp']:#010x}) is on that stack", "switch-busy-early")
+            self._judge_frame(low)
+            self._go_on_elsewhere()
+
+    def ended(self, registers: Dict[str, int]) -> None:
+        guest, call = self.guest, self.call
+        self.check(bool(self.before), f"SwapBusy of {self.name} is clear", "it is still set", "switch-swapbusy")
+        guest.write(call.old, self.before)
+        guest.write(call.esp + 4 - len(self.stack), self.stack)
+        directory = self.directory(call.new)
+        self.check(registers["cr3"] == directory, f"CR3 {directory:#010x}, of the new thread's process, although {self.name} runs elsewhere now",
+                   f"CR3 {registers['cr3']:#010x}", "switch-busy-late")
+
+    def _judge_frame(self, low: int) -> None:
+        """All that another processor needs lies on the stack."""
+        guest, call = self.guest, self.call
+        frame = guest.get(call.old, "KTHREAD.KernelStack")
+        self.check(low <= frame <= call.esp - 24, f"KernelStack of {self.name} is the address of its frame, below {call.esp:#010x}, when SwapBusy is cleared",
+                   f"KernelStack {frame:#010x}", "switch-stack")
+        wanted = [call.exception_list, call.registers["eflags"] & (LASTING | INTERRUPT),
+                  *(call.registers[name] for name in ("edi", "esi", "ebx", "ebp")), call.returns_to]
+        seen = [guest.u32(frame + 4 * index) for index in range(len(wanted))]
+        seen[1] &= LASTING | INTERRUPT
+        for name, one, other in zip(FRAME, wanted, seen):
+            self.check(one == other, f"{name} {one:#010x} in the frame of {self.name} when SwapBusy is cleared", f"{other:#010x}", "switch-busy-early")
+
+    def _go_on_elsewhere(self) -> None:
+        guest, call = self.guest, self.call
+        self.before = guest.read(call.old, guest.size("KTHREAD"))
+        frame = guest.get(call.old, "KTHREAD.KernelStack") - self.BELOW
+        self.stack = guest.read(frame, call.esp + 4 - frame)
+        guest.write(frame, bytes(byte ^ 0x5A for byte in self.stack))
+        for name in ("KernelStack", "InitialStack", "StackBase", "StackLimit", "ContextSwitches"):
+            guest.set(call.old, f"KTHREAD.{name}", guest.get(call.old, f"KTHREAD.{name}") ^ 0x5A50)
+        process = call.old + guest.field("KTHREAD.ApcState")[0] + guest.field("KAPC_STATE.Process")[0]
+        guest.u32(process, self.process(call.new))  # who compares the processes now finds them equal
+        self.now = guest.read(call.old, len(self.before))
+
+    def check(self, right: bool, expected: str, seen: str, hint: str) -> None:
+        self.t.check(right, asked=self.asked, expected=expected, seen=seen, hint=self.carousel.hint(hint))
 
 
 def words(t, count: int) -> List[int]:

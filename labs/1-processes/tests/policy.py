@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import List, Tuple
 
+from .hosted import make_process, set_time, times
+
 REALTIME, HIGHEST_VARIABLE, TIME_CRITICAL = 16, 15, 14
 WAIT_COST = 1
 STARVATION_TICKS = 300
@@ -97,8 +99,9 @@ class Subject:
 
     def __init__(self, t) -> None:
         self.t, self.guest = t, t.guest
-        self.process = self.guest.alloc(self.guest.size("KPROCESS"))
+        self.process = make_process(self.guest)
         self.thread = self.guest.alloc(self.guest.size("KTHREAD"))
+        self.times = times(t.rng)
 
     def write(self, state: State) -> None:
         guest = self.guest
@@ -120,6 +123,7 @@ class Subject:
     def ask(self, routine: str, state: State, argument: List[int], expected: Tuple[int, State], hint: str) -> None:
         """Calls a routine of the policy and compares its answer and the thread's fields with the model."""
         self.write(state)
+        set_time(self.guest, next(self.times))
         asked = f"{routine}({', '.join(['thread', *map(str, argument)])}) with {state.show()}"
         self.t.asking(asked, hint=self.t.hint(hint, HINTS[hint]))
         answer = self.guest.call(routine, self.thread, *argument)

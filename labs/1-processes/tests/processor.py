@@ -6,16 +6,22 @@ and the student's routines choose and queue threads that the host has made.
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional
+from contextlib import nullcontext
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
+from .hosted import empty_queues, make_process, make_thread, set_time, times
+from .meanwhile import HINTS as LOCK_HINTS, meanwhile
 from .queues import read_queues
 from .scheduler import DEFERRED, INITIALIZED, READY, RUNNING, STANDBY, STATES, WAITING, Scheduler, Thread
 
 DISPATCH_LEVEL = 2
-SET, BOOST = 0, 1
+SET, BOOST, DECAY, STARVATION = range(4)  # KPRIORITY_CHANGE
+AWAY = (INITIALIZED, WAITING)  # states of threads that are on no way to a processor
+REASONS = ("Set", "Boost", "Decay", "Starvation")
 ADJUST_NONE, ADJUST_UNWAIT, ADJUST_BOOST = 0, 1, 2
 
 HINTS = {
+    **LOCK_HINTS,
     "equal-displaces": "Only a higher priority displaces. A thread of equal priority waits its turn on the ready queue.",
     "no-preemption": "A thread with a higher priority than the one that would run must become the standby thread at once.",
     "standby-left-behind": "The old standby thread is on no ready queue now, and nobody will ever run it: queue it when a better one takes its "
@@ -32,6 +38,7 @@ HINTS = {
                         "next.",
     "only-the-number": "A thread that is neither ready, standby nor running is on no queue: change its Priority and nothing else. Whoever makes "
                        "it ready will look.",
+    "only-priority": "Base priority and quantum are the business of the caller of KiSetPriorityThread: change Priority, through KiChangePriority.",
     "adjust-ignored": "AdjustReason says that a boost is due. Apply it first, then choose, then clear AdjustReason.",
     "quantum-ignored": "The current thread has used up its quantum: the policy gives a new one and a priority, and an equal takes its turn.",
     "quantum-early": "The current thread has quantum left: its turn is not over, nothing changes.",
@@ -42,6 +49,8 @@ HINTS = {
     "schedule": "The first step that differs tells which rule was broken: the higher priority runs; among equals, who was preempted comes first "
                 "and who gave up his turn last. The tests of the single routines show a mistake one call at a time: begin with those.",
     "thread-lost": "A ready thread is on no queue and is not the standby thread.",
+    "priority-event": "Priority changes through KiChangePriority only, with the reason that the contract names; it writes the event, which timelines "
+                      "are drawn from.",
     "wrong-order": "The threads of a queue are in the wrong order.",
 }
 
@@ -55,12 +64,10 @@ class Processor:
         self.prcb = guest.u32(guest.sym("KiProcessorBlock"))
         self.current = guest.get(self.prcb, "KPRCB.CurrentThread")
         self.idle = guest.get(self.prcb, "KPRCB.IdleThread")
-        heads, _ = guest.field("KPRCB.DispatcherReadyListHead")
-        self.heads = self.prcb + heads
         guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
-        self.clear()
-        self.process = guest.alloc(guest.size("KPROCESS"))
-        guest.write(self.process, bytes(guest.size("KPROCESS")))
+        self.times = times(t.rng)
+        self.heads = empty_queues(guest, self.prcb)
+        self.process = make_process(guest)
         self.addresses = [guest.alloc(guest.size("KTHREAD")) for _ in range(count)]
         self.numbers = {address: number for number, address in enumerate(self.addresses)}
         self.numbers[self.current] = -1
@@ -71,26 +78,21 @@ class Processor:
         for thread in self.model.threads:
             self.make(thread.number, 1, DEFERRED)
         self.done: List[str] = []
+        self.changes: List[Tuple[int, int, int, int]] = []  # of priorities: thread, from, to, reason
+        self._since = max((event.sequence for event in guest.events()), default=0)
 
     def clear(self) -> None:
-        """Nobody is ready, standby or about to be: whatever the kernel's own threads did before is not the test's business."""
-        guest = self.guest
-        for priority in range(32):
-            head = self.heads + 8 * priority
-            guest.write(head, head.to_bytes(4, "little") * 2)
-        for name in ("ReadySummary", "NextThread", "DeferredReadyListHead"):
-            guest.set(self.prcb, f"KPRCB.{name}", 0)
+        """Takes every thread of the test off queues and standby, in memory and in the model."""
+        empty_queues(self.guest, self.prcb)
+        self.model.queues = [[] for _ in range(32)]
+        self.model.next = None
+        for thread in self.model.threads:
+            self.make(thread.number, 1, DEFERRED)
 
     # -- making ----------------------------------------------------------------------------------------------------
     def make(self, number: int, priority: int, state: int, **fields: int) -> Thread:
         """A thread of the host's in a state, on no queue."""
-        guest, address = self.guest, self.addresses[number]
-        guest.write(address, bytes(guest.size("KTHREAD")))
-        values = {"Priority": priority, "BasePriority": priority, "State": state, "Quantum": 6, "QuantumReset": 6, "Affinity": 1,
-                  "Process": self.process, **fields}
-        for name, value in values.items():
-            guest.set(address, f"KTHREAD.{name}", value)
-        guest.set(address + guest.field("KTHREAD.ApcState")[0], "KAPC_STATE.Process", self.process)
+        make_thread(self.guest, self.addresses[number], self.process, priority, state, **fields)
         thread = self.model.threads[number]
         thread.priority = thread.base = priority
         thread.state, thread.preempted = state, False
@@ -103,6 +105,12 @@ class Processor:
         current = self.model.current
         current.priority = current.base = priority
         current.preempted = False
+
+    def chosen_elsewhere(self, number: int, priority: int) -> None:
+        """Another processor makes a new thread the next one here."""
+        self.model.place(self.make(number, priority, STANDBY))
+        self.guest.set(self.prcb, "KPRCB.NextThread", self.addresses[number])
+        self.guest.set(self.current, "KTHREAD.Preempted", 1)
 
     def leave(self) -> None:
         """The current thread has begun to wait, and the switch has not taken place yet."""
@@ -120,6 +128,7 @@ class Processor:
             thread.priority = max(priority, min(priority + increment, 15))
         elif priority < 16 and reason == ADJUST_BOOST:
             thread.priority = max(priority, increment)
+        self._changes(thread, priority, BOOST)
         self.model.place(thread)
         self.compare(hint)
 
@@ -127,23 +136,48 @@ class Processor:
         """KiSetPriorityThread, and what the end of the dispatcher's work does after it.  -1: the current thread."""
         thread = self.model.current if number < 0 else self.model.threads[number]
         self._say(f"KiSetPriorityThread({self._describe(thread)}, {priority})", hint)
-        self.guest.call("KiSetPriorityThread", self.current if number < 0 else self.addresses[number], priority, SET)
+        reason, old = self.t.rng.choice((SET, BOOST)), thread.priority
+        before = self._untouched(thread)
+        self.guest.call("KiSetPriorityThread", self.current if number < 0 else self.addresses[number], priority, reason)
         self.guest.call("KiProcessDeferredReadyList")
         self.model.set_priority(thread, priority)
+        self._changes(thread, old, reason)
         self.compare(hint)
+        if self._untouched(thread) != before:
+            self._fail("no field changed but Priority" if thread.state in AWAY else "BasePriority and Quantum as they were", "others changed too",
+                       "only-the-number" if thread.state in AWAY else "only-priority")
 
-    def quantum_end(self, left: int, hint: str) -> None:
-        """KiQuantumEnd with `left` units of quantum; the reference's policy decides about the priority."""
+    def _untouched(self, thread: Thread) -> bytes:
+        """What of a thread no change of its priority may touch.  The clock charges the current thread."""
+        guest = self.guest
+        if thread.number < 0:
+            return bytes([guest.get(self.current, "KTHREAD.BasePriority")])
+        address = self.addresses[thread.number]
+        if thread.state not in AWAY:
+            return bytes(guest.get(address, f"KTHREAD.{name}") for name in ("BasePriority", "Quantum"))
+        whole, (offset, size) = guest.read(address, guest.size("KTHREAD")), guest.field("KTHREAD.Priority")
+        return whole[:offset] + whole[offset + size:]
+
+    def quantum_end(self, left: int, hint: str, change: Optional[Callable[[], None]] = None) -> None:
+        """KiQuantumEnd with `left` units of quantum; the reference's policy decides about the priority.  `change`: what another
+        processor does before the routine has the lock."""
         guest, current = self.guest, self.model.current
         guest.set(self.current, "KTHREAD.Quantum", left & 0xFF)
         preempted = self.model.next is not None
         guest.set(self.current, "KTHREAD.Preempted", int(preempted))
         current.preempted = preempted
         self._say(f"KiQuantumEnd() with Quantum {left} of {self._describe(current)}", hint)
-        guest.call("KiQuantumEnd")
+        with guest.uninterrupted(), meanwhile(self.t, self.prcb, change) if change else nullcontext():  # a tick would take more units
+            guest.call("KiQuantumEnd")
+        old = current.priority
         if left <= 0:
             self.model.quantum_end(current.priority if current.priority >= 16 else max(current.base, current.priority - 1))
+        self._changes(current, old, DECAY)
         self.compare(hint)
+
+    def _changes(self, thread: Thread, old: int, reason: int) -> None:
+        if thread.priority != old:
+            self.changes.append((thread.number, old, thread.priority, reason))
 
     # -- judging ---------------------------------------------------------------------------------------------------
     def compare(self, hint: str) -> None:
@@ -182,6 +216,15 @@ class Processor:
                        f"it is {claim}", "displaced-to-tail" if model.current.preempted else "leaving-preempted" if leaves else
                        "quantum-preempted" if hint.startswith("quantum") else "tail-forgotten")
 
+    def judge_trace(self) -> None:
+        """KiChangePriority is the only writer of Priority: each change that the test has seen is an event, with its reason."""
+        seen = [(self.numbers[event.arguments[0]], *event.arguments[1:4]) for event in self.guest.events()
+                if event.sequence > self._since and event.name == "priority" and event.arguments[0] in self.numbers]
+        for number in range(max(len(seen), len(self.changes))):
+            wanted, found = self.changes[number:number + 1], seen[number:number + 1]
+            self.t.check(wanted == found, asked="the event ring: every change of a priority since the test began", expected=_change(wanted),
+                         seen=_change(found), hint=self.t.hint("priority-event", HINTS["priority-event"]))
+
     def _diagnose(self, queues: Dict[int, Optional[List[int]]], next_seen: Optional[int], states: Dict[int, int], hint: str) -> str:
         model = self.model
         rival = model.next or model.current
@@ -210,6 +253,7 @@ class Processor:
 
     def _say(self, call: str, hint: str) -> None:
         self.done.append(call)
+        set_time(self.guest, next(self.times))
         self.t.asking(self._asked(), hint=self.t.hint(hint, HINTS[hint]))
 
     def _fail(self, expected: str, seen: str, hint: str) -> None:
@@ -223,6 +267,12 @@ class Processor:
     def _describe(self, thread: Thread) -> str:
         what = {READY: "ready", STANDBY: "standby", RUNNING: "running", WAITING: "waiting", INITIALIZED: "initialized"}.get(thread.state, "new")
         return f"{_name(thread.number)} {what} at {thread.priority}"
+
+
+def _change(changes: Sequence[Tuple[int, ...]]) -> str:
+    """A change of a priority in words."""
+    return "; ".join(f"{_name(number)} from {old} to {new}, {REASONS[reason] if reason < len(REASONS) else reason}"
+                     for number, old, new, reason in changes) or "none"
 
 
 def _name(number: Optional[int]) -> str:

@@ -1,16 +1,17 @@
 """Ready queues: the model in Python, and the same queues in guest memory.
 
-The bench is a KPRCB and some KTHREADs that no processor uses: the host makes them in the driver's scratch memory, calls
-the student's routines on them, and compares all 32 queues and the summary with the model after every call.
+The bench is a KPRCB and some KTHREADs that nobody else uses now: the host makes them in the driver's scratch memory (or takes
+the idle processor's own block), calls the student's routines on them, and compares all 32 queues and the summary with the
+model after every call.
 """
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, field
 from typing import Callable, Dict, List, Optional, Tuple
 
-PRIORITIES = 32
+from .hosted import NOBODYS, PRIORITIES, make_block, set_time
+
 READY = 1
 TRIES = 3
 COSTLY = 1 << 32
@@ -33,6 +34,7 @@ HINTS = {
                              "for each queue, and the processor finds the highest one in a single instruction (__builtin_clz).",
     "ready-loop-threads": "The cost of a call must not grow with the number of threads on the queue: a list that is linked both ways needs no walk.",
     "ready-live": "The kernel itself lives on these queues. The tests with stage \"early\" show the mistake one call at a time: begin there.",
+    "ready-field": "Queues and summary are all that these routines change: of the thread only WaitListEntry, which links it.",
     "ready-links": "A queue's links are broken: from the head, Flink must lead round to the head again, and Blink the same way "
                    "back.",
 }
@@ -97,19 +99,17 @@ class Bench:
     priorities: List[int]
     model: Model = field(default_factory=Model)
     done: List[str] = field(default_factory=list)
+    contents: List[bytes] = field(default_factory=list)  # of each thread, without its link
 
     @classmethod
-    def make(cls, t, count: int, rng: Optional[random.Random] = None, priorities: Optional[List[int]] = None) -> "Bench":
-        """`count` threads with drawn priorities (or the given ones), all off the queues, every queue empty."""
-        rng = rng or t.rng
-        guest = t.guest
-        prcb = guest.alloc(guest.size("KPRCB"))
+    def make(cls, t, count: int, priorities: Optional[List[int]] = None, setting: Tuple[str, int] = (NOBODYS, 0)) -> "Bench":
+        """`count` threads with drawn priorities (or the given ones), all off the queues, every queue empty.  `setting`: whose
+        block, and which time it is."""
+        rng, guest = t.rng, t.guest
+        whose, ticks = setting
+        prcb = make_block(guest, rng, whose)
         threads = [guest.alloc(guest.size("KTHREAD")) for _ in range(count)]
-        guest.write(prcb, bytes(guest.size("KPRCB")))
-        heads, _ = guest.field("KPRCB.DispatcherReadyListHead")
-        for priority in range(PRIORITIES):
-            head = prcb + heads + 8 * priority
-            guest.write(head, head.to_bytes(4, "little") * 2)
+        set_time(guest, ticks)
         chosen = priorities or [rng.randrange(PRIORITIES) for _ in range(count)]
         for thread, priority in zip(threads, chosen):
             guest.write(thread, bytes(rng.getrandbits(8) for _ in range(guest.size("KTHREAD"))))
@@ -117,7 +117,16 @@ class Bench:
             guest.set(thread, "KTHREAD.State", READY)
             guest.set(thread, "KTHREAD.NextProcessor", 0)
         guest.labels.update({thread: f"T{number}" for number, thread in enumerate(threads)})
-        return cls(t, threads, prcb, list(chosen))
+        bench = cls(t, threads, prcb, list(chosen))
+        bench.contents = [bench.content(number) for number in range(count)]
+        return bench
+
+    def content(self, thread: int) -> bytes:
+        """All of a thread but WaitListEntry."""
+        guest = self.t.guest
+        offset, size = guest.field("KTHREAD.WaitListEntry")
+        whole = guest.read(self.threads[thread], guest.size("KTHREAD"))
+        return whole[:offset] + whole[offset + size:]
 
     # -- the student's routines ------------------------------------------------------------------------------------
     def insert(self, thread: int, at_head: bool = False) -> None:
@@ -190,14 +199,18 @@ class Bench:
     def _set_priority(self, thread: int, priority: int) -> None:
         self.t.guest.set(self.threads[thread], "KTHREAD.Priority", priority)
         self.priorities[thread] = priority
+        self.contents[thread] = self.content(thread)
 
     # -- judging ---------------------------------------------------------------------------------------------------
     def compare(self) -> None:
-        """All queues and the summary against the model."""
+        """All queues and the summary against the model; the threads must be as they were."""
         seen = self.read()
         want = {priority: queue for priority, queue in enumerate(self.model.queues) if queue}
         if seen.queues != want or seen.summary != self.model.summary:
             self._fail(self.model.show(), seen.show(), classify(self.model, seen))
+        changed = [number for number in range(len(self.threads)) if self.content(number) != self.contents[number]]
+        if changed:
+            self._fail("no field of a thread changed but WaitListEntry", f"others of {self._name(changed[0])} changed", "ready-field")
 
     def read(self) -> Snapshot:
         guest = self.t.guest

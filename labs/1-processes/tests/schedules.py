@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Dict, List, Tuple
 
+from .hosted import set_time, times
 from .processor import HINTS
 from .queues import read_queues
 from .scheduler import (LOWER, PRIORITY, PULSE, RAISE, SIGNAL, STEP, WAIT, YIELD, Operation, Play, Thread)
@@ -88,6 +89,7 @@ def follow(t, actors: List[Thread], look: float = 0.3) -> None:
     """Runs the actors in the guest and in the model, step by step.  At a share `look` of the steps, which the guest cannot
     know, ready queues, summary and standby thread are compared too."""
     t.asking("making the threads of a schedule", hint=_hint(t, "schedule"))
+    set_time(t.guest, next(times(t.rng)))
     workload = Workload(t, actors)
     asked = f"a random schedule of {len(actors)} actors"
     model = Play(actors, events=16, conductor=Thread(-1, CONDUCTOR))

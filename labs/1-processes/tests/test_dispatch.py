@@ -6,9 +6,10 @@ from typing import List
 
 from grader.api import test
 
+from .hosted import set_time, times
 from .processor import ADJUST_BOOST, ADJUST_UNWAIT, HINTS, Processor
 from .schedules import follow, random_scripts, signals_only
-from .scheduler import DEFERRED, WAITING
+from .scheduler import WAITING
 from .trace import judge_ring, ring_mark
 from .workload import Workload
 
@@ -26,7 +27,7 @@ def deferred_ready_places(t):
         higher = min(31, rival + t.rng.randint(1, 2))
         priority = (rival, t.rng.randint(1, rival), rival, higher)[number % 4]
         processor.place(number, priority, hint="equal-displaces" if priority == rival else "no-preemption")
-    _empty(processor)
+    processor.clear()
     processor.set_current(9)
     processor.leave()
     processor.place(0, t.rng.randint(2, 9), hint="equal-displaces")
@@ -40,10 +41,11 @@ def deferred_ready_boosts(t):
     for number in range(16):
         processor.place(number, t.rng.randint(16, 23) if number % 4 == 3 else t.rng.randint(1, 12), hint="adjust-ignored", Quantum=30,
                         AdjustReason=(ADJUST_UNWAIT, ADJUST_BOOST)[number % 2], AdjustIncrement=t.rng.randint(0, 13))
-    _empty(processor)
+    processor.clear()
     # A boost that is no rise for a thread above its base priority, and none for real-time threads, however large.
     for number, (priority, base, increment) in enumerate(((12, 5, 9), (16, 16, 20), (18, 18, 20))):
         processor.place(number, priority, hint="adjust-ignored", Quantum=30, BasePriority=base, AdjustReason=ADJUST_BOOST, AdjustIncrement=increment)
+    processor.judge_trace()
 
 
 @test("1.3", points=1, title="a ready thread changes its queue with its priority", features=FEATURES + ("SCH-02", "SCH-16"), limit=10_000_000)
@@ -61,10 +63,11 @@ def set_priority_of_ready(t):
     processor.set_priority(numbers[7], running + 1, "not-raised")  # better than who runs
     processor.set_priority(numbers[8], running + 3, "not-raised")  # better than who runs next
     processor.set_priority(numbers[9], running - 1, "old-queue")
-    _empty(processor)
+    processor.clear()
     for number in range(3):
         processor.place(number, running - 2)
     processor.set_priority(t.rng.choice((0, 1)), running - 2, "old-queue")  # the priority that it has: nothing at all
+    processor.judge_trace()
 
 
 @test("1.3", points=1, title="the running thread changes its priority", features=FEATURES + ("SCH-02", "SCH-07"), limit=10_000_000)
@@ -75,12 +78,13 @@ def set_priority_of_running(t):
     priorities = [1] + [t.rng.choice((t.rng.randint(1, 15), t.rng.randint(1, 15), t.rng.randint(16, 31))) for _ in range(16)]
     for priority in priorities:
         processor.set_priority(-1, priority, "not-reconsidered")
-    _empty(processor)
+    processor.clear()
     processor.set_current(9)
     for number, priority in enumerate((12, 12, 10)):
         processor.place(number, priority, BasePriority=3)
     for priority in (12, 13, 12, 11, 10, 9):  # what is equal to the next thread, or to a ready one, changes nothing
         processor.set_priority(-1, priority, "not-reconsidered")
+    processor.judge_trace()
 
 
 @test("1.3", points=1, title="the standby thread changes its priority", features=FEATURES + ("SCH-02", "SCH-06"), limit=10_000_000)
@@ -96,13 +100,13 @@ def set_priority_of_standby(t):
             break
         processor.set_priority(processor.model.next.number, priority, "not-reconsidered")
         priority = t.rng.randint(running - 3, running + 8)
-    _empty(processor)
+    processor.clear()
     processor.set_current(9)
     for number, priority in enumerate((14, 12, 11)):
         processor.place(number, priority)
     for number, priority in ((0, 12), (0, 11), (1, 11), (1, 10), (2, 10), (2, 9)):  # an equal of a ready thread stays the next one
         processor.set_priority(number, priority, "not-reconsidered")
-    _empty(processor)
+    processor.clear()
     processor.set_current(9)
     for number, priority in enumerate((14, 11)):
         processor.place(number, priority)
@@ -110,6 +114,7 @@ def set_priority_of_standby(t):
     processor.model.current.preempted = False
     processor.leave()
     processor.set_priority(0, 7, "not-reconsidered")
+    processor.judge_trace()
 
 
 @test("1.3", points=1, title="a thread that is not on its way to a processor only gets the number", features=FEATURES + ("SCH-08",),
@@ -125,6 +130,7 @@ def set_priority_of_waiting(t):
         seen = t.guest.get(processor.addresses[number], "KTHREAD.Priority")
         t.check(seen == wanted, asked=f"KiSetPriorityThread of a waiting thread to {wanted}", expected=f"Priority {wanted}",
                 seen=f"Priority {seen}", hint=t.hint("only-the-number", HINTS["only-the-number"]))
+    processor.judge_trace()
 
 
 @test("1.3", points=1, title="quantum end: the turn goes to an equal, or stays", features=FEATURES + ("SCH-11",), limit=10_000_000)
@@ -133,14 +139,15 @@ def quantum_end_choice(t):
         processor = Processor(t, 6, 9) if not made else made[0]
         if not made:
             made.append(processor)
-        _empty(processor)
+        processor.clear()
         processor.set_current(9)
         for number, priority in enumerate(priorities):
             processor.place(number, priority)
         return processor
 
     made: List[Processor] = []
-    fresh(9, 5).quantum_end(t.rng.randint(60, 120), "quantum-early")  # enough for the ticks that stops may cost
+    for left in (1, t.rng.randint(2, 5), t.rng.randint(60, ENDLESS)):
+        fresh(9, 5).quantum_end(left, "quantum-early")
     processor = fresh(t.rng.randint(2, 8), t.rng.randint(2, 8))
     processor.quantum_end(-t.rng.randint(0, 2), "quantum-lower")
     _quantum(t, processor, 6, "quantum-ignored")
@@ -148,6 +155,8 @@ def quantum_end_choice(t):
     processor.quantum_end(0, "quantum-ignored")
     _quantum(t, processor, 6, "quantum-ignored")
     fresh(9, t.rng.randint(10, 14), 9).quantum_end(0, "quantum-standby")
+    processor = fresh(9, 9)
+    processor.quantum_end(0, "looked-early", change=lambda: processor.chosen_elsewhere(2, t.rng.randint(10, 14)))
     processor = fresh(9, 10)
     processor.model.current.priority = 12
     t.guest.set(processor.current, "KTHREAD.Priority", 12)  # boosted: base 9
@@ -174,9 +183,10 @@ def quantum_end_choice(t):
     processor.place(0, 20)
     processor.quantum_end(0, "quantum-endless")
     _quantum(t, processor, 6, "quantum-endless")
+    processor.judge_trace()
 
 
-@test("1.3", points=2, title="equals take turns, each as long as its quantum", features=FEATURES + ("SCH-11", "SCH-14", "KPR-07"),
+@test("1.3", points=1, title="equals take turns, each as long as its quantum", features=FEATURES + ("SCH-11", "SCH-14", "KPR-07"),
       limit=200_000_000)
 def quantum_turns(t):
     """Spinning threads with different quanta: the order of their turns, and the clock ticks that each turn was charged."""
@@ -186,6 +196,7 @@ def quantum_turns(t):
     lower = t.rng.randint(2, priority - 1)
     asked = f"spinning threads of priority {priority} with quanta " + ", ".join(
         f"A{number}: {quantum}" for number, quantum in enumerate(quanta)) + f", and A{count} of priority {lower}: whose turn is it?"
+    set_time(t.guest, next(times(t.rng)))
     workload = Workload.spinners(t, [priority] * count + [lower], quanta + [6])
     t.asking(asked, hint=t.hint("quantum-ignored", HINTS["quantum-ignored"]))
     workload.start(until="Lab1Turn")
@@ -216,7 +227,7 @@ def preemption_order(t):
     judge_ring(t, mark)
 
 
-@test("1.3", points=2, title="random schedules: priorities, signals, bursts and yields, step by step",
+@test("1.3", points=1, title="random schedules: priorities, signals, bursts and yields, step by step",
       features=FEATURES + ("SCH-04", "SCH-05", "SCH-06", "SCH-07", "SCH-08"), limit=40_000_000)
 def random_schedules(t):
     mark = ring_mark(t)
@@ -234,12 +245,3 @@ def _quantum(t, processor: Processor, wanted: int, hint: str) -> None:
     seen = t.guest.get(processor.current, "KTHREAD.Quantum")
     t.check(seen == wanted, asked=processor.done[-1], expected=f"Quantum {wanted} afterwards", seen=f"Quantum {seen - 256 if seen > 127 else seen}",
             hint=t.hint(hint, HINTS[hint]))
-
-
-def _empty(processor: Processor) -> None:
-    """Takes every thread of the test off queues and standby, in memory and in the model."""
-    processor.clear()
-    processor.model.queues = [[] for _ in range(32)]
-    processor.model.next = None
-    for thread in processor.model.threads:
-        processor.make(thread.number, 1, DEFERRED)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import List
+from itertools import islice
+from typing import List, Tuple
 
 from grader.api import test
 
+from .hosted import ANOTHERS, NOBODYS, make_process, make_thread, set_time, times
 from .policy import (FIRST_SCANNED, HINTS, LAST_SCANNED, SCAN_BOOSTS, SCAN_THREADS, STARVATION_TICKS, State, Subject,
                      after_quantum, after_wait, when_starved)
-from .queues import Bench
+from .queues import READY, Bench
 from .workload import Workload
 
 FEATURES = ("SCH-03", "SCH-19")
@@ -127,34 +129,28 @@ def scan_finds_starved(t):
     """Several scans of a bench processor; what they relieve lands on the real processor, which is held at DISPATCH_LEVEL."""
     guest = t.guest
     guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
-    _scans(t, *_ready_threads(t.rng), index=t.rng.randint(2, 5), count=4)
+    soon, _, later = sorted(islice(times(t.rng), 3))  # soon after the boot, a tick count less a waiting time wraps
+    _scans(t, *_ready_threads(t.rng), setting=(ANOTHERS, soon), index=t.rng.randint(2, 5), count=4)
     # More threads than a scan looks at in the queues 0 and 15, which are no scan's business: it goes from 14 to 1 and not through them.
-    _scans(t, *_crowd_outside(t.rng), index=14, count=1)
+    _scans(t, *_crowd_outside(t.rng), setting=(NOBODYS, later), index=14, count=1)
 
 
-def _scans(t, priorities: List[int], starved: List[bool], index: int, count: int) -> None:
+def _scans(t, priorities: List[int], starved: List[bool], setting: Tuple[str, int], index: int, count: int) -> None:
     """Scans of a bench with these threads, each compared with the model."""
-    guest = t.guest
-    tick_count = guest.sym("KeTickCount")
-    now = guest.u32(tick_count)
-    bench = Bench.make(t, len(priorities), priorities=priorities)
-    process = guest.alloc(guest.size("KPROCESS"))
-    guest.write(process, bytes(guest.size("KPROCESS")))
+    guest, now = t.guest, setting[1]
+    bench = Bench.make(t, len(priorities), priorities, setting)
+    process = make_process(guest)
     for number, thread in enumerate(bench.threads):
-        guest.write(thread, bytes(guest.size("KTHREAD")))
         waited = STARVATION_TICKS + t.rng.randint(0, 400) if starved[number] else t.rng.randint(0, STARVATION_TICKS - 20)
-        for name, value in (("Priority", bench.priorities[number]), ("BasePriority", bench.priorities[number]), ("State", 1),
-                            ("QuantumReset", 6), ("Quantum", 3), ("Affinity", 1), ("WaitTime", (now - waited) & 0xFFFFFFFF),
-                            ("Process", process)):
-            guest.set(thread, f"KTHREAD.{name}", value)
-        guest.set(thread + guest.field("KTHREAD.ApcState")[0], "KAPC_STATE.Process", process)
+        make_thread(guest, thread, process, bench.priorities[number], READY, Quantum=3, WaitTime=(now - waited) & 0xFFFFFFFF)
+        bench.contents[number] = bench.content(number)
         bench.insert(number)
     guest.set(bench.prcb, "KPRCB.QueueIndex", index)
     for scan in range(count):
         asked = f"KiScanReadyQueues, scan {scan + 1}, QueueIndex {index}, of {bench.model.show()}"
         relieved, index = _scan(bench, starved, index)
         t.asking(asked)
-        guest.u32(tick_count, now)  # every stop of the host may have cost a clock tick
+        set_time(guest, now)  # every stop of the host may have cost a clock tick
         answer = guest.call("KiScanReadyQueues", bench.prcb)
         seen = [number for number, thread in enumerate(bench.threads) if bench.model.where(number) is not None
                 and guest.get(thread, "KTHREAD.Priority") != bench.priorities[number]]
@@ -181,6 +177,7 @@ def starved_thread_runs(t):
     guest = t.guest
     low, high = sorted(t.rng.sample(range(2, 13), 2))
     quantum = t.rng.choice((6, 9, 12))
+    set_time(guest, next(times(t.rng)))
     workload = Workload.spinners(t, [high, low], [quantum, quantum])
     asked = f"A1 (priority {low}) has been ready for {STARVATION_TICKS} ticks while A0 (priority {high}) runs"
     hint = lambda name: t.hint(name, HINTS[name])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from grader.api import test
 
+from .hosted import set_time, settings, times
 from .queues import PRIORITIES, Bench, classify, HINTS, Model, read_queues
 from .scheduler import DEFERRED
 from .workload import Workload
@@ -16,16 +19,16 @@ SELECT_MOST = 200  # instructions: twice what a search by halves takes; a loop o
 @test("1.1", points=2, title="a thread goes to the tail of its priority's queue, and the bit is set", stage="early",
       features=FEATURES, limit=2_000_000)
 def insert_at_tail(t):
-    for _ in range(3):
-        bench = Bench.make(t, 14, priorities=_few(t, 14, 4))
+    for setting in islice(settings(t.rng), 3):
+        bench = Bench.make(t, 14, _few(t, 14, 4), setting)
         for thread in _shuffled(t, 14):
             bench.insert(thread)
 
 
 @test("1.1", points=1, title="AtHead puts a thread first", stage="early", features=FEATURES, limit=2_000_000)
 def insert_at_head(t):
-    for _ in range(3):
-        bench = Bench.make(t, 14, priorities=_few(t, 14, 3))
+    for setting in islice(settings(t.rng), 3):
+        bench = Bench.make(t, 14, _few(t, 14, 3), setting)
         for thread in _shuffled(t, 14):
             bench.insert(thread, at_head=t.rng.random() < 0.6)
 
@@ -33,8 +36,8 @@ def insert_at_head(t):
 @test("1.1", points=2, title="the head of the highest queue is selected, and the bit follows the queue", stage="early",
       features=FEATURES, limit=2_000_000)
 def select_highest(t):
-    for extreme in ([0, 31], [31, 31, 0], []):
-        bench = Bench.make(t, 12, priorities=(_few(t, 12, 5) + extreme)[-12:])
+    for extreme, setting in zip(([0, 31], [31, 31, 0], []), settings(t.rng)):
+        bench = Bench.make(t, 12, (_few(t, 12, 5) + extreme)[-12:], setting)
         for thread in _shuffled(t, 12):
             bench.insert(thread)
         while bench.select(0) is not None:
@@ -43,9 +46,10 @@ def select_highest(t):
 
 @test("1.1", points=2, title="LowPriority bounds the selection", stage="early", features=FEATURES, limit=2_000_000)
 def select_low_priority(t):
-    for low in [0, 1, 15, 16, 30, 31, PRIORITIES] + [t.rng.randrange(PRIORITIES) for _ in range(6)]:
+    bounds = [0, 1, 15, 16, 30, 31, PRIORITIES] + [t.rng.randrange(PRIORITIES) for _ in range(6)]
+    for low, setting in zip(bounds, settings(t.rng)):
         near = [max(0, low - 1), min(31, low), min(31, low + 1)]
-        bench = Bench.make(t, 6, priorities=[t.rng.choice(near + [t.rng.randrange(PRIORITIES)]) for _ in range(6)])
+        bench = Bench.make(t, 6, [t.rng.choice(near + [t.rng.randrange(PRIORITIES)]) for _ in range(6)], setting)
         for thread in _shuffled(t, 6):
             bench.insert(thread)
         while bench.select(low) is not None:
@@ -56,7 +60,7 @@ def select_low_priority(t):
       limit=2_000_000)
 def constant_time(t):
     """Costs are counted in instructions: the least of several calls, since a clock interrupt may come in between."""
-    bench = Bench.make(t, LONG + 1, priorities=[t.rng.randint(1, 30)] * (LONG + 1))
+    bench = Bench.make(t, LONG + 1, [t.rng.randint(1, 30)] * (LONG + 1), next(settings(t.rng)))
     middle = t.rng.randint(8, 24)
     bench.judge_costs("ready-loop-priorities", most=SELECT_MOST, costs={
         **{f"KiSelectReadyThread({low}, Prcb), a thread of priority {priority} is ready": bench.cost_of_select(priority, low)
@@ -69,8 +73,8 @@ def constant_time(t):
 
 @test("1.1", points=1, title="a thread is removed from anywhere in its queue", stage="early", features=FEATURES, limit=2_000_000)
 def remove_from_queue(t):
-    for _ in range(3):
-        bench = Bench.make(t, 12, priorities=_few(t, 12, 4))
+    for setting in islice(settings(t.rng), 3):
+        bench = Bench.make(t, 12, _few(t, 12, 4), setting)
         for thread in _shuffled(t, 12):
             bench.insert(thread)
         for thread in _shuffled(t, 12):
@@ -80,8 +84,13 @@ def remove_from_queue(t):
 @test("1.1", points=2, title="300 random calls keep queues and summary as the model has them", stage="early",
       features=FEATURES, limit=2_000_000)
 def random_interleaving(t):
-    bench = Bench.make(t, 20, priorities=_few(t, 20, 8))
-    for _ in range(300):
+    for setting in islice(settings(t.rng), 3):
+        _interleave(t, Bench.make(t, 20, _few(t, 20, 6), setting), 100)
+
+
+def _interleave(t, bench: Bench, calls: int) -> None:
+    """Random calls, of which the selections are bounded by what is there and by anything."""
+    for _ in range(calls):
         queued = [thread for thread in range(20) if bench.model.where(thread) is not None]
         free = [thread for thread in range(20) if thread not in queued]
         action = t.rng.choices(("insert", "select", "remove"), (3, 2, 1))[0]
@@ -101,6 +110,7 @@ def summary_in_live_kernel(t):
     from others."""
     guest = t.guest
     t.asking("making threads of several priorities", hint=t.hint("ready-live", HINTS["ready-live"]))
+    set_time(guest, next(times(t.rng)))
     workload = Workload.spinners(t, [15] + [t.rng.randint(2, 14) for _ in range(9)])
     t.asking("ten threads of several priorities spin and take turns", hint=t.hint("ready-live", HINTS["ready-live"]))
     workload.start_ticking()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from grader.api import test
 
-from .contexts import CALLEE_SAVED, HINTS, INTERRUPT, LASTING, Carousel, words
+from .contexts import CALLEE_SAVED, FRAME, HINTS, INTERRUPT, LASTING, Carousel, HandOver, Together, words
 
 FEATURES = ("SCH-14", "KPR-23")
 CHAIN_END = 0xFFFFFFFF
 THREAD_RETURNED = 0x4D545254
 APC_LEVEL = 1
-SWITCH_FRAME = ("ExceptionList", "EFlags", "Edi", "Esi", "Ebx", "Ebp", "ReturnAddress")
 
 
 @test("1.2", points=2, title="the first frame lies where it should and holds what it should", stage="early", features=FEATURES, limit=2_000_000)
@@ -35,7 +34,7 @@ def first_frame_contents(t):
         t.equal(top - 40, kernel_stack, f"{asked}: KernelStack", hint=_hint(t, "frame-layout"))
         frame = [guest.u32(kernel_stack + 4 * index) for index in range(10)]
         wanted = [CHAIN_END, 0x202, 0, 0, 0, 0, guest.sym("KiThreadStartup"), system, start, context]
-        for index, name in enumerate(SWITCH_FRAME + ("SystemRoutine", "StartRoutine", "StartContext")):
+        for index, name in enumerate(FRAME + ("SystemRoutine", "StartRoutine", "StartContext")):
             hint = {"ExceptionList": "frame-chain", "EFlags": "frame-eflags"}.get(name, "frame-layout")
             t.equal(wanted[index], frame[index], f"{asked}: {name}", hint=_hint(t, hint))
         after = guest.read(low, size + 64)
@@ -47,7 +46,7 @@ def first_frame_contents(t):
                 expected="no field of the thread but KernelStack changed", seen="other fields changed", hint=_hint(t, "frame-beyond"))
 
 
-@test("1.2", points=2, title="a new thread begins in its system routine as it should", stage="ready", features=FEATURES + ("SCH-12",), limit=10_000_000)
+@test("1.2", points=1, title="a new thread begins in its system routine as it should", stage="ready", features=FEATURES + ("SCH-12",), limit=10_000_000)
 def first_run(t):
     guest = t.guest
     start, context = words(t, 2)
@@ -143,7 +142,7 @@ def switch_stack_bounds(t):
     for _ in range(3):
         call = carousel.catch_round()
         t.infra(bool(call.registers["eflags"] & INTERRUPT), "KiSwapContext is called with interrupts on")
-        carousel.steps_through(call)
+        carousel.steps_through(call, Together(carousel, call))
 
 
 @test("1.2", points=1, title="CR3 changes between processes, and only there", stage="ready", features=FEATURES + ("KPR-03",), limit=10_000_000)
@@ -165,17 +164,29 @@ def switch_page_directory(t):
         t.equal(f"{at_home:#010x}", f"{guest.regs()['cr3']:#010x}", f"A{actor} runs, after switches inside one process: CR3",
                 hint=_hint(t, "switch-cr3-always"))
     guest.u32(system + table, at_home)
-    process = guest.alloc(guest.size("KPROCESS"))
-    guest.write(process, guest.read(system, guest.size("KPROCESS")))
-    guest.u32(process + table, third)
-    running, _ = workload.step()
-    moved = t.rng.choice([number for number in range(3) if number != running])
-    guest.set(workload.threads[moved] + guest.field("KTHREAD.ApcState")[0], "KAPC_STATE.Process", process)
+    moved = _move(t, workload, third)
     for _ in range(9):
         workload.onwards()
         actor, _ = workload.step()
         t.equal(f"{third if actor == moved else at_home:#010x}", f"{guest.regs()['cr3']:#010x}",
                 f"A{actor} runs, A{moved} has a process of its own: CR3", hint=_hint(t, "switch-cr3-never"))
+    carousel.catch_round()
+    for _ in range(3):
+        call = carousel.catch()
+        carousel.steps_through(call, Together(carousel, call))
+
+
+@test("1.2", points=1, title="when SwapBusy is clear another processor may go on with the old thread", stage="ready",
+      features=FEATURES + ("SCH-12",), limit=10_000_000)
+def switch_hand_over(t):
+    directory = t.guest.call("MmCreatePageDirectory")
+    t.sound(bool(directory), "there is memory for a page directory")
+    carousel = Carousel(t)
+    _move(t, carousel.workload, directory)
+    carousel.catch_round()
+    for _ in range(4):
+        call = carousel.catch()
+        carousel.steps_through(call, HandOver(carousel, call))
 
 
 @test("1.2", points=1, title="SwapBusy is clear after a switch, and every switch counts once", stage="ready", features=FEATURES, limit=10_000_000)
@@ -199,6 +210,19 @@ def switch_bookkeeping(t):
         t.equal(0, guest.get(call.old, "KTHREAD.SwapBusy"), f"{asked}: SwapBusy of the old thread", hint=_hint(t, "switch-swapbusy"))
         t.equal((before[0] + 1, before[1], before[2] + 1), after,
                 f"{asked}: ContextSwitches of the new thread, the old thread, the processor", hint=_hint(t, "switch-counts"))
+
+
+def _move(t, workload, directory: int) -> int:
+    """One of the actors, not the one that runs, goes to a process of its own with this page directory; returns its number."""
+    guest = t.guest
+    system = guest.get(workload.threads[0], "KTHREAD.Process")
+    process = guest.alloc(guest.size("KPROCESS"))
+    guest.write(process, guest.read(system, guest.size("KPROCESS")))
+    guest.u32(process + guest.field("KPROCESS.DirectoryTableBase")[0], directory)
+    running, _ = workload.step()
+    moved = t.rng.choice([number for number in range(len(workload.threads)) if number != running])
+    guest.set(workload.threads[moved] + guest.field("KTHREAD.ApcState")[0], "KAPC_STATE.Process", process)
+    return moved
 
 
 def _new_thread(t, start: int, context: int):

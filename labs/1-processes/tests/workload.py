@@ -97,7 +97,7 @@ class Workload:
     def _witness(self, actor: int, esp: int, what: str) -> None:
         """The announcement, CurrentThread and the stack must agree."""
         thread = self.threads[actor] if actor < len(self.threads) else 0
-        current = self.guest.get(self.prcb, "KPRCB.CurrentThread")
+        current = self.guest.get(self.guest.prcb(), "KPRCB.CurrentThread")
         low, high = (self.guest.get(current, f"KTHREAD.{name}") for name in ("StackLimit", "InitialStack"))
         self.t.check(current == thread and low <= esp < high, asked=f"{what}: who runs?",
                      expected=f"KPRCB::CurrentThread is A{actor}'s thread, and ESP lies on its kernel stack",

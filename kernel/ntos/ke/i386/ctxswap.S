@@ -18,8 +18,8 @@
 //   follows the process  CR3, only if ApcState.Process differs: loading it throws away the TLB
 //   counted              ContextSwitches of NewThread and of the processor
 //
-// OldThread->SwapBusy is cleared when nothing of its stack is used any more, and not before: another processor may go on
-// with the thread at that moment. Interrupts are off from the first to the last change of ESP, the bounds, Esp0, CR3 and
+// OldThread->SwapBusy is cleared when nothing of it and its stack is used any more, and not before: another processor may
+// go on with the thread at that moment, so nothing of it is read or written afterwards. Interrupts are off from the first to the last change of ESP, the bounds, Esp0, CR3 and
 // fs:[0]: an interrupt in between would find the stack of one thread with the limits of the other. EFLAGS comes after them.
     .globl "@KiSwapContext@8"
 "@KiSwapContext@8":
