@@ -78,7 +78,7 @@ class DpcBench(Telling):
         self.compare()
 
     def remove(self, number: int) -> None:
-        self._say(f"KeRemoveQueueDpc(D{number})")
+        self._say(f"KeRemoveQueueDpc(D{number})", "remove")
         told = self._call("KeRemoveQueueDpc", self.dpcs[number]) & 0xFF
         wanted = number in self.queue
         if wanted:
@@ -124,7 +124,7 @@ class DpcBench(Telling):
                     f"it returns {registers['eax'] & 0xFF}, the threaded queue: {_names([self.dpcs.index(one) for one in inside])}, "
                     f"depth {guest.get(queue, 'KDPC_DATA.DpcQueueDepth')}, DpcData: "
                     + ("that queue" if guest.get(dpc, "KDPC.DpcData") == queue else "another"), "dpc-threaded")
-        self._say(f"KeRemoveQueueDpc(D{number})")
+        self._say(f"KeRemoveQueueDpc(D{number})", "remove")
         told = self._call("KeRemoveQueueDpc", dpc) & 0xFF
         self._equal("it returns 1", f"it returns {told}", "dpc-threaded")
         self.traced.promise(dpc, guest.sym("Lab3Dpc"), 0)

@@ -83,6 +83,8 @@ HINTS = {
     "timer-period": "A periodic timer is due again one period after its due time, not after the moment of its expiry.",
     "timer-dpc": "A timer's DPC is queued each time it expires, and by nothing else.",
     "timer-state": "Setting a timer makes it not signaled; its expiry signals it; cancelling it changes nothing of that.",
+    "traced-timer": "KiInsertTimer traces TimerSet with the timer and its due time, KiSignalTimer traces TimerExpire with the timer and the tick count, before it "
+                    "signals it.",
     # races: by the scenario that broke
     "race-signal": "The object is tested and the thread put to sleep in one hold of the database: a signal in between would find nobody on the "
                    "list, and nobody would wake the thread.",
@@ -229,3 +231,42 @@ HINTS.update({
     "race-push-lock": "Between the look at the word and its exchange somebody may have come: if the exchange fails, look again; and a waiter "
                       "goes to sleep only after it is on the list.",
 })
+
+HINTS.update({
+    # where a call stops the kernel, or does not come back: what the student's part of it must do
+    "dpc-insert": "KeInsertQueueDpc: the queue and its lock are those of the DPC's processor; the interrupt is asked for by HalRequestSoftwareInterrupt "
+                  "on this processor, by KiSendDispatchInterrupt on another one.",
+    "dpc-remove": "KeRemoveQueueDpc: a DPC on no queue has DpcData nullptr, and there is no lock to take. Otherwise lock that queue, look at DpcData again, "
+                  "and then take the DPC off.",
+    "list-walked": "KiWaitTest goes from the list's head as long as the object is signaled. KiUnwaitThread takes all blocks of the thread off, walking their "
+                   "ring once round: so after each release begin at the head again.",
+    "wait-committed": "KiInsertWaitBlock fills each field of the block and puts it on the object's list. KiCommitWait closes the ring of blocks, also when there "
+                      "is none but the time-out's, and frees the database before KiSwapThread.",
+    "wait-steps": "Each round of a wait: KiBeginWait, the objects, KiTestAlert, the deadline; then a block for each object, in a ring, and KiCommitWait. Each way out "
+                  "before that is a KiEndWait.",
+    "ring-walked": "KiTestWaitAll goes from WaitBlockList along NextWaitBlock until it is there again. It looks at the object of each block, but for the time-out's.",
+    "semaphore-steps": "KeReleaseSemaphore: what is refused frees the database (KiFinishSignal) before the status is raised. Otherwise the count, the trace, "
+                       "KiWaitTest, KiFinishSignal.",
+    "mutant-steps": "A mutant is on its owner's MutantListHead from the first acquisition until it is free: it goes on the list once, and off it once.",
+    "timer-steps": "A timer is on one chain exactly while Header.Inserted is set. Only a timer that is on a chain can be taken off.",
+    "timer-walk": "The expiry takes a whole chain away (TakeChain), then one timer after the other off that list before it is signaled: the signal may "
+                  "start and stop timers of the same chain. It ends when the clock's hand has been looked at, or no timer runs.",
+    "apc-steps": "The queue is ApcListHead of the APC's mode, in the state that its environment names; its links change while ApcQueueLock is held, and "
+                 "Inserted says whether the APC is on it.",
+    "queue-steps": "An entry is on EntryListHead, counted by SignalState, or given to one waiting thread, and then it is on no list. A thread that waits has one block on "
+                   "the queue's list.",
+    "resource-steps": "Each way through a release ends with the spin lock free. Who waits is handed the resource only when nobody owns it any more.",
+    "push-steps": "Each turn reads the word once, decides by what it read, and ends only if the word was replaced. The list of blocks is what the word's address bits "
+                  "say while Waiting is set, and nothing otherwise.",
+})
+
+STOPPED = {  # exercise and kind of call: the hint of a call that stops the kernel or does not come back
+    "3.1": "dpc-insert", "3.1 remove": "dpc-remove",
+    "3.3": "list-walked", "3.3 wait": "wait-committed",
+    "3.4": "ring-walked", "3.4 wait": "wait-steps",
+    "3.5": "mutant-steps", "3.5 semaphore": "semaphore-steps",
+    "3.6": "timer-steps", "3.6 tick": "timer-walk",
+    "3.7": "apc-steps",
+    "3.8": "queue-steps",
+    "3.9": "resource-steps", "3.9 push": "push-steps",
+}

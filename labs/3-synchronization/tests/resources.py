@@ -242,7 +242,7 @@ class PushLock:
         self.compare()
         for one, exclusive in woken:  # each tries again
             place, _ = self.bench.resume(one)
-            self.bench._say(f"T{one}, woken, tries again")
+            self._say(f"T{one}, woken, tries again")
             allowed = self._allowed(exclusive)
             self._equal("it has the lock" if allowed else "the thread waits", "the thread waits" if place else "it has the lock", "push-grant")
             self._model(one, exclusive, allowed, False)
@@ -297,7 +297,7 @@ class PushLock:
             self._equal(f"the oldest block's ShareCount {len(self.owners)}", f"the oldest block's ShareCount {blocks[-1][1]}", "push-count")
 
     def _say(self, call: str) -> None:
-        self.bench._say(call)
+        self.bench._say(call, "push")
 
     def _equal(self, wanted: str, seen: str, hint: str) -> None:
         if wanted != seen:
