@@ -112,6 +112,9 @@ HINTS.update({
     "dpc-count": "DpcCount is the number of insertions into the queue, ever: the clock computes the rate of DPCs from it.",
     "dpc-high": "Interrupts of every level queue DPCs: whoever takes the queue's lock below HIGH_LEVEL may be interrupted by one that spins for it, on "
                 "the same processor, for ever.",
+    "dpc-elsewhere": "A DPC for another processor goes on that processor's queue. Its DpcInterruptRequested and KiSendDispatchInterrupt with its SetMember "
+                     "come while that queue is locked, and only if KiDpcNeedsInterrupt says so.",
+    "dpc-between": "KiBeginDpc comes before the routine, KiEndDpc after it, with false for an ordinary DPC: the watchdog and timelines go by them.",
     "dpc-threaded": "A threaded DPC goes on the processor's threaded queue, and KiRequestDpcThread wakes its thread, after the queue's lock is free.",
     "dpc-traced": "Each insertion is traced: DpcQueue with the DPC, its routine and the processor's number.",
     "dpc-lost": "Every DPC that was queued runs once: go on until the queue is empty, also with what comes while routines run.",
