@@ -160,7 +160,12 @@ HINTS.update({
     "queue-result": "KeRemoveQueue returns the entry, or the status of its wait as a pointer.",
     "queue-again": "A kernel APC that has run did not bring an entry: the wait begins again (STATUS_KERNEL_APC), for the time that is left.",
     "queue-alert": "KiTestAlert says, before the wait and in the database, whether a user APC keeps the thread from waiting. The wait is not alertable.",
+    "queue-wait": "KeRemoveQueue waits as others do: KiBeginWait with WrQueue, its mode, and not alertable; one block, WaitAny with key 0.",
+    "traced-queue": "Each insertion is traced (TraceSignal), when SignalState is what it will be and before a thread is woken; and each wait that begins: Wait with "
+                    "the thread, 1 object, WaitAny, and whether there is a time-out.",
     # resources
+    "resource-active": "ActiveCount is 1 while somebody owns the resource, else 0; of the flags only ResourceOwnedExclusive is a release's.",
+    "resource-noted": "ExpNoteReleased comes first in a release: it tells those who look at locks that one is given back for which others wait.",
     "resource-grant": "The exclusive owner may acquire it again, shared owners share; whoever else wants it otherwise waits, or gets FALSE.",
     "resource-count": "OwnerCount is how often its thread has the resource, ActiveEntries how many threads share it.",
     "resource-waiters": "NumberOfSharedWaiters and NumberOfExclusiveWaiters count those that wait, and nobody to whom it was handed over.",
@@ -180,6 +185,7 @@ HINTS.update({
     # APCs
     "apc-order": "On the kernel queue special APCs stand before normal ones, each kind in the order of insertion; a user APC goes to the tail of its "
                  "own queue.",
+    "traced-apc": "KiInsertQueueApc traces ApcQueue when the APC is on its queue, KiDeliverApc traces ApcRun before each kernel routine, with what etw.h names.",
     "apc-refused": "An APC that is queued already, or whose thread takes none any more, changes nothing: FALSE.",
     "apc-environment": "An APC for another environment than its thread's present one goes on that environment's queue, and nobody is told.",
     "apc-told": "A kernel APC for the thread's present environment sets KernelApcPending, and then the thread is told: the current one by the APC "
