@@ -34,6 +34,11 @@ REASONS = {
 }
 
 
+STOPPED = Hint(
+    "crash", "The place named here is where the kernel gave up; the cause may lie before it. `make replay` stops there: look at the pointers, "
+    "lists and locks that the routine was given, and who left them so.")
+
+
 @dataclass
 class End:
     """How a test ended, before it is told as an Outcome."""
@@ -69,7 +74,7 @@ def judge(context: Context, cause: Optional[BaseException], guest: Optional[Gues
         return _not_implemented(asked, cause, guest, context.spec.exercise)
     hint = context.question_hint
     if isinstance(cause, Bugcheck):
-        return bugcheck(asked, cause, guest, hint)
+        return bugcheck(asked, cause, guest, hint or STOPPED)
     if isinstance(cause, GuestEnd):
         # A power-off is not done at the instruction that asks for it: that place differs from run to run.
         registers = guest.regs() if guest and str(cause) != POWER_OFF else None
@@ -77,7 +82,7 @@ def judge(context: Context, cause: Optional[BaseException], guest: Optional[Gues
                    asked,
                    "the kernel goes on",
                    REASONS.get(str(cause), f"the machine stopped ({cause})"),
-                   hint,
+                   hint or STOPPED,
                    registers=registers)
     if isinstance(cause, (TooManyInstructions, IdleTooLong)):
         own = Hint(

@@ -73,6 +73,17 @@ class Verdicts(unittest.TestCase):
         self.assertRegex(crash.backtrace[0], r"^ProbeCrash\+0x[0-9a-f]+ at probe/probe.cpp:\d+$")
         self.assertIn("*** STOP", crash.log)
 
+    def test_what_stops_the_kernel_gets_the_hint_of_its_question_or_a_general_one(self) -> None:
+        for name in ("crashes", "triple", "leaves", "hangs", "returns_badly"):
+            self.assertEqual(self.outcomes[name].hint_id, "asked-hint", name)
+
+        def unasked(name: str, *arguments: int):
+            return lambda t: t.guest.call(name, *arguments)
+
+        ways = {"crashes": ("ProbeCrash", 0x50), "triple": ("ProbeTripleFault", ), "leaves": ("ProbeExit", ), "hangs": ("ProbeHang", )}
+        told = grade([spec(unasked(*call), name) for name, call in ways.items()])
+        self.assertEqual({one.test: one.hint_id for one in told}, {"crashes": "crash", "triple": "crash", "leaves": "crash", "hangs": "hang"})
+
     def test_an_unwritten_exercise_says_so(self) -> None:
         stub = self.outcomes["not_written"]
         self.assertEqual((stub.verdict, stub.hint_id, stub.where),

@@ -27,7 +27,7 @@ static void DeliverLevel(KIRQL level) {
 /// Delivers what is pending above `target`, the highest level first, until nothing is; then the IRQL is `target`.
 ///
 /// - What is pending is in KPCR::IRR, a bit a level (HalpGetPending, HalpHighestAbove). A level's bit is cleared before it
-///   is delivered, so that what is asked for meanwhile is not lost.
+///   is delivered, with interrupts off, so that what is asked for meanwhile is not lost.
 /// - DISPATCH_LEVEL means KiDispatchInterrupt, APC_LEVEL KiDeliverApc(KernelMode, nullptr, nullptr): called at that IRQL
 ///   with interrupts on. A device level (DEVICE_LEVEL_FIRST and above) is HalpReplayInterrupt's, with interrupts off.
 /// - While it runs, another thread may run, and it may come back on another processor: everything is read anew.

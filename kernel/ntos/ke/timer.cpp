@@ -148,7 +148,7 @@ void ExpireHand(ULONGLONG hand, ULONGLONG clockHand) REQUIRES_(KiDispatcherLock,
 //| // Room for helpers of your own.
 // LAB(3.6) end
 
-/// Starts a timer that is on no chain: DueTime, Inserted, the event TimerSet, and its place in the table.
+/// Starts a timer that is on no chain: DueTime, Inserted, the event TimerSet (etw.h), and its place in the table.
 ///
 /// - It is counted first (CountTimer: given), for its hand (HandOf) and the clock's (KiTimerHand).
 /// - It goes to the tail of the chain of its hand (ChainOf) on the lowest wheel that reaches from the clock's hand to its
@@ -192,8 +192,8 @@ void KiRemoveTimer(PKTIMER Timer) {
 ///
 /// - The event TimerExpire is traced with the tick count (KeTickCount), the timer is signaled, and waiters are released
 ///   (KiWaitTest, no boost).
-/// - A periodic timer is started again for one period after its due time, so that it does not drift; if that has passed
-///   too, for one period from now. Only its first due time can have been a time of day (Absolute).
+/// - A periodic timer is started again for one period after its due time, so that it does not drift; if that is not in the
+///   future either, for one period from now. Only its first due time can have been a time of day (Absolute).
 /// - Its DPC, if it has one, is queued with the system time (low and high part) as its arguments.
 void KiSignalTimer(PKTIMER Timer) {
     // LAB(3.6) begin

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Sequence, Tuple
 
+from grader.views.ring import Event
+
 from .bench import Bench
 from .dispatcher import SYNCHRONIZATION_EVENT, Object
 from .hints import HINTS
+from .traced import Traced
 
 KERNEL, USER = 0, 1
+SPECIAL = 2  # in the third argument of the event ApcQueue, beside the mode
 ORIGINAL, ATTACHED, CURRENT, INSERT = range(4)
 READY, WAITING = 1, 5
 APC_LEVEL, PASSIVE_LEVEL = 1, 0
@@ -30,6 +34,7 @@ class ApcBench:
         self.apcs = [guest.alloc(guest.size("KAPC")) for _ in range(count)]
         self.queues: Dict[int, List[int]] = {KERNEL: [], USER: []}
         self.arguments = {number: (0, 0) for number in range(count)}
+        self.queued, self.run = Traced(guest, Event.APC_QUEUE, 4), Traced(guest, Event.APC_RUN, 4)
         for number in range(count):
             self.make(number)
         guest.set(self.thread, "KTHREAD.State", READY)
@@ -69,8 +74,14 @@ class ApcBench:
                 at = len([one for one in queue if self.special[one]])
             queue.insert(at, number)
             self.arguments[number] = arguments
+            self.promise_queued(number)
         self.compare()
         return wanted
+
+    def promise_queued(self, number: int, environment: Optional[int] = None) -> None:
+        """KeInsertQueueApc traces that it queues the APC; `environment`: if it is not the one that the thread is in."""
+        index = self.guest.get(self.thread, "KTHREAD.ApcStateIndex") if environment is None else environment
+        self.queued.promise(self.apcs[number], self.thread, self.modes[number] | (SPECIAL if self.special[number] else 0), index)
 
     def compare(self) -> None:
         guest = self.guest
@@ -85,6 +96,13 @@ class ApcBench:
             if queued:
                 told = guest.get(apc, "KAPC.SystemArgument1"), guest.get(apc, "KAPC.SystemArgument2")
                 self._equal("arguments %#x %#x" % self.arguments[number], "arguments %#x %#x" % told, "apc-refused")
+
+        for events, name in ((self.queued, "ApcQueue"), (self.run, "ApcRun")):
+            number, promised, traced = events.differs()
+            show = lambda told: f"{name} of " + (f"A{self.apcs.index(told[0][0])} ({_words(told[0][1:])})" if told[0][0] in self.apcs else
+                                                 _words(told[0])) if told else f"no {name}"
+            if number >= 0:
+                self._equal(f"event {number} of this kind: {show(promised)}", f"event {number} of this kind: {show(traced)}", "traced-apc")
 
     def told(self, pending: bool, interrupt: bool, hint: str = "apc-told") -> None:
         """Whether the thread knows of a kernel APC, and whether the interrupt was asked for."""
@@ -114,8 +132,9 @@ class ApcBench:
             apc, *pointers = (guest.u32(registers["esp"] + 4 * index) for index in range(1, 6))
             self._equal(f"A{number}", f"A{self.apcs.index(apc)}" if apc in self.apcs else hex(apc), "apc-order")
             self._equal(f"TrapFrame {frame:#x}", f"TrapFrame {guest.get(self.thread, 'KTHREAD.TrapFrame'):#x}", "apc-delivery")
-            self.compare()
             normal = 0 if self.special[number] else guest.sym(NORMAL_PLACE)
+            self.run.promise(apc, self.thread, guest.sym(KERNEL_PLACE), normal)
+            self.compare()
             wanted = [normal, 0 if self.special[number] else self.contexts[number], *self.arguments[number]]
             self._equal(f"A{number}'s kernel routine, noted: " + _words(wanted),
                         f"A{number}'s kernel routine, noted: " + _words([guest.u32(pointer) for pointer in pointers]), "apc-noted")

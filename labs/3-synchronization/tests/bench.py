@@ -41,13 +41,13 @@ Entry = Tuple[int, int, int]  # a block on a list: thread, key, wait type
 class Bench(Telling):
     """Objects E0, S1, M2, I3 ... and threads T0, T1 ..., in guest memory and in the model."""
 
-    def __init__(self, t, objects: Sequence[Object], threads: int, dpcs: int = 0) -> None:
+    def __init__(self, t, objects: Sequence[Object], threads: int, dpcs: int = 0, tick: int = 0) -> None:
         self.t, self.guest = t, t.guest
         guest = self.guest
         self.prcb = guest.prcb()
         self.lock = guest.sym("KiDispatcherLock")
         self.increment = guest.u32(guest.sym("KeMaximumIncrement"))
-        now = self.increment * t.rng.randint(300, 5000)  # the clock knows whole ticks only
+        now = self.increment * (tick or t.rng.randint(300, 5000))  # the clock knows whole ticks only
         self.epoch = t.rng.randrange(1 << 56, 1 << 57)  # system time at boot
         self.model = Dispatcher(objects, threads, now, self.increment)
         self.done: List[str] = []
@@ -172,7 +172,7 @@ class Bench(Telling):
         held = "locked" if guest.u32(self.lock) else "free"
         self._equal(f"the database is locked, IRQL {DISPATCH_LEVEL}, WaitNext 1", f"the database is {held}, IRQL {irql}, WaitNext {next_}",
                     "wait-next")
-        self._say(f"T{thread}: KeWaitForSingleObject({self.name(other)}, ..., {self._time(timeout)})")
+        self._say(f"T{thread}: KeWaitForSingleObject({self.name(other)}, ..., {self._time(timeout)})", "wait")
         arguments = (self.addresses[other], 0, 0, 0, self._timeout(timeout))
         due, passed, absolute = self._due(timeout)
         self._wait("KeWaitForSingleObject", arguments, thread, lambda: self.model.wait(thread, [other], False, due, passed, absolute))
@@ -202,7 +202,7 @@ class Bench(Telling):
     # -- waiting ---------------------------------------------------------------------------------------------------
     def wait(self, thread: int, number: int, timeout: Optional[int] = None) -> None:
         """KeWaitForSingleObject by a thread.  `timeout`: as the routine takes it, in 100 ns."""
-        self._say(f"T{thread}: KeWaitForSingleObject({self.name(number)}, ..., {self._time(timeout)})")
+        self._say(f"T{thread}: KeWaitForSingleObject({self.name(number)}, ..., {self._time(timeout)})", "wait")
         self._act(thread)
         self.arrays[thread], self.timeouts[thread] = 0, timeout
         arguments = (self.addresses[number], 0, 0, 0, self._timeout(timeout))
@@ -213,7 +213,7 @@ class Bench(Telling):
     def wait_many(self, thread: int, numbers: Sequence[int], all_: bool, timeout: Optional[int] = None, array: bool = False) -> None:
         """KeWaitForMultipleObjects by a thread, with wait blocks of its own if `array` or when it needs them."""
         kind = "WaitAll" if all_ else "WaitAny"
-        self._say(f"T{thread}: KeWaitForMultipleObjects({' '.join(map(self.name, numbers))}, {kind}, ..., {self._time(timeout)})")
+        self._say(f"T{thread}: KeWaitForMultipleObjects({' '.join(map(self.name, numbers))}, {kind}, ..., {self._time(timeout)})", "wait")
         self._act(thread)
         blocks = 0
         if array or len(numbers) > BLOCKS_OF_ITS_OWN:
@@ -228,7 +228,7 @@ class Bench(Telling):
 
     def delay(self, thread: int, interval: int) -> None:
         """KeDelayExecutionThread by a thread."""
-        self._say(f"T{thread}: KeDelayExecutionThread(..., {self._time(interval)})")
+        self._say(f"T{thread}: KeDelayExecutionThread(..., {self._time(interval)})", "wait")
         self._act(thread)
         due, _, absolute = self._due(interval)
         self._wait("KeDelayExecutionThread", (0, 0, self._timeout(interval)), thread,
@@ -236,7 +236,7 @@ class Bench(Telling):
 
     def delay_over(self, thread: int) -> None:
         """The thread whose delay time has ended runs again: what its call returns."""
-        self._say(f"T{thread} runs again: its delay is over")
+        self._say(f"T{thread} runs again: its delay is over", "wait")
         place, told = self.resume(thread, TIMEOUT)
         self._equal(f"it returns {status_name(SUCCESS)}", "the thread waits" if place else f"it returns {status_name(told)}", "delay-status")
 
@@ -250,7 +250,7 @@ class Bench(Telling):
         self.guest.call("KiProcessDeferredReadyList")
         self.model.end_wait(thread, KERNEL_APC, 0)
         self.compare()
-        self._say(f"T{thread} runs again: the APC is over")
+        self._say(f"T{thread} runs again: the APC is over", "wait")
         self._timeout(self.timeouts[thread])  # what its caller's memory holds
         self._objects(wait.objects)
         place, told = self.resume(thread, KERNEL_APC)
@@ -262,7 +262,7 @@ class Bench(Telling):
 
     def yields(self, thread: int) -> None:
         """A delay of nothing must come to KeYieldExecution."""
-        self._say(f"T{thread}: KeDelayExecutionThread(..., 0)")
+        self._say(f"T{thread}: KeDelayExecutionThread(..., 0)", "wait")
         self._act(thread)
         place, _ = self.guest.call_or_stop("KeDelayExecutionThread", 0, 0, self._timeout(0), stops=(SWAP, YIELD))
         self.t.check(place == YIELD, asked=self._asked(), expected="the processor is offered to others: KeYieldExecution",
@@ -271,7 +271,7 @@ class Bench(Telling):
     # -- time ------------------------------------------------------------------------------------------------------
     def ticks(self, count: int) -> None:
         """The clock goes on, and the expiry routine runs."""
-        self._say(f"{count} clock ticks later: KiTimerExpiration()")
+        self._say(f"{count} clock ticks later: KiTimerExpiration()", "tick")
         self.set_clock(self.model.now + count * self.increment)
         self._act(None, DISPATCH_LEVEL)
         self.guest.set(self.prcb, "KPRCB.TimerRequest", 1)
@@ -296,9 +296,10 @@ class Bench(Telling):
                      lambda: int(self.model.set_timer(number, when, period, dpc, absolute)), "timer-state", boolean=True)
 
     def insert_overtaken(self, number: int, ticks: int) -> None:
-        """KiInsertTimer for a due time that the clock has passed since it was computed: the expiry routine must be asked for."""
-        self.set_clock(self.model.now + ticks * self.increment)
-        due = self.model.now // self.increment * self.increment - self.t.rng.randrange((ticks - 1) * self.increment)
+        """KiInsertTimer for a due time that the clock has passed since it was computed, or come to (within `ticks`): the expiry
+        routine must be asked for."""
+        self.set_clock(self.model.now + (ticks + 1) * self.increment)
+        due = self.model.now // self.increment * self.increment - self.t.rng.randrange(ticks * self.increment)
         self._say(f"KiInsertTimer({self.name(number)}, due {self.model.now - due} units ago: the clock has passed it meanwhile)")
         self._act(None, DISPATCH_LEVEL)
         self.guest.call("KiInsertTimer", self.addresses[number], due & 0xFFFFFFFF, due >> 32, conv="cdecl")
@@ -331,7 +332,7 @@ class Bench(Telling):
     def _signal(self, call: str, routine: str, arguments: Sequence[int], model: Callable[[], int], hint: str = "",
                 thread: Optional[int] = None, boolean: bool = False) -> None:
         """A routine that changes an object: its result, what it raises, and everything after it."""
-        self._say(call if thread is None else f"T{thread}: {call}")
+        self._say(call if thread is None else f"T{thread}: {call}", "semaphore" if routine == "KeReleaseSemaphore" else "")
         self._act(thread)
         place, registers = self.guest.call_or_stop(routine, *arguments, stops=(SWAP, RAISE))
         wanted: Optional[int] = None

@@ -100,6 +100,7 @@ class Dispatcher:
         self.threads = [Thread(number) for number in range(threads)]
         self.released: List[Release] = []
         self.dpcs: List[int] = []  # queued by timers, in order
+        self.timed: List[Tuple[Key, Optional[int]]] = []  # what timers trace: started for a due time, or expired (None)
         self.now, self.increment = now, increment
         self._table = TimerTable()
 
@@ -275,6 +276,7 @@ class Dispatcher:
         kind, number = key
         wait = self.threads[number].wait if kind == "thread" else None
         if wait:
+            self.timed.append((key, None))
             self.end_wait(number, TIMEOUT, 0)
             return
         one = self.objects[number]
@@ -291,6 +293,7 @@ class Dispatcher:
         return {number: list(keys) for number, keys in self._table.chains.items() if keys}
 
     def _expire(self, one: Object, due: int) -> None:
+        self.timed.append((("object", one.number), None))
         one.state = 1
         self.test(one.number, 0)
         if one.period:
@@ -301,6 +304,7 @@ class Dispatcher:
             self.dpcs.append(one.dpc)
 
     def _started(self, key: Key, due: int) -> None:
+        self.timed.append((key, due))
         self._table.start(key, self.hand(due), self.now // self.increment)
 
 

@@ -20,6 +20,8 @@ PENDING = 1 << DISPATCH_LEVEL
 RUNS_MAX = 100
 HIGH_LEVEL = 31
 LOCKS, WAKES = "KefAcquireSpinLockAtDpcLevel", "KiRequestDpcThread"
+SENDS = "Lab3Work"  # what KiSendDispatchInterrupt is here: a routine with one argument
+OTHER = 1  # the number of a processor that the host makes
 ORDINARY, THREADED = 19, 24  # KDPC::Type
 
 
@@ -41,6 +43,7 @@ class DpcBench(Telling):
         self.queue: List[int] = []
         self.count = guest.get(self.data, "KDPC_DATA.DpcCount")
         self.traced = Traced(guest, Event.DPC_QUEUE, 3)
+        self.begun, self.ended = Traced(guest, Event.DPC_RUN, 2), Traced(guest, Event.DPC_END, 3)
         self.arguments: Dict[int, Tuple[int, int]] = {}
         self.requested = False
         self.done: List[str] = []
@@ -78,7 +81,7 @@ class DpcBench(Telling):
         self.compare()
 
     def remove(self, number: int) -> None:
-        self._say(f"KeRemoveQueueDpc(D{number})")
+        self._say(f"KeRemoveQueueDpc(D{number})", "remove")
         told = self._call("KeRemoveQueueDpc", self.dpcs[number]) & 0xFF
         wanted = number in self.queue
         if wanted:
@@ -99,6 +102,7 @@ class DpcBench(Telling):
             if runs > RUNS_MAX:
                 self._fail("an end", f"{runs} routines have run", "dpc-lost")
             place, registers = self._stop(guest.go_on(stops=("Lab3DpcRuns", LOCKS)))
+        self._between("no routine runs any more")
         if self.queue:
             self._fail(f"D{self.queue[0]} runs next", "the routine returns", "dpc-lost")
         self.requested = False
@@ -124,13 +128,61 @@ class DpcBench(Telling):
                     f"it returns {registers['eax'] & 0xFF}, the threaded queue: {_names([self.dpcs.index(one) for one in inside])}, "
                     f"depth {guest.get(queue, 'KDPC_DATA.DpcQueueDepth')}, DpcData: "
                     + ("that queue" if guest.get(dpc, "KDPC.DpcData") == queue else "another"), "dpc-threaded")
-        self._say(f"KeRemoveQueueDpc(D{number})")
+        self._say(f"KeRemoveQueueDpc(D{number})", "remove")
         told = self._call("KeRemoveQueueDpc", dpc) & 0xFF
         self._equal("it returns 1", f"it returns {told}", "dpc-threaded")
         self.traced.promise(dpc, guest.sym("Lab3Dpc"), 0)
         guest.set(dpc, "KDPC.Type", ORDINARY)
         guest.set(self.prcb, "KPRCB.ThreadDpcEnable", 0)
         self.compare()
+
+    def aim(self, number: int, processor: Optional[int]) -> None:
+        """For which processor the DPC is (None: for the one that queues it)."""
+        self.guest.set(self.dpcs[number], "KDPC.Number", 0 if processor is None else processor + 1)
+
+    def elsewhere(self, number: int, importance: int) -> None:
+        """A DPC for another processor: on that one's queue, and the request, if there is one, is sent while that queue is locked."""
+        guest, dpc = self.guest, self.dpcs[number]
+        other = guest.alloc(guest.size("KPRCB"))
+        guest.call("KiInitializeDpcQueues", other, conv="cdecl")
+        mask = 1 << self.t.rng.randint(OTHER, 31)
+        for name, value in (("Number", OTHER), ("SetMember", mask), ("CurrentThread", dpc), ("IdleThread", 0)):
+            guest.set(other, f"KPRCB.{name}", value)
+        guest.u32(guest.sym("KiProcessorBlock") + 4 * OTHER, other)
+        guest.u32(guest.sym("KiSendDispatchInterrupt"), guest.sym(SENDS))
+        queue = other + guest.field("KPRCB.DpcData")[0]
+        lock = queue + guest.field("KDPC_DATA.DpcLock")[0]
+        self.aim(number, OTHER)
+        self.importance(number, importance)
+        self._say(f"KeInsertQueueDpc(D{number}, 1, 2)  ({IMPORTANCE[importance]}, for processor {OTHER})")
+        place, registers = self._stop(guest.call_or_stop("KeInsertQueueDpc", dpc, 1, 2, stops=(SENDS, LOCKS)), (SENDS, LOCKS))
+        asks = importance in (HIGH, MEDIUM_HIGH)
+        told = f"{guest.u32(registers['esp'] + 4):#x}, the queue's lock {'held' if guest.u32(lock) else 'free'}, " \
+            f"DpcInterruptRequested {guest.get(other, 'KPRCB.DpcInterruptRequested')}" if place else "nobody"
+        self._equal("the request is sent to " + (f"{mask:#x}, the queue's lock held, DpcInterruptRequested 1" if asks else "nobody"),
+                    f"the request is sent to {told}", "dpc-elsewhere")
+        if place:
+            place, registers = guest.go_on(())
+        state = "it returns %d, the other processor's queue: %s, depth %d, DpcInterruptRequested %d"
+        inside = [self.dpcs.index(one) for one in guest.list(queue + guest.field("KDPC_DATA.DpcListHead")[0], "KDPC.DpcListEntry")]
+        self._equal(state % (1, _names([number]), 1, asks), state % (registers["eax"] & 0xFF, _names(inside), guest.get(
+            queue, "KDPC_DATA.DpcQueueDepth"), guest.get(other, "KPRCB.DpcInterruptRequested")), "dpc-elsewhere")
+        self._say(f"KeRemoveQueueDpc(D{number})", "remove")
+        told = self._call("KeRemoveQueueDpc", dpc) & 0xFF
+        left = guest.get(queue, "KDPC_DATA.DpcQueueDepth")
+        self._equal("it returns 1, depth 0 of the other processor's queue", f"it returns {told}, depth {left} of the other processor's queue",
+                    "dpc-elsewhere")
+        self.traced.promise(dpc, guest.sym("Lab3Dpc"), OTHER)
+        self.aim(number, None)
+        self.compare()
+
+    def _between(self, when: str) -> None:
+        """KiBeginDpc and KiEndDpc were called for what has run so far, each at its time."""
+        for events, name in ((self.begun, "DpcRun"), (self.ended, "DpcEnd")):
+            number, wanted, seen = events.differs()
+            show = lambda told: f"{name} of {_name(self.dpcs.index(told[0][0]) if told[0][0] in self.dpcs else -1)}{told[0][2:]}" if told else "nothing"
+            if number >= 0:
+                self._fail(f"traced when {when}, as event {number} of this kind: {show(wanted)}", show(seen), "dpc-between")
 
     def trace(self) -> None:
         """Every insertion so far was traced."""
@@ -146,7 +198,9 @@ class DpcBench(Telling):
         """The next stop that is no lock.  The lock of a DPC queue is taken at HIGH_LEVEL."""
         guest = self.guest
         place, registers = came
-        locks = [self.prcb + guest.field(name)[0] + guest.field("KDPC_DATA.DpcLock")[0] for name in ("KPRCB.DpcData", "KPRCB.ThreadedDpcData")]
+        owners = [self.prcb, guest.u32(guest.sym("KiProcessorBlock") + 4 * OTHER)]
+        locks = [owner + guest.field(name)[0] + guest.field("KDPC_DATA.DpcLock")[0] for name in ("KPRCB.DpcData", "KPRCB.ThreadedDpcData")
+                 for owner in owners]
         while place == LOCKS:
             if registers["ecx"] in locks:
                 irql = guest.get(guest.pcr(), "KPCR.Irql")
@@ -165,6 +219,9 @@ class DpcBench(Telling):
         irql, held = guest.get(guest.pcr(), "KPCR.Irql"), guest.u32(self.data + guest.field("KDPC_DATA.DpcLock")[0])
         self._equal(f"D{wanted} runs at IRQL 2, the queue's lock free", f"D{wanted} runs at IRQL {irql}, the queue's lock "
                     + ("held" if held else "free"), "dpc-irql")
+        self.begun.promise(dpc, guest.sym("Lab3Dpc"))
+        self._between(f"D{wanted}'s routine runs")
+        self.ended.promise(dpc, guest.sym("Lab3Dpc"), 0)
         self._equal("DpcRoutineActive 1", f"DpcRoutineActive {guest.get(self.prcb, 'KPRCB.DpcRoutineActive')}", "dpc-flags")
         self.compare(busy="dpc-busy")
         times, other = self.times[wanted]

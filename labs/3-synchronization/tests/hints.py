@@ -83,6 +83,8 @@ HINTS = {
     "timer-period": "A periodic timer is due again one period after its due time, not after the moment of its expiry.",
     "timer-dpc": "A timer's DPC is queued each time it expires, and by nothing else.",
     "timer-state": "Setting a timer makes it not signaled; its expiry signals it; cancelling it changes nothing of that.",
+    "traced-timer": "KiInsertTimer traces TimerSet with the timer and its due time, KiSignalTimer traces TimerExpire with the timer and the tick count, before it "
+                    "signals it.",
     # races: by the scenario that broke
     "race-signal": "The object is tested and the thread put to sleep in one hold of the database: a signal in between would find nobody on the "
                    "list, and nobody would wake the thread.",
@@ -110,6 +112,9 @@ HINTS.update({
     "dpc-count": "DpcCount is the number of insertions into the queue, ever: the clock computes the rate of DPCs from it.",
     "dpc-high": "Interrupts of every level queue DPCs: whoever takes the queue's lock below HIGH_LEVEL may be interrupted by one that spins for it, on "
                 "the same processor, for ever.",
+    "dpc-elsewhere": "A DPC for another processor goes on that processor's queue. Its DpcInterruptRequested and KiSendDispatchInterrupt with its SetMember "
+                     "come while that queue is locked, and only if KiDpcNeedsInterrupt says so.",
+    "dpc-between": "KiBeginDpc comes before the routine, KiEndDpc after it, with false for an ordinary DPC: the watchdog and timelines go by them.",
     "dpc-threaded": "A threaded DPC goes on the processor's threaded queue, and KiRequestDpcThread wakes its thread, after the queue's lock is free.",
     "dpc-traced": "Each insertion is traced: DpcQueue with the DPC, its routine and the processor's number.",
     "dpc-lost": "Every DPC that was queued runs once: go on until the queue is empty, also with what comes while routines run.",
@@ -155,7 +160,12 @@ HINTS.update({
     "queue-result": "KeRemoveQueue returns the entry, or the status of its wait as a pointer.",
     "queue-again": "A kernel APC that has run did not bring an entry: the wait begins again (STATUS_KERNEL_APC), for the time that is left.",
     "queue-alert": "KiTestAlert says, before the wait and in the database, whether a user APC keeps the thread from waiting. The wait is not alertable.",
+    "queue-wait": "KeRemoveQueue waits as others do: KiBeginWait with WrQueue, its mode, and not alertable; one block, WaitAny with key 0.",
+    "traced-queue": "Each insertion is traced (TraceSignal), when SignalState is what it will be and before a thread is woken; and each wait that begins: Wait with "
+                    "the thread, 1 object, WaitAny, and whether there is a time-out.",
     # resources
+    "resource-active": "ActiveCount is 1 while somebody owns the resource, else 0; of the flags only ResourceOwnedExclusive is a release's.",
+    "resource-noted": "ExpNoteReleased comes first in a release: it tells those who look at locks that one is given back for which others wait.",
     "resource-grant": "The exclusive owner may acquire it again, shared owners share; whoever else wants it otherwise waits, or gets FALSE.",
     "resource-count": "OwnerCount is how often its thread has the resource, ActiveEntries how many threads share it.",
     "resource-waiters": "NumberOfSharedWaiters and NumberOfExclusiveWaiters count those that wait, and nobody to whom it was handed over.",
@@ -175,6 +185,7 @@ HINTS.update({
     # APCs
     "apc-order": "On the kernel queue special APCs stand before normal ones, each kind in the order of insertion; a user APC goes to the tail of its "
                  "own queue.",
+    "traced-apc": "KiInsertQueueApc traces ApcQueue when the APC is on its queue, KiDeliverApc traces ApcRun before each kernel routine, with what etw.h names.",
     "apc-refused": "An APC that is queued already, or whose thread takes none any more, changes nothing: FALSE.",
     "apc-environment": "An APC for another environment than its thread's present one goes on that environment's queue, and nobody is told.",
     "apc-told": "A kernel APC for the thread's present environment sets KernelApcPending, and then the thread is told: the current one by the APC "
@@ -229,3 +240,42 @@ HINTS.update({
     "race-push-lock": "Between the look at the word and its exchange somebody may have come: if the exchange fails, look again; and a waiter "
                       "goes to sleep only after it is on the list.",
 })
+
+HINTS.update({
+    # where a call stops the kernel, or does not come back: what the student's part of it must do
+    "dpc-insert": "KeInsertQueueDpc: the queue and its lock are those of the DPC's processor; the interrupt is asked for by HalRequestSoftwareInterrupt "
+                  "on this processor, by KiSendDispatchInterrupt on another one.",
+    "dpc-remove": "KeRemoveQueueDpc: a DPC on no queue has DpcData nullptr, and there is no lock to take. Otherwise lock that queue, look at DpcData again, "
+                  "and then take the DPC off.",
+    "list-walked": "KiWaitTest goes from the list's head as long as the object is signaled. KiUnwaitThread takes all blocks of the thread off, walking their "
+                   "ring once round: so after each release begin at the head again.",
+    "wait-committed": "KiInsertWaitBlock fills each field of the block and puts it on the object's list. KiCommitWait closes the ring of blocks, also when there "
+                      "is none but the time-out's, and frees the database before KiSwapThread.",
+    "wait-steps": "Each round of a wait: KiBeginWait, the objects, KiTestAlert, the deadline; then a block for each object, in a ring, and KiCommitWait. Each way out "
+                  "before that is a KiEndWait.",
+    "ring-walked": "KiTestWaitAll goes from WaitBlockList along NextWaitBlock until it is there again. It looks at the object of each block, but for the time-out's.",
+    "semaphore-steps": "KeReleaseSemaphore: what is refused frees the database (KiFinishSignal) before the status is raised. Otherwise the count, the trace, "
+                       "KiWaitTest, KiFinishSignal.",
+    "mutant-steps": "A mutant is on its owner's MutantListHead from the first acquisition until it is free: it goes on the list once, and off it once.",
+    "timer-steps": "A timer is on one chain exactly while Header.Inserted is set. Only a timer that is on a chain can be taken off.",
+    "timer-walk": "The expiry takes a whole chain away (TakeChain), then one timer after the other off that list before it is signaled: the signal may "
+                  "start and stop timers of the same chain. It ends when the clock's hand has been looked at, or no timer runs.",
+    "apc-steps": "The queue is ApcListHead of the APC's mode, in the state that its environment names; its links change while ApcQueueLock is held, and "
+                 "Inserted says whether the APC is on it.",
+    "queue-steps": "An entry is on EntryListHead, counted by SignalState, or given to one waiting thread, and then it is on no list. A thread that waits has one block on "
+                   "the queue's list.",
+    "resource-steps": "Each way through a release ends with the spin lock free. Who waits is handed the resource only when nobody owns it any more.",
+    "push-steps": "Each turn reads the word once, decides by what it read, and ends only if the word was replaced. The list of blocks is what the word's address bits "
+                  "say while Waiting is set, and nothing otherwise.",
+})
+
+STOPPED = {  # exercise and kind of call: the hint of a call that stops the kernel or does not come back
+    "3.1": "dpc-insert", "3.1 remove": "dpc-remove",
+    "3.3": "list-walked", "3.3 wait": "wait-committed",
+    "3.4": "ring-walked", "3.4 wait": "wait-steps",
+    "3.5": "mutant-steps", "3.5 semaphore": "semaphore-steps",
+    "3.6": "timer-steps", "3.6 tick": "timer-walk",
+    "3.7": "apc-steps",
+    "3.8": "queue-steps",
+    "3.9": "resource-steps", "3.9 push": "push-steps",
+}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
+
+from grader.views.ring import Event
 
 from .bench import RAISE, SWAP, Bench
 from .dispatcher import KERNEL_APC, SYNCHRONIZATION_EVENT, TIMEOUT, Object, status_name
@@ -11,6 +13,9 @@ from .hints import HINTS
 EVENTS = 2
 KERNEL_MODE, USER_MODE = 0, 1
 DISPATCH_LEVEL = 2
+WR_QUEUE = 15  # KWAIT_REASON::WrQueue
+ANY = 1  # WaitAny
+TRACED = {Event.SIGNAL: 4, Event.WAIT: 4, Event.UNWAIT: 3}
 
 
 class Pool:
@@ -32,6 +37,8 @@ class Pool:
         self.results: Dict[int, int] = {}  # what a woken thread's call must return
         self.spare = list(range(entries))
         self.current = 0
+        self.traced: List[Tuple[int, ...]] = []  # what the last call must trace
+        self._since = self._last()
 
     # -- calls -----------------------------------------------------------------------------------------------------
     def insert(self, at_head: bool = False) -> None:
@@ -43,7 +50,9 @@ class Pool:
         self.bench._act(None)
         told = self.guest.call(routine, self.queue, self.entries[number])
         wanted = len(self.inside)
-        if self._may_wake():
+        gives = self._may_wake()
+        self.traced.append((Event.SIGNAL, self.queue, self.guest.get(self.queue, "DISPATCHER_HEADER.Type"), wanted, wanted + (not gives)))
+        if gives:
             self._give(number)
         else:
             self.inside.insert(0 if at_head else len(self.inside), number)
@@ -65,6 +74,7 @@ class Pool:
         self.bench._act(None, DISPATCH_LEVEL)
         self.guest.call("KiUnwaitThread", self.bench.threads[thread], KERNEL_APC, 0)
         self.guest.call("KiProcessDeferredReadyList")
+        self._ended(thread, KERNEL_APC)
         self.waiting.remove(thread)
         self.current += 1
         self._equal(f"woken: T{thread}", "woken: " + _threads(self.bench.woken()), "queue-again")
@@ -94,7 +104,11 @@ class Pool:
         else:
             self._equal("the thread waits", self._told(place, told), "queue-alert" if thread in self.user else "queue-maximum" if self.inside else
                         "queue-result")
+            how = "WaitReason %d, WaitMode %d, Alertable %d"
+            seen = tuple(self.guest.get(self.bench.threads[thread], f"KTHREAD.{name}") for name in ("WaitReason", "WaitMode", "Alertable"))
+            self._equal(how % (WR_QUEUE, mode, 0), how % seen, "queue-wait")
             self.waiting.append(thread)
+            self._begins(thread, bool(self.guest.get(self.bench.threads[thread] + self.guest.field("KTHREAD.Timer")[0], "DISPATCHER_HEADER.Inserted")))
             self._stops(thread)
         self._after("queue-blocked")
 
@@ -103,6 +117,7 @@ class Pool:
         self._say(f"T{thread}: KeWaitForSingleObject(E{event})")
         place, told = self.bench.call(thread, "KeWaitForSingleObject", self.bench.addresses[event], 0, 0, 0, 0)
         self._equal("the thread waits", self._told(place, told), "did-not-wait")
+        self._begins(thread, False)
         self.blocked[thread] = event
         self._stops(thread)
         self._after("queue-blocked")
@@ -116,6 +131,7 @@ class Pool:
         self.bench._act(None)
         self.guest.call("KeSetEvent", self.bench.addresses[event], 0, 0)
         del self.blocked[thread]
+        self._ended(thread, 0)
         self.results[thread] = 0
         if thread in self.members:
             self.current += 1
@@ -132,6 +148,7 @@ class Pool:
         self.bench._act(None, DISPATCH_LEVEL)
         self.guest.call("KiTimerExpiration", self.guest.sym("KiTimerExpireDpc"), 0, 0, 0)
         self.waiting.remove(thread)
+        self._ended(thread, TIMEOUT)
         self.results[thread] = TIMEOUT
         self.current += 1
         self._after("queue-result")
@@ -142,6 +159,7 @@ class Pool:
 
     def _give(self, number: int) -> None:
         thread = self.waiting.pop()
+        self._ended(thread, 0)
         self.results[thread] = self.entries[number]
         self.spare.append(number)
         self.current += 1
@@ -152,6 +170,12 @@ class Pool:
         self.current -= 1
         if self.inside and self._may_wake():
             self._give(self.inside.pop(0))
+
+    def _begins(self, thread: int, timeout: bool) -> None:
+        self.traced.append((Event.WAIT, self.bench.threads[thread], 1, ANY, int(timeout)))
+
+    def _ended(self, thread: int, status: int) -> None:
+        self.traced.append((Event.UNWAIT, self.bench.threads[thread], status, 0))
 
     # -- judging ---------------------------------------------------------------------------------------------------
     def _after(self, hint: str) -> None:
@@ -177,11 +201,29 @@ class Pool:
                     "queue-order" if sorted(inside) == sorted(self.inside) else "queue-given")
         current = guest.get(self.queue, "KQUEUE.CurrentCount")
         self._equal(f"CurrentCount {self.current}", f"CurrentCount {current}", "queue-active")
-        waiting = [thread for thread, _, _ in self.bench.waiters(self.queue)]
-        self._equal("waiting for the queue: " + _threads(self.waiting), "waiting for the queue: " + _threads(waiting), "wait-order")
+        blocks = self.bench.waiters(self.queue)
+        self._equal("waiting for the queue: " + _threads(self.waiting), "waiting for the queue: " + _threads([thread for thread, _, _ in blocks]),
+                    "wait-order")
+        kinds = [block for block in blocks if block[1:] != (0, ANY)]
+        self._equal("a WaitAny with key 0", f"WaitType {kinds[0][2]} with key {kinds[0][1]}" if kinds else "a WaitAny with key 0", "queue-wait")
         members = [self.bench.numbers.get(thread, -1) for thread in
                    guest.list(self.queue + guest.field("KQUEUE.ThreadListHead")[0], "KTHREAD.QueueListEntry")]
         self._equal("threads of the queue: " + _threads(self.members), "threads of the queue: " + _threads(members), "queue-active")
+
+        seen = [(record.event, *record.arguments[:TRACED[Event(record.event)]]) for record in guest.events() if record.sequence > self._since and
+                record.event in TRACED and (record.event != Event.SIGNAL or record.arguments[0] == self.queue)]
+        wanted, self.traced = self.traced, []
+        self._since = self._last()
+        self._equal(self._trace(wanted), self._trace(seen), "traced-queue")
+
+    def _last(self) -> int:
+        return max((record.sequence for record in self.guest.events()), default=0)
+
+    def _trace(self, events: "List[Tuple[int, ...]]") -> str:
+        names = {address: f"T{number}" for number, address in enumerate(self.bench.threads)}
+        told = [f"{Event(event).name.capitalize()} of {'the queue' if subject == self.queue else names.get(subject, hex(subject))} "
+                f"({', '.join(map(str, rest))})" for event, subject, *rest in events]
+        return "traced: " + ("; ".join(told) or "nothing")
 
     def _told(self, place: str, told: int) -> str:
         if place == SWAP:

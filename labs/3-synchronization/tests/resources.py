@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Dict, List, Optional, Tuple
 
 from grader.api import Bugcheck
+from grader.views.ring import Event, Lock
 
 from .bench import RAISE, SWAP, Bench
 from .dispatcher import status_name
 from .hints import HINTS
+from .traced import Traced
 
 OWNED_EXCLUSIVE = 0x80
+OTHER_FLAGS = 0x3F08  # ResourceDisableBoost, and bits that mean nothing yet
 FAIR, STARVE, WAIT_FOR = "ExAcquireResourceSharedLite", "ExAcquireSharedStarveExclusive", "ExAcquireSharedWaitForExclusive"
 EXCLUSIVE = "ExAcquireResourceExclusiveLite"
 RESOURCE_NOT_OWNED = 0xE3
@@ -25,6 +28,9 @@ class Resource:
         self.bench = Bench(t, [], threads)
         self.address = self.guest.alloc(self.guest.size("ERESOURCE"))
         self.guest.call("ExInitializeResourceLite", self.address)
+        self.flags = t.rng.getrandbits(16) & OTHER_FLAGS | 0x1000
+        self.guest.set(self.address, "ERESOURCE.Flag", self.flags)
+        self.released = Traced(self.guest, Event.LOCK_RELEASE, 4)
         self.exclusive: Optional[int] = None
         self.counts: Dict[int, int] = {}
         self.waiting_shared: List[int] = []
@@ -54,9 +60,15 @@ class Resource:
 
     def release(self, thread: int) -> None:
         self._say(f"T{thread}: ExReleaseResourceLite()")
+        if self.waiting:
+            self.released.promise(self.address, Lock.RESOURCE_EXCLUSIVE if self.exclusive is not None else Lock.RESOURCE_SHARED,
+                                  self.bench.threads[thread], len(self.waiting))
         self.bench._act(thread)
         self.guest.call("ExReleaseResourceLite", self.address, conv="fastcall")
         self.bench._rest(thread)
+        number, wanted, seen = self.released.differs()
+        show = lambda events: "LockRelease (%s)" % ", ".join(f"{word:#x}" for word in events[0]) if events else "nothing more"
+        self._equal(f"traced so far, event {number}: {show(wanted)}", f"traced so far, event {number}: {show(seen)}", "resource-noted")
         self.counts[thread] -= 1
         if not self.counts[thread]:
             del self.counts[thread]
@@ -143,6 +155,8 @@ class Resource:
         wanted = "exclusively" if self.exclusive is not None else "shared" if self.counts else "by nobody"
         seen = "exclusively" if owned else "shared" if get("ActiveCount") else "by nobody"
         self._equal(f"it is owned {wanted}", f"it is owned {seen}", "resource-grant")
+        active = "ActiveCount %d, the other flags %#x"
+        self._equal(active % (bool(self.counts), self.flags), active % (get("ActiveCount"), get("Flag") & ~OWNED_EXCLUSIVE), "resource-active")
         waiters = (get("NumberOfSharedWaiters"), get("NumberOfExclusiveWaiters"))
         self._equal(f"{len(self.waiting_shared)} wait to share, {len(self.waiting_exclusive)} for exclusive access",
                     f"{waiters[0]} wait to share, {waiters[1]} for exclusive access", "resource-waiters")
@@ -242,7 +256,7 @@ class PushLock:
         self.compare()
         for one, exclusive in woken:  # each tries again
             place, _ = self.bench.resume(one)
-            self.bench._say(f"T{one}, woken, tries again")
+            self._say(f"T{one}, woken, tries again")
             allowed = self._allowed(exclusive)
             self._equal("it has the lock" if allowed else "the thread waits", "the thread waits" if place else "it has the lock", "push-grant")
             self._model(one, exclusive, allowed, False)
@@ -293,11 +307,11 @@ class PushLock:
         kinds = lambda exclusives: " ".join("exclusive" if one else "shared" for one in exclusives)
         self._equal("the blocks, the newest first: " + kinds([one for _, one in reversed(self.waiters)]),
                     "the blocks, the newest first: " + kinds([one for one, _ in blocks]), "push-word")
-        if several:
-            self._equal(f"the oldest block's ShareCount {len(self.owners)}", f"the oldest block's ShareCount {blocks[-1][1]}", "push-count")
+        counts = [0] * (len(self.waiters) - 1) + [len(self.owners) if several else 0]
+        self._equal(f"ShareCount of the blocks: {counts}", f"ShareCount of the blocks: {[count for _, count in blocks]}", "push-count")
 
     def _say(self, call: str) -> None:
-        self.bench._say(call)
+        self.bench._say(call, "push")
 
     def _equal(self, wanted: str, seen: str, hint: str) -> None:
         if wanted != seen:

@@ -1,6 +1,7 @@
 """What a bench tells when kernel and model differ: the call, the calls before it, and the hint.
 
-Invariant: a bench has `t`, the test's context, and `done`, the calls so far in words.
+Invariants: a bench has `t`, the test's context, and `done`, the calls so far in words.  A call that stops the kernel, or never
+comes back, has a hint, too: what the student's part of that call must do.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import List
 
 from grader.api import Context
 
-from .hints import HINTS
+from .hints import HINTS, STOPPED
 
 
 class Telling:
@@ -19,9 +20,12 @@ class Telling:
     t: Context
     done: List[str]
 
-    def _say(self, call: str) -> None:
+    def _say(self, call: str, kind: str = "") -> None:
+        """The call that comes next.  `kind`: which of the exercise's hints (STOPPED) belongs to it."""
         self.done.append(call)
-        self.t.asking(self._asked())
+        exercise = self.t.spec.exercise
+        hint = STOPPED.get(f"{exercise} {kind}") or STOPPED.get(exercise)
+        self.t.asking(self._asked(), self._hint(hint) if hint else None)
 
     def _asked(self, about: str = "") -> str:
         """The last call and those before it; of each thread that `about` names, its last one too."""

@@ -42,13 +42,13 @@ class Interruptible(Bench):
             self.guest.u32(self._array + 4 * number, self.addresses[number])
         pointer = self._timeout(timeout)
         if form == "one":
-            self._say(f"T0: KeWaitForSingleObject(E0, {how})")
+            self._say(f"T0: KeWaitForSingleObject(E0, {how})", "wait")
             call = ("KeWaitForSingleObject", self.addresses[0], EXECUTIVE, mode, int(alertable), pointer)
         elif form == "delay":
-            self._say(f"T0: KeDelayExecutionThread({how})")
+            self._say(f"T0: KeDelayExecutionThread({how})", "wait")
             call = ("KeDelayExecutionThread", mode, int(alertable), pointer)
         else:
-            self._say(f"T0: KeWaitForMultipleObjects(E0 E1, Wait{form.capitalize()}, {how})")
+            self._say(f"T0: KeWaitForMultipleObjects(E0 E1, Wait{form.capitalize()}, {how})", "wait")
             call = ("KeWaitForMultipleObjects", 2, self._array, WAIT_ALL if form == "all" else WAIT_ANY, EXECUTIVE, mode, int(alertable), pointer, 0)
         due, _, absolute = self._due(timeout)
         self._form, self._given = form, (due, mode)
@@ -62,7 +62,7 @@ class Interruptible(Bench):
 
     def again(self, ends: Optional[int], hint: str = "wait-again") -> None:
         """T0 runs again after a kernel APC; its wait begins again."""
-        self._say("the APC has run, and T0 goes on")
+        self._say("the APC has run, and T0 goes on", "wait")
         self._since = self._last()
         place, told = self.resume(0, KERNEL_APC)
         self._judge(place, told, ends, hint, False)

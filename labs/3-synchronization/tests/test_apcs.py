@@ -52,6 +52,7 @@ def apc_environment(t):
     inserted = guest.get(bench.apcs[0], "KAPC.Inserted")
     bench._equal("Inserted 1", f"Inserted {inserted}", "apc-environment")
     guest.set(bench.apcs[0], "KAPC.Inserted", 0)  # out of the model's sight
+    bench.promise_queued(0, ORIGINAL)
     bench.insert(1)
     bench.insert(2)
     bench.told(True, False)

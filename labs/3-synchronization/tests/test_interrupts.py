@@ -12,7 +12,9 @@ from .hints import HINTS
 
 LIMIT = 20_000_000
 PASSIVE, APC, DISPATCH, DEVICE, HIGH = 0, 1, 2, 5, 31
-DISPATCH_PLACE, APC_PLACE = "KiDispatchInterrupt", "KiDeliverApc"
+DISPATCH_PLACE, APC_PLACE, REPLAY_PLACE = "KiDispatchInterrupt", "KiDeliverApc", "HalpReplayInterrupt"
+PLACES = (DISPATCH_PLACE, APC_PLACE, REPLAY_PLACE)
+FIRST_DEVICE = 3  # DEVICE_LEVEL_FIRST
 EFLAGS_IF = 0x200
 IRQL_NOT_LESS_OR_EQUAL = 0x0A
 
@@ -22,6 +24,8 @@ def dpc_queue(t):
     bench = DpcBench(t, 7)
     for number, level in zip(t.rng.sample(range(7), 7), (LOW, MEDIUM, MEDIUM_HIGH, MEDIUM, URGENT, URGENT, URGENT)):
         bench.importance(number, level)
+        bench.aim(number, t.rng.choice((None, 0)))  # this processor, or the first one: that is the same
+    bench.aim(0, 0)
     for _ in range(50):
         number = t.rng.randrange(7)
         choice = t.rng.random()
@@ -48,6 +52,9 @@ def dpc_requests(t):
             bench.insert(number)
         bench.retire()
     bench.threaded(t.rng.randrange(8))
+    for level in t.rng.sample(range(4), 4):
+        bench.elsewhere(t.rng.randrange(8), level)
+    bench.trace()
 
 
 @test("3.1", points=1, title="retiring: every DPC once, also those that come meanwhile", stage="early", features=("INT-05", "INT-06"), limit=LIMIT)
@@ -71,9 +78,11 @@ def dpc_retire(t):
 def lower_irql(t):
     cases = [(HIGH, PASSIVE, (APC, DISPATCH)), (DISPATCH, APC, (APC, DISPATCH)), (DISPATCH, PASSIVE, (APC,)), (DEVICE, DISPATCH, (APC, DISPATCH)),
              (APC, PASSIVE, (APC,)), (HIGH, APC, (APC,)), (DISPATCH, DISPATCH, (DISPATCH,)), (APC, PASSIVE, (DISPATCH,)), (DEVICE, PASSIVE, ())]
+    device = t.rng.randint(FIRST_DEVICE + 1, 20)
+    cases += [(HIGH, PASSIVE, (FIRST_DEVICE, DISPATCH, APC)), (HIGH, DISPATCH, (device, FIRST_DEVICE)), (HIGH, device, (device, APC))]
     t.rng.shuffle(cases)
     for irql, target, pending in cases:
-        wanted = [level for level in (DISPATCH, APC) if level in pending and level > target]
+        wanted = [level for level in sorted(pending, reverse=True) if level > target]
         _deliver(t, f"KfLowerIrql({target}) at IRQL {irql}", "KfLowerIrql", target, irql, target, pending, wanted)
     for level, irql in t.rng.sample([(APC, PASSIVE), (DISPATCH, PASSIVE), (DISPATCH, APC), (APC, APC), (DISPATCH, DISPATCH), (APC, HIGH)], 6):
         _deliver(t, f"HalRequestSoftwareInterrupt({level}) at IRQL {irql}", "HalRequestSoftwareInterrupt", level, irql, irql, (),
@@ -92,13 +101,13 @@ def request_and_hold_back(t):
             guest.set(pcr, "KPCR.Irql", irql)
             asked = f"HalRequestSoftwareInterrupt({level}) at IRQL {irql}, interrupts off"
             t.asking(asked, _hint(t, "irql-flag"))
-            place, _ = guest.call_or_stop("HalRequestSoftwareInterrupt", level, conv="fastcall", stops=(DISPATCH_PLACE, APC_PLACE))
+            place, _ = guest.call_or_stop("HalRequestSoftwareInterrupt", level, conv="fastcall", stops=PLACES)
             t.check(not place, asked=asked, expected="nothing is delivered", seen=f"{place} is called", hint=_hint(t, "irql-flag"))
             _state(t, asked, irql, other | 1 << level)
             target = t.rng.choice([one for one in (PASSIVE, APC, DISPATCH) if one <= irql])
             asked = f"KfLowerIrql({target}) at IRQL {irql}, interrupts off"
             t.asking(asked, _hint(t, "irql-flag"))
-            place, _ = guest.call_or_stop("KfLowerIrql", target, conv="fastcall", stops=(DISPATCH_PLACE, APC_PLACE))
+            place, _ = guest.call_or_stop("KfLowerIrql", target, conv="fastcall", stops=PLACES)
             t.check(not place, asked=asked, expected="nothing is delivered", seen=f"{place} is called", hint=_hint(t, "irql-flag"))
             _state(t, asked, target, other | 1 << level)
     guest.set(pcr, "KPCR.IRR", 0)
@@ -124,21 +133,36 @@ def _deliver(t, asked: str, routine: str, argument: int, irql: int, after: int, 
     guest.set(pcr, "KPCR.Irql", irql)
     t.asking(asked, _hint(t, hint))
     seen: List[int] = []
-    place, registers = guest.call_or_stop(routine, argument, conv="fastcall", stops=(DISPATCH_PLACE, APC_PLACE))
-    while place:
-        level = DISPATCH if place == DISPATCH_PLACE else APC
-        if not seen or seen[-1] != level:
-            seen.append(level)
-        told = (guest.get(pcr, "KPCR.Irql"), bool(registers["eflags"] & EFLAGS_IF))
-        t.check(told == (level, True), asked=asked, expected=f"{place} at IRQL {level} with interrupts on",
-                seen=f"at IRQL {told[0]} with interrupts {'on' if told[1] else 'off'}", hint=_hint(t, "irql-level"))
-        t.check(not guest.get(pcr, "KPCR.IRR") & 1 << level, asked=asked, expected=f"the bit of IRQL {level} is clear when {place} is called",
-                seen="it is still set", hint=_hint(t, "irql-bit"))
-        place, registers = guest.go_on(stops=(DISPATCH_PLACE, APC_PLACE))
+    irr = pcr + guest.field("KPCR.IRR")[0]
+    before = bits
+
+    def look(_: int) -> None:
+        """KPCR::IRR has changed."""
+        nonlocal before
+        now = guest.u32(irr)
+        cleared, before = before & ~now & bits, now
+        t.check(not cleared or not guest.regs()["eflags"] & EFLAGS_IF, asked=asked, expected="a level's bit is cleared with interrupts off",
+                seen="they are on", hint=_hint(t, "irql-flag"))
+
+    with guest.watching([(irr, 4)], look):
+        place, registers = guest.call_or_stop(routine, argument, conv="fastcall", stops=PLACES)
+        while place:
+            level = {DISPATCH_PLACE: DISPATCH, APC_PLACE: APC}.get(place, guest.u32(registers["esp"] + 4) & 0xFF)
+            if not seen or seen[-1] != level:
+                seen.append(level)
+            told = (guest.get(pcr, "KPCR.Irql") if level < FIRST_DEVICE else level, bool(registers["eflags"] & EFLAGS_IF))
+            t.check(told == (level, level < FIRST_DEVICE), asked=asked,
+                    expected=f"{place} at IRQL {level} with interrupts on" if level < FIRST_DEVICE else f"{place}({level}) with interrupts off",
+                    seen=f"at IRQL {told[0]} with interrupts {'on' if told[1] else 'off'}", hint=_hint(t, "irql-level"))
+            t.check(not guest.u32(irr) & 1 << level, asked=asked, expected=f"the bit of IRQL {level} is clear when {place} is called",
+                    seen="it is still set", hint=_hint(t, "irql-bit"))
+            # no device is behind the level: the host takes the replay's place
+            skipped = {"eip": guest.u32(registers["esp"]), "esp": registers["esp"] + 4} if place == REPLAY_PLACE else {}
+            place, registers = guest.go_on(stops=PLACES, **skipped)
     t.check(seen == wanted, asked=asked, expected="delivered: " + (" ".join(map(_name, wanted)) or "nothing"),
             seen="delivered: " + (" ".join(map(_name, seen)) or "nothing"), hint=_hint(t, hint))
     _state(t, asked, after, None)
-    left = guest.get(pcr, "KPCR.IRR") & (1 << APC | 1 << DISPATCH) & bits
+    left = guest.get(pcr, "KPCR.IRR") & bits
     kept = bits & ~sum(1 << level for level in wanted)
     t.check(left & kept == kept, asked=asked, expected=f"still pending: {kept:#x}", seen=f"{left:#x}", hint=_hint(t, "irql-deliver"))
     t.check(bool(registers["eflags"] & EFLAGS_IF), asked=asked, expected="interrupts are on afterwards", seen="they are off",
@@ -155,7 +179,7 @@ def _state(t, asked: str, irql: int, irr: Optional[int]) -> None:
 
 
 def _name(level: int) -> str:
-    return {APC: "APC_LEVEL", DISPATCH: "DISPATCH_LEVEL"}.get(level, str(level))
+    return {APC: "APC_LEVEL", DISPATCH: "DISPATCH_LEVEL"}.get(level, f"level {level}")
 
 
 def _hint(t, name: str):

@@ -149,8 +149,8 @@ def work_items(t):
     try:
         guest.call("ExQueueWorkItem", items[0], t.rng.choice((CRITICAL, DELAYED)))
     except Bugcheck as bugcheck:
-        t.check(bugcheck.code == WORKER_INVALID and bugcheck.parameters[1] == items[0], expected="bugcheck WORKER_INVALID with the item",
-                seen=str(bugcheck), hint=t.hint("work-twice", HINTS["work-twice"]))
+        t.check(bugcheck.code == WORKER_INVALID and bugcheck.parameters[1:3] == (items[0], guest.sym("Lab3Work")),
+                expected="bugcheck WORKER_INVALID with the item and its routine", seen=str(bugcheck), hint=t.hint("work-twice", HINTS["work-twice"]))
         return
     t.fail(expected="bugcheck WORKER_INVALID", seen="the call returns", hint=t.hint("work-twice", HINTS["work-twice"]))
 

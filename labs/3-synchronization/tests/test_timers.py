@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import List
+from typing import List, Sequence, Tuple
 
 from grader.api import test
+from grader.views.ring import Event
 
 from .bench import Bench
 from .dispatcher import MILLISECOND, NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER, Object
@@ -13,6 +14,39 @@ LIMIT = 30_000_000
 FEATURES = ("DSP-09", "INT-09")
 KINDS = (NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER)
 TURN = 256  # ticks
+
+
+class TracedTimers(Bench):
+    """A bench that looks at the trace, too: each timer that is started, with its due time, and each that expires, with the tick."""
+
+    def __init__(self, t, objects: List[Object], threads: int, dpcs: int = 0) -> None:
+        super().__init__(t, objects, threads, dpcs)
+        self._since = self._last()
+
+    def compare(self, hint: str = "") -> None:
+        super().compare(hint)
+        guest, own = self.guest, self.guest.field("KTHREAD.Timer")[0]
+        tick = self.model.now // self.increment & 0xFFFFFFFF
+        wanted, self.model.timed = self.model.timed, []
+        sizes = {Event.TIMER_SET: 3, Event.TIMER_EXPIRE: 2}
+        seen = [(record.event, *record.arguments[:sizes[record.event]]) for record in guest.events()
+                if record.sequence > self._since and record.event in sizes]
+        self._since = self._last()
+        address = {key: self.addresses[key[1]] if key[0] == "object" else self.threads[key[1]] + own for key, _ in wanted}
+        self._equal(self._trace([(Event.TIMER_EXPIRE, address[key], tick) if due is None else
+                                 (Event.TIMER_SET, address[key], due & 0xFFFFFFFF, due >> 32) for key, due in wanted]), self._trace(seen), "traced-timer")
+
+    def _last(self) -> int:
+        return max((record.sequence for record in self.guest.events()), default=0)
+
+    def _trace(self, events: Sequence[Tuple[int, ...]]) -> str:
+        own = self.guest.field("KTHREAD.Timer")[0]
+        told = []
+        for event, subject, *rest in events:
+            name = self.name(self.places[subject]) if subject in self.places else \
+                f"T{self.numbers[subject - own]}'s" if subject - own in self.numbers else f"{subject:#010x}"
+            told.append(f"TimerSet {name} {rest[0]:#x} {rest[1]:#x}" if event == Event.TIMER_SET else f"TimerExpire {name} {rest[0]}")
+        return "traced: " + (", ".join(told) or "nothing")
 
 
 def timers(t, count: int) -> List[Object]:
@@ -42,7 +76,8 @@ def timer_table(t):
 
 @test("3.6", points=1, title="set, cancelled, set again: what is returned and what stays", stage="early", features=FEATURES, limit=LIMIT)
 def set_and_cancel(t):
-    bench = Bench(t, timers(t, 5), 1, 3)
+    bench = TracedTimers(t, timers(t, 5), 1, 3)
+    bench.wait(0, 1, _in_ticks(t, bench, 1, 2))  # its time-out expires, too
     bench.set_timer(0, _in_ticks(t, bench, 1, 2), 50, 0)
     bench.ticks(3)  # it expires, and runs again
     for _ in range(50):
@@ -67,8 +102,8 @@ def set_and_cancel(t):
 def due_already(t):
     bench = Bench(t, timers(t, 6), 2, 2)
     bench.wait(0, 0)
-    for number in _shuffled(t, range(6)):
-        due = t.rng.choice((0, 1, bench.system_time(0), bench.system_time(-t.rng.randint(1, 1 << 30))))
+    forms = [0, 1, bench.system_time(0), bench.system_time(-t.rng.randint(1, 1 << 30))]
+    for number, due in zip(_shuffled(t, range(6)), forms + t.rng.sample(forms, 2)):
         bench.set_timer(number, due, t.rng.choice((0, 0, t.rng.randint(10, 90))), t.rng.choice((None, 0, 1)))
     bench.set_timer(0, bench.system_time(-t.rng.randint(1, 9) * MILLISECOND), t.rng.randint(10, 90))  # the period counts from there
     bench.ticks(12)
@@ -78,8 +113,8 @@ def due_already(t):
 def overtaken(t):
     bench = Bench(t, timers(t, 4), 1)
     bench.ticks(1)
-    for number in _shuffled(t, range(4)):
-        bench.insert_overtaken(number, t.rng.randint(3, 20))
+    for number, ticks in zip(_shuffled(t, range(4)), (1, t.rng.randint(2, 9), t.rng.randint(10, 20), 1)):
+        bench.insert_overtaken(number, ticks)
 
 
 @test("3.6", points=1, title="the clock goes on: who is due expires, and nobody else", stage="early", features=FEATURES, limit=2 * LIMIT)
@@ -127,6 +162,9 @@ def periods(t):
         bench.ticks(count)
         bench.set_timer(1, -bench.increment)
     bench.ticks(1)
+    bench.set_timer(0, -bench.increment, 1)  # the shortest period
+    bench.set_timer(1, milliseconds * MILLISECOND - 3 * bench.increment, milliseconds)
+    bench.ticks(3)  # the second one's next due time is now: one period from now
     for number in range(4):
         period = t.rng.randint(2 * milliseconds, 9 * milliseconds + 3)
         due = t.rng.choice((_in_ticks(t, bench, 1, 8), bench.system_time(t.rng.randint(1, 8 * bench.increment)), 0))
@@ -141,6 +179,7 @@ def periods(t):
 
 @test("3.6", points=1, title="a clock that has gone once round and more", stage="early", features=FEATURES, limit=2 * LIMIT)
 def once_round(t):
+    _far_away(t)
     bench = Bench(t, timers(t, 14), 1)
     far, early = TURN * TURN, t.rng.randint(10, 60)
     bench.ticks(far + early - bench.model.now // bench.increment)  # two wheels begin a chain together after another `far - early`
@@ -166,6 +205,23 @@ def once_round(t):
     bench.set_timer(1, -(TURN - t.rng.randint(1, late - 3)) * bench.increment)
     bench.ticks(0)
     bench.ticks(TURN)
+
+
+def _far_away(t) -> None:
+    """The clock comes to a tick that more than 32 bits hold, where each of the higher wheels begins a chain."""
+    begin, early = t.rng.randint(1, 200) * TURN ** 4, t.rng.randint(5, 9)
+    bench = Bench(t, timers(t, 7), 1, 1, tick=begin - early)
+    ends = [begin + TURN ** wheel - t.rng.randint(1, 4) for wheel in (3, 2, 1)]  # each on the last tick or so of the chain that begins there
+    for number, hand in enumerate((*ends, begin + 1, begin - 2, begin)):
+        bench.set_timer(number, (begin - early - hand) * bench.increment, 0 if number < 3 else 30, t.rng.choice((None, 0)))
+    bench.wait(0, 0, (-early - t.rng.randint(2, 9)) * bench.increment)
+    for count in (early - 1, 1, 1, 3):
+        bench.ticks(count)
+    bench.insert_overtaken(6, 1)
+    for number in range(6):
+        bench.cancel_timer(number)
+    bench.ticks(20)
+    t.guest._allocated = 0  # what follows begins anew
 
 
 @test("3.6", points=1, title="random timers and time-outs against the model", stage="early", features=FEATURES + ("DSP-14",), limit=3 * LIMIT)
