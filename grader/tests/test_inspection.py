@@ -87,7 +87,7 @@ class Moments(unittest.TestCase):
                     done += skipped + 1
                     if inspection.stopped():
                         found.append(done)
-            return found
+            return [one for one in found if one <= 300]
 
         each = looks(lambda inspection: 0)
         self.assertEqual(each, looks(lambda inspection: inspection.left - 1), "one call for all that lies between two looks")
@@ -186,7 +186,7 @@ class OnRealProcessors(unittest.TestCase):
                     inspection.stopped()
                     if look.call_count > len(found):
                         found.append(stop)
-            return found
+            return [one for one in found if one <= 300]
 
         self.assertEqual(stops("a"), stops("a"))
         self.assertNotEqual(stops("a"), stops("b"))
