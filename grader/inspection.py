@@ -49,6 +49,15 @@ class Inspection:
         self._next = self._stops + self._random.randint(1, int(self._within))
         return self.look()
 
+    @property
+    def left(self) -> int:
+        """How many stops there are until the next look, that one included."""
+        return self._next - self._stops
+
+    def skip(self, stops: int) -> None:
+        """So many stops are left out, at none of which there would have been a look: less than `left`."""
+        self._stops += stops
+
     def look(self) -> Optional[str]:
         """What was changed, in words, or None."""
         return self._set_up() or self._session.integrity.changed() or self._twice()

@@ -62,6 +62,7 @@ class Session:
     processors: int = 1
     stages: Dict[str, StageState] = field(default_factory=dict)
     failures: Dict[str, BootFailure] = field(default_factory=dict)
+    _layout: Optional[Layout] = None
 
     def __enter__(self) -> "Session":
         self.start()
@@ -90,7 +91,9 @@ class Session:
 
     @property
     def layout(self) -> Layout:
-        return read_layout(self.kernel)
+        if self._layout is None:
+            self._layout = read_layout(self.kernel)
+        return self._layout
 
     def boot(self, guest: "Optional[Guest]" = None) -> None:
         """Run to every stage and snapshot it; a stage that is not reached is noted in `failures`.  `guest`: who runs the
@@ -144,7 +147,7 @@ class Session:
         gdb.set_breakpoints({entry})
         self.machine.run(until=BOOT_LIMIT)
         registers = gdb.registers()
-        self.space = AddressSpace(self.machine.ram, self._control)
+        self.space = AddressSpace(self.machine.ram, self._control, lambda: gdb.moment)
         self._registers: Optional[Tuple[int, int, int]] = (registers["cr0"], registers["cr3"], registers["cr4"])
         if registers["eip"] != entry:
             raise InfraError(f"the machine stopped at {registers['eip']:#010x}, not at the kernel's entry point")

@@ -1,5 +1,7 @@
-"""KxControl, the block through which host and explorer talk: written before a batch, read after it.
+"""KxControl, the block through which host and explorer talk: written before a call, read after it.
 
+One call takes one batch, or several lots of a portfolio one after the other, for every stop of the machine costs as much as
+fifty runs: QEMU forgets then all that it has translated.
 Invariant: where the fields lie comes from KxFieldTable in the kernel's image file, never from guest memory.
 kernel/inc/ke/explore.h has the structures.
 """
@@ -8,15 +10,19 @@ from __future__ import annotations
 
 import enum
 import struct
-from dataclasses import dataclass
-from typing import Dict, List, Optional, Tuple
+from dataclasses import dataclass, replace
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from grader.explore.schedule import PARAMETERS, Schedule, Strategy
 from grader.views.fields import Layout
 from grader.views.memory import Memory, Structures
 
 TABLE = "KxFieldTable"
+LOTS_MAX = 16  # KX_MAXIMUM_LOTS
+LOT_FIELDS = ("Strategy", "Depth", "Seed", "Runs", "StepEstimate", "JitterMin", "JitterMax", "Probability")  # KX_LOT, in its order
+DONE_FIELDS = ("Runs", "Points", "MaxPoints", "Switches", "Exhausted")  # KX_LOT_DONE
 TRACE, DETECT, STOP_AT_FIRST = 1, 2, 4
+OVERWRITTEN = "the explorer's own data was overwritten"
 STACK_MAX, TRACE_MAX = 8, 1 << 16
 
 
@@ -114,6 +120,37 @@ class Ran:
         return int(self.found), self.message
 
 
+@dataclass(frozen=True)
+class Purse:
+    """What an exploration may cost, and has cost."""
+
+    budget: int  # 0: no bound
+    run_price: int
+    point_price: int
+    runs: int = 0
+    points: int = 0
+
+    def after(self, runs: int, points: int) -> "Purse":
+        return replace(self, runs=self.runs + runs, points=self.points + points)
+
+    @property
+    def spent(self) -> int:
+        return self.runs * self.run_price + self.points * self.point_price
+
+    def pays_for(self, first: int) -> int:
+        """How many more runs, at what one has cost so far; `first`: at what one may cost, before one was seen."""
+        each = self.spent // self.runs if self.runs else first
+        return (self.budget - self.spent) // each if self.budget else 1 << 30
+
+
+def further(batches: Sequence[Batch], purse: Purse) -> Dict[str, bytes]:
+    """The in fields for the lots behind the first."""
+    lots = b"".join(struct.pack("<8I", *(words[0] & 0xFFFFFFFF for words in (orders(batch)[name] for name in LOT_FIELDS)))
+                    for batch in batches[1:])
+    return {"LotCount": struct.pack("<I", len(batches) - 1), "Lots": lots, "Budget": struct.pack("<Q", purse.budget or 1 << 62),
+            "RunPrice": struct.pack("<I", purse.run_price), "PointPrice": struct.pack("<I", purse.point_price)}
+
+
 def orders(batch: Batch) -> Dict[str, Tuple[int, ...]]:
     """The in fields that nobody but the host writes."""
     schedule = batch.schedule
@@ -124,8 +161,9 @@ def orders(batch: Batch) -> Dict[str, Tuple[int, ...]]:
             "Parameter": (schedule.parameters + (0,) * PARAMETERS)[:PARAMETERS]}
 
 
-def encode(batch: Batch, view: Structures, address: int, write) -> None:  # type: ignore[no-untyped-def]
-    """Write the in fields; the out fields become zero."""
+def encode(batch: Batch, view: Structures, address: int, write,  # type: ignore[no-untyped-def]
+           then: Sequence[Batch] = (), purse: Optional[Purse] = None) -> None:
+    """Write the in fields; the out fields become zero.  `then`: lots that follow as long as nothing is found and `purse` pays."""
     script = batch.schedule.script
     whole = bytearray(view.layout.size("KX_CONTROL"))
     # An exhaustive search writes the script of its find.
@@ -134,11 +172,41 @@ def encode(batch: Batch, view: Structures, address: int, write) -> None:  # type
         offset, size = view.layout.field("KX_CONTROL." + field)
         data = struct.pack(f"<{len(words)}I", *(word & 0xFFFFFFFF for word in words))
         whole[offset:offset + min(size, len(data))] = data[:size]
+    if then and purse is not None:
+        spent = {"SpentRuns": struct.pack("<Q", purse.runs), "SpentPoints": struct.pack("<Q", purse.points)}
+        for field, data in {**further([batch, *then], purse), **spent}.items():
+            offset, _ = view.layout.field("KX_CONTROL." + field)
+            whole[offset:offset + len(data)] = data
     # The trace's buffer and its size are the kernel's own, set once.
     for field in ("TraceAddress", "TraceCapacity"):
         offset, size = view.layout.field("KX_CONTROL." + field)
         whole[offset:offset + size] = view.memory.read(address + offset, size)
     write(address, bytes(whole))
+
+
+def decode_lots(view: Structures, address: int, batches: Sequence[Batch], purse: Purse, found: Optional[Found], message: str,
+                instructions: int, cause: Optional[BaseException]) -> List[Ran]:
+    """What became of the lots of one call, in their order: those that have begun."""
+    first = Decoder(view, address, batches[0])
+    done = first.number("LotsDone")
+    wrecked = Ran(1, Found.OVERWRITTEN, batches[min(done, len(batches) - 1)].schedule, message=OVERWRITTEN, instructions=instructions,
+                  whole=batches[min(done, len(batches) - 1)].runs)
+    if done >= len(batches) or any(view.memory.read(address + view.layout.field("KX_CONTROL." + field)[0], len(data)) != data
+                                   for field, data in further(batches, purse).items()):
+        return [wrecked]
+    offset, size = view.layout.field("KX_CONTROL.Done")[0], view.layout.size("KX_LOT_DONE")
+    rans: List[Ran] = []
+    for index, batch in enumerate(batches[:done]):
+        runs, points, longest, switches, exhausted = (view.get(address + offset + index * size, "KX_LOT_DONE." + name)
+                                                      for name in DONE_FIELDS)
+        if runs > batch.runs or runs < batch.runs and not (exhausted and batch.schedule.strategy is Strategy.EXHAUSTIVE):
+            return [*rans, wrecked]
+        rans.append(Ran(runs, points=points, longest=longest, switches=switches, exhausted=bool(exhausted)))
+        purse = purse.after(runs, points)
+    if done and found is None and purse.pays_for(0) < batches[done].runs:  # there it stopped: the rest of the budget is the host's to divide
+        return rans if Decoder(view, address, batches[done - 1]).ran().found is Found.NOTHING else [*rans[:-1], wrecked]
+    last = Decoder(view, address, batches[done]).ran(found, message, instructions, cause)
+    return [*rans, wrecked if last.found is Found.NOTHING and done < len(batches) - 1 else last]
 
 
 class Decoder:
@@ -168,7 +236,7 @@ class Decoder:
         """The batch as the control block tells it.  `found` is what the host itself saw."""
         told = self.number("Outcome")
         if found is None and not self.believable(told):
-            return Ran(1, Found.OVERWRITTEN, self.batch.schedule, message="the explorer's own data was overwritten",
+            return Ran(1, Found.OVERWRITTEN, self.batch.schedule, message=OVERWRITTEN,
                        instructions=instructions, whole=self.batch.runs)
         outcome = found if found is not None else Found(told)
         stopped = found is not None
@@ -267,4 +335,4 @@ def _stack(words) -> Tuple[int, ...]:  # type: ignore[no-untyped-def]
     return tuple(found)
 
 
-__all__ = ["Access", "Batch", "Decoder", "Entry", "Found", "Layout", "Memory", "Race", "Ran", "encode"]
+__all__ = ["Access", "Batch", "Decoder", "Entry", "Found", "Layout", "Memory", "Purse", "Race", "Ran", "decode_lots", "encode"]

@@ -10,24 +10,29 @@ Invariants
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import Callable, Dict, List, Optional, Protocol, Tuple
+from itertools import islice
+from typing import Callable, Deque, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
 
 from grader.errors import InfraError
-from grader.explore.control import Batch, Found, Ran
+from grader.explore.control import Batch, Found, Purse, Ran
 from grader.explore.portfolio import Lot, calibration, lots
 from grader.explore.schedule import Schedule, Strategy
 
 BUDGET = 120_000_000  # guest instructions of one exploration, estimated: about 2 s of one core
 RUN_PRICE, POINT_PRICE = 10_000, 150  # guest instructions that a run and a point cost, on the average
 RUN_COST = 40_000  # of a run, before one was seen
+CALL_RUNS = 400  # of one call, but for a single lot that is larger: what hangs in it is noticed when all of them should be over
 
 
 class Target(Protocol):
     """A kernel that runs batches of one scenario."""
 
     def run(self, batch: Batch, fresh: bool) -> Ran:
-        """Run a batch; `fresh`: from the restored snapshot (after anything failed, the machine is not to be used on)."""
+        """Run a batch; `fresh`: from the restored snapshot (after anything failed, the machine is not to be used on).
+
+        A target that also has `ahead()` and `run_lots` (target.py) takes so many batches in one call."""
         ...
 
 
@@ -61,10 +66,9 @@ class Report:
     remembering: bool = False
     since: List[Batch] = field(default_factory=list)  # what ran since the machine was restored
 
-    @property
-    def spent(self) -> int:
-        """What was used up of a budget."""
-        return self.runs * RUN_PRICE + self.points * POINT_PRICE
+    def purse(self, budget: int) -> Purse:
+        """The budget, and what was used up of it."""
+        return Purse(budget, RUN_PRICE, POINT_PRICE, self.runs, self.points)
 
     def count(self, schedule: Schedule, ran: Ran) -> None:
         self.runs += ran.runs
@@ -88,37 +92,66 @@ def explore(target: Target, scenario: str, master: int, budget: int = BUDGET, ru
     fresh = _take(target, report, first, first.runs, step_limit, True, doubts)
     if report.find:
         return report
-    for lot in lots(master, scenario, report.steps, parameters):
+    waiting, source = deque(), lots(master, scenario, report.steps, parameters)  # type: Deque[Lot], Iterator[Lot]
+    while not report.find:
         left = _affordable(report, budget, runs)
         if left <= 0 or (stop and stop()) or _given_up(report, doubts):
             break
-        fresh = _take(target, report, lot, min(lot.runs, left), step_limit, fresh, doubts)
+        group = _group(target, waiting, source, left)
+        if not group:
+            break
+        fresh = _take_all(target, report, group, waiting, report.purse(budget), step_limit, fresh, doubts, watch)
+    return report
+
+
+def _group(target: Target, waiting: Deque[Lot], source: Iterator[Lot], left: int) -> List[Lot]:
+    """The lots of the next call.  Only the first may be larger than what is left: the host cuts it."""
+    ahead = getattr(target, "ahead", lambda: 1)()
+    group: List[Lot] = []
+    total = 0
+    while len(group) < ahead:
+        if not waiting:
+            waiting.extend(islice(source, 1))
+        if not waiting or group and total + waiting[0].runs > min(left, CALL_RUNS):
+            break
+        total += waiting[0].runs
+        group.append(waiting.popleft())
+    if group and group[0].runs > left:
+        group[0] = replace(group[0], runs=left)
+    return group
+
+
+def _take_all(target: Target, report: Report, group: Sequence[Lot], waiting: Deque[Lot], purse: Purse, step_limit: int, fresh: bool,
+              doubts: int, watch: Optional[Watch]) -> bool:
+    """Runs the lots of one call; those that did not begin wait again.  Returns whether the next call needs a fresh machine."""
+    rans: Sequence[Optional[Ran]] = [None]
+    if len(group) > 1:
+        rans = target.run_lots([Batch(lot.schedule, lot.runs, step_limit) for lot in group], purse, fresh)  # type: ignore[attr-defined]
+    waiting.extendleft(reversed(group[len(rans):]))
+    for lot, ran in zip(group, rans):
+        fresh = _take(target, report, lot, lot.runs, step_limit, fresh, doubts, ran)
         if watch:
             watch(report, lot)
-        if report.find:
-            break
-    return report
+    return fresh
 
 
 def _affordable(report: Report, budget: int, runs: int) -> int:
     """How many runs the rest of the budget pays for."""
     left = (runs - report.runs) if runs else 1 << 30
-    if budget:
-        each = report.spent // report.runs if report.runs else RUN_COST
-        left = min(left, (budget - report.spent) // each)
-    return left
+    return min(left, report.purse(budget).pays_for(RUN_COST))
 
 
 def _given_up(report: Report, doubts: int) -> bool:
     return 0 < doubts <= len(report.unconfirmed)
 
 
-def _take(target: Target, report: Report, lot: Lot, runs: int, step_limit: int, fresh: bool, doubts: int) -> bool:
-    """Runs a lot.  Returns whether the next one needs a fresh machine."""
+def _take(target: Target, report: Report, lot: Lot, runs: int, step_limit: int, fresh: bool, doubts: int,
+          ran: Optional[Ran] = None) -> bool:
+    """Runs a lot, of which `ran` may have been done.  Returns whether the next one needs a fresh machine."""
     schedule = lot.schedule
     while runs > 0 and not report.find and not _given_up(report, doubts):
         batch = Batch(schedule, runs, step_limit)
-        ran = target.run(batch, fresh)
+        ran = ran or target.run(batch, fresh)
         if fresh:
             report.since.clear()
         report.since.append(batch)
@@ -142,6 +175,7 @@ def _take(target: Target, report: Report, lot: Lot, runs: int, step_limit: int, 
             return fresh  # an exhaustive search cannot be taken up behind the find
         runs -= max(1, ran.runs)
         schedule = schedule.at(ran.schedule.seed + 1)
+        ran = None
     return fresh
 
 

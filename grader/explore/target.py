@@ -6,11 +6,11 @@ the control block and from how the call ended, never from what the guest prints.
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import List, Optional, Sequence
 
 from grader.bugcodes import LAB_NOT_IMPLEMENTED
 from grader.errors import GraderError
-from grader.explore.control import TABLE, Batch, Decoder, Found, Ran, encode
+from grader.explore.control import LOTS_MAX, TABLE, Batch, Decoder, Found, Purse, Ran, decode_lots, encode
 from grader.guest import Guest
 from grader.machine.qemu import GuestEnd
 from grader.session import Session
@@ -56,6 +56,20 @@ class GuestTarget:
 
     def run(self, batch: Batch, fresh: bool) -> Ran:
         """Run a batch; what comes of the machine itself (bugcheck, hang, reset) is a find like any other."""
+        return self._explore([batch], None, fresh)[0]
+
+    def run_lots(self, batches: Sequence[Batch], purse: Purse, fresh: bool) -> List[Ran]:
+        """Several batches in one call, until one finds something or the purse does not pay for all of the next one."""
+        if self.guest.inspection is not None:
+            self.guest.inspection.skip(len(batches) - 1)  # a stop for each batch would have been as many
+        return self._explore(batches, purse, fresh)
+
+    def ahead(self) -> int:
+        """So many batches may run in one call: behind the last of them the host has a look at the machine."""
+        inspection = self.guest.inspection
+        return LOTS_MAX if inspection is None else max(1, min(LOTS_MAX, inspection.left))
+
+    def _explore(self, batches: Sequence[Batch], purse: Optional[Purse], fresh: bool) -> List[Ran]:
         where = self.symbol()
         guest = self.guest
         if fresh:
@@ -63,12 +77,12 @@ class GuestTarget:
             guest.begin(self.session.restore(STAGE), 0, SECONDS)
         view = Structures(guest.view.memory, read_layout(self.session.kernel, TABLE))
         address = guest.sym(CONTROL)
-        encode(batch, view, address, guest.write)
+        encode(batches[0], view, address, guest.write, batches[1:], purse)
         before = self.session.machine.icount()
         found, cause = None, None
         message = ""
         try:
-            guest.call(EXPLORE, where, limit=BASE_LIMIT + batch.runs * self._cost * SLACK, seconds=SECONDS)
+            guest.call(EXPLORE, where, limit=BASE_LIMIT + sum(batch.runs for batch in batches) * self._cost * SLACK, seconds=SECONDS)
         except Bugcheck as stop:
             if stop.code == LAB_NOT_IMPLEMENTED:
                 raise
@@ -82,11 +96,14 @@ class GuestTarget:
             message = ("no processor can go on, and the explorer was not told"
                        if isinstance(stop, IdleTooLong) else "the kernel does not come back")
         instructions = max(0, self.session.machine.icount() - before) if found is not Found.CRASH else 0
-        ran = Decoder(view, address, batch).ran(found, message, instructions, cause)
-        if ran.found is Found.NOTHING and ran.runs:
-            self._cost = max(self._cost, instructions // ran.runs)
-        return ran
-
+        if purse is None:
+            rans = [Decoder(view, address, batches[0]).ran(found, message, instructions, cause)]
+        else:
+            rans = decode_lots(view, address, batches, purse, found, message, instructions, cause)
+        runs = sum(ran.runs for ran in rans)
+        if rans[-1].found is Found.NOTHING and runs:
+            self._cost = max(self._cost, instructions // runs)
+        return rans
 
     def run_watched(self, batch: Batch) -> None:
         """Run a batch with an eye on the switch of all preemption points; Tampering when anybody but the explorer writes there.

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import select
 import socket
+import struct
 import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from grader.errors import InfraError
 from grader.machine.qmp import PATIENCE, connect_unix
 
 SIGTRAP, SIGINT = 5, 2
+NUMBERS = {1: "B", 2: "H", 4: "I", 8: "Q"}  # sizes of integer registers; what is wider belongs to the floating-point unit
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,14 @@ class Gdbstub:
         self.breakpoints: Set[int] = set()
         self.processor = 0  # whose registers are read and written
         self.only: Optional[int] = None  # the processor that may run; None: all of them
+        self.moment = 0  # another number whenever the guest may have run, or other registers are the ones to look at
         self._buffer = b""
         self._socket = connect_unix(path, wall, alive)
         self._owed = b""  # the acknowledgement of the last packet travels with our next one
         self.ask(b"qSupported:swbreak+;hwbreak+;vContSupported+;xmlRegisters=i386")
         self._registers = self._describe_registers()
+        self._names = [name for name, (_, _, size) in self._registers.items() if size in NUMBERS]
+        self._numbers = struct.Struct("<" + "".join(NUMBERS.get(size, f"{size}x") for _, _, size in self._registers.values()))
         self._note_processor(self.ask(b"?"))
         # No interrupt and no timer during a step (1 | 2 | 4): else a pending clock interrupt gets in before the
         # instruction under a breakpoint, its handler returns there, and one arrival counts as two.
@@ -65,6 +70,7 @@ class Gdbstub:
 
     def select(self, processor: int) -> None:
         """Registers are those of this processor from now on, until the next stop."""
+        self.moment += 1
         self._expect_ok(b"Hg%x" % (processor + 1))
         self.processor = processor
 
@@ -81,11 +87,14 @@ class Gdbstub:
             data = bytes.fromhex(reply.replace(b"x", b"0").decode())
         except ValueError:
             raise InfraError(f"the gdbstub answers with no registers: {reply[:40]!r}") from None
+        if len(data) == self._numbers.size:
+            return dict(zip(self._names, self._numbers.unpack(data)))
         return {name: int.from_bytes(data[offset:offset + size], "little")
-                for name, (_, offset, size) in self._registers.items() if offset + size <= len(data)}
+                for name, (_, offset, size) in self._registers.items() if offset + size <= len(data) and size in NUMBERS}
 
     def set_registers(self, **values: int) -> None:
         """Change some registers and leave the others."""
+        self.moment += 1
         packets: List[bytes] = []
         for name, value in values.items():
             if name not in self._registers:
@@ -103,6 +112,7 @@ class Gdbstub:
         return bytes.fromhex(reply.decode())
 
     def write(self, address: int, data: bytes) -> None:
+        self.moment += 1
         self._expect_ok(b"M%x,%x:%s" % (address & 0xFFFFFFFF, len(data), data.hex().encode()))
 
     # -- breakpoints -------------------------------------------------------------------------
@@ -132,10 +142,12 @@ class Gdbstub:
     # -- running -------------------------------------------------------------------------------
     def resume(self) -> None:
         """Let the guest run; `wait` reports how it stopped.  With `only`, that processor alone: the others stand still."""
+        self.moment += 1
         self._send(b"vCont;c" if self.only is None else b"vCont;c:%x" % (self.only + 1))
 
     def step(self) -> Stop:
         """One instruction of the selected processor; the others stand still."""
+        self.moment += 1
         self._send(b"vCont;s:%x" % (self.processor + 1))
         stop = self.wait(self.wall)
         if stop is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import mmap
 import struct
 from pathlib import Path
-from typing import Callable, Iterator, Optional, Tuple
+from typing import Callable, Dict, Iterator, Optional, Set, Tuple
 
 PAGE = 4096
 PRESENT, LARGE = 0x1, 0x80
@@ -48,15 +48,36 @@ class Ram:
 
 
 class AddressSpace:
-    """Virtual memory through one page directory.  `control()` tells CR0, CR3 and CR4, at every access: the
-    guest may move.  Wider entries (CR4.PAE) are not followed: inspection.py refuses them."""
+    """Virtual memory through one page directory.  `control()` tells CR0, CR3 and CR4: the guest may move.  While `moment()` is
+    the same it did not, and a page that was looked up lies where it lay, as long as the host writes to no page table either.
+    Wider entries (CR4.PAE) are not followed: inspection.py refuses them."""
 
-    def __init__(self, ram: Ram, control: Callable[[], Tuple[int, int, int]]) -> None:
+    def __init__(self, ram: Ram, control: Callable[[], Tuple[int, int, int]], moment: Optional[Callable[[], int]] = None) -> None:
         self.ram = ram
-        self._control = control
+        self._control, self._moment = control, moment
+        self._now = -1
+        self._frames: Dict[int, int] = {}  # page -> physical page, of now
+        self._tables: Set[int] = set()  # physical pages that these were read from
 
     def physical(self, address: int) -> Optional[int]:
         """The physical address, or None when the page is not present or not RAM."""
+        now = self._moment() if self._moment else -1
+        if now != self._now or now < 0:
+            self._forget(now)
+        frame = self._frames.get(address >> 12 & 0xFFFFF)
+        if frame is not None:
+            return frame | address & (PAGE - 1)
+        found = self._walk(address)
+        if found is not None:
+            self._frames[address >> 12 & 0xFFFFF] = found & ~(PAGE - 1)
+        return found
+
+    def _forget(self, now: int) -> None:
+        self._now = now
+        self._frames.clear()
+        self._tables.clear()
+
+    def _walk(self, address: int) -> Optional[int]:
         cr0, cr3, cr4 = self._control()
         address &= 0xFFFFFFFF
         if not cr0 & CR0_PG:
@@ -74,6 +95,7 @@ class AddressSpace:
         return physical if physical < self.ram.size else None
 
     def _entry(self, physical: int) -> int:
+        self._tables.add(physical >> 12)
         return self.ram.u32(physical) if physical + 4 <= self.ram.size else 0
 
     def _pieces(self, address: int, size: int) -> Iterator[Tuple[int, int]]:
@@ -86,6 +108,10 @@ class AddressSpace:
             address, size = (address + part) & 0xFFFFFFFF, size - part
 
     def read(self, address: int, size: int) -> bytes:
+        if 0 < size <= PAGE - (address & (PAGE - 1)):
+            physical = self.physical(address)
+            if physical is not None and physical + size <= self.ram.size:
+                return self.ram.read(physical, size)
         return b"".join(self.ram.read(physical, part) for physical, part in self._pieces(address, size))
 
     def write(self, address: int, data: bytes) -> None:
@@ -93,6 +119,8 @@ class AddressSpace:
         for physical, part in list(self._pieces(address, len(data))):
             self.ram.write(physical, data[position:position + part])
             position += part
+            if physical >> 12 in self._tables:
+                self._forget(self._now)
 
     def text(self, address: int, limit: int = 256) -> str:
         """A zero-terminated string, capped; unprintable bytes are shown as `?`."""

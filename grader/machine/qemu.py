@@ -116,7 +116,7 @@ class Qemu:
             "-rtc", "base=2000-01-01,clock=vm", "-m", str(plan.memory_mb), "-smp", str(plan.processors),
             "-machine", "pc,memory-backend=ram,hpet=off",
             "-object", f"memory-backend-file,id=ram,size={plan.memory_mb}M,mem-path={folder}/ram,share=on",
-            "-drive", f"if=none,id=snap,format=qcow2,file={folder}/snapshots.qcow2,discard=unmap",
+            "-drive", f"if=none,id=snap,format=qcow2,file={folder}/snapshots.qcow2,discard=unmap,cache=unsafe",
             "-device", "VGA", "-display", "none", "-nic", "none",
             "-chardev", f"ringbuf,id=com1,size={SERIAL_CAP}", "-serial", "chardev:com1",
             "-chardev", f"socket,id=qmp,path={folder}/qmp,server=on,wait=off", "-mon", "chardev=qmp,mode=control",
@@ -222,12 +222,10 @@ class Qemu:
     def _guest_ended(self) -> bool:
         if self.end_reason:
             return True
-        for name in ENDS:
-            event = self.qmp.poll_event(name)
-            if event is not None:
-                self.end_reason = event.get("data", {}).get("reason", name.lower())
-                return True
-        return False
+        event = self.qmp.poll_event(*ENDS)
+        if event is not None:
+            self.end_reason = event.get("data", {}).get("reason", event["event"].lower())
+        return event is not None
 
     def qmp_dead(self) -> None:
         """Turn a lost socket into the reason for it."""
@@ -246,6 +244,7 @@ class Qemu:
         if self.end_reason:
             self._revive()
         self._monitor(f"loadvm {name}")
+        self.gdb.moment += 1
         self.qmp.events.clear()
         self.read_serial()
         self.serial_log.clear()

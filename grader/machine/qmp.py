@@ -59,11 +59,11 @@ class Qmp:
         """Guest instructions since power-on (needs -icount)."""
         return int(self.execute("query-replay")["icount"])
 
-    def poll_event(self, name: str) -> Optional[Message]:
-        """Take the oldest queued event of that name, if one has arrived."""
+    def poll_event(self, *names: str) -> Optional[Message]:
+        """Take the oldest queued event of one of these names, if one has arrived."""
         self._drain()
         for message in self.events:
-            if message["event"] == name:
+            if message["event"] in names:
                 self.events.remove(message)
                 return message
         return None

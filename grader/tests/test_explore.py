@@ -7,11 +7,11 @@ import itertools
 import struct
 import unittest
 from dataclasses import replace
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from grader.errors import GraderError, InfraError
 from grader.explore import control, explorer, portfolio
-from grader.explore.control import Access, Batch, Decoder, Entry, Found, Race, Ran
+from grader.explore.control import Access, Batch, Decoder, Entry, Found, Purse, Race, Ran
 from grader.explore.schedule import Schedule, Strategy, is_token, parse
 from grader.views.fields import Layout
 from grader.views.memory import Structures
@@ -43,6 +43,25 @@ class Model:
                 return Ran(done, Found.CHECK, schedule, index, 40, 1, self.message, points=self.steps * done,
                            longest=self.steps, instructions=10_000 * done)
         return Ran(batch.runs, points=self.steps * batch.runs, longest=self.steps, instructions=10_000 * batch.runs)
+
+
+class Calls(Model):
+    """A target that takes several lots in one call, and a look at the machine after every fifth batch."""
+
+    calls = 0
+
+    def ahead(self) -> int:
+        return 5 - len(self.batches) % 5
+
+    def run_lots(self, batches: Sequence[Batch], purse: Purse, fresh: bool) -> List[Ran]:
+        self.calls += 1
+        rans: List[Ran] = []
+        for batch in batches:
+            if rans and (rans[-1].found is not Found.NOTHING or purse.pays_for(0) < batch.runs):
+                break
+            rans.append(self.run(batch, fresh and not rans))
+            purse = purse.after(rans[-1].runs, rans[-1].points)
+        return rans
 
 
 class TokenTest(unittest.TestCase):
@@ -181,6 +200,32 @@ class ExplorerTest(unittest.TestCase):
         first, second = (explorer.explore(Model({"walk": 0.001, "pct4": 0.002}), "S", 5) for _ in range(2))
         self.assertEqual(first, second)
 
+    def test_calls_of_many_lots_try_the_same_schedules(self) -> None:
+        for share, more in (({}, {"budget": 20_000_000}), ({}, {"budget": 0, "runs": 700}), ({"pct4": 0.002}, {}),
+                            ({"pct2": 0.02, "exh1": 0.01}, {"budget": 20_000_000, "flaky": True})):
+            with self.subTest(share=share, **more):
+                flaky = bool(more.pop("flaky", False))
+                single, many = Model(share, flaky=flaky), Calls(share, flaky=flaky)
+                first, second = (explorer.explore(model, "S", 5, **more) for model in (single, many))  # type: ignore[arg-type]
+                self.assertEqual((first, single.batches), (second, many.batches))
+                self.assertGreater(many.calls, 1)
+
+    def test_budget_ends_a_call_of_many_lots_where_it_ends_single_ones(self) -> None:
+        class Longer(Calls):
+            """Each batch has longer runs than the one before: the host cannot know how many are paid for."""
+
+            def run(self, batch: Batch, fresh: bool) -> Ran:
+                ran = super().run(batch, fresh)
+                return replace(ran, points=ran.points * len(self.batches))
+
+        class Single(Longer):
+            def ahead(self) -> int:
+                return 1
+
+        many, single = Longer({}), Single({})
+        self.assertEqual(*(explorer.explore(model, "S", 5, budget=30_000_000).by_kind for model in (many, single)))
+        self.assertEqual(many.batches, single.batches)
+
     def test_rare_race_is_found_by_whatever_strategy_finds_it(self) -> None:
         for kind in ("pct1", "pct2", "pct3", "pct4", "walk", "jit", "exh1"):
             with self.subTest(kind=kind):
@@ -212,13 +257,17 @@ LAYOUT = Layout(
         "Races", "TraceAddress", "TraceCount", "TraceCapacity", "ObservationCount"))}
     | {"KX_CONTROL.Parameter": (128, 32), "KX_CONTROL.Script": (160, 512), "KX_CONTROL.Message": (672, 192),
        "KX_CONTROL.Race": (864, 96), "KX_CONTROL.Observations": (960, 256), "KX_CONTROL.Waiting": (1216, 16),
-       "KX_CONTROL.WaitStack": (1232, 128), "KX_RACE.Address": (0, 4), "KX_RACE.Name": (4, 4), "KX_RACE.Offset": (8, 4),
+       "KX_CONTROL.WaitStack": (1232, 128), "KX_CONTROL.LotCount": (1360, 4), "KX_CONTROL.Lots": (1364, 480),
+       "KX_CONTROL.Budget": (1844, 8), "KX_CONTROL.RunPrice": (1852, 4), "KX_CONTROL.PointPrice": (1856, 4),
+       "KX_CONTROL.SpentRuns": (1860, 8), "KX_CONTROL.SpentPoints": (1868, 8), "KX_CONTROL.LotsDone": (1876, 4),
+       "KX_CONTROL.Done": (1880, 320), **{f"KX_LOT_DONE.{name}": (4 * index, 4) for index, name in enumerate(control.DONE_FIELDS)},
+       "KX_RACE.Address": (0, 4), "KX_RACE.Name": (4, 4), "KX_RACE.Offset": (8, 4),
        "KX_RACE.Access": (12, 84), "KX_ACCESS.Processor": (0, 4), "KX_ACCESS.Step": (4, 4), "KX_ACCESS.Pc": (8, 4),
        "KX_ACCESS.Write": (12, 4), "KX_ACCESS.Size": (16, 4), "KX_ACCESS.Stack": (20, 22 // 4 * 4),
        "KX_TRACE_ENTRY.Step": (0, 4), "KX_TRACE_ENTRY.Processor": (4, 1), "KX_TRACE_ENTRY.Kind": (5, 1),
        "KX_TRACE_ENTRY.Irql": (6, 1), "KX_TRACE_ENTRY.Size": (7, 1), "KX_TRACE_ENTRY.Pc": (8, 4),
        "KX_TRACE_ENTRY.Object": (12, 4)},
-    sizes={"KX_CONTROL": 1360, "KX_ACCESS": 40, "KX_TRACE_ENTRY": 16})
+    sizes={"KX_CONTROL": 2200, "KX_LOT_DONE": 20, "KX_ACCESS": 40, "KX_TRACE_ENTRY": 16})
 BASE, TRACE = 0x1000, 0x4000
 
 
@@ -345,6 +394,55 @@ class ControlTest(unittest.TestCase):
                 self.put("RunsDone", 10)
                 self.put(field, value)
                 self.assertEqual(Found.OVERWRITTEN, Decoder(self.view, BASE, batch).ran().found)
+
+    def lots(self, *done: Tuple[int, ...], count: int = 4, budget: int = 10_000_000) -> Tuple[List[Batch], Purse]:
+        """A call of walks of ten runs, of which `done` have ended; the block as the explorer leaves it when the next one has ended too."""
+        batches = [Batch(parse(f"walk-{number}00"), 10) for number in range(1, count + 1)]
+        purse = Purse(budget, 10_000, 150, 4, 400)
+        control.encode(batches[0], self.view, BASE, self.ram.write, batches[1:], purse)
+        for field, words in control.orders(batches[len(done)]).items():
+            self.put(field, *words)
+        self.put("LotsDone", len(done))
+        self.put("Done", *(value for lot in done for value in lot))
+        self.put("RunsDone", 10)
+        return batches, purse
+
+    def decoded(self, batches: List[Batch], purse: Purse, found: Optional[Found] = None) -> List[Ran]:
+        return control.decode_lots(self.view, BASE, batches, purse, found, "", 0, None)
+
+    def test_each_lot_of_a_call_is_told(self) -> None:
+        self.assertEqual([(10, 700), (10, 800), (10, 0)], [(ran.runs, ran.points) for ran in self.decoded(
+            *self.lots((10, 700, 90, 5, 0), (10, 800, 90, 5, 0), count=3))])
+
+    def test_find_in_a_call_belongs_to_its_lot(self) -> None:
+        batches, purse = self.lots((10, 700, 90, 5, 0))
+        self.put("Outcome", 1)
+        self.put("FailedSeed", 0x203)
+        self.put("FailedRun", 3)
+        rans = self.decoded(batches, purse)
+        self.assertEqual([Found.NOTHING, Found.CHECK], [ran.found for ran in rans])
+        self.assertEqual("walk-203", rans[1].schedule.token)  # type: ignore[union-attr]
+        self.assertEqual([Found.NOTHING, Found.HANG], [ran.found for ran in self.decoded(batches, purse, Found.HANG)])
+
+    def test_call_ends_where_the_budget_does(self) -> None:
+        batches, purse = self.lots((10, 700, 90, 5, 0), budget=305_000)
+        for field, words in control.orders(batches[0]).items():
+            self.put(field, *words)
+        self.assertEqual([10], [ran.runs for ran in self.decoded(batches, purse)])
+
+    def test_call_whose_lots_were_not_done_as_ordered_is_not_believed(self) -> None:
+        whole = ((10, 700, 90, 5, 0),) * 3
+        self.assertEqual([Found.NOTHING] * 4, [ran.found for ran in self.decoded(*self.lots(*whole))])
+        for says, done, field, value in (
+                ("a lot has fewer runs than it was given", ((10, 700, 90, 5, 0), (3, 700, 90, 5, 1), (10, 700, 90, 5, 0)), "", 0),
+                ("the call ends early, and the budget is not used up", ((10, 700, 90, 5, 0),), "", 0),
+                ("more lots than there were", whole, "LotsDone", 9), ("another count of lots", whole, "LotCount", 1),
+                ("another budget", whole, "Budget", 1), ("another lot", whole, "Lots", 6)):
+            with self.subTest(says):
+                batches, purse = self.lots(*done)
+                if field:
+                    self.put(field, value)
+                self.assertIs(Found.OVERWRITTEN, self.decoded(batches, purse)[-1].found)
 
     def test_whole_batch_confirms_that_the_explorers_data_was_overwritten(self) -> None:
         asked: List[Batch] = []

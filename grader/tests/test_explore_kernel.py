@@ -113,6 +113,19 @@ class OnTheKernel(unittest.TestCase):
         self.assertEqual((first.seen, first.difference, first.page), (again.seen, again.difference, again.page))
         self.assertNotEqual(first.token, self.failure("LostUpdate", seed=8)[0].token)
 
+    def test_calls_of_many_lots_do_what_single_ones_do(self) -> None:
+        for scenario in ("LostUpdateMended", "StolenItem"):
+            reports, calls = [], []
+            for ahead in (16, 1):
+                target = GuestTarget(self.session, scenario)
+                with mock.patch.object(target, "ahead", lambda: ahead), mock.patch.object(target.guest, "call", wraps=target.guest.call) as call:
+                    reports.append(explorer.explore(target, scenario, 7, budget=10_000_000))
+                calls.append(call.call_count)
+            first, second = (dataclasses.replace(report, instructions=0, find=None) for report in reports)
+            self.assertEqual(first, second)
+            self.assertEqual(*(report.find and report.find.token for report in reports))
+            self.assertLess(calls[0], calls[1])
+
     def test_corrected_twin_passes(self) -> None:
         _, run = self.context("LostUpdateMended", budget=5_000_000)
         run()

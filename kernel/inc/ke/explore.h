@@ -21,6 +21,7 @@ constexpr ULONG KX_MAXIMUM_ACTORS = 3;
 constexpr ULONG KX_PROCESSORS = KX_MAXIMUM_ACTORS + 1; ///< processor 0 is the clock and conducts
 constexpr ULONG KX_STACK_DEPTH = 8;
 constexpr ULONG KX_MAXIMUM_SCRIPT = 64;
+constexpr ULONG KX_MAXIMUM_LOTS = 16; ///< that one call takes
 constexpr ULONG KX_OBSERVATIONS = 64;
 constexpr ULONG KX_PARAMETERS = 8;
 constexpr ULONG KX_TRACE_ENTRIES = 16384;
@@ -113,6 +114,29 @@ struct KX_TRACE_ENTRY {
 };
 static_assert(sizeof(void*) != 4 || sizeof(KX_TRACE_ENTRY) == 16);
 
+/// A lot that follows in the same call: what KX_CONTROL says of the first, where lots differ.
+/// shared: as KX_CONTROL, which it is part of
+struct KX_LOT {
+    KX_STRATEGY Strategy;
+    ULONG Depth;
+    ULONG Seed;
+    ULONG Runs;
+    ULONG StepEstimate;
+    ULONG JitterMin;
+    ULONG JitterMax;
+    ULONG Probability;
+};
+
+/// What is left of a lot that found nothing, when the next one has begun.
+/// shared: as KX_CONTROL, which it is part of
+struct KX_LOT_DONE {
+    ULONG Runs;
+    ULONG Points;
+    ULONG MaxPoints;
+    ULONG Switches;
+    ULONG Exhausted;
+};
+
 /// What the host asks of the explorer, and what the explorer found.
 /// shared: in fields by the host while the machine stands, out fields by the holder of the baton
 struct KX_CONTROL {
@@ -130,6 +154,17 @@ struct KX_CONTROL {
     ULONG Parameter[KX_PARAMETERS]; ///< for the scenario
     ULONG ScriptLength;
     KX_SCRIPT_ENTRY Script[KX_MAXIMUM_SCRIPT]; ///< in order of steps; Exhaustive: out, that of the failed run
+    ULONG LotCount;                            ///< further lots, run one after the other until one fails
+    KX_LOT Lots[KX_MAXIMUM_LOTS - 1];
+    ULONGLONG Budget; ///< a further lot begins only if all of its runs are paid for: RunPrice each and PointPrice a point
+    ULONG RunPrice;
+    ULONG PointPrice;
+    ULONGLONG SpentRuns; ///< before this call
+    ULONGLONG SpentPoints;
+
+    // out, of all lots (the host makes it zero)
+    ULONG LotsDone; ///< ended without a failure; the fields above and below are those of the last lot that began
+    KX_LOT_DONE Done[KX_MAXIMUM_LOTS];
 
     // out
     ULONG RunsDone;
@@ -171,7 +206,7 @@ NTKERNELAPI extern KX_CONTROL KxControl;
 NTKERNELAPI extern const KD_FIELD KxFieldTable[];
 NTKERNELAPI extern const ULONG KxFieldCount;
 
-/// Explores a scenario as KxControl says. @returns KxControl.Outcome. @irql PASSIVE_LEVEL, processor 0
+/// Explores a scenario as KxControl says, lot by lot. @returns KxControl.Outcome. @irql PASSIVE_LEVEL, processor 0
 NTKERNELAPI ULONG NTAPI KxExplore(const KX_SCENARIO* Scenario);
 /// Body of an actor's thread, made by the scenario driver at boot. @param StartContext the actor's number
 NTKERNELAPI void NTAPI KxActorThread(PVOID StartContext);

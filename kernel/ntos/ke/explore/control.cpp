@@ -1,4 +1,4 @@
-// KxExplore: a batch of runs, conducted by the first processor.
+// KxExplore: batches of runs, conducted by the first processor.
 //
 // The conductor makes everything ready for a run, gives the baton to whom the strategy names, and gets it back to advance
 // time, to take an interrupt that was sent to it, and when nothing goes on any more: at the run's end or at its failure.
@@ -222,6 +222,51 @@ PCSTR Prepare(const KX_SCENARIO& scenario) {
     return nullptr;
 }
 
+/// One batch, as the in fields say.
+void ExploreBatch(const KX_SCENARIO& scenario) {
+    ClearResults();
+    KxStrategy* const strategy = ChooseStrategy();
+    PCSTR const problem = strategy ? Prepare(scenario) : "there is no such strategy";
+    if (problem) {
+        KxRun.Scenario = &scenario;
+        KxControl.Outcome = KX_OUTCOME::BadScenario;
+        (void)RtlStringCbPrintf(KxControl.Message, sizeof KxControl.Message, "%s", problem); // cut to fit
+        return;
+    }
+    RunAll(scenario, strategy);
+}
+
+/// Keeps of a lot what the next one overwrites.
+void NoteLot() {
+    KX_CONTROL& control = KxControl;
+    control.Done[control.LotsDone] = {control.RunsDone, ULONG(control.TotalPoints), control.MaxPoints,
+                                      ULONG(control.Switches), control.Exhausted};
+    control.SpentRuns += control.RunsDone;
+    control.SpentPoints += control.TotalPoints;
+    control.LotsDone++;
+}
+
+/// Whether the budget pays for all of a lot, at what a run has cost so far. If not, the host decides how much of it.
+bool IsPaidFor(const KX_LOT& lot) {
+    const KX_CONTROL& control = KxControl;
+    const ULONGLONG spent = control.SpentRuns * control.RunPrice + control.SpentPoints * control.PointPrice;
+    if (spent >= control.Budget || control.SpentRuns == 0) return false;
+    return (control.Budget - spent) / (spent / control.SpentRuns) >= lot.Runs;
+}
+
+/// The lot's orders become those of the next batch.
+void TakeOrders(const KX_LOT& lot) {
+    KX_CONTROL& control = KxControl;
+    control.Strategy = lot.Strategy;
+    control.Depth = lot.Depth;
+    control.Seed = lot.Seed;
+    control.Runs = lot.Runs;
+    control.StepEstimate = lot.StepEstimate;
+    control.JitterMin = lot.JitterMin;
+    control.JitterMax = lot.JitterMax;
+    control.Probability = lot.Probability;
+}
+
 } // namespace
 
 void KxNoteScript() {
@@ -229,17 +274,17 @@ void KxNoteScript() {
 }
 
 ULONG NTAPI KxExplore(const KX_SCENARIO* Scenario) {
-    ClearResults();
-    KxStrategy* const strategy = ChooseStrategy();
-    PCSTR const problem = strategy ? Prepare(*Scenario) : "there is no such strategy";
-    if (problem) {
-        KxRun.Scenario = Scenario;
-        KxControl.Outcome = KX_OUTCOME::BadScenario;
-        (void)RtlStringCbPrintf(KxControl.Message, sizeof KxControl.Message, "%s", problem); // cut to fit
-        return ULONG(KxControl.Outcome);
+    KX_CONTROL& control = KxControl;
+    for (;;) {
+        ExploreBatch(*Scenario);
+        if (control.Outcome != KX_OUTCOME::None) break;
+        const ULONG next = control.LotsDone;
+        if (next >= KX_MAXIMUM_LOTS - 1 || next >= control.LotCount) break;
+        NoteLot();
+        if (!IsPaidFor(control.Lots[next])) break;
+        TakeOrders(control.Lots[next]);
     }
-    RunAll(*Scenario, strategy);
-    return ULONG(KxControl.Outcome);
+    return ULONG(control.Outcome);
 }
 
 void NTAPI KxTrack(const volatile void* Address, ULONG Size, PCSTR Name) {
