@@ -17,7 +17,7 @@ from grader.machine.memory import BadAddress
 from grader.machine.qemu import GuestEnd
 from grader.model import NOT_WRITTEN, Outcome, TestSpec, Verdict
 from grader.session import BootFailure
-from grader.stops import Altered, BadReturn, Bugcheck, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
+from grader.stops import Altered, BadReturn, Bugcheck, CodeRead, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
 from grader.symbols import short_path
 from grader.views.memory import BrokenList
 
@@ -100,6 +100,9 @@ def judge(context: Context, cause: Optional[BaseException], guest: Optional[Gues
         return End(Verdict.FAIL, asked, "structures that can be followed", str(cause), hint or own)
     if isinstance(cause, Altered):
         return tampered(str(cause))
+    if isinstance(cause, CodeRead):
+        return End(Verdict.FAIL, asked, "code is run, and nobody reads it as data", str(cause),
+                   Hint("code-read", "A pointer leads into code, or something looks for the explorer of schedules there; leave the kernel's code alone."))
     if isinstance(cause, GuestStop):
         return End(Verdict.FAIL, asked, "", str(cause), hint)
     what = str(cause) if isinstance(cause, GraderError) else f"{type(cause).__name__}: {cause}"

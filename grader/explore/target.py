@@ -106,7 +106,8 @@ class GuestTarget:
         return rans
 
     def run_watched(self, batch: Batch) -> None:
-        """Run a batch with an eye on the switch of all preemption points; Tampering when anybody but the explorer writes there.
+        """Run a batch with an eye on the switch of all preemption points: Tampering when anybody but the explorer writes there.  So
+        does CodeRead, when anybody looks up in the kernel's code where the explorer keeps the rest.
 
         A kernel that switches them off where its races are would pass unseen.  It cannot know which run is watched.
         """
@@ -116,7 +117,7 @@ class GuestTarget:
             if guest.name(eip - 1) != SWITCH_WRITER:
                 raise Tampering("the switch of the preemption points", guest.describe(eip - 1))
 
-        with guest.watching([(guest.sym(SWITCH), 4)], look):
+        with guest.code_unread(), guest.watching([(guest.sym(SWITCH), 4)], look):
             self.run(batch, True)
 
 

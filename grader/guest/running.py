@@ -25,6 +25,7 @@ from grader.stops import Altered, Bugcheck, CodeRead, GuestStop, IdleTooLong, To
 TEST_POINT, HOST_CALL, BUGCHECK_STOP, BUGCHECK_DATA = "KdTestPoint", "KdHostCall", "KiBugCheckStop", "KiBugCheckData"
 APC_STATE_PROCESS = 0x10  # KAPC_STATE::Process
 KERNEL_IMAGES = ("ntoskrnl.exe", "hal.dll")
+COPIED = ("HalpStartCode", "HalpStartCodeEnd")  # hal/startap.S
 SECOND = 1_000_000_000
 EFLAGS_IF, HLT = 0x200, b"\xf4"
 BOOT_SECONDS = 120.0  # virtual
@@ -42,7 +43,7 @@ class GuestRuns(GuestMemory):
         # Calls return behind the first byte: a debugger takes the byte before a return address for the caller's.
         self.landing = self.sym(HOST_CALL) + 1
         self._bugcheck_stop = self.sym(BUGCHECK_STOP)
-        self.watcher: Optional[Callable[[int], None]] = None
+        self.watchers: Dict[bool, Callable[[int], None]] = {}  # of reads, of writes
         self.inspection: Optional[Inspection] = None  # set by whoever judges
         self._home: Dict[str, int] = {}
         self._start_icount = self._armed = 0
@@ -93,21 +94,25 @@ class GuestRuns(GuestMemory):
         watch, unwatch = (gdb.watch_reads, gdb.unwatch_reads) if reads else (gdb.watch_writes, gdb.unwatch_writes)
         for address, size in ranges:
             watch(address, size)
-        self.watcher = look
+        self.watchers[reads] = look
         try:
             yield
         finally:
-            self.watcher = None
+            del self.watchers[reads]
             for address, size in ranges:
                 unwatch(address, size)
 
     def code_unread(self) -> ContextManager[None]:
         """Meanwhile nobody reads the kernel's code, or the header of its image, as data; CodeRead names the reader.  The courseware
-        never does."""
+        never does, but for the code that it copies to where other processors begin."""
         modules = [module for module in self.symbols.modules if module.name.lower() in KERNEL_IMAGES]
         ranges = [(module.base, module.image.header_size) for module in modules]
-        ranges += [(module.base + section.rva, section.size) for module in modules for section in module.image.sections
-                   if section.flags & EXECUTABLE]
+        first, last = (self.sym(name) for name in COPIED)
+        for module in modules:
+            for section in (one for one in module.image.sections if one.flags & EXECUTABLE):
+                start, end = module.base + section.rva, module.base + section.rva + section.size
+                parts = [(start, first), (last, end)] if start <= first < end else [(start, end)]
+                ranges += [(begin, stop - begin) for begin, stop in parts if stop > begin]
 
         def look(eip: int) -> None:
             raise CodeRead(self.describe(eip - 1))
@@ -144,9 +149,9 @@ class GuestRuns(GuestMemory):
             try:
                 bound = self._until + (WATCHDOG_MARGIN if self.nmi else 0) if self._until else None
                 if first and here in wanted or here == self.nmi.address:
-                    self.machine.run_past(here, bound)
+                    stop = self.machine.run_past(here, bound)
                 else:
-                    self.machine.run(bound)
+                    stop = self.machine.run(bound)
             except OverLimit:
                 self.moved()
                 raise TooManyInstructions(self.limit, None) from None
@@ -166,8 +171,8 @@ class GuestRuns(GuestMemory):
                 if changed:
                     raise Altered(changed)
                 return
-            elif self.watcher is not None:
-                self.watcher(eip)  # a watched word was written; raises where that is not allowed
+            elif stop.read in self.watchers:
+                self.watchers[stop.read](eip)  # a watched word was read or written; raises where that is not allowed
             else:
                 raise InfraError(f"the guest stopped at {eip:#010x}, where there is no breakpoint")
 

@@ -31,6 +31,7 @@ class Stop:
 
     signal: int
     exited: bool = False
+    read: bool = False  # a word that is watched for reads was read
 
 
 def checksum(body: bytes) -> bytes:
@@ -164,7 +165,7 @@ class Gdbstub:
             kind = packet[:1]
             if kind in b"TS":
                 self._note_processor(packet)
-                return Stop(int(packet[1:3], 16))
+                return Stop(int(packet[1:3], 16), read=b"rwatch:" in packet)
             if kind in b"WX":
                 return Stop(int(packet[1:3] or b"0", 16), exited=True)
 
