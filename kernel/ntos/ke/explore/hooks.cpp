@@ -26,8 +26,10 @@ void CopyPiece(ULONG_PTR target, ULONG_PTR source, SIZE_T size, ULONG_PTR pc, UL
     const ULONG value =
         size == sizeof(ULONG) ? *reinterpret_cast<volatile ULONG*>(source) : *reinterpret_cast<volatile UCHAR*>(source);
     Pass(KX_POINT::Store, reinterpret_cast<void*>(target), size, pc, frame);
-    if (size == sizeof(ULONG)) *reinterpret_cast<volatile ULONG*>(target) = value;
-    else *reinterpret_cast<volatile UCHAR*>(target) = static_cast<UCHAR>(value);
+    if (size == sizeof(ULONG))
+        *reinterpret_cast<volatile ULONG*>(target) = value;
+    else
+        *reinterpret_cast<volatile UCHAR*>(target) = static_cast<UCHAR>(value);
 }
 
 } // namespace
@@ -36,8 +38,10 @@ void CopyPiece(ULONG_PTR target, ULONG_PTR source, SIZE_T size, ULONG_PTR pc, UL
 #define FRAME reinterpret_cast<ULONG_PTR>(__builtin_frame_address(0))
 
 // The hook of a load or store of `size` bytes: returns at once outside a run.
-#define HOOK(what, kind, size) \
-    NTKERNELAPI void CDECL __sanitizer_cov_##what##size(const volatile void* address) { Pass(kind, address, size, PC, FRAME); }
+#define HOOK(what, kind, size)                                                          \
+    NTKERNELAPI void CDECL __sanitizer_cov_##what##size(const volatile void* address) { \
+        Pass(kind, address, size, PC, FRAME);                                           \
+    }
 
 extern "C" {
 HOOK(load, KX_POINT::Load, 1)
@@ -61,8 +65,10 @@ NTKERNELAPI void* CDECL KxSetMemory(void* Target, int Value, SIZE_T Size) {
     for (SIZE_T at = 0; at < Size;) {
         const SIZE_T piece = PieceAt(target + at, Size - at);
         Pass(KX_POINT::Store, reinterpret_cast<void*>(target + at), piece, PC, FRAME);
-        if (piece == sizeof(ULONG)) *reinterpret_cast<volatile ULONG*>(target + at) = word;
-        else *reinterpret_cast<volatile UCHAR*>(target + at) = static_cast<UCHAR>(Value);
+        if (piece == sizeof(ULONG))
+            *reinterpret_cast<volatile ULONG*>(target + at) = word;
+        else
+            *reinterpret_cast<volatile UCHAR*>(target + at) = static_cast<UCHAR>(Value);
         at += piece;
     }
     return Target;
@@ -74,7 +80,9 @@ NTKERNELAPI void* CDECL KxCopyMemory(void* Target, const void* Source, SIZE_T Si
     const bool words = (target | source) % sizeof(ULONG) == 0, backwards = target - source < Size;
     for (SIZE_T done = 0; done < Size;) {
         const SIZE_T left = Size - done;
-        const SIZE_T piece = !words ? 1 : backwards ? (left % sizeof(ULONG) != 0 ? 1 : sizeof(ULONG)) : PieceAt(target + done, left);
+        const SIZE_T piece = !words      ? 1
+                             : backwards ? (left % sizeof(ULONG) != 0 ? 1 : sizeof(ULONG))
+                                         : PieceAt(target + done, left);
         const SIZE_T at = backwards ? left - piece : done;
         CopyPiece(target + at, source + at, piece, PC, FRAME);
         done += piece;
