@@ -75,6 +75,15 @@ class OnTheKernel(unittest.TestCase):
         guest.set(guest.prcb(), "KPRCB.CurrentThread", idle)
         self.assertNotEqual(guest.true_thread(), guest.current_thread())
 
+    def test_a_call_that_no_tick_interrupts(self) -> None:
+        guest = guest_at(self.session)
+        interrupts = 0x200
+        with guest.uninterrupted():
+            guest.call("KeQueryTickCount", guest.scratch)
+            self.assertEqual(0, guest.regs()["eflags"] & interrupts)
+        guest.call("KeQueryTickCount", guest.scratch)
+        self.assertEqual(interrupts, guest.regs()["eflags"] & interrupts)
+
     # -- the event ring ------------------------------------------------------------------------------------------------
     def test_an_honest_ring_is_believed(self) -> None:
         guest = guest_at(self.session, limit=50_000_000)

@@ -6,6 +6,7 @@ Of all orders of two processors' steps this is the one that tells who looked bef
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Callable, Iterator
 
 FREE, HELD = 0, 1
@@ -19,8 +20,16 @@ HINTS = {
 }
 
 
+@dataclass(frozen=True)
+class Change:
+    """What the holder of the lock does, in words and in memory."""
+
+    words: str
+    do: Callable[[], None]
+
+
 @contextmanager
-def meanwhile(t, prcb: int, change: Callable[[], None]) -> Iterator[None]:
+def meanwhile(t, prcb: int, change: Change) -> Iterator[None]:
     """The PrcbLock is held.  When the routine first looks at the lock, its holder has done `change` and frees it."""
     guest = t.guest
     lock = prcb + guest.field("KPRCB.PrcbLock")[0]
@@ -30,7 +39,7 @@ def meanwhile(t, prcb: int, change: Callable[[], None]) -> Iterator[None]:
         nonlocal held
         if held:
             held = False
-            change()
+            change.do()
             guest.u32(lock, FREE)
 
     guest.u32(lock, HELD)

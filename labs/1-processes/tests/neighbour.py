@@ -7,10 +7,11 @@ steps of the routine is done to the models and laid out in memory.
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, Mapping, Optional, Tuple
+from contextlib import nullcontext
+from typing import Dict, List, Mapping, Optional, Tuple
 
 from .hosted import empty_queues, make_process, make_thread, set_time, times
-from .meanwhile import FREE, HINTS as LOCK_HINTS, meanwhile
+from .meanwhile import FREE, HINTS as LOCK_HINTS, Change, meanwhile
 from .processor import DISPATCH_LEVEL, SET
 from .queues import read_queues
 from .scheduler import DEFERRED, RUNNING, STANDBY, WAITING, Scheduler, Thread
@@ -61,7 +62,7 @@ class Neighbours:
         self.models = {number: self._current(number, priority) for number, priority in currents.items()}
         self.currents = {number: guest.get(self.prcbs[number], "KPRCB.CurrentThread") for number in currents}
         self.send = guest.u32(guest.sym(SEND))
-        self.asked, self.there = "nothing yet", min(currents)
+        self.asked, self.there, self.holder = "nothing yet", min(currents), ""
 
     def _let_it_come_to_rest(self, number: int) -> None:
         """The processor goes on alone until it is about to halt: while it stands still it must hold no lock."""
@@ -91,7 +92,7 @@ class Neighbours:
         make_thread(self.guest, address, self.process, priority, state, Affinity=1 << processor, IdealProcessor=processor, NextProcessor=HERE)
 
     # -- the student's routines ------------------------------------------------------------------------------------
-    def place(self, number: int, priority: int, there: int, change: Optional[Callable[[], None]] = None) -> None:
+    def place(self, number: int, priority: int, there: int, change: Optional[Change] = None) -> None:
         """A new thread of processor `there` becomes ready on processor 0: KiDeferredReadyThread.  `change`: what another processor does
         to that one's data in the meantime."""
         self.new(number, priority, there)
@@ -101,7 +102,7 @@ class Neighbours:
         model.place(self.threads[number])
         self._compare(there, requests, model.next is not before, moved=change is not None)
 
-    def set_priority(self, number: int, priority: int, change: Optional[Callable[[], None]] = None) -> None:
+    def set_priority(self, number: int, priority: int, change: Optional[Change] = None) -> None:
         """KiSetPriorityThread for a thread of another processor (-1 - p: the current thread of processor p), and what the end of the
         dispatcher's work does."""
         there = self.homes.get(number, -1 - number)
@@ -109,34 +110,33 @@ class Neighbours:
         address = self.addresses[number] if number >= 0 else self.currents[there]
         requests = self._call(f"KiSetPriorityThread({self._who(number)} at {thread.priority}, {priority})", there, change, "KiSetPriorityThread",
                               address, priority, SET)
-        requests += self._call(self.asked, there, None, "KiProcessDeferredReadyList")
+        requests += self._requests("KiProcessDeferredReadyList")
         there = self.homes.get(number, there)  # it may have moved
         model = self.models[there]
         before = model.next
         model.set_priority(thread, priority)
         self._compare(there, requests, model.next is not before and model.next is not None, choice_is_made_again=True, moved=change is not None)
 
-    def _call(self, asked: str, there: int, change: Optional[Callable[[], None]], routine: str, *arguments: int) -> List[int]:
+    def _call(self, asked: str, there: int, change: Optional[Change], routine: str, *arguments: int) -> List[int]:
         """The masks of processors that were asked to look during the call."""
         self.asked, self.there = asked, there
+        self.holder = f", and while another processor holds its PrcbLock {change.words}" if change else ""
         set_time(self.guest, next(self.times))
         self.t.asking(self._asked(), hint=self.t.hint("other-processor", HINTS["other-processor"]))
-        with self.guest.alone():
-            if change is None:
-                return self._requests(routine, *arguments)
-            with meanwhile(self.t, self.prcbs[there], change):
-                return self._requests(routine, *arguments)
+        with meanwhile(self.t, self.prcbs[there], change) if change else nullcontext():
+            return self._requests(routine, *arguments)
 
     def _requests(self, routine: str, *arguments: int) -> List[int]:
         guest, requests = self.guest, []
-        place, registers = guest.call_or_stop(routine, *arguments, stops=[self.send])
-        while place:
-            requests.append(guest.u32(registers["esp"] + 4))
-            for number in self.models:
-                chosen = guest.get(self.prcbs[number], "KPRCB.NextThread")
-                if requests[-1] >> number & 1 and (not chosen or guest.get(chosen, "KTHREAD.State") != STANDBY):
-                    self._fail(f"processor {number} has a standby thread when it is asked to look", "it has none yet", "other-asked-early")
-            place, registers = guest.go_on([self.send])
+        with guest.alone():
+            place, registers = guest.call_or_stop(routine, *arguments, stops=[self.send])
+            while place:
+                requests.append(guest.u32(registers["esp"] + 4))
+                for number in self.models:
+                    chosen = guest.get(self.prcbs[number], "KPRCB.NextThread")
+                    if requests[-1] >> number & 1 and (not chosen or guest.get(chosen, "KTHREAD.State") != STANDBY):
+                        self._fail(f"processor {number} has a standby thread when it is asked to look", "it has none yet", "other-asked-early")
+                place, registers = guest.go_on([self.send])
         return requests
 
     # -- the other processors' own doing ---------------------------------------------------------------------------
@@ -181,7 +181,6 @@ class Neighbours:
         """`chosen`: there is a new standby thread, and the processor must be asked to look.  Where the choice is made again, a routine may
         put the standby thread back and choose it anew: then it may ask as well."""
         guest = self.guest
-        self.there = there
         blame = "moved-meanwhile" if moved and choice_is_made_again else "looked-early" if moved else "other-processor"
         found = {number: self._where(number) for number in self.processors}
         differ = {number for number, (wanted, seen) in found.items() if wanted != seen}
@@ -230,7 +229,7 @@ class Neighbours:
         model = self.models[self.there]
         who = "its idle thread" if self.there in self.idle else f"a thread of priority {model.current.priority}" + (
             ", which begins to wait" if self.leaving else "")
-        return f"{self.asked} on processor 0, for processor {self.there}, where {who} runs"
+        return f"{self.asked} on processor 0, for processor {self.there}, where {who} runs{self.holder}"
 
     def _name(self, address: int) -> str:
         number = self.numbers.get(address)

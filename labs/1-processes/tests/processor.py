@@ -7,10 +7,10 @@ and the student's routines choose and queue threads that the host has made.
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from .hosted import empty_queues, make_process, make_thread, set_time, times
-from .meanwhile import HINTS as LOCK_HINTS, meanwhile
+from .meanwhile import HINTS as LOCK_HINTS, Change, meanwhile
 from .queues import read_queues
 from .scheduler import DEFERRED, INITIALIZED, READY, RUNNING, STANDBY, STATES, WAITING, Scheduler, Thread
 
@@ -158,7 +158,7 @@ class Processor:
         whole, (offset, size) = guest.read(address, guest.size("KTHREAD")), guest.field("KTHREAD.Priority")
         return whole[:offset] + whole[offset + size:]
 
-    def quantum_end(self, left: int, hint: str, change: Optional[Callable[[], None]] = None) -> None:
+    def quantum_end(self, left: int, hint: str, change: Optional[Change] = None) -> None:
         """KiQuantumEnd with `left` units of quantum; the reference's policy decides about the priority.  `change`: what another
         processor does before the routine has the lock."""
         guest, current = self.guest, self.model.current
@@ -166,7 +166,8 @@ class Processor:
         preempted = self.model.next is not None
         guest.set(self.current, "KTHREAD.Preempted", int(preempted))
         current.preempted = preempted
-        self._say(f"KiQuantumEnd() with Quantum {left} of {self._describe(current)}", hint)
+        held = f", and while another processor holds the PrcbLock {change.words}" if change else ""
+        self._say(f"KiQuantumEnd() with Quantum {left} of {self._describe(current)}{held}", hint)
         with guest.uninterrupted(), meanwhile(self.t, self.prcb, change) if change else nullcontext():  # a tick would take more units
             guest.call("KiQuantumEnd")
         old = current.priority

@@ -7,6 +7,7 @@ from typing import List
 from grader.api import test
 
 from .hosted import set_time, times
+from .meanwhile import Change
 from .processor import ADJUST_BOOST, ADJUST_UNWAIT, HINTS, Processor
 from .schedules import follow, random_scripts, signals_only
 from .scheduler import WAITING
@@ -156,7 +157,7 @@ def quantum_end_choice(t):
     _quantum(t, processor, 6, "quantum-ignored")
     fresh(9, t.rng.randint(10, 14), 9).quantum_end(0, "quantum-standby")
     processor = fresh(9, 9)
-    processor.quantum_end(0, "looked-early", change=lambda: processor.chosen_elsewhere(2, t.rng.randint(10, 14)))
+    processor.quantum_end(0, "looked-early", Change("T2 becomes the next thread", lambda: processor.chosen_elsewhere(2, t.rng.randint(10, 14))))
     processor = fresh(9, 10)
     processor.model.current.priority = 12
     t.guest.set(processor.current, "KTHREAD.Priority", 12)  # boosted: base 9

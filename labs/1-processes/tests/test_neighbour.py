@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from grader.api import test
 
+from .meanwhile import Change
 from .neighbour import Neighbours
 from .turns import Turns, scripts
 
@@ -54,30 +55,36 @@ def changed_before_the_lock(t):
     neighbours = Neighbours(t, 8, {there: running, elsewhere: running})
     models, threads = neighbours.models, neighbours.threads
 
-    def becomes_next(number: int, priority: int) -> None:
-        models[there].place(neighbours.new(number, priority, there))
-        neighbours.lay_out(there)
+    def becomes_next(number: int, priority: int) -> Change:
+        def change() -> None:
+            models[there].place(neighbours.new(number, priority, there))
+            neighbours.lay_out(there)
+        return Change(f"T{number} of priority {priority} becomes the next thread", change)
 
-    def turn_ends() -> None:
-        models[there].quantum_end(running)
-        neighbours.lay_out(there)
+    def turn_ends() -> Change:
+        def change() -> None:
+            models[there].quantum_end(running)
+            neighbours.lay_out(there)
+        return Change("a turn ends, and T0 becomes the next thread", change)
 
-    def moves(number: int) -> None:
-        models[there].dequeue(threads[number])
-        models[elsewhere].enqueue(threads[number])
-        neighbours.lay_out(there, elsewhere)
+    def moves(number: int) -> Change:
+        def change() -> None:
+            models[there].dequeue(threads[number])
+            models[elsewhere].enqueue(threads[number])
+            neighbours.lay_out(there, elsewhere)
+        return Change(f"T{number} moves to the queue of processor {elsewhere}", change)
 
-    neighbours.place(0, running + 1, there, change=lambda: becomes_next(1, running + t.rng.randint(2, 3)))
-    neighbours.place(2, running + 5, there, change=lambda: becomes_next(3, running + 4))
+    neighbours.place(0, running + 1, there, becomes_next(1, running + t.rng.randint(2, 3)))
+    neighbours.place(2, running + 5, there, becomes_next(3, running + 4))
     neighbours.place(4, running - 2, there)
     neighbours.place(5, running - 2, there)
-    neighbours.set_priority(4, running - t.rng.randint(3, 5), change=lambda: moves(4))  # lowered
-    neighbours.set_priority(5, running + 8, change=lambda: moves(5))  # raised
+    neighbours.set_priority(4, running - t.rng.randint(3, 5), moves(4))  # lowered
+    neighbours.set_priority(5, running + 8, moves(5))  # raised
     neighbours = Neighbours(t, 2, {there: running})
     models, threads = neighbours.models, neighbours.threads
     for number in range(2):
         neighbours.place(number, running, there)
-    neighbours.set_priority(0, t.rng.randint(1, running - 1), change=turn_ends)  # ready before, the next thread now
+    neighbours.set_priority(0, t.rng.randint(1, running - 1), turn_ends())  # ready before, the next thread now
 
 
 def _others(t, count: int) -> "list[int]":
