@@ -19,7 +19,8 @@ namespace {
 ///
 /// - KSPIN_LOCK::Value is the last node of the queue, 0: the lock is free. An exchange makes `node` the last and says who
 ///   was before it.
-/// - Nobody: the lock is ours. Somebody: he must find us through his Next, and we spin on our own node.
+/// - Nobody: the lock is ours. Somebody: he must find us through his Next, and we spin on our own node. Every spin in this
+///   file lets the processor know (YieldProcessor).
 /// - KSPIN_LOCK_QUEUE::Lock is the lock's address, with LOCK_QUEUE_WAIT while the node waits and LOCK_QUEUE_OWNER while it
 ///   owns the lock; Next is nullptr while nobody is behind.
 /// Read above, in what order these things must happen.

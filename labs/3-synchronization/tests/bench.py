@@ -240,6 +240,15 @@ class Bench(Telling):
         place, told = self.resume(thread, TIMEOUT)
         self._equal(f"it returns {status_name(SUCCESS)}", "the thread waits" if place else f"it returns {status_name(told)}", "delay-status")
 
+    def end_wait(self, thread: int, status: int, increment: int) -> None:
+        """KiUnwaitThread, as by a part of the kernel that has a status of its own."""
+        self._say(f"KiUnwaitThread(T{thread}, {status:#010x}, {increment})")
+        self._act(None, DISPATCH_LEVEL)
+        self.guest.call("KiUnwaitThread", self.threads[thread], status, increment)
+        self.guest.call("KiProcessDeferredReadyList")
+        self.model.end_wait(thread, status, increment)
+        self.compare()
+
     def interrupt(self, thread: int) -> None:
         """A kernel APC interrupts a thread's wait; when it has run, the wait begins again, with the deadline it had."""
         wait = self.model.threads[thread].wait

@@ -136,6 +136,7 @@ HINTS.update({
     "lock-stolen": "The lock is held by another processor: spin until it is free, and change nothing of it.",
     "lock-line": "Each exchange takes the lock's cache line away from its holder: while the lock is held only read it, and exchange again when it "
                  "looks free.",
+    "lock-yield": "Whoever spins calls YieldProcessor in each round: the processor then leaves its units to another thread, and saves energy.",
     "lock-try": "A try does not spin: FALSE, and lock and node are as if nothing had happened.",
     "queue-node": "A node's Lock is the lock's address with LOCK_QUEUE_WAIT while it waits, with LOCK_QUEUE_OWNER while it owns it, and without "
                   "either otherwise; Next is nullptr while nobody is behind.",

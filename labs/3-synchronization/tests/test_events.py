@@ -13,6 +13,7 @@ from .dispatcher import (MUTANT, NOTIFICATION_EVENT, NOTIFICATION_TIMER, SEMAPHO
 FEATURES = ("DSP-01", "DSP-12", "DSP-14")
 LIMIT = 20_000_000
 EVENTS = (NOTIFICATION_EVENT, SYNCHRONIZATION_EVENT)
+CANCELLED = 0xC0000120  # a status of more than 16 bits
 LATE = -(1 << 40)  # a time-out that does not come in a test
 
 
@@ -49,6 +50,8 @@ def notification_event(t):
         bench.set_event(1, t.rng.randint(0, 9))
         bench.reset_event(0)
         bench.reset_event(1)
+    bench.wait(0, 0)
+    bench.end_wait(0, CANCELLED, t.rng.randint(1, 9))
     bench.traced(bench.unwaits, "traced-unwait")
 
 

@@ -16,7 +16,11 @@ from .hints import HINTS
 LIMIT = 20_000_000
 EXCHANGES = 3  # of a held lock: the first one, and no loop of them
 SPIN = 300_000  # instructions after which a routine that has not returned is taken to spin
+ROUND = 200  # instructions that one round of a spin has at most
+PAUSE = b"\xf3\x90"  # YieldProcessor
+LONG_LIST = 300  # entries: more than one byte counts
 WAIT, OWNER = 1, 2
+PUSH, POP, FLUSH = range(3)
 NUMBERED = 4  # of the system's numbered queued locks: any will do
 
 
@@ -153,20 +157,21 @@ def slist(t):
     guest = t.guest
     head = guest.alloc(8)
     entries = [guest.alloc(8) for _ in range(9)]
-    depth, sequence = 0, t.rng.choice((0xFFF0, t.rng.getrandbits(16)))
+    depth, sequence = 0, 0x10000 - t.rng.randint(10, 40)  # it starts again from 0 on the way
     guest.u16(head + 6, sequence)
     stack: List[int] = []
-    for _ in range(70):
+    opening = [FLUSH, POP, PUSH, PUSH, POP, POP, POP, PUSH, PUSH, FLUSH, FLUSH]
+    for number in range(70):
         before = guest.read(head, 8)
         first = entries[stack[0]] if stack else 0
-        choice = t.rng.random()
+        chosen = opening[number] if number < len(opening) else t.rng.choices((PUSH, POP, FLUSH), (50, 43, 7))[0]
         free = [number for number in range(9) if number not in stack]
-        if choice < 0.5 and free:
+        if chosen == PUSH and free:
             number = t.rng.choice(free)
             guest.u32(entries[number], t.rng.getrandbits(32))
             told = _call(t, f"InterlockedPushEntrySList(E{number}) on {_names(stack)}", "InterlockedPushEntrySList", head, entries[number])
             stack.insert(0, number)
-        elif choice < 0.93:
+        elif chosen != FLUSH:
             told = _call(t, f"InterlockedPopEntrySList() on {_names(stack)}", "InterlockedPopEntrySList", head)
             stack = stack[1:]
         else:
@@ -183,6 +188,21 @@ def slist(t):
         _same(t, (stack, 0), (seen, entry), "the entries of the list, and its end", "slist-order")
         depth, sequence = len(stack), sequence + 1 & 0xFFFF
         _same(t, (depth, sequence), (guest.u16(head + 4), guest.u16(head + 6)), "Depth and Sequence", "slist-depth")
+    _long_list(t)
+
+
+def _long_list(t) -> None:
+    """More entries than a byte counts, put there by the host."""
+    guest = t.guest
+    head, entries = guest.alloc(8), guest.alloc(8 * (LONG_LIST + 1))
+    places = [entries + 8 * number for number in range(LONG_LIST + 1)]
+    guest.write(entries, b"".join(place.to_bytes(4, "little") + bytes(4) for place in [*places[1:LONG_LIST], 0]))
+    sequence = t.rng.randint(0x1000, 0x8000)
+    guest.write(head, entries.to_bytes(4, "little") + LONG_LIST.to_bytes(2, "little") + sequence.to_bytes(2, "little"))
+    for routine, arguments, depth in (("InterlockedPushEntrySList", (head, places[-1]), LONG_LIST + 1), ("InterlockedPopEntrySList", (head,), LONG_LIST)):
+        _call(t, f"{routine} on a list of {guest.u16(head + 4)} entries", routine, *arguments)
+        sequence += 1
+        _same(t, (depth, sequence), (guest.u16(head + 4), guest.u16(head + 6)), "Depth and Sequence", "slist-depth")
 
 
 def _call(t, asked: str, routine: str, *arguments: int, hint: str = "") -> int:
@@ -197,6 +217,10 @@ def _spins(t, asked: str, routine: str, *arguments: int, hint: str) -> None:
         t.guest.call(routine, *arguments, conv="fastcall", limit=SPIN)
     except TooManyInstructions:
         t.guest.moved()
+        t.guest.wake_where_interrupted()
+        yields = any(t.guest.read(t.guest.step()["eip"], 2) == PAUSE for _ in range(ROUND))
+        t.check(yields, asked=asked, expected="each round of the spin tells the processor: YieldProcessor", seen=f"{ROUND} instructions without it",
+                hint=t.hint("lock-yield", HINTS["lock-yield"]))
         return
     t.fail(asked=asked, expected="the processor spins", seen="the call returns", hint=t.hint(hint, HINTS[hint]))
 

@@ -150,6 +150,7 @@ def mutant_not_owner(t):
     bench.release_mutant(2, 0)
     bench.wait(2, 1)
     bench.release_mutant(t.rng.randrange(3), 0, abandoned=True)  # nobody's: only marked, and T2's list stays whole
+    bench.release_mutant(t.rng.randrange(3), 1, abandoned=True)  # T2 has it once
     bench.wait(2, 0)
 
 
@@ -178,6 +179,9 @@ def mutant_abandoned(t):
     for number in _shuffled(t, range(count)):
         for _ in range(t.rng.choice((1, 1, 2, 3))):
             bench.wait(0, number)
+    deep = bench.model.objects[t.rng.randrange(1, count)]  # acquired so often that a byte does not hold it
+    deep.state = -t.rng.randint(200, 70000)
+    t.guest.set(bench.addresses[deep.number], "DISPATCHER_HEADER.SignalState", deep.state & 0xFFFFFFFF)
     bench.wait(1, 0)
     bench.wait_many(2, _shuffled(t, [1, 2]), False)
     bench.wait_many(3, _shuffled(t, [0, 3, count]), True)

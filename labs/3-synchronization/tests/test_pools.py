@@ -23,6 +23,8 @@ DYNAMIC = 0x80  # in a worker thread's start context
 IDLE = 600_000  # ms: EX_DYNAMIC_IDLE_MILLISECONDS
 SECOND = 1000 * MILLISECOND
 DYNAMIC_THREAD = 1
+LOOKS = "KeReadStateQueue"
+STEPS = (LOOKS, "ExpCreateWorkerThread")
 
 
 @test("3.8", points=1, title="entries: first in, first out, and those that go first", stage="early", features=FEATURES, limit=LIMIT)
@@ -236,14 +238,20 @@ def work_balance(t):
         asked = "ExpBalanceWorkerThreads(); " + "; ".join(told)
         t.asking(asked, t.hint("work-balance", HINTS["work-balance"]))
         made = []
-        place, registers = guest.call_or_stop("ExpBalanceWorkerThreads", 0, stops=("ExpCreateWorkerThread",))
+        place, registers = guest.call_or_stop("ExpBalanceWorkerThreads", 0, stops=STEPS)
         while place and len(made) < 4:
             esp = registers["esp"]
+            if place == LOOKS:
+                looked = (guest.u32(esp + 4) - base) / size
+                t.check(looked in (0, 1, 2), asked=asked, expected="the three queues are looked at", seen=f"ExWorkerQueue[{looked:g}] is looked at",
+                        hint=t.hint("work-balance", HINTS["work-balance"]))
+                place, registers = guest.go_on(STEPS)
+                continue
             made.append(guest.u32(esp + 4) & 0xFF)
             t.check(bool(guest.u32(esp + 4) >> 8 & 0xFF), asked=asked, expected="the new thread is dynamic", seen="it is not",
                     hint=t.hint("work-balance", HINTS["work-balance"]))
             status = INSUFFICIENT_RESOURCES if made[-1] in failing else 0  # the host says whether it could be made
-            place, registers = guest.go_on(("ExpCreateWorkerThread",), eip=guest.u32(esp), esp=esp + 4, eax=status)
+            place, registers = guest.go_on(STEPS, eip=guest.u32(esp), esp=esp + 4, eax=status)
         t.check(made == wanted, asked=asked, expected="a thread more for " + _queues(wanted), seen="a thread more for " + _queues(made),
                 hint=t.hint("work-balance", HINTS["work-balance"]))
         for queue in range(3):

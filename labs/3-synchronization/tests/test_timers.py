@@ -65,7 +65,7 @@ def timer_table(t):
     for number in range(16):
         same = tick - t.rng.choice((0, 0, 1, -1, 3)) - t.rng.choice((0, TURN, 2 * TURN)) * bench.increment
         bench.set_timer(number, same if number % 2 else _in_ticks(t, bench, 1, 900))
-    edges = [reach + past for reach in (TURN, TURN ** 2, TURN ** 3) for past in (-1, 0, 1)]
+    edges = [reach + past for reach in (TURN, TURN ** 2, TURN ** 3, TURN ** 4) for past in (-1, 0, 1)]
     for number, ticks in zip(t.rng.sample(range(16), len(edges)), edges):
         bench.set_timer(number, -ticks * bench.increment)  # the last that a wheel reaches, and the first that it does not
     for thread in range(3):
@@ -215,7 +215,7 @@ def _far_away(t) -> None:
     for number, hand in enumerate((*ends, begin + 1, begin - 2, begin)):
         bench.set_timer(number, (begin - early - hand) * bench.increment, 0 if number < 3 else 30, t.rng.choice((None, 0)))
     bench.wait(0, 0, (-early - t.rng.randint(2, 9)) * bench.increment)
-    for count in (early - 1, 1, 1, 3):
+    for count in (early - 1, 1, 1, 3, 10):  # with the last one periods have gone by: the next one is counted from now
         bench.ticks(count)
     bench.insert_overtaken(6, 1)
     for number in range(6):
