@@ -60,6 +60,7 @@ class Session:
     options: str = "/TEST"
     memory_mb: int = 64
     processors: int = 1
+    wanted: Tuple[str, ...] = STAGES  # the stages that get a snapshot
     stages: Dict[str, StageState] = field(default_factory=dict)
     failures: Dict[str, BootFailure] = field(default_factory=dict)
     _layout: Optional[Layout] = None
@@ -112,12 +113,13 @@ class Session:
                 for missed in STAGES[number:]:
                     self.failures[missed] = BootFailure(missed, cause, backtrace, log)
                 return
-            nmi = find_nmi_entry(self.machine.qmp, self.space)
+            nmi = guest.nmi = find_nmi_entry(self.machine.qmp, self.space)
+            if stage not in self.wanted:
+                continue
             gdb = self.machine.gdb
             self.stages[stage] = StageState(self.machine.icount(), gdb.registers(), nmi, gdb.processor)
             self.watchdog.disarm()
             self.machine.save(stage)
-            guest.nmi = nmi
 
     def restore(self, stage: str) -> StageState:
         """The machine as it was at a stage.  Raises BootFailure where it never got there."""

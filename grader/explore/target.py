@@ -105,7 +105,7 @@ class GuestTarget:
             self._cost = max(self._cost, instructions // runs)
         return rans
 
-    def run_watched(self, batch: Batch) -> None:
+    def run_watched(self, batch: Batch, fresh: bool) -> None:
         """Run a batch with an eye on the switch of all preemption points; Tampering when anybody but the explorer writes there.
 
         A kernel that switches them off where its races are would pass unseen.  It cannot know which run is watched.
@@ -117,7 +117,7 @@ class GuestTarget:
                 raise Tampering("the switch of the preemption points", guest.describe(eip - 1))
 
         with guest.watching([(guest.sym(SWITCH), 4)], look):
-            self.run(batch, True)
+            self.run(batch, fresh)
 
 
 def scenarios(session: Session) -> "list[str]":
