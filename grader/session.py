@@ -18,7 +18,7 @@ from grader.integrity import Integrity, find_modules
 from grader.machine.interrupted import NmiEntry, find_nmi_entry
 from grader.machine.memory import AddressSpace
 from grader.machine.qemu import BootPlan, GuestEnd, Qemu
-from grader.machine.watchdog import Watchdog
+from grader.machine.watchdog import PACE, SLOW_PACE, Watchdog
 from grader.pe import PeImage
 from grader.stops import GuestStop
 from grader.symbols import Symbols, images_in
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 BOOT_LIMIT = 100_000_000  # guest instructions to the ready stage; a normal boot needs a tenth, most of it firmware
 STAGES = ("early", "ready")
 KERNEL = "ntoskrnl.exe"
+EXPLORER = "KxExplore"  # only the explore flavour has it
 
 
 @dataclass
@@ -157,7 +158,8 @@ class Session:
         self.symbols = Symbols(find_modules(self.space, block, self.images))
         self.integrity = Integrity(self.symbols, self.space)
         self.watchdog = Watchdog(self.machine.qmp, gdb)
-        self.watchdog.set_up()
+        # Where schedules are explored time stands still: the clock of every processor is stopped before the first run.
+        self.watchdog.set_up(SLOW_PACE if self.symbols.find(EXPLORER) else PACE)
         gdb.set_breakpoints(set())
 
     def _control(self) -> Tuple[int, int, int]:

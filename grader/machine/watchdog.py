@@ -32,6 +32,7 @@ TICKS_MAX = (1 << 20) - 1
 PCI_CLOCK = 33_000_000
 NANOSECONDS = 1_000_000_000
 PACE = 200_000  # nanoseconds: a fiftieth of a clock tick
+SLOW_PACE = 2_000_000  # where no clock ticks: each turn of the pacer costs as much as some hundred instructions of the guest
 
 
 class Watchdog:
@@ -40,11 +41,11 @@ class Watchdog:
     def __init__(self, qmp: Qmp, gdb: Gdbstub) -> None:
         self._qmp, self._gdb = qmp, gdb
 
-    def set_up(self) -> None:
+    def set_up(self, pace: int = PACE) -> None:
         """Once, before the first snapshot: map the registers and start the pacer."""
         for number in range(len(SLOTS)):
             self._configure(number, ("w", BAR0, BARS[number]), ("h", COMMAND, MEMORY_SPACE))
-        half = ticks_of(PACE) // 2
+        half = ticks_of(pace) // 2
         self._configure(1, ("h", CONFIG, UNIT_1US | NO_ACTION | NO_INTERRUPT))
         self._program(1, half, half)
         self._configure(1, ("b", LOCK, ENABLE | FREE_RUN))
