@@ -52,6 +52,7 @@ class Builder:
         self._tree, self._course, self._jobs, self._plain = tree, course, max(1, jobs), plain
         self._progress = progress or Progress()
         self._base: Dict[str, Path] = {}
+        self._limits: Dict[str, Finding] = {}  # by content: files that reached a limit in one flavour are not tried in the other
         self.remarks: List[str] = []  # what whoever grades should know about this machine
 
     @property
@@ -264,10 +265,16 @@ class Builder:
     def _attempts(self, submission: Submission, sources: Sequence[str], out: Path, flavour: str, parts: Sequence[Path],
                   link: bool) -> Finding:
         """Builds the overlay from nothing; again where the machine failed."""
+        content = _key("", submission, sources)
+        if content in self._limits:
+            return self._limits[content]
         finding = Finding()
         for _ in range(ATTEMPTS):
             _clear(out)
             finding = self._compile(submission, sources, out, flavour, parts, link)
+            if finding.limit:
+                self._progress.say(finding.verdict.splitlines()[-1])
+                self._limits[content] = finding
             if not finding.trouble:
                 return finding
             self._progress.say(f"{' '.join(sources)} not built: {finding.trouble}")

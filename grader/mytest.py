@@ -30,7 +30,7 @@ from grader.guest import Guest
 from grader.inspection import Inspection
 from grader.model import EXPLORE, WHOLE, Lab
 from grader.result import replace
-from grader.runner import boot
+from grader.runner import EXPLORED_STAGES, boot
 from grader.session import Session
 from grader.stops import Altered, CodeRead
 from grader.submission import Submission
@@ -254,7 +254,7 @@ def _lay_out(driver: Path, directory: Path, machine: Path) -> None:
 
 
 def _explore(machine: Path, seed: int) -> Findings:
-    session = boot(machine, DRIVER, PROCESSORS)
+    session = boot(machine, DRIVER, PROCESSORS, EXPLORED_STAGES)
     try:
         if session.failures:
             return Findings(f"the kernel does not come up with your driver: {next(iter(session.failures.values())).cause}")
@@ -298,7 +298,7 @@ def each(driver: Path, directory: Path, seed: int) -> Iterator[Tuple[str, explor
     """Each scenario of a driver on a kernel; GraderError if that does not come up."""
     machine = driver / ("on-" + hashlib.sha256(str(directory).encode()).hexdigest()[:12])
     _lay_out(driver, directory, machine)
-    session = boot(machine, DRIVER, PROCESSORS)
+    session = boot(machine, DRIVER, PROCESSORS, EXPLORED_STAGES)
     try:
         if session.failures:
             raise GraderError(f"the kernel does not come up with your driver: {next(iter(session.failures.values())).cause}")

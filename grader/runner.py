@@ -8,10 +8,10 @@ Invariants
 from __future__ import annotations
 
 import dataclasses
-import queue
 import threading
+from collections import deque
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Deque, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from grader.api import Context
 from grader.errors import GraderError
@@ -20,13 +20,14 @@ from grader.inspection import Inspection
 from grader.judge import POWER_OFF, End, judge, outcome, tampered
 from grader.machine.qemu import GuestEnd
 from grader.model import KernelSet, Outcome, Progress, Stage, TestSpec, Verdict, lab_of
-from grader.session import BootFailure, Session
+from grader.session import STAGES, BootFailure, Session
 
 VIRTUAL_SECONDS = 60.0  # that a test's guest may sleep; its instructions have their own limit
 ATTEMPTS = 2
 Machine = Tuple[Path, str, int]  # kernel, driver, processors
-Unit = Tuple[Machine, List[TestSpec]]
-NO_MACHINE: Machine = (Path(), "", 0)
+COSTS = {"none": 2.0, "explore": 1.0, "direct": 0.15}  # seconds of a test, roughly: they choose who does what, and decide nothing
+BOOT_COST = 0.5
+EXPLORED_STAGES = ("ready",)  # scenarios are explored when all processors are up
 Sessions = Dict[Machine, Session]
 
 
@@ -34,13 +35,8 @@ def run_tests(kernels: KernelSet, tests: List[TestSpec], seed: int, jobs: int = 
               progress: Optional[Progress] = None) -> List[Outcome]:
     """One Outcome for each test, in the order of `tests`."""
     run = _Run(kernels, seed, progress or Progress())
-    alone = [spec for spec in tests if spec.stage == Stage.NONE.value]  # each takes what machines it wants: the longest come first
-    units = [*((NO_MACHINE, [spec]) for spec in alone),
-             *plan([spec for spec in tests if spec.stage != Stage.NONE.value], kernels, jobs)]
-    waiting: "queue.Queue[Unit]" = queue.Queue()
-    for unit in units:
-        waiting.put(unit)
-    workers = [threading.Thread(target=run.work, args=(waiting,), daemon=True) for _ in range(min(jobs, len(units)))]
+    waiting = Waiting(tests, kernels)
+    workers = [threading.Thread(target=run.work, args=(waiting,), daemon=True) for _ in range(min(jobs, len(tests)))]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -72,17 +68,44 @@ def _machine_of(kernels: KernelSet, spec: TestSpec) -> Machine:
     return kernels[spec.kernel].directory, spec.driver, spec.processors or 1
 
 
-def plan(tests: Sequence[TestSpec], kernels: KernelSet, jobs: int) -> List[Unit]:
-    """Tests by kernel, driver and number of processors, big groups split so that every worker has something to do."""
-    groups: Dict[Machine, List[TestSpec]] = {}
-    for spec in tests:
-        groups.setdefault(_machine_of(kernels, spec), []).append(spec)
-    share = max(4, -(-len(tests) // max(1, jobs)))
-    units: List[Unit] = []
-    for machine, group in groups.items():
-        for start in range(0, len(group), share):
-            units.append((machine, group[start:start + share]))
-    return sorted(units, key=lambda unit: -len(unit[1]))
+class Waiting:
+    """The tests that wait, in groups that share a machine.  A worker stays with a group until it is empty, then takes the one with the
+    most to do: so the short tests are left to the end, and no processor is idle while the other one has a long row before it."""
+
+    def __init__(self, tests: Sequence[TestSpec], kernels: KernelSet) -> None:
+        self._lock = threading.Lock()
+        self._groups: Dict[Machine, Deque[TestSpec]] = {}
+        self._workers: Dict[Machine, int] = {}
+        for spec in tests:
+            # Tests without a machine of the runner's share one group an exercise: what the first finds out the others need.
+            alone = spec.stage == Stage.NONE.value
+            machine = (Path(), spec.exercise, 0) if alone else _machine_of(kernels, spec)
+            self._groups.setdefault(machine, deque()).append(spec)
+
+    def take(self, machine: Optional[Machine]) -> Optional[Tuple[Machine, TestSpec]]:
+        """The next test of this machine, or of one that is worth a boot; None when nothing is."""
+        with self._lock:
+            if machine is None or not self._groups[machine]:
+                self._leave(machine)
+                machine = self._most()
+                if machine is None:
+                    return None
+                self._workers[machine] = self._workers.get(machine, 0) + 1
+            return machine, self._groups[machine].popleft()
+
+    def _leave(self, machine: Optional[Machine]) -> None:
+        if machine is not None:
+            self._workers[machine] -= 1
+
+    def _most(self) -> Optional[Machine]:
+        """Where there is most to do for one more worker.  Where others are at work, the rest must be worth a boot."""
+        worth = {machine: self._cost(group) / (1 + self._workers.get(machine, 0)) for machine, group in self._groups.items()
+                 if group and (not self._workers.get(machine) or not machine[2] or self._cost(group) > BOOT_COST)}
+        return max(worth, key=lambda machine: worth[machine]) if worth else None
+
+    @staticmethod
+    def _cost(group: Iterable[TestSpec]) -> float:
+        return sum(COSTS["none" if spec.stage == Stage.NONE.value else "explore" if spec.explore else "direct"] for spec in group)
 
 
 class _Run:
@@ -94,29 +117,26 @@ class _Run:
         self.trouble: List[BaseException] = []
         self._lock = threading.Lock()
 
-    def work(self, waiting: "queue.Queue[Unit]") -> None:
-        """A worker: takes units until none is left."""
-        while not self.trouble:
-            try:
-                machine, tests = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                self.unit(machine, tests)
-            except BaseException as error:  # the caller's thread raises it
-                self.trouble.append(error)
-
-    def unit(self, machine: Machine, tests: Sequence[TestSpec]) -> None:
-        """Every test of a unit, on one machine as long as it lasts."""
-        if machine == NO_MACHINE:
-            for spec in tests:
-                self.tell("started", spec)
-                self.finish(spec, self.without_machine(spec))
-            return
+    def work(self, waiting: Waiting) -> None:
+        """A worker: takes tests until none is left for it."""
         sessions: Sessions = {}
+        machine: Optional[Machine] = None
         try:
-            for spec in tests:
-                self.judged(sessions, machine, spec)
+            while not self.trouble:
+                taken = waiting.take(machine)
+                if taken is None:
+                    return
+                if taken[0] != machine:
+                    close(sessions)
+                    sessions.clear()
+                machine, spec = taken
+                if spec.stage == Stage.NONE.value:
+                    self.tell("started", spec)
+                    self.finish(spec, self.without_machine(spec))
+                else:
+                    self.judged(sessions, machine, spec)
+        except BaseException as error:  # the caller's thread raises it
+            self.trouble.append(error)
         finally:
             close(sessions)
 
@@ -125,7 +145,7 @@ class _Run:
         self.tell("started", spec)
         for _ in range(ATTEMPTS):
             try:
-                sessions[machine] = sessions.get(machine) or boot(*machine)
+                sessions[machine] = sessions.get(machine) or boot(*machine, stages=EXPLORED_STAGES if spec.explore else STAGES)
                 told = self.one(sessions[machine], spec)
             except (GraderError, OSError) as error:
                 told = outcome(spec, self.seed, End(Verdict.INFRA_ERROR, spec.title, "", str(error)), None, b"", 0)
@@ -183,9 +203,9 @@ class _Run:
             getattr(self.progress, what)(about)
 
 
-def boot(directory: Path, driver: str, processors: int = 1) -> Session:
-    """A started session with its snapshots taken."""
-    session = Session(directory, driver, processors=processors)
+def boot(directory: Path, driver: str, processors: int = 1, stages: Sequence[str] = STAGES) -> Session:
+    """A started session with its snapshots taken, of these stages."""
+    session = Session(directory, driver, processors=processors, wanted=tuple(stages))
     session.start()
     try:
         session.boot()
@@ -207,4 +227,4 @@ def prepare(session: Session, guest: Guest, spec: TestSpec) -> None:
     guest.arm()
 
 
-__all__ = ["GuestEnd", "boot", "plan", "prepare", "run_tests", "until_failure"]
+__all__ = ["GuestEnd", "Waiting", "boot", "prepare", "run_tests", "until_failure"]

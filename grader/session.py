@@ -19,7 +19,7 @@ from grader.integrity import Integrity, find_modules
 from grader.machine.interrupted import NmiEntry, find_nmi_entry
 from grader.machine.memory import AddressSpace
 from grader.machine.qemu import BootPlan, GuestEnd, Qemu
-from grader.machine.watchdog import Watchdog
+from grader.machine.watchdog import PACE, SLOW_PACE, Watchdog
 from grader.pe import PeImage
 from grader.stops import CodeRead, GuestStop
 from grader.symbols import Symbols, images_in
@@ -32,6 +32,7 @@ BOOT_LIMIT = 100_000_000  # guest instructions to the ready stage; a normal boot
 STAGES = ("early", "ready")
 EXPLORED = "explore"  # the folder of a kernel with preemption points
 KERNEL = "ntoskrnl.exe"
+EXPLORER = "KxExplore"  # only the explore flavour has it
 
 
 @dataclass
@@ -62,6 +63,7 @@ class Session:
     options: str = "/TEST"
     memory_mb: int = 64
     processors: int = 1
+    wanted: Tuple[str, ...] = STAGES  # the stages that get a snapshot
     stages: Dict[str, StageState] = field(default_factory=dict)
     failures: Dict[str, BootFailure] = field(default_factory=dict)
     _layout: Optional[Layout] = None
@@ -119,12 +121,13 @@ class Session:
                 for missed in STAGES[number:]:
                     self.failures[missed] = BootFailure(missed, cause, backtrace, log)
                 return
-            nmi = find_nmi_entry(self.machine.qmp, self.space)
+            nmi = guest.nmi = find_nmi_entry(self.machine.qmp, self.space)
+            if stage not in self.wanted:
+                continue
             gdb = self.machine.gdb
             self.stages[stage] = StageState(self.machine.icount(), gdb.registers(), nmi, gdb.processor)
             self.watchdog.disarm()
             self.machine.save(stage)
-            guest.nmi = nmi
 
     def restore(self, stage: str) -> StageState:
         """The machine as it was at a stage.  Raises BootFailure where it never got there."""
@@ -162,7 +165,8 @@ class Session:
         self.symbols = Symbols(find_modules(self.space, block, self.images))
         self.integrity = Integrity(self.symbols, self.space)
         self.watchdog = Watchdog(self.machine.qmp, gdb)
-        self.watchdog.set_up()
+        # Where schedules are explored time stands still: the clock of every processor is stopped before the first run.
+        self.watchdog.set_up(SLOW_PACE if self.symbols.find(EXPLORER) else PACE)
         gdb.set_breakpoints(set())
 
     def _control(self) -> Tuple[int, int, int]:

@@ -43,6 +43,7 @@ class Finding:
 
     verdict: str = ""
     trouble: str = ""
+    limit: bool = False  # the verdict is that a file reached a limit of the sandbox: it would in every flavour
 
 
 def of_compiler(run: sandbox.Run, made: Mapping[str, Path], roots: Sequence[Path]) -> Finding:
@@ -51,13 +52,15 @@ def of_compiler(run: sandbox.Run, made: Mapping[str, Path], roots: Sequence[Path
     if trouble:
         return Finding(trouble=trouble)
     files = [_of_file(name, path, roots) for name, path in made.items()]
+    if any(one.limit for one in files):  # of what comes behind it nothing is told, compiled or not
+        files = files[:1 + next(index for index, one in enumerate(files) if one.limit)]
     troubles = [one.trouble for one in files if one.trouble]
     if troubles:
         return Finding(trouble=troubles[0])
     verdicts = [one.verdict for one in files if one.verdict]
     if not verdicts and run.code != 0:
         return Finding(trouble="make failed, though every file was compiled")
-    return Finding(verdict=for_student("\n".join(verdicts), roots) if verdicts else "")
+    return Finding(verdict=for_student("\n".join(verdicts), roots) if verdicts else "", limit=any(one.limit for one in files))
 
 
 def _of_file(name: str, made: Path, roots: Sequence[Path]) -> Finding:
@@ -70,7 +73,7 @@ def _of_file(name: str, made: Path, roots: Sequence[Path]) -> Finding:
     if code in LIMITS or out_of_memory:
         return Finding(verdict=f"{name}: the compiler was stopped: the file needs more than {sandbox.CPU_SECONDS} s of processor "
                        f"time, {sandbox.MEMORY_KB >> 20} GB of memory or an object of {sandbox.FILE_BLOCKS >> 11} MB; look for "
-                       "templates, constants or arrays that expand without bound")
+                       "templates, constants or arrays that expand without bound", limit=True)
     if code in NO_PROGRAM:
         return Finding(trouble="the compiler is not there or does not run")
     if code > 128:

@@ -184,8 +184,10 @@ compile = $(Q)mkdir -p $(@D) && { $(CXX) $(CXXFLAGS) $2 $(call explore_flags,$1)
 # What is done with the object of an instrumented source.
 with_points = $(if $(exploring),$(if $(filter $(EXPLORE_FILES),$1), && $(pointed) $2))
 # The end of a compilation: what it said goes to the terminal, and stays beside the object for whoever counts warnings, with
-# its exit code for the grader (grader/toolverdict.py).
-told    = 2>$@.said; code=$$?; echo $$code >$@.code; cat $@.said >&2; exit $$code
+# its exit code for the grader (grader/toolverdict.py). Behind a student's file that the compiler did not finish in its processor time
+# (152: SIGXCPU) no other one is compiled: there will be no kernel, and each might take as long.
+told    = 2>$@.said; code=$$?; echo $$code >$@.code; cat $@.said >&2; [ $$code != 152 ] || touch $(too_long); exit $$code
+too_long := $(O)/too-long
 # A line `// build: FLAGS` at the head of a source adds flags (say, -O0 for one test).
 extra   = $(shell sed -n '1,10s|^// build: ||p' $1)
 
@@ -229,7 +231,7 @@ here = '$(CURDIR)'/
 absolute = $(if $(filter /%,$1),$1,$(here)$1)
 define student_rule
 $(call objects,$1): $(STUDENT)/$1 $(flags_file)
-	$(Q)mkdir -p $$(@D) && ( cd $(STUDENT) && $(CXX) $(if $(filter %.S,$1),$(ASFLAGS),$(CXXFLAGS) \
+	$(Q)mkdir -p $$(@D) && [ ! -e $(too_long) ] && ( cd $(STUDENT) && $(CXX) $(if $(filter %.S,$1),$(ASFLAGS),$(CXXFLAGS) \
 	    $(if $(filter kernel/hal/%,$1),-DMICA_HAL,-DMICA_NTOSKRNL) $(subst -include ,-include $(here),$(call explore_flags,$1))) \
 	    $(patsubst -I%,-I$(here)%,$(include)) -iquote $(here)$(dir $1) \
 	    -ffile-prefix-map=$(call absolute,$(STUDENT))/= -c $1 -o $(call absolute,$(call objects,$1))$(call with_points,$1,$(call absolute,$(call objects,$1))) ) $$(told)

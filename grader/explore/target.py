@@ -105,7 +105,7 @@ class GuestTarget:
             self._cost = max(self._cost, instructions // runs)
         return rans
 
-    def run_watched(self, batch: Batch) -> None:
+    def run_watched(self, batch: Batch, fresh: bool) -> None:
         """Run a batch with an eye on the switch of all preemption points: Tampering when anybody but the explorer writes there.  So
         does CodeRead, when anybody looks up in the kernel's code where the explorer keeps the rest.
 
@@ -118,7 +118,7 @@ class GuestTarget:
                 raise Tampering("the switch of the preemption points", guest.describe(eip - 1))
 
         with guest.code_unread(), guest.watching([(guest.sym(SWITCH), 4)], look):
-            self.run(batch, True)
+            self.run(batch, fresh)
 
 
 def scenarios(session: Session) -> "list[str]":

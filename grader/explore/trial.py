@@ -67,7 +67,7 @@ def run(t: "Context", scenario: str, *, asked: str = "", expected: str = "", hin
     report = explorer.explore(target, scenario, t.seed, 0 if runs and not budget else budget or BUDGET, runs, parameters,
                               step_limit=step_limit, remembering=True)
     if report.find is None:
-        watched(t, real, parameters)
+        watched(t, real, parameters, bool(report.unconfirmed))
         if not explorer.canary(GuestTarget(guest.session, CANARY, guest), t.seed, bool(report.unconfirmed)):
             t.fail(expected="a planted race of the courseware is found on this kernel",
                    seen="it is not: something keeps the explorer from working", hint=t.hint(*DISABLED))
@@ -86,12 +86,13 @@ def remembered(t: "Context", report: explorer.Report, hint: "Optional[Hint]") ->
                                "What an object does follows from its fields alone."))
 
 
-def watched(t: "Context", target: GuestTarget, parameters: Tuple[int, ...]) -> None:
-    """Nothing was found: some more schedules, watched, of which the kernel does not know that they are."""
+def watched(t: "Context", target: GuestTarget, parameters: Tuple[int, ...], doubted: bool) -> None:
+    """Nothing was found: some more schedules, watched, of which the kernel does not know that they are: the first behind all those that
+    were tried (if the machine is still good), the last from the snapshot."""
     for number in range(WATCHED):
         schedule = replace(portfolio.calibration(t.seed, f"watched {number}", parameters).schedule, strategy=Strategy.WALK)
         try:
-            target.run_watched(Batch(schedule, WATCHED_RUNS))
+            target.run_watched(Batch(schedule, WATCHED_RUNS), doubted or number > 0)
         except Tampering as stop:
             t.fail(expected="the explorer sees every step", seen=str(stop), hint=t.hint(*DISABLED))
 

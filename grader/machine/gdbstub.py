@@ -116,6 +116,12 @@ class Gdbstub:
         self.moment += 1
         self._expect_ok(b"M%x,%x:%s" % (address & 0xFFFFFFFF, len(data), data.hex().encode()))
 
+    def write_physical(self, *pieces: Tuple[int, bytes]) -> None:
+        """To physical addresses, devices' registers too, in this order."""
+        self.moment += 1
+        self._expect_ok(b"Qqemu.PhyMemMode:1", *(b"M%x,%x:%s" % (address & 0xFFFFFFFF, len(data), data.hex().encode())
+                                                 for address, data in pieces), b"Qqemu.PhyMemMode:0")
+
     # -- breakpoints -------------------------------------------------------------------------
     def set_breakpoints(self, wanted: Set[int]) -> None:
         """Make exactly these breakpoints exist."""

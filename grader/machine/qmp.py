@@ -14,6 +14,7 @@ from typing import Any, Callable, Deque, Dict, Optional
 from grader.errors import InfraError
 
 Message = Dict[str, Any]
+HUMAN = "human-monitor-command"
 PATIENCE = 120.0  # seconds for one answer: a busy host gets long; that QEMU ended is seen at once
 
 
@@ -37,10 +38,21 @@ class Qmp:
         request: Message = {"execute": command}
         if arguments:
             request["arguments"] = arguments
+        self._send(json.dumps(request).encode() + b"\n")
+        return self._result(command)
+
+    def monitor(self, *lines: str) -> str:
+        """Run human-monitor commands, sent at once; their text is the result (empty when they worked silently)."""
+        self._send(b"".join(json.dumps({"execute": HUMAN, "arguments": {"command-line": line}}).encode() + b"\n" for line in lines))
+        return "".join([self._result(HUMAN) for _ in lines])
+
+    def _send(self, data: bytes) -> None:
         try:
-            self._socket.sendall(json.dumps(request).encode() + b"\n")
+            self._socket.sendall(data)
         except OSError as error:
             raise InfraError(f"QEMU's control socket is gone ({error})") from error
+
+    def _result(self, command: str) -> Any:
         deadline = time.monotonic() + self.wall
         while True:
             message = self._next_message(deadline)
@@ -50,10 +62,6 @@ class Qmp:
                 raise QmpError(f"QEMU refused {command}: {message['error'].get('desc', '?')}")
             elif "return" in message:
                 return message["return"]
-
-    def monitor(self, line: str) -> str:
-        """Run a human-monitor command; its text is the result (empty when it worked silently)."""
-        return self.execute("human-monitor-command", **{"command-line": line})
 
     def icount(self) -> int:
         """Guest instructions since power-on (needs -icount)."""

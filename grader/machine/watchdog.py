@@ -17,6 +17,8 @@ In the books: Intel 6300ESB I/O Controller Hub datasheet, "Watchdog timer".
 
 from __future__ import annotations
 
+from typing import List, Tuple
+
 from grader.errors import InfraError
 from grader.machine.gdbstub import Gdbstub
 from grader.machine.qmp import Qmp
@@ -30,6 +32,7 @@ TICKS_MAX = (1 << 20) - 1
 PCI_CLOCK = 33_000_000
 NANOSECONDS = 1_000_000_000
 PACE = 200_000  # nanoseconds: a fiftieth of a clock tick
+SLOW_PACE = 2_000_000  # where no clock ticks: each turn of the pacer costs as much as some hundred instructions of the guest
 
 
 class Watchdog:
@@ -38,44 +41,42 @@ class Watchdog:
     def __init__(self, qmp: Qmp, gdb: Gdbstub) -> None:
         self._qmp, self._gdb = qmp, gdb
 
-    def set_up(self) -> None:
+    def set_up(self, pace: int = PACE) -> None:
         """Once, before the first snapshot: map the registers and start the pacer."""
         for number in range(len(SLOTS)):
-            self._configure(number, "w", BAR0, BARS[number])
-            self._configure(number, "h", COMMAND, MEMORY_SPACE)
-        half = ticks_of(PACE) // 2
-        self._program(1, UNIT_1US | NO_ACTION | NO_INTERRUPT, half, half)
-        self._configure(1, "b", LOCK, ENABLE | FREE_RUN)
+            self._configure(number, ("w", BAR0, BARS[number]), ("h", COMMAND, MEMORY_SPACE))
+        half = ticks_of(pace) // 2
+        self._configure(1, ("h", CONFIG, UNIT_1US | NO_ACTION | NO_INTERRUPT))
+        self._program(1, half, half)
+        self._configure(1, ("b", LOCK, ENABLE | FREE_RUN))
 
     def arm(self, nanoseconds: int) -> None:
         """Fire once, that much virtual time from now (at most half an hour)."""
         ticks, unit = ticks_of(nanoseconds), UNIT_1US
         if ticks > TICKS_MAX:
             ticks, unit = min(ticks >> 10, TICKS_MAX), 0
-        self._configure(0, "b", LOCK, 0)
-        self._program(0, unit, 1, max(1, ticks))  # the first stage only warns: as short as it gets
-        self._configure(0, "b", LOCK, ENABLE)
+        self._configure(0, ("b", LOCK, 0), ("h", CONFIG, unit))
+        self._program(0, 1, max(1, ticks))  # the first stage only warns: as short as it gets
+        self._configure(0, ("b", LOCK, ENABLE))
 
     def disarm(self) -> None:
-        self._configure(0, "b", LOCK, 0)
+        self._configure(0, ("b", LOCK, 0))
 
-    def _program(self, number: int, config: int, first: int, second: int) -> None:
-        self._configure(number, "h", CONFIG, config)
-        self._gdb.ask(b"Qqemu.PhyMemMode:1")
-        try:
-            for offset, value in ((0x0, first), (0x4, second), (0xC, RELOAD)):
-                for unlock in (0x80, 0x86):
-                    self._gdb.write(BARS[number] + 0xC, unlock.to_bytes(2, "little"))
-                self._gdb.write(BARS[number] + offset, value.to_bytes(2 if offset == 0xC else 4, "little"))
-        finally:
-            self._gdb.ask(b"Qqemu.PhyMemMode:0")
+    def _program(self, number: int, first: int, second: int) -> None:
+        base = BARS[number]
+        unlock = [(base + 0xC, byte.to_bytes(2, "little")) for byte in (0x80, 0x86)]
+        self._gdb.write_physical(*unlock, (base, first.to_bytes(4, "little")), *unlock, (base + 0x4, second.to_bytes(4, "little")),
+                                 *unlock, (base + 0xC, RELOAD.to_bytes(2, "little")))
 
-    def _configure(self, number: int, size: str, register: int, value: int) -> None:
-        address = 0x80000000 | SLOTS[number] << 11 | register & 0xFC
-        for line in (f"o /w 0xcf8 {address:#x}", f"o /{size} {0xCFC + (register & 3):#x} {value:#x}"):
-            complaint = self._qmp.monitor(line)
-            if complaint:
-                raise InfraError(f"QEMU's monitor refused `{line}`: {complaint.strip()}")
+    def _configure(self, number: int, *registers: Tuple[str, int, int]) -> None:
+        """Write the device's configuration registers: size, register, value."""
+        lines: List[str] = []
+        for size, register, value in registers:
+            address = 0x80000000 | SLOTS[number] << 11 | register & 0xFC
+            lines += [f"o /w 0xcf8 {address:#x}", f"o /{size} {0xCFC + (register & 3):#x} {value:#x}"]
+        complaint = self._qmp.monitor(*lines)
+        if complaint:
+            raise InfraError(f"QEMU's monitor refused `{'`, `'.join(lines)}`: {complaint.strip()}")
 
 
 def ticks_of(nanoseconds: int) -> int:

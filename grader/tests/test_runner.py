@@ -239,11 +239,39 @@ class Planning(unittest.TestCase):
         outcomes = runner.run_tests(kernels, [spec(body, name, stage="none") for name in ("one", "two")], 1, 2)
         self.assertEqual([one.verdict for one in outcomes], [Verdict.PASS] * 2)
 
-    def test_equal_kernels_share_a_machine_and_big_groups_are_split(self) -> None:
+    def shared_out(self, tests: list, jobs: int, kernels: KernelSet) -> "list[list[tuple]]":
+        """Who would do what, if all tests took the same time: for each worker the machines and names in their order."""
+        waiting = runner.Waiting(tests, kernels)
+        machines, rows = [None] * jobs, [[] for _ in range(jobs)]  # type: ignore[var-annotated]
+        busy = True
+        while busy:
+            busy = False
+            for worker in range(jobs):
+                taken = waiting.take(machines[worker]) if machines[worker] != "idle" else None
+                machines[worker] = taken[0] if taken else "idle"
+                if taken:
+                    rows[worker].append((taken[0][0].name, taken[1].name))
+                    busy = True
+        return rows
+
+    def test_equal_kernels_share_a_machine_and_big_groups_are_shared_out(self) -> None:
         tests = [spec(lambda t: None, f"test{number}") for number in range(12)]
         kernels = KernelSet({"9.1": Kernel(Path("/k"))}, Path("/"))
-        self.assertEqual([len(unit[1]) for unit in runner.plan(tests, kernels, 1)], [12])
-        self.assertEqual([len(unit[1]) for unit in runner.plan(tests, kernels, 2)], [6, 6])
+        self.assertEqual([12], [len(row) for row in self.shared_out(tests, 1, kernels)])
+        self.assertEqual([6, 6], [len(row) for row in self.shared_out(tests, 2, kernels)])
+        self.assertEqual([3, 0], [len(row) for row in self.shared_out(tests[:3], 2, kernels)], "three short tests are not worth a second boot")
+
+    def test_long_rows_are_begun_first_and_short_tests_are_left_to_the_end(self) -> None:
+        short = [spec(lambda t: None, f"short{number}") for number in range(20)]
+        long = [dataclasses.replace(spec(lambda t: None, f"long{number}"), explore=True) for number in range(5)]
+        own = [spec(lambda t: None, f"own{number}", stage="none") for number in range(3)]
+        kernels = KernelSet({"9.1": Kernel(Path("/free")), "9.1/explore": Kernel(Path("/explore"))}, Path("/"))
+        first, second = self.shared_out([*short, *long, *own], 2, kernels)
+        self.assertEqual([("", "own0"), ("", "own1"), ("", "own2")], first[:3])
+        self.assertEqual([("explore", f"long{number}") for number in range(5)], second[:5])
+        self.assertEqual({"free"}, {machine for machine, _ in [*first[3:], *second[5:]]})
+        self.assertLessEqual(abs(len(first) - len(second)), 1)
+        self.assertEqual(28, len({name for _, name in [*first, *second]}))
 
     def test_the_random_numbers_depend_on_seed_and_test_only(self) -> None:
         drawn = []

@@ -12,15 +12,17 @@ import os
 import shutil
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable
 from unittest import mock, skipUnless
 
 from grader import cli, labs, result as results, room, sandbox, toolverdict
-from grader.build import Builder
+from grader.build import EXPLORED, Builder
 from grader.errors import InfraError
 from grader.grading import Grading
-from grader.model import WHOLE, Kernel, KernelSet, Progress, Verdict
+from grader.model import EXPLORE, WHOLE, Kernel, KernelSet, Progress, Verdict
+from grader.submission import Submission
 from grader.tests.fixture import QUANTUM, READY, SWITCH, runner
 from grader.tests.minikernel import SOURCES
 from grader.tests.test_build import OverlayCase
@@ -136,6 +138,20 @@ class Compiler(TroubleCase):
                 self.assertEqual(kernel.trouble, "")
                 self.assertRegex(kernel.error, f"{READY}: the compiler was stopped: the file needs more than")
         self.assertEqual(len(self.stamps()), 3)
+
+    def test_file_that_reaches_the_limit_is_compiled_once_for_all_flavours_and_no_other_one_behind_it(self) -> None:
+        files, watch, course = self.files(quantum=ENDLESS + SOURCES[QUANTUM], switch="nonsense\n"), Watch(), labs.load(self.tree)
+        self.assertEqual((SWITCH, QUANTUM), course.labs[0].exercises[1].files)
+        backwards = [replace(exercise, files=exercise.files[::-1]) for exercise in course.labs[0].exercises]
+        builder = Builder(self.tree, replace(course, labs=(replace(course.labs[0], exercises=tuple(backwards)),)), watch)
+        with mock.patch.object(sandbox, "CPU_SECONDS", 1):
+            kernels = builder.build(Submission(files, ()), ["1.2", "1.2" + EXPLORE])
+        self.assertEqual(["quantum.cpp.obj.said"], [path.name for path in (self.tree.out / "kernels").rglob("*.said")])
+        self.assertEqual(kernels["1.2"].error, kernels["1.2" + EXPLORE].error)
+        self.assertRegex(kernels["1.2"].error, rf"^{QUANTUM}: the compiler was stopped: the file needs more than 1 s")
+        self.assertNotIn(SWITCH, kernels["1.2"].error)
+        self.assertIn(kernels["1.2"].error, watch.told, "it is said at once")
+        self.assertEqual(2, len(self.stamps()), "the next grading knows it")
 
     def test_message_that_speaks_of_a_full_disk_is_a_verdict(self) -> None:
         for line in ("#error cannot open file 'x': No space left on device", "#error clang: IO failure", "int No space left on device;",

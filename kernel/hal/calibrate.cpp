@@ -19,13 +19,17 @@ ULONG RoundHertz(ULONGLONG hertz) {
     return ULONG(error * 1000 < hertz ? nearest : hertz);
 }
 
+/// A while, much shorter than what is measured here: every look at a counter costs an emulator as much as thousands of these.
+void LetTimePass() { __asm__ __volatile__(".rept 100\n nop\n .endr"); }
+
 } // namespace
 
 HalpFrequencies HalpMeasureFrequencies(HALP_COUNTER* other) {
     HalpStartPitInterval(INTERVAL_COUNTS);
     const ULONGLONG startTime = nt::cpu::ReadTimeStampCounter();
     const ULONG startOther = other ? other() : 0;
-    while (!HalpPitDone()) {}
+    while (!HalpPitDone())
+        LetTimePass();
     const ULONGLONG time = nt::cpu::ReadTimeStampCounter() - startTime;
     const ULONG counts = other ? other() - startOther : 0;
     HalpFrequencies result{};
@@ -47,8 +51,10 @@ extern "C" {
 void NTAPI KeStallExecutionProcessor(ULONG MicroSeconds) {
     const ULONGLONG start = nt::cpu::ReadTimeStampCounter();
     const ULONGLONG counts = ULONGLONG(MicroSeconds) * KeGetPcr()->StallScaleFactor;
-    while (nt::cpu::ReadTimeStampCounter() - start < counts)
+    while (nt::cpu::ReadTimeStampCounter() - start < counts) {
+        LetTimePass();
         YieldProcessor();
+    }
 }
 
 LARGE_INTEGER NTAPI KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency) {

@@ -40,7 +40,7 @@ void StartDpcThreads() {
         const auto context = reinterpret_cast<PVOID>(ULONG_PTR(number));
         Require(NT_SUCCESS(PsCreateSystemThread(nullptr, "DpcThread", HIGH_PRIORITY, KiExecuteDpc, context)), 4);
         while (KeNumberProcessors > 1 && !KiProcessorBlock[number]->ThreadDpcEnable)
-            YieldProcessor();
+            KeStallExecutionProcessor(10);
     }
 }
 
