@@ -83,7 +83,8 @@ class ApcBench:
         index = self.guest.get(self.thread, "KTHREAD.ApcStateIndex") if environment is None else environment
         self.queued.promise(self.apcs[number], self.thread, self.modes[number] | (SPECIAL if self.special[number] else 0), index)
 
-    def compare(self) -> None:
+    def compare(self, inserted: str = "apc-refused") -> None:
+        """The queues; `inserted`: the hint where Inserted is wrong."""
         guest = self.guest
         head = self.state + guest.field("KAPC_STATE.ApcListHead")[0]
         for mode in (KERNEL, USER):
@@ -92,10 +93,10 @@ class ApcBench:
                         f"{_names(seen)}", "apc-order")
         for number, apc in enumerate(self.apcs):
             queued = number in self.queues[KERNEL] + self.queues[USER]
-            self._equal(f"A{number}: Inserted {int(queued)}", f"A{number}: Inserted {guest.get(apc, 'KAPC.Inserted')}", "apc-refused")
+            self._equal(f"A{number}: Inserted {int(queued)}", f"A{number}: Inserted {guest.get(apc, 'KAPC.Inserted')}", inserted)
             if queued:
                 told = guest.get(apc, "KAPC.SystemArgument1"), guest.get(apc, "KAPC.SystemArgument2")
-                self._equal("arguments %#x %#x" % self.arguments[number], "arguments %#x %#x" % told, "apc-refused")
+                self._equal("arguments %#x %#x" % self.arguments[number], "arguments %#x %#x" % told, "apc-arguments")
 
         for events, name in ((self.queued, "ApcQueue"), (self.run, "ApcRun")):
             number, promised, traced = events.differs()
@@ -134,7 +135,7 @@ class ApcBench:
             self._equal(f"TrapFrame {frame:#x}", f"TrapFrame {guest.get(self.thread, 'KTHREAD.TrapFrame'):#x}", "apc-delivery")
             normal = 0 if self.special[number] else guest.sym(NORMAL_PLACE)
             self.run.promise(apc, self.thread, guest.sym(KERNEL_PLACE), normal)
-            self.compare()
+            self.compare("apc-noted")
             wanted = [normal, 0 if self.special[number] else self.contexts[number], *self.arguments[number]]
             self._equal(f"A{number}'s kernel routine, noted: " + _words(wanted),
                         f"A{number}'s kernel routine, noted: " + _words([guest.u32(pointer) for pointer in pointers]), "apc-noted")
@@ -176,10 +177,11 @@ class ApcBench:
 
     def _at(self, place: str, wanted: str, what: str, irql: int, progress: int) -> None:
         guest = self.guest
-        self._equal(f"{what} runs", f"{what} runs" if place == wanted else f"{place} runs" if place else "KiDeliverApc returns", "apc-delivery")
+        busy = guest.get(self.state, "KAPC_STATE.KernelApcInProgress")
+        self._equal(f"{what} runs", f"{what} runs" if place == wanted else f"{place} runs" if place else "KiDeliverApc returns",
+                    "apc-progress" if busy > progress else "apc-delivery")
         level = guest.get(guest.pcr(), "KPCR.Irql")
         self._equal(f"{what} at IRQL {irql}", f"{what} at IRQL {level}", "apc-delivery")
-        busy = guest.get(self.state, "KAPC_STATE.KernelApcInProgress")
         self._equal(f"KernelApcInProgress {progress}", f"KernelApcInProgress {busy}", "apc-progress")
         held = guest.get(self.thread, "KTHREAD.ApcQueueLock")
         self._equal("ApcQueueLock free", "ApcQueueLock free" if not held & 0xFFFFFFFF else "ApcQueueLock held", "lock-held")

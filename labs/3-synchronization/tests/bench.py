@@ -522,8 +522,9 @@ class Bench(Telling):
         if seen != wanted:
             everybody = lambda chains: sorted(name for names in chains.values() for name in names)
             same = everybody(seen) == everybody(wanted)
+            missing = set(everybody(wanted)) - set(everybody(seen))
             order = same and {chain: sorted(names) for chain, names in seen.items()} == {chain: sorted(names) for chain, names in wanted.items()}
-            self._fail(_chains(wanted), _chains(seen), "chain-order" if order else "timer-running" if not same else
+            self._fail(_chains(wanted), _chains(seen), "chain-order" if order else "timer-lost" if missing else "timer-running" if not same else
                        "chain-turned" if hint == "timer-late" else "chain-wrong")
 
     def _dpc_queue(self) -> None:
@@ -567,7 +568,8 @@ class Bench(Telling):
             if bool(abandoned) != one.abandoned:
                 self._fail(f"Abandoned of {self.name(one.number)} is {one.abandoned}", f"it is {bool(abandoned)}", "mutant-abandoned")
         if one.kind in (NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER):
-            self._timer(f"timer {self.name(one.number)}", address, one.due, one.absolute if one.due is not None else None, "timer-running", hint)
+            self._timer(f"timer {self.name(one.number)}", address, one.due, one.absolute if one.due is not None else None,
+                        "timer-running" if one.due is None else "timer-period" if one.period else "timer-started", hint)
 
     def _thread(self, number: int, address: int, hint: str) -> None:
         model, guest = self.model.threads[number], self.guest
@@ -640,7 +642,10 @@ class Bench(Telling):
         if standby:
             seen.insert(0, (self.numbers.get(standby, -1), guest.get(standby, "KTHREAD.Priority")))
         if sorted(seen) != sorted(wanted) or seen != sorted(wanted, key=lambda entry: -entry[1]):
-            self._fail(f"released: {_ready(wanted)}", f"released: {_ready(seen)}", _release_hint(wanted, seen, hint))
+            waits = [self.model.threads[thread].wait for thread, _ in seen if 0 <= thread and (thread, BASE) not in wanted]
+            early = any(wait is not None and wait.all for wait in waits)  # a wait for all that is not satisfied
+            self._fail(f"released: {_ready(wanted)}", f"released: {_ready(seen)}",
+                       "all-or-nothing" if early and len(seen) > len(wanted) else _release_hint(wanted, seen, hint))
         for one in released:
             self.unwaits.promise(self.threads[one.thread], one.status, one.increment)
             status = guest.get(self.threads[one.thread], "KTHREAD.WaitStatus")
@@ -739,7 +744,7 @@ def _result_hint(routine: str, wanted: int, told: Optional[int], all_: bool) -> 
         return "delay-status"
     if told == TIMEOUT:
         return "object-first"
-    return "any-order" if not all_ and told & ~ABANDONED < 64 and told & 63 != wanted & 63 else "wait-status"
+    return "any-order" if not all_ and wanted != TIMEOUT and told & ~ABANDONED < 64 and told & 63 != wanted & 63 else "wait-status"
 
 
 def _list(entries: Sequence[Entry]) -> str:

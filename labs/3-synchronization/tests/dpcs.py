@@ -247,7 +247,7 @@ class DpcBench(Telling):
         seen = [self.dpcs.index(one) if one in self.dpcs else -1 for one in guest.list(self.head, "KDPC.DpcListEntry")]
         if seen != self.queue:
             self._fail("the queue: " + _names(self.queue), _names(seen), "dpc-order" if sorted(seen) == sorted(self.queue) else
-                       busy if len(seen) > len(self.queue) else "dpc-lost")
+                       busy if len(seen) > len(self.queue) else "dpc-lost" if busy != "dpc-order" else "dpc-insert")
         depth = guest.get(self.data, "KDPC_DATA.DpcQueueDepth")
         self._equal(f"DpcQueueDepth {len(self.queue)}", f"DpcQueueDepth {depth}", "dpc-depth")
         count = guest.get(self.data, "KDPC_DATA.DpcCount")

@@ -76,6 +76,8 @@ HINTS = {
     "chain-turned": "When the clock has passed a hand at which a chain of a higher wheel begins, that chain's timers go to lower wheels: look for "
                     "it at every hand that was passed, not only at the last.",
     "timer-running": "Header.Inserted and the table say the same: a timer that was cancelled or has expired is on no chain.",
+    "timer-started": "A timer with a due time in the future runs: KiInsertTimer sets its DueTime and Header.Inserted, and puts it on a chain.",
+    "timer-lost": "A timer that runs is on a chain, after each call and each expiry: one that is not due when its chain is looked at goes back into the table.",
     "timer-early": "A timer must not expire before its due time, whatever chain it shares.",
     "timer-late": "Every timer that is due is expired by one pass of KiTimerExpiration, on every chain that the clock has passed.",
     "timer-overtaken": "The clock looked at the chain before the timer was there and will not come back: when it has passed the hand, queue "
@@ -143,10 +145,12 @@ HINTS.update({
     "queue-link": "A processor that comes second makes its node the last one of the queue, links itself behind its predecessor, and spins on its "
                   "own node.",
     "queue-handover": "The release hands the lock to the successor through *his* node; the lock's Value stays the last node of the queue.",
+    "queue-alone": "Who is alone is done with one exchange: a free lock is taken without a predecessor to link to, and freed without a successor to wait for.",
     "queue-late": "The lock's Value names another node, so somebody has come, and has not linked himself yet: wait for his address in Next.",
     # lists
     "slist-order": "The list is a stack: push puts an entry in front, pop takes the first, flush takes all.",
     "slist-depth": "Depth counts the entries, Sequence every change; both change with the first entry in one step.",
+    "slist-again": "The exchange says whether it happened: then the operation is done and returns; if not, it begins again with a new look at the head.",
     "slist-empty": "An empty list gives nullptr and does not change.",
 })
 
@@ -154,6 +158,8 @@ HINTS.update({
     # queues
     "queue-order": "Entries are given out first in, first out; KeInsertHeadQueue goes before all of them.",
     "queue-last-waiter": "The thread that began to wait last gets the entry: its stack and the caches are still warm.",
+    "queue-taken": "An entry is there, and with this thread not more than MaximumCount are active: it is taken at once, without waiting.",
+    "queue-time": "KiUpdateDeadline says whether the time is over already: a time-out of zero only looks.",
     "queue-given": "An entry that was given to a waiting thread is on no list, its Flink is nullptr, and SignalState does not count it.",
     "queue-active": "CurrentCount is the number of threads of the queue that do not wait, for whatever.",
     "queue-maximum": "While MaximumCount threads are active no further one gets an entry, not even one that asks for it.",
@@ -187,6 +193,7 @@ HINTS.update({
     "apc-order": "On the kernel queue special APCs stand before normal ones, each kind in the order of insertion; a user APC goes to the tail of its "
                  "own queue.",
     "traced-apc": "KiInsertQueueApc traces ApcQueue when the APC is on its queue, KiDeliverApc traces ApcRun before each kernel routine, with what etw.h names.",
+    "apc-arguments": "KeInsertQueueApc keeps its two arguments in the APC, before the APC is queued; a call that is refused keeps nothing.",
     "apc-refused": "An APC that is queued already, or whose thread takes none any more, changes nothing: FALSE.",
     "apc-environment": "An APC for another environment than its thread's present one goes on that environment's queue, and nobody is told.",
     "apc-told": "A kernel APC for the thread's present environment sets KernelApcPending, and then the thread is told: the current one by the APC "
@@ -208,6 +215,7 @@ HINTS.update({
     "work-twice": "An item that is on a queue is not queued again: bugcheck WORKER_INVALID.",
     "work-thread": "A worker thread notes what it needs of an item before the call, counts the item when it has taken it, and waits for ever, or if it is "
                    "dynamic for ExpDynamicThreadTimeout; then the dynamic ones are one less.",
+    "work-noted": "What is seen of each queue is noted for the next look, whatever comes of this one: QueueDepthLastPass and WorkItemsProcessedLastPass.",
     "work-balance": "One more thread for a queue whose items wait, of which none was begun since the last look, and which would let one more thread "
                     "have an item; at most EX_MAXIMUM_DYNAMIC_THREADS.",
 })
@@ -249,7 +257,7 @@ HINTS.update({
     "dpc-remove": "KeRemoveQueueDpc: a DPC on no queue has DpcData nullptr, and there is no lock to take. Otherwise lock that queue, look at DpcData again, "
                   "and then take the DPC off.",
     "list-walked": "KiWaitTest goes from the list's head as long as the object is signaled. KiUnwaitThread takes all blocks of the thread off, walking their "
-                   "ring once round: so after each release begin at the head again.",
+                   "ring once round, and its timer out of the table if that runs: so after each release begin at the head again.",
     "wait-committed": "KiInsertWaitBlock fills each field of the block and puts it on the object's list. KiCommitWait closes the ring of blocks, also when there "
                       "is none but the time-out's, and frees the database before KiSwapThread.",
     "wait-steps": "Each round of a wait: KiBeginWait, the objects, KiTestAlert, the deadline; then a block for each object, in a ring, and KiCommitWait. Each way out "
@@ -265,7 +273,7 @@ HINTS.update({
                  "Inserted says whether the APC is on it.",
     "queue-steps": "An entry is on EntryListHead, counted by SignalState, or given to one waiting thread, and then it is on no list. A thread that waits has one block on "
                    "the queue's list.",
-    "resource-steps": "Each way through a release ends with the spin lock free. Who waits is handed the resource only when nobody owns it any more.",
+    "resource-steps": "A release by a thread that owns the resource counts one down; only one that does not own it is told so (ExpResourceNotOwned). Who waits is handed the resource only when nobody owns it any more.",
     "push-steps": "Each turn reads the word once, decides by what it read, and ends only if the word was replaced. The list of blocks is what the word's address bits "
                   "say while Waiting is set, and nothing otherwise.",
 })

@@ -95,12 +95,12 @@ class Pool:
         if self.inside and self.current <= self.maximum:
             number = self.inside.pop(0)
             self.spare.append(number)
-            self._equal(f"it returns N{number}", self._told(place, told), "queue-order" if not place else "queue-maximum")
+            self._equal(f"it returns N{number}", self._told(place, told), "queue-maximum" if place else "queue-order" if told in self.entries else "queue-taken")
             self._equal("its Flink is nullptr", "its Flink is " + ("nullptr" if not self.guest.u32(self.entries[number]) else "not"), "queue-given")
         elif mode and thread in self.user:
             self._equal("it returns STATUS_USER_APC", self._told(place, told), "queue-alert")
         elif timeout == 0:
-            self._equal("it returns STATUS_TIMEOUT", self._told(place, told), "queue-maximum" if self.inside else "queue-result")
+            self._equal("it returns STATUS_TIMEOUT", self._told(place, told), "queue-maximum" if self.inside else "queue-time" if place else "queue-result")
         else:
             self._equal("the thread waits", self._told(place, told), "queue-alert" if thread in self.user else "queue-maximum" if self.inside else
                         "queue-result")
@@ -198,7 +198,7 @@ class Pool:
         inside = [self.entries.index(one) if one in self.entries else -1 for one in guest.view.links(head)]
         names = lambda numbers: " ".join(f"N{number}" for number in numbers) or "nothing"
         self._equal(f"entries: {names(self.inside)}; SignalState {len(self.inside)}", f"entries: {names(inside)}; SignalState {state}",
-                    "queue-order" if sorted(inside) == sorted(self.inside) else "queue-given")
+                    "queue-order" if sorted(inside) == sorted(self.inside) else "queue-steps" if set(self.inside) - set(inside) else "queue-given")
         current = guest.get(self.queue, "KQUEUE.CurrentCount")
         self._equal(f"CurrentCount {self.current}", f"CurrentCount {current}", "queue-active")
         blocks = self.bench.waiters(self.queue)

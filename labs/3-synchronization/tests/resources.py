@@ -151,15 +151,15 @@ class Resource:
     def compare(self) -> None:
         guest, address = self.guest, self.address
         get = lambda field: guest.get(address, f"ERESOURCE.{field}")
+        waiters = (get("NumberOfSharedWaiters"), get("NumberOfExclusiveWaiters"))
+        self._equal(f"{len(self.waiting_shared)} wait to share, {len(self.waiting_exclusive)} for exclusive access",
+                    f"{waiters[0]} wait to share, {waiters[1]} for exclusive access", "resource-waiters")
+        active = "ActiveCount %d, the other flags %#x"
+        self._equal(active % (bool(self.counts), self.flags), active % (get("ActiveCount"), get("Flag") & ~OWNED_EXCLUSIVE), "resource-active")
         owned = bool(get("Flag") & OWNED_EXCLUSIVE)
         wanted = "exclusively" if self.exclusive is not None else "shared" if self.counts else "by nobody"
         seen = "exclusively" if owned else "shared" if get("ActiveCount") else "by nobody"
         self._equal(f"it is owned {wanted}", f"it is owned {seen}", "resource-grant")
-        active = "ActiveCount %d, the other flags %#x"
-        self._equal(active % (bool(self.counts), self.flags), active % (get("ActiveCount"), get("Flag") & ~OWNED_EXCLUSIVE), "resource-active")
-        waiters = (get("NumberOfSharedWaiters"), get("NumberOfExclusiveWaiters"))
-        self._equal(f"{len(self.waiting_shared)} wait to share, {len(self.waiting_exclusive)} for exclusive access",
-                    f"{waiters[0]} wait to share, {waiters[1]} for exclusive access", "resource-waiters")
         owners = self._owners()
         self._equal("owners: " + _counts(self.counts), "owners: " + _counts(owners), "resource-count")
         if self.exclusive is None:

@@ -21,6 +21,7 @@ PAUSE = b"\xf3\x90"  # YieldProcessor
 LONG_LIST = 300  # entries: more than one byte counts
 WAIT, OWNER = 1, 2
 PUSH, POP, FLUSH = range(3)
+STOPS = (("SList", "slist-again"), ("Queued", "queue-alone"), ("", "lock-taken"))  # part of a routine's name: the hint where it does not come back
 NUMBERED = 4  # of the system's numbered queued locks: any will do
 
 
@@ -206,7 +207,8 @@ def _long_list(t) -> None:
 
 
 def _call(t, asked: str, routine: str, *arguments: int, hint: str = "") -> int:
-    t.asking(asked, t.hint(hint, HINTS[hint]) if hint else None)
+    hint = hint or next(name for part, name in STOPS if part in routine)
+    t.asking(asked, t.hint(hint, HINTS[hint]))
     return t.guest.call(routine, *arguments, conv="fastcall")
 
 
