@@ -2,10 +2,13 @@
 
 A contract is what a handout says under "### Contract", and the comment above a routine (or a label) that the student writes.
 solutions/N-name/contract.txt has each of its sentences, and behind an arrow what sees that it is kept: tests of the lab, or
-"not tested" with the reason.  Who adds or changes a sentence fails here until its row is written: write the test first.
+"not tested" with the reason.  Who adds or changes a sentence fails here until its row is written: write the test first.  What the tests see
+only in part says so too; a reason that begins with "a hole" is a test that is still to be written.
 
     Equal never displaces.
         -> deferred_ready_places, placed_*
+    Adds an entry, and says how many there were.
+        -> queue_entries; not seen: the answer
     The priority has not been changed since the thread was inserted.
         -> not tested: a promise of the callers
 """
@@ -24,14 +27,15 @@ from grader.tree import this_tree
 
 TREE = this_tree()
 COURSE = labs.load(TREE)
-LABS = (0, 1)  # of the others nobody has written the rows yet
-ROWS, ARROW, UNTESTED = "contract.txt", "-> ", "not tested: "
+LABS = (0, 1, 3)  # of the others nobody has written the rows yet
+ROWS, ARROW, UNTESTED, UNSEEN = "contract.txt", "-> ", "not tested: ", "; not seen: "
+REASON = 10  # characters at least
 SECTION = re.compile(r"^### Contract\n(.*?)(?=^### |^## |\Z)", re.MULTILINE | re.DOTALL)
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 DRAWING = re.compile(r"^ {4}.*$", re.MULTILINE)
 TABLE_LINE = r"[^\n]*\S {3,}\S"
-PARAGRAPH = re.compile(rf"\n\s*\n|\n(?= *(?:- |\d+\. |@|\||{TABLE_LINE}))")
-SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z`\"@*])")
+PARAGRAPH = re.compile(rf"\n\s*\n|\n(?= *(?:- |\d+\. |@|\||Callers rely on: |{TABLE_LINE}))")
+SENTENCE = re.compile(r"(?:(?<=[.!?])|(?<=[.!?]\)))\s+(?=[A-Z`\"@*(])")
 MARKS = {".cpp": "///", ".S": "//"}
 
 
@@ -89,6 +93,17 @@ def rows(lab: Lab) -> Dict[str, str]:
     return found
 
 
+def objection(said: str, names: List[str]) -> str:
+    """What is wrong with a row's answer; "" if nothing is.  `names`: the tests of its lab."""
+    if said.startswith(UNTESTED):
+        return "" if len(said) >= len(UNTESTED) + REASON else "a reason is missing"
+    tests, partly, unseen = said.partition(UNSEEN)
+    unknown = [pattern for pattern in tests.split(", ") if not fnmatch.filter(names, pattern)]
+    if unknown:
+        return f"no test is named {unknown[0]}"
+    return f"what is not seen is missing behind {UNSEEN.strip()}" if partly and len(unseen) < REASON else ""
+
+
 class Contracts(unittest.TestCase):
     def test_every_sentence_has_its_row(self) -> None:
         for lab in COURSE.labs:
@@ -109,19 +124,25 @@ class Contracts(unittest.TestCase):
             if lab.number in LABS:
                 names = [test.name for test in COURSE.tests_of(lab)]
                 for sentence, said in rows(lab).items():
-                    if said.startswith(UNTESTED):
-                        self.assertGreater(len(said), len(UNTESTED) + 10, f"lab {lab.number}: a reason: {sentence}")
-                        continue
-                    for pattern in said.split(", "):
-                        self.assertTrue(fnmatch.filter(names, pattern), f"lab {lab.number}: no test is named {pattern}: {sentence}")
+                    with self.subTest(lab=lab.number, sentence=sentence):
+                        self.assertEqual("", objection(said, names))
+
+    def test_what_a_row_may_say(self) -> None:
+        names = ["placed_on_top", "select_highest"]
+        for said in ("placed_*, select_highest", "not tested: a promise of the callers", "placed_*; not seen: the second half"):
+            self.assertEqual("", objection(said, names), said)
+        for said in ("selects_highest", "placed_*, ", "not tested: no", "not tested:", "", "placed_*; not seen: no", "; not seen: the second half"):
+            self.assertNotEqual("", objection(said, names), said)
 
     def test_sentences_are_found(self) -> None:
         """The reading itself: lists, tables, drawings and routines without a region."""
-        handout = "### Contract\n\nOne. `Two` is\nhere.\n\n1. Three: a.\n- Four\n\n| a | b |\n| --- | --- |\n| c | d |\n\n```\ncode\n```\n### Next\nFive.\n"
-        self.assertEqual(["One.", "`Two` is here.", "Three: a.", "Four", "| c | d |"], list(of_handout(handout)))
+        handout = ("### Contract\n\nOne. `Two` is\nhere. (A note: one.) And (some\nof it) after.\n\n1. Three: a.\n- Four\n\n| a | b |\n| --- | --- |\n"
+                   "| c | d |\n\n```\ncode\n```\n### Next\nFive.\n")
+        self.assertEqual(["One.", "`Two` is here.", "(A note: one.)", "And (some of it) after.", "Three: a.", "Four", "| c | d |"],
+                         list(of_handout(handout)))
         source = ("/// Given.\nvoid A() {\n}\n/// One. Two\n/// goes on.\n///\n///     drawn -> thing\n/// - Three\n///   too.\n"
-                  "void B() {\n    // LAB(1.1) begin\n    // LAB(1.1) end\n}\n")
-        self.assertEqual(["One.", "Two goes on.", "Three too."], list(of_source(source, "///")))
+                  "/// @returns four\n/// Callers rely on: five.\nvoid B() {\n    // LAB(1.1) begin\n    // LAB(1.1) end\n}\n")
+        self.assertEqual(["One.", "Two goes on.", "Three too.", "@returns four", "Callers rely on: five."], list(of_source(source, "///")))
 
 
 if __name__ == "__main__":
