@@ -117,7 +117,7 @@ class Qemu:
             "-machine", "pc,memory-backend=ram,hpet=off",
             "-object", f"memory-backend-file,id=ram,size={plan.memory_mb}M,mem-path={folder}/ram,share=on",
             "-drive", f"if=none,id=snap,format=qcow2,file={folder}/snapshots.qcow2,discard=unmap,cache=unsafe",
-            "-device", "VGA", "-display", "none", "-nic", "none",
+            "-device", "VGA,vgamem_mb=1", "-display", "none", "-nic", "none",
             "-chardev", f"ringbuf,id=com1,size={SERIAL_CAP}", "-serial", "chardev:com1",
             "-chardev", f"socket,id=qmp,path={folder}/qmp,server=on,wait=off", "-mon", "chardev=qmp,mode=control",
             "-chardev", f"socket,id=gdb,path={folder}/gdb,server=on,wait=off", "-gdb", "chardev:gdb",
