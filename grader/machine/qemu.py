@@ -101,6 +101,7 @@ class Qemu:
         try:
             self.qmp = Qmp(str(self.folder / "qmp"), alive=self._alive)
             self.gdb = Gdbstub(str(self.folder / "gdb"), alive=self._alive)
+            self.qmp.before = self.gdb.flush
         except InfraError as error:
             raise InfraError(f"QEMU did not start: {self._stderr() or error}") from error
         self.ram = Ram(self.ram_path)
