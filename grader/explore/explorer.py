@@ -23,7 +23,7 @@ from grader.explore.schedule import Schedule, Strategy
 BUDGET = 120_000_000  # guest instructions of one exploration, estimated: about 2 s of one core
 RUN_PRICE, POINT_PRICE = 10_000, 150  # guest instructions that a run and a point cost, on the average
 RUN_COST = 40_000  # of a run, before one was seen
-CALL_RUNS = 400  # of one call, but for a single lot that is larger: what hangs in it is noticed when all of them should be over
+CALL_RUNS = 800  # of one call, but for a single lot that is larger: what hangs in it is noticed when all of them should be over
 
 
 class Target(Protocol):

@@ -50,6 +50,8 @@ class Gdbstub:
         self._buffer = b""
         self._socket = connect_unix(path, wall, alive)
         self._owed = b""  # the acknowledgement of the last packet travels with our next one
+        self._later: List[bytes] = []  # packets that change something and travel with the next question
+        self._unanswered: List[bytes] = []  # of these, the ones that were sent
         self.ask(b"qSupported:swbreak+;hwbreak+;vContSupported+;xmlRegisters=i386")
         self._registers = self._describe_registers()
         self._names = [name for name, (_, _, size) in self._registers.items() if size in NUMBERS]
@@ -117,10 +119,11 @@ class Gdbstub:
         self._expect_ok(b"M%x,%x:%s" % (address & 0xFFFFFFFF, len(data), data.hex().encode()))
 
     def write_physical(self, *pieces: Tuple[int, bytes]) -> None:
-        """To physical addresses, devices' registers too, in this order."""
+        """To physical addresses, devices' registers too, in this order: done when this returns."""
         self.moment += 1
         self._expect_ok(b"Qqemu.PhyMemMode:1", *(b"M%x,%x:%s" % (address & 0xFFFFFFFF, len(data), data.hex().encode())
                                                  for address, data in pieces), b"Qqemu.PhyMemMode:0")
+        self.flush()
 
     # -- breakpoints -------------------------------------------------------------------------
     def set_breakpoints(self, wanted: Set[int]) -> None:
@@ -163,6 +166,7 @@ class Gdbstub:
 
     def wait(self, seconds: float) -> Optional[Stop]:
         """The stop reply, or None when none came within that wall time."""
+        self._settle()
         deadline = time.monotonic() + seconds
         while True:
             packet = self._receive(max(0.0, deadline - time.monotonic()))
@@ -186,6 +190,7 @@ class Gdbstub:
     def leave(self) -> None:
         """Close the connection and leave the guest stopped, without breakpoints."""
         self.set_breakpoints(set())
+        self.flush()
         self._socket.close()
 
     def close(self) -> None:
@@ -196,22 +201,35 @@ class Gdbstub:
         """Send one packet and return the body of its answer."""
         return self._ask_all([body])[0]
 
+    def flush(self) -> None:
+        """Whatever was asked for is done: needed before anybody looks at the processors by another way than this."""
+        self._send()
+        self._settle()
+
     def _ask_all(self, bodies: Sequence[bytes]) -> List[bytes]:
         """Send packets at once and return their answers in order."""
         self._send(*bodies)
-        replies: List[bytes] = []
-        for body in bodies:
+        self._settle()
+        return [self._answer(body) for body in bodies]
+
+    def _answer(self, body: bytes) -> bytes:
+        reply = self._receive(self.wall)
+        while reply is not None and reply[:1] in (b"T", b"S") and body != b"?":
+            self._note_processor(reply)  # the guest stopped by itself just when it was asked to: no answer
             reply = self._receive(self.wall)
-            while reply is not None and reply[:1] in (b"T", b"S") and body != b"?":
-                self._note_processor(reply)  # the guest stopped by itself just when it was asked to: no answer
-                reply = self._receive(self.wall)
-            if reply is None:
-                raise InfraError(f"the gdbstub did not answer {body[:20]!r}")
-            replies.append(reply)
-        return replies
+        if reply is None:
+            raise InfraError(f"the gdbstub did not answer {body[:20]!r}")
+        return reply
 
     def _expect_ok(self, *bodies: bytes) -> None:
-        for body, reply in zip(bodies, self._ask_all(bodies)):
+        """Packets that are answered with OK.  They travel with the next packet that asks for more: the guest stands meanwhile."""
+        self._later += bodies
+
+    def _settle(self) -> None:
+        """Read what the packets before the last question were answered."""
+        while self._unanswered:
+            body = self._unanswered.pop(0)
+            reply = self._answer(body)
             if reply != b"OK":
                 raise InfraError(f"the gdbstub refused {body[:24].decode()}: {reply.decode()}")
 
@@ -250,8 +268,11 @@ class Gdbstub:
     def _send(self, *bodies: bytes) -> None:
         """Over a Unix socket nothing is lost: the peer's acknowledgements are skipped, ours are sent with the next
         packet."""
-        if bodies:
-            self._raw(self._owed + b"".join(b"$" + body + b"#" + checksum(body) for body in bodies))
+        packets = [*self._later, *bodies]
+        if packets:
+            self._unanswered += self._later
+            self._later = []
+            self._raw(self._owed + b"".join(b"$" + body + b"#" + checksum(body) for body in packets))
             self._owed = b""
 
     def _raw(self, data: bytes) -> None:

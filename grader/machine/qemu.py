@@ -101,6 +101,7 @@ class Qemu:
         try:
             self.qmp = Qmp(str(self.folder / "qmp"), alive=self._alive)
             self.gdb = Gdbstub(str(self.folder / "gdb"), alive=self._alive)
+            self.qmp.before = self.gdb.flush
         except InfraError as error:
             raise InfraError(f"QEMU did not start: {self._stderr() or error}") from error
         self.ram = Ram(self.ram_path)
@@ -117,7 +118,7 @@ class Qemu:
             "-machine", "pc,memory-backend=ram,hpet=off",
             "-object", f"memory-backend-file,id=ram,size={plan.memory_mb}M,mem-path={folder}/ram,share=on",
             "-drive", f"if=none,id=snap,format=qcow2,file={folder}/snapshots.qcow2,discard=unmap,cache=unsafe",
-            "-device", "VGA", "-display", "none", "-nic", "none",
+            "-device", "VGA,vgamem_mb=1", "-display", "none", "-nic", "none",
             "-chardev", f"ringbuf,id=com1,size={SERIAL_CAP}", "-serial", "chardev:com1",
             "-chardev", f"socket,id=qmp,path={folder}/qmp,server=on,wait=off", "-mon", "chardev=qmp,mode=control",
             "-chardev", f"socket,id=gdb,path={folder}/gdb,server=on,wait=off", "-gdb", "chardev:gdb",

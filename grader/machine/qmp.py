@@ -27,6 +27,7 @@ class Qmp:
 
     def __init__(self, path: str, wall: float = PATIENCE, alive: Callable[[], bool] = lambda: True) -> None:
         self.wall = wall
+        self.before: Callable[[], None] = lambda: None  # called before each command: what was asked for by other ways is done then
         self.events: Deque[Message] = deque()
         self._buffer = b""
         self._socket = connect_unix(path, wall, alive)
@@ -47,6 +48,7 @@ class Qmp:
         return "".join([self._result(HUMAN) for _ in lines])
 
     def _send(self, data: bytes) -> None:
+        self.before()
         try:
             self._socket.sendall(data)
         except OSError as error:

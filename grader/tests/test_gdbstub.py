@@ -87,6 +87,7 @@ class Protocol(unittest.TestCase):
     def test_registers_are_set_by_number_in_target_order(self) -> None:
         stub = self.connect(P=b"OK")
         stub.set_registers(eip=0x80101040)
+        stub.flush()
         self.assertIn(b"P2=40101080", self.server.seen)
 
     def test_unknown_register_is_refused(self) -> None:
@@ -97,8 +98,27 @@ class Protocol(unittest.TestCase):
         stub = self.connect(Z0=b"OK", z0=b"OK")
         stub.set_breakpoints({0x1000, 0x2000})
         stub.set_breakpoints({0x2000, 0x3000})
+        stub.flush()
         packets = [packet for packet in self.server.seen if packet[:1] in b"ZzMX"]
         self.assertEqual(packets, [b"Z0,1000,1", b"Z0,2000,1", b"z0,1000,1", b"Z0,3000,1"])
+
+    def test_changes_travel_with_the_next_question_in_their_order(self) -> None:
+        stub = self.connect(P=b"OK", Z0=b"OK", vCont=b"T05thread:02;")
+        stub.set_registers(eax=1)
+        stub.set_breakpoints({0x1000})
+        self.assertEqual([], [packet for packet in self.server.seen if packet[:1] in b"PZ"])
+        self.assertEqual(1, stub.registers()["eax"], "the answer is that to the question")
+        stub.set_registers(eax=2)
+        stub.resume()
+        self.assertEqual((Stop(5), 1), (stub.wait(5), stub.processor))
+        self.assertEqual([b"P0=01000000", b"Z0,1000,1", b"g", b"P0=02000000", b"vCont;c"], self.server.seen[-5:])
+
+    def test_a_refused_change_is_told_at_the_next_question(self) -> None:
+        for ask in (lambda stub: stub.registers(), lambda stub: stub.flush(), lambda stub: (stub.resume(), stub.wait(5))):
+            stub = self.connect(P=b"E22", vCont=b"T05")
+            stub.set_registers(eax=1)
+            with self.assertRaisesRegex(InfraError, "refused P0=01000000: E22"):
+                ask(stub)
 
     def test_stop_replies(self) -> None:
         for reply, expected in ((b"T05thread:p01.01;", Stop(5)), (b"S02", Stop(2)), (b"W00", Stop(0, exited=True))):

@@ -181,6 +181,11 @@ class Machine(unittest.TestCase):
         self.assertEqual(guest.alloc(10), guest.scratch + 16)
         self.assertEqual(guest.read(guest.scratch, 10), bytes(10))
 
+    def test_what_was_set_is_there_for_whoever_asks_the_monitor(self) -> None:
+        guest = guest_at(self.session)
+        guest.set_regs(eax=0x1234ABCD)
+        self.assertIn("EAX=1234abcd", self.session.machine.qmp.monitor("info registers"))
+
     def test_whatever_moves_the_guest_is_another_moment(self) -> None:
         gdb, moments = self.session.machine.gdb, []
         guest = guest_at(self.session)
