@@ -26,7 +26,7 @@ from grader.machine import watchdog
 from grader.machine.confine import confine, seccomp
 from grader.machine.gdbstub import SIGTRAP, Gdbstub, Stop
 from grader.machine.memory import Ram
-from grader.machine.plainpath import plain
+from grader.machine.plainpath import short
 from grader.machine.qmp import Qmp, QmpError
 from grader.machine.scratch import Scratch
 
@@ -124,10 +124,10 @@ class Qemu:
             "-chardev", f"socket,id=gdb,path={folder}/gdb,server=on,wait=off", "-gdb", "chardev:gdb",
             "-action", "reboot=shutdown,shutdown=pause,panic=pause", "-S",
             *watchdog.DEVICES, "-action", "watchdog=inject-nmi",
-            *seccomp(self.program), "-kernel", str(plan.loader), "-append", plan.options,
+            *seccomp(self.program), "-kernel", short(plan.loader, folder), "-append", plan.options,
         ]
         if plan.modules:
-            line += ["-initrd", ",".join(str(plain(module, folder)) for module in plan.modules)]
+            line += ["-initrd", ",".join(short(module, folder) for module in plan.modules)]
         return line
 
     def stop(self) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import unittest
+from pathlib import Path
 from typing import List, Tuple
 from unittest import mock
 
 from grader.machine import qemu
 from grader.machine.memory import CR0_PG, AddressSpace
 from grader.machine.qemu import SERIAL_CAP, GuestEnd
+from grader.session import Session
 from grader.stops import BadReturn, Bugcheck, IdleTooLong, TooManyInstructions, WildAccess
-from grader.tests.machine import guest_at, needs_emulator, probe_session
+from grader.tests.machine import guest_at, needs_emulator, probe_folder, probe_session
 
 SPINNER = [sys.executable, "-c", "import time\nend = time.time() + 60\nwhile time.time() < end: pass"]
 
@@ -47,6 +51,19 @@ class Determinism(unittest.TestCase):
             for process in load:
                 process.kill()
                 process.wait()
+
+
+    def test_the_folder_of_the_images_does_not_count(self) -> None:
+        """The loader copies the names that the emulator tells it."""
+        counts = []
+        with tempfile.TemporaryDirectory(prefix="mica-") as folder:
+            for name in ("a", "a folder with a much longer name, spaces and commas"):
+                copy = shutil.copytree(probe_folder(), Path(folder, name))
+                with Session(copy) as session:
+                    session.boot()
+                    counts.append([state.icount for state in session.stages.values()])
+                    self.assertNotIn(str(copy), " ".join(session.machine.command_line()))
+        self.assertEqual(counts[0], counts[1])
 
 
 class FakeRam:
