@@ -133,6 +133,7 @@ class Session:
         """The machine as it was at a stage.  Raises BootFailure where it never got there."""
         if stage in self.failures:
             raise self.failures[stage]
+        self.watchdog.forget()
         self.machine.load(stage)
         state = self.stages[stage]
         self.machine.gdb.select(state.processor)  # gdb's choice is no part of the machine's state

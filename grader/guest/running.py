@@ -129,13 +129,16 @@ class GuestRuns(GuestMemory):
         self._arm()
 
     def _arm(self, least: int = 0) -> None:
+        self.session.watchdog.arm(lambda: self._nanoseconds_left(least))
+
+    def _nanoseconds_left(self, least: int) -> int:
+        """From now to the deadline; 0 where there is none."""
         if not self.nmi or not self._until:
-            return
+            return 0
         left = max(1000, self._until - self.machine.icount())
         nanoseconds = max(least, int(left * NANOSECONDS_PER_INSTRUCTION * 1.03) + 1000)
-        nanoseconds = min(nanoseconds, max(1000, int(self._left * SECOND)))
-        self.session.watchdog.arm(nanoseconds)
-        self._armed = nanoseconds
+        self._armed = min(nanoseconds, max(1000, int(self._left * SECOND)))
+        return self._armed
 
     def _run(self, stops: Set[int]) -> None:
         """Run to one of the places.  Raises when the guest stops for another reason."""

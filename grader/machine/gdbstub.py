@@ -49,6 +49,7 @@ class Gdbstub:
         self.moment = 0  # another number whenever the guest may have run, or other registers are the ones to look at
         self._buffer = b""
         self._socket = connect_unix(path, wall, alive)
+        self.before_running: Callable[[], None] = lambda: None
         self._owed = b""  # the acknowledgement of the last packet travels with our next one
         self._later: List[bytes] = []  # packets that change something and travel with the next question
         self._unanswered: List[bytes] = []  # of these, the ones that were sent
@@ -152,11 +153,13 @@ class Gdbstub:
     # -- running -------------------------------------------------------------------------------
     def resume(self) -> None:
         """Let the guest run; `wait` reports how it stopped.  With `only`, that processor alone: the others stand still."""
+        self.before_running()
         self.moment += 1
         self._send(b"vCont;c" if self.only is None else b"vCont;c:%x" % (self.only + 1))
 
     def step(self) -> Stop:
         """One instruction of the selected processor; the others stand still."""
+        self.before_running()
         self.moment += 1
         self._send(b"vCont;s:%x" % (self.processor + 1))
         stop = self.wait(self.wall)

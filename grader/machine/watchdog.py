@@ -17,7 +17,7 @@ In the books: Intel 6300ESB I/O Controller Hub datasheet, "Watchdog timer".
 
 from __future__ import annotations
 
-from typing import List, Tuple
+from typing import Callable, List, Optional, Tuple
 
 from grader.errors import InfraError
 from grader.machine.gdbstub import Gdbstub
@@ -40,6 +40,8 @@ class Watchdog:
 
     def __init__(self, qmp: Qmp, gdb: Gdbstub) -> None:
         self._qmp, self._gdb = qmp, gdb
+        self._due: Optional[Callable[[], int]] = None  # a deadline that is set when the guest goes on: most are replaced before
+        gdb.before_running = self.set_deadline
 
     def set_up(self, pace: int = PACE) -> None:
         """Once, before the first snapshot: map the registers and start the pacer."""
@@ -50,8 +52,20 @@ class Watchdog:
         self._program(1, half, half)
         self._configure(1, ("b", LOCK, ENABLE | FREE_RUN))
 
-    def arm(self, nanoseconds: int) -> None:
-        """Fire once, that much virtual time from now (at most half an hour)."""
+    def arm(self, nanoseconds: Callable[[], int]) -> None:
+        """Fire once, that much virtual time (at most half an hour; 0: never mind) from the moment at which the guest goes on."""
+        self._due = nanoseconds
+
+    def forget(self) -> None:
+        """The machine becomes another one: what was to be set was for this one."""
+        self._due = None
+
+    def set_deadline(self) -> None:
+        """Set what `arm` asked for."""
+        due, self._due = self._due, None
+        nanoseconds = due() if due else 0
+        if not nanoseconds:
+            return
         ticks, unit = ticks_of(nanoseconds), UNIT_1US
         if ticks > TICKS_MAX:
             ticks, unit = min(ticks >> 10, TICKS_MAX), 0
@@ -60,6 +74,7 @@ class Watchdog:
         self._configure(0, ("b", LOCK, ENABLE))
 
     def disarm(self) -> None:
+        self.forget()
         self._configure(0, ("b", LOCK, 0))
 
     def _program(self, number: int, first: int, second: int) -> None:

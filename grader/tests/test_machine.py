@@ -198,6 +198,19 @@ class Machine(unittest.TestCase):
         self.assertEqual(guest.alloc(10), guest.scratch + 16)
         self.assertEqual(guest.read(guest.scratch, 10), bytes(10))
 
+    def test_only_the_last_deadline_before_the_guest_goes_on_is_set(self) -> None:
+        guest = guest_at(self.session)
+        with mock.patch.object(self.session.watchdog, "_program", wraps=self.session.watchdog._program) as program:
+            guest.arm()
+            guest.call("ProbeWork", 10, limit=100_000)
+            self.assertEqual(1, program.call_count)
+            guest.call("ProbeWork", 10)
+            self.assertEqual(2, program.call_count, "behind a call with a limit of its own comes the test's again")
+            guest.arm()
+            self.session.restore("ready")
+            self.session.machine.step()
+        self.assertEqual(2, program.call_count, "a deadline is not for the machine that is restored")
+
     def test_what_was_set_is_there_for_whoever_asks_the_monitor(self) -> None:
         guest = guest_at(self.session)
         guest.set_regs(eax=0x1234ABCD)
