@@ -27,6 +27,7 @@ _MEMORY = re.compile(r"(%\ws:)?\*?(?:-?\w+)?\(([^)]*)\)")  # disp(base, index, s
 _PLACE = re.compile(r"(%\ws:)?\*?-?(?:0x[0-9a-f]+|\d+)")  # an address alone
 _FRAME = ("%esp", "%ebp")
 _READS = ("cmp", "test", "push", "btl", "call", "jmp", "mul", "imul", "div", "idiv")  # take memory and leave it as it is
+_BUGCHECK = "_KeBugCheckEx@20"
 _SWITCH = "_KxActive"  # what an inline point asks first
 
 
@@ -45,8 +46,10 @@ def objections(source: str, data: bytes) -> List[str]:
     constants = {symbol.name for symbol in file.symbols()
                  if 0 < symbol.section <= len(file.sections) and not file.sections[symbol.section - 1].flags & _WRITABLE}
     found: Dict[Tuple[str, str], str] = {}  # one a line of the source
-    for routine, code in _routines(data):
-        for one in _unpaid(code, constants):
+    routines = list(_routines(data))
+    stopping = _stopping(routines)
+    for routine, code in routines:
+        for one in [] if routine in stopping else _unpaid(code, constants):
             path, _, line = one.place.rpartition(":")
             where = f"{source}:{line}:1:" if path.endswith(source) else f"{source}:"
             found.setdefault((routine, where), f"{where} error: {undecorate(routine)} touches memory where the explorer of schedules cannot stop "
@@ -72,6 +75,16 @@ def _routines(data: bytes) -> Iterator[Tuple[str, List[_Instruction]]]:
             code.append(_Instruction(int(one[1], 16), mnemonic.strip(), re.sub(r"\s*<[^>]*>", "", operands).strip(), place))
     if code:
         yield routine, code
+
+
+def _stopping(routines: List[Tuple[str, List[_Instruction]]]) -> Set[str]:
+    """The routines that do nothing but bugcheck, themselves or by another one, as unwritten ones do: the compiler puts no hooks where
+    no way leads back.  (Nor does it in a routine that always raises an exception; but there is a way on.)"""
+    straight = [(name, code) for name, code in routines if not any(one.mnemonic.startswith(("ret", "j")) for one in code)]
+    found = {_BUGCHECK}
+    for _ in straight:
+        found |= {name for name, code in straight if any(found.intersection(one.names) for one in code)}
+    return found
 
 
 def _unpaid(code: List[_Instruction], constants: Set[str]) -> List[_Instruction]:

@@ -77,6 +77,11 @@ class Objects(unittest.TestCase):
                 said = self.said(text)
                 self.assertTrue(said and all(line.startswith(f"{NAME}:6:1: error: {routine} ") for line in said), said)
 
+    def test_what_never_returns_has_no_hooks(self) -> None:
+        self.assertEqual(self.said('void Stub(volatile ULONG* a) { (void)*a; LAB_NOT_IMPLEMENTED("3.2"); }'), [])
+        said = self.said("void Take(volatile ULONG* a) { ULONG old = *a; *a = 1; RtlRaiseStatus(NTSTATUS(old)); }")
+        self.assertEqual(len(said), 1, "an exception is caught by somebody: a race would happen in between")
+
     def test_a_hook_pays_for_one_access_on_every_path(self) -> None:
         twice = ('void Twice(ULONG* a, ULONG* b, int c) { if (c) (void)*(volatile ULONG*)a;'
                  ' ULONG v; __asm__ volatile("movl (%1), %0" : "=r"(v) : "r"(b) : "memory"); *a = v; }')
