@@ -31,6 +31,7 @@ class Stop:
 
     signal: int
     exited: bool = False
+    watched: Optional[int] = None  # the place that was watched, where that is the reason
 
 
 def checksum(body: bytes) -> bytes:
@@ -177,7 +178,8 @@ class Gdbstub:
             kind = packet[:1]
             if kind in b"TS":
                 self._note_processor(packet)
-                return Stop(int(packet[1:3], 16))
+                watched = re.search(rb"watch:([0-9a-f]+)", packet)
+                return Stop(int(packet[1:3], 16), watched=int(watched[1], 16) if watched else None)
             if kind in b"WX":
                 return Stop(int(packet[1:3] or b"0", 16), exited=True)
 
