@@ -69,9 +69,10 @@ class ReplayGuest(Guest):
         self.left_at = []
         return super().start(target, *arguments, conv=conv, until=until, hits=hits)
 
-    def _call(self, target: Place, arguments: Sequence[int], conv: str, limit: int, seconds: float) -> Dict[str, int]:
+    def _call(self, target: Place, arguments: Sequence[int], conv: str, limit: int, seconds: float,
+              written: Optional[int] = None) -> Dict[str, int]:
         self.left_at = []
-        return super()._call(target, arguments, conv, limit, seconds)
+        return super()._call(target, arguments, conv, limit, seconds, written)
 
     def _enter(self, target: Place, arguments: Sequence[int], conv: str, stack: int = 0) -> int:
         if self._due:
@@ -86,16 +87,17 @@ class ReplayGuest(Guest):
             self._arrive(at_a_stop=False)
         return returned
 
-    def _run(self, stops: Set[int]) -> None:
+    def _run(self, stops: Set[int], written: Optional[int] = None) -> bool:
         while True:
             if self._due:
                 raise Arrived()
-            super()._run({*stops, *self.watched})
+            if super()._run({*stops, *self.watched}, written):
+                return True
             here = self.regs()["eip"]
             if here in self.watched:
                 self._arrive(here in stops)
             if here in stops:
-                return
+                return False
 
     def step(self) -> Dict[str, int]:
         if self._due:

@@ -69,6 +69,7 @@ class Findings:
 
 
 _known: Dict[Tuple[str, int], "Future[Findings]"] = {}  # (digest of file and kernel, seed) -> what was found, or will be
+_refused: Dict[Path, str] = {}  # folder of a file -> what the compiler says of it: every test of the exercise asks
 _guard = threading.Lock()  # of the table, not of the exploring
 _spoilt: Set[Tuple[Path, int]] = set()  # (driver, seed) that fails on a kernel that is right: no other need be explored
 
@@ -152,10 +153,12 @@ def compiled(tree: Tree, builder: Builder, text: bytes) -> Tuple[Path, str]:
     source = out / "source" / SOURCE
     source.parent.mkdir(parents=True, exist_ok=True)
     with locking.held(out / "build.lock"):
-        if (out / "boot" / DRIVER).is_file():
-            return out, ""
+        if out in _refused or (out / "boot" / DRIVER).is_file():
+            return out, _refused.get(out, "")
         for _ in range(ATTEMPTS):
             finding = _made(tree, builder, text, source, out)
+            if finding.verdict:
+                _refused[out] = finding.verdict
             if not finding.trouble:
                 return out, finding.verdict
         raise InfraError(room.shortage(tree.out) or f"your scenarios were not built: {finding.trouble}; see that the machine has memory, disk "

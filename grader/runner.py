@@ -8,6 +8,7 @@ Invariants
 from __future__ import annotations
 
 import dataclasses
+import sys
 import threading
 from collections import deque
 from pathlib import Path
@@ -27,6 +28,7 @@ ATTEMPTS = 2
 Machine = Tuple[Path, str, int]  # kernel, driver, processors
 COSTS = {"none": 2.0, "explore": 1.0, "direct": 0.15}  # seconds of a test, roughly: they choose who does what, and decide nothing
 BOOT_COST = 0.5
+SWITCH_INTERVAL = 0.001  # seconds for which a worker's Python may keep another one from an answer of its guest
 EXPLORED_STAGES = ("ready",)  # scenarios are explored when all processors are up
 Sessions = Dict[Machine, Session]
 
@@ -35,6 +37,7 @@ def run_tests(kernels: KernelSet, tests: List[TestSpec], seed: int, jobs: int = 
               progress: Optional[Progress] = None) -> List[Outcome]:
     """One Outcome for each test, in the order of `tests`."""
     run = _Run(kernels, seed, progress or Progress())
+    sys.setswitchinterval(SWITCH_INTERVAL)
     waiting = Waiting(tests, kernels)
     workers = [threading.Thread(target=run.work, args=(waiting,), daemon=True) for _ in range(min(jobs, len(tests)))]
     for worker in workers:

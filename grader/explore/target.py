@@ -24,7 +24,7 @@ SECONDS = 600.0  # virtual, for one batch
 BASE_LIMIT = 30_000_000  # guest instructions of a batch beside its runs
 RUN_LIMIT, SLACK = 60_000, 8  # of a run before one was measured; how much longer than the average one may be
 PREFIX = "KxScenario_"
-CONTROL, EXPLORE = "KxControl", "KxExplore"
+CONTROL, EXPLORE, FINISHED = "KxControl", "KxExplore", "KxFinished"
 SWITCH = "KxActive"  # KxRun is not watched: QEMU ends with "raised interrupt while not in I/O function" where a write there is followed by an IPI
 SWITCH_WRITER = "KxSetActive"
 
@@ -82,7 +82,7 @@ class GuestTarget:
         found, cause = None, None
         message = ""
         try:
-            guest.call(EXPLORE, where, limit=BASE_LIMIT + sum(batch.runs for batch in batches) * self._cost * SLACK, seconds=SECONDS)
+            guest.call_until_written(EXPLORE, where, word=FINISHED, limit=BASE_LIMIT + sum(batch.runs for batch in batches) * self._cost * SLACK, seconds=SECONDS)
         except Bugcheck as stop:
             if stop.code == LAB_NOT_IMPLEMENTED:
                 raise

@@ -57,6 +57,16 @@ class GuestCalls(GuestRuns):
         """Call a routine with the host's arguments; returns EAX."""
         return self._call(target, arguments, conv, limit, seconds)["eax"]
 
+    def call_until_written(self, target: Place, *arguments: int, word: Place, limit: int, seconds: float) -> None:
+        """Call a routine that writes `word` when it has done its work: the guest stops there, and the call is given up.  Such a stop is
+        much cheaper than one at a breakpoint, behind which QEMU translates everything again."""
+        address, gdb = self.sym(word), self.machine.gdb
+        gdb.watch_writes(address, 4)
+        try:
+            self._call(target, arguments, "stdcall", limit, seconds, address)
+        finally:
+            gdb.unwatch_writes(address, 4)
+
     def call64(self,
                target: Place,
                *arguments: int,
@@ -159,7 +169,8 @@ class GuestCalls(GuestRuns):
     def _label(self, target: Place) -> str:
         return target if isinstance(target, str) else self.describe(target)
 
-    def _call(self, target: Place, arguments: Sequence[int], conv: str, limit: int, seconds: float) -> Dict[str, int]:
+    def _call(self, target: Place, arguments: Sequence[int], conv: str, limit: int, seconds: float,
+              written: Optional[int] = None) -> Dict[str, int]:
         whole = (self.limit, self._until, self._left)
         if limit:
             self.limit, self._until = limit, min(self._until or 1 << 62, self.machine.icount() + limit)
@@ -169,7 +180,7 @@ class GuestCalls(GuestRuns):
         if limit or seconds:
             self._arm()
         before = self.regs()
-        registers = self._return(self._label(target), returned, before)
+        registers = self._return(self._label(target), returned, before, written)
         if limit or seconds:
             self.limit, self._until, self._left = whole
             self._arm()
@@ -189,9 +200,10 @@ class GuestCalls(GuestRuns):
         self.set_regs(**registers)
         return esp + 4 + (0 if conv == "cdecl" else 4 * len(on_stack))
 
-    def _return(self, label: str, returned: int, before: Optional[Dict[str, int]]) -> Dict[str, int]:
+    def _return(self, label: str, returned: int, before: Optional[Dict[str, int]], written: Optional[int] = None) -> Dict[str, int]:
         while True:
-            self._run({self.landing})
+            if self._run({self.landing}, written):
+                return self.regs()
             registers = self.regs()
             if abs(registers["esp"] - returned) <= RED_ZONE:
                 break

@@ -140,8 +140,9 @@ class GuestRuns(GuestMemory):
         self._armed = min(nanoseconds, max(1000, int(self._left * SECOND)))
         return self._armed
 
-    def _run(self, stops: Set[int]) -> None:
-        """Run to one of the places.  Raises when the guest stops for another reason."""
+    def _run(self, stops: Set[int], written: Optional[int] = None) -> bool:
+        """Run to one of the places, or until `written`, which is watched, is written: then True.  Raises when the guest stops for another
+        reason."""
         gdb = self.machine.gdb
         wanted = {*stops, self._bugcheck_stop} | ({self.nmi.address} if self.nmi else set())
         first = True
@@ -151,10 +152,8 @@ class GuestRuns(GuestMemory):
             self.moved()
             try:
                 bound = self._until + (WATCHDOG_MARGIN if self.nmi else 0) if self._until else None
-                if first and here in wanted or here == self.nmi.address:
-                    stop = self.machine.run_past(here, bound)
-                else:
-                    stop = self.machine.run(bound)
+                past = first and here in wanted or here == self.nmi.address
+                stop = self.machine.run_past(here, bound) if past else self.machine.run(bound)
             except OverLimit:
                 self.moved()
                 raise TooManyInstructions(self.limit, None) from None
@@ -169,11 +168,11 @@ class GuestRuns(GuestMemory):
                 self._deadline()
             elif eip == self._bugcheck_stop:
                 raise self._bugcheck()
-            elif eip in stops:
+            elif eip in stops or written is not None and stop.watched == written:
                 changed = self.inspection.stopped() if self.inspection else None
                 if changed:
                     raise Altered(changed)
-                return
+                return eip not in stops
             elif stop.read in self.watchers:
                 self.watchers[stop.read](eip)  # a watched word was read or written; raises where that is not allowed
             else:

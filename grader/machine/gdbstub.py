@@ -31,7 +31,8 @@ class Stop:
 
     signal: int
     exited: bool = False
-    read: bool = False  # a word that is watched for reads was read
+    watched: Optional[int] = None  # the place that was watched, where that is the reason
+    read: bool = False  # it was read
 
 
 def checksum(body: bytes) -> bytes:
@@ -178,7 +179,8 @@ class Gdbstub:
             kind = packet[:1]
             if kind in b"TS":
                 self._note_processor(packet)
-                return Stop(int(packet[1:3], 16), read=b"rwatch:" in packet)
+                watched = re.search(rb"(r?)watch:([0-9a-f]+)", packet)
+                return Stop(int(packet[1:3], 16), watched=int(watched[2], 16) if watched else None, read=bool(watched and watched[1]))
             if kind in b"WX":
                 return Stop(int(packet[1:3] or b"0", 16), exited=True)
 

@@ -113,12 +113,21 @@ class OnTheKernel(unittest.TestCase):
         self.assertEqual((first.seen, first.difference, first.page), (again.seen, again.difference, again.page))
         self.assertNotEqual(first.token, self.failure("LostUpdate", seed=8)[0].token)
 
+    def test_a_call_ends_where_the_explorer_says_that_it_is_over(self) -> None:
+        target = GuestTarget(self.session, "LostUpdateMended")
+        ran = target.run(Batch(Schedule(Strategy.WALK, 1), 3), True)
+        self.assertEqual((Found.NOTHING, 3, "KxExplore"), (ran.found, ran.runs, target.guest.name(target.guest.regs()["eip"])))
+        # Whoever writes there earlier ends a call whose orders are not done: that is seen.
+        with mock.patch("grader.explore.target.FINISHED", self.session.symbols.address("KxActive")):
+            self.assertIs(Found.OVERWRITTEN, target.run(Batch(Schedule(Strategy.WALK, 1), 3), True).found)
+
     def test_calls_of_many_lots_do_what_single_ones_do(self) -> None:
         for scenario in ("LostUpdateMended", "StolenItem"):
             reports, calls = [], []
             for ahead in (16, 1):
                 target = GuestTarget(self.session, scenario)
-                with mock.patch.object(target, "ahead", lambda: ahead), mock.patch.object(target.guest, "call", wraps=target.guest.call) as call:
+                with mock.patch.object(target, "ahead", lambda: ahead), \
+                        mock.patch.object(target.guest, "call_until_written", wraps=target.guest.call_until_written) as call:
                     reports.append(explorer.explore(target, scenario, 7, budget=10_000_000))
                 calls.append(call.call_count)
             first, second = (dataclasses.replace(report, instructions=0, find=None) for report in reports)

@@ -13,6 +13,7 @@ from grader.explore.control import Found
 from grader.model import TestSpec
 from grader.mytest import Findings
 from grader.tests.fixture import READY, TreeCase
+from grader.toolverdict import Finding
 
 FILE = "labs/1-processes/mytest.cpp"
 NOTHING, LOST = Findings(), Findings("Counts fails under schedule walk-1: x is 2, not 1", Found.CHECK)
@@ -94,6 +95,17 @@ class Catches(TreeCase):
         with mock.patch.object(sandbox, "bwrap", lambda: None):
             _, error = mytest.compiled(self.tree, builder, b'#include "/etc/passwd"\nSCENARIO(Counts);\n#include "../../x.cpp"\n')
         self.assertEqual(2, error.count("mytest.cpp: refused without a sandbox: #include"), error)
+
+    def test_a_file_that_does_not_compile_is_compiled_once(self) -> None:
+        base = self.home / "base"
+        base.mkdir()
+        (base / "nt.lib").write_bytes(b"library")
+        builder = mock.Mock(base=lambda flavour: base)
+        text = b"SCENARIO(Counts);\n// compiled once\n"
+        findings = [Finding(trouble="the disk is full"), Finding(verdict="mytest.cpp: the compiler was stopped", limit=True)]
+        with mock.patch.object(mytest, "_made", side_effect=findings) as made:
+            errors = [mytest.compiled(self.tree, builder, text)[1] for _ in range(9)]
+        self.assertEqual((["mytest.cpp: the compiler was stopped"] * 9, 2), (errors, made.call_count))
 
     def test_a_file_without_scenarios(self) -> None:
         self.put(FILE, "// SCENARIO(Counts) comes later\n")

@@ -156,7 +156,7 @@ struct KX_CONTROL {
     KX_SCRIPT_ENTRY Script[KX_MAXIMUM_SCRIPT]; ///< in order of steps; Exhaustive: out, that of the failed run
     ULONG LotCount;                            ///< further lots, run one after the other until one fails
     KX_LOT Lots[KX_MAXIMUM_LOTS - 1];
-    ULONGLONG Budget; ///< a further lot begins only if all of its runs are paid for: RunPrice each and PointPrice a point
+    ULONGLONG Budget; ///< a further lot begins only if it pays for all of its runs
     ULONG RunPrice;
     ULONG PointPrice;
     ULONGLONG SpentRuns; ///< before this call

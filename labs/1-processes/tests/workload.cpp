@@ -67,23 +67,19 @@ extern "C" {
 /// The host's: parameters at its beginning, room for objects of a test behind them.
 alignas(PAGE_SIZE) NTEXPORT UCHAR LabScratch[64 * 1024];
 
-// On a page with a breakpoint the emulator translates each instruction alone. So the places where the host has breakpoints have
-// a page of their own, and what the actors do, above all their spinning, lies on another one.
-#define LAB_STOP NTEXPORT __attribute__((noinline, optnone, section(".text$stops")))
-
 /// An actor announces operation `Operation`. The host has a breakpoint here.
-LAB_STOP __attribute__((aligned(PAGE_SIZE))) void NTAPI Lab1Step(ULONG Actor, ULONG Operation) {
+NTEXPORT __attribute__((noinline, optnone)) void NTAPI Lab1Step(ULONG Actor, ULONG Operation) {
     __asm__ __volatile__("" ::"r"(Actor), "r"(Operation) : "memory");
 }
 
 /// A spinning actor announces that it has the processor again. The host has a breakpoint here.
-LAB_STOP void NTAPI Lab1Turn(ULONG Actor) {
+NTEXPORT __attribute__((noinline, optnone)) void NTAPI Lab1Turn(ULONG Actor) {
     __asm__ __volatile__("" ::"r"(Actor) : "memory");
 }
 
 /// A system routine for threads that the host makes by hand. The host has a breakpoint here. It returns, which a system
 /// routine must not do.
-LAB_STOP void NTAPI Lab1System(PKSTART_ROUTINE StartRoutine, PVOID StartContext) {
+NTEXPORT __attribute__((noinline, optnone)) void NTAPI Lab1System(PKSTART_ROUTINE StartRoutine, PVOID StartContext) {
     __asm__ __volatile__("" ::"r"(StartRoutine), "r"(StartContext) : "memory");
 }
 }
@@ -98,8 +94,9 @@ void WaitFor(KEVENT& event) {
 
 volatile ULONG Spinning = ~0u; ///< the actor that span last
 
-/// Uses up processor time until the clock has charged `ticks` more.
-void Spin(ULONG me, ULONG ticks) {
+/// Uses up processor time until the clock has charged `ticks` more. On a page of its own: an emulator runs a page that has a breakpoint
+/// (the routines above) instruction by instruction.
+__attribute__((noinline, aligned(PAGE_SIZE))) void Spin(ULONG me, ULONG ticks) {
     volatile ULONG* const charged = &KeGetCurrentThread()->KernelTime;
     for (const ULONG end = *charged + ticks; *charged < end;) {
         __asm__ __volatile__(".rept 400\n nop\n .endr"); // time passes, and costs the emulator nothing

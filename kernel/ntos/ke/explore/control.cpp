@@ -12,6 +12,11 @@ volatile ULONG KxActive; // shared: written by the conductor while nobody else r
 KX_CONTROL KxControl;    // shared: the baton's holder, and the host while the machine stands
 
 __attribute__((noinline)) void CDECL KxSetActive(ULONG Active) { KxActive = Active; }
+
+/// Written when a call is over. A host that waits for the write keeps what its emulator has translated, which a breakpoint costs; so
+/// it has a page of its own.
+/// shared: written by the conductor, read by nobody
+alignas(PAGE_SIZE) volatile ULONG KxFinished[PAGE_SIZE / sizeof(ULONG)];
 }
 
 namespace {
@@ -284,6 +289,7 @@ ULONG NTAPI KxExplore(const KX_SCENARIO* Scenario) {
         if (!IsPaidFor(control.Lots[next])) break;
         TakeOrders(control.Lots[next]);
     }
+    KxFinished[0] = 1;
     return ULONG(control.Outcome);
 }
 
