@@ -42,9 +42,9 @@ SESSIONS = (
     Session("1.1", "summary-bit-stays-set", "remove_from_queue",
             "The last thread leaves a queue, and its bit of the summary stays set.",
             ("bt", "info args", "mica ready Prcb", "finish", "mica ready Prcb_of_the_call"),
-            "`mica ready` takes a KPRCB: the test has one of its own, and `Prcb` is its address. T5 is the only thread of queue 17 "
-            "before the call. After it the queue is empty, and the bit is not. In `KdHostCall` your arguments are gone, so use the "
-            "address that `info args` has shown."),
+            "`mica ready` takes a KPRCB: here it is this processor's own, in other calls one that no processor uses, and `Prcb` is its "
+            "address. T3 is the only thread of queue 20 before the call. After it the queue is empty, and the bit is not. In `KdHostCall` "
+            "your arguments are gone, so use the address that `info args` has shown."),
     Session("1.2", "edi-not-restored", "switch_registers",
             "EDI of the thread that comes back is not what it was when the thread left.",
             ("print/x *(KSWITCH_FRAME*)((KTHREAD*)$edx)->KernelStack", "print/x $edi", "stepi 28", "x/i $pc", "print/x $edi"),

@@ -43,8 +43,9 @@ def deferred_ready_boosts(t):
         processor.place(number, t.rng.randint(16, 23) if number % 4 == 3 else t.rng.randint(1, 12), hint="adjust-ignored", Quantum=30,
                         AdjustReason=(ADJUST_UNWAIT, ADJUST_BOOST)[number % 2], AdjustIncrement=t.rng.randint(0, 13))
     processor.clear()
-    # A boost that is no rise for a thread above its base priority, and none for real-time threads, however large.
-    for number, (priority, base, increment) in enumerate(((12, 5, 9), (16, 16, 20), (18, 18, 20))):
+    # A boost that is one, one that is no rise for a thread above its base priority, and none for real-time threads, however large.
+    risen = (t.rng.randint(3, 7), 3, t.rng.randint(8, 13))
+    for number, (priority, base, increment) in enumerate((risen, (12, 5, 9), (16, 16, 20), (18, 18, 20))):
         processor.place(number, priority, hint="adjust-ignored", Quantum=30, BasePriority=base, AdjustReason=ADJUST_BOOST, AdjustIncrement=increment)
     processor.judge_trace()
 

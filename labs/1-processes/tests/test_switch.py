@@ -164,12 +164,7 @@ def switch_page_directory(t):
         t.equal(f"{at_home:#010x}", f"{guest.regs()['cr3']:#010x}", f"A{actor} runs, after switches inside one process: CR3",
                 hint=_hint(t, "switch-cr3-always"))
     guest.u32(system + table, at_home)
-    moved = _move(t, workload, third)
-    for _ in range(9):
-        workload.onwards()
-        actor, _ = workload.step()
-        t.equal(f"{third if actor == moved else at_home:#010x}", f"{guest.regs()['cr3']:#010x}",
-                f"A{actor} runs, A{moved} has a process of its own: CR3", hint=_hint(t, "switch-cr3-never"))
+    _move(t, workload, third)
     carousel.catch_round()
     for _ in range(3):
         call = carousel.catch()
@@ -212,9 +207,10 @@ def switch_bookkeeping(t):
                 f"{asked}: ContextSwitches of the new thread, the old thread, the processor", hint=_hint(t, "switch-counts"))
 
 
-def _move(t, workload, directory: int) -> int:
-    """One of the actors, not the one that runs, goes to a process of its own with this page directory; returns its number."""
+def _move(t, workload, directory: int) -> None:
+    """One of the actors, not the one that runs, goes to a process of its own with this page directory, and CR3 follows."""
     guest = t.guest
+    at_home = guest.regs()["cr3"]
     system = guest.get(workload.threads[0], "KTHREAD.Process")
     process = guest.alloc(guest.size("KPROCESS"))
     guest.write(process, guest.read(system, guest.size("KPROCESS")))
@@ -222,7 +218,11 @@ def _move(t, workload, directory: int) -> int:
     running, _ = workload.step()
     moved = t.rng.choice([number for number in range(len(workload.threads)) if number != running])
     guest.set(workload.threads[moved] + guest.field("KTHREAD.ApcState")[0], "KAPC_STATE.Process", process)
-    return moved
+    for _ in range(3 * len(workload.threads)):
+        workload.onwards()
+        actor, _ = workload.step()
+        t.equal(f"{directory if actor == moved else at_home:#010x}", f"{guest.regs()['cr3']:#010x}",
+                f"A{actor} runs, A{moved} has a process of its own: CR3", hint=_hint(t, "switch-cr3-never"))
 
 
 def _new_thread(t, start: int, context: int):

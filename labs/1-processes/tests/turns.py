@@ -13,8 +13,9 @@ from .scheduler import BOOST, LOWER, PRIORITY, RAISE, READY, RUNNING, SIGNAL, ST
 from .workload import Workload
 
 STEP_PLACE, IDLE_PLACE, LOOP_PLACE = "Lab1Step", "HalProcessorIdle", "KdTestPoint"
-PAIRS, OTHERS, ROUNDS = 4, 4, 4
+PAIRS, OTHERS, ROUNDS = 4, 4, 3
 DISPATCH_LEVEL = 2
+BUSY = 0.8  # of the turns are of processors that have something to do
 PASSIVE_TURNS = 200  # turns without a step after which nobody will ever make one
 
 HINT = ("several-processors", "Each processor has queues, a next thread and a lock of its own, and looks at its next thread when it is asked to. The tests "
@@ -73,13 +74,18 @@ class Turns:
         """To the last step of the last actor."""
         rng, idle = self.t.rng, 0
         while any(self.done[actor.number] < len(actor.script) for actor in self.actors):
-            number = rng.choice(self.processors)
+            busy = [number for number in self.processors if self._has_work(number)]
+            number = rng.choice(busy if busy and rng.random() < BUSY else self.processors)
             self.t.asking(f"{self.asked} - processor {number} goes on, after {' '.join(self.recent[-6:])}", self.hint)
             self._turn(number)
             idle = 0 if self._note(number) else idle + 1
             self._look(number)
             self.t.check(idle < PASSIVE_TURNS, asked=f"{self.asked} - after {' '.join(self.recent[-6:])}", expected="one of the actors goes on",
                          seen=f"none, in {PASSIVE_TURNS} turns of the processors; {self._missing()}", hint=self.hint)
+
+    def _has_work(self, number: int) -> bool:
+        current, following, idle = (self.guest.get(self.prcbs[number], f"KPRCB.{name}") for name in ("CurrentThread", "NextThread", "IdleThread"))
+        return current != idle or following != 0
 
     def _turn(self, number: int) -> None:
         guest = self.guest
