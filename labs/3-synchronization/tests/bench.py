@@ -692,7 +692,7 @@ class Bench(Telling):
         if one.kind == SEMAPHORE:
             return "semaphore-units"
         if one.kind == MUTANT:
-            return hint if hint == "mutant-freed" else "mutant-recursion"
+            return hint if hint in ("mutant-freed", "mutant-all") else "mutant-recursion"
         if one.kind == SYNCHRONIZATION_TIMER and seen > one.state and (self.let_in and hint != "timer-late" or not hint):
             return "signal-kept"
         if one.kind in (NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER):

@@ -184,6 +184,7 @@ HINTS.update({
     "push-grant": "Not Locked: anybody gets it. Locked by sharers, without waiters: one more may share. Otherwise: wait.",
     "push-count": "The first to wait behind several shared owners keeps their number in its block, and the word has MultipleShared.",
     "push-convert": "The new sharer stays the owner: it lets in those that want to share if the oldest does, and wakes nobody else.",
+    "push-again": "The word may change between the look and the exchange: if Replace fails, nothing of what was seen counts, and all begins with a new look.",
     "push-wake": "The release of the last owner wakes the oldest that waits for it alone, or everybody if the oldest wants to share or is the only "
                  "one.",
 })

@@ -9,13 +9,13 @@ from grader.views.ring import Event
 from .bench import RAISE, SWAP, Bench
 from .dispatcher import KERNEL_APC, SYNCHRONIZATION_EVENT, TIMEOUT, Object, status_name
 from .hints import HINTS
+from .traced import Fresh
 
 EVENTS = 2
 KERNEL_MODE, USER_MODE = 0, 1
 DISPATCH_LEVEL = 2
 WR_QUEUE = 15  # KWAIT_REASON::WrQueue
 ANY = 1  # WaitAny
-TRACED = {Event.SIGNAL: 4, Event.WAIT: 4, Event.UNWAIT: 3}
 
 
 class Pool:
@@ -38,7 +38,7 @@ class Pool:
         self.spare = list(range(entries))
         self.current = 0
         self.traced: List[Tuple[int, ...]] = []  # what the last call must trace
-        self._since = self._last()
+        self._fresh = Fresh(guest, {Event.SIGNAL: 4, Event.WAIT: 4, Event.UNWAIT: 3})
 
     # -- calls -----------------------------------------------------------------------------------------------------
     def insert(self, at_head: bool = False) -> None:
@@ -210,14 +210,9 @@ class Pool:
                    guest.list(self.queue + guest.field("KQUEUE.ThreadListHead")[0], "KTHREAD.QueueListEntry")]
         self._equal("threads of the queue: " + _threads(self.members), "threads of the queue: " + _threads(members), "queue-active")
 
-        seen = [(record.event, *record.arguments[:TRACED[Event(record.event)]]) for record in guest.events() if record.sequence > self._since and
-                record.event in TRACED and (record.event != Event.SIGNAL or record.arguments[0] == self.queue)]
+        seen = [event for event in self._fresh.look() if event[0] != Event.SIGNAL or event[1] == self.queue]
         wanted, self.traced = self.traced, []
-        self._since = self._last()
         self._equal(self._trace(wanted), self._trace(seen), "traced-queue")
-
-    def _last(self) -> int:
-        return max((record.sequence for record in self.guest.events()), default=0)
 
     def _trace(self, events: "List[Tuple[int, ...]]") -> str:
         names = {address: f"T{number}" for number, address in enumerate(self.bench.threads)}

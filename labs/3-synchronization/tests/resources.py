@@ -18,6 +18,8 @@ FAIR, STARVE, WAIT_FOR = "ExAcquireResourceSharedLite", "ExAcquireSharedStarveEx
 EXCLUSIVE = "ExAcquireResourceExclusiveLite"
 RESOURCE_NOT_OWNED = 0xE3
 LOCK, WAITING, WAKING, MULTIPLE, SHARE = 1, 2, 4, 8, 16
+COMING = 3  # others that begin to wait while a routine looks at the word
+NOBODY = -1  # a thread of the host's, which only waits
 
 
 class Resource:
@@ -248,6 +250,28 @@ class PushLock:
         behind = bool(self.waiters) and self.waiters[0][1]
         self.exclusive = self.exclusive and behind
         self._woken([] if behind else self._wake(), "push-convert")
+
+    def convert_while_others_come(self) -> None:
+        """The exclusive owner begins to share, and the oldest waiter wants the lock alone: nobody is woken.  Each time that the routine has
+        read the word, another processor's thread begins to wait, so that the exchange that follows fails."""
+        guest, thread = self.guest, self.writer
+        blocks = [guest.alloc(guest.size("EX_PUSH_LOCK_WAIT_BLOCK")) for _ in range(COMING)]
+        self._say(f"T{thread}: ExConvertPushLockExclusiveToShared(), and {COMING} others begin to wait while it looks at the word")
+
+        def look(_: int) -> None:
+            word = guest.u32(self.address)
+            if word & WAKING and blocks:
+                block = blocks.pop()
+                guest.set(block, "EX_PUSH_LOCK_WAIT_BLOCK.Next", word & ~0xF)
+                guest.u32(self.address, block | word & 0xF)
+                self.waiters.append((NOBODY, False))
+
+        self.bench._act(thread)
+        with guest.watching([(self.address, 4)], look, reads=True):
+            guest.call("ExConvertPushLockExclusiveToShared", self.address, conv="fastcall")
+        self.bench._rest(thread)
+        self.writer = None
+        self._woken([], "push-again")
 
     def _woken(self, woken: List[Tuple[int, bool]], hint: str) -> None:
         """They become ready, and each tries again."""

@@ -140,7 +140,7 @@ def _deliver(t, asked: str, routine: str, argument: int, irql: int, after: int, 
         """KPCR::IRR has changed."""
         nonlocal before
         now = guest.u32(irr)
-        cleared, before = before & ~now & bits, now
+        cleared, before = before & ~now, now
         t.check(not cleared or not guest.regs()["eflags"] & EFLAGS_IF, asked=asked, expected="a level's bit is cleared with interrupts off",
                 seen="they are on", hint=_hint(t, "irql-flag"))
 

@@ -9,6 +9,7 @@ from grader.views.ring import Event
 
 from .bench import Bench
 from .dispatcher import LOWEST_MUTANT, MUTANT, NOTIFICATION_EVENT, SEMAPHORE, SYNCHRONIZATION_EVENT, Object
+from .traced import Fresh
 
 LIMIT = 20_000_000
 LARGEST = 0x7FFFFFFF
@@ -22,7 +23,7 @@ class TracedBench(Bench):
         super().__init__(t, objects, threads)
         self._promised: List[Tuple[int, ...]] = []
         self._before: List[int] = []
-        self._since = 0
+        self._fresh = Fresh(t.guest, {Event.SIGNAL: 4, Event.UNWAIT: 3})
         self._tested, self.model.test = self.model.test, self._test  # type: ignore[method-assign]
 
     def release_semaphore(self, number: int, adjustment: int, increment: int = 0, wait: bool = False) -> None:
@@ -51,12 +52,10 @@ class TracedBench(Bench):
     def _begin(self) -> None:
         self._promised = []
         self._before = [one.state for one in self.model.objects]
-        self._since = max((record.sequence for record in self.guest.events()), default=0)
+        self._fresh.look()
 
     def _traced(self) -> None:
-        sizes = {Event.SIGNAL: 4, Event.UNWAIT: 3}
-        seen = [(record.event, *record.arguments[:sizes[record.event]]) for record in self.guest.events()
-                if record.sequence > self._since and record.event in sizes]
+        seen = self._fresh.look()
         wanted = [tuple(word & 0xFFFFFFFF for word in event) for event in self._promised]
         self._equal(self._trace(wanted), self._trace(seen), "traced-release")
 

@@ -129,6 +129,11 @@ def push_lock_waiters(t):
     for thread in (2, 3):
         lock.acquire(thread, t.rng.random() < 0.5)
     lock.release(0)  # whoever set Waking wakes
+    lock = PushLock(t, 3)
+    lock.acquire(2, True)
+    lock.acquire(0, True)
+    lock.acquire(1, t.rng.random() < 0.5)
+    lock.convert_while_others_come()
 
 
 def _drain(lock: PushLock) -> None:

@@ -9,6 +9,7 @@ from grader.views.ring import Event
 
 from .bench import Bench
 from .dispatcher import MILLISECOND, NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER, Object
+from .traced import Fresh
 
 LIMIT = 30_000_000
 FEATURES = ("DSP-09", "INT-09")
@@ -21,23 +22,16 @@ class TracedTimers(Bench):
 
     def __init__(self, t, objects: List[Object], threads: int, dpcs: int = 0) -> None:
         super().__init__(t, objects, threads, dpcs)
-        self._since = self._last()
+        self._fresh = Fresh(t.guest, {Event.TIMER_SET: 3, Event.TIMER_EXPIRE: 2})
 
     def compare(self, hint: str = "") -> None:
         super().compare(hint)
-        guest, own = self.guest, self.guest.field("KTHREAD.Timer")[0]
+        own = self.guest.field("KTHREAD.Timer")[0]
         tick = self.model.now // self.increment & 0xFFFFFFFF
         wanted, self.model.timed = self.model.timed, []
-        sizes = {Event.TIMER_SET: 3, Event.TIMER_EXPIRE: 2}
-        seen = [(record.event, *record.arguments[:sizes[record.event]]) for record in guest.events()
-                if record.sequence > self._since and record.event in sizes]
-        self._since = self._last()
         address = {key: self.addresses[key[1]] if key[0] == "object" else self.threads[key[1]] + own for key, _ in wanted}
         self._equal(self._trace([(Event.TIMER_EXPIRE, address[key], tick) if due is None else
-                                 (Event.TIMER_SET, address[key], due & 0xFFFFFFFF, due >> 32) for key, due in wanted]), self._trace(seen), "traced-timer")
-
-    def _last(self) -> int:
-        return max((record.sequence for record in self.guest.events()), default=0)
+                                 (Event.TIMER_SET, address[key], due & 0xFFFFFFFF, due >> 32) for key, due in wanted]), self._trace(self._fresh.look()), "traced-timer")
 
     def _trace(self, events: Sequence[Tuple[int, ...]]) -> str:
         own = self.guest.field("KTHREAD.Timer")[0]

@@ -5,11 +5,25 @@ Timelines are drawn from these events.  They are the guest's own claim, so they 
 
 from __future__ import annotations
 
-from typing import List, Sequence, Tuple
+from typing import List, Mapping, Sequence, Tuple
 
 from grader.views.ring import Event
 
 Arguments = Tuple[int, ...]
+
+
+class Fresh:
+    """The events of several kinds, in their order, since the last look; of each kind so many arguments."""
+
+    def __init__(self, guest, arguments: Mapping[Event, int]) -> None:
+        self.guest, self._arguments = guest, arguments
+        self._since = max((record.sequence for record in guest.events()), default=0)
+
+    def look(self) -> List[Tuple[int, ...]]:
+        """(event, arguments ...) of each that is new."""
+        found = [record for record in self.guest.events() if record.sequence > self._since]
+        self._since = max((record.sequence for record in found), default=self._since)
+        return [(record.event, *record.arguments[:self._arguments[Event(record.event)]]) for record in found if record.event in self._arguments]
 
 
 class Traced:
