@@ -51,6 +51,19 @@ class Find:
         return self.schedule.token
 
 
+@dataclass(frozen=True)
+class Call:
+    """Batches that one call of the explorer was asked for."""
+
+    batches: Tuple[Batch, ...]
+    purse: Optional[Purse] = None  # of several
+
+    def made(self, target: Target, fresh: bool) -> List[Ran]:
+        if self.purse is None:
+            return [target.run(self.batches[0], fresh)]
+        return target.run_lots(list(self.batches), self.purse, fresh)  # type: ignore[attr-defined]
+
+
 @dataclass
 class Report:
     """What an exploration did."""
@@ -64,11 +77,18 @@ class Report:
     unconfirmed: List[str] = field(default_factory=list)  # tokens whose replay ended otherwise
     by_kind: Dict[str, int] = field(default_factory=dict)  # schedules tried by strategy
     remembering: bool = False
-    since: List[Batch] = field(default_factory=list)  # what ran since the machine was restored
+    since: List[Call] = field(default_factory=list, compare=False)  # what was asked for since the machine was restored
 
     def purse(self, budget: int) -> Purse:
         """The budget, and what was used up of it."""
         return Purse(budget, RUN_PRICE, POINT_PRICE, self.runs, self.points)
+
+    def make(self, call: Call, target: Target, fresh: bool) -> List[Ran]:
+        """Makes a call, and remembers it."""
+        if fresh:
+            self.since.clear()
+        self.since.append(call)
+        return call.made(target, fresh)
 
     def count(self, schedule: Schedule, ran: Ran) -> None:
         self.runs += ran.runs
@@ -126,7 +146,7 @@ def _take_all(target: Target, report: Report, group: Sequence[Lot], waiting: Deq
     """Runs the lots of one call; those that did not begin wait again.  Returns whether the next call needs a fresh machine."""
     rans: Sequence[Optional[Ran]] = [None]
     if len(group) > 1:
-        rans = target.run_lots([Batch(lot.schedule, lot.runs, step_limit) for lot in group], purse, fresh)  # type: ignore[attr-defined]
+        rans = report.make(Call(tuple(Batch(lot.schedule, lot.runs, step_limit) for lot in group), purse), target, fresh)
     waiting.extendleft(reversed(group[len(rans):]))
     for lot, ran in zip(group, rans):
         fresh = _take(target, report, lot, lot.runs, step_limit, fresh, doubts, ran)
@@ -150,11 +170,7 @@ def _take(target: Target, report: Report, lot: Lot, runs: int, step_limit: int, 
     """Runs a lot, of which `ran` may have been done.  Returns whether the next one needs a fresh machine."""
     schedule = lot.schedule
     while runs > 0 and not report.find and not _given_up(report, doubts):
-        batch = Batch(schedule, runs, step_limit)
-        ran = ran or target.run(batch, fresh)
-        if fresh:
-            report.since.clear()
-        report.since.append(batch)
+        ran = ran or report.make(Call((Batch(schedule, runs, step_limit),)), target, fresh)[0]
         fresh = False
         report.count(schedule, ran)
         report.steps = max(report.steps, ran.longest)
@@ -186,14 +202,13 @@ def confirm(target: Target, ran: Ran, step_limit: int = 0) -> Optional[Ran]:
     return again if again.same_as == ran.same_as else None
 
 
-def confirm_all(target: Target, ran: Ran, batches: List[Batch]) -> Optional[Ran]:
-    """All that ran since the snapshot once more; None when it does not end in the same way.  A right kernel that is set up anew for
-    each run fails neither alone nor so."""
-    again: Optional[Ran] = None
-    for number, batch in enumerate(batches):
-        again = target.run(batch, number == 0)
+def confirm_all(target: Target, ran: Ran, calls: Sequence[Call]) -> Optional[Ran]:
+    """All that was asked for since the snapshot once more, in the very same calls; None when it does not end in the same way.  A right
+    kernel that is set up anew for each run fails neither alone nor so."""
+    for number, call in enumerate(calls):
+        again = call.made(target, number == 0)[-1]
         if again.found is not Found.NOTHING:
-            return again if number == len(batches) - 1 and again.same_as == ran.same_as else None
+            return again if number == len(calls) - 1 and again.same_as == ran.same_as else None
     return None
 
 

@@ -210,6 +210,18 @@ class ExplorerTest(unittest.TestCase):
                 self.assertEqual((first, single.batches), (second, many.batches))
                 self.assertGreater(many.calls, 1)
 
+    def test_what_fails_in_calls_of_many_lots_only_is_found(self) -> None:
+        class Telling(Calls):
+            """Reads in the explorer's orders how many lots are to come, and is right where there is one."""
+
+            def run_lots(self, batches: Sequence[Batch], purse: Purse, fresh: bool) -> List[Ran]:
+                rans = super().run_lots(batches, purse, fresh)
+                return [*rans[:-1], replace(rans[-1], found=Found.CHECK, message="lots", schedule=batches[len(rans) - 1].schedule)]
+
+        find = explorer.explore(Telling({}), "S", 11, budget=20_000_000, remembering=True).find
+        assert find is not None
+        self.assertEqual((find.alone, find.ran.message), (False, "lots"))
+
     def test_budget_ends_a_call_of_many_lots_where_it_ends_single_ones(self) -> None:
         class Longer(Calls):
             """Each batch has longer runs than the one before: the host cannot know how many are paid for."""
