@@ -37,7 +37,7 @@ from grader.toolverdict import Finding
 from grader.tree import Tree
 
 KEPT = 96  # kernels of earlier gradings that stay on the disk
-STAMP, VERSION = "done.json", 3  # the version changes with what a stamp may be trusted for
+STAMP, VERSION = "done.json", 4  # the version changes with what a stamp may be trusted for
 ATTEMPTS = 2
 PLAIN = "-O0"
 EXPLORED = "explore"  # build.mk's flavour with preemption points
@@ -210,7 +210,7 @@ class Builder:
         """The same kernel, its objects linked in an order that follows from `seed`: nobody knows it by where its routines lie.
         `kernel`: a folder that `base` or `build` has returned."""
         flavour, base = kernel.name, self.base(kernel.name)
-        number = int.from_bytes(hashlib.sha256(f"layout {seed}".encode()).digest()[:4], "big") % 2147483646 + 1
+        number = _number(f"layout {seed}")
         digest = hashlib.sha256(f"{number} {kernel}".encode() + (kernel / "ntoskrnl.exe").read_bytes()).hexdigest()[:20]
         out = self._tree.scratch("layouts", digest)
         own = [] if kernel == base else [f"kernel/{path.relative_to(kernel / 'obj')}"[:-len(".obj")] for path in sorted(kernel.glob("obj/**/*.obj"))]
@@ -317,7 +317,9 @@ class Builder:
                 return Finding("\n".join(refused))
             if not link:
                 return Finding()
-            done = sandbox.run(self._make(out, ["kernel"], options), self._link_view(out, flavour), self._tree.root)
+            # Where the explorer keeps what it knows differs from submission to submission, and from tree to tree.
+            layout = [f"LAYOUT={_number(out.name)}"] if flavour == EXPLORED else []
+            done = sandbox.run(self._make(out, ["kernel"], [*options, *layout]), self._link_view(out, flavour), self._tree.root)
             finding = toolverdict.of_linker(done, list(made.values()), roots)
             refused = [] if finding != Finding() else self._image_objections(out / flavour, self.base(flavour))
             if refused:
@@ -346,9 +348,10 @@ class Builder:
             reference = next(path for path in candidates if path.is_file())
             path, model = object_of(out / flavour, name), reference.read_bytes()
             made = path.read_bytes()
-            refused = objects.objections(name, made, model, courseware)
+            explored = name in self._course.explored
+            refused = objects.objections(name, made, model, courseware, explored)
             refused = refused or linkable.objections(name, made, model)
-            if flavour == EXPLORED and name in self._course.explored:
+            if flavour == EXPLORED and explored:
                 refused = refused or hooked.objections(name, made)
             if not refused:
                 results.replace(path, linkable.washed(made, model))
@@ -444,6 +447,11 @@ def _key(fingerprint: str, submission: Submission, sources: Sequence[str]) -> st
     for name in sorted(sources):
         total.update(name.encode() + b"\0" + hashlib.sha256(submission.files[name]).digest())
     return total.hexdigest()[:20]
+
+
+def _number(text: str) -> int:
+    """A number for LAYOUT that follows from a text."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % 2147483646 + 1
 
 
 def _stored(out: Path) -> Optional[Finding]:

@@ -16,6 +16,7 @@ from grader.coff import CODE, COMDAT, STATIC, CoffError, CoffFile
 from grader.pe import undecorate
 
 IMPORT = "__imp_"
+DEVICES = ("READ_PORT_", "WRITE_PORT_", "MmMapIoSpace")  # the ways to devices: each access costs the host far more than the guest
 EXPLORER = "Kx"  # names of the explorer begin so; free are what points are made of (nt/explore.h), and a name of the books
 FREE = ("KxActive", "KxReachPoint", "KxSetMemory", "KxCopyMemory", "KxMark", "KxQueueReadyThread")
 
@@ -60,8 +61,9 @@ def courseware_names(images: Sequence[Path]) -> Set[str]:
     return {undecorate(one.name) for path in images for one in definitions(path.read_bytes())}
 
 
-def objections(source: str, student: bytes, reference: bytes, courseware: Set[str]) -> List[str]:
-    """Why the object of a student's file is not linked, a line each; `reference` is the object it stands in for."""
+def objections(source: str, student: bytes, reference: bytes, courseware: Set[str], explored: bool = False) -> List[str]:
+    """Why the object of a student's file is not linked, a line each; `reference` is the object it stands in for.  `explored`: its
+    exercise is about no device."""
     try:
         CoffFile(student).symbols()
     except CoffError as error:  # a compiler can be made to write another form: with very many sections, say
@@ -70,6 +72,9 @@ def objections(source: str, student: bytes, reference: bytes, courseware: Set[st
     found = [f"{source}: error: defines {undecorate(one.name)} ({one.name}), a name of the courseware; choose another"
              for one in definitions(student)
              if not one.shared and one.name not in own and undecorate(one.name) in courseware]
+    asked = sorted(demands(student) - demands(reference))
+    found += [f"{source}: error: uses {name}: this exercise has nothing to do with devices; leave it out"
+              for name in asked if explored and name.startswith(DEVICES)]
     found += [f"{source}: error: uses {name}, which belongs to the explorer of schedules; leave it alone"
-              for name in sorted(demands(student) - demands(reference)) if name.startswith(EXPLORER) and name not in FREE]
+              for name in asked if name.startswith(EXPLORER) and name not in FREE]
     return found

@@ -61,6 +61,12 @@ class Catches(TreeCase):
             self.assertEqual(self.advice(wrong, reference=LOST), "mytest-rejects")
             self.assertEqual(self.advice(wrong, other=LOST), "mytest-rejects")
 
+    def test_nothing_that_a_scenario_read_comes_back_with_the_report(self) -> None:
+        told = Findings("Counts fails under schedule walk-1: sizes 1500570519", Found.CHECK, "Counts fails under schedule walk-1: a CHECK does not hold")
+        failure = self.judged(reference=told)
+        assert failure
+        self.assertEqual("Counts fails under schedule walk-1: a CHECK does not hold", failure.seen)
+
     def test_a_wait_without_end_on_a_right_kernel_is_told_apart(self) -> None:
         hangs = Findings("Counts fails under schedule walk-1: nothing can go on", Found.DEADLOCK)
         self.assertEqual(self.advice(reference=hangs), "mytest-waits-for-ever")

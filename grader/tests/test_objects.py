@@ -39,6 +39,13 @@ class ObjectTest(CompiledCase):
             with self.subTest(line):
                 self.assertIn("a name of the courseware", " ".join(self.objections(line + "\n", ".S")))
 
+    def test_devices_are_none_of_an_explored_exercises_business(self) -> None:
+        port = 'extern "C" __declspec(dllimport) void __stdcall WRITE_PORT_UCHAR(unsigned short, unsigned char); void Busy() { WRITE_PORT_UCHAR(1, 2); }\n'
+        student, reference = self.compile(REFERENCE + port), self.compile(REFERENCE)
+        self.assertEqual([], objects.objections("a.cpp", student, reference, set()))
+        self.assertIn("uses WRITE_PORT_UCHAR", objects.objections("a.cpp", student, reference, set(), explored=True)[0])
+        self.assertEqual([], objects.objections("a.cpp", student, student, set(), explored=True))
+
     def test_explorers_own_data_is_not_to_be_named(self) -> None:
         points = ('extern "C" __declspec(dllimport) volatile unsigned KxActive; extern "C" void __stdcall KxReachPoint(int, int);\n'
                   "unsigned Point() { KxReachPoint(1, 2); return KxActive; }\n")

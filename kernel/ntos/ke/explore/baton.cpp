@@ -61,6 +61,10 @@ void KxSettle() {
     const ULONG used = run.Granted - run.Quota;
     run.Quota = run.Granted = 0;
     if (used == 0) return;
+    if (const ULONG most = Quota(); used > most) { // the strategy is as it was: it would say the same again
+        KxNoteFailure(KX_OUTCOME::CheckFailed, run.Scenario->File, run.Scenario->Line,
+                      "%u points went by, of which the explorer had allowed %u: somebody writes over what it keeps", used, most);
+    }
     run.Step += used;
     if (run.Fair) run.SinceSwitch += used;
     run.Strategy->Skip(used);
