@@ -16,6 +16,7 @@ from .workload import Workload
 FEATURES = ("SCH-03", "SCH-19")
 AFTER_WAIT, AFTER_QUANTUM, WHEN_STARVED = "KiPriorityAfterWait", "KiPriorityAfterQuantum", "KiPriorityWhenStarved"
 DISPATCH_LEVEL = 2
+LARGEST = 127  # what AdjustIncrement can hold: more than a byte's worth with a base priority
 
 
 def _moves(t, subject: Subject) -> None:
@@ -51,8 +52,8 @@ def boost_stops_at_15(t):
     subject = Subject(t)
     for base in range(1, 16):
         state = State(base, base, t.rng.randint(2, 18), 18)
-        increment = 15 - base + t.rng.randint(1, 16)
-        subject.ask(AFTER_WAIT, state, [increment], after_wait(state, increment), "policy-cap")
+        for increment in (15 - base + t.rng.randint(1, 16), LARGEST):
+            subject.ask(AFTER_WAIT, state, [increment], after_wait(state, increment), "policy-cap")
 
 
 @test("1.4", points=1, title="real-time threads keep their priority", stage="early", features=FEATURES + ("SCH-02",), limit=2_000_000)
