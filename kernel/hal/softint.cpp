@@ -29,7 +29,8 @@ static void DeliverLevel(KIRQL level) {
 /// - What is pending is in KPCR::IRR, a bit a level (HalpGetPending, HalpHighestAbove). A level's bit is cleared before it
 ///   is delivered, with interrupts off, so that what is asked for meanwhile is not lost.
 /// - DISPATCH_LEVEL means KiDispatchInterrupt, APC_LEVEL KiDeliverApc(KernelMode, nullptr, nullptr): called at that IRQL
-///   with interrupts on. A device level (DEVICE_LEVEL_FIRST and above) is HalpReplayInterrupt's, with interrupts off.
+///   with interrupts on, which come on when the IRQL is the level's already. A device level (DEVICE_LEVEL_FIRST and above)
+///   is HalpReplayInterrupt's, with interrupts off.
 /// - While it runs, another thread may run, and it may come back on another processor: everything is read anew.
 /// Interrupts are off when it is called and when it returns.
 void HalpDeliverPending(KIRQL target) {

@@ -34,6 +34,7 @@ class ApcBench:
         self.apcs = [guest.alloc(guest.size("KAPC")) for _ in range(count)]
         self.queues: Dict[int, List[int]] = {KERNEL: [], USER: []}
         self.arguments = {number: (0, 0) for number in range(count)}
+        self.locked = 0  # how often ApcQueueLock was written to
         self.queued, self.run = Traced(guest, Event.APC_QUEUE, 4), Traced(guest, Event.APC_RUN, 4)
         for number in range(count):
             self.make(number)
@@ -122,12 +123,23 @@ class ApcBench:
         guest.set(self.state, "KAPC_STATE.KernelApcPending", 1)
         self.bench._act(0, APC_LEVEL)
         frame = rng.getrandbits(32) & ~3
+        with guest.watching([(self.thread + guest.field("KTHREAD.ApcQueueLock")[0], 4)], self._lock_changed):
+            self._deliver(frame, normal_allowed, requeue, call_off, inside)
+
+    def _lock_changed(self, _: int) -> None:
+        self.locked += 1
+
+    def _deliver(self, frame: int, normal_allowed: bool, requeue: float, call_off: float, inside: int) -> None:
+        guest, rng = self.guest, self.t.rng
         stops = (KERNEL_PLACE, NORMAL_PLACE)
+        self.locked = 0
         place, registers = guest.call_or_stop("KiDeliverApc", KERNEL, 0, frame, stops=stops, stack=self.bench.stacks[0])
         queue = self.queues[KERNEL]
         while queue and (self.special[queue[0]] or normal_allowed):
             number = queue.pop(0)
             self._at(place, KERNEL_PLACE, f"A{number}'s kernel routine", APC_LEVEL, inside)
+            self._equal("ApcQueueLock was taken and freed", f"ApcQueueLock was {'taken and freed' if self.locked > 1 else 'not touched'}", "apc-locked")
+            self.locked = 0
             pending = guest.get(self.state, "KAPC_STATE.KernelApcPending")
             self._equal("KernelApcPending 0", f"KernelApcPending {pending}", "apc-pending")
             apc, *pointers = (guest.u32(registers["esp"] + 4 * index) for index in range(1, 6))

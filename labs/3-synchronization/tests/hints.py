@@ -202,6 +202,7 @@ HINTS.update({
     "apc-held": "A normal kernel APC is not delivered inside another one or in a critical region, and nothing at all in a guarded region.",
     "apc-delivery": "One after the other, from the head of the queue, until none may be delivered: kernel routine at APC_LEVEL, then the normal "
                     "routine, if it left one, at PASSIVE_LEVEL.",
+    "apc-locked": "Another processor may queue an APC at any moment: the queue is looked at, and the APC taken off, while ApcQueueLock is held.",
     "apc-noted": "The APC is off its queue, with Inserted FALSE, before its kernel routine runs; what follows comes from what was noted, as the "
                  "kernel routine has left it.",
     "apc-progress": "KernelApcInProgress is TRUE while a normal routine runs, and only then.",

@@ -133,20 +133,25 @@ def _deliver(t, asked: str, routine: str, argument: int, irql: int, after: int, 
     guest.set(pcr, "KPCR.Irql", irql)
     t.asking(asked, _hint(t, hint))
     seen: List[int] = []
-    irr = pcr + guest.field("KPCR.IRR")[0]
-    before = bits
+    irr, level_now = pcr + guest.field("KPCR.IRR")[0], pcr + guest.field("KPCR.Irql")[0]
+    before, due, at = bits, PASSIVE, irql  # due: the software level whose bit is cleared, and whose routine has not been called
 
     def look(_: int) -> None:
-        """KPCR::IRR has changed."""
-        nonlocal before
-        now = guest.u32(irr)
+        """KPCR::IRR or KPCR::Irql has changed."""
+        nonlocal before, due, at
+        now, on = guest.u32(irr), bool(guest.regs()["eflags"] & EFLAGS_IF)
+        reached, at = guest.get(pcr, "KPCR.Irql") != at, guest.get(pcr, "KPCR.Irql")
         cleared, before = before & ~now, now
-        t.check(not cleared or not guest.regs()["eflags"] & EFLAGS_IF, asked=asked, expected="a level's bit is cleared with interrupts off",
-                seen="they are on", hint=_hint(t, "irql-flag"))
+        t.check(not cleared or not on, asked=asked, expected="a level's bit is cleared with interrupts off", seen="they are on",
+                hint=_hint(t, "irql-flag"))
+        t.check(not (due and on and reached and at == due), asked=asked, expected="the IRQL is the level's before interrupts are on",
+                seen="they are on when it becomes that", hint=_hint(t, "irql-level"))
+        due = DISPATCH if cleared & 1 << DISPATCH else APC if cleared & 1 << APC else due
 
-    with guest.watching([(irr, 4)], look):
+    with guest.watching([(irr, 4), (level_now, 1)], look):
         place, registers = guest.call_or_stop(routine, argument, conv="fastcall", stops=PLACES)
         while place:
+            due = PASSIVE
             level = {DISPATCH_PLACE: DISPATCH, APC_PLACE: APC}.get(place, guest.u32(registers["esp"] + 4) & 0xFF)
             if not seen or seen[-1] != level:
                 seen.append(level)
