@@ -12,6 +12,7 @@ from grader.api import test
 from grader.stops import TooManyInstructions
 
 from .hints import HINTS
+from .onestep import taken_in_one_step
 
 LIMIT = 20_000_000
 EXCHANGES = 3  # of a held lock: the first one, and no loop of them
@@ -41,10 +42,14 @@ def spin_lock(t):
                 _call(t, f"KefReleaseSpinLockFromDpcLevel(L{number})", "KefReleaseSpinLockFromDpcLevel", locks[number])
                 held[number] = False
         elif t.rng.random() < 0.5:
-            _call(t, f"KefAcquireSpinLockAtDpcLevel(L{number}), which is free", "KefAcquireSpinLockAtDpcLevel", locks[number])
+            asked = f"KefAcquireSpinLockAtDpcLevel(L{number}), which is free"
+            with taken_in_one_step(t, asked, locks[number], 4, "race-lock"):
+                _call(t, asked, "KefAcquireSpinLockAtDpcLevel", locks[number])
             held[number] = True
         else:
-            told = _call(t, f"KeTryToAcquireSpinLockAtDpcLevel(L{number}), which is free", "KeTryToAcquireSpinLockAtDpcLevel", locks[number]) & 0xFF
+            asked = f"KeTryToAcquireSpinLockAtDpcLevel(L{number}), which is free"
+            with taken_in_one_step(t, asked, locks[number], 4, "race-lock"):
+                told = _call(t, asked, "KeTryToAcquireSpinLockAtDpcLevel", locks[number]) & 0xFF
             _same(t, 1, told, "it returns", "lock-try")
             held[number] = True
         for other, lock in enumerate(locks):
@@ -84,7 +89,9 @@ def queued_lock(t):
         guest.set(guest.pcr(), "KPCR.Irql", irql)
         guest.write(handle, bytes(t.rng.getrandbits(8) for _ in range(12)))
         suffix, level = t.rng.choice((("", 2), ("AtDpcLevel", irql)))
-        _call(t, f"KeAcquireInStackQueuedSpinLock{suffix} of a free lock at IRQL {irql}", f"KeAcquireInStackQueuedSpinLock{suffix}", lock, handle)
+        asked = f"KeAcquireInStackQueuedSpinLock{suffix} of a free lock at IRQL {irql}"
+        with taken_in_one_step(t, asked, lock, 4, "race-lock"):
+            _call(t, asked, f"KeAcquireInStackQueuedSpinLock{suffix}", lock, handle)
         _same(t, (handle, 0, lock | OWNER), (guest.u32(lock), guest.u32(handle), guest.u32(handle + node_lock)),
               "the lock's Value, the node's Next and Lock", "queue-node")
         _same(t, level, guest.get(guest.pcr(), "KPCR.Irql"), "the IRQL", "lock-taken")
@@ -170,13 +177,13 @@ def slist(t):
         if chosen == PUSH and free:
             number = t.rng.choice(free)
             guest.u32(entries[number], t.rng.getrandbits(32))
-            told = _call(t, f"InterlockedPushEntrySList(E{number}) on {_names(stack)}", "InterlockedPushEntrySList", head, entries[number])
+            told = _change(t, f"InterlockedPushEntrySList(E{number}) on {_names(stack)}", "InterlockedPushEntrySList", head, entries[number])
             stack.insert(0, number)
         elif chosen != FLUSH:
-            told = _call(t, f"InterlockedPopEntrySList() on {_names(stack)}", "InterlockedPopEntrySList", head)
+            told = _change(t, f"InterlockedPopEntrySList() on {_names(stack)}", "InterlockedPopEntrySList", head)
             stack = stack[1:]
         else:
-            told = _call(t, f"InterlockedFlushSList() on {_names(stack)}", "InterlockedFlushSList", head)
+            told = _change(t, f"InterlockedFlushSList() on {_names(stack)}", "InterlockedFlushSList", head)
             stack = []
         _same(t, first, told, "it returns", "slist-order" if first else "slist-empty")
         if not first and not stack:
@@ -190,6 +197,12 @@ def slist(t):
         depth, sequence = len(stack), sequence + 1 & 0xFFFF
         _same(t, (depth, sequence), (guest.u16(head + 4), guest.u16(head + 6)), "Depth and Sequence", "slist-depth")
     _long_list(t)
+
+
+def _change(t, asked: str, routine: str, head: int, *arguments: int) -> int:
+    """A list's head is changed in one step, or not at all."""
+    with taken_in_one_step(t, asked, head, 8, "race-list"):
+        return _call(t, asked, routine, head, *arguments)
 
 
 def _long_list(t) -> None:
