@@ -27,7 +27,7 @@ PRIVATE = (  # (kind, names): kept on its own, so that a hole in handout.py's li
     ("seed", re.compile(r"^labs/[^/]+/seed\.txt$")),
     ("answers", re.compile(r"(^|/)answers?[^/]*\.(py|json|csv|md)$")),
     ("instructor", re.compile(r"^(\.ci/|\.github/|docs/|grader/tests/|grader/(style|coverage|bench|leaks)/|kernel/tests/(?!scenarios/scenario)|"
-                              r"grader/(handout|scatter|disassembly|hardened|regions|sources|selfcheck|patches|memo|parallel)\.py$|"
+                              r"grader/(handout|scatter|hardened|regions|sources|selfcheck|patches|memo|parallel)\.py$|"
                               r"grader/commands/(handout|solution|answers|selfcheck|stability|explore|leaks)\.py$|"
                               r"grader/explore/(survey|table|kernels)\.py$|README\.md$|SYLLABUS\.md$|CONTRIBUTING\.md$|.*_test\.cpp$)")))
 ANSWERS = re.compile(r"(^|/)answers[^/]*\.txt$")

@@ -122,7 +122,7 @@ class Protocol(unittest.TestCase):
 
     def test_stop_replies(self) -> None:
         for reply, expected in ((b"T05thread:p01.01;", Stop(5)), (b"S02", Stop(2)), (b"T05thread:01;watch:80170000;", Stop(5, watched=0x80170000)),
-                                (b"T05thread:01;rwatch:1000;", Stop(5, watched=0x1000)), (b"W00", Stop(0, exited=True))):
+                                (b"T05thread:01;rwatch:1000;", Stop(5, watched=0x1000, read=True)), (b"W00", Stop(0, exited=True))):
             with self.subTest(reply):
                 stub = self.connect(vCont=reply)
                 stub.resume()

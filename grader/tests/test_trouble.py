@@ -18,7 +18,7 @@ from typing import Callable
 from unittest import mock, skipUnless
 
 from grader import cli, labs, result as results, room, sandbox, toolverdict
-from grader.build import EXPLORED, Builder
+from grader.build import EXPLORED, VERSION, Builder
 from grader.errors import InfraError
 from grader.grading import Grading
 from grader.model import EXPLORE, WHOLE, Kernel, KernelSet, Progress, Verdict
@@ -332,11 +332,11 @@ class Stamps(TroubleCase):
 
     def test_stamp_of_an_older_grader_or_half_a_stamp(self) -> None:
         folder = self.folder()
-        for text in ('{"error": "the build stopped without a message"}', '{"version": 2, "er', "", "[]", "null"):
+        for text in ('{"error": "the build stopped without a message"}', f'{{"version": {VERSION}, "er', "", "[]", "null"):
             with self.subTest(text=text):
                 (folder / "done.json").write_text(text)
                 self.assertEqual(self.kernels()["1.1"].error, "")
-                self.assertEqual(json.loads((folder / "done.json").read_text()), {"version": 2, "error": ""})
+                self.assertEqual(json.loads((folder / "done.json").read_text()), {"version": VERSION, "error": ""})
 
     def test_message_is_kept(self) -> None:
         first = self.kernels(UNDECLARED)["1.1"].error
