@@ -165,6 +165,24 @@ class Bench:
             least = min(least, self._instructions(lambda: self.select(low)))
         return least
 
+    def select_by_the_summary(self, priority: int) -> None:
+        """Selects the only thread that is ready, and sees that no other queue is looked at."""
+        guest = self.t.guest
+        self._set_priority(0, priority)
+        self.insert(0)
+        first = self.prcb + guest.field("KPRCB.DispatcherReadyListHead")[0]
+        head, last = first + 8 * priority, first + 8 * PRIORITIES
+        asked = f"KiSelectReadyThread(0, Prcb), a thread of priority {priority} is ready"
+
+        def look(eip: int) -> None:
+            self.t.fail(asked=asked, expected="ReadySummary says which queue it is, and no other one is looked at",
+                        seen=f"an empty queue is read in {guest.describe(eip - 1)}",
+                        hint=self.t.hint("ready-loop-priorities", HINTS["ready-loop-priorities"]))
+
+        ranges = [(start, end - start) for start, end in ((first, head), (head + 8, last)) if end > start]
+        with guest.uninterrupted(), guest.watching(ranges, look, reads=True):
+            self.select(0)
+
     def costs_with(self, length: int) -> Dict[str, int]:
         """Instructions of each call on a queue of that many threads."""
         least: Dict[str, int] = {}

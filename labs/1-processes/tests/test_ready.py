@@ -66,6 +66,8 @@ def constant_time(t):
         **{f"KiSelectReadyThread({low}, Prcb), a thread of priority {priority} is ready": bench.cost_of_select(priority, low)
            for priority in (0, middle, PRIORITIES - 1) for low in (0, priority)},
         **{f"KiSelectReadyThread({low}, Prcb), nobody is ready": bench.cost_of_select(None, low) for low in (0, PRIORITIES - 1)}})
+    for priority in (0, middle, PRIORITIES - 1):
+        bench.select_by_the_summary(priority)
     few, many = bench.costs_with(1), bench.costs_with(LONG)
     for call in few:
         bench.judge_costs("ready-loop-threads", {f"{call}, 1 thread on the queue": few[call], f"{call}, {LONG} threads": many[call]})
