@@ -63,7 +63,8 @@ void KxSettle() {
     if (used == 0) return;
     if (const ULONG most = Quota(); used > most) { // the strategy is as it was: it would say the same again
         KxNoteFailure(KX_OUTCOME::CheckFailed, run.Scenario->File, run.Scenario->Line,
-                      "%u points went by, of which the explorer had allowed %u: somebody writes over what it keeps", used, most);
+                      "%u points went by, of which the explorer had allowed %u: somebody writes over what it keeps",
+                      used, most);
     }
     run.Step += used;
     if (run.Fair) run.SinceSwitch += used;
