@@ -8,7 +8,7 @@ from __future__ import annotations
 import unittest
 from pathlib import Path
 
-from grader import labs, patches
+from grader import labs, patches, regions
 from grader.patches import Patch
 from grader.tree import this_tree
 
@@ -38,6 +38,19 @@ class OfThisTree(unittest.TestCase):
             with self.subTest(lab=lab.number):
                 missing = patches.unproved([test.name for test in course.tests_of(lab)], patches.of_lab(tree, lab))
                 self.assertEqual(missing, [], f"write a mistake that these tests find, into solutions/{lab.folder}/mistakes")
+
+
+    def test_each_patch_applies(self) -> None:
+        """A changed comment near a patch is enough for it not to: the self-check would be the first to say so."""
+        tree = this_tree()
+        course = labs.load(tree)
+        whole = {name: (tree.root / name).read_text(encoding="utf-8") for name in course.files if (tree.root / name).is_file()}
+        bases = {"reference": {name: text.encode() for name, text in whole.items()},
+                 "starter": {name: regions.split(name, text).starter.encode() for name, text in whole.items()}}
+        for lab in course.labs:
+            for one in patches.of_lab(tree, lab):
+                with self.subTest(patch=one.name):
+                    patches.apply(one, bases[one.base], course.files)
 
 
 if __name__ == "__main__":
