@@ -62,7 +62,7 @@ advice  = { grader/setup/advice.sh >&2; exit 2; }
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
-.PHONY: help grade watch test run gdb replay timeline mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix mutate check-style \
+.PHONY: help grade watch test run gdb replay timeline mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix mutate edits check-style \
         format clean kernel
 
 help:
@@ -154,6 +154,10 @@ mutate:
 	@$(need) grade
 	@$(grader) mutate --out $(O) --jobs $(JOBS) --lab "$(LAB)" $(call opt,EX,--exercise) $(call opt,SAMPLE,--sample) \
 	    $(call opt,SEED,--seed) $(call opt,HINTS,--hints) $(call opt,JSON,--json)
+
+edits:
+	@$(need) grade
+	@$(grader) edits $(call opt,SINCE,--since) $(if $(CHECK),--check)
 
 # ---- maintainers ------------------------------------------------------------------------------------------------
 test:

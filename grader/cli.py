@@ -39,6 +39,7 @@ COMMANDS = {
     "solution": ("grader.commands.solution", "print a lab's reference as a diff against the students' branch"),
     "answers": ("grader.commands.answers", "print the answers of exercise 0.1 for a seed"),
     "selfcheck": ("grader.commands.selfcheck", "grade starter, reference, accepted, mistakes and cheaters"),
+    "edits": ("grader.commands.edits", "mend the files of solutions/ after a refactoring, or list those that need a hand"),
     "explore": ("grader.commands.explore", "search races: a histogram by strategy, and the experiments"),
     "demo-race": ("grader.commands.demo_race", "plant a known race, find it, and say how to see it again"),
     "timeline": ("grader.commands.timeline", "draw a run's synchronization: one HTML page, and Chrome trace JSON"),

@@ -37,8 +37,8 @@ from grader.tree import BRANCH_FILE, Tree
 
 WITHHELD = re.compile(
     r"^(solutions/|\.ci/|\.github/|docs/|kernel/tests/(?!scenarios/scenario)|grader/tests/|grader/(handout|branches|hardened|scatter|regions|"
-    r"sources|selfcheck|patches|memo|parallel|style|coverage|bench|pictures|matrix|leaks|mutate)(\.py$|/)|"
-    r"grader/commands/(handout|solution|answers|selfcheck|stability|explore|demo_race|leaks|mutate)\.py$|"
+    r"sources|selfcheck|edits|variants|memo|parallel|style|coverage|bench|pictures|matrix|leaks|mutate)(\.py$|/)|"
+    r"grader/commands/(handout|solution|answers|selfcheck|stability|explore|demo_race|leaks|mutate|edits)\.py$|"
     r"grader/explore/(survey|table|kernels)\.py$|"
     r"README\.md$|SYLLABUS\.md$|CONTRIBUTING\.md$|labs/branch-readme\.md$|labs/0-boot/seed\.txt$|"
     r"kernel/prebuilt/)|_test\.cpp$")

@@ -39,7 +39,7 @@ from grader.tree import Tree, this_tree
 
 if TYPE_CHECKING:
     from grader.api import Context, Hint
-    from grader.patches import Patch
+    from grader.variants import Variant
 
 SOURCE, DRIVER, CANARY = "mytest.cpp", "mytest.sys", "Canary"
 SCENARIOS_MAX = 12
@@ -89,18 +89,18 @@ def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) 
     if error:
         t.fail(asked=f"compiling {file}", expected="it compiles", seen=error)
     own = builder.without_reference(exercise.number for exercise in lab.exercises)
-    right: List[Tuple[str, "Optional[Patch]"]] = [("your own kernel: this branch has no reference" if own else "the reference", None)]
+    right: List[Tuple[str, "Optional[Variant]"]] = [("your own kernel: this branch has no reference" if own else "the reference", None)]
     if not tree.is_handout:
-        from grader import patches  # an instructor's: a student's branch has neither them nor what they change
-        right += [(one.says, one) for one in patches.of_lab(tree, lab) if one.kind == "accepted"][:ACCEPTED_MAX]
-    hidden = patches.read(_hidden(tree, lab, wrong)) if wrong and not tree.is_handout else None
+        from grader import variants  # an instructor's: a student's branch has neither them nor what they change
+        right += [(one.says, one) for one in variants.of_lab(tree, lab) if one.kind == "accepted"][:ACCEPTED_MAX]
+    hidden = variants.read(_hidden(tree, lab, wrong)) if wrong and not tree.is_handout else None
     early: Optional[Findings] = None
     if hidden and (folder, t.seed) not in _spoilt:
         # First what no other test asks for: tests that run side by side wait for the right kernels only.
         early = explored(folder, kernel(tree, builder, lab.number, hidden, t.seed), t.seed)
     once = ""
-    for says, patch in right:
-        judged = own_kernel(tree, builder, t.student_dir) if own else kernel(tree, builder, lab.number, patch, t.seed)
+    for says, variant in right:
+        judged = own_kernel(tree, builder, t.student_dir) if own else kernel(tree, builder, lab.number, variant, t.seed)
         seen = explored(folder, judged, t.seed)
         _fair(t, seen)
         once = once or seen.once
@@ -127,7 +127,7 @@ def catches(t: "Context", file: str, wrong: str, hint: "Optional[Hint]" = None) 
 
 def _hidden(tree: Tree, lab: Lab, name: str) -> Path:
     """A kernel that is wrong in one place."""
-    return tree.solutions / lab.folder / "hidden" / "wrong" / f"{name}.patch"
+    return tree.solutions / lab.folder / "hidden" / "wrong" / f"{name}.edit"
 
 
 def _fair(t: "Context", seen: Findings) -> None:
@@ -190,18 +190,18 @@ def _made(tree: Tree, builder: Builder, text: bytes, source: Path, out: Path) ->
     return finding
 
 
-def kernel(tree: Tree, builder: Builder, lab: int, patch: "Optional[Patch]", seed: int) -> Path:
-    """The explore flavour of a kernel: the reference, or with a patch of solutions/; linked in an order that follows from `seed`."""
-    return builder.laid_out(_made_of(tree, builder, lab, patch), seed)
+def kernel(tree: Tree, builder: Builder, lab: int, variant: "Optional[Variant]", seed: int) -> Path:
+    """The explore flavour of a kernel: the reference, or with a variant of solutions/; linked in an order that follows from `seed`."""
+    return builder.laid_out(_made_of(tree, builder, lab, variant), seed)
 
 
-def _made_of(tree: Tree, builder: Builder, lab: int, patch: "Optional[Patch]") -> Path:
-    if patch is None:
+def _made_of(tree: Tree, builder: Builder, lab: int, variant: "Optional[Variant]") -> Path:
+    if variant is None:
         return builder.base(EXPLORED)
-    from grader import patches
+    from grader import variants
     names = [name for name in labs.load(tree).lab(lab).files if name.startswith("kernel/")]
     files = {name: (tree.root / name).read_bytes() for name in names}
-    submission = Submission(patches.apply(patch, files, tuple(names)), ())
+    submission = Submission(variants.apply(variant, files), ())
     exercises = [exercise.number for exercise in labs.load(tree).lab(lab).exercises
                  if any(submission.files.get(name) != files.get(name) for name in exercise.files)]
     keys = [f"{number}{EXPLORE}" for number in exercises]
@@ -209,9 +209,9 @@ def _made_of(tree: Tree, builder: Builder, lab: int, patch: "Optional[Patch]") -
         keys = [f"whole{EXPLORE}"]
     made = builder.build(submission, keys)[keys[0]]
     if made.trouble:
-        raise InfraError(f"{patch.path.name}: {made.trouble}")
+        raise InfraError(f"{variant.path.name}: {made.trouble}")
     if made.error:
-        raise GraderError(f"{patch.path}: the kernel does not build: {made.error.splitlines()[0]}")
+        raise GraderError(f"{variant.path}: the kernel does not build: {made.error.splitlines()[0]}")
     return made.directory
 
 

@@ -4,7 +4,7 @@ Rows of the table, for each lab
   starter     0 points
   reference   full marks
   accepted    full marks
-              (every row must build: a patch that does not compile proves nothing; a cheater may say `Refused: yes`)
+              (every row must build: a variant that does not compile proves nothing; a cheater may say `Refused: yes`)
   mistake     exactly the tests of `Fails:` fail, all others pass, and the hints shown are exactly those of `Hint:`;
               what `Perhaps:` names may come or not
   cheater     no more points than the starter
@@ -22,12 +22,12 @@ import random
 from dataclasses import dataclass
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from grader import patches, sources
+from grader import sources, variants
 from grader.errors import GraderError
 from grader.grading import Grading, default_seed
 from grader.model import Lab, Outcome, Result, TestSpec, Verdict
 from grader.parallel import parallel
-from grader.patches import Patch
+from grader.variants import Variant
 from grader.studentseed import complete_tree_seed
 from grader.submission import Submission
 
@@ -73,9 +73,9 @@ class SelfCheck:
         def wanted(kind: str, name: str) -> bool:
             return not only or any(fnmatch.fnmatchcase(text, only) for text in (name, f"lab{lab.number}.{kind}.{name}"))
 
-        found = [patch for patch in patches.of_lab(self._grading.tree, lab) if wanted(patch.word, patch.name)]
+        found = [variant for variant in variants.of_lab(self._grading.tree, lab) if wanted(variant.word, variant.name)]
         starter = None
-        if wanted("starter", "starter") or any(patch.kind == "cheaters" for patch in found):
+        if wanted("starter", "starter") or any(variant.kind == "cheaters" for variant in found):
             starter = self._grade(lab, self.starter)
         if wanted("starter", "starter") and starter:
             yield _row(lab, "starter", "starter", starter,
@@ -83,35 +83,35 @@ class SelfCheck:
         if wanted("reference", "reference"):
             yield self._full(lab, "reference", "reference", self.reference)
         baseline = starter.score if starter else 0
-        yield from parallel([lambda patch=patch: self._patched(lab, patch, baseline) for patch in found], jobs)
+        yield from parallel([lambda variant=variant: self._varied(lab, variant, baseline) for variant in found], jobs)
 
-    def _patched(self, lab: Lab, patch: Patch, baseline: int) -> Row:
-        base = self.starter if patch.base == "starter" else self.reference
+    def _varied(self, lab: Lab, variant: Variant, baseline: int) -> Row:
+        base = self.starter if variant.base == "starter" else self.reference
         try:
-            files = patches.apply(patch, base, self._grading.course.files)
+            files = variants.apply(variant, base)
         except GraderError as error:
-            return Row(lab.number, patch.word, patch.name, "-", str(error))
-        if patch.kind == "accepted":
-            return self._full(lab, "accepted", patch.name, files)
-        result = self._grade(lab, files, self._chosen(lab, patch))
-        if patch.kind == "cheaters":
+            return Row(lab.number, variant.word, variant.name, "-", str(error))
+        if variant.kind == "accepted":
+            return self._full(lab, "accepted", variant.name, files)
+        result = self._grade(lab, files, self._chosen(lab, variant))
+        if variant.kind == "cheaters":
             gained = result.score - baseline
             trouble = f"gains {gained} points" if gained > 0 else ""
-            if patch.refused:
-                return _refused(lab, patch, result, trouble)
-            return _row(lab, "cheater", patch.name, result, trouble)
-        return _row(lab, "mistake", patch.name, result, judge_mistake(patch, result, self._grading.course.tests_of(lab)))
+            if variant.refused:
+                return _refused(lab, variant, result, trouble)
+            return _row(lab, "cheater", variant.name, result, trouble)
+        return _row(lab, "mistake", variant.name, result, judge_mistake(variant, result, self._grading.course.tests_of(lab)))
 
-    def _chosen(self, lab: Lab, patch: Patch) -> List[TestSpec]:
+    def _chosen(self, lab: Lab, variant: Variant) -> List[TestSpec]:
         """The tests that a row runs."""
         tests = self._grading.course.tests_of(lab)
-        if not self._sample or patch.refused:  # where the build refuses, nothing runs
+        if not self._sample or variant.refused:  # where the build refuses, nothing runs
             return tests
         names = [test.name for test in tests]
-        chosen = random.Random(f"{self._seed} {patch.name} {len(names)}")
-        named = patch.failed(names)
-        own = [test.name for test in tests if test.exercise == patch.exercise]
-        if patch.kind == "cheaters":
+        chosen = random.Random(f"{self._seed} {variant.name} {len(names)}")
+        named = variant.failed(names)
+        own = [test.name for test in tests if test.exercise == variant.exercise]
+        if variant.kind == "cheaters":
             wanted = set(chosen.sample(names, min(SAMPLE_CHEATER, len(names))))
         else:
             others = sorted(set(own or names) - named)
@@ -128,11 +128,11 @@ class SelfCheck:
                                          self._seed, self._own)
 
 
-def judge_mistake(patch: Patch, result: Result, tests: Sequence[TestSpec]) -> str:
+def judge_mistake(variant: Variant, result: Result, tests: Sequence[TestSpec]) -> str:
     """What is wrong with a mistake's row: tests that fail too much or too little, hints that are not the ones."""
     names = {test.name for test in tests}
-    expected, chance = patch.failed(names), patch.perhaps_failed(names)
-    unknown = [pattern for pattern in patch.fails if not fnmatch.filter(sorted(names), pattern)]
+    expected, chance = variant.failed(names), variant.perhaps_failed(names)
+    unknown = [pattern for pattern in variant.fails if not fnmatch.filter(sorted(names), pattern)]
     failed = {outcome.test for outcome in result.outcomes if outcome.verdict is not Verdict.PASS}
     hints = {outcome.hint_id for outcome in result.outcomes if outcome.verdict is not Verdict.PASS and outcome.hint_id}
     trouble: List[str] = []
@@ -142,18 +142,18 @@ def judge_mistake(patch: Patch, result: Result, tests: Sequence[TestSpec]) -> st
         trouble.append("fails too " + ", ".join(sorted(failed - expected - chance)))
     if expected - failed:
         trouble.append("does not fail " + ", ".join(sorted(expected - failed)))
-    if hints - set(patch.perhaps) != set(patch.hints) - set(patch.perhaps):
-        trouble.append(f"hints {', '.join(sorted(hints)) or 'none'} instead of {', '.join(sorted(patch.hints))}")
+    if hints - set(variant.perhaps) != set(variant.hints) - set(variant.perhaps):
+        trouble.append(f"hints {', '.join(sorted(hints)) or 'none'} instead of {', '.join(sorted(variant.hints))}")
     return "; ".join(trouble)
 
 
-def _refused(lab: Lab, patch: Patch, result: Result, trouble: str) -> Row:
+def _refused(lab: Lab, variant: Variant, result: Result, trouble: str) -> Row:
     """A cheater that must not get a kernel: every exercise that it touches has the build's message instead."""
     if result.infra_errors:
         trouble = trouble or f"could not be judged: {result.infra_errors[0].seen}"
     elif not any(note.fatal for note in result.notes):
         trouble = trouble or "is built, and should be refused"
-    return Row(lab.number, "cheater", patch.name, f"{result.score}/{result.max_score}", trouble, result.outcomes)
+    return Row(lab.number, "cheater", variant.name, f"{result.score}/{result.max_score}", trouble, result.outcomes)
 
 
 def _row(lab: Lab, kind: str, name: str, result: Result, trouble: str) -> Row:

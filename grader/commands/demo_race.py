@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Tuple
 
-from grader import labs, patches
+from grader import labs, variants
 from grader.commands import explore
 from grader.commands.grade import for_screen
 from grader.commands.options import master_seed, number
@@ -37,7 +37,7 @@ WAYS = 3  # to fail that are listed; the same mistake may show in many
 SEED = 1
 
 DISABLED = finding.HINTS[Found.OVERWRITTEN][0]
-Known = Dict[str, Tuple[Lab, patches.Patch, List[TestSpec]]]
+Known = Dict[str, Tuple[Lab, variants.Variant, List[TestSpec]]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,8 +58,8 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     if options.mistake == "list":
         _say(*listed(found))
         return 0
-    lab, patch, tests = chosen(found, options.mistake or DEFAULT)
-    return show(grading, lab, patch, tests, runs, SEED if seed is None else seed)
+    lab, variant, tests = chosen(found, options.mistake or DEFAULT)
+    return show(grading, lab, variant, tests, runs, SEED if seed is None else seed)
 
 
 def known(grading: Grading) -> Known:
@@ -67,14 +67,14 @@ def known(grading: Grading) -> Known:
     found: Known = {}
     for lab in grading.course.labs:
         explorers = kernels.explorers(grading.course.tests_of(lab))
-        for patch in patches.of_lab(grading.tree, lab) if explorers else []:
-            failed = patch.failed(test.name for test in explorers)
-            if patch.kind == "mistakes" and failed and DISABLED not in patch.hints:
-                found[patch.name] = (lab, patch, [test for test in explorers if test.name in failed])
+        for variant in variants.of_lab(grading.tree, lab) if explorers else []:
+            failed = variant.failed(test.name for test in explorers)
+            if variant.kind == "mistakes" and failed and DISABLED not in variant.hints:
+                found[variant.name] = (lab, variant, [test for test in explorers if test.name in failed])
     return found
 
 
-def chosen(found: Known, name: str) -> Tuple[Lab, patches.Patch, List[TestSpec]]:
+def chosen(found: Known, name: str) -> Tuple[Lab, variants.Variant, List[TestSpec]]:
     """The one of that name; GraderError with all names where there is none."""
     if name not in found:
         raise GraderError("\n".join([f"MISTAKE={name}: there is no such race to plant. Take one of these:", *listed(found)]))
@@ -87,13 +87,13 @@ def listed(found: Known) -> List[str]:
     return [f"  {one:{longest}}  {found[one][1].exercise}  {found[one][1].says}" for one in sorted(found)]
 
 
-def show(grading: Grading, lab: Lab, patch: patches.Patch, tests: List[TestSpec], runs: int, seed: int) -> int:
+def show(grading: Grading, lab: Lab, variant: variants.Variant, tests: List[TestSpec], runs: int, seed: int) -> int:
     """Plants, searches, judges, and says how to see it again."""
     paint = Paint(sys.stdout)
-    _say(paint("1", f"The mistake: {patch.says}"), f"(exercise {patch.exercise}, {_short(grading, patch.path)})", "",
-         *(_diff_line(line, paint) for line in diff(patch)), "")
-    files = explore.patched(grading, patch)
-    folder = grading.tree.scratch("demo-race", patch.name)
+    _say(paint("1", f"The mistake: {variant.says}"), f"(exercise {variant.exercise}, {_short(grading, variant.path)})", "",
+         *(_changed_line(line, paint) for line in changes(variant)), "")
+    files = explore.varied(grading, variant)
+    folder = grading.tree.scratch("demo-race", variant.name)
     submission = Submission(files, ())
     submission.write_to(folder, files)
     made = grading.builder.build(submission, [test.kernel for test in tests])
@@ -134,7 +134,7 @@ def search(made: KernelSet, lab: Lab, tests: List[TestSpec], seed: int, runs: in
             explore.progress_end()
             session.close()
     raise GraderError(f"no schedule shows this mistake, which {', '.join(test.name for test in tests)} should find; "
-                      "make selfcheck LAB=3 says whether its patch is up to date")
+                      "make selfcheck LAB=3 says whether the mistake still fails its tests")
 
 
 def judged(grading: Grading, made: KernelSet, lab: Lab, test: TestSpec, seed: int, submission: str) -> Outcome:
@@ -144,16 +144,13 @@ def judged(grading: Grading, made: KernelSet, lab: Lab, test: TestSpec, seed: in
     return for_screen(result, submission, grading.tree.out).outcomes[0]
 
 
-def diff(patch: patches.Patch) -> List[str]:
-    """The changed lines of a patch, under the names of their files."""
-    lines = patch.path.read_text(encoding="utf-8").splitlines()
-    first = next((at for at, line in enumerate(lines) if line.startswith("--- ")), 0)
-    return [line[len("+++ b/"):] if line.startswith("+++ b/") else line for line in lines[first:]
-            if line.startswith(("+++ b/", "+", "-", "@@")) and not line.startswith("--- ")]
+def changes(variant: variants.Variant) -> List[str]:
+    """What the variant changes, place by place."""
+    return [line for edit in variant.edits for line in str(edit).splitlines()]
 
 
-def _diff_line(line: str, paint: Paint) -> str:
-    return "  " + paint({"+": "32", "-": "31", "@": "36"}.get(line[:1], "1"), for_terminal(line))
+def _changed_line(line: str, paint: Paint) -> str:
+    return "  " + paint({"+": "32", "-": "31", " ": "0"}.get(line[:1], "1"), for_terminal(line))
 
 
 def _short(grading: Grading, path: Path) -> str:

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from grader import labs, patches, result as results
+from grader import labs, result as results, variants
 from grader.commands.options import add_selection, master_seed, number
 from grader.errors import GraderError
 from grader.explore import kernels, table
@@ -204,21 +204,21 @@ def planted(grading: Grading, options: argparse.Namespace) -> Iterator[Tuple[tab
 def mistakes(grading: Grading, lab: Lab, options: argparse.Namespace) -> Iterator[Tuple[table.Race, Kernel, str]]:
     """The mistakes of a lab that an exploring test must fail; each with every scenario that its tests explore."""
     tests = kernels.explorers(grading.course.tests_of(lab))
-    for patch in patches.of_lab(grading.tree, lab) if tests else []:
-        own = [test for test in tests if any(fnmatch.fnmatchcase(test.name, one) for one in patch.fails)]
-        if patch.kind != "mistakes" or not own or not _wanted(patch.name, options):
+    for variant in variants.of_lab(grading.tree, lab) if tests else []:
+        own = [test for test in tests if any(fnmatch.fnmatchcase(test.name, one) for one in variant.fails)]
+        if variant.kind != "mistakes" or not own or not _wanted(variant.name, options):
             continue
-        kernel = kernels.kernel_of(grading, patched(grading, patch))
+        kernel = kernels.kernel_of(grading, varied(grading, variant))
         digest = kernels.digest_of(kernel)
         with _closing(kernels.session_on(kernel, lab.driver)) as session:
             asked = [one for test in own for one in kernels.asked_by(session, test, 1)]
             good = [one for one in asked if shows(session, one)]
         for one in good[:1] or asked[:1]:
-            yield table.Race(patch.name, digest, one.scenario, one.parameters, one.step_limit), kernel, lab.driver
+            yield table.Race(variant.name, digest, one.scenario, one.parameters, one.step_limit), kernel, lab.driver
 
 
 def shows(session: Session, asked: kernels.Asked) -> bool:
-    """Whether this scenario shows the mistake at all: a patch's test may explore several."""
+    """Whether this scenario shows the mistake at all: a variant's test may explore several."""
     from grader.explore.explorer import explore
     target = GuestTarget(session, asked.scenario)
     return explore(target, asked.scenario, 0, 0, 1500, asked.parameters, step_limit=asked.step_limit).find is not None
@@ -261,15 +261,15 @@ def right_kernels(grading: Grading, options: argparse.Namespace) -> Iterator[Tup
             continue
         if _wanted("reference", options):
             yield "reference", reference, lab.driver
-        for patch in patches.of_lab(grading.tree, lab):
-            if patch.kind == "accepted" and _wanted(patch.name, options):
-                yield patch.name, kernels.kernel_of(grading, patched(grading, patch)), lab.driver
+        for variant in variants.of_lab(grading.tree, lab):
+            if variant.kind == "accepted" and _wanted(variant.name, options):
+                yield variant.name, kernels.kernel_of(grading, varied(grading, variant)), lab.driver
 
 
-def patched(grading: Grading, patch: patches.Patch) -> Dict[str, bytes]:
-    """The reference with a patch applied."""
+def varied(grading: Grading, variant: variants.Variant) -> Dict[str, bytes]:
+    """The reference with a variant applied."""
     reference = {name: (grading.tree.root / name).read_bytes() for name in grading.course.files}
-    return patches.apply(patch, reference, grading.course.files)
+    return variants.apply(variant, reference)
 
 
 # -- the machine of an experiment ------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The kernels that experiments run on: the reference, a submission, or a patch of solutions/, in the explore flavour;
+"""The kernels that experiments run on: the reference, a submission, or a variant of solutions/, in the explore flavour;
 and which scenarios a lab's tests explore.
 """
 

@@ -23,12 +23,12 @@ from grader.tree import Tree
 README = "labs/branch-readme.md"  # becomes README.md of the branches
 PRIVATE = (  # (kind, names): kept on its own, so that a hole in handout.py's list shows
     ("hidden-test", re.compile(r"^solutions/[^/]+/hidden/")),
-    ("solution", re.compile(r"^solutions/|\.patch$")),
+    ("solution", re.compile(r"^solutions/|\.edit$")),
     ("seed", re.compile(r"^labs/[^/]+/seed\.txt$")),
     ("answers", re.compile(r"(^|/)answers?[^/]*\.(py|json|csv|md)$")),
     ("instructor", re.compile(r"^(\.ci/|\.github/|docs/|grader/tests/|grader/(style|coverage|bench|leaks)/|kernel/tests/(?!scenarios/scenario)|"
-                              r"grader/(handout|scatter|hardened|regions|sources|selfcheck|patches|memo|parallel)\.py$|"
-                              r"grader/commands/(handout|solution|answers|selfcheck|stability|explore|leaks)\.py$|"
+                              r"grader/(handout|scatter|hardened|regions|sources|selfcheck|edits|variants|memo|parallel)\.py$|"
+                              r"grader/commands/(handout|solution|answers|selfcheck|stability|explore|leaks|edits)\.py$|"
                               r"grader/explore/(survey|table|kernels)\.py$|README\.md$|SYLLABUS\.md$|CONTRIBUTING\.md$|.*_test\.cpp$)")))
 ANSWERS = re.compile(r"(^|/)answers[^/]*\.txt$")
 LINE_MIN, COMMENT_MIN, NAME_MIN = 10, 12, 3
@@ -93,7 +93,7 @@ def secrets(tree: Tree, course: Course, builder: Optional[Builder] = None) -> Se
         if kind == "seed" or name == sources.MANIFEST:
             continue  # a number; names of files: the file itself is told by its name and its content
         for line in data.decode("utf-8", "replace").splitlines():
-            key = squeezed(FRAME.sub("", line)) if name.endswith(".patch") else squeezed(line)
+            key = squeezed(FRAME.sub("", line)) if name.endswith(".edit") else squeezed(line)
             if len(key) >= 2 * LINE_MIN and key not in public_lines and len(WORD.findall(line)) > 2:
                 found.private_lines.setdefault(key, (kind, name))
     if builder is not None:

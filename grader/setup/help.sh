@@ -32,6 +32,7 @@ if [ "${1:-}" = whole ]; then
     row "demo-race [MISTAKE=name]"   "plant a race, find it, show who found it and how: under a minute, for an audience"
     row "explore LAB=3 TEST=x RUNS=n" "search a test's races: on the right kernel there are none (SUBMISSION=x, SCENARIOS=kernel)"
     row "selfcheck [LAB=1]"          "grade the starter, accepted variants, known mistakes and cheaters: one table"
+    row "edits [SINCE=commit CHECK=1]" "solutions/ after a refactoring: mend what no longer fits, list what needs a hand"
     row "mutate LAB=1 [EX=1.3 SAMPLE=60]" "wrong solutions by rule: which ones the tests let pass (SEED=n, HINTS=n shows hints)"
     echo
     echo "Maintainers"

@@ -38,8 +38,8 @@ class NamesTest(unittest.TestCase):
         self.known = demo_race.known(Grading(tree, labs.load(tree), mock.Mock()))
 
     def test_default_is_a_mistake_that_a_test_finds_by_exploring(self) -> None:
-        lab, patch, tests = demo_race.chosen(self.known, demo_race.DEFAULT)
-        self.assertEqual((3, demo_race.DEFAULT), (lab.number, patch.name))
+        lab, variant, tests = demo_race.chosen(self.known, demo_race.DEFAULT)
+        self.assertEqual((3, demo_race.DEFAULT), (lab.number, variant.name))
         self.assertTrue(all(test.explore for test in tests) and tests)
 
     def test_unknown_name_gets_all_names(self) -> None:
@@ -56,11 +56,10 @@ class NamesTest(unittest.TestCase):
         code, text = shown("--mistake", "list")
         self.assertEqual((0, len(self.known)), (code, len(text.splitlines())))
 
-    def test_diff_shows_what_was_changed_and_where(self) -> None:
-        lines = demo_race.diff(self.known["lock-test-then-set"][1])
-        self.assertEqual("kernel/ntos/ke/spinlock.cpp", lines[0])
+    def test_what_was_changed_is_shown_with_its_place(self) -> None:
+        lines = demo_race.changes(self.known["lock-test-then-set"][1])
+        self.assertRegex(lines[0], r"In spinlock\.cpp, \w*AcquireSpinLock\w*:")
         self.assertIn("+    SpinLock->Value = Held;", lines)
-        self.assertFalse([line for line in lines if line.startswith(" ")])
 
     def test_students_do_not_get_it(self) -> None:
         self.assertIsNotNone(WITHHELD.search("grader/commands/demo_race.py"))

@@ -13,7 +13,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from grader import git, labs, patches, sources
+from grader import git, labs, sources
 from grader.errors import GraderError
 from grader.studentseed import git_mail
 from grader.tests.fixture import READY, TreeCase, as_student
@@ -163,10 +163,6 @@ class Environment(GitCase):
         self.assertIn(READY, sources.tracked(self.tree))
         self.assertEqual(sources.untracked(self.tree), [NOTES])
         self.assertNotEqual(git_mail(self.tree), "other@localhost")
-        patch = self.home / "p.patch"
-        patch.write_text(f"Accepted: another word\n--- a/{READY}\n+++ b/{READY}\n@@ -1 +1 @@\n-// {READY}\n+// mine\n")
-        files = {READY: (self.tree.root / READY).read_bytes()}
-        self.assertEqual(patches.apply(patches._read(patch, "accepted", "Accepted"), files, (READY,))[READY], b"// mine\n")
         self.assertEqual(as_student(self.other, "rev-parse", "HEAD"), head)
 
 

@@ -179,7 +179,7 @@ class LinesTest(LeaksCase):
 
 class FilesTest(LeaksCase):
     def test_private_files_are_found_by_their_names(self) -> None:
-        for name, kind in (("solutions/1-processes/x.txt", "solution"), ("fix.patch", "solution"), ("solutions/1-processes/hidden/t.py", "hidden-test"),
+        for name, kind in (("solutions/1-processes/x.txt", "solution"), ("fix.edit", "solution"), ("solutions/1-processes/hidden/t.py", "hidden-test"),
                            ("labs/1-processes/seed.txt", "seed"), ("grader/commands/answers.py", "answers"), ("grader/selfcheck.py", "instructor"),
                            ("grader/commands/leaks.py", "instructor"), ("kernel/ntos/ke/ready_test.cpp", "instructor"), ("kit/solutions/a", "solution")):
             with self.subTest(name=name):

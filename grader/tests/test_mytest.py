@@ -18,7 +18,7 @@ from grader.toolverdict import Finding
 FILE = "labs/1-processes/mytest.cpp"
 NOTHING, LOST = Findings(), Findings("Counts fails under schedule walk-1: x is 2, not 1", Found.CHECK)
 ONCE = "Counts fails under schedule walk-2 after other runs, but not alone"
-PATCH = f"--- a/{READY}\n+++ b/{READY}\n@@ -1 +1 @@\n-// {READY}\n+wrong\n"
+EDIT = f"\nIn ready.cpp:\n-// {READY}\n+wrong\n"
 
 
 class Catches(TreeCase):
@@ -27,9 +27,9 @@ class Catches(TreeCase):
     def setUp(self) -> None:
         super().setUp()
         self.put(FILE, "SCENARIO(Counts);\n")
-        self.put("solutions/1-processes/accepted/other.patch", f"Accepted: other locks\n{PATCH}")
-        self.put("solutions/1-processes/hidden/wrong/late.patch",
-                 f"Mistake: m\nExercise: 1.1\nFails: x\nHint: mytest-misses\n{PATCH}")
+        self.put("solutions/1-processes/accepted/other.edit", f"Accepted: other locks\n{EDIT}")
+        self.put("solutions/1-processes/hidden/wrong/late.edit",
+                 f"Mistake: m\nExercise: 1.1\nFails: x\nHint: mytest-misses\n{EDIT}")
 
     def judged(self, wrong: str = "late", **seen: Findings) -> Optional[TestFailure]:
         """What the test says when the kernels are found as given: reference, other, late."""
@@ -39,7 +39,7 @@ class Catches(TreeCase):
         with ExitStack() as patched:
             for name, fake in (("this_tree", lambda: self.tree),
                                ("compiled", lambda tree, builder, text: (Path("driver"), "")),
-                               ("kernel", lambda tree, builder, number, patch, seed: Path(patch.name if patch else "reference")),
+                               ("kernel", lambda tree, builder, number, variant, seed: Path(variant.name if variant else "reference")),
                                ("explored", lambda folder, kernel, seed: found[kernel.name])):
                 patched.enter_context(mock.patch.object(mytest, name, fake))
             try:

@@ -8,24 +8,24 @@ from __future__ import annotations
 import unittest
 from pathlib import Path
 
-from grader import labs, patches, regions
-from grader.patches import Patch
+from grader import labs, variants, regions
+from grader.variants import Variant
 from grader.tree import this_tree
 
 
-def patch(kind: str, *fails: str) -> Patch:
-    return Patch(Path("solutions/x.patch"), kind, "", "1.1", fails, (), "reference")
+def variant(kind: str, *fails: str) -> Variant:
+    return Variant(Path("solutions/x.variant"), kind, "", "1.1", fails, (), "reference")
 
 
 class Unproved(unittest.TestCase):
-    """The rule, on tests and patches made for it."""
+    """The rule, on tests and variants made for it."""
 
     def test_a_name_or_a_glob_of_a_mistake_proves_a_test(self) -> None:
         names = ["insert_at_tail", "insert_at_head", "select", "live"]
-        self.assertEqual(patches.unproved(names, [patch("mistakes", "insert_*"), patch("mistakes", "live", "other")]), ["select"])
+        self.assertEqual(variants.unproved(names, [variant("mistakes", "insert_*"), variant("mistakes", "live", "other")]), ["select"])
 
     def test_no_other_kind_of_patch_proves_anything(self) -> None:
-        self.assertEqual(patches.unproved(["live"], [patch("accepted", "live"), patch("cheaters", "*")]), ["live"])
+        self.assertEqual(variants.unproved(["live"], [variant("accepted", "live"), variant("cheaters", "*")]), ["live"])
 
 
 class OfThisTree(unittest.TestCase):
@@ -36,21 +36,21 @@ class OfThisTree(unittest.TestCase):
         course = labs.load(tree)
         for lab in course.labs:
             with self.subTest(lab=lab.number):
-                missing = patches.unproved([test.name for test in course.tests_of(lab)], patches.of_lab(tree, lab))
+                missing = variants.unproved([test.name for test in course.tests_of(lab)], variants.of_lab(tree, lab))
                 self.assertEqual(missing, [], f"write a mistake that these tests find, into solutions/{lab.folder}/mistakes")
 
 
     def test_each_patch_applies(self) -> None:
-        """A changed comment near a patch is enough for it not to: the self-check would be the first to say so."""
+        """The self-check would be the first to say so else."""
         tree = this_tree()
         course = labs.load(tree)
         whole = {name: (tree.root / name).read_text(encoding="utf-8") for name in course.files if (tree.root / name).is_file()}
         bases = {"reference": {name: text.encode() for name, text in whole.items()},
                  "starter": {name: regions.split(name, text).starter.encode() for name, text in whole.items()}}
         for lab in course.labs:
-            for one in patches.of_lab(tree, lab):
-                with self.subTest(patch=one.name):
-                    patches.apply(one, bases[one.base], course.files)
+            for one in variants.of_lab(tree, lab):
+                with self.subTest(variant=one.name):
+                    variants.apply(one, bases[one.base])
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ import contextlib
 import io
 import json
 import unittest
+from pathlib import Path
 from typing import Dict
 from unittest import mock
 
-from grader import cli, labs, patches
+from grader import cli, labs, variants
 from grader.build import Builder
 from grader.commands import selfcheck as command
 from grader.commands import stability
@@ -53,7 +54,7 @@ class Table(TreeCase):
             self.put(name,
                      f"// LAB({exercise}) begin\n{word}\n// LAB({exercise}) else\n//| STUB\n// LAB({exercise}) end\n")
 
-    def patch(self,
+    def variant(self,
               kind: str,
               name: str,
               header: str,
@@ -61,12 +62,9 @@ class Table(TreeCase):
               new: str = "",
               path: str = READY,
               starter: bool = False) -> None:
-        """Writes a patch that replaces the line `old` by `new`."""
-        lines = ["// Exercise 1.1", old] if starter else ["// LAB(1.1) begin", old]
-        after = [] if starter else [" // LAB(1.1) else"]
-        body = "\n".join([f" {lines[0]}", f"-{old}", f"+{new}", *after]) + "\n"
-        self.put(f"solutions/1-processes/{kind}/{name}.patch",
-                 f"{header}\n--- a/{path}\n+++ b/{path}\n@@ -1,{2 + len(after)} +1,{2 + len(after)} @@\n{body}")
+        """Writes an edit that replaces the line `old` by `new`."""
+        before = "// Exercise 1.1" if starter else "// LAB(1.1) begin"
+        self.put(f"solutions/1-processes/{kind}/{name}.edit", f"{header}\n\nIn {Path(path).name}:\n {before}\n-{old}\n+{new}\n")
 
     def rows(self) -> "Dict[str, tuple[str, str]]":
         course = labs.load(self.tree)
@@ -81,16 +79,16 @@ class Table(TreeCase):
         self.assertIn("must be 0", self.rows()["starter"][1])
 
     def test_mistake(self) -> None:
-        self.patch("mistakes", "right", "Mistake: m\nExercise: 1.1\nFails: bit_*\nHint: summary")
-        self.patch("mistakes", "few",
+        self.variant("mistakes", "right", "Mistake: m\nExercise: 1.1\nFails: bit_*\nHint: summary")
+        self.variant("mistakes", "few",
                    "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue, insert_at_tail\nHint: summary")
-        self.patch("mistakes", "many", "Mistake: m\nExercise: 1.1\nFails: insert_at_tail\nHint: summary")
-        self.patch("mistakes", "hint", "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue\nHint: other")
-        self.patch("mistakes", "luck", "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue\nHint: summary\n"
+        self.variant("mistakes", "many", "Mistake: m\nExercise: 1.1\nFails: insert_at_tail\nHint: summary")
+        self.variant("mistakes", "hint", "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue\nHint: other")
+        self.variant("mistakes", "luck", "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue\nHint: summary\n"
                    "Perhaps: insert_at_tail, other")
-        self.patch("mistakes", "lucky", "Mistake: m\nExercise: 1.1\nFails: insert_at_tail\nHint: other\n"
+        self.variant("mistakes", "lucky", "Mistake: m\nExercise: 1.1\nFails: insert_at_tail\nHint: other\n"
                    "Perhaps: *, summary, other")
-        self.patch("mistakes", "typo", "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue, no_such\nHint: summary")
+        self.variant("mistakes", "typo", "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue, no_such\nHint: summary")
         rows = self.rows()
         self.assertEqual(rows["right"], ("5/8", ""))
         self.assertIn("does not fail insert_at_tail", rows["few"][1])
@@ -100,8 +98,8 @@ class Table(TreeCase):
         self.assertIn("unknown test no_such", rows["typo"][1])
 
     def test_a_sampled_row_runs_what_it_names_and_a_few_others(self) -> None:
-        self.patch("mistakes", "right", "Mistake: m\nExercise: 1.1\nFails: bit_*\nHint: summary")
-        self.patch("mistakes", "few", "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue, insert_at_tail\nHint: summary")
+        self.variant("mistakes", "right", "Mistake: m\nExercise: 1.1\nFails: bit_*\nHint: summary")
+        self.variant("mistakes", "few", "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue, insert_at_tail\nHint: summary")
         course = labs.load(self.tree)
         asked = []
         grading = Grading(self.tree, course, runner(lambda test, seed: asked.append(test.name) or judge(test, seed)),
@@ -114,42 +112,40 @@ class Table(TreeCase):
         self.assertIn("does not fail insert_at_tail", rows["few"])
 
     def test_accepted(self) -> None:
-        self.patch("accepted", "good", "Accepted: a", new="BIT BY BIT")
-        self.patch("accepted", "bad", "Accepted: a", new="nothing")
+        self.variant("accepted", "good", "Accepted: a", new="BIT BY BIT")
+        self.variant("accepted", "bad", "Accepted: a", new="nothing")
         rows = self.rows()
         self.assertEqual(rows["good"], ("8/8", ""))
         self.assertEqual(rows["bad"], ("5/8", "fails bit_follows_queue"))
 
     def test_cheater(self) -> None:
-        self.patch("cheaters", "vain", "Cheat: prints PASS", old="STUB", new="STUB PASS", starter=True)
-        self.patch("cheaters", "works", "Cheat: c", old="STUB", new="CHEAT-WORKS", starter=True)
+        self.variant("cheaters", "vain", "Cheat: prints PASS", old="STUB", new="STUB PASS", starter=True)
+        self.variant("cheaters", "works", "Cheat: c", old="STUB", new="CHEAT-WORKS", starter=True)
         rows = self.rows()
         self.assertEqual(rows["vain"], ("0/8", ""))
         self.assertIn("gains", rows["works"][1])
 
     def test_row_that_does_not_build_is_trouble(self) -> None:
-        self.patch("cheaters", "vain", "Cheat: prints PASS", old="STUB", new="STUB PASS", starter=True)
+        self.variant("cheaters", "vain", "Cheat: prints PASS", old="STUB", new="STUB PASS", starter=True)
         with mock.patch.object(TextBuilder, "errors", {"1.1": "kernel/x.cpp:1:1: error: no"}, create=True), \
                 mock.patch.object(FakeBuilder, "__init__", Builder.__init__):
             rows = self.rows()
         for name in ("starter", "reference", "vain"):
             self.assertIn("exercise 1.1 does not build: kernel/x.cpp:1:1", rows[name][1])
 
-    def test_patch_that_does_not_fit(self) -> None:
-        self.patch("accepted", "stale", "Accepted: a", old="SOMETHING ELSE", new="x")
-        self.patch("accepted", "stranger", "Accepted: a", path="Makefile")
-        self.assertIn("does not apply", self.rows()["stale"][1])
-        self.assertIn("does not apply", self.rows()["stranger"][1])
-
-    def test_patch_that_adds_a_file(self) -> None:
-        self.put("solutions/1-processes/accepted/new.patch",
-                 "Accepted: a\n--- /dev/null\n+++ b/grader/x.py\n@@ -0,0 +1 @@\n+x\n")
-        self.assertIn("touches grader/x.py", self.rows()["new"][1])
+    def test_edit_that_does_not_fit(self) -> None:
+        self.variant("accepted", "stale", "Accepted: a", old="SOMETHING ELSE", new="x")
+        self.variant("accepted", "stranger", "Accepted: a", path="Makefile")
+        self.variant("accepted", "idle", "Accepted: a", new="BIT")
+        rows = self.rows()
+        self.assertIn("is there 0 times; the text has changed", rows["stale"][1])
+        self.assertIn("no student file is called so", rows["stranger"][1])
+        self.assertIn("changes nothing", rows["idle"][1])
 
     def test_header_must_be_whole(self) -> None:
-        self.patch("mistakes", "m", "Mistake: m\nExercise: 1.1\nFails: x")
+        self.variant("mistakes", "m", "Mistake: m\nExercise: 1.1\nFails: x")
         with self.assertRaisesRegex(GraderError, "the header has no `Hint:` line"):
-            patches.of_lab(self.tree, labs.load(self.tree).labs[0])
+            variants.of_lab(self.tree, labs.load(self.tree).labs[0])
 
     def run_command(self, *arguments: str) -> "tuple[int, str]":
         out = io.StringIO()
@@ -163,7 +159,7 @@ class Table(TreeCase):
         code, text = self.run_command("selfcheck", "1")
         self.assertEqual(code, 0)
         self.assertIn("2 rows as they should be, 0 not", text)
-        self.patch("accepted", "bad", "Accepted: a", new="nothing")
+        self.variant("accepted", "bad", "Accepted: a", new="nothing")
         code, text = self.run_command("selfcheck", "--lab", "1", "--only", "b*")
         self.assertEqual(code, 1)
         self.assertIn("0 rows as they should be, 1 not", text)

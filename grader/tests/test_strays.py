@@ -150,7 +150,7 @@ class LineEndings(unittest.TestCase):
         with tempfile.TemporaryDirectory(prefix="mica-crlf-") as folder:
             whole, clone = Path(folder, "whole"), Path(folder, "clone")
             names = [name for name in sources.tracked(Tree(ROOT, ROOT / "build"))
-                     if name.endswith((".gitattributes", ".sh", ".mk", "Makefile", ".ci/run", ".png", "bochsrc", ".patch"))]
+                     if name.endswith((".gitattributes", ".sh", ".mk", "Makefile", ".ci/run", ".png", "bochsrc", ".edit"))]
             for name in names:
                 (whole / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, whole / name)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
-from grader import labs, patches, replay
+from grader import labs, variants, replay
 from grader.build import Builder
 from grader.submission import Submission, read
 from grader.tests.machine import under_gdb
@@ -113,9 +113,9 @@ def _with_addresses(typed: Sequence[str]) -> List[str]:
 
 def wrong(tree: Tree, course: labs.Course, mistake: str, folder: Path) -> Submission:
     """The reference with one known mistake, as a submission."""
-    patch = patches.read(tree.solutions / "1-processes" / "mistakes" / f"{mistake}.patch")
+    variant = variants.read(tree.solutions / "1-processes" / "mistakes" / f"{mistake}.edit")
     own = {name: (tree.root / name).read_bytes() for name in course.files if (tree.root / name).is_file()}
-    for name, content in patches.apply(patch, own, tuple(course.files)).items():
+    for name, content in variants.apply(variant, own).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
