@@ -142,14 +142,15 @@ def random_events(t):
 
 
 def _each_kind(t, bench: Bench) -> None:
-    """What chance might leave out: an abandoned mutant, for one that waits and one that takes it; two wait for each object that is
+    """What chance might leave out: an abandoned mutant, for those that wait and for one that takes it; two wait for each object that is
     no event, it is signaled once, and one waits for two of them."""
-    first, second, *others = _shuffled(t, 8)
-    bench.wait(first, 6)  # the mutant is free
-    bench.wait_many(second, (5, 6), False, LATE)
-    bench.end_thread(first)
-    bench.end_thread(second)
-    threads = iter([first, second, *others])
+    order = _shuffled(t, 8)
+    bench.wait(order[0], 6)  # the mutant is free
+    bench.wait_many(order[1], (5, 6), False, LATE)
+    bench.wait_many(order[2], (6,), True, LATE)
+    for thread in order[:3]:
+        bench.end_thread(thread)
+    threads = iter(order)
     for number in t.rng.sample((5, 7, 8), 3):
         for _ in range(2):
             bench.wait(next(threads), number, LATE)
