@@ -18,7 +18,7 @@ from .dispatcher import (ABANDONED, BASE, MUTANT, NAMES, NOTIFICATION_EVENT, NOT
                          SYNCHRONIZATION_EVENT, SYNCHRONIZATION_TIMER, SUCCESS, TIMEOUT, WAIT_ALL, WAIT_ANY, Dispatcher, Object,
                          Raised, Release, status_name)
 from .telling import Telling
-from .timertable import CHAINS
+from .timertable import CHAINS, SIZE
 from .traced import Traced
 
 PASSIVE_LEVEL, DISPATCH_LEVEL = 0, 2
@@ -249,6 +249,25 @@ class Bench(Telling):
         self.model.end_wait(thread, status, increment)
         self.compare()
 
+    def returns(self, thread: int, status: int) -> None:
+        """A thread whose wait was ended with a status runs again, and its call returns that."""
+        self._say(f"T{thread} runs again", "wait")
+        place, told = self.resume(thread, status)
+        self._equal(f"it returns {status_name(status)}", "the thread waits" if place else f"it returns {status_name(told)}", "commit-status")
+
+    def insert_block(self, thread: int, number: int, key: int, kind: int) -> None:
+        """KiInsertWaitBlock alone: the block is on the list, and its link in the ring is what it was; then it is taken off."""
+        guest, head = self.guest, self.addresses[number] + self.guest.field("DISPATCHER_HEADER.WaitListHead")[0]
+        block, link = guest.alloc(guest.size("KWAIT_BLOCK")), self.t.rng.getrandbits(32)
+        guest.set(block, "KWAIT_BLOCK.NextWaitBlock", link)
+        self._say(f"KiInsertWaitBlock(B, T{thread}, {self.name(number)}, {key}, {'WaitAll' if kind == WAIT_ALL else 'WaitAny'})", "wait")
+        self._act(None, DISPATCH_LEVEL)
+        guest.call("KiInsertWaitBlock", block, self.threads[thread], self.addresses[number], key, kind, conv="cdecl")
+        wanted, seen = [(thread, key, kind)], self.waiters(self.addresses[number])
+        self._equal(f"the list of {self.name(number)}: {_list(wanted)}", f"the list of {self.name(number)}: {_list(seen)}", _list_hint(wanted, seen))
+        self._equal(f"NextWaitBlock {link:#010x}, as it was", f"NextWaitBlock {guest.get(block, 'KWAIT_BLOCK.NextWaitBlock'):#010x}, as it was", "ring-touched")
+        self._empty(head)
+
     def interrupt(self, thread: int) -> None:
         """A kernel APC interrupts a thread's wait; when it has run, the wait begins again, with the deadline it had."""
         wait = self.model.threads[thread].wait
@@ -313,6 +332,21 @@ class Bench(Telling):
         self._act(None, DISPATCH_LEVEL)
         self.guest.call("KiInsertTimer", self.addresses[number], due & 0xFFFFFFFF, due >> 32, conv="cdecl")
         self.model.start_timer(number, due)
+        self.model.dpcs = [ANOTHER]
+        self.compare("timer-overtaken")
+        self.ticks(0)
+
+    def insert_meanwhile(self, number: int, ticks: int, gone: int) -> None:
+        """KiInsertTimer for a due time within `ticks`, and the clock goes on by `gone` when the timer is put on its chain: the expiry may
+        have looked there before, and must be asked for."""
+        due = self.model.now + ticks * self.increment - self.t.rng.randrange(self.increment)
+        self._say(f"KiInsertTimer({self.name(number)}, due in {ticks} ticks: the clock goes on by {gone} when the timer is put on its chain)")
+        self._act(None, DISPATCH_LEVEL)
+        self.model.start_timer(number, due)
+        then = self.model.now + gone * self.increment
+        chain = self.guest.sym("KiTimerTableListHead") + 8 * (self.model.hand(due) % SIZE)
+        with self.guest.watching([(chain, 8)], lambda _: self.set_clock(then)):
+            self.guest.call("KiInsertTimer", self.addresses[number], due & 0xFFFFFFFF, due >> 32, conv="cdecl")
         self.model.dpcs = [ANOTHER]
         self.compare("timer-overtaken")
         self.ticks(0)
@@ -434,6 +468,7 @@ class Bench(Telling):
         guest, call = self.guest, self.calls.pop(thread)
         told = guest.get(self.threads[thread], "KTHREAD.WaitStatus") if status is None else status
         self._at_rest(self.threads[thread])
+        guest.set(self.threads[thread], "KTHREAD.WaitStatus", told)
         self._act(thread, guest.get(self.threads[thread], "KTHREAD.WaitIrql"))
         esp = call.registers["esp"]
         place, registers = guest.go_on((SWAP, RAISE, *stops), call, eip=guest.u32(esp), esp=esp + 4, eax=told)

@@ -8,6 +8,8 @@ HINTS = {
     "block-wrong": "A wait block does not say who waits for what: Thread, Object, WaitKey (the index in the wait) and WaitType.",
     "ring-open": "The blocks of one wait form a ring through NextWaitBlock: from WaitBlockList over every object's block, the time-out's as "
                  "the last, back to the first.",
+    "ring-touched": "KiInsertWaitBlock fills the block and puts it on its object's list. NextWaitBlock belongs to those who make the ring: the wait for several "
+                    "objects, and KiCommitWait.",
     "list-broken": "A list's links are broken: from its head, Flink must lead round to the head again, and Blink the same way back.",
     # signals
     "signal-kept": "A synchronization object's signal is for one thread: whoever's wait it satisfies consumes it.",
@@ -20,6 +22,7 @@ HINTS = {
     # what a wait returns
     "wait-status": "The result of a wait: WaitAny the index of the object, with STATUS_ABANDONED added for an abandoned mutant; WaitAll "
                    "STATUS_SUCCESS or STATUS_ABANDONED; STATUS_TIMEOUT when time has ended it.",
+    "commit-status": "KiCommitWait returns what KiSwapThread returns: the status with which the wait was ended, whatever that is.",
     "previous-state": "A call that changes an object's state returns the state before the change.",
     "no-boost": "The increment belongs to every thread that this signal releases: AdjustReason = AdjustUnwait, AdjustIncrement = Increment.",
     "waited-in-vain": "What is signaled already is taken without waiting.",
@@ -40,6 +43,7 @@ HINTS = {
     "alert-first": "The objects come first: what is signaled is taken, and an alert stays for the next wait.",
     "traced-wait": "Every wait that really waits is traced once, each time it begins: Wait with the thread, the number of objects, the type, and "
                    "whether there is a time-out.",
+    "alert-before-time": "The objects first, then alerts and user APCs (KiTestAlert), then the time: an alert is the result also of a wait whose time is over.",
     "wait-handed-on": "KiBeginWait notes the wait's reason, mode and whether it is alertable: those of the call; a delay's reason is DelayExecution.",
     # several objects
     "all-or-nothing": "A WaitAll takes everything in one step or nothing at all: look at all objects first, then take them.",
@@ -85,6 +89,7 @@ HINTS = {
     "timer-period": "A periodic timer is due again one period after its due time, not after the moment of its expiry.",
     "timer-dpc": "A timer's DPC is queued each time it expires, and by nothing else.",
     "timer-state": "Setting a timer makes it not signaled; its expiry signals it; cancelling it changes nothing of that.",
+    "timer-cost": "A timer goes to the tail of its chain by one InsertTailList: what KiInsertTimer costs does not depend on how many timers run.",
     "traced-timer": "KiInsertTimer traces TimerSet with the timer and its due time, KiSignalTimer traces TimerExpire with the timer and the tick count, before it "
                     "signals it.",
     # races: by the scenario that broke

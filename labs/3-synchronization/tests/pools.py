@@ -98,7 +98,7 @@ class Pool:
             self._equal(f"it returns N{number}", self._told(place, told), "queue-maximum" if place else "queue-order" if told in self.entries else "queue-taken")
             self._equal("its Flink is nullptr", "its Flink is " + ("nullptr" if not self.guest.u32(self.entries[number]) else "not"), "queue-given")
         elif mode and thread in self.user:
-            self._equal("it returns STATUS_USER_APC", self._told(place, told), "queue-alert")
+            self._equal("it returns STATUS_USER_APC", self._told(place, told), "alert-before-time" if timeout == 0 and not place else "queue-alert")
         elif timeout == 0:
             self._equal("it returns STATUS_TIMEOUT", self._told(place, told), "queue-maximum" if self.inside else "queue-time" if place else "queue-result")
         else:

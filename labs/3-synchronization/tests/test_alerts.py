@@ -196,6 +196,10 @@ def _alerted(t, bench: Interruptible, form: str) -> None:
     bench.user_apc(pending=True)
     bench.begin(form, USER_APC, endless, USER, False, "alert-tested")
     bench.no_user_apc(True)
+    over = bench.system_time(-t.rng.randint(1, SECOND))
+    bench.alert(USER)
+    bench.begin(form, ALERTED, over, USER, True, "alert-before-time")
+    bench.alerts(0, "alert-before-time")
     if form == "delay":
         return
     bench.alert(KERNEL)

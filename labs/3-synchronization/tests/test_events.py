@@ -8,7 +8,7 @@ from grader.api import test
 
 from .bench import Bench
 from .dispatcher import (MUTANT, NOTIFICATION_EVENT, NOTIFICATION_TIMER, SEMAPHORE, SYNCHRONIZATION_EVENT, SYNCHRONIZATION_TIMER,
-                         Object)
+                         WAIT_ALL, WAIT_ANY, Object)
 
 FEATURES = ("DSP-01", "DSP-12", "DSP-14")
 LIMIT = 20_000_000
@@ -89,6 +89,7 @@ def pulsed_event(t):
       features=("DSP-12", "DSP-13", "DSP-16"), limit=LIMIT)
 def wait_blocks(t):
     bench = Bench(t, events(*[SYNCHRONIZATION_EVENT] * 5), 8)
+    bench.insert_block(t.rng.randrange(8), 0, t.rng.randrange(64), t.rng.choice((WAIT_ALL, WAIT_ANY)))
     bench.watched = True
     second = 10_000_000
     bench.wait(0, 0)
@@ -99,6 +100,9 @@ def wait_blocks(t):
     bench.wait_many(5, _shuffled(t, 5), t.rng.random() < 0.5, bench.system_time(t.rng.randint(1, second)), array=True)
     bench.wait_many(6, [1, 1, 3], False)
     bench.wait(7, 3, bench.system_time(t.rng.randint(1, second)))
+    for thread in t.rng.sample((0, 1, 2, 4), 4):
+        bench.end_wait(thread, CANCELLED, 0)
+        bench.returns(thread, CANCELLED)
 
 
 @test("3.3", points=1, title="a wait that is over leaves nothing behind", stage="early", features=("DSP-12", "DSP-13", "DSP-14"), limit=LIMIT)
@@ -138,8 +142,15 @@ def random_events(t):
 
 
 def _each_kind(t, bench: Bench) -> None:
-    """What chance might leave out: two wait for each object that is no event, it is signaled once, and one waits for two of them."""
-    threads = iter(_shuffled(t, 8))
+    """What chance might leave out: an abandoned mutant, for those that wait and for one that takes it; two wait for each object that is
+    no event, it is signaled once, and one waits for two of them."""
+    order = _shuffled(t, 8)
+    bench.wait(order[0], 6)  # the mutant is free
+    bench.wait_many(order[1], (5, 6), False, LATE)
+    bench.wait_many(order[2], (6,), True, LATE)
+    for thread in order[:3]:
+        bench.end_thread(thread)
+    threads = iter(order)
     for number in t.rng.sample((5, 7, 8), 3):
         for _ in range(2):
             bench.wait(next(threads), number, LATE)
@@ -147,7 +158,7 @@ def _each_kind(t, bench: Bench) -> None:
             bench.release_semaphore(5, 1, t.rng.randint(0, 4))
         else:
             bench.set_timer(number, 0)
-    bench.wait(next(threads), 6)  # the mutant is free
+    bench.wait(next(threads), 6)  # the mutant is free, and an abandoned one
     bench.wait_many(next(threads), (5, 7), True, LATE)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import List, Optional
 
 from grader.api import Bugcheck, test
@@ -87,6 +88,9 @@ def lower_irql(t):
     for level, irql in t.rng.sample([(APC, PASSIVE), (DISPATCH, PASSIVE), (DISPATCH, APC), (APC, APC), (DISPATCH, DISPATCH), (APC, HIGH)], 6):
         _deliver(t, f"HalRequestSoftwareInterrupt({level}) at IRQL {irql}", "HalRequestSoftwareInterrupt", level, irql, irql, (),
                  [level] if level > irql else [], "irql-request")
+    for irql, target, pending in t.rng.sample([(HIGH, PASSIVE, (APC, DISPATCH)), (DEVICE, APC, (DISPATCH,)), (DEVICE, DISPATCH, ())], 3):
+        _deliver(t, f"HalpDeliverPending({target}) at IRQL {irql} with interrupts off", "HalpDeliverPending", target, irql, target, pending,
+                 sorted(pending, reverse=True), off=True)
 
 
 @test("3.1", points=1, title="asking for a software interrupt; interrupts off; and no raising", stage="early",
@@ -123,8 +127,8 @@ def request_and_hold_back(t):
 
 
 def _deliver(t, asked: str, routine: str, argument: int, irql: int, after: int, pending: "tuple[int, ...]", wanted: List[int],
-             hint: str = "irql-deliver") -> None:
-    """A call with interrupts on: which levels are delivered, how, and what is left."""
+             hint: str = "irql-deliver", off: bool = False) -> None:
+    """A call with interrupts on, or `off`: which levels are delivered, how, and what is left."""
     guest = t.guest
     pcr = guest.pcr()
     bits = sum(1 << level for level in pending)
@@ -148,8 +152,9 @@ def _deliver(t, asked: str, routine: str, argument: int, irql: int, after: int, 
                 seen="they are on when it becomes that", hint=_hint(t, "irql-level"))
         due = DISPATCH if cleared & 1 << DISPATCH else APC if cleared & 1 << APC else due
 
-    with guest.watching([(irr, 4), (level_now, 1)], look):
-        place, registers = guest.call_or_stop(routine, argument, conv="fastcall", stops=PLACES)
+    conv = "cdecl" if off else "fastcall"
+    with guest.uninterrupted() if off else nullcontext(), guest.watching([(irr, 4), (level_now, 1)], look):
+        place, registers = guest.call_or_stop(routine, argument, conv=conv, stops=PLACES)
         while place:
             due = PASSIVE
             level = {DISPATCH_PLACE: DISPATCH, APC_PLACE: APC}.get(place, guest.u32(registers["esp"] + 4) & 0xFF)
@@ -170,7 +175,8 @@ def _deliver(t, asked: str, routine: str, argument: int, irql: int, after: int, 
     left = guest.get(pcr, "KPCR.IRR") & bits
     kept = bits & ~sum(1 << level for level in wanted)
     t.check(left & kept == kept, asked=asked, expected=f"still pending: {kept:#x}", seen=f"{left:#x}", hint=_hint(t, "irql-deliver"))
-    t.check(bool(registers["eflags"] & EFLAGS_IF), asked=asked, expected="interrupts are on afterwards", seen="they are off",
+    words = {True: "on", False: "off"}
+    t.check(bool(registers["eflags"] & EFLAGS_IF) != off, asked=asked, expected=f"interrupts are {words[not off]} afterwards", seen=f"they are {words[off]}",
             hint=_hint(t, "irql-flag"))
 
 

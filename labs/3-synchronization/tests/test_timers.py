@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import List, Sequence, Tuple
 
 from grader.api import test
@@ -15,6 +16,7 @@ LIMIT = 30_000_000
 FEATURES = ("DSP-09", "INT-09")
 KINDS = (NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER)
 TURN = 256  # ticks
+SPARE = 30  # instructions: less than a loop over 15 timers takes, more than two calls for an empty and a full chain differ by
 
 
 class TracedTimers(Bench):
@@ -24,14 +26,19 @@ class TracedTimers(Bench):
         super().__init__(t, objects, threads, dpcs)
         self._fresh = Fresh(t.guest, {Event.TIMER_SET: 3, Event.TIMER_EXPIRE: 2})
 
+    def look(self) -> List[Tuple[int, ...]]:
+        """What was traced since the last look."""
+        return self._fresh.look()
+
     def compare(self, hint: str = "") -> None:
+        seen = self.look()
         super().compare(hint)
         own = self.guest.field("KTHREAD.Timer")[0]
         tick = self.model.now // self.increment & 0xFFFFFFFF
         wanted, self.model.timed = self.model.timed, []
         address = {key: self.addresses[key[1]] if key[0] == "object" else self.threads[key[1]] + own for key, _ in wanted}
         self._equal(self._trace([(Event.TIMER_EXPIRE, address[key], tick) if due is None else
-                                 (Event.TIMER_SET, address[key], due & 0xFFFFFFFF, due >> 32) for key, due in wanted]), self._trace(self._fresh.look()), "traced-timer")
+                                 (Event.TIMER_SET, address[key], due & 0xFFFFFFFF, due >> 32) for key, due in wanted]), self._trace(seen), "traced-timer")
 
     def _trace(self, events: Sequence[Tuple[int, ...]]) -> str:
         own = self.guest.field("KTHREAD.Timer")[0]
@@ -41,6 +48,19 @@ class TracedTimers(Bench):
                 f"T{self.numbers[subject - own]}'s" if subject - own in self.numbers else f"{subject:#010x}"
             told.append(f"TimerSet {name} {rest[0]:#x} {rest[1]:#x}" if event == Event.TIMER_SET else f"TimerExpire {name} {rest[0]}")
         return "traced: " + (", ".join(told) or "nothing")
+
+
+class Disturbed(TracedTimers):
+    """A bench for signals that change the chain that is walked: what they have done to it shows by who expires."""
+
+    def look(self) -> List[Tuple[int, ...]]:
+        seen = super().look()
+        own = self.guest.field("KTHREAD.Timer")[0]
+        wanted = Counter(self.addresses[number] if kind == "object" else self.threads[number] + own for (kind, number), due in self.model.timed if due is None)
+        expired = [event for event in seen if event[0] == Event.TIMER_EXPIRE]
+        if Counter(event[1] for event in expired) - wanted:
+            self._fail(f"{sum(wanted.values())} timers expire", self._trace(expired), "timer-walk")
+        return seen
 
 
 def timers(t, count: int) -> List[Object]:
@@ -56,6 +76,7 @@ def _in_ticks(t, bench: Bench, low: int, high: int) -> int:
 def timer_table(t):
     bench = Bench(t, timers(t, 16), 3)
     tick = _in_ticks(t, bench, 5, 250)
+    alone = _cost(bench, 0, tick)
     for number in range(16):
         same = tick - t.rng.choice((0, 0, 1, -1, 3)) - t.rng.choice((0, TURN, 2 * TURN)) * bench.increment
         bench.set_timer(number, same if number % 2 else _in_ticks(t, bench, 1, 900))
@@ -64,8 +85,22 @@ def timer_table(t):
         bench.set_timer(number, -ticks * bench.increment)  # the last that a wheel reaches, and the first that it does not
     for thread in range(3):
         bench.wait(thread, 0, tick - t.rng.choice((0, 1, TURN * bench.increment)))
-    for number in t.rng.sample(range(16), 6):
+    for number in t.rng.sample(range(1, 16), 15):
         bench.set_timer(number, tick)  # again: behind the others of that time
+    bench.cancel_timer(0)
+    _costs_the_same(bench, alone, _cost(bench, 0, tick))
+
+
+def _cost(bench: Bench, number: int, due: int) -> int:
+    """Instructions to set a timer that does not run."""
+    before = bench.guest.icount()
+    bench.set_timer(number, due)
+    return int(bench.guest.icount()) - before
+
+
+def _costs_the_same(bench: Bench, alone: int, behind: int) -> None:
+    if behind > alone + SPARE:
+        bench._fail(f"at most {alone + SPARE} instructions, behind 15 timers on its chain ({alone} as the first in the table)", str(behind), "timer-cost")
 
 
 @test("3.6", points=1, title="set, cancelled, set again: what is returned and what stays", stage="early", features=FEATURES, limit=LIMIT)
@@ -109,10 +144,13 @@ def overtaken(t):
     bench.ticks(1)
     for number, ticks in zip(_shuffled(t, range(4)), (1, t.rng.randint(2, 9), t.rng.randint(10, 20), 1)):
         bench.insert_overtaken(number, ticks)
+    for number, ticks, gone in ((0, t.rng.randint(3, 9), 1), (1, t.rng.randint(3, 9), 9)):
+        bench.insert_meanwhile(number, ticks, gone)
 
 
 @test("3.6", points=1, title="the clock goes on: who is due expires, and nobody else", stage="early", features=FEATURES, limit=2 * LIMIT)
 def expiry(t):
+    _disturbed(t)
     bench = Bench(t, timers(t, 16), 4, 4)
     bench.late((t.rng.randint(110, 160) - bench.clock) % TURN)  # so that the large step below goes past the beginning of a chain
     for number in range(12):
@@ -186,7 +224,8 @@ def once_round(t):
     bench.ticks(TURN)
     bench.ticks(5 * TURN)
     ahead = TURN - bench.clock % TURN
-    bench.set_timer(0, -(ahead + TURN - 1) * bench.increment)  # on wheel 1, the last of the next chain there
+    for number in _shuffled(t, range(3)):  # on wheel 1, of the last tick of the next chain there: they go down together
+        bench.set_timer(number, t.rng.randrange(bench.increment) - (ahead + TURN - 1) * bench.increment)
     bench.ticks(ahead + t.rng.randint(1, 200))
     for number in range(1, 14):
         bench.set_timer(number, _in_ticks(t, bench, 1, 1500))
@@ -199,6 +238,27 @@ def once_round(t):
     bench.set_timer(1, -(TURN - t.rng.randint(1, late - 3)) * bench.increment)
     bench.ticks(0)
     bench.ticks(TURN)
+
+
+def _disturbed(t) -> None:
+    """Signals stop timers of the chain that is looked at, in its middle and at its end, and put one on it again."""
+    bench = Disturbed(t, timers(t, 6), 2)
+    ticks = t.rng.randint(2, 9)
+    bench.set_timer(5, -(ticks + 3) * bench.increment)
+    for number in (0, 1):
+        for begin in (lambda due: bench.set_timer(number, due), lambda due: bench.wait(number, number, due)):  # its time-out is due in the same tick
+            begin(t.rng.randrange(bench.increment) - ticks * bench.increment)
+    for count in (ticks, 3):
+        bench.ticks(count)
+    near = t.rng.randrange(bench.increment - MILLISECOND)
+    bench.set_timer(2, near - bench.increment, TURN * bench.increment // MILLISECOND)  # in a period its chain comes round
+    for number in (3, 4):
+        bench.set_timer(number, -bench.increment)
+    bench.late(t.rng.randint(2, 9))  # and the clock is near enough then
+    for count in (0, TURN):
+        bench.ticks(count)
+    bench.cancel_timer(2)
+    t.guest._allocated = 0  # what follows begins anew
 
 
 def _far_away(t) -> None:

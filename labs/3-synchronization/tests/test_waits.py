@@ -76,7 +76,8 @@ def all_or_nothing(t):
     objects = [Object(0, SYNCHRONIZATION_EVENT, 1), Object(1, SEMAPHORE, 2, 5), Object(2, MUTANT, 1), Object(3, SYNCHRONIZATION_EVENT),
                Object(4, NOTIFICATION_EVENT), Object(5, MUTANT, 1)]
     bench = WaitBench(t, objects, 6)
-    bench.wait_many(0, _shuffled(t, [0, 1, 2, 3]), True, 0)  # one is missing
+    for order in ([0, 1, 2, 3], [3, 0, 1, 2]):
+        bench.wait_many(0, order, True, 0)  # one is missing, whichever end is looked at first
     bench.wait_many(1, _shuffled(t, [0, 1, 2]), True)  # all there
     bench.wait_many(2, _shuffled(t, [1, 2, 3]), True)  # a mutant of another thread's
     bench.wait_many(3, _shuffled(t, [0, 4]), True, -FOR_EVER)
@@ -140,13 +141,16 @@ def many_objects(t):
     bench = WaitBench(t, objects, 3)
     bench.wait_many(0, _shuffled(t, list(range(MAXIMUM_WAIT_OBJECTS))), False, array=True)
     bench.set_event(t.rng.randrange(MAXIMUM_WAIT_OBJECTS))
+    bench.wait_many(2, t.rng.sample(range(MAXIMUM_WAIT_OBJECTS), t.rng.randint(1, 3)), t.rng.random() < 0.5, array=True)  # has blocks enough of its own
     last = t.rng.randrange(MAXIMUM_WAIT_OBJECTS)
     bench.wait_many(1, _shuffled(t, list(range(MAXIMUM_WAIT_OBJECTS))), True, array=True)
     for number in _shuffled(t, list(range(MAXIMUM_WAIT_OBJECTS))):
         if number != last:
             t.guest.set(bench.addresses[number], "DISPATCHER_HEADER.SignalState", 1)
             bench.model.objects[number].state = 1
-    bench.wait_many(2, _shuffled(t, list(range(MAXIMUM_WAIT_OBJECTS))), True, 0, array=True)  # one is missing
+    others = _shuffled(t, [number for number in range(MAXIMUM_WAIT_OBJECTS) if number != last])
+    middle = t.rng.randrange(1, len(others))
+    bench.wait_many(0, others[:middle] + [last] + others[middle:], True, 0, array=True)  # one is missing
     bench.set_event(last)
     for count, blocks in ((0, 0), (4, 0), (65, t.guest.scratch)):
         t.asking(f"KeWaitForMultipleObjects with {count} objects and {'an' if blocks else 'no'} array of wait blocks")
