@@ -119,18 +119,20 @@ HINTS.update({
     "dpc-between": "KiBeginDpc comes before the routine, KiEndDpc after it, with false for an ordinary DPC: the watchdog and timelines go by them.",
     "dpc-threaded": "A threaded DPC goes on the processor's threaded queue, and KiRequestDpcThread wakes its thread, after the queue's lock is free.",
     "dpc-traced": "Each insertion is traced: DpcQueue with the DPC, its routine and the processor's number.",
-    "dpc-lost": "Every DPC that was queued runs once: go on until the queue is empty, also with what comes while routines run.",
+    "dpc-missing": "TRUE says that the DPC is on the list of its processor's queue now (KiDpcQueue): every way to it leads past the insertion.",
+    "dpc-lost": "Every DPC that was queued runs once: go on until the ordinary queue (KPRCB::DpcData) is empty, also with what comes while routines run.",
     "dpc-busy": "A DPC is free before its routine runs (DpcData nullptr, off the list): the routine may queue it again or free it.",
     "dpc-flags": "When the queue is empty DpcRoutineActive and DpcInterruptRequested are cleared under its lock; while DPCs run, the first one "
                  "is set.",
     "dpc-interrupt": "Ask for the interrupt when KiDpcNeedsInterrupt says so, and only then: DpcInterruptRequested, then "
                      "HalRequestSoftwareInterrupt(DISPATCH_LEVEL).",
-    "dpc-irql": "A DPC's routine runs at DISPATCH_LEVEL, with no lock held.",
+    "dpc-irql": "A DPC's routine runs at DISPATCH_LEVEL, with no lock held; and no call leaves its queue locked.",
     "irql-deliver": "What is pending above the new IRQL is delivered when it falls, the highest level first, and nothing that is not above it.",
     "irql-request": "A request on a processor whose IRQL is below it, with interrupts on, is delivered at once: nobody else will come for it.",
     "irql-bit": "A level's bit in KPCR::IRR is cleared before it is delivered: what is asked for meanwhile must not be lost.",
     "irql-level": "A software interrupt is delivered at its own IRQL and with interrupts on; afterwards the IRQL is the one that was asked for.",
     "irql-flag": "With the interrupt flag off nothing is delivered, and the flag is afterwards what it was before.",
+    "irql-cleared": "Deliver with interrupts off: HalpDeliverPending is called, and clears a level's bit in KPCR::IRR, while none can come.",
     "irql-raised": "KfLowerIrql does not raise: bugcheck IRQL_NOT_LESS_OR_EQUAL.",
     # locks
     "lock-taken": "A free lock is taken by one exchange; its Value is not 0 as long as somebody has it.",
