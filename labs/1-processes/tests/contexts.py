@@ -24,6 +24,8 @@ LASTING = PRIVILEGE | ALIGNMENT | IDENTIFICATION
 HINTS = {
     "frame-layout": "The first frame must be a KSTART_FRAME directly below InitialStack and a KSWITCH_FRAME directly below that, as in "
                     "the figure; KernelStack is the address of the switch frame.",
+    "frame-words": "The frame lies where it should, and this word of it is not what it should be: each word is written, and nothing else stands for it. The "
+                   "figure says which word is what.",
     "frame-eflags": "A new thread begins with interrupts on: EFLAGS_INTERRUPT_MASK | EFLAGS_ALWAYS_ONE.",
     "frame-chain": "The exception chain of a new thread is empty: EXCEPTION_CHAIN_END (0xFFFFFFFF), not 0.",
     "frame-beyond": "Only the frame is written: nothing at InitialStack or above, nothing below KernelStack.",

@@ -24,6 +24,8 @@ HINTS = {
     "policy-base": "A boost counts from BasePriority, not from the current priority, and it never lowers a thread.",
     "policy-disabled": "Somebody asked for no boost: KTHREAD::DisableBoost, KPROCESS_DISABLE_BOOST in the process's flags, or a "
                        "relief from starvation that is still in force (PriorityDecrement is not 0).",
+    "policy-not-boosted": "This thread has a boost to get: BasePriority + Increment, at most 15, is more than it has. Only DisableBoost, KPROCESS_DISABLE_BOOST "
+                          "and a PriorityDecrement that is not 0 keep it from it.",
     "policy-floor": "Decay ends at the base priority: the greater of the two.",
     "policy-decay": "At a quantum end a variable thread falls by one level and by PriorityDecrement, and PriorityDecrement is then 0.",
     "policy-quantum": "A quantum end gives a full quantum: Quantum = QuantumReset, also for a real-time thread.",
@@ -151,6 +153,8 @@ def _answer_hint(routine: str, state: State, argument: List[int], wanted: int, a
         return "policy-wait-quantum"  # the turn was over, and the priority did not fall
     if "Wait" in routine and answer > wanted and (state.disable_boost or state.process_disables or state.decrement):
         return "policy-disabled"
+    if "Wait" in routine and answer == state.priority < wanted and not (state.disable_boost or state.process_disables or state.decrement):
+        return "policy-not-boosted"
     if "Wait" in routine and (answer == min(HIGHEST_VARIABLE, state.priority + argument[0]) or answer < state.priority < wanted + 1
                               and state.quantum > WAIT_COST):
         return "policy-base"

@@ -35,7 +35,7 @@ def first_frame_contents(t):
         frame = [guest.u32(kernel_stack + 4 * index) for index in range(10)]
         wanted = [CHAIN_END, 0x202, 0, 0, 0, 0, guest.sym("KiThreadStartup"), system, start, context]
         for index, name in enumerate(FRAME + ("SystemRoutine", "StartRoutine", "StartContext")):
-            hint = {"ExceptionList": "frame-chain", "EFlags": "frame-eflags"}.get(name, "frame-layout")
+            hint = {"ExceptionList": "frame-chain", "EFlags": "frame-eflags"}.get(name, "frame-words")
             t.equal(wanted[index], frame[index], f"{asked}: {name}", hint=_hint(t, hint))
         after = guest.read(low, size + 64)
         t.check(after[:size - 40] == noise[:size - 40] and after[size:] == noise[size:], asked=asked,

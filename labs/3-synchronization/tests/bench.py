@@ -30,6 +30,9 @@ ANOTHER = -1  # a DPC that is none of the bench's: the timer table's own
 TIMER_BLOCK = 3
 KERNEL_APC = 0x100  # STATUS_KERNEL_APC
 BLOCKS_OF_ITS_OWN = 3
+MARKED = ("mutant-freed", "mutant-all")  # hints of calls that mark a mutant as abandoned
+TAKEN = {"3.3": "satisfied", "3.5": "mutant-taken"}  # exercise: whose routine says how a wait ends that is satisfied at once
+ENDED = {"3.3": "released-status", "3.5": "mutant-taken"}  # and one that is satisfied later
 SWAP, RAISE, YIELD, BUGCHECK = "KiSwapThread", "RtlRaiseStatus", "KeYieldExecution", "KeBugCheckEx"
 FREE = "KefReleaseSpinLockFromDpcLevel"  # through which the database is freed
 WAIT_FIELDS = f"State %d ({WAITING} is Waiting), SwapBusy %d, WaitIrql %d, WaitTime %d"
@@ -411,10 +414,8 @@ class Bench(Telling):
         except Raised as error:
             raised = error.status
         self._left(place)
-        if place == RAISE:
-            seen = f"{status_name(self.guest.u32(registers['esp'] + 4))} is raised"
-        else:
-            seen = "the thread waits" if place else f"it returns {status_name(registers['eax'])}"
+        told = None if place == SWAP else self.guest.u32(registers["esp"] + 4) if place == RAISE else registers["eax"]
+        seen = "the thread waits" if told is None else f"{status_name(told)} is raised" if place == RAISE else f"it returns {status_name(told)}"
         if raised is not None:
             self._equal(f"{status_name(raised)} is raised", seen, "mutant-recursion")
         elif wanted is None:
@@ -422,9 +423,8 @@ class Bench(Telling):
             self.calls[thread] = self.guest.left()
             self._begun(thread, before)
         else:
-            told = None if place else registers["eax"]
-            hint = "mutant-again" if wanted < TIMEOUT and place and own and (all_ or objects[wanted & 63] in own) else \
-                _result_hint(routine, wanted, told, all_)
+            hint = "mutant-again" if wanted < TIMEOUT and told is None and own and (all_ or objects[wanted & 63] in own) else \
+                _result_hint(self.t.spec.exercise, routine, wanted, told, all_)
             self._equal(f"it returns {status_name(wanted)}", seen, hint)
         if wanted is not None or raised is not None:
             self._rest(thread)
@@ -601,7 +601,8 @@ class Bench(Telling):
             if owner_name != seen_name:
                 self._fail(f"the owner of {self.name(one.number)} is {owner_name}", f"the owner is {seen_name}", "mutant-owner")
             if bool(abandoned) != one.abandoned:
-                self._fail(f"Abandoned of {self.name(one.number)} is {one.abandoned}", f"it is {bool(abandoned)}", "mutant-abandoned")
+                self._fail(f"Abandoned of {self.name(one.number)} is {one.abandoned}", f"it is {bool(abandoned)}",
+                           hint if one.abandoned and hint in MARKED else "mutant-abandoned")
         if one.kind in (NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER):
             self._timer(f"timer {self.name(one.number)}", address, one.due, one.absolute if one.due is not None else None,
                         "timer-running" if one.due is None else "timer-period" if one.period else "timer-started", hint)
@@ -640,7 +641,9 @@ class Bench(Telling):
             block = guest.get(block, "KWAIT_BLOCK.NextWaitBlock")
         closed = bool(seen) and block == seen[0][0]
         if seen != wanted or not closed:
-            self._fail(f"the ring of T{number}: " + self._ring_name(wanted, True), self._ring_name(seen, closed), "ring-open")
+            keys = closed and [one[:2] for one in seen] == [one[:2] for one in wanted]  # nothing but a key differs
+            hint = "ring-open" if not keys else "timer-block" if seen[:len(wait.objects)] == wanted[:len(wait.objects)] else "block-wrong"
+            self._fail(f"the ring of T{number}: " + self._ring_name(wanted, True, timer), self._ring_name(seen, closed, timer), hint)
         if wait.due is not None:
             on_timer = [(number, TIMEOUT, WAIT_ANY)]
             if self.waiters(timer) != on_timer:
@@ -686,7 +689,8 @@ class Bench(Telling):
             status = guest.get(self.threads[one.thread], "KTHREAD.WaitStatus")
             if status != one.status:
                 self._fail(f"the wait of T{one.thread} returns {status_name(one.status)}", status_name(status),
-                           "mutant-abandoned" if one.status & ~63 == ABANDONED and status != TIMEOUT else "wait-status")
+                           "mutant-abandoned" if one.status & ~63 == ABANDONED and status != TIMEOUT else
+                           ENDED.get(self.t.spec.exercise, "wait-status"))
         for priority in range(32):
             self._empty(heads + 8 * priority)
         for name in ("ReadySummary", "NextThread"):
@@ -714,8 +718,8 @@ class Bench(Telling):
     def _names(self, numbers: Sequence[int]) -> str:
         return " ".join(self.name(one) if one < len(self.addresses) else f"{one:#010x}" for one in numbers) or "nothing"
 
-    def _ring_name(self, ring: Sequence[Tuple[int, int, int]], closed: bool) -> str:
-        names = [(self.name(self.places[one]) if one in self.places else "timer" if key == TIMEOUT else f"{one:#010x}") + f" (key {key})"
+    def _ring_name(self, ring: Sequence[Tuple[int, int, int]], closed: bool, timer: int) -> str:
+        names = [(self.name(self.places[one]) if one in self.places else "timer" if one == timer else f"{one:#010x}") + f" (key {key})"
                  for _, one, key in ring]
         return " -> ".join(names) + (" -> the first" if closed else " -> not the first")
 
@@ -727,7 +731,7 @@ class Bench(Telling):
         if one.kind == SEMAPHORE:
             return "semaphore-units"
         if one.kind == MUTANT:
-            return hint if hint in ("mutant-freed", "mutant-all") else "mutant-recursion"
+            return hint if hint in MARKED else "mutant-recursion"
         if one.kind == SYNCHRONIZATION_TIMER and seen > one.state and (self.let_in and hint != "timer-late" or not hint):
             return "signal-kept"
         if one.kind in (NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER):
@@ -771,14 +775,18 @@ class Bench(Telling):
         return f"time-out {timeout}"
 
 
-def _result_hint(routine: str, wanted: int, told: Optional[int], all_: bool) -> str:
+def _result_hint(exercise: str, routine: str, wanted: int, told: Optional[int], all_: bool) -> str:
     """For a wait that must end at once with `wanted`, and returns `told` (None: it waits)."""
     if told is None:
         return "timeout-only-tests" if wanted == TIMEOUT else "waited-in-vain"
+    if exercise in TAKEN:  # the wait is another exercise's: it passes on what this one's routine has returned
+        return TAKEN[exercise]
     if routine == "KeDelayExecutionThread":
         return "delay-status"
     if told == TIMEOUT:
         return "object-first"
+    if told == SUCCESS and wanted == TIMEOUT:
+        return "ended-unsatisfied"
     return "any-order" if not all_ and wanted != TIMEOUT and told & ~ABANDONED < 64 and told & 63 != wanted & 63 else "wait-status"
 
 

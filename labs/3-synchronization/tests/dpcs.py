@@ -86,8 +86,8 @@ class DpcBench(Telling):
         wanted = number in self.queue
         if wanted:
             self.queue.remove(number)
-        self._equal(f"it returns {int(wanted)}", f"it returns {told}", "dpc-twice")
-        self.compare()
+        self._equal(f"it returns {int(wanted)}", f"it returns {told}", "dpc-remove")
+        self.compare("dpc-remove")
 
     def retire(self) -> None:
         """KiRetireDpcList: every routine that runs, and the state in which it finds things."""
@@ -107,7 +107,9 @@ class DpcBench(Telling):
             self._fail(f"D{self.queue[0]} runs next", "the routine returns", "dpc-lost")
         self.requested = False
         guest.set(guest.pcr(), "KPCR.IRR", 0)
-        self._equal("DpcRoutineActive 0 afterwards", f"DpcRoutineActive {guest.get(self.prcb, 'KPRCB.DpcRoutineActive')} afterwards", "dpc-flags")
+        flags = "DpcRoutineActive %d, DpcInterruptRequested %d afterwards"
+        self._equal(flags % (0, 0), flags % tuple(guest.get(self.prcb, f"KPRCB.{name}") for name in ("DpcRoutineActive", "DpcInterruptRequested")),
+                    "dpc-flags")
         self.compare()
 
     def threaded(self, number: int) -> None:
@@ -223,7 +225,7 @@ class DpcBench(Telling):
         self._between(f"D{wanted}'s routine runs")
         self.ended.promise(dpc, guest.sym("Lab3Dpc"), 0)
         self._equal("DpcRoutineActive 1", f"DpcRoutineActive {guest.get(self.prcb, 'KPRCB.DpcRoutineActive')}", "dpc-flags")
-        self.compare(busy="dpc-busy")
+        self.compare("dpc-busy")
         times, other = self.times[wanted]
         if times:
             self.times[wanted] = (times - 1, other)
@@ -242,12 +244,13 @@ class DpcBench(Telling):
         return True
 
     # -- judging ---------------------------------------------------------------------------------------------------
-    def compare(self, busy: str = "dpc-order") -> None:
+    def compare(self, hint: str = "") -> None:
+        """`hint`: of a DPC that should not be on the queue, or does not say where it is; without one the last call was an insertion."""
         guest = self.guest
         seen = [self.dpcs.index(one) if one in self.dpcs else -1 for one in guest.list(self.head, "KDPC.DpcListEntry")]
         if seen != self.queue:
             self._fail("the queue: " + _names(self.queue), _names(seen), "dpc-order" if sorted(seen) == sorted(self.queue) else
-                       busy if len(seen) > len(self.queue) else "dpc-lost" if busy != "dpc-order" else "dpc-insert")
+                       hint or "dpc-twice" if len(seen) > len(self.queue) else "dpc-lost" if hint == "dpc-busy" else hint or "dpc-missing")
         depth = guest.get(self.data, "KDPC_DATA.DpcQueueDepth")
         self._equal(f"DpcQueueDepth {len(self.queue)}", f"DpcQueueDepth {depth}", "dpc-depth")
         count = guest.get(self.data, "KDPC_DATA.DpcCount")
@@ -256,14 +259,14 @@ class DpcBench(Telling):
             data = guest.get(dpc, "KDPC.DpcData")
             self._equal(f"DpcData of D{number}: " + ("the queue" if number in self.queue else "nullptr"),
                         f"DpcData of D{number}: " + ("the queue" if data == self.data else "nullptr" if not data else hex(data)),
-                        busy if busy != "dpc-order" else "dpc-twice")
+                        hint or "dpc-twice")
             if number in self.queue:
                 told = guest.get(dpc, "KDPC.SystemArgument1"), guest.get(dpc, "KDPC.SystemArgument2")
                 self._equal("the arguments of D%d: %#x, %#x" % (number, *self.arguments[number]), "the arguments of D%d: %#x, %#x" % (number, *told),
                             "dpc-arguments")
         flag = guest.get(self.prcb, "KPRCB.DpcInterruptRequested")
         pending = bool(guest.get(guest.pcr(), "KPCR.IRR") & PENDING)
-        if busy == "dpc-order":
+        if hint != "dpc-busy":
             self._equal(f"DpcInterruptRequested {int(self.requested)}, the interrupt {'is' if self.requested else 'is not'} pending",
                         f"DpcInterruptRequested {flag}, the interrupt {'is' if pending else 'is not'} pending", "dpc-interrupt")
         held = guest.u32(self.data + guest.field("KDPC_DATA.DpcLock")[0])

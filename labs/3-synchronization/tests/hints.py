@@ -15,7 +15,8 @@ HINTS = {
     "signal-kept": "A synchronization object's signal is for one thread: whoever's wait it satisfies consumes it.",
     "signal-lost": "The object's state is not what the calls made it: a notification object stays signaled, and nobody takes what nobody waits "
                    "for.",
-    "released-too-many": "More threads were released than the signal allows: look at SignalState again before each one.",
+    "released-too-many": "More threads were released than the signal allows: each one takes its part of the signal, and SignalState is looked at again before "
+                         "the next.",
     "released-too-few": "A thread whose wait is satisfied was not released: go on through the list as long as the object is signaled.",
     "released-order": "The threads were released in another order than the one in which they began to wait.",
     "pulse": "A pulse releases those who wait at this moment, and leaves the object not signaled.",
@@ -23,10 +24,16 @@ HINTS = {
     "wait-status": "The result of a wait: WaitAny the index of the object, with STATUS_ABANDONED added for an abandoned mutant; WaitAll "
                    "STATUS_SUCCESS or STATUS_ABANDONED; STATUS_TIMEOUT when time has ended it.",
     "commit-status": "KiCommitWait returns what KiSwapThread returns: the status with which the wait was ended, whatever that is.",
+    "satisfied": "KiSatisfyWait returns STATUS_SUCCESS, and for a mutant what KiTakeMutant returns: a wait that is satisfied at once returns that.",
+    "released-status": "KiWaitTest finds the result: of a WaitAny KiWaitAnyStatus, of a WaitAll what KiTestWaitAll said. KiUnwaitThread keeps in WaitStatus "
+                       "what it is given.",
     "previous-state": "A call that changes an object's state returns the state before the change.",
     "no-boost": "The increment belongs to every thread that this signal releases: AdjustReason = AdjustUnwait, AdjustIncrement = Increment.",
     "waited-in-vain": "What is signaled already is taken without waiting.",
-    "did-not-wait": "The wait was not satisfied, so the thread must wait: its blocks on the lists, then KiCommitWait.",
+    "did-not-wait": "The wait was not satisfied, so the thread must wait: its blocks on the lists, then KiCommitWait. Before that only three things end a wait: a "
+                    "signal, a status of KiTestAlert that is not STATUS_SUCCESS, and a time that has Passed.",
+    "ended-unsatisfied": "STATUS_SUCCESS without a signal. Three things end a wait before it begins: a signal (KiIsSignaled), a status of KiTestAlert that is not "
+                         "STATUS_SUCCESS, and a time that has Passed.",
     "wait-fields": "Before the processor is given up: SwapBusy, WaitTime and the state Waiting.",
     "wait-announced": "As soon as the database is free another processor may end the wait, and run the thread: SwapBusy and the state Waiting come "
                       "before that.",
@@ -49,14 +56,15 @@ HINTS = {
     "all-or-nothing": "A WaitAll takes everything in one step or nothing at all: look at all objects first, then take them.",
     "any-order": "A WaitAny takes the first signaled object in the order of the array, and only that one.",
     # time
-    "timer-missing": "A wait with a time-out runs the thread's own timer: KiInsertTimer with the deadline.",
+    "timer-missing": "A wait with a time-out runs the thread's own timer: its deadline is Given (KiComputeDeadline), and KiCommitWait starts the timer with it "
+                     "(KiInsertTimer).",
     "timer-block": "The block of the time-out is WaitAny, with the key STATUS_TIMEOUT, on the list of the thread's own timer: time alone ends the "
                    "wait, even a wait for all.",
     "timer-signaled": "The thread's timer may be signaled still, from an earlier time-out: it is not signaled while it runs.",
     "timer-left": "The wait is over and its timer still runs: it would end a later wait. Take it out of the table.",
     "due-time": "A time-out is relative to now when it is negative, a system time when it is positive; KiInterruptTimeOf makes interrupt time of "
                 "both.",
-    "timeout-only-tests": "A time-out of zero, or one in the past, only tests: nobody waits, nothing changes.",
+    "timeout-only-tests": "A time-out of zero, or one in the past, has Passed (KiUpdateDeadline) and only tests: nobody waits, nothing changes.",
     "object-first": "The objects come before the time: what is signaled is taken, even if the time-out is zero or in the past.",
     "mutant-again": "A mutant that the thread owns already is as good as a signaled one: KiIsSignaled knows that, SignalState alone does not.",
     "deadline-kept": "A relative time-out counts from the first call: a wait that an APC has interrupted goes on with the deadline it had "
@@ -73,7 +81,9 @@ HINTS = {
     "mutant-freed": "A release as Abandoned gives back all levels at once, whoever asks, and marks the mutant; one that is free already is only marked.",
     "traced-release": "KiTraceSignal tells each change, with the states before and after it, before anybody is released by it: a timeline takes the "
                       "last signal for the cause of a wake-up.",
-    "mutant-all": "A thread that ends abandons every mutant it owns, in the order in which it took them.",
+    "mutant-taken": "KiTakeMutant returns STATUS_ABANDONED to who gets an abandoned mutant, STATUS_MUTANT_LIMIT_EXCEEDED to an owner who has it too often, and "
+                    "otherwise STATUS_SUCCESS.",
+    "mutant-all": "A thread that ends abandons every mutant it owns, in the order in which it took them: each is marked as Abandoned, and free.",
     # timers
     "chain-order": "A timer goes to the tail of its chain, and those of a higher wheel's chain go to lower wheels in their order.",
     "chain-wrong": "A timer is on the chain of its hand (the due time in ticks, rounded up) on the lowest wheel that reaches from the clock's hand to it.",
@@ -124,18 +134,20 @@ HINTS.update({
     "dpc-between": "KiBeginDpc comes before the routine, KiEndDpc after it, with false for an ordinary DPC: the watchdog and timelines go by them.",
     "dpc-threaded": "A threaded DPC goes on the processor's threaded queue, and KiRequestDpcThread wakes its thread, after the queue's lock is free.",
     "dpc-traced": "Each insertion is traced: DpcQueue with the DPC, its routine and the processor's number.",
-    "dpc-lost": "Every DPC that was queued runs once: go on until the queue is empty, also with what comes while routines run.",
+    "dpc-missing": "TRUE says that the DPC is on the list of its processor's queue now (KiDpcQueue): every way to it leads past the insertion.",
+    "dpc-lost": "Every DPC that was queued runs once: go on until the ordinary queue (KPRCB::DpcData) is empty, also with what comes while routines run.",
     "dpc-busy": "A DPC is free before its routine runs (DpcData nullptr, off the list): the routine may queue it again or free it.",
     "dpc-flags": "When the queue is empty DpcRoutineActive and DpcInterruptRequested are cleared under its lock; while DPCs run, the first one "
                  "is set.",
     "dpc-interrupt": "Ask for the interrupt when KiDpcNeedsInterrupt says so, and only then: DpcInterruptRequested, then "
                      "HalRequestSoftwareInterrupt(DISPATCH_LEVEL).",
-    "dpc-irql": "A DPC's routine runs at DISPATCH_LEVEL, with no lock held.",
+    "dpc-irql": "A DPC's routine runs at DISPATCH_LEVEL, with no lock held; and no call leaves its queue locked.",
     "irql-deliver": "What is pending above the new IRQL is delivered when it falls, the highest level first, and nothing that is not above it.",
     "irql-request": "A request on a processor whose IRQL is below it, with interrupts on, is delivered at once: nobody else will come for it.",
     "irql-bit": "A level's bit in KPCR::IRR is cleared before it is delivered: what is asked for meanwhile must not be lost.",
     "irql-level": "A software interrupt is delivered at its own IRQL and with interrupts on; afterwards the IRQL is the one that was asked for.",
     "irql-flag": "With the interrupt flag off nothing is delivered, and the flag is afterwards what it was before.",
+    "irql-cleared": "Deliver with interrupts off: HalpDeliverPending is called, and clears a level's bit in KPCR::IRR, while none can come.",
     "irql-raised": "KfLowerIrql does not raise: bugcheck IRQL_NOT_LESS_OR_EQUAL.",
     # locks
     "lock-taken": "A free lock is taken by one exchange; its Value is not 0 as long as somebody has it.",
@@ -145,6 +157,8 @@ HINTS.update({
                  "looks free.",
     "lock-yield": "Whoever spins calls YieldProcessor in each round: the processor then leaves its units to another thread, and saves energy.",
     "lock-try": "A try does not spin: FALSE, and lock and node are as if nothing had happened.",
+    "lock-try-free": "A try of a free lock takes it and says TRUE, and lock and node are then as after an acquisition. Its interlocked operation returns the old "
+                     "value: that one tells who was first.",
     "queue-node": "A node's Lock is the lock's address with LOCK_QUEUE_WAIT while it waits, with LOCK_QUEUE_OWNER while it owns it, and without "
                   "either otherwise; Next is nullptr while nobody is behind.",
     "queue-link": "A processor that comes second makes its node the last one of the queue, links itself behind its predecessor, and spins on its "
@@ -180,12 +194,14 @@ HINTS.update({
     "resource-noted": "ExpNoteReleased comes first in a release: it tells those who look at locks that one is given back for which others wait.",
     "resource-grant": "The exclusive owner may acquire it again, shared owners share; whoever else wants it otherwise waits, or gets FALSE.",
     "resource-count": "OwnerCount is how often its thread has the resource, ActiveEntries how many threads share it.",
+    "resource-noted-owner": "CountShared notes who shares. Without room for the name it says so: then nothing else changes, and TableFull is the answer.",
     "resource-waiters": "NumberOfSharedWaiters and NumberOfExclusiveWaiters count those that wait, and nobody to whom it was handed over.",
     "resource-handover": "Whoever leaves last hands over at once: after an exclusive owner all that wait to share, else the next exclusive one.",
     "resource-behind": "A thread that wants to share waits behind those that wait for exclusive access, unless it shares already or was told to starve "
                        "them.",
     # push locks
     "push-word": "Without waiters the word is Locked and the number of shared owners; with waiters the newest block's address and the flags.",
+    "push-flags": "Whoever begins to wait behind others puts his block before theirs: the address is new, and all the flags that the word has stay.",
     "push-grant": "Not Locked: anybody gets it. Locked by sharers, without waiters: one more may share. Otherwise: wait.",
     "push-count": "The first to wait behind several shared owners keeps their number in its block, and the word has MultipleShared.",
     "push-convert": "The new sharer stays the owner: it lets in those that want to share if the oldest does, and wakes nobody else.",
@@ -264,14 +280,16 @@ HINTS.update({
     "dpc-remove": "KeRemoveQueueDpc: a DPC on no queue has DpcData nullptr, and there is no lock to take. Otherwise lock that queue, look at DpcData again, "
                   "and then take the DPC off.",
     "list-walked": "KiWaitTest goes from the list's head as long as the object is signaled. KiUnwaitThread takes all blocks of the thread off, walking their "
-                   "ring once round, and its timer out of the table if that runs: so after each release begin at the head again.",
-    "wait-committed": "KiInsertWaitBlock fills each field of the block and puts it on the object's list. KiCommitWait closes the ring of blocks, also when there "
-                      "is none but the time-out's, and frees the database before KiSwapThread.",
-    "wait-steps": "Each round of a wait: KiBeginWait, the objects, KiTestAlert, the deadline; then a block for each object, in a ring, and KiCommitWait. Each way out "
-                  "before that is a KiEndWait.",
+                   "ring once round, and its timer out of the table if that runs: so after each release begin at the head again. Most threads belong to no "
+                   "KQUEUE: their Queue is nullptr.",
+    "wait-committed": "KiInsertWaitBlock fills each field of a block and puts it on the object's list; the time-out's block needs that, too. KiCommitWait closes "
+                      "the ring of blocks, also when there is none but the time-out's, lets another thread into the KQUEUE if there is one, and frees the "
+                      "database before KiSwapThread.",
+    "wait-steps": "Each round of a wait: KiBeginWait, the objects, KiTestAlert, the deadline; then a block for each object, in a ring, and KiCommitWait with the first "
+                  "and the last of them. Each way out before that is a KiEndWait.",
     "ring-walked": "KiTestWaitAll goes from WaitBlockList along NextWaitBlock until it is there again. It looks at the object of each block, but for the time-out's.",
     "semaphore-steps": "KeReleaseSemaphore: what is refused frees the database (KiFinishSignal) before the status is raised. Otherwise the count, the trace, "
-                       "KiWaitTest, KiFinishSignal.",
+                       "KiWaitTest, KiFinishSignal, and the count before it all is returned.",
     "mutant-steps": "A mutant is on its owner's MutantListHead from the first acquisition until it is free: it goes on the list once, and off it once.",
     "timer-steps": "A timer is on one chain exactly while Header.Inserted is set. Only a timer that is on a chain can be taken off.",
     "timer-walk": "The expiry takes a whole chain away (TakeChain), then one timer after the other off that list before it is signaled: the signal may "

@@ -163,7 +163,8 @@ class Resource:
         seen = "exclusively" if owned else "shared" if get("ActiveCount") else "by nobody"
         self._equal(f"it is owned {wanted}", f"it is owned {seen}", "resource-grant")
         owners = self._owners()
-        self._equal("owners: " + _counts(self.counts), "owners: " + _counts(owners), "resource-count")
+        unnoted = self.exclusive is None and set(self.counts) - set(owners)
+        self._equal("owners: " + _counts(self.counts), "owners: " + _counts(owners), "resource-noted-owner" if unnoted else "resource-count")
         if self.exclusive is None:
             self._equal(f"ActiveEntries {len(self.counts)}", f"ActiveEntries {get('ActiveEntries')}", "resource-count")
 
@@ -221,7 +222,7 @@ class PushLock:
         else:
             self._equal("it has the lock" if allowed else "the thread waits", "the thread waits" if place else "it has the lock", "push-grant")
         self._model(thread, exclusive, allowed, attempt)
-        self.compare()
+        self.compare(behind=not allowed and not attempt and len(self.waiters) > 1)
 
     def release(self, thread: int) -> None:
         routine = "ExReleasePushLock" + self.t.rng.choice(("", "Exclusive" if thread == self.writer else "Shared"))
@@ -312,7 +313,8 @@ class PushLock:
         return woken
 
     # -- judging ---------------------------------------------------------------------------------------------------
-    def compare(self) -> None:
+    def compare(self, behind: bool = False) -> None:
+        """`behind`: somebody has just begun to wait behind others."""
         guest = self.guest
         word = guest.u32(self.address)
         locked = LOCK if self.owners else 0
@@ -323,7 +325,7 @@ class PushLock:
         several = self.multiple
         flags = locked | WAITING | (MULTIPLE if several else 0) | (WAKING if self.waking else 0)
         self._equal(f"the word: {_flags(flags)} and a block", f"the word: {_flags(word & 0xF)}" + (" and a block" if word & ~0xF else ""),
-                    "push-count" if (word ^ flags) & MULTIPLE else "push-word")
+                    "push-flags" if behind else "push-count" if (word ^ flags) & MULTIPLE else "push-word")
         blocks, block = [], word & ~0xF
         while block and len(blocks) <= len(self.waiters):
             blocks.append((bool(guest.get(block, "EX_PUSH_LOCK_WAIT_BLOCK.Exclusive")), guest.get(block, "EX_PUSH_LOCK_WAIT_BLOCK.ShareCount")))

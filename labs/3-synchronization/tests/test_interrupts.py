@@ -147,7 +147,7 @@ def _deliver(t, asked: str, routine: str, argument: int, irql: int, after: int, 
         reached, at = guest.get(pcr, "KPCR.Irql") != at, guest.get(pcr, "KPCR.Irql")
         cleared, before = before & ~now, now
         t.check(not cleared or not on, asked=asked, expected="a level's bit is cleared with interrupts off", seen="they are on",
-                hint=_hint(t, "irql-flag"))
+                hint=_hint(t, "irql-cleared"))
         t.check(not (due and on and reached and at == due), asked=asked, expected="the IRQL is the level's before interrupts are on",
                 seen="they are on when it becomes that", hint=_hint(t, "irql-level"))
         due = DISPATCH if cleared & 1 << DISPATCH else APC if cleared & 1 << APC else due

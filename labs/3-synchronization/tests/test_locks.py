@@ -50,7 +50,7 @@ def spin_lock(t):
             asked = f"KeTryToAcquireSpinLockAtDpcLevel(L{number}), which is free"
             with taken_in_one_step(t, asked, locks[number], 4, "race-lock"):
                 told = _call(t, asked, "KeTryToAcquireSpinLockAtDpcLevel", locks[number]) & 0xFF
-            _same(t, 1, told, "it returns", "lock-try")
+            _same(t, 1, told, "it returns", "lock-try-free")
             held[number] = True
         for other, lock in enumerate(locks):
             _same(t, held[other], guest.u32(lock) != 0, f"L{other} is held", "lock-taken" if held[other] else "lock-not-freed")
@@ -103,9 +103,10 @@ def queued_lock(t):
     numbered = guest.u32(own + node_lock) & ~3
     old = guest.alloc(4)
     guest.set(guest.pcr(), "KPCR.Irql", 1)
+    guest.u32(own, t.rng.getrandbits(32))  # who was behind it last
     told = _call(t, f"KeTryToAcquireQueuedSpinLock({number}), free", "KeTryToAcquireQueuedSpinLock", number, old) & 0xFF
     _same(t, (1, own, 0, numbered | OWNER), (told, guest.u32(numbered), guest.u32(own), guest.u32(own + node_lock)),
-          "the answer, the lock's Value, the node's Next and Lock", "lock-try")
+          "the answer, the lock's Value, the node's Next and Lock", "lock-try-free")
     _call(t, f"KeReleaseQueuedSpinLock({number}, 1)", "KeReleaseQueuedSpinLock", number, 1)
     _same(t, (0, numbered), (guest.u32(numbered), guest.u32(own + node_lock)), "the lock's Value, the node's Lock", "lock-not-freed")
     other = guest.alloc(guest.size("KSPIN_LOCK_QUEUE"))
