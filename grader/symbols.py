@@ -107,7 +107,7 @@ class Symbols:
         return (f"{scope}::" if scope else "") + found.name + path
 
     def place(self, address: int) -> str:
-        """`kernel/ntos/ke/ready.cpp:42`, or nothing."""
+        """`kernel/ntos/ke/sched/ready.cpp:42`, or nothing."""
         return next(iter(self.places(address)), "")
 
     def places(self, address: int) -> Tuple[str, ...]:

@@ -6,7 +6,7 @@
 #   make -f kernel/build.mk compile-commands  compile_commands.json for editors and clang-tidy
 #
 # A source that is missing but has an object (kernel/ntos/ke/x.cpp: kernel/prebuilt/ntos/ke/x.cpp.obj) is linked from
-# there: the withheld parts of a student's branch. STUDENT=dir EXERCISE_FILES="kernel/ntos/ke/ready.cpp" compiles those files from dir instead (into STUDENT_O,
+# there: the withheld parts of a student's branch. STUDENT=dir EXERCISE_FILES="kernel/ntos/ke/sched/ready.cpp" compiles those files from dir instead (into STUDENT_O,
 # $(O) of its own) and takes every other object from BASE_O, so that a submission costs a few compilations and a link.
 
 SHELL := /bin/bash
@@ -120,8 +120,9 @@ stands_in  = $(filter $(ready)/reference/$1/% $(ready)/starter/$1/%,$(stand_ins)
 # The explore flavour (kernel/ntos/ke/explore/README.md): these sources call a hook at every load and store, and so do
 # scenarios. The explorer itself and the event ring, which everybody writes, have no preemption points.
 EXPLORE_FILES := $(addprefix kernel/hal/,softint.cpp) \
-    $(addprefix kernel/ntos/ke/,dpc.cpp spinlock.cpp queuedlock.cpp waitsup.cpp event.cpp wait.cpp waitmult.cpp \
-      semaphore.cpp mutant.cpp timer.cpp apc.cpp criticalregion.cpp queue.cpp) \
+    $(addprefix kernel/ntos/ke/,apc/apc.cpp apc/criticalregion.cpp dpc/dpc.cpp locks/spinlock.cpp locks/queuedlock.cpp \
+      objects/event.cpp objects/semaphore.cpp objects/mutant.cpp objects/queue.cpp time/timer.cpp \
+      wait/wait.cpp wait/waitmult.cpp wait/waitsup.cpp) \
     $(addprefix kernel/ntos/ex/,slist.cpp worker.cpp resource.cpp pushlock.cpp) \
     kernel/tests/scenarios/% labs/3-synchronization/%
 QUIET_FILES   := kernel/ntos/ke/explore/% kernel/ntos/etw/%

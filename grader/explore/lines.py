@@ -140,7 +140,7 @@ class Lines:
             self._places[address] = chosen([place for place in map(_place, lines.split()) if place])
 
     def place(self, address: int) -> str:
-        """`kernel/ntos/ke/queue.cpp:42`, or nothing."""
+        """`kernel/ntos/ke/objects/queue.cpp:42`, or nothing."""
         if address not in self._places:
             self._places[address] = self._symbols.place(address)
         return self._places[address]

@@ -45,7 +45,7 @@ class Secrets:
     names: Dict[str, str] = field(default_factory=dict)
     routines: Dict[str, str] = field(default_factory=dict)  # routine that an exercise writes -> exercise
     answers: Dict[str, str] = field(default_factory=dict)  # squeezed lines of the reference of answers.txt
-    objects: Dict[str, str] = field(default_factory=dict)  # ke/ready.cpp.obj -> exercise
+    objects: Dict[str, str] = field(default_factory=dict)  # ke/sched/ready.cpp.obj -> exercise
     private: Dict[str, Tuple[str, str]] = field(default_factory=dict)  # digest of a private file -> (kind, name)
     private_lines: Dict[str, Tuple[str, str]] = field(default_factory=dict)  # squeezed -> (kind, name)
     public: FrozenSet[str] = frozenset()  # words

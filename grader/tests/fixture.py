@@ -13,14 +13,14 @@ from grader import git, sources
 from grader.model import Exercise, KernelSet, Lab, Outcome, Progress, TestSpec, Verdict
 from grader.tree import Tree
 
-READY = "kernel/ntos/ke/ready.cpp"
+READY = "kernel/ntos/ke/sched/ready.cpp"
 SWITCH = "kernel/ntos/ke/i386/switch.S"
-QUANTUM = "kernel/ntos/ke/quantum.cpp"
+QUANTUM = "kernel/ntos/ke/sched/quantum.cpp"
 
 LAB_PY = '''from grader.model import Exercise, Lab
 LAB = Lab(number=1, slug="processes", title="Threads", branch="lab1-processes", exercises=(
-    Exercise("1.1", "Ready queues", 5, ("kernel/ntos/ke/ready.cpp",)),
-    Exercise("1.2", "Switch", 3, ("kernel/ntos/ke/i386/switch.S", "kernel/ntos/ke/quantum.cpp")),
+    Exercise("1.1", "Ready queues", 5, ("kernel/ntos/ke/sched/ready.cpp",)),
+    Exercise("1.2", "Switch", 3, ("kernel/ntos/ke/i386/switch.S", "kernel/ntos/ke/sched/quantum.cpp")),
 ))
 '''
 

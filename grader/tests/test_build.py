@@ -212,7 +212,7 @@ class Walls(OverlayCase):
     def test_reference_is_out_of_reach(self) -> None:
         reference = self.tree.root / READY
         self.assertNotEqual(self.build({**self.files(), READY: f'#include "{reference}"\n'.encode()})["1.1"].error, "")
-        built = self.builder.base() / "obj/ntos/ke/ready.cpp.obj"
+        built = self.builder.base() / "obj/ntos/ke/sched/ready.cpp.obj"
         self.assertTrue(built.is_file())
         self.assertRegex(self.stolen(f'.incbin "{built}"', "switch"), "Could not find incbin file")
 

@@ -51,7 +51,7 @@ _KiThreadStartup:
 """
 
 
-def changed(text: str, edit: str, name: str = "kernel/ntos/ke/ready.cpp") -> str:
+def changed(text: str, edit: str, name: str = "kernel/ntos/ke/sched/ready.cpp") -> str:
     return edits.apply(edits.parse(edit), {name: text.encode()})[name].decode()
 
 

@@ -24,7 +24,7 @@ class Places:
         pass
 
     def place(self, address: int) -> str:
-        return f"kernel/ntos/ke/queue.cpp:{address & 0xFF}"
+        return f"kernel/ntos/ke/objects/queue.cpp:{address & 0xFF}"
 
     def routine(self, address: int) -> str:
         return "KeInsertQueue"
@@ -73,7 +73,7 @@ class FindingTest(unittest.TestCase):
         told = finding.tell(raced(), Places())  # type: ignore[arg-type]
         self.assertIn("actor 0 (processor 1) writes V5000.of4 (4 bytes) at step 2", told.seen)
         self.assertIn("actor 1 (processor 2) reads V5000.of4 (4 bytes) at step 4", told.difference)
-        self.assertIn("kernel/ntos/ke/queue.cpp:16", told.difference)
+        self.assertIn("kernel/ntos/ke/objects/queue.cpp:16", told.difference)
         self.assertIn("    KeInsertQueue at", told.difference)
         self.assertEqual("data-race", told.hint[0])
 
@@ -105,7 +105,7 @@ class FindingTest(unittest.TestCase):
         self.assertEqual([("p1", 2, "p2", 4)], [(one.source, one.start, one.target, one.end) for one in races])
         write = next(one for one in made.instants if one.kind == "write")
         self.assertEqual("writes V5000.of4", write.label)
-        self.assertEqual("kernel/ntos/ke/queue.cpp:16", write.place)
+        self.assertEqual("kernel/ntos/ke/objects/queue.cpp:16", write.place)
         self.assertIn(">   16 line 16", made.excerpts[write.place].text())
         self.assertIn("a race", page.render(made))
 
@@ -139,14 +139,14 @@ class FindingTest(unittest.TestCase):
         self.assertIn("actor 0 (processor 1) writes V5000.of4 (4 bytes) at step 2", told)
         self.assertIn("actor 1 (processor 2)", told)
         looks = finding.stands(ran, Places())  # type: ignore[arg-type]
-        self.assertEqual(["kernel/ntos/ke/queue.cpp:16", "kernel/ntos/ke/queue.cpp:48", "a.cpp:3"], [one.place for one in looks])
+        self.assertEqual(["kernel/ntos/ke/objects/queue.cpp:16", "kernel/ntos/ke/objects/queue.cpp:48", "a.cpp:3"], [one.place for one in looks])
         reads = tuple(replace(one, kind=1) for one in ran.trace)
         self.assertEqual("", finding.tell(replace(ran, trace=reads), Places()).difference, "two reads are no conflict")  # type: ignore[arg-type]
 
     def test_side_that_waits_is_shown_in_the_students_file(self) -> None:
         ran = Ran(1, Found.DEADLOCK, parse("walk-7"), waiting=((), (0x80100011, 0x80100021), ()))
         own = finding.stands(ran, Places(), lambda file: file.endswith("queue.cpp"))  # type: ignore[arg-type]
-        self.assertEqual(["kernel/ntos/ke/queue.cpp:16"], [one.place for one in own])
+        self.assertEqual(["kernel/ntos/ke/objects/queue.cpp:16"], [one.place for one in own])
 
     def test_failure_is_marked_at_its_step_although_the_run_goes_on(self) -> None:
         trace = [Entry(step, 1 + step % 2, 1, 0, 4, 0x80100011, 0x5000) for step in range(400)]

@@ -115,7 +115,7 @@ class Branches(HandoutCase):
             self.out = self.home / choice
             self.handout(lab=1, reference=choice)
             names = {name for name in self.listing("lab1-processes") if "/reference/" in name or "/starter/" in name}
-            self.assertEqual(names, {f"kernel/prebuilt/{own}/ntos/ke/ready.cpp.obj", f"kernel/prebuilt/{own}/ntos/ke/quantum.cpp.obj",
+            self.assertEqual(names, {f"kernel/prebuilt/{own}/ntos/ke/sched/ready.cpp.obj", f"kernel/prebuilt/{own}/ntos/ke/sched/quantum.cpp.obj",
                                      f"kernel/prebuilt/{own}/ntos/ke/i386/switch.S.obj",
                                      f"kernel/prebuilt/{earlier}/ntos/kd/uptime.cpp.obj"}, choice)
 
@@ -124,12 +124,12 @@ class Branches(HandoutCase):
         first = self.listing("lab0-boot")
         self.assertIn(UPTIME, first)
         self.assertNotIn(READY, first)
-        self.assertIn("kernel/prebuilt/ntos/ke/ready.cpp.obj", first)
+        self.assertIn("kernel/prebuilt/ntos/ke/sched/ready.cpp.obj", first)
         self.assertIn("kernel/prebuilt/reference/ntos/kd/uptime.cpp.obj", first)
         second = self.listing("lab1-processes")
         self.assertIn(READY, second)
-        self.assertNotIn("kernel/prebuilt/ntos/ke/ready.cpp.obj", second)
-        self.assertIn("kernel/prebuilt/reference/ntos/ke/ready.cpp.obj", second)
+        self.assertNotIn("kernel/prebuilt/ntos/ke/sched/ready.cpp.obj", second)
+        self.assertIn("kernel/prebuilt/reference/ntos/ke/sched/ready.cpp.obj", second)
         self.assertIn("kernel/prebuilt/ntos/ke/timers.cpp.obj", second)
         self.assertNotIn(TIMERS, second)
         self.assertEqual(self.text("lab1-processes", UPTIME), "// Exercise 0.3\nint KdUptime;\n")
@@ -144,7 +144,7 @@ class Branches(HandoutCase):
         self.handout(reference="all")
         self.assertNotIn("kernel/prebuilt/explore/ntos/ke/timers.cpp.obj", self.listing("lab1-processes"))
         second = self.listing("lab2-memory")
-        for name in ("ntos/ke/timers.cpp", "ntos/ke/ready.cpp", "ntos/kd/uptime.cpp"):
+        for name in ("ntos/ke/timers.cpp", "ntos/ke/sched/ready.cpp", "ntos/kd/uptime.cpp"):
             self.assertIn(f"kernel/prebuilt/explore/reference/{name}.obj", second)
             self.assertIn(f"kernel/prebuilt/reference/{name}.obj", second)
         self.assertIn("kernel/tests/scenarios/scenario.h", second)
@@ -214,7 +214,7 @@ class Branches(HandoutCase):
     def test_open_ships_every_source(self) -> None:
         self.handout(open_sources=True)
         self.assertIn("return n + 41;", self.text("lab0-boot", READY))
-        self.assertNotIn("kernel/prebuilt/ntos/ke/ready.cpp.obj", self.listing("lab0-boot"))
+        self.assertNotIn("kernel/prebuilt/ntos/ke/sched/ready.cpp.obj", self.listing("lab0-boot"))
         self.assertIn("return 0;", self.text("lab1-processes", READY))
 
     def test_the_same_tree_gives_the_same_commits(self) -> None:
@@ -312,7 +312,7 @@ class Work(HandoutCase):
 
     def test_a_students_own_object_is_not_graded_as_the_reference(self) -> None:
         tree = self.branch("lab1-processes")
-        object_file = self.mine / "kernel/prebuilt/reference/ntos/ke/ready.cpp.obj"
+        object_file = self.mine / "kernel/prebuilt/reference/ntos/ke/sched/ready.cpp.obj"
         shipped = object_file.read_bytes()
         for data in (shipped[:-1] + b"!", None):
             if data is None:

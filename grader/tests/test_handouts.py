@@ -70,10 +70,10 @@ SAID: Dict[str, str] = {
 
 # What `$ make run` shows, by the exercises that are solved.
 BOOTS: Dict[str, Tuple[str, ...]] = {
-    "exercise 1.3 is not implemented: kernel/ntos/ke/priority.cpp:37": ("1.1", "1.2"),
+    "exercise 1.3 is not implemented: kernel/ntos/ke/sched/priority.cpp:37": ("1.1", "1.2"),
     "kd>": ("1.1", "1.2", "1.3", "1.4"),
 }
-THREE_ROUTINES = ("kernel/ntos/ke/dispatch.cpp", "kernel/ntos/ke/priority.cpp")
+THREE_ROUTINES = ("kernel/ntos/ke/sched/dispatch.cpp", "kernel/ntos/ke/sched/priority.cpp")
 OUT_OF_REACH = {"quantum_end_choice", "quantum_turns", "placed_on_the_other_processor", "placed_on_an_idle_processor", "changed_before_the_lock",
                 "four_processors"}
 

@@ -13,7 +13,7 @@ from grader import hooked
 from grader.coff import CoffFile
 
 ROOT = Path(__file__).resolve().parents[2]
-NAME = "kernel/ntos/ke/spinlock.cpp"
+NAME = "kernel/ntos/ke/locks/spinlock.cpp"
 HEAD = '#include "ke/ki.h"\n#include "rtl/string.h"\nstruct WORDS { ULONG Each[6]; };\nstruct THREE { UCHAR Each[3]; };\nextern "C" {\n'
 
 

@@ -222,13 +222,13 @@ class Ends(unittest.TestCase):
         def unwritten(t) -> None:
             text, file = t.guest.alloc(8), t.guest.alloc(64)
             t.guest.write(text, b"9.1\0")
-            t.guest.write(file, b"kernel/ntos/ke/ready.cpp\0")
+            t.guest.write(file, b"kernel/ntos/ke/sched/ready.cpp\0")
             t.guest.call("KeBugCheckEx", 0x4C414230, text, file, 77, 0)
 
         test = dataclasses.replace(spec(unwritten, "unwritten"), driver=DRIVER)
         outcome = run_tests(KernelSet({"9.1": Kernel(KERNEL)}, Path("/nonexistent")), [test], 1, 1)[0]
         self.assertEqual((outcome.verdict, outcome.hint_id, outcome.where, outcome.waits_for),
-                         (Verdict.FAIL, "not-implemented", "kernel/ntos/ke/ready.cpp:77", ""))
+                         (Verdict.FAIL, "not-implemented", "kernel/ntos/ke/sched/ready.cpp:77", ""))
         other = run_tests(KernelSet({"9.2": Kernel(KERNEL)}, Path("/nonexistent")), [dataclasses.replace(test, exercise="9.2")], 1, 1)[0]
         self.assertEqual(other.waits_for, "9.1")
 
@@ -241,7 +241,7 @@ class Ends(unittest.TestCase):
         outcome = self.outcome_of(lambda t: t.guest.call("KiInsertReadyQueue", 0x10, 0x20, 0))
         self.assertEqual(outcome.verdict, Verdict.STUDENT_CRASH)
         self.assertIn("KERNEL_MODE_EXCEPTION_NOT_HANDLED: status 0xc0000005, at KiInsertReadyQueue+", outcome.seen)
-        self.assertRegex(outcome.backtrace[0], r"^KiInsertReadyQueue\+0x\w+ at kernel/ntos/ke/ready.cpp:\d+$")
+        self.assertRegex(outcome.backtrace[0], r"^KiInsertReadyQueue\+0x\w+ at kernel/ntos/ke/sched/ready.cpp:\d+$")
         self.assertEqual(outcome.where, outcome.backtrace[0].split(" at ")[1])
         self.assertIn("*** STOP", outcome.log)
 
@@ -253,12 +253,12 @@ class Ends(unittest.TestCase):
         def breaks(t) -> None:
             text, file = t.guest.alloc(32), t.guest.alloc(64)
             t.guest.write(text, b"Thread != nullptr\0")
-            t.guest.write(file, b"kernel/ntos/ke/ready.cpp\0")
+            t.guest.write(file, b"kernel/ntos/ke/sched/ready.cpp\0")
             t.guest.call("RtlAssert", text, file, 18)
 
         outcome = self.outcome_of(breaks)
-        self.assertEqual(outcome.seen, "a broken contract: Thread != nullptr (kernel/ntos/ke/ready.cpp:18)")
-        self.assertEqual(outcome.where, "kernel/ntos/ke/ready.cpp:18")
+        self.assertEqual(outcome.seen, "a broken contract: Thread != nullptr (kernel/ntos/ke/sched/ready.cpp:18)")
+        self.assertEqual(outcome.where, "kernel/ntos/ke/sched/ready.cpp:18")
 
 
 if __name__ == "__main__":

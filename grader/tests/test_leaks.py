@@ -37,8 +37,8 @@ ANSWERS = "labs/1-processes/answers.txt"
 SEED = "labs/1-processes/seed.txt"
 LAB_PY = '''from grader.model import Exercise, Lab
 LAB = Lab(number=1, slug="processes", title="Threads", branch="lab1-processes", exercises=(
-    Exercise("1.1", "Ready queues", 5, ("kernel/ntos/ke/ready.cpp", "labs/1-processes/answers.txt")),
-    Exercise("1.2", "Switch", 3, ("kernel/ntos/ke/i386/switch.S", "kernel/ntos/ke/quantum.cpp")),
+    Exercise("1.1", "Ready queues", 5, ("kernel/ntos/ke/sched/ready.cpp", "labs/1-processes/answers.txt")),
+    Exercise("1.2", "Switch", 3, ("kernel/ntos/ke/i386/switch.S", "kernel/ntos/ke/sched/quantum.cpp")),
 ))
 '''
 Raw = Tuple[str, int, int, int]  # name, value, section, storage class
@@ -181,7 +181,7 @@ class FilesTest(LeaksCase):
     def test_private_files_are_found_by_their_names(self) -> None:
         for name, kind in (("solutions/1-processes/x.txt", "solution"), ("fix.edit", "solution"), ("solutions/1-processes/hidden/t.py", "hidden-test"),
                            ("labs/1-processes/seed.txt", "seed"), ("grader/commands/answers.py", "answers"), ("grader/selfcheck.py", "instructor"),
-                           ("grader/commands/leaks.py", "instructor"), ("kernel/ntos/ke/ready_test.cpp", "instructor"), ("kit/solutions/a", "solution")):
+                           ("grader/commands/leaks.py", "instructor"), ("kernel/ntos/ke/sched/ready_test.cpp", "instructor"), ("kit/solutions/a", "solution")):
             with self.subTest(name=name):
                 self.plant(f"one/{name}", "nothing\n")
                 self.assertIn((kind, f"one/{name}"), [(one.kind, one.where) for one in self.found()])
@@ -222,7 +222,7 @@ class ObjectsTest(LeaksCase):
                     self.assertIn(kind, self.one(library(data)))
 
     def test_reference_object_is_found_by_its_name_too(self) -> None:
-        self.assertIn("object", self.one(coff_file(), "kernel/prebuilt/reference/ntos/ke/ready.cpp.obj"))
+        self.assertIn("object", self.one(coff_file(), "kernel/prebuilt/reference/ntos/ke/sched/ready.cpp.obj"))
 
     def test_time_stamp_of_a_library_is_found(self) -> None:
         self.assertEqual({"stamp"}, self.one(library(coff_file(), stamp=1700000000)))

@@ -76,7 +76,7 @@ class AtHome(ManifestCase):
         self.put(".vscode/settings.json", "{}\n")
         self.ship()
         for name in (".vscode/settings.json", "README.md", "notes.txt", "labs/1-processes/design.md", "build/kernel/x.cpp", "kernel/ntos/ke/.#ready.cpp",
-                     "kernel/ntos/ke/._ready.cpp", "kernel/ntos/ke/ready.cpp~", ".gitignore",
+                     "kernel/ntos/ke/._ready.cpp", "kernel/ntos/ke/sched/ready.cpp~", ".gitignore",
                      "labs/1-processes/__pycache__/lab.py"):
             self.put(name, "mine\n")
         (self.tree.root / "kernel/ntos/ke/link.cpp").symlink_to("nowhere")
@@ -106,7 +106,7 @@ class AtHome(ManifestCase):
 class ShippedObjects(ManifestCase):
     """What stands in kernel/prebuilt/ for the reference must be what the branch shipped."""
 
-    REFERENCE = "kernel/prebuilt/reference/ntos/ke/ready.cpp.obj"
+    REFERENCE = "kernel/prebuilt/reference/ntos/ke/sched/ready.cpp.obj"
 
     def setUp(self) -> None:
         super().setUp()
@@ -130,7 +130,7 @@ class ShippedObjects(ManifestCase):
 
     def test_object_that_was_not_shipped(self) -> None:
         for folder in ("", "reference/", "starter/", "explore/", "explore/reference/"):
-            name = f"kernel/prebuilt/{folder}ntos/ke/quantum.cpp.obj"
+            name = f"kernel/prebuilt/{folder}ntos/ke/sched/quantum.cpp.obj"
             path = self.put(name, "mine")
             self.refused(f"^{name}: .*remove it")
             path.unlink()
@@ -143,7 +143,7 @@ class ShippedObjects(ManifestCase):
     def test_link_to_an_object_or_a_folder(self) -> None:
         (self.home / "mine").mkdir()
         (self.home / "mine/quantum.cpp.obj").write_text("mine")
-        link = self.tree.root / "kernel/prebuilt/reference/ntos/ke/quantum.cpp.obj"
+        link = self.tree.root / "kernel/prebuilt/reference/ntos/ke/sched/quantum.cpp.obj"
         link.symlink_to(self.home / "mine/quantum.cpp.obj")
         self.refused("quantum.cpp.obj: ")
         link.unlink()

@@ -131,14 +131,14 @@ class Zip(PackingCase):
         self.refused(self.zip(("ready.cpp", b"good")), f"'ready.cpp' is not in its folders: .* lies at {READY}")
 
     def test_tree_in_a_folder_of_programs(self) -> None:
-        self.refused(self.zip(*self.tree_pairs("build/")), "holds none.*'build/kernel/ntos/ke/ready.cpp' lies where programs put")
+        self.refused(self.zip(*self.tree_pairs("build/")), "holds none.*'build/kernel/ntos/ke/sched/ready.cpp' lies where programs put")
 
     def test_empty_zip(self) -> None:
         self.refused(self.zip(), "it is empty")
 
     def test_copies_of_a_browser_and_of_notepad(self) -> None:
         self.takes(self.zip((QUANTUM, b"good"), (READY.replace(".cpp", " (1).cpp"), b""), (SWITCH + ".txt", b"")), QUANTUM,
-                   remark=r"ready \(1\).cpp is not taken: the name must be spelled kernel/ntos/ke/ready.cpp\n.*switch.S.txt is not")
+                   remark=r"ready \(1\).cpp is not taken: the name must be spelled kernel/ntos/ke/sched/ready.cpp\n.*switch.S.txt is not")
 
     def test_compressed_in_a_new_way(self) -> None:
         path = self.zip((READY, b"good"))

@@ -43,7 +43,7 @@ class Folder(PackingCase):
 
     def test_wrong_case_of_a_folder(self) -> None:
         (self.tree.root / "kernel/ntos").rename(self.tree.root / "kernel/NTOS")
-        self.refused(self.tree.root, "holds none of the files .*kernel/NTOS/ke/ready.cpp is not taken: the name must be spelled")
+        self.refused(self.tree.root, "holds none of the files .*kernel/NTOS/ke/sched/ready.cpp is not taken: the name must be spelled")
 
     def test_two_that_differ_in_case(self) -> None:
         other = self.put(READY.replace("ready", "READY"), "evil")
@@ -60,7 +60,7 @@ class Folder(PackingCase):
         self.takes(outer)
 
     def test_inside_of_the_tree_is_named(self) -> None:
-        self.refused(self.tree.root / "kernel", "'ntos/ke/quantum.cpp' is not in its folders: submit the folder that holds kernel/")
+        self.refused(self.tree.root / "kernel", "'ntos/ke/sched/quantum.cpp' is not in its folders: submit the folder that holds kernel/")
 
     def test_dangling_link(self) -> None:
         (self.tree.root / READY).unlink()

@@ -37,7 +37,7 @@ FAILED = outcome("order",
                  expected="A B C",
                  seen="A C B",
                  difference="at 1: B, C",
-                 where="kernel/ntos/ke/ready.cpp:42",
+                 where="kernel/ntos/ke/sched/ready.cpp:42",
                  hint="look at the tail",
                  hint_id="wrong-end",
                  replay="make replay LAB=1 TEST=order SEED=7",
@@ -139,7 +139,7 @@ class GitHub(unittest.TestCase):
         for test in data["tests"]:
             self.assertEqual(set(test),
                              {"name", "status", "score", "message", "test_code", "filename", "line_no", "duration"})
-        self.assertEqual((data["tests"][1]["filename"], data["tests"][1]["line_no"]), ("kernel/ntos/ke/ready.cpp", 42))
+        self.assertEqual((data["tests"][1]["filename"], data["tests"][1]["line_no"]), ("kernel/ntos/ke/sched/ready.cpp", 42))
         self.assertEqual((data["tests"][2]["filename"], data["tests"][2]["line_no"]), ("kernel/x.cpp", 0))
 
     def test_status(self) -> None:
@@ -187,9 +187,9 @@ class Terminal(unittest.TestCase):
         return stream.getvalue()
 
     def test_warnings_of_a_file_that_compiles_are_shown_and_cost_nothing(self) -> None:
-        note = ExerciseNote("1.1", "warnings of the compiler:\nkernel/ntos/ke/ready.cpp:3: unused variable 'spare'")
+        note = ExerciseNote("1.1", "warnings of the compiler:\nkernel/ntos/ke/sched/ready.cpp:3: unused variable 'spare'")
         text = self.text(notes=(note,))
-        self.assertIn("      kernel/ntos/ke/ready.cpp:3: unused variable 'spare'\n", text)
+        self.assertIn("      kernel/ntos/ke/sched/ready.cpp:3: unused variable 'spare'\n", text)
         self.assertEqual(self.text().splitlines()[-1], text.splitlines()[-1])
         self.assertEqual(result().score, result(notes=(note,)).score)
 
@@ -200,7 +200,7 @@ class Terminal(unittest.TestCase):
     def test_failure_teaches(self) -> None:
         text = self.text()
         for line in ("FAIL  order  0/2  Order", "asked     insert 3", "expected  A B C", "seen      A C B",
-                     "differs   at 1: B, C", "where     kernel/ntos/ke/ready.cpp:42",
+                     "differs   at 1: B, C", "where     kernel/ntos/ke/sched/ready.cpp:42",
                      "backtrace KiReadyThread ready.cpp:42", "hint      look at the tail",
                      "rerun     make replay LAB=1 TEST=order SEED=7", "CRASH  crash"):
             self.assertIn(line, text)

@@ -138,11 +138,11 @@ class BuildTest(unittest.TestCase):
     def test_warnings_of_an_earlier_build_count(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder)
-            for name in ("ntos/ke/event.cpp", "ntos/ke/gone.cpp"):
+            for name in ("ntos/ke/objects/event.cpp", "ntos/ke/gone.cpp"):
                 said = out / "free" / "obj" / f"{name}.obj.said"
                 said.parent.mkdir(parents=True, exist_ok=True)
                 said.write_text(f"kernel/{name}:1:2: warning: spare\n  code\n")
-            self.assertEqual(["kernel/ntos/ke/event.cpp:1:2: warning: spare"],
+            self.assertEqual(["kernel/ntos/ke/objects/event.cpp:1:2: warning: spare"],
                              said_of_sources(Options(ROOT, out, 1, "", ""), "free"))
 
 

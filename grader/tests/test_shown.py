@@ -28,7 +28,7 @@ class ShownTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.root, self.out = Path(folder.name) / "tree", Path(folder.name) / "tree/build/kernels/k"
-        for name in ("kernel/ntos/ke/wait.cpp", "kernel/ntos/ke/wait_test.cpp", "solutions/3-s/hidden/a.cpp", "labs/4-m/tests/x.cpp",
+        for name in ("kernel/ntos/ke/wait/wait.cpp", "kernel/ntos/ke/wait/wait_test.cpp", "solutions/3-s/hidden/a.cpp", "labs/4-m/tests/x.cpp",
                      "labs/3-s/tests/races.cpp", "labs/0-boot/seed.txt", "grader/tests/a.cpp", "kernel/tests/guest/a.cpp",
                      "kernel/inc/ke.h", "kernel/boot/a.cpp"):
             self.write(self.root / name, REFERENCE if name.endswith("wait.cpp") else "text\n")
@@ -41,26 +41,26 @@ class ShownTest(unittest.TestCase):
         return reader(self.out, Tree(self.root, self.root / "build"), lab)(name)
 
     def test_reference_of_an_exercise_is_blanked_and_its_lines_keep_their_numbers(self) -> None:
-        told = self.read("kernel/ntos/ke/wait.cpp")
+        told = self.read("kernel/ntos/ke/wait/wait.cpp")
         self.assertNotIn("Secret", told)  # type: ignore[arg-type]
         self.assertNotIn("trick", told)  # type: ignore[arg-type]
         self.assertEqual("int After;", told.split("\n")[7])  # type: ignore[union-attr]
         self.assertIn("exercise 3.2: not shown", told.split("\n")[3])  # type: ignore[union-attr]
 
     def test_file_of_a_later_lab_is_not_quoted_at_all(self) -> None:
-        self.assertIsNone(self.read("kernel/ntos/ke/wait.cpp", lab=1))
+        self.assertIsNone(self.read("kernel/ntos/ke/wait/wait.cpp", lab=1))
         self.assertIsNone(self.read("labs/4-m/tests/x.cpp"))
         self.assertEqual("text\n", self.read("labs/3-s/tests/races.cpp"))
 
     def test_students_own_file_is_quoted_as_it_was_compiled(self) -> None:
-        self.write(self.out / "student/kernel/ntos/ke/wait.cpp", "mine\n")
-        self.assertEqual("mine\n", self.read("kernel/ntos/ke/wait.cpp"))
+        self.write(self.out / "student/kernel/ntos/ke/wait/wait.cpp", "mine\n")
+        self.assertEqual("mine\n", self.read("kernel/ntos/ke/wait/wait.cpp"))
 
     def test_name_in_the_students_debug_information_opens_no_other_file(self) -> None:
         self.write(self.root.parent / "secret.cpp", "secret\n")
         (self.root / "kernel/ntos/ke/link.cpp").symlink_to(self.root.parent / "secret.cpp")
         for name in ("solutions/3-s/hidden/a.cpp", "labs/0-boot/seed.txt", "grader/tests/a.cpp", "kernel/tests/guest/a.cpp",
-                     "kernel/ntos/ke/wait_test.cpp", "kernel/ntos/../../../secret.cpp", str(self.root.parent / "secret.cpp"),
+                     "kernel/ntos/ke/wait/wait_test.cpp", "kernel/ntos/../../../secret.cpp", str(self.root.parent / "secret.cpp"),
                      "kernel/ntos/ke/link.cpp", "kernel/ntos/ke/" + "a" * 5000 + ".cpp", "kernel/ntos/ke/\0.cpp", "", "kernel"):
             with self.subTest(name=name[:60]):
                 self.assertIsNone(self.read(name))
@@ -68,13 +68,13 @@ class ShownTest(unittest.TestCase):
 
     def test_starter_that_the_kernel_was_not_built_from_is_not_quoted_in_a_branch(self) -> None:
         self.write(self.root / BRANCH_FILE, '{"lab": 3}')
-        self.write(self.root / "kernel/ntos/ke/wait.cpp", "int Open;\n// Exercise 3.2\nLAB_NOT_IMPLEMENTED;\n")
-        self.assertIsNone(self.read("kernel/ntos/ke/wait.cpp"))
+        self.write(self.root / "kernel/ntos/ke/wait/wait.cpp", "int Open;\n// Exercise 3.2\nLAB_NOT_IMPLEMENTED;\n")
+        self.assertIsNone(self.read("kernel/ntos/ke/wait/wait.cpp"))
         self.assertEqual("text\n", self.read("kernel/boot/a.cpp"))
 
     def test_tree_with_a_wrong_marker_quotes_nothing(self) -> None:
-        self.write(self.root / "kernel/ntos/ke/wait.cpp", "// LAB(3.2) begin\nint Secret;\n")
-        self.assertIsNone(self.read("kernel/ntos/ke/wait.cpp"))
+        self.write(self.root / "kernel/ntos/ke/wait/wait.cpp", "// LAB(3.2) begin\nint Secret;\n")
+        self.assertIsNone(self.read("kernel/ntos/ke/wait/wait.cpp"))
 
 
 class SourcesTest(unittest.TestCase):

@@ -69,8 +69,8 @@ class LayersTest(StyleTest):
         self.assertEqual([], self.found("kernel/ntos/mm/pool.cpp", '#include "mi.h"', '#include "ke.h"', '#include "rtl.h"'))
 
     def test_up_is_not(self) -> None:
-        self.assertEqual(["kernel/ntos/ke/wait.cpp:2 ke stands below mm and may not include mm.h"],
-                         self.found("kernel/ntos/ke/wait.cpp", '#include "ke.h"', '#include "mm.h"'))
+        self.assertEqual(["kernel/ntos/ke/wait/wait.cpp:2 ke stands below mm and may not include mm.h"],
+                         self.found("kernel/ntos/ke/wait/wait.cpp", '#include "ke.h"', '#include "mm.h"'))
 
     def test_public_headers_stand_on_floors_too(self) -> None:
         self.assertEqual(["kernel/inc/rtl.h:1 rtl stands below ke and may not include ke.h"],
@@ -80,7 +80,7 @@ class LayersTest(StyleTest):
         self.assertEqual([], self.found("kernel/inc/hal.h", '#include "ke/irql.h"'))
 
     def test_debugger_looks_at_everything_but_its_interface_is_low(self) -> None:
-        files = {"kernel/inc/kd.h": "", "kernel/inc/ps.h": "", "kernel/ntos/ke/bugcheck.cpp": '#include "kd.h"\n'}
+        files = {"kernel/inc/kd.h": "", "kernel/inc/ps.h": "", "kernel/ntos/ke/lifecycle/bugcheck.cpp": '#include "kd.h"\n'}
         tree = self.tree({**files, "kernel/ntos/kd/threads.cpp": '#include "ps.h"\n'})
         self.assertEqual([], layers.check(tree))
 
@@ -92,9 +92,9 @@ class LayersTest(StyleTest):
                                  self.found("kernel/ntos/mm/fault.cpp", include))
 
     def test_host_headers_are_for_host_tests_only(self) -> None:
-        self.assertEqual(["kernel/ntos/ke/wait.cpp:1 <vector> is not freestanding"],
-                         self.found("kernel/ntos/ke/wait.cpp", "#include <vector>"))
-        self.assertEqual([], self.found("kernel/ntos/ke/wait_test.cpp", "#include <vector>"))
+        self.assertEqual(["kernel/ntos/ke/wait/wait.cpp:1 <vector> is not freestanding"],
+                         self.found("kernel/ntos/ke/wait/wait.cpp", "#include <vector>"))
+        self.assertEqual([], self.found("kernel/ntos/ke/wait/wait_test.cpp", "#include <vector>"))
 
     def test_unknown_component_is_not_passed_over(self) -> None:
         self.assertEqual(1, len(self.found("kernel/inc/zz.h", "")))

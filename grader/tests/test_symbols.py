@@ -26,8 +26,8 @@ class Names(unittest.TestCase):
             self.assertEqual(undecorate(raw), plain)
 
     def test_paths_are_of_the_tree(self) -> None:
-        self.assertEqual(short_path("/home/x/kernel/copy/kernel/ntos/ke/ready.cpp"), "kernel/ntos/ke/ready.cpp")
-        self.assertEqual(short_path("kernel/ntos/ke/ready.cpp"), "kernel/ntos/ke/ready.cpp")
+        self.assertEqual(short_path("/home/x/kernel/copy/kernel/ntos/ke/sched/ready.cpp"), "kernel/ntos/ke/sched/ready.cpp")
+        self.assertEqual(short_path("kernel/ntos/ke/sched/ready.cpp"), "kernel/ntos/ke/sched/ready.cpp")
         self.assertEqual(short_path("C:\\t\\labs\\1-processes\\tests\\a.cpp"), "labs/1-processes/tests/a.cpp")
         self.assertEqual(short_path("/tmp/elsewhere/a.cpp"), "a.cpp")
 
@@ -61,9 +61,9 @@ class Image(unittest.TestCase):  # BOO-01, BOO-02, BOO-03
 
     def test_a_place_has_a_line_and_the_way_out_of_inlined_code(self) -> None:
         symbols = Symbols([Module("ntoskrnl.exe", self.image, 0x90000000)])
-        answers = {0x20: "F\n/x/kernel/inc/nt/list.h:0:0\nKiInsert\n/x/kernel/ntos/ke/ready.cpp:40:3",
-                   0x31: "KiInsert\n/x/kernel/ntos/ke/ready.cpp:0:0", 0x30: "Other\n/x/kernel/ntos/ke/other.cpp:9:1",
-                   0x2e: "KiInsert\n/x/kernel/ntos/ke/ready.cpp:38:1"}
+        answers = {0x20: "F\n/x/kernel/inc/nt/list.h:0:0\nKiInsert\n/x/kernel/ntos/ke/sched/ready.cpp:40:3",
+                   0x31: "KiInsert\n/x/kernel/ntos/ke/sched/ready.cpp:0:0", 0x30: "Other\n/x/kernel/ntos/ke/other.cpp:9:1",
+                   0x2e: "KiInsert\n/x/kernel/ntos/ke/sched/ready.cpp:38:1"}
 
         def says(command: "list[str]", **_: object) -> mock.Mock:
             asked = [int(word, 16) for word in command if word.startswith("0x")]
@@ -72,13 +72,13 @@ class Image(unittest.TestCase):  # BOO-01, BOO-02, BOO-03
         with mock.patch.object(grader_symbols.subprocess, "run", says), mock.patch.object(grader_symbols, "symbolizer", lambda: "tool"):
             grader_symbols.source_lines.cache_clear()
             self.addCleanup(grader_symbols.source_lines.cache_clear)
-            self.assertEqual(symbols.place(0x90000020), "kernel/ntos/ke/ready.cpp:40")
-            self.assertEqual(symbols.place(0x90000031), "kernel/ntos/ke/ready.cpp:38")
+            self.assertEqual(symbols.place(0x90000020), "kernel/ntos/ke/sched/ready.cpp:40")
+            self.assertEqual(symbols.place(0x90000031), "kernel/ntos/ke/sched/ready.cpp:38")
             self.assertEqual(symbols.place(0x90000001), "")
 
     def test_the_failure_is_placed_in_the_students_file(self) -> None:
-        trace = ("List::Insert+0x3 at kernel/inc/nt/list.h:57, inlined in kernel/ntos/ke/ready.cpp:40", "KiIdle at kernel/ntos/ke/idle.cpp:7")
-        self.assertEqual(judge.place_of(trace, ("kernel/ntos/ke/ready.cpp",)), "kernel/ntos/ke/ready.cpp:40")
+        trace = ("List::Insert+0x3 at kernel/inc/nt/list.h:57, inlined in kernel/ntos/ke/sched/ready.cpp:40", "KiIdle at kernel/ntos/ke/sched/idle.cpp:7")
+        self.assertEqual(judge.place_of(trace, ("kernel/ntos/ke/sched/ready.cpp",)), "kernel/ntos/ke/sched/ready.cpp:40")
         self.assertEqual(judge.place_of(trace, ("kernel/ntos/ke/other.cpp",)), "kernel/inc/nt/list.h:57")
         self.assertEqual(judge.place_of(("F at kernel/x.h:0", *trace)), "kernel/inc/nt/list.h:57")
 

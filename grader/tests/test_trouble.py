@@ -207,7 +207,7 @@ class Ends(unittest.TestCase):
             (70, BACK_END, r"code 70 .*\(IO failure, No space left on device\)"),
             (254, "clang: error: unable to execute command: Killed", "signal"),
             (1, f"{READY}:1:10: fatal error: cannot open file 'ki.h': Input/output error", r"\(Input/output error\)"),
-            (1, "kernel/ntos/ke/quantum.cpp:1:1: error: of another file", "names no place"),
+            (1, "kernel/ntos/ke/sched/quantum.cpp:1:1: error: of another file", "names no place"),
             (1, f"In file included from {READY}:1:\nkernel/ntos/ke/ki.h:1:1: fatal error: file 'x.h' modified since it was first processed", "modified"),
             (134, "LLVM ERROR: assertion", "signal 6"),
         ):
@@ -325,7 +325,7 @@ class Stamps(TroubleCase):
         folder = self.folder()
         (folder / "done.json").unlink()
         image = folder / "free/boot/ntoskrnl.exe"
-        for path in (image, folder / "free/obj/ntos/ke/ready.cpp.obj", folder / "free/boot/hal.dll"):
+        for path in (image, folder / "free/obj/ntos/ke/sched/ready.cpp.obj", folder / "free/boot/hal.dll"):
             path.write_bytes(b"MZ, and then the power went")
         self.assertGreater(len(self.image(self.kernels(), "1.1")), 1000)
         self.assertGreater((folder / "free/boot/hal.dll").stat().st_size, 1000)

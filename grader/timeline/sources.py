@@ -51,7 +51,7 @@ class Sources:
         self._files: Dict[str, List[str]] = {}
 
     def excerpt(self, place: str) -> Optional[Excerpt]:
-        """Around `kernel/ntos/ke/queue.cpp:42`; None where the file is not to be shown, or has no such line."""
+        """Around `kernel/ntos/ke/objects/queue.cpp:42`; None where the file is not to be shown, or has no such line."""
         file, _, number = place.rpartition(":")
         if not (number.isascii() and number.isdigit()) or len(number) > 9:
             return None

@@ -1,5 +1,5 @@
 // Spin locks from below DISPATCH_LEVEL: raise, then the kernel's own acquisition, which spins and, in checked builds,
-// checks ranks and holders (ke/spinlock.cpp). SYH-05, HAL-08
+// checks ranks and holders (ke/locks/spinlock.cpp). SYH-05, HAL-08
 #include "ke/spinlock.h"
 
 // The annotations are on the declarations; the bodies are below the analysis.

@@ -10,11 +10,11 @@ LAB = Lab(
     driver="lab1.sys",
     alone=("1.1", "1.4", "1.2", "1.3"),
     exercises=(
-        Exercise("1.1", "Ready queues and ready summary", 12, ("kernel/ntos/ke/ready.cpp",)),
+        Exercise("1.1", "Ready queues and ready summary", 12, ("kernel/ntos/ke/sched/ready.cpp",)),
         Exercise("1.2", "First frame and context switch", 12,
                  ("kernel/ntos/ke/i386/threadframe.cpp", "kernel/ntos/ke/i386/ctxswap.S")),
         Exercise("1.3", "Preemption and quantum end", 14,
-                 ("kernel/ntos/ke/dispatch.cpp", "kernel/ntos/ke/quantum.cpp", "kernel/ntos/ke/priority.cpp")),
-        Exercise("1.4", "Boost, decay and starvation relief", 12, ("kernel/ntos/ke/policy.cpp",)),
+                 ("kernel/ntos/ke/sched/dispatch.cpp", "kernel/ntos/ke/sched/quantum.cpp", "kernel/ntos/ke/sched/priority.cpp")),
+        Exercise("1.4", "Boost, decay and starvation relief", 12, ("kernel/ntos/ke/sched/policy.cpp",)),
     ),
 )

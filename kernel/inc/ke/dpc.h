@@ -16,7 +16,7 @@ using PKDPC = KDPC*;
 using KDEFERRED_ROUTINE = void NTAPI(PKDPC Dpc, PVOID DeferredContext, PVOID SystemArgument1, PVOID SystemArgument2);
 using PKDEFERRED_ROUTINE = KDEFERRED_ROUTINE*;
 
-/// Where a DPC goes in its queue, and whether its processor is interrupted for it (ke/dpcrate.cpp has the table).
+/// Where a DPC goes in its queue, and whether its processor is interrupted for it (ke/dpc/dpcrate.cpp has the table).
 enum class KDPC_IMPORTANCE : UCHAR {
     LowImportance = 0,
     MediumImportance = 1,     ///< a new DPC's

@@ -102,14 +102,14 @@ struct KPRCB {
     ULONG MHz;
     CHAR CpuBrand[52];
 
-    // Inter-processor interrupts (ke/ipi.cpp, ke/freeze.cpp)
+    // Inter-processor interrupts (ke/smp/ipi.cpp, ke/smp/freeze.cpp)
     volatile LONG RequestSummary;    ///< IPI_*: what others ask of this processor; interlocked
     volatile LONG IpiFrozen;         ///< KI_FROZEN: its own processor answers, the one that freezes writes the rest
     KIRQL DebuggerSavedIRQL;         ///< valid while IpiFrozen: the IRQL of the frozen moment
     ULONG IpiCount;                  ///< inter-processor interrupts taken
     KPROCESSOR_STATE ProcessorState; ///< valid while IpiFrozen: the registers of the frozen moment
 
-    // DPCs: when they ask for an interrupt (ke/dpcrate.cpp), threaded ones, the watchdog
+    // DPCs: when they ask for an interrupt (ke/dpc/dpcrate.cpp), threaded ones, the watchdog
     ULONG MaximumDpcQueueDepth; ///< so many waiting DPCs ask for an interrupt whatever their importance
     ULONG MinimumDpcRate;       ///< DPCs a tick below which those of low importance do so too
     ULONG DpcRequestRate;       ///< DPCs a tick, lately

@@ -3,7 +3,7 @@
 // Invariant: who holds a spin lock runs at DISPATCH_LEVEL or above, so it cannot be preempted by a thread that spins
 // for the same lock. Hold it for a few instructions. In checked builds a lock carries a rank and an owner: locks are
 // taken in rising rank, and the processor's list of held locks is checked at every acquisition and release
-// (ke/lockchecks.cpp). A lock is used either through these routines or as a queued lock (queuedlock.h), never both ways.
+// (ke/locks/lockchecks.cpp). A lock is used either through these routines or as a queued lock (queuedlock.h), never both ways.
 // In the books: "spin locks" (synchronization at high IRQL). SYH-05, SYH-01, SYH-09, HAL-08
 #pragma once
 

@@ -10,7 +10,7 @@ from typing import Iterator
 from .base import Options, Outcome, Ring, compiler_errors, make
 
 NO_OP_SECONDS, ONE_FILE_SECONDS = 1.0, 3.0
-ONE_FILE = "kernel/ntos/ke/event.cpp"
+ONE_FILE = "kernel/ntos/ke/objects/event.cpp"
 ATTEMPTS = 5
 
 

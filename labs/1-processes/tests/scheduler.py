@@ -1,6 +1,6 @@
 """The scheduler of one processor as a Python model: who runs, who is next, who waits in which order.
 
-The model follows the contract in the handout (and in kernel/ntos/ke/dispatch.cpp, priority.cpp, policy.cpp), not the
+The model follows the contract in the handout (and in kernel/ntos/ke/sched/dispatch.cpp, priority.cpp, policy.cpp), not the
 code: it has no lists to link and no interrupts, only decisions.  Its threads are numbers.
 """
 

@@ -11,7 +11,7 @@
 #include "hal.h"
 #include "i386/trap.h"
 #include "kd.h"
-#include "ke/bugcodes.h"
+#include "ke/lifecycle/bugcodes.h"
 #include "ke/ki/ipi.h"
 #include "ke/explore.h"
 #include "ke/options.h"

@@ -1,6 +1,6 @@
 // Names of the bugcheck codes. TRP-09
 #include "ke/bugcheck.h"
-#include "ke/bugcodes.h"
+#include "ke/lifecycle/bugcodes.h"
 
 namespace {
 
