@@ -293,6 +293,13 @@ ULONG NTAPI KxExplore(const KX_SCENARIO* Scenario) {
     return ULONG(control.Outcome);
 }
 
+ULONG NTAPI KxDraw(ULONG Bound) {
+    if (KxControl.Strategy == KX_STRATEGY::Exhaustive || KxControl.Strategy == KX_STRATEGY::Script) return 0;
+    KxRandom random;
+    random.Seed(~KxControl.CurrentSeed); // the schedule is drawn from the seed itself
+    return random.Below(Bound);
+}
+
 void NTAPI KxTrack(const volatile void* Address, ULONG Size, PCSTR Name) {
     if (!KxTheDetector.Track(reinterpret_cast<ULONG_PTR>(Address), Size, Name))
         KxNoteFailure(KX_OUTCOME::BadScenario, KxRun.Scenario->File, KxRun.Scenario->Line, "too much is tracked: %s",
