@@ -151,6 +151,7 @@ HINTS.update({
     "irql-raised": "KfLowerIrql does not raise: bugcheck IRQL_NOT_LESS_OR_EQUAL.",
     # locks
     "lock-taken": "A free lock is taken by one exchange; its Value is not 0 as long as somebody has it.",
+    "lock-anywhere": "What a lock does follows from its word alone: wherever it lies, whatever its number is, on each processor, early and late.",
     "lock-not-freed": "The release makes the lock free, or the next one's.",
     "lock-stolen": "The lock is held by another processor: spin until it is free, and change nothing of it.",
     "lock-line": "Each exchange takes the lock's cache line away from its holder: while the lock is held only read it, and exchange again when it "
