@@ -212,7 +212,9 @@ def slist(t):
         else:
             told = _change(t, f"InterlockedFlushSList() on {_names(stack)}", "InterlockedFlushSList", head)
             stack = []
-        _same(t, first, told, "it returns", "slist-order" if first else "slist-empty")
+        changes = guest.u16(head + 6) - sequence & 0xFFFF
+        again = changes > 1 or chosen == FLUSH and changes and not told  # it was done, and begun once more
+        _same(t, first, told, "it returns", "slist-again" if again else "slist-order" if first else "slist-empty")
         if not first and not stack:
             _same(t, before.hex(), guest.read(head, 8).hex(), "the head of an empty list", "slist-empty")
             continue
