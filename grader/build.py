@@ -342,14 +342,12 @@ class Builder:
         courseware = objects.courseware_names([*base.glob("*.exe"), *base.glob("*.dll"), *base.glob("tests/*.sys")])
         found: List[str] = []
         for name in sources:
-            part = name[len("kernel/"):] + ".obj"
-            shipped = self._tree.root / "kernel/prebuilt" / (EXPLORED if flavour == EXPLORED else "")
-            candidates = (shipped / "reference" / part, shipped / "starter" / part, base / "obj" / part)
-            reference = next(path for path in candidates if path.is_file())
-            path, model = object_of(out / flavour, name), reference.read_bytes()
+            path, model = object_of(out / flavour, name), self._model(name, flavour)
             made = path.read_bytes()
             explored = name in self._course.explored
-            refused = objects.objections(name, made, model, courseware, explored)
+            together = next((one.files for lab in self._course.labs for one in lab.exercises if name in one.files), (name,))
+            timeless = explored and objects.is_timeless(self._model(one, flavour) for one in together)
+            refused = objects.objections(name, made, model, courseware, explored, timeless)
             refused = refused or linkable.objections(name, made, model)
             if flavour == EXPLORED and explored:
                 refused = refused or hooked.objections(name, made)
@@ -357,6 +355,13 @@ class Builder:
                 results.replace(path, linkable.washed(made, model))
             found += refused
         return found
+
+    def _model(self, name: str, flavour: str) -> bytes:
+        """The object that a student's file stands in for."""
+        part, base = name[len("kernel/"):] + ".obj", self.base(flavour)
+        shipped = self._tree.root / "kernel/prebuilt" / (EXPLORED if flavour == EXPLORED else "")
+        candidates = (shipped / "reference" / part, shipped / "starter" / part, base / "obj" / part)
+        return next(path for path in candidates if path.is_file()).read_bytes()
 
     @staticmethod
     def _image_objections(own: Path, base: Path) -> List[str]:

@@ -27,6 +27,7 @@ _MEMORY = re.compile(r"(%\ws:)?\*?(?:-?\w+)?\(([^)]*)\)")  # disp(base, index, s
 _PLACE = re.compile(r"(%\ws:)?\*?-?(?:0x[0-9a-f]+|\d+)")  # an address alone
 _FRAME = ("%esp", "%ebp")
 _READS = ("cmp", "test", "push", "btl", "call", "jmp", "mul", "imul", "div", "idiv")  # take memory and leave it as it is
+_TELLING = ("rdtsc", "rdpmc", "cpuid", "sgdt", "sidt", "sldt", "str", "smsw", "rdmsr", "in", "out")  # instructions that tell where and when code runs
 _BUGCHECK = "_KeBugCheckEx@20"
 _SWITCH = "_KxActive"  # what an inline point asks first
 
@@ -48,6 +49,11 @@ def objections(source: str, data: bytes) -> List[str]:
     found: Dict[Tuple[str, str], str] = {}  # one a line of the source
     routines = list(_routines(data))
     stopping = _stopping(routines)
+    for routine, code in routines:
+        for one in code:
+            if re.fullmatch(rf"(?:{'|'.join(_TELLING)})[bwlp]?", one.mnemonic) or re.search(r"%(?:cr|db|dr)\d", one.operands):
+                found.setdefault((routine, one.mnemonic), f"{source}: error: {undecorate(routine)} asks the processor when or where it runs ({one.mnemonic}); "
+                                 "this exercise needs none of that: leave it out")
     for routine, code in routines:
         for one in [] if routine in stopping else _unpaid(code, constants):
             path, _, line = one.place.rpartition(":")

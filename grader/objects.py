@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Sequence, Set
+from typing import Iterable, List, Sequence, Set
 
 from grader.coff import CODE, COMDAT, STATIC, CoffError, CoffFile
 from grader.pe import undecorate
 
 IMPORT = "__imp_"
 DEVICES = ("READ_PORT_", "WRITE_PORT_", "MmMapIoSpace")  # the ways to devices: each access costs the host far more than the guest
+CLOCKS = ("KeTickCount", "KiInterruptTime", "KiSystemTime", "KeQueryTickCount", "KeQueryInterruptTime", "KeQuerySystemTime", "KeQueryPerformanceCounter",
+          "NtQuerySystemTime", "ZwQuerySystemTime", "HalQueryRealTimeClock")  # the ways to learn how late it is
 EXPLORER = "Kx"  # names of the explorer begin so; free are what points are made of (nt/explore.h), and a name of the books
 FREE = ("KxActive", "KxReachPoint", "KxSetMemory", "KxCopyMemory", "KxMark", "KxQueueReadyThread")
 
@@ -49,6 +51,11 @@ def demands(data: bytes) -> Set[str]:
     return {undecorate(name[len(IMPORT):] if name.startswith(IMPORT) else name) for name in names}
 
 
+def is_timeless(references: Iterable[bytes]) -> bool:
+    """Whether none of an exercise's objects, as the reference has them, asks for the time."""
+    return not any(demands(data).intersection(CLOCKS) for data in references)
+
+
 def local_names(data: bytes) -> List[str]:
     """The names of static routines and data, each once; the names of sections are not among them."""
     file = CoffFile(data)
@@ -61,9 +68,10 @@ def courseware_names(images: Sequence[Path]) -> Set[str]:
     return {undecorate(one.name) for path in images for one in definitions(path.read_bytes())}
 
 
-def objections(source: str, student: bytes, reference: bytes, courseware: Set[str], explored: bool = False) -> List[str]:
+def objections(source: str, student: bytes, reference: bytes, courseware: Set[str], explored: bool = False,
+               timeless: bool = False) -> List[str]:
     """Why the object of a student's file is not linked, a line each; `reference` is the object it stands in for.  `explored`: its
-    exercise is about no device."""
+    exercise is about no device.  `timeless`: nor about time; what is tested early holds late."""
     try:
         CoffFile(student).symbols()
     except CoffError as error:  # a compiler can be made to write another form: with very many sections, say
@@ -75,6 +83,7 @@ def objections(source: str, student: bytes, reference: bytes, courseware: Set[st
     asked = sorted(demands(student) - demands(reference))
     found += [f"{source}: error: uses {name}: this exercise has nothing to do with devices; leave it out"
               for name in asked if explored and name.startswith(DEVICES)]
+    found += [f"{source}: error: uses {name}: nothing in this exercise depends on how late it is; leave it out" for name in asked if timeless and name in CLOCKS]
     found += [f"{source}: error: uses {name}, which belongs to the explorer of schedules; leave it alone"
               for name in asked if name.startswith(EXPLORER) and name not in FREE]
     return found

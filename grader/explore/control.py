@@ -22,6 +22,7 @@ LOTS_MAX = 16  # KX_MAXIMUM_LOTS
 LOT_FIELDS = ("Strategy", "Depth", "Seed", "Runs", "StepEstimate", "JitterMin", "JitterMax", "Probability")  # KX_LOT, in its order
 DONE_FIELDS = ("Runs", "Points", "MaxPoints", "Switches", "Exhausted")  # KX_LOT_DONE
 TRACE, DETECT, STOP_AT_FIRST = 1, 2, 4
+POINT_LEAST = 10  # guest instructions that a point costs at least
 OVERWRITTEN = "the explorer's own data was overwritten"
 STACK_MAX, TRACE_MAX = 8, 1 << 16
 
@@ -207,6 +208,14 @@ def decode_lots(view: Structures, address: int, batches: Sequence[Batch], purse:
         return rans if Decoder(view, address, batches[done - 1]).ran().found is Found.NOTHING else [*rans[:-1], wrecked]
     last = Decoder(view, address, batches[done]).ran(found, message, instructions, cause)
     return [*rans, wrecked if last.found is Found.NOTHING and done < len(batches) - 1 else last]
+
+
+def misstated(rans: Sequence[Ran], instructions: int) -> bool:
+    """Whether lots that found nothing tell of points that cannot be: more of them than the machine had instructions for, or a longest
+    run that does not fit all of them.  Too many would use up the budget, and too long a run would put PCT's changes behind the end."""
+    told = [ran for ran in rans if ran.found is Found.NOTHING]
+    return (sum(ran.points for ran in told) * POINT_LEAST > instructions
+            or any(not ran.longest <= ran.points <= ran.longest * ran.runs for ran in told))
 
 
 class Decoder:

@@ -23,6 +23,7 @@ from grader.explore.schedule import Schedule, Strategy
 BUDGET = 120_000_000  # guest instructions of one exploration, estimated: about 2 s of one core
 RUN_PRICE, POINT_PRICE = 10_000, 150  # guest instructions that a run and a point cost, on the average
 RUN_COST = 40_000  # of a run, before one was seen
+LEAST_RUNS = 100  # of a kernel under test, whatever its points are said to cost: the kernel counts them itself
 CALL_RUNS = 800  # of one call, but for a single lot that is larger: what hangs in it is noticed when all of them should be over
 
 
@@ -158,7 +159,8 @@ def _take_all(target: Target, report: Report, group: Sequence[Lot], waiting: Deq
 def _affordable(report: Report, budget: int, runs: int) -> int:
     """How many runs the rest of the budget pays for."""
     left = (runs - report.runs) if runs else 1 << 30
-    return min(left, report.purse(budget).pays_for(RUN_COST))
+    least = LEAST_RUNS - report.runs if report.remembering else 0
+    return min(left, max(least, report.purse(budget).pays_for(RUN_COST)))
 
 
 def _given_up(report: Report, doubts: int) -> bool:

@@ -10,7 +10,7 @@ from typing import List, Optional, Sequence
 
 from grader.bugcodes import LAB_NOT_IMPLEMENTED
 from grader.errors import GraderError
-from grader.explore.control import LOTS_MAX, TABLE, Batch, Decoder, Found, Purse, Ran, decode_lots, encode
+from grader.explore.control import LOTS_MAX, OVERWRITTEN, TABLE, Batch, Decoder, Found, Purse, Ran, decode_lots, encode, misstated
 from grader.guest import Guest
 from grader.machine.qemu import GuestEnd
 from grader.session import Session
@@ -100,6 +100,8 @@ class GuestTarget:
             rans = [Decoder(view, address, batches[0]).ran(found, message, instructions, cause)]
         else:
             rans = decode_lots(view, address, batches, purse, found, message, instructions, cause)
+        if found is None and misstated(rans, instructions):
+            rans = [Ran(1, Found.OVERWRITTEN, batches[0].schedule, message=OVERWRITTEN, instructions=instructions, whole=batches[0].runs)]
         runs = sum(ran.runs for ran in rans)
         if rans[-1].found is Found.NOTHING and runs:
             self._cost = max(self._cost, instructions // runs)

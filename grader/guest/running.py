@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from contextlib import contextmanager
-from typing import Callable, ContextManager, Dict, Iterator, Optional, Sequence, Set, Tuple
+from typing import Callable, ContextManager, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from grader.errors import GraderError, InfraError
 from grader.guest.memory import GuestMemory
@@ -18,12 +18,15 @@ from grader.inspection import Inspection
 from grader.machine.interrupted import NmiEntry, go_back, interrupted_registers
 from grader.machine.memory import BadAddress
 from grader.machine.qemu import NANOSECONDS_PER_INSTRUCTION, Halted, OverLimit
-from grader.pe import EXECUTABLE
+from grader.pe import EXECUTABLE, EXPORT_DIRECTORY, RELOCATION_DIRECTORY
 from grader.session import Session, StageState
 from grader.stops import Altered, Bugcheck, CodeRead, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
+from grader.views.fields import read_layout
 
 TEST_POINT, HOST_CALL, BUGCHECK_STOP, BUGCHECK_DATA = "KdTestPoint", "KdHostCall", "KiBugCheckStop", "KiBugCheckData"
 APC_STATE_PROCESS = 0x10  # KAPC_STATE::Process
+UNREAD = (EXPORT_DIRECTORY, RELOCATION_DIRECTORY)  # they tell where routines begin, and so how long they are
+TABLE, GUARDED = "KxFieldTable", (("KxRun", "KX_RUN"), ("KxStrategies", "KX_STRATEGIES"))
 KERNEL_IMAGES = ("ntoskrnl.exe", "hal.dll")
 COPIED = ("HalpStartCode", "HalpStartCodeEnd")  # hal/startap.S
 SECOND = 1_000_000_000
@@ -103,10 +106,12 @@ class GuestRuns(GuestMemory):
                 unwatch(address, size)
 
     def code_unread(self) -> ContextManager[None]:
-        """Meanwhile nobody reads the kernel's code, or the header of its image, as data; CodeRead names the reader.  The courseware
-        never does, but for the code that it copies to where other processors begin."""
+        """Meanwhile nobody reads the kernel's code, or the tables of its image, as data, nor the bytes around what the explorer keeps;
+        CodeRead names the reader.  The courseware never does, but for the code that it copies to where other processors begin."""
         modules = [module for module in self.symbols.modules if module.name.lower() in KERNEL_IMAGES]
         ranges = [(module.base, module.image.header_size) for module in modules]
+        ranges += [(module.base + rva, size) for module in modules for rva, size in (module.image.directories[one] for one in UNREAD) if size]
+        ranges += self._guards()
         first, last = (self.sym(name) for name in COPIED)
         for module in modules:
             for section in (one for one in module.image.sections if one.flags & EXECUTABLE):
@@ -118,6 +123,14 @@ class GuestRuns(GuestMemory):
             raise CodeRead(self.describe(eip - 1))
 
         return self.watching(ranges, look, reads=True)
+
+    def _guards(self) -> List[Tuple[int, int]]:
+        """What lies around the explorer's data: whoever looks for these comes by."""
+        if self.session.symbols.find(GUARDED[0][0]) is None:
+            return []
+        layout = read_layout(self.session.kernel, TABLE)
+        return [(self.sym(name) + offset, size) for name, structure in GUARDED
+                for offset, size in (layout.field(f"{structure}.Guard{where}") for where in ("Before", "Behind"))]
 
     def check_budget(self) -> None:
         """At the end of a test: a guest that kept the deadline from coming does not profit."""

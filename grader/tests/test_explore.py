@@ -238,6 +238,24 @@ class ExplorerTest(unittest.TestCase):
         self.assertEqual(*(explorer.explore(model, "S", 5, budget=30_000_000).by_kind for model in (many, single)))
         self.assertEqual(many.batches, single.batches)
 
+    def test_kernel_that_says_its_runs_are_dear_is_run_all_the_same(self) -> None:
+        class Dear(Model):
+            def run(self, batch: Batch, fresh: bool) -> Ran:
+                ran = super().run(batch, fresh)
+                return replace(ran, points=ran.points * 1000)
+
+        self.assertLess(explorer.explore(Dear({}), "S", 5, budget=20_000_000).runs, 20)
+        self.assertEqual(explorer.LEAST_RUNS, explorer.explore(Dear({}), "S", 5, budget=20_000_000, remembering=True).runs)
+
+    def test_points_that_cannot_be_are_not_believed(self) -> None:
+        def told(points: int, longest: int) -> List[Ran]:
+            return [Ran(10, points=1000, longest=120), Ran(4, points=points, longest=longest)]
+
+        self.assertFalse(control.misstated(told(400, 110), 60_000))
+        self.assertFalse(control.misstated([replace(told(1, 9)[1], found=Found.BUGCHECK)], 0))
+        for points, longest, instructions in ((40_000, 11_000, 60_000), (400, 500, 60_000), (400, 99, 60_000)):
+            self.assertTrue(control.misstated(told(points, longest), instructions), (points, longest))
+
     def test_rare_race_is_found_by_whatever_strategy_finds_it(self) -> None:
         for kind in ("pct1", "pct2", "pct3", "pct4", "walk", "jit", "exh1"):
             with self.subTest(kind=kind):

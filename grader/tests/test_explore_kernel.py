@@ -24,6 +24,8 @@ from grader.explore.schedule import Schedule, Strategy, parse
 from grader.explore.target import GuestTarget
 from grader.guest import Guest
 from grader.model import Kernel, KernelSet, TestSpec
+from grader.pe import EXPORT_DIRECTORY
+from grader.stops import CodeRead
 from grader.tests.machine import needs_emulator
 from grader.tree import Tree, this_tree
 
@@ -182,6 +184,19 @@ class OnTheKernel(unittest.TestCase):
             run()
         self.assertIn("the switch of the preemption points was written by Kx", caught.exception.seen)
         self.assertEqual("explorer-disabled", caught.exception.hint.id)  # type: ignore[union-attr]
+
+    def test_who_looks_for_the_explorers_data_or_for_the_kernels_exports_is_named(self) -> None:
+        run, strategies = (self.session.symbols.address(name) for name in ("KxRun", "KxStrategies"))
+        exports = self.session.kernel.base + self.session.kernel.directories[EXPORT_DIRECTORY][0]
+        for place in (run, run + 4096, strategies + 8188, exports + 40):
+            with self.subTest(self.session.symbols.describe(place)):
+                guest = Guest(self.session)
+                guest.begin(self.session.restore("ready"), 0, 60.0)
+                guest.call("KeTestSpinLock", place, conv="fastcall")  # nobody looks
+                with guest.code_unread():
+                    guest.call("KeTestSpinLock", guest.sym("KxControl"), conv="fastcall")
+                    with self.assertRaisesRegex(CodeRead, "is read by KeTestSpinLock"):
+                        guest.call("KeTestSpinLock", place, conv="fastcall")
 
     def test_explorer_that_finds_nothing_anywhere_is_no_pass(self) -> None:
         context, run = self.context("LostUpdateMended", budget=1_000_000)

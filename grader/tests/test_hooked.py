@@ -41,6 +41,13 @@ class Objects(unittest.TestCase):
     def names(self, text: str) -> List[str]:
         return [symbol.plain for symbol in CoffFile(self.made(text)).symbols() if symbol.demanded]
 
+    def test_the_processor_is_not_asked_when_it_runs(self) -> None:
+        for text, instruction in (('extern "C++" {\n#include "nt/timestamp.h"\n}\nULONG Late() { return ULONG(nt::ReadTimeStamp() >> 40); }', "rdtsc"),
+                                  ('extern "C++" {\n#include "i386/cpu.h"\n}\nULONG Late() { return ULONG(nt::cpu::ReadMsr(0x10) >> 40); }', "rdmsr")):
+            found = self.said(text)
+            self.assertEqual(1, len(found), found)
+            self.assertIn(f"Late asks the processor when or where it runs ({instruction})", found[0])
+
     def test_what_the_compiler_has_hooked_is_paid_for(self) -> None:
         for text in (
                 "void Each(ULONG* a, volatile USHORT* b, ULONGLONG* c) { *a += 1; *b = 3; *c ^= *a; }",

@@ -46,6 +46,18 @@ class ObjectTest(CompiledCase):
         self.assertIn("uses WRITE_PORT_UCHAR", objects.objections("a.cpp", student, reference, set(), explored=True)[0])
         self.assertEqual([], objects.objections("a.cpp", student, student, set(), explored=True))
 
+    def test_how_late_it_is_matters_where_the_reference_asks_for_it_only(self) -> None:
+        late = 'struct T { unsigned low; }; extern "C" __declspec(dllimport) T KeTickCount; bool Late() { return KeTickCount.low > 120000; }\n'
+        direct = 'extern "C" unsigned long long __stdcall KeQueryInterruptTime(); bool Late() { return KeQueryInterruptTime() > 9; }\n'
+        reference = self.compile(REFERENCE)
+        for text, name in ((late, "KeTickCount"), (direct, "KeQueryInterruptTime")):
+            student = self.compile(REFERENCE + text)
+            self.assertTrue(objects.is_timeless([reference]))
+            self.assertFalse(objects.is_timeless([reference, student]))
+            self.assertEqual([], objects.objections("a.cpp", student, reference, set(), True, False))
+            self.assertIn(f"uses {name}: nothing in this exercise depends on how late it is",
+                          objects.objections("a.cpp", student, reference, set(), True, True)[0])
+
     def test_explorers_own_data_is_not_to_be_named(self) -> None:
         points = ('extern "C" __declspec(dllimport) volatile unsigned KxActive; extern "C" void __stdcall KxReachPoint(int, int);\n'
                   "unsigned Point() { KxReachPoint(1, 2); return KxActive; }\n")

@@ -221,6 +221,9 @@ NTKERNELAPI void NTAPI KxExempt(const volatile void* Address, ULONG Size);
 NTKERNELAPI void NTAPI KxObserve(ULONG Index, ULONG Value);
 /// A random number of the host's.
 NTKERNELAPI ULONG NTAPI KxParameter(ULONG Index);
+/// 0..Bound-1, as the run's seed says: what no result may depend on, such as where an object lies. Always 0 under a script
+/// and in an exhaustive search, whose runs have no seeds. Called by Setup.
+NTKERNELAPI ULONG NTAPI KxDraw(ULONG Bound);
 /// A note in the trace.
 NTKERNELAPI void NTAPI KxMark(ULONG Value);
 /// The system stops: the explorer lets go of everything. Called first by a bugcheck. @irql any

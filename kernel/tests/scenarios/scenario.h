@@ -43,6 +43,7 @@
 #define KX_OBSERVE(index, value) KxObserve((index), ULONG(value))
 #define KX_MARK(value) KxMark(ULONG(value))
 #define KX_PARAMETER(index) KxParameter(index)
+#define KX_DRAW(bound) KxDraw(bound)
 #else
 #define CHECK(expression) ((void)(expression))
 #define KX_FAIL(...) void(0)
@@ -51,6 +52,7 @@
 #define KX_OBSERVE(index, value) ((void)(value))
 #define KX_MARK(value) ((void)(value))
 #define KX_PARAMETER(index) (0u)
+#define KX_DRAW(bound) ((void)(bound), 0u)
 #endif
 
 template <typename A> inline LONGLONG KxAsNumber(A value) {

@@ -249,7 +249,8 @@ class DpcBench(Telling):
         guest = self.guest
         seen = [self.dpcs.index(one) if one in self.dpcs else -1 for one in guest.list(self.head, "KDPC.DpcListEntry")]
         if seen != self.queue:
-            self._fail("the queue: " + _names(self.queue), _names(seen), "dpc-order" if sorted(seen) == sorted(self.queue) else
+            woken = [one for one in seen if one >= 0] == self.queue  # another DPC besides: the one that wakes the processor's DPC thread
+            self._fail("the queue: " + _names(self.queue), _names(seen), "dpc-threaded" if woken else "dpc-order" if sorted(seen) == sorted(self.queue) else
                        hint or "dpc-twice" if len(seen) > len(self.queue) else "dpc-lost" if hint == "dpc-busy" else hint or "dpc-missing")
         depth = guest.get(self.data, "KDPC_DATA.DpcQueueDepth")
         self._equal(f"DpcQueueDepth {len(self.queue)}", f"DpcQueueDepth {depth}", "dpc-depth")

@@ -132,7 +132,8 @@ HINTS.update({
     "dpc-elsewhere": "A DPC for another processor goes on that processor's queue. Its DpcInterruptRequested and KiSendDispatchInterrupt with its SetMember "
                      "come while that queue is locked, and only if KiDpcNeedsInterrupt says so.",
     "dpc-between": "KiBeginDpc comes before the routine, KiEndDpc after it, with false for an ordinary DPC: the watchdog and timelines go by them.",
-    "dpc-threaded": "A threaded DPC goes on the processor's threaded queue, and KiRequestDpcThread wakes its thread, after the queue's lock is free.",
+    "dpc-threaded": "A threaded DPC goes on the processor's threaded queue, and KiRequestDpcThread wakes its thread, after the queue's lock is "
+                    "free. An ordinary DPC wakes no thread.",
     "dpc-traced": "Each insertion is traced: DpcQueue with the DPC, its routine and the processor's number.",
     "dpc-missing": "TRUE says that the DPC is on the list of its processor's queue now (KiDpcQueue): every way to it leads past the insertion.",
     "dpc-lost": "Every DPC that was queued runs once: go on until the ordinary queue (KPRCB::DpcData) is empty, also with what comes while routines run.",
@@ -151,6 +152,7 @@ HINTS.update({
     "irql-raised": "KfLowerIrql does not raise: bugcheck IRQL_NOT_LESS_OR_EQUAL.",
     # locks
     "lock-taken": "A free lock is taken by one exchange; its Value is not 0 as long as somebody has it.",
+    "lock-anywhere": "What a lock does follows from its word alone: wherever it lies, whatever its number is, on each processor, early and late.",
     "lock-not-freed": "The release makes the lock free, or the next one's.",
     "lock-stolen": "The lock is held by another processor: spin until it is free, and change nothing of it.",
     "lock-line": "Each exchange takes the lock's cache line away from its holder: while the lock is held only read it, and exchange again when it "

@@ -1,4 +1,5 @@
 // Exercise 3.2 under many schedules: the spin locks exclude, their queues lose nobody, and a list keeps its entries.
+#include "ex/pool.h"
 #include "ex/slist.h"
 #include "ke/queuedlock.h"
 #include "races.h"
@@ -20,16 +21,53 @@ struct Guarded {
     }
 };
 
+/// A lock in one of the places where the system has some, another one in each run: it works in all of them.
+/// shared: as the lock under test
+struct Placed {
+    static constexpr ULONG LOCKS = 8;         ///< of an area, of which a run takes one
+    static constexpr ULONG PLACES = 5;
+    static constexpr ULONG STACK_OFFSET = 64; ///< above the end of a stack, far below what is in use
+    static inline KSPIN_LOCK InDriver[LOCKS] = {};
+    static inline KSPIN_LOCK* InPool = nullptr;
+
+    static KSPIN_LOCK* Choose() {
+        const ULONG drawn = KX_DRAW(PLACES * LOCKS);
+        KSPIN_LOCK* const chosen = At(drawn % PLACES, drawn / PLACES);
+        KeInitializeSpinLock(chosen, chosen->Rank);
+        return chosen;
+    }
+
+private:
+    static KSPIN_LOCK* At(ULONG place, ULONG number) {
+        switch (place) {
+        case 1: return &KeGetCurrentPrcb()->DpcData.DpcLock;         // of a processor to which no DPC goes during a run
+        case 2: return &KiQueuedSpinLock[LockQueueAfdWorkQueueLock]; // nobody's: as good as any variable of the kernel
+        case 3: return InArea(static_cast<UCHAR*>(KeGetPcr()->NtTib.StackLimit) + STACK_OFFSET, number);
+        case 4:
+            if (!InPool) InPool = static_cast<KSPIN_LOCK*>(ExAllocatePoolWithTag(NonPagedPool, sizeof InDriver, EX_TAG("Lock")));
+            if (InPool) return InArea(InPool, number);
+            break;
+        default: break;
+        }
+        return InArea(InDriver, number);
+    }
+    static KSPIN_LOCK* InArea(PVOID area, ULONG number) {
+        KSPIN_LOCK* const lock = static_cast<KSPIN_LOCK*>(area) + number;
+        lock->Rank = KLOCK_RANK::None;
+        return lock;
+    }
+};
+
 // SYH-05
 struct SpinLockExcludes {
-    static inline KSPIN_LOCK Lock;
+    static inline KSPIN_LOCK* Lock;
     static inline Guarded Data;
     static void Setup() {
-        KeInitializeSpinLock(&Lock);
+        Lock = Placed::Choose();
         Data.Reset();
     }
     static void Act() {
-        nt::SpinLockGuard guard(Lock);
+        nt::SpinLockGuard guard(*Lock);
         Data.Use();
     }
     static void Actor0() {
@@ -40,23 +78,23 @@ struct SpinLockExcludes {
     static void Actor2() { Act(); }
     static void Check() {
         CHECK_EQUAL(4, Data.Words.First);
-        CHECK_EQUAL(0u, Lock.Value);
+        CHECK_EQUAL(0u, Lock->Value);
     }
 };
 
 // SYH-05
 struct TriedLockExcludes {
-    static inline KSPIN_LOCK Lock;
+    static inline KSPIN_LOCK* Lock;
     static inline Guarded Data;
     static void Setup() {
-        KeInitializeSpinLock(&Lock);
+        Lock = Placed::Choose();
         Data.Reset();
     }
     static void Act() {
         nt::DispatchLevelGuard level;
-        if (!KeTryToAcquireSpinLockAtDpcLevel(&Lock)) return;
+        if (!KeTryToAcquireSpinLockAtDpcLevel(Lock)) return;
         Data.Use();
-        KefReleaseSpinLockFromDpcLevel(&Lock);
+        KefReleaseSpinLockFromDpcLevel(Lock);
     }
     static void Actor0() {
         Act();
@@ -66,7 +104,7 @@ struct TriedLockExcludes {
     static void Actor2() { Act(); }
     static void Check() {
         CHECK(Data.Words.First > 0);
-        CHECK_EQUAL(0u, Lock.Value);
+        CHECK_EQUAL(0u, Lock->Value);
     }
 };
 
@@ -95,15 +133,15 @@ struct SpinLockOrders {
 
 // SYH-08
 struct InStackLockExcludes {
-    static inline KSPIN_LOCK Lock;
+    static inline KSPIN_LOCK* Lock;
     static inline Guarded Data;
     static void Setup() {
-        KeInitializeSpinLock(&Lock);
+        Lock = Placed::Choose();
         Data.Reset();
     }
     static void Act() {
         KLOCK_QUEUE_HANDLE handle;
-        KeAcquireInStackQueuedSpinLock(&Lock, &handle);
+        KeAcquireInStackQueuedSpinLock(Lock, &handle);
         Data.Use();
         KeReleaseInStackQueuedSpinLock(&handle);
     }
@@ -115,18 +153,22 @@ struct InStackLockExcludes {
     static void Actor2() { Act(); }
     static void Check() {
         CHECK_EQUAL(4, Data.Words.First);
-        CHECK_EQUAL(0u, Lock.Value);
+        CHECK_EQUAL(0u, Lock->Value);
     }
 };
 
 // SYH-07
 struct QueuedLockExcludes {
+    static inline KSPIN_LOCK_QUEUE_NUMBER Number; // all but the dispatcher's, which the explorer's own threads use
     static inline Guarded Data;
-    static void Setup() { Data.Reset(); }
+    static void Setup() {
+        Number = KSPIN_LOCK_QUEUE_NUMBER(1 + KX_DRAW(LockQueueMaximumLock - 1));
+        Data.Reset();
+    }
     static void Act() {
-        const KIRQL old = KeAcquireQueuedSpinLock(LockQueueMasterLock);
+        const KIRQL old = KeAcquireQueuedSpinLock(Number);
         Data.Use();
-        KeReleaseQueuedSpinLock(LockQueueMasterLock, old);
+        KeReleaseQueuedSpinLock(Number, old);
     }
     static void Actor0() {
         Act();
@@ -135,9 +177,9 @@ struct QueuedLockExcludes {
     static void Actor1() { Act(); }
     static void Actor2() {
         KIRQL old;
-        if (KeTryToAcquireQueuedSpinLock(LockQueueMasterLock, &old)) {
+        if (KeTryToAcquireQueuedSpinLock(Number, &old)) {
             Data.Use();
-            KeReleaseQueuedSpinLock(LockQueueMasterLock, old);
+            KeReleaseQueuedSpinLock(Number, old);
         }
     }
     static void Check() { CHECK(Data.Words.First == 3 || Data.Words.First == 4); }

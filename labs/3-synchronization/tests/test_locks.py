@@ -6,7 +6,7 @@ any moment is the business of the tests that explore schedules.
 
 from __future__ import annotations
 
-from typing import List
+from typing import Iterator, List, Tuple
 
 from grader.api import test
 from grader.stops import TooManyInstructions
@@ -24,6 +24,10 @@ WAIT, OWNER = 1, 2
 PUSH, POP, FLUSH = range(3)
 STOPS = (("SList", "slist-again"), ("Queued", "queue-alone"), ("", "lock-taken"))  # part of a routine's name: the hint where it does not come back
 NUMBERED = 4  # of the system's numbered queued locks: any will do
+NUMBERS = 16  # of them all
+PROCESSORS = 32  # at most
+DISPATCH_LEVEL, CLOCK_LEVEL = 2, 28
+CLOCKS = ("KeTickCount", "KiInterruptTime", "KiSystemTime")
 
 
 @test("3.2", points=1, title="a spin lock is taken, tried and freed", stage="early", features=("SYH-05", "HAL-08"), limit=LIMIT)
@@ -54,6 +58,12 @@ def spin_lock(t):
             held[number] = True
         for other, lock in enumerate(locks):
             _same(t, held[other], guest.u32(lock) != 0, f"L{other} is held", "lock-taken" if held[other] else "lock-not-freed")
+    for where, lock in _everywhere(t):
+        for routine in ("KefAcquireSpinLockAtDpcLevel", "KeTryToAcquireSpinLockAtDpcLevel"):
+            _one_step(t, f"{routine}(L), L {where}", lock, routine, lock)
+            t.check(guest.u32(lock) != 0, expected="L is held", seen="it is not", hint=t.hint("lock-anywhere", HINTS["lock-anywhere"]))
+            _call(t, f"KefReleaseSpinLockFromDpcLevel(L), L {where}", "KefReleaseSpinLockFromDpcLevel", lock)
+            _same(t, 0, guest.u32(lock), "the lock's Value", "lock-anywhere")
     irql = t.rng.choice((0, 1, 2))
     guest.set(guest.pcr(), "KPCR.Irql", irql)
     lock = locks[held.index(False)] if False in held else guest.alloc(guest.size("KSPIN_LOCK"))
@@ -98,6 +108,22 @@ def queued_lock(t):
         _call(t, "its release", f"KeReleaseInStackQueuedSpinLock{'FromDpcLevel' if suffix else ''}", handle)
         _same(t, (0, lock), (guest.u32(lock), guest.u32(handle + node_lock)), "the lock's Value, the node's Lock", "lock-not-freed")
         _same(t, irql, guest.get(guest.pcr(), "KPCR.Irql"), "the IRQL", "lock-not-freed")
+    for where, lock in _everywhere(t):
+        _one_step(t, f"KeAcquireInStackQueuedSpinLockAtDpcLevel of a free lock {where}", lock, "KeAcquireInStackQueuedSpinLockAtDpcLevel", lock, handle)
+        _same(t, (handle, 0, lock | OWNER), (guest.u32(lock), guest.u32(handle), guest.u32(handle + node_lock)),
+              "the lock's Value, the node's Next and Lock", "lock-anywhere")
+        _call(t, f"its release, {where}", "KeReleaseInStackQueuedSpinLockFromDpcLevel", handle)
+        _same(t, (0, lock), (guest.u32(lock), guest.u32(handle + node_lock)), "the lock's Value, the node's Lock", "lock-anywhere")
+    for number in range(NUMBERS):
+        lock = guest.u32(guest.prcb() + guest.field("KPRCB.LockQueue")[0] + guest.size("KSPIN_LOCK_QUEUE") * number + node_lock) & ~3
+        guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
+        _one_step(t, f"KeAcquireQueuedSpinLock({number}), free", lock, "KeAcquireQueuedSpinLock", number)
+        _call(t, f"KeReleaseQueuedSpinLock({number}, 2)", "KeReleaseQueuedSpinLock", number, 2)
+        _same(t, 0, guest.u32(lock), "the lock's Value", "lock-anywhere")
+        held = guest.alloc(4)
+        _one_step(t, f"KeTryToAcquireQueuedSpinLock({number}), free", lock, "KeTryToAcquireQueuedSpinLock", number, held)
+        _call(t, f"KeReleaseQueuedSpinLock({number}, 2)", "KeReleaseQueuedSpinLock", number, 2)
+        _same(t, 0, guest.u32(lock), "the lock's Value", "lock-anywhere")
     number = t.rng.randrange(NUMBERED)
     own = guest.prcb() + guest.field("KPRCB.LockQueue")[0] + guest.size("KSPIN_LOCK_QUEUE") * number
     numbered = guest.u32(own + node_lock) & ~3
@@ -186,7 +212,9 @@ def slist(t):
         else:
             told = _change(t, f"InterlockedFlushSList() on {_names(stack)}", "InterlockedFlushSList", head)
             stack = []
-        _same(t, first, told, "it returns", "slist-order" if first else "slist-empty")
+        changes = guest.u16(head + 6) - sequence & 0xFFFF
+        again = changes > 1 or chosen == FLUSH and changes and not told  # it was done, and begun once more
+        _same(t, first, told, "it returns", "slist-again" if again else "slist-order" if first else "slist-empty")
         if not first and not stack:
             _same(t, before.hex(), guest.read(head, 8).hex(), "the head of an empty list", "slist-empty")
             continue
@@ -218,6 +246,50 @@ def _long_list(t) -> None:
         _call(t, f"{routine} on a list of {guest.u16(head + 4)} entries", routine, *arguments)
         sequence += 1
         _same(t, (depth, sequence), (guest.u16(head + 4), guest.u16(head + 6)), "Depth and Sequence", "slist-depth")
+
+
+def _everywhere(t) -> Iterator[Tuple[str, int]]:
+    """A free lock in each kind of place, some of them several times; each time on a processor of another number, and at another time."""
+    guest = t.guest
+    size, stack = guest.size("KSPIN_LOCK"), guest.u32(guest.pcr() + guest.field("KPCR.NtTib")[0] + 8)
+    pool = guest.call("ExAllocatePoolWithTag", 0, 2048, 0x6B636F4C)
+    area = guest.alloc(2048)
+    places = [("of the kernel's own", guest.sym("KiQueuedSpinLock") + size * t.rng.randrange(NUMBERS)),
+              ("in the processor's block", guest.prcb() + guest.field("KPRCB.PrcbLock")[0])]
+    for _ in range(3):
+        places += [("in pool", pool + 4 * t.rng.randrange(500)), ("in a driver's data", area + 4 * t.rng.randrange(500)),
+                   ("on a stack", stack + 256 + 4 * t.rng.randrange(64))]
+    for _, lock in places[2:]:
+        guest.write(lock, bytes(size))
+    t.rng.shuffle(places)
+    regions, blocks = guest.pcr(), guest.prcb()
+    before = guest.get(regions, "KPCR.Number"), guest.get(blocks, "KPRCB.Number")
+    for name in CLOCKS:
+        guest.u32(guest.sym(name), t.rng.getrandbits(32))  # hours to months
+    try:
+        for where, lock in places:
+            processor = t.rng.randrange(PROCESSORS)
+            guest.set(regions, "KPCR.Number", processor)
+            guest.set(blocks, "KPRCB.Number", processor)
+            guest.set(regions, "KPCR.Irql", DISPATCH_LEVEL)
+            yield f"{where}, on processor {processor}", lock
+    finally:
+        guest.set(regions, "KPCR.Number", before[0])
+        guest.set(blocks, "KPRCB.Number", before[1])
+
+
+def _one_step(t, asked: str, lock: int, routine: str, *arguments: int) -> None:
+    """A free lock is taken: by one instruction, and whatever the time is."""
+    clocks = [(t.guest.sym(name), 12) for name in CLOCKS]
+
+    def late(eip: int) -> None:
+        if t.guest.get(t.guest.pcr(), "KPCR.Irql") >= CLOCK_LEVEL:
+            return
+        t.fail(asked=asked, expected="the lock's word alone says what is done", seen=f"{t.guest.describe(eip - 1)} looks how late it is",
+               hint=t.hint("lock-anywhere", HINTS["lock-anywhere"]))
+
+    with taken_in_one_step(t, asked, lock, 4, "race-lock"), t.guest.watching(clocks, late, reads=True):
+        _call(t, asked, routine, *arguments)
 
 
 def _call(t, asked: str, routine: str, *arguments: int, hint: str = "") -> int:

@@ -19,6 +19,8 @@ __attribute__((noinline)) void CDECL KxSetActive(ULONG Active) { KxActive = Acti
 alignas(PAGE_SIZE) volatile ULONG KxFinished[PAGE_SIZE / sizeof(ULONG)];
 }
 
+KX_STRATEGIES KxStrategies;
+
 namespace {
 
 constexpr ULONG CONDUCTOR_BIT = 1u << KX_CONDUCTOR;
@@ -27,13 +29,7 @@ constexpr KPRIORITY CONDUCTOR_PRIORITY = HIGH_PRIORITY - 1; ///< below the threa
 constexpr ULONG TIMER_HERTZ = 100;                          ///< of the stock timer
 constexpr ULONG DEFAULT_ESTIMATE = 200;
 
-KxJitter TheJitter; // shared: this and the following: the baton's holder
-KxWalk TheWalk;     // shared: as above
-KxPct ThePct;       // shared: as above
-KxTimer TheTimer;   // shared: as above
-KxScript TheScript; // shared: as above
-KxTree TheTree;     // shared: as above
-bool TimeStopped;   // shared: no, the conductor's
+bool TimeStopped; // shared: no, the conductor's
 
 void WalkOwnStack(ULONG_PTR frame, ULONG_PTR (&stack)[KX_STACK_DEPTH]) {
     KxWalkStack(frame, reinterpret_cast<ULONG_PTR>(KeGetPcr()->NtTib.StackBase), stack);
@@ -43,17 +39,17 @@ void WalkOwnStack(ULONG_PTR frame, ULONG_PTR (&stack)[KX_STACK_DEPTH]) {
 KxStrategy* ChooseStrategy() {
     const KX_CONTROL& control = KxControl;
     switch (control.Strategy) {
-    case KX_STRATEGY::Jitter: TheJitter.Configure(control.JitterMin, control.JitterMax); return &TheJitter;
-    case KX_STRATEGY::Walk: TheWalk.Configure(control.Probability); return &TheWalk;
+    case KX_STRATEGY::Jitter: KxStrategies.Jitter.Configure(control.JitterMin, control.JitterMax); return &KxStrategies.Jitter;
+    case KX_STRATEGY::Walk: KxStrategies.Walk.Configure(control.Probability); return &KxStrategies.Walk;
     case KX_STRATEGY::Pct:
-        ThePct.Configure(control.Depth, control.StepEstimate != 0 ? control.StepEstimate : DEFAULT_ESTIMATE);
-        return &ThePct;
-    case KX_STRATEGY::Exhaustive: TheTree.Configure(control.Depth); return &TheTree;
-    case KX_STRATEGY::Timer: TheTimer.Configure(KeGetCurrentPrcb()->MHz * (1'000'000 / TIMER_HERTZ)); return &TheTimer;
+        KxStrategies.Pct.Configure(control.Depth, control.StepEstimate != 0 ? control.StepEstimate : DEFAULT_ESTIMATE);
+        return &KxStrategies.Pct;
+    case KX_STRATEGY::Exhaustive: KxStrategies.Tree.Configure(control.Depth); return &KxStrategies.Tree;
+    case KX_STRATEGY::Timer: KxStrategies.Timer.Configure(KeGetCurrentPrcb()->MHz * (1'000'000 / TIMER_HERTZ)); return &KxStrategies.Timer;
     case KX_STRATEGY::Script:
-        TheScript.Configure(control.Script,
+        KxStrategies.Script.Configure(control.Script,
                             control.ScriptLength < KX_MAXIMUM_SCRIPT ? control.ScriptLength : KX_MAXIMUM_SCRIPT);
-        return &TheScript;
+        return &KxStrategies.Script;
     default: return nullptr;
     }
 }
@@ -202,7 +198,7 @@ void RunAll(const KX_SCENARIO& scenario, KxStrategy* strategy) {
         control.RunsDone++;
         if (control.Failures == 1 && KxRun.Outcome != KX_OUTCOME::None) KxNoteScript();
         if (!whole || (control.Failures != 0 && (control.Flags & KX_STOP_AT_FIRST))) return;
-        if (strategy == &TheTree && !TheTree.Advance()) {
+        if (strategy == &KxStrategies.Tree && !KxStrategies.Tree.Advance()) {
             control.Exhausted = 1;
             return;
         }
@@ -275,7 +271,7 @@ void TakeOrders(const KX_LOT& lot) {
 } // namespace
 
 void KxNoteScript() {
-    if (KxRun.Strategy == &TheTree) KxControl.ScriptLength = TheTree.Describe(KxControl.Script, KX_MAXIMUM_SCRIPT);
+    if (KxRun.Strategy == &KxStrategies.Tree) KxControl.ScriptLength = KxStrategies.Tree.Describe(KxControl.Script, KX_MAXIMUM_SCRIPT);
 }
 
 ULONG NTAPI KxExplore(const KX_SCENARIO* Scenario) {
@@ -291,6 +287,13 @@ ULONG NTAPI KxExplore(const KX_SCENARIO* Scenario) {
     }
     KxFinished[0] = 1;
     return ULONG(control.Outcome);
+}
+
+ULONG NTAPI KxDraw(ULONG Bound) {
+    if (KxControl.Strategy == KX_STRATEGY::Exhaustive || KxControl.Strategy == KX_STRATEGY::Script) return 0;
+    KxRandom random;
+    random.Seed(~KxControl.CurrentSeed); // the schedule is drawn from the seed itself
+    return random.Below(Bound);
 }
 
 void NTAPI KxTrack(const volatile void* Address, ULONG Size, PCSTR Name) {

@@ -13,6 +13,12 @@
 
 // clang-format off
 extern "C" constinit const KD_FIELD KxFieldTable[] = {
+    TYPE(KX_RUN),
+    FIELD(KX_RUN, GuardBefore),
+    FIELD(KX_RUN, GuardBehind),
+    TYPE(KX_STRATEGIES),
+    FIELD(KX_STRATEGIES, GuardBefore),
+    FIELD(KX_STRATEGIES, GuardBehind),
     TYPE(KX_CONTROL),
     FIELD(KX_CONTROL, Strategy),
     FIELD(KX_CONTROL, Depth),

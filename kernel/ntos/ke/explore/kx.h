@@ -28,9 +28,14 @@ struct KX_STAND {
     ULONG_PTR Frame;
 };
 
+/// Bytes around what the explorer keeps, which nobody uses: a routine that reads them looks for what lies between, and the
+/// host is told of it (grader/guest/running.py).
+constexpr ULONG KX_GUARD = 8192;
+
 /// The run that is explored now.
 /// shared: the baton's holder owns all of it; Baton is read by those who wait
 struct KX_RUN {
+    UCHAR GuardBefore[KX_GUARD];
     ULONG Quota; ///< so many of the next ordinary points need no question: the strategy would stay (baton.cpp)
     volatile ULONG Baton;
     ULONG Participants; ///< processors of the run; one more joins when it is interrupted
@@ -53,8 +58,23 @@ struct KX_RUN {
     const KX_SCENARIO* Scenario;
     KX_OUTCOME Outcome;
     KX_STAND Stand[KX_PROCESSORS];
+    UCHAR GuardBehind[KX_GUARD];
 };
 extern KX_RUN KxRun;
+
+/// The strategies, of which a batch uses one.
+/// shared: the baton's holder
+struct KX_STRATEGIES {
+    UCHAR GuardBefore[KX_GUARD];
+    KxJitter Jitter;
+    KxWalk Walk;
+    KxPct Pct;
+    KxTimer Timer;
+    KxScript Script;
+    KxTree Tree;
+    UCHAR GuardBehind[KX_GUARD];
+};
+extern KX_STRATEGIES KxStrategies;
 extern KxDetector KxTheDetector;
 
 /// What a point tells the race detector.
