@@ -38,7 +38,9 @@ class OverlayCase(KernelCase):
 
     def build(self, files: Dict[str, bytes]) -> KernelSet:
         missing = tuple(name for name in (READY, SWITCH, QUANTUM) if name not in files)
-        return self.builder.build(Submission(files, missing), KEYS)
+        kernels = self.builder.build(Submission(files, missing), KEYS)
+        self.assertEqual(kernels.tree, self.tree)
+        return kernels
 
     def image(self, kernels: KernelSet, key: str) -> bytes:
         self.assertEqual(kernels[key].error, "")
