@@ -40,6 +40,8 @@ HINTS = {
     "scan-limit": "One scan looks at 16 threads and relieves 10 at most.",
     "scan-forgotten": "A ready thread that has waited long enough was not relieved: its waiting time is the tick count less WaitTime, in "
                       "32 bits that wrap.",
+    "scan-counted": "Relieved is a thread that KiPriorityWhenStarved gives another priority, and nobody else: only such a thread leaves its queue, and only "
+                    "such a one counts.",
     "scan-queue": "A relieved thread leaves the queue of its old priority first, then its priority changes, then it is placed anew "
                   "(KiReadyThread).",
 }
@@ -152,7 +154,8 @@ def _answer_hint(routine: str, state: State, argument: List[int], wanted: int, a
     if "Wait" in routine and answer == state.priority > wanted and state.quantum <= WAIT_COST:
         return "policy-wait-quantum"  # the turn was over, and the priority did not fall
     if "Wait" in routine and answer > wanted and (state.disable_boost or state.process_disables or state.decrement):
-        return "policy-disabled"
+        boosted = answer == min(state.base + argument[0], HIGHEST_VARIABLE)
+        return "policy-disabled" if boosted or state.quantum > WAIT_COST else "policy-floor"
     if "Wait" in routine and answer == state.priority < wanted and not (state.disable_boost or state.process_disables or state.decrement):
         return "policy-not-boosted"
     if "Wait" in routine and (answer == min(HIGHEST_VARIABLE, state.priority + argument[0]) or answer < state.priority < wanted + 1

@@ -48,6 +48,8 @@ HINTS = {
     "quantum-lower": "At quantum end only a thread of the same priority or a higher one takes the processor. With none ready, the thread goes on.",
     "schedule": "The first step that differs tells which rule was broken: the higher priority runs; among equals, who was preempted comes first "
                 "and who gave up his turn last. The tests of the single routines show a mistake one call at a time: begin with those.",
+    "idle-kept": "IdleThread stays what it is: the processor falls back on it when nobody is ready. Of the processor's block these routines change NextThread, "
+                 "ReadySummary and the queues.",
     "thread-lost": "A ready thread is on no queue and is not the standby thread.",
     "priority-event": "Priority changes through KiChangePriority only, with the reason that the contract names; it writes the event, which timelines "
                       "are drawn from.",
@@ -209,7 +211,7 @@ class Processor:
             if thread.number >= 0 and guest.get(address, "KTHREAD.AdjustReason"):
                 self._fail(f"AdjustReason of {_name(thread.number)} is AdjustNone", "it is still set", "adjust-ignored")
         if guest.get(self.prcb, "KPRCB.IdleThread") != self.idle:
-            self._fail("the processor's IdleThread is as it was", "it has changed", hint)
+            self._fail("the processor's IdleThread is as it was", "it has changed", "idle-kept")
         claim = bool(guest.get(self.current, "KTHREAD.Preempted"))
         if claim != model.current.preempted:
             leaves = model.current.state != RUNNING

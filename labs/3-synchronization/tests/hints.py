@@ -61,7 +61,8 @@ HINTS = {
     "due-time": "A time-out is relative to now when it is negative, a system time when it is positive; KiInterruptTimeOf makes interrupt time of "
                 "both.",
     "timeout-only-tests": "A time-out of zero, or one in the past, has Passed (KiUpdateDeadline) and only tests: nobody waits, nothing changes.",
-    "object-first": "The objects come before the time: what is signaled is taken, even if the time-out is zero or in the past.",
+    "object-first": "The objects come before the time: what is signaled is taken, even if the time-out is zero or in the past. For a WaitAny one that is signaled "
+                    "is enough.",
     "mutant-again": "A mutant that the thread owns already is as good as a signaled one: KiIsSignaled knows that, SignalState alone does not.",
     "deadline-kept": "A relative time-out counts from the first call: a wait that an APC has interrupted goes on with the deadline it had "
                      "(KiUpdateDeadline).",
