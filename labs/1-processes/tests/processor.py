@@ -50,6 +50,8 @@ HINTS = {
                 "and who gave up his turn last. The tests of the single routines show a mistake one call at a time: begin with those.",
     "idle-kept": "IdleThread stays what it is: the processor falls back on it when nobody is ready. Of the processor's block these routines change NextThread, "
                  "ReadySummary and the queues.",
+    "schedule-boot": "The kernel schedules its own threads with these routines before any test begins. Where it gave up look at what may be nullptr (NextThread), at "
+                     "locks, and at loops; where it waits for ever a ready thread was never chosen, or nobody was asked to look at it.",
     "thread-lost": "A ready thread is on no queue and is not the standby thread.",
     "priority-event": "Priority changes through KiChangePriority only, with the reason that the contract names; it writes the event, which timelines "
                       "are drawn from.",

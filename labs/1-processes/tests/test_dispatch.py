@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import List
 
-from grader.api import test
+from grader.api import Hint, test
 
 from .hosted import set_time, times
 from .meanwhile import Change
@@ -17,6 +17,7 @@ from .workload import Workload
 FEATURES = ("SCH-01", "SCH-12", "SCH-13")
 ENDLESS = 127
 DISABLE_QUANTUM = 4
+BOOT = Hint("schedule-boot", HINTS["schedule-boot"])
 
 
 @test("1.3", points=1, title="a thread that becomes ready displaces a lower one, and only a lower one", features=FEATURES + ("SCH-05", "SCH-06"), limit=10_000_000)

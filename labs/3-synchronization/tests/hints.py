@@ -2,6 +2,8 @@
 
 HINTS = {
     # lists and rings
+    "wait-boot": "The kernel signals and waits before any test begins. Where it gave up look at blocks and rings that are not whole, and at pointers that may be "
+                 "nullptr; where it waits for ever somebody was not released, or waits for what is signaled already.",
     "wait-order": "Who waits longest is first: a wait block goes to the tail of the object's list, and the list is walked from its head.",
     "block-missing": "A waiting thread has one block on the list of every object that it waits for.",
     "block-left": "A thread whose wait is over still has a block on a list. Take all its blocks away: walk the ring once round.",
@@ -144,9 +146,13 @@ HINTS.update({
     "irql-bit": "A level's bit in KPCR::IRR is cleared before it is delivered: what is asked for meanwhile must not be lost.",
     "irql-level": "A software interrupt is delivered at its own IRQL and with interrupts on; afterwards the IRQL is the one that was asked for.",
     "irql-flag": "With the interrupt flag off nothing is delivered, and the flag is afterwards what it was before.",
+    "irql-boot": "The kernel lowers its IRQL and runs DPCs before any test begins. Look at what is delivered, and how (KiDispatchInterrupt and KiDeliverApc for the "
+                 "software levels, HalpReplayInterrupt for a device's); at what is asked for and never delivered; and at DPCs that are never run.",
     "irql-cleared": "Deliver with interrupts off: HalpDeliverPending is called, and clears a level's bit in KPCR::IRR, while none can come.",
     "irql-raised": "KfLowerIrql does not raise: bugcheck IRQL_NOT_LESS_OR_EQUAL.",
     # locks
+    "lock-boot": "Every part of the kernel takes these locks before any test begins. Where it waits for ever a lock looks held that nobody has: it was not given "
+                 "back, or is waited for when it is free. Where it gave up look at a node's links.",
     "lock-taken": "A free lock is taken by one exchange; its Value is not 0 as long as somebody has it.",
     "lock-not-freed": "The release makes the lock free, or the next one's.",
     "lock-stolen": "The lock is held by another processor: spin until it is free, and change nothing of it.",

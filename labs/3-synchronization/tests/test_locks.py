@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import List
 
-from grader.api import test
+from grader.api import Hint, test
 from grader.stops import TooManyInstructions
 
 from .hints import HINTS
 from .onestep import taken_in_one_step
 
+BOOT = Hint("lock-boot", HINTS["lock-boot"])
 LIMIT = 20_000_000
 EXCHANGES = 3  # of a held lock: the first one, and no loop of them
 SPIN = 300_000  # instructions after which a routine that has not returned is taken to spin

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import List
 
-from grader.api import Bugcheck, test
+from grader.api import Bugcheck, Hint, test
 
 from .actors import follow, scripts
 from .bench import Bench
 from .dispatcher import (MUTANT, NOTIFICATION_EVENT, NOTIFICATION_TIMER, SEMAPHORE, SYNCHRONIZATION_EVENT, SYNCHRONIZATION_TIMER, Object)
+from .hints import HINTS
 
+BOOT = Hint("wait-boot", HINTS["wait-boot"])
 LIMIT = 20_000_000
 MIXED = (NOTIFICATION_EVENT, SYNCHRONIZATION_EVENT, SEMAPHORE, MUTANT, NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER)
 SECOND = 10_000_000
