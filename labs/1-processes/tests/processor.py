@@ -40,6 +40,8 @@ HINTS = {
                        "it ready will look.",
     "only-priority": "Base priority and quantum are the business of the caller of KiSetPriorityThread: change Priority, through KiChangePriority.",
     "adjust-ignored": "AdjustReason says that a boost is due. Apply it first, then choose, then clear AdjustReason.",
+    "adjust-no-rise": "AdjustBoost never lowers a thread, and leaves real-time threads as they are: AdjustIncrement becomes the priority of a variable thread, and "
+                      "only where it is more than that has.",
     "quantum-ignored": "The current thread has used up its quantum: the policy gives a new one and a priority, and an equal takes its turn.",
     "quantum-early": "The current thread has quantum left: its turn is not over, nothing changes.",
     "quantum-endless": "A real-time thread of a process with KPROCESS_DISABLE_QUANTUM keeps the processor: Quantum = KI_ENDLESS_QUANTUM.",
