@@ -27,7 +27,7 @@ def _moves(t, subject: Subject) -> None:
         state = State(priority, base, 6, 6)
         subject.write(state)
         asked = f"{routine}({', '.join(['thread', *map(str, argument)])}) with {state.show()}"
-        t.asking(asked)
+        t.asking(asked, t.hint(hint, HINTS[hint]))
         answer = t.guest.call(routine, subject.thread, *argument)
         t.check(moves(answer), asked=asked, expected="a boost" if routine == AFTER_WAIT else "a decay", seen=f"returns {answer}",
                 hint=t.hint(hint, HINTS[hint]))
@@ -150,7 +150,7 @@ def _scans(t, priorities: List[int], starved: List[bool], setting: Tuple[str, in
     for scan in range(count):
         asked = f"KiScanReadyQueues, scan {scan + 1}, QueueIndex {index}, of {bench.model.show()}"
         relieved, index = _scan(bench, starved, index)
-        t.asking(asked)
+        t.asking(asked, t.hint("scan-queue", HINTS["scan-queue"]))
         set_time(guest, now)  # every stop of the host may have cost a clock tick
         answer = guest.call("KiScanReadyQueues", bench.prcb)
         seen = [number for number, thread in enumerate(bench.threads) if bench.model.where(number) is not None
