@@ -52,6 +52,8 @@ HINTS = {
                 "and who gave up his turn last. The tests of the single routines show a mistake one call at a time: begin with those.",
     "idle-kept": "IdleThread stays what it is: the processor falls back on it when nobody is ready. Of the processor's block these routines change NextThread, "
                  "ReadySummary and the queues.",
+    "schedule-stop": "The call stops the kernel, or does not come back. CurrentThread is never nullptr, NextThread may be; a PrcbLock is taken once and given back "
+                     "on each way out; a thread is on a queue only in state Ready.",
     "schedule-boot": "The kernel schedules its own threads with these routines before any test begins. Where it gave up look at what may be nullptr (NextThread), at "
                      "locks, and at loops; where it waits for ever a ready thread was never chosen, or nobody was asked to look at it.",
     "thread-lost": "A ready thread is on no queue and is not the standby thread.",
@@ -127,7 +129,7 @@ class Processor:
     def place(self, number: int, priority: int, hint: str = "no-preemption", **fields: int) -> None:
         """A new thread becomes ready: KiDeferredReadyThread."""
         thread = self.make(number, priority, DEFERRED, **fields)
-        self._say(f"KiDeferredReadyThread({self._describe(thread)})", hint)
+        self._say(f"KiDeferredReadyThread({self._describe(thread)})")
         self.guest.call("KiDeferredReadyThread", self.addresses[number])
         reason, increment = fields.get("AdjustReason", ADJUST_NONE), fields.get("AdjustIncrement", 0)
         if priority < 16 and reason == ADJUST_UNWAIT:
@@ -141,7 +143,7 @@ class Processor:
     def set_priority(self, number: int, priority: int, hint: str) -> None:
         """KiSetPriorityThread, and what the end of the dispatcher's work does after it.  -1: the current thread."""
         thread = self.model.current if number < 0 else self.model.threads[number]
-        self._say(f"KiSetPriorityThread({self._describe(thread)}, {priority})", hint)
+        self._say(f"KiSetPriorityThread({self._describe(thread)}, {priority})")
         reason, old = self.t.rng.choice((SET, BOOST)), thread.priority
         before = self._untouched(thread)
         self.guest.call("KiSetPriorityThread", self.current if number < 0 else self.addresses[number], priority, reason)
@@ -173,7 +175,7 @@ class Processor:
         guest.set(self.current, "KTHREAD.Preempted", int(preempted))
         current.preempted = preempted
         held = f", and while another processor holds the PrcbLock {change.words}" if change else ""
-        self._say(f"KiQuantumEnd() with Quantum {left} of {self._describe(current)}{held}", hint)
+        self._say(f"KiQuantumEnd() with Quantum {left} of {self._describe(current)}{held}")
         with guest.uninterrupted(), meanwhile(self.t, self.prcb, change) if change else nullcontext():  # a tick would take more units
             guest.call("KiQuantumEnd")
         old = current.priority
@@ -258,10 +260,10 @@ class Processor:
             return "displaced-to-tail" if (queues[differing] or [0])[-1] == head else "tail-forgotten"
         return hint
 
-    def _say(self, call: str, hint: str) -> None:
+    def _say(self, call: str) -> None:
         self.done.append(call)
         set_time(self.guest, next(self.times))
-        self.t.asking(self._asked(), hint=self.t.hint(hint, HINTS[hint]))
+        self.t.asking(self._asked(), hint=self.t.hint("schedule-stop", HINTS["schedule-stop"]))
 
     def _fail(self, expected: str, seen: str, hint: str) -> None:
         self.t.fail(asked=self._asked(), expected=expected, seen=seen, hint=self.t.hint(hint, HINTS[hint]))
