@@ -251,7 +251,7 @@ class Bench:
     def _selection_hint(self, seen: Optional[int], expected: Optional[int], low: int) -> str:
         if seen is None:
             left = [thread for queue in self.read().queues.values() for thread in queue or []]
-            return "ready-highest" if expected is None or expected in left else "ready-not-returned"
+            return "ready-low-priority" if expected is None else "ready-highest" if expected in left else "ready-not-returned"
         priority = self.priorities[seen]
         if priority < low:
             return "ready-low-priority"

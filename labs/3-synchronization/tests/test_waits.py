@@ -24,7 +24,7 @@ class WaitBench(Bench):
     """What a signal does is the reference's here: whom it releases wrongly, or what is gone, a wait for all has on its conscience."""
 
     def _hint(self, name: str):
-        return super()._hint("all-or-nothing" if name in SIGNALS else name)
+        return super()._hint(name if name not in SIGNALS else "any-order" if "WaitAny" in self.done[-1] else "all-or-nothing")
 
 
 def mixed(t, count: int, signaled: float = 0.5) -> List[Object]:
