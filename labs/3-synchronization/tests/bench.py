@@ -156,7 +156,7 @@ class Bench(Telling):
 
     def reset_event(self, number: int) -> None:
         self._signal(f"KeResetEvent({self.name(number)})", "KeResetEvent", (self.addresses[number],),
-                     lambda: self.model.reset(number))
+                     lambda: self.model.reset(number), "reset")
 
     def pulse_event(self, number: int, increment: int = 0) -> None:
         self._signal(f"KePulseEvent({self.name(number)}, {increment}, FALSE)", "KePulseEvent",
@@ -703,7 +703,7 @@ class Bench(Telling):
             if hint == "timer-late":
                 return "timer-early" if seen > one.state else "timer-late"
             return "timer-state"
-        if hint == "pulse":
+        if hint in ("pulse", "reset"):
             return hint
         return "signal-kept" if seen > one.state else "signal-lost"
 

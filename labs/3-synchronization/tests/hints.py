@@ -19,6 +19,7 @@ HINTS = {
                          "the next.",
     "released-too-few": "A thread whose wait is satisfied was not released: go on through the list as long as the object is signaled.",
     "released-order": "The threads were released in another order than the one in which they began to wait.",
+    "reset": "A reset leaves the event not signaled, and releases nobody.",
     "pulse": "A pulse releases those who wait at this moment, and leaves the object not signaled.",
     # what a wait returns
     "wait-status": "The result of a wait: WaitAny the index of the object, with STATUS_ABANDONED added for an abandoned mutant; WaitAll "
