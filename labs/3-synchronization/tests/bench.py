@@ -581,7 +581,8 @@ class Bench(Telling):
         head = address + guest.field("KTHREAD.MutantListHead")[0]
         owned = [self.places.get(one, one) for one in guest.list(head, "KMUTANT.MutantListEntry")]
         if owned != model.mutants:
-            self._fail(f"T{number} owns {self._names(model.mutants)}, in this order", self._names(owned), "mutant-owner")
+            self._fail(f"T{number} owns {self._names(model.mutants)}, in this order", self._names(owned),
+                       "mutant-order" if sorted(owned) == sorted(model.mutants) else "mutant-owner")
         if wait:
             self._ring(number, address, timer)
 

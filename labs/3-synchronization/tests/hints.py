@@ -76,6 +76,7 @@ HINTS = {
     "semaphore-units": "Each thread that is released takes one unit; what is left is the count.",
     "mutant-recursion": "SignalState of a mutant counts down with each acquisition by its owner and up with each release; it is free at 1.",
     "mutant-owner": "OwnerThread and the owner's MutantListHead say who owns the mutant exactly while its SignalState is 0 or below.",
+    "mutant-order": "A thread's mutants are on its MutantListHead in the order in which it took them: one that it takes goes to the tail.",
     "mutant-not-owned": "Only the owner releases a mutant; for anybody else a status is raised and nothing changes.",
     "mutant-abandoned": "Who gets an abandoned mutant is told once: STATUS_ABANDONED, and Abandoned is cleared by it.",
     "mutant-freed": "A release as Abandoned gives back all levels at once, whoever asks, and marks the mutant; one that is free already is only marked.",
