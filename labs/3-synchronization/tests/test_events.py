@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Callable, List
 
-from grader.api import test
+from grader.api import Hint, test
 
 from .bench import Bench
 from .dispatcher import (MUTANT, NOTIFICATION_EVENT, NOTIFICATION_TIMER, SEMAPHORE, SYNCHRONIZATION_EVENT, SYNCHRONIZATION_TIMER,
                          WAIT_ALL, WAIT_ANY, Object)
+from .hints import HINTS
 
+BOOT = Hint("wait-boot", HINTS["wait-boot"])
 FEATURES = ("DSP-01", "DSP-12", "DSP-14")
 LIMIT = 20_000_000
 EVENTS = (NOTIFICATION_EVENT, SYNCHRONIZATION_EVENT)
