@@ -27,6 +27,10 @@ def events(*kinds: int) -> List[Object]:
       limit=LIMIT)
 def event_states(t):
     bench = Bench(t, events(*[t.rng.choice(EVENTS) for _ in range(4)], *EVENTS), 1)
+    for number in (4, 5):  # one of each kind is signaled, and taken
+        _promise(bench, number, bench.set_event)
+        bench.set_event(number)
+        bench.wait(0, number, 0)
     for _ in range(60):
         number = t.rng.randrange(6)
         call = t.rng.choice((bench.set_event, bench.reset_event, bench.pulse_event))
