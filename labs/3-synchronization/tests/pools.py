@@ -6,7 +6,8 @@ from typing import Dict, List, Optional, Tuple
 
 from grader.views.ring import Event
 
-from .bench import RAISE, SWAP, Bench
+from .bench import Bench
+from .running import RAISE, SWAP
 from .dispatcher import KERNEL_APC, SYNCHRONIZATION_EVENT, TIMEOUT, Object, status_name
 from .hints import HINTS
 from .traced import Fresh

@@ -7,7 +7,8 @@ from typing import Dict, List, Optional, Tuple
 from grader.api import Bugcheck
 from grader.views.ring import Event, Lock
 
-from .bench import RAISE, SWAP, Bench
+from .bench import Bench
+from .running import RAISE, SWAP
 from .dispatcher import status_name
 from .hints import HINTS
 from .traced import Traced

@@ -7,7 +7,8 @@ from typing import Optional, Tuple
 from grader.api import test
 from grader.views.ring import Event
 
-from .bench import DISPATCH_LEVEL, Bench
+from .bench import Bench
+from .running import DISPATCH_LEVEL
 from .dispatcher import SUCCESS, SYNCHRONIZATION_EVENT, TIMEOUT, WAIT_ALL, WAIT_ANY, Object, status_name
 
 LIMIT = 40_000_000

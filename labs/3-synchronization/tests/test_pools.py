@@ -7,7 +7,8 @@ from typing import List
 
 from grader.api import Bugcheck, test
 
-from .bench import SWAP, Bench
+from .bench import Bench
+from .running import SWAP
 from .dispatcher import MILLISECOND
 from .hints import HINTS
 from .pools import USER_MODE, Pool
