@@ -13,6 +13,7 @@ the text that it replaces.
     exactly once in the routine.
   * Blank lines of an edit mean nothing; `+` alone is one that comes.
   * `In mutant.cpp:` without a routine looks in the whole file.
+  * `Instead of mutant.cpp:` and lines that come make the whole file anew.
   * The file is named by as much of its path's end as it takes to know it from the others.
 """
 
@@ -25,7 +26,7 @@ from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Sequence
 
 from grader.errors import GraderError
 
-_HEAD = re.compile(r"In ([^,:\s]+)(?:, (\w+))?:\s*")
+_HEAD = re.compile(r"(In|Instead of) ([^,:\s]+)(?:, (\w+))?:\s*")
 _LABEL = re.compile(r'"?[@_]?([A-Za-z]\w*)(?:@\d+)?"?:')
 _TYPE = re.compile(r"(?:struct|class|union|enum|enum class)\s+(\w+)[^;()]*\{")
 _CALL = re.compile(r"(\w+)\s*\(\s*(\w*)")
@@ -43,13 +44,14 @@ class Edit:
     file: str
     routine: str  # "": the whole file
     lines: Tuple[Tuple[str, str], ...]  # sign and text
+    whole: bool = False  # the lines that come are the file
 
     @property
     def place(self) -> str:
         return f"{self.file}, {self.routine}" if self.routine else self.file
 
     def __str__(self) -> str:
-        return "".join([f"In {self.place}:\n", *(f"{sign}{text}".rstrip() + "\n" for sign, text in self.lines)])
+        return "".join([f"{'Instead of' if self.whole else 'In'} {self.place}:\n", *(f"{sign}{text}".rstrip() + "\n" for sign, text in self.lines)])
 
 
 class _Block(NamedTuple):
@@ -88,7 +90,7 @@ def parse(text: str) -> List[Edit]:
             found[-1][1].append((line[0], line[1:]))
         else:
             raise EditError(f"line {number} of the edits is `{line}`; a line begins with `In FILE, ROUTINE:`, `-`, `+` or a blank")
-    return [Edit(head.group(1), head.group(2) or "", tuple(lines)) for head, lines in found]
+    return [Edit(head.group(2), head.group(3) or "", tuple(lines), head.group(1) != "In") for head, lines in found]
 
 
 def apply(edits: Sequence[Edit], files: Mapping[str, bytes]) -> Dict[str, bytes]:
@@ -197,6 +199,10 @@ def _splits_word(text: str, at: int) -> bool:
 
 
 def _splices(text: str, edit: Edit) -> List[_Splice]:
+    if edit.whole:
+        if edit.routine or any(sign != "+" for sign, _ in edit.lines):
+            raise EditError(f"`Instead of {edit.place}`: it takes the name of a file, and lines that come (+)")
+        return [_Splice(0, len(text), "".join(line + "\n" for _, line in edit.lines))]
     spans = _spans(text, edit.routine)
     if not spans:
         raise EditError(f"`In {edit.place}`: the file has no such routine or struct")
@@ -284,6 +290,8 @@ def _between(file: str, old: str, new: str) -> List[Edit]:
     for line in old.splitlines(True):
         starts.append(starts[-1] + len(line))
     blocks = list(_blocks(old))
+    if not {line for line in was if line.strip()} & set(comes):
+        return [Edit(file, "", tuple(("+", line) for line in comes), whole=True)]
     made = []
     for kind, first, last, start, end in difflib.SequenceMatcher(None, was, comes, autojunk=False).get_opcodes():
         if kind != "equal" and any(line.strip() for line in was[first:last] + comes[start:end]):

@@ -144,6 +144,12 @@ class Making(unittest.TestCase):
                 with self.subTest(line=line, instead=instead):
                     self.there_and_back("".join([*lines[:at], instead, *lines[at + 1:]]))
 
+    def test_a_text_that_keeps_no_line_is_written_whole(self) -> None:
+        self.assertEqual(str(self.there_and_back('#include "x.cpp"\n')[0]), 'Instead of ready.cpp:\n+#include "x.cpp"\n')
+        for edit in ("Instead of ready.cpp:\n-x\n", "Instead of ready.cpp, Twice:\n+x\n"):
+            with self.assertRaisesRegex(edits.EditError, "lines that come"):
+                changed(CODE, edit)
+
     def test_blank_lines_that_come_stay(self) -> None:
         self.there_and_back(CODE.replace("/// Says so.\n", "void New() {\n\n    Count++;\n}\n\n/// Says so.\n"))
 

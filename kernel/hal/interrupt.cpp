@@ -6,7 +6,7 @@
 // in the bit. A level-sensitive one is a state: its source is masked, and unmasked later, and the controller sends the
 // interrupt again if the device still asks for it. It is masked while it is in service, too: the line stays up until
 // the device is served.
-// Whoever replays looks again when the replayed interrupt has ended. So that one delivers nothing itself: interrupts
+// The routine that replays looks again when the replayed interrupt has ended. That one delivers nothing itself: interrupts
 // that keep coming are served one after the other, and not one on top of the other.
 // In the books: "lazy IRQL", "level-sensitive and latched interrupts". INT-02, INT-04, HAL-05
 #include "halp.h"

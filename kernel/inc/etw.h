@@ -1,4 +1,4 @@
-// The event ring: what the kernel did, for whoever looks from outside.
+// The event ring: what the kernel did, for tools that look from outside.
 //
 // Every processor has a ring of fixed-size records, written at any IRQL without a lock (interrupts off for the few
 // instructions); a global sequence number orders all of them. The ring forgets the oldest. Host tools, the monitor and
@@ -40,7 +40,7 @@ enum class ETW_EVENT : UCHAR {
     IpiReceive = 26,   ///< kinds of request, a bit each (1 << ETW_IPI)
 };
 
-/// What kind of lock a LockXxx event speaks of: one that blocks. Nobody waits long for a spin lock, and who need not wait
+/// What kind of lock a LockXxx event speaks of: one that blocks. No processor waits long for a spin lock, and a thread that need not wait
 /// writes no event.
 enum class ETW_LOCK : UCHAR {
     FastMutex = 4,

@@ -4,14 +4,14 @@
 // recursion, no time-out, no abandonment, and one waits for one at a time.
 // Invariant: Count is 1 while it is free; otherwise 0 less the number of threads that wait. A release that finds waiters
 // hands the mutex to one of them: it is never free in between.
-// Locks: none, Count changes by interlocked operations; Owner, OldIrql and Contention belong to who holds it (Contention
+// Locks: none, Count changes by interlocked operations; Owner, OldIrql and Contention belong to its holder (Contention
 // counts approximately).
 // In the books: "fast mutexes and guarded mutexes". DSP-18
 #pragma once
 
 #include "ke/dispatcher.h"
 
-/// A lock for threads: an owner, a count, and an event for those who wait; it holds APCs off.
+/// A lock for threads: an owner, a count, and an event for threads that wait; it holds APCs off.
 /// shared: as the file's head says
 struct FAST_MUTEX {
     volatile LONG Count;

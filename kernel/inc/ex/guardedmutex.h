@@ -4,14 +4,14 @@
 // it is held, and the interrupt controller is never touched. Waiters sleep on a gate.
 // Invariant: Count is 1 while it is free; otherwise 0 less the number of threads that wait. A release that finds waiters
 // hands the mutex to one of them: it is never free in between.
-// Locks: none, Count changes by interlocked operations; Owner and Contention belong to who holds it (Contention counts
+// Locks: none, Count changes by interlocked operations; Owner and Contention belong to its holder (Contention counts
 // approximately).
 // In the books: "fast mutexes and guarded mutexes". DSP-19
 #pragma once
 
 #include "ke/gate.h"
 
-/// A lock for threads like the fast mutex, with a gate for those who wait, and without raising the IRQL.
+/// A lock for threads like the fast mutex, with a gate for threads that wait, and without raising the IRQL.
 /// shared: as the file's head says
 struct KGUARDED_MUTEX {
     volatile LONG Count;

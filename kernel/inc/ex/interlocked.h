@@ -1,7 +1,7 @@
 // ExInterlockedXxx: operations on lists and numbers under a spin lock that the caller names.
 //
 // Each takes the lock at HIGH_LEVEL, so it can be used at any IRQL, in service routines too. A lock that is used here is
-// used with these routines only: whoever took it at DISPATCH_LEVEL could be interrupted by one of them on the same
+// used with these routines only: code that took it at DISPATCH_LEVEL could be interrupted by one of them on the same
 // processor. Where one instruction is enough (nt/atomic.h), use that.
 // In the books: "executive interlocked operations". SYH-03, SYH-05
 #pragma once

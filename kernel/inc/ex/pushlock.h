@@ -1,4 +1,4 @@
-// Push locks: one word, shared or exclusive; whoever must wait pushes a block on its own stack onto the lock.
+// Push locks: one word, shared or exclusive; a thread that must wait pushes a block on its own stack onto the lock.
 //
 // The word, without waiters: Locked, and the number of shared owners (0: one exclusive owner). With waiters (Waiting):
 // the address of the newest wait block instead of the number. Blocks are linked from the newest to the oldest.
@@ -16,7 +16,7 @@
 #include "ke/gate.h"
 #include "ke/lockgraph.h"
 
-/// A reader-writer lock in one word: its state, or a pointer to the first who waits.
+/// A reader-writer lock in one word: its state, or a pointer to the block of the first thread that waits.
 /// shared: changes by interlocked operations
 struct EX_PUSH_LOCK {
     union {

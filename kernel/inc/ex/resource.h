@@ -5,7 +5,7 @@
 //   - ResourceOwnedExclusive is set exactly while it is owned exclusively: OwnerThreads[0] is the owner and how often it
 //     acquired (OwnerThread 0: handed over to a thread that has not run yet);
 //   - otherwise every shared owner has one entry with its count: OwnerThreads[1] or one of OwnerTable, and ActiveEntries
-//     is the number of shared owners, with those to whom it was handed over and who have not run yet;
+//     is the number of shared owners, with threads that it was handed to and that have not run yet;
 //   - nobody waits while the resource is free.
 // Starvation: a thread that wants shared access waits behind those that wait for exclusive access; but when an exclusive
 // owner releases, all that wait for shared access come first. So neither side waits for ever.
@@ -50,7 +50,7 @@ struct ERESOURCE {
     ULONG ContentionCount GUARDED_BY(SpinLock); ///< waits so far
     ULONG NumberOfSharedWaiters GUARDED_BY(SpinLock);
     ULONG NumberOfExclusiveWaiters GUARDED_BY(SpinLock);
-    PVOID Address; ///< who made it
+    PVOID Address; ///< the code that made it
     KSPIN_LOCK SpinLock;
 
     // What SharedWaiters and ExclusiveWaiters point to: part of the resource, so that nothing is allocated by a wait.

@@ -1,4 +1,4 @@
-// Rundown protection: many may use something, until one who wants to take it away has waited for all of them.
+// Rundown protection: many may use something, until the thread that wants to take it away has waited for all of them.
 //
 // The word: bit 0 clear: the number of users, times two. Bit 0 set: the rundown has begun, nobody may begin to use it any
 // more; above the bit the address of a block on the waiting thread's stack that counts the users that are left, or 0 when

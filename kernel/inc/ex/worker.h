@@ -24,7 +24,7 @@ inline constexpr WORK_QUEUE_TYPE HyperCriticalWorkQueue = WORK_QUEUE_TYPE::Hyper
 constexpr ULONG WORK_QUEUES = ULONG(WORK_QUEUE_TYPE::MaximumWorkQueue);
 
 /// A routine that a worker thread is to call.
-/// shared: the queue's lock while it is queued; else whoever it belongs to
+/// shared: the queue's lock guards it while it is queued; else it belongs to the code that queues it
 struct WORK_QUEUE_ITEM {
     LIST_ENTRY List;
     PWORKER_THREAD_ROUTINE WorkerRoutine;

@@ -49,7 +49,7 @@ enum class WAIT_TYPE : USHORT { WaitAll = 0, WaitAny = 1 };
 inline constexpr WAIT_TYPE WaitAll = WAIT_TYPE::WaitAll;
 inline constexpr WAIT_TYPE WaitAny = WAIT_TYPE::WaitAny;
 
-/// Why a thread waits: for people who look at it; the dispatcher does not care.
+/// Why a thread waits: for tools that show it; the dispatcher does not look at it.
 /// (Documented values. The first seven are for callers of the wait routines, the Wr ones for the kernel's own waits.)
 enum class KWAIT_REASON : UCHAR {
     Executive,
@@ -113,7 +113,7 @@ constexpr ULONG THREAD_WAIT_OBJECTS = 3;   ///< objects a wait may name without 
 constexpr ULONG MAXIMUM_WAIT_OBJECTS = 64; ///< at most 64, ERR-04
 constexpr ULONG TIMER_WAIT_BLOCK = 3;      ///< the thread's wait block for its time-out timer
 
-/// Whether an event stays signaled and releases all who wait, or releases one and is reset by that.
+/// Whether an event stays signaled and releases all threads that wait, or releases one and is reset by that.
 enum class EVENT_TYPE : UCHAR { NotificationEvent = 0, SynchronizationEvent = 1 };
 inline constexpr EVENT_TYPE NotificationEvent = EVENT_TYPE::NotificationEvent;
 inline constexpr EVENT_TYPE SynchronizationEvent = EVENT_TYPE::SynchronizationEvent;
@@ -158,7 +158,7 @@ NTKERNELAPI LONG NTAPI KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN W
 NTKERNELAPI LONG NTAPI KeResetEvent(PRKEVENT Event);
 /// As KeResetEvent, when the previous state is not wanted. @irql <= DISPATCH_LEVEL
 NTKERNELAPI void NTAPI KeClearEvent(PRKEVENT Event);
-/// Signals, releases whoever can be released, and leaves the event not signaled. @irql <= DISPATCH_LEVEL
+/// Signals, releases the threads that can be released, and leaves the event not signaled. @irql <= DISPATCH_LEVEL
 NTKERNELAPI LONG NTAPI KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait);
 /// Hands a synchronization event to the first waiter and raises it to the caller's priority, if that is higher; without
 /// one the event becomes signaled. @param Thread receives the waiter (and is not written without one); may be nullptr.
@@ -176,7 +176,7 @@ NTKERNELAPI LONG NTAPI KeReadStateSemaphore(PKSEMAPHORE Semaphore);
 
 /// Makes a mutant, owned by the calling thread if `InitialOwner`. @irql PASSIVE_LEVEL..DISPATCH_LEVEL
 NTKERNELAPI void NTAPI KeInitializeMutant(PKMUTANT Mutant, BOOLEAN InitialOwner);
-/// Releases one level of ownership; as `Abandoned` all of them, whoever asks, and marks the mutant, even a free one.
+/// Releases one level of ownership; as `Abandoned` all of them, whichever thread asks, and marks the mutant, even a free one.
 /// Raises STATUS_MUTANT_NOT_OWNED, or STATUS_ABANDONED of an abandoned one, if somebody else asks (unless `Abandoned`).
 /// @returns the previous signal state (0: it was owned once; 1: it was free). @irql <= DISPATCH_LEVEL
 NTKERNELAPI LONG NTAPI KeReleaseMutant(PKMUTANT Mutant, KPRIORITY Increment, BOOLEAN Abandoned, BOOLEAN Wait);

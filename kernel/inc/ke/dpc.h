@@ -39,7 +39,7 @@ struct KDPC {
     PVOID volatile DpcData; ///< the queue it is on; nullptr: not queued
 };
 
-/// Whether a timer that is due releases all who wait, or one.
+/// Whether a timer that is due releases all threads that wait, or one.
 enum class TIMER_TYPE : UCHAR { NotificationTimer = 0, SynchronizationTimer = 1 };
 inline constexpr TIMER_TYPE NotificationTimer = TIMER_TYPE::NotificationTimer;
 inline constexpr TIMER_TYPE SynchronizationTimer = TIMER_TYPE::SynchronizationTimer;

@@ -1,7 +1,7 @@
 // Exploration: one scenario under many schedules, each of which can be replayed (explore flavour only).
 //
 // A scenario has up to three actors: threads, each on a processor of its own (actor n on processor n + 1). Exactly one
-// processor holds the *baton*; at every point (nt/explore.h) its holder asks the strategy who goes on, and everybody else
+// processor holds the *baton*; at every point (nt/explore.h) its holder asks the strategy which one goes on, and every other one
 // waits with interrupts off. So a run is a function of scenario, strategy and seed, and of nothing else: time stands
 // still unless the clock's actor or the rule "nothing else can run and a timer is pending" advances it by a tick.
 // Outcomes: a failed check; nothing can run any more (deadlock, lost wake-up); too many steps without an end; two
@@ -50,7 +50,7 @@ constexpr ULONG KX_SCENARIO_SHARES = 1;
 /// A planted mistake: it is expected to fail, and proves that the explorer finds it.
 constexpr ULONG KX_SCENARIO_PLANTED = 2;
 
-/// How the explorer chooses who goes on at a preemption point.
+/// How the explorer chooses the actor that goes on at a preemption point.
 enum class KX_STRATEGY : ULONG {
     Jitter = 1,     ///< another processor after JitterMin..JitterMax points, drawn anew each time
     Walk = 2,       ///< at each point with Probability / 65536 another processor

@@ -1,7 +1,7 @@
 // Gates: the fastest way to put one thread to sleep and to wake it.
 //
 // A gate is a synchronization event that only KeWaitForGate waits for: one gate, no time-out, not alertable. So neither
-// needs the dispatcher database: the gate has a lock of its own, a waiting thread is in state GateWait, and who signals
+// needs the dispatcher database: the gate has a lock of its own, a waiting thread is in state GateWait, and the thread that signals
 // hands the gate to the first waiter and gives that thread straight to a processor's ready structure.
 // Guarded mutexes and push locks put their waiters to sleep this way.
 // Invariants: no thread waits for a gate that is signaled. A thread that waits has GateObject set and its first wait
@@ -13,7 +13,7 @@
 #include "ke/spinlock.h"
 
 /// A small event for locks: it releases one thread at a time, and has a lock of its own.
-/// shared: GateLock guards it; who waits for a gate keeps it in existence
+/// shared: GateLock guards it; a thread that waits for a gate keeps it in existence
 struct KGATE {
     DISPATCHER_HEADER Header; ///< SignalState 1: the next wait returns at once and consumes it
     KSPIN_LOCK GateLock;

@@ -12,7 +12,7 @@ struct KLOCK_HELD {
     KLOCK_KIND Kind;
     BOOLEAN Exclusive;
     ULONG Count;            ///< how often it acquired
-    ULONG_PTR AcquiredFrom; ///< who called the routine that acquired
+    ULONG_PTR AcquiredFrom; ///< the caller of the routine that acquired
 };
 
 /// The locks of a thread, in the order in which it took them. @param Stopped the kernel stands still: takes no lock.

@@ -1,7 +1,7 @@
-// Who waits for which lock, and who holds it: what the monitor draws and the deadlock finder searches.
+// Which thread waits for which lock, and which one holds it: what the monitor draws and the deadlock finder searches.
 //
 // A lock that blocks (resource, fast mutex, guarded mutex, push lock) is built on an event, a semaphore or a gate, which
-// do not know their owner. So whoever waits for such a lock writes it into its own KTHREAD (WaitLock). An APC that
+// do not know their owner. So a thread that waits for such a lock writes it into its own KTHREAD (WaitLock). An APC that
 // interrupts the wait may wait itself, for another lock (then its note takes the place until it is over) or for
 // something else: a note counts only while the thread waits for the object that the note names. Checked builds
 // also keep a record of each lock a thread holds: they refuse a release by somebody else, a lock that is taken against

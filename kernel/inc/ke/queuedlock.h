@@ -5,7 +5,7 @@
 // the order of arrival, and a release touches one other processor's cache line instead of all.
 //
 //     Value ---------------------------------.        KSPIN_LOCK_QUEUE
-//                                            v          Next  who comes after
+//                                            v          Next  the processor after it
 //     [ Next | OWNER ] -> [ Next | WAIT ] -> [ 0 | WAIT ]   Lock  the lock, and two bits
 //
 // Invariants: a node is in at most one queue, from acquisition to release, and does not move; its WAIT bit is cleared by
@@ -50,7 +50,7 @@ struct KSPIN_LOCK_QUEUE {
 };
 using PKSPIN_LOCK_QUEUE = KSPIN_LOCK_QUEUE*;
 
-/// An acquisition of an in-stack queued lock: a local variable of whoever holds it.
+/// An acquisition of an in-stack queued lock: a local variable of the routine that holds it.
 /// shared: LockQueue, as above
 struct CAPABILITY("queued spin lock") KLOCK_QUEUE_HANDLE {
     KSPIN_LOCK_QUEUE LockQueue;

@@ -1,6 +1,6 @@
 // Spin locks: mutual exclusion between processors, for code at DISPATCH_LEVEL or above.
 //
-// Invariant: who holds a spin lock runs at DISPATCH_LEVEL or above, so it cannot be preempted by a thread that spins
+// Invariant: the holder of a spin lock runs at DISPATCH_LEVEL or above, so it cannot be preempted by a thread that spins
 // for the same lock. Hold it for a few instructions. In checked builds a lock carries a rank and an owner: locks are
 // taken in rising rank, and the processor's list of held locks is checked at every acquisition and release
 // (ke/locks/lockchecks.cpp). A lock is used either through these routines or as a queued lock (queuedlock.h), never both ways.

@@ -222,7 +222,7 @@ NTKERNELAPI ULONG NTAPI KeResumeThread(PKTHREAD Thread);
 /// Takes all suspensions and freezes back, for a thread that shall end. @returns how many. @irql <= DISPATCH_LEVEL
 NTKERNELAPI ULONG NTAPI KeForceResumeThread(PKTHREAD Thread);
 /// Suspends all threads of the current process but the calling one, on top of other suspensions. In a critical region
-/// afterwards until KeThawAllThreads: who holds the others still must not be held. @irql <= APC_LEVEL
+/// afterwards until KeThawAllThreads: a thread that holds others still must not be held. @irql <= APC_LEVEL
 NTKERNELAPI void NTAPI KeFreezeAllThreads();
 /// Takes KeFreezeAllThreads back. @irql <= APC_LEVEL
 NTKERNELAPI void NTAPI KeThawAllThreads();

@@ -127,7 +127,7 @@ BOOLEAN TryAcquire(EX_PUSH_LOCK* lock, bool exclusive) {
     return oldest;
 }
 
-/// Wakes whoever may go on. The caller has set Waking: the list cannot lose a block to anybody else.
+/// Wakes the threads that may go on. The caller has set Waking: no other thread takes a block off the list.
 ///
 /// - If the lock has an owner again (of another kind than `ownedShared` says), or the caller shares it and the oldest block
 ///   wants it alone, nobody is woken: Waking is cleared, and the next release will do it. That is one step with the look

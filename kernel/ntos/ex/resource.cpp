@@ -86,7 +86,7 @@ void HandOverShared(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
     // LAB(3.9) end
 }
 
-/// A shared owner has left. The last one hands over; whoever still waits for shared access waits behind exclusive.
+/// A shared owner has left. The last one hands over; threads that still wait for shared access wait behind exclusive.
 [[maybe_unused]] void LeaveShared(ERESOURCE* resource, OWNER_ENTRY* entry) REQUIRES_(resource->SpinLock) {
     // LAB(3.9) begin
     entry->OwnerThread = 0;

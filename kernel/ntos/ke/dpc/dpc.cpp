@@ -1,6 +1,6 @@
 // Deferred procedure calls: work that an interrupt leaves for later, on the same processor and before any thread.
 //
-// Invariant: Dpc->DpcData is the queue the DPC is on, nullptr while it is on none; whoever changes it from nullptr (by an
+// Invariant: Dpc->DpcData is the queue the DPC is on, nullptr while it is on none; the call that changes it from nullptr (by an
 // interlocked operation) owns the insertion. DpcQueueDepth is the length of the list.
 // Locks: KDPC_DATA::DpcLock, held at HIGH_LEVEL, because service routines of any level queue DPCs.
 // IRQL: any for the queue; the routines run at DISPATCH_LEVEL.
@@ -87,8 +87,8 @@ void NTAPI KeInitializeDpc(PKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID 
 /// Queues a DPC on its processor (Number less 1; 0: this one), for its ordinary or its threaded queue (KiDpcQueue), unless it
 /// is on a queue already. At HIGH_LEVEL, for interrupts of every level may do this.
 ///
-/// - With the queue's lock held: whoever changes DpcData from nullptr to the queue (by an interlocked operation) inserts; for
-///   everybody else it is queued already. The arguments are those of the insertion.
+/// - With the queue's lock held: the call that changes DpcData from nullptr to the queue (by an interlocked operation) inserts;
+///   for every other call it is queued already. The arguments are those of the insertion.
 /// - HighImportance goes to the head, everything else to the tail. Depth and count of the queue are kept, and the insertion
 ///   is traced (DpcQueue).
 /// - For an ordinary DPC KiDpcNeedsInterrupt says whether its processor must be asked, and while the queue's lock is held it

@@ -5,7 +5,7 @@
 //     Medium              at once                                    too many wait, or it is idle
 //     MediumHigh, High    at once                                    at once
 //
-// Whoever is not interrupted for waits for company, or for the next clock tick. "Too many" is MaximumDpcQueueDepth: it
+// A DPC that asks for no interrupt waits for company, or for the next clock tick. "Too many" is MaximumDpcQueueDepth: it
 // falls while DPCs are found waiting at a tick although few come (gathering brings nothing then), and rises to its
 // maximum again after ticks without one.
 // Locks: none; the figures are their processor's own, others read them as hints. IRQL: any.

@@ -24,7 +24,7 @@ class KxStrategy {
 public:
     virtual void Begin(ULONG seed) = 0;
     virtual ULONG Choose(const KX_CHOICE& choice) = 0;
-    /// How many of the next questions, the first at step `step`, it would answer with whoever runs now, as long as that
+    /// How many of the next questions, the first at step `step`, it would answer with the actor that runs now, as long as that
     /// one can go on and nobody else comes: they need not be asked. Skip says how many were not.
     [[nodiscard]] virtual ULONG Stay(ULONG step) const { return 0; }
     virtual void Skip(ULONG questions) {}

@@ -19,7 +19,7 @@
 ///     KernelStack  ->  | ExceptionList        |
 ///                      +----------------------+  lower addresses: free
 ///
-/// - All general registers begin as 0: Ebp == 0 ends the frame chain for whoever walks the stack.
+/// - All general registers begin as 0: Ebp == 0 ends the frame chain for routines that walk the stack.
 /// - EFlags: interrupts on (EFLAGS_INTERRUPT_MASK), EFLAGS_ALWAYS_ONE, everything else clear.
 /// - The exception chain is empty: EXCEPTION_CHAIN_END, not 0.
 /// - The words of the stack below the frame are not touched.

@@ -43,7 +43,7 @@ inline void KiRequestApcDelivery(PKTHREAD Thread) {
 
 /// Before `Thread` goes on on this processor: what was queued while it did not run is delivered when the IRQL falls.
 inline void KiRequestPendingApcs(PKTHREAD Thread) REQUIRES_(AtDispatchLevel) {
-    KeMemoryBarrier(); // its state was written before this; who queues an APC looks at it after setting the flag
+    KeMemoryBarrier(); // its state was written before this; KeInsertQueueApc looks at it after setting the flag
     if (Thread->ApcState.KernelApcPending) HalRequestSoftwareInterrupt(APC_LEVEL);
 }
 

@@ -1,6 +1,6 @@
 // The dispatcher database's lock, and how it is left.
 //
-// Whoever changes the database may have made threads ready. They wait on the processor's deferred ready list until the
+// A routine that changes the database may have made threads ready. They wait on the processor's deferred ready list until the
 // lock is free again: KiExitDispatcher finds a processor for each and lowers the IRQL, and if a better thread than the
 // current one was among them, the dispatch interrupt switches to it.
 // Locks: KiDispatcherLock. IRQL: SYNCH_LEVEL between lock and exit.

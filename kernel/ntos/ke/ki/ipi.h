@@ -1,9 +1,9 @@
 // What one processor asks of another, and how it is told: KPRCB::RequestSummary and the inter-processor interrupt.
 //
-// Whoever asks sets a bit of the target's summary (interlocked) and sends the one interrupt there is; the target takes
+// The asking processor sets a bit of the target's summary (interlocked) and sends the one interrupt there is; the target takes
 // all bits at once, at IPI_LEVEL. A bit that was set already needs no second interrupt: the first is on its way.
 // A packet is a routine that other processors run while the sender waits: one packet at a time in the whole system.
-// Whoever waits for other processors answers requests meanwhile, so that two senders never wait for each other.
+// A processor that waits for others answers requests meanwhile, so that two senders never wait for each other.
 // Locks: none but the packet's own; nothing is acquired while it is held. IRQL: as each routine says.
 // In the books: "interprocessor interrupts". INT-01
 #pragma once

@@ -16,7 +16,7 @@ public:
 };
 
 constexpr KPRIORITY HIGHEST_VARIABLE_PRIORITY = LOW_REALTIME_PRIORITY - 1;
-constexpr KPRIORITY HIGHEST_LOCK_BOOST = LOW_REALTIME_PRIORITY - 3; ///< 14 and 15 stay for who was given them
+constexpr KPRIORITY HIGHEST_LOCK_BOOST = LOW_REALTIME_PRIORITY - 3; ///< 14 and 15 stay for threads that were given them
 constexpr KPRIORITY TIME_CRITICAL_BASE_PRIORITY = 14;               ///< from here on a wait renews the quantum
 
 constexpr SCHAR KI_ENDLESS_QUANTUM = 127; ///< as many units as fit

@@ -33,7 +33,7 @@ void KiAdvanceTimes(ULONG Increment) REQUIRES_(AtDispatchLevel);
 
 /// Part of KiInitializeDispatcher, once.
 void KiInitializeTimerTable();
-/// The tick of the timer table that the clock has reached. A barrier: who put a timer into the table and then asks how far
+/// The tick of the timer table that the clock has reached. A barrier: a routine that puts a timer into the table and then asks how far
 /// the clock is, and the clock, which goes on and then looks at the table, do not miss each other.
 ULONGLONG KiTimerHand();
 /// @returns whether the clock, which has come to `Hand`, shall have timers expired. @irql any

@@ -33,7 +33,7 @@ NTSTATUS KiSatisfyWait(PDISPATCHER_HEADER Object, PKTHREAD Thread) REQUIRES_(KiD
 NTSTATUS KiWaitAnyStatus(USHORT WaitKey, NTSTATUS Satisfied);
 /// Takes all objects of the thread's WaitAll, if all can be taken now. @returns whether; the result in `Status`
 bool KiTestWaitAll(PKTHREAD Thread, NTSTATUS* Status) REQUIRES_(KiDispatcherLock);
-/// Makes `Thread`, who may have it, the mutant's owner or an owner once more.
+/// Makes `Thread`, which may have it, the mutant's owner or an owner once more.
 /// @returns STATUS_SUCCESS, STATUS_ABANDONED, or STATUS_MUTANT_LIMIT_EXCEEDED (nothing is changed then).
 NTSTATUS KiTakeMutant(PKMUTANT Mutant, PKTHREAD Thread) REQUIRES_(KiDispatcherLock);
 
@@ -75,7 +75,7 @@ inline void KiResumeInQueue(PKQUEUE Queue) REQUIRES_(KiDispatcherLock) {
 /// The running thread belongs to no queue any more.
 void KiLeaveQueue(PKTHREAD Thread) REQUIRES_(KiDispatcherLock, AtDispatchLevel);
 
-/// Gives the mutants that an ending thread owns to whoever waits, as abandoned ones.
+/// Gives the mutants that an ending thread owns to the threads that wait for them, as abandoned ones.
 void KiAbandonMutants(PKTHREAD Thread) REQUIRES_(KiDispatcherLock, AtDispatchLevel);
 
 /// The event Signal: an object's state changes by a call.

@@ -68,7 +68,7 @@ void Show(const ULONG_PTR (&data)[5], const CONTEXT& context, KIRQL irql) {
     ShowOthers();
 }
 
-/// Whoever comes second from another processor: the first one shows this place too.
+/// For a second processor that comes to a bugcheck: the first one shows this place too.
 [[noreturn]] void StandStillWith(const CONTEXT& context, KIRQL irql) {
     KPRCB& prcb = *KeGetCurrentPrcb();
     prcb.ProcessorState.ContextFrame = context;

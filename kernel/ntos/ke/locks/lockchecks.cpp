@@ -12,7 +12,7 @@ constexpr ULONG MaximumHeldLocks = sizeof(KPRCB::HeldLocks) / sizeof(KPRCB::Held
 
 UCHAR OwnerMark() { return UCHAR(KeGetCurrentProcessorNumber() + 1); }
 
-/// Two locks of one rank may be held only by whoever takes the locks of two processors: the lower number first.
+/// Two locks of one rank may be held only where a routine takes the locks of two processors: the lower number first.
 bool MayFollow(const KSPIN_LOCK* held, const KSPIN_LOCK* wanted) {
     if (held->Rank != wanted->Rank) return held->Rank < wanted->Rank;
     if (wanted->Rank != KLOCK_RANK::Prcb) return false;

@@ -2,7 +2,7 @@
 //
 // Order matters in three places. A node is complete before the exchange makes it the tail, for the next processor may
 // link itself behind it at once. The WAIT bit is set before the predecessor can see the node, or its hand-over would be
-// overwritten. And whoever frees the lock with an empty Next may not conclude that nobody waits: a successor may have
+// overwritten. And an empty Next does not tell the holder, as it frees the lock, that no processor waits: a successor may have
 // become the tail and not have linked itself yet.
 // What checked builds verify is in lockchecks.cpp; lockqueue.cpp has the system's numbered locks.
 // IRQL: >= DISPATCH_LEVEL while held.

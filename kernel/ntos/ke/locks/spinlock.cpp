@@ -1,6 +1,6 @@
 // Spin locks, the part that does not change the IRQL; the HAL's KfAcquireSpinLock is built on it.
 //
-// Test and test-and-set: the exchange that takes the lock also takes its cache line away from everybody else, so whoever
+// Test and test-and-set: the exchange that takes the lock also takes its cache line away from the others, so a processor that
 // finds the lock held only reads until it looks free, and then tries again. Nothing says who of the waiters comes next:
 // queuedlock.cpp does.
 // What checked builds verify is in lockchecks.cpp. IRQL: >= DISPATCH_LEVEL.
@@ -47,7 +47,7 @@ BOOLEAN FASTCALL KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) NO_THREA
 }
 
 /// Frees the lock: KiBeforeReleaseLock, then a store with release semantics (WriteULongPtrRelease).
-/// Callers rely on: whoever takes it next sees everything that was written under it.
+/// Callers rely on: the next holder sees everything that was written under it.
 void FASTCALL KefReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) NO_THREAD_SAFETY_ANALYSIS {
     // LAB(3.2) begin
     KiBeforeReleaseLock(SpinLock);

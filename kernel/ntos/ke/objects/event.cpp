@@ -48,7 +48,7 @@ LONG NTAPI KeResetEvent(PRKEVENT Event) {
 
 void NTAPI KeClearEvent(PRKEVENT Event) { (void)KeResetEvent(Event); }
 
-/// Signals the event, releases those who wait at this moment, and leaves it not signaled: whoever comes later waits.
+/// Signals the event, releases the threads that wait at this moment, and leaves it not signaled: threads that come later wait.
 /// Both changes are traced. @returns the previous state
 LONG NTAPI KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait) {
     // LAB(3.3) begin

@@ -68,7 +68,7 @@ NTSTATUS KiTakeMutant(PKMUTANT Mutant, PKTHREAD Thread) {
     // LAB(3.5) end
 }
 
-/// Gives back one level of ownership, or (Abandoned) all of them whoever asks.
+/// Gives back one level of ownership, or (Abandoned) all of them, whichever thread asks.
 ///
 /// - Only the owner may release. Anybody else: nothing changes, the database is left, and STATUS_MUTANT_NOT_OWNED is
 ///   raised, or STATUS_ABANDONED if the mutant is an abandoned one.

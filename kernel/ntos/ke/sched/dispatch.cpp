@@ -2,7 +2,7 @@
 //
 // This is where the rule "the highest-priority ready thread runs" is made true for a new arrival. The states involved:
 //
-//     DeferredReady --> Standby   it runs next: the processor is idle, or it displaces whoever runs there now
+//     DeferredReady --> Standby   it runs next: the processor is idle, or it displaces the thread that runs there now
 //                   --> Ready     it waits its turn on a ready queue
 //     Standby       --> Ready     it was going to run next, and the new thread is better
 //

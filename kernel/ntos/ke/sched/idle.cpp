@@ -3,8 +3,8 @@
 // It runs at DISPATCH_LEVEL, so the dispatch interrupt never reaches it; it looks for DPCs and for a next thread itself.
 // Without work of its own it looks for threads that wait for other processors (idleschedule.cpp). All that is done with
 // interrupts on: a lock may be held by a processor that answers an inter-processor interrupt and waits for this one.
-// The last look before it halts takes no lock and is made with interrupts off. Whoever brought work after the looks that
-// do asked for the dispatch interrupt, and that is found pending; an interrupt that comes from then on ends the halt.
+// Before halting, the idle thread checks once more with interrupts off, and takes no lock. Work queued since its earlier
+// checks has left the dispatch bit pending; later work wakes the processor by an interrupt.
 // It is on no ready queue and always Running in its own books; KPRCB::CurrentThread == IdleThread says that it runs.
 // Locks: none held between its steps. IRQL: DISPATCH_LEVEL.
 // In the books: "idle thread". SCH-01, SCH-02
@@ -15,7 +15,7 @@ namespace {
 // A DPC that was taken back leaves its request behind: until that is cleared, nobody interrupts for the next one.
 bool HasDpcs(const KPRCB* prcb) { return prcb->DpcData.DpcQueueDepth != 0 || prcb->DpcInterruptRequested; }
 
-/// A hint: whoever sets the next thread asks for the dispatch interrupt, too.
+/// A hint: a processor that sets the next thread asks for the dispatch interrupt, too.
 bool HasNextThread(const KPRCB* prcb) NO_THREAD_SAFETY_ANALYSIS {
     return __atomic_load_n(&prcb->NextThread, __ATOMIC_ACQUIRE) != nullptr;
 }
@@ -34,7 +34,7 @@ void NTAPI KiIdleLoop() {
             continue;
         }
         KiDisableInterrupts();
-        // Before the look, and with a barrier: whoever brings a DPC after the look sees it and sends an interrupt.
+        // Before the look, and with a barrier: a processor that queues a DPC after the look sees it and sends an interrupt.
         __atomic_store_n(&prcb->IdleHalt, TRUE, __ATOMIC_SEQ_CST);
         if (!HasDpcs(prcb) && !HasNextThread(prcb)) HalProcessorIdle();
         prcb->IdleHalt = FALSE;

@@ -7,7 +7,7 @@
 // In the books: "priority boosts", "quantum", "balance set manager". SCH-03, SCH-11, SCH-19, ARC-04
 #include "ke/ki.h"
 
-/// A wait of `thread` has ended, with a boost of `increment` from whoever ended it. Writes Quantum (and, through
+/// A wait of `thread` has ended, with a boost of `increment` from the signal. Writes Quantum (and, through
 /// PriorityAfterQuantum, PriorityDecrement); @returns the new priority.
 ///
 /// - A real-time thread (priority >= 16) gets a full quantum (QuantumReset) and keeps its priority.

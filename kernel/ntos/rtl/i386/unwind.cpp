@@ -1,6 +1,6 @@
 // RtlUnwind: termination handlers run, frames leave the chain, innermost first, until the target frame is the head.
 //
-// The stack itself is not cut here: we are called from below all of these frames and simply return; whoever asked for
+// The stack itself is not cut here: we are called from below all of these frames and simply return; the routine that asked for
 // the unwind then loads the target's stack pointer.
 //
 // An unwind that starts inside a termination handler of an unwind under way ("collided") meets the guard of the first
