@@ -215,7 +215,7 @@ NTKERNELAPI NTSTATUS NTAPI KeYieldExecution() EXCLUDES_(AtDispatchLevel);
 
 /// Makes the thread stand still at the next place where a normal kernel APC may run, until as many resumes have come. A
 /// wait that it was in goes on then. Raises STATUS_SUSPEND_COUNT_EXCEEDED beyond 127. @returns the count before.
-/// @irql <= DISPATCH_LEVEL; <= APC_LEVEL for whom the exception shall reach
+/// @irql <= DISPATCH_LEVEL; <= APC_LEVEL if the caller wants to catch the exception
 NTKERNELAPI ULONG NTAPI KeSuspendThread(PKTHREAD Thread);
 /// Takes one suspension back. @returns the count before; 0: it was not suspended. @irql <= DISPATCH_LEVEL
 NTKERNELAPI ULONG NTAPI KeResumeThread(PKTHREAD Thread);

@@ -12,7 +12,7 @@ namespace {
 
 constexpr ULONG FRAMES = 32;
 
-/// Where a thread will go on, and who called whom there.
+/// Where a thread will go on, and which routines called each other up to there.
 struct SAVED_STACK {
     ULONG Count; ///< of Frames; 0: the saved stack pointer is not on the stack
     ULONG_PTR Frames[FRAMES + 1];

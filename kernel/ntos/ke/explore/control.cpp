@@ -1,6 +1,6 @@
 // KxExplore: batches of runs, conducted by the first processor.
 //
-// The conductor makes everything ready for a run, gives the baton to whom the strategy names, and gets it back to advance
+// The conductor makes everything ready for a run, gives the baton to the actor that the strategy names, and gets it back to advance
 // time, to take an interrupt that was sent to it, and when nothing goes on any more: at the run's end or at its failure.
 // Locks: none. IRQL: PASSIVE_LEVEL; the conductor's thread has a high priority: nothing but threaded DPCs runs beside it.
 // In the books: none. SYH-01

@@ -2,7 +2,7 @@
 //
 // A waiting thread has one wait block an object, each on that object's WaitListHead, chained in a ring through
 // NextWaitBlock; a wait with a time-out has the thread's timer as one more object, whose wait block's key is
-// STATUS_TIMEOUT. An object that becomes signaled walks its list in order (KiWaitTest) and releases whom it can.
+// STATUS_TIMEOUT. An object that becomes signaled walks its list in order (KiWaitTest) and releases each thread whose wait it satisfies.
 // Locks: KiDispatcherLock for everything here.
 // In the books: "waiting for dispatcher objects", "wait blocks". DSP-12..14, DSP-16
 #pragma once

@@ -13,8 +13,8 @@
 // and setting at a cost that grows was right for a few hundred timers, most of them cancelled late.
 //
 // Invariants: a timer is on a chain exactly while Header.Inserted. NextHand is the first hand that has not been expired
-// yet. A timer is on wheel 0, on the chain of its hand; or on a higher wheel, on a chain whose first tick is not before
-// NextHand and not after its hand, or that comes round again.
+// yet. A timer is on wheel 0, on the chain of its hand; or on a higher wheel: there the timer's chain starts between
+// NextHand and the timer's hand, or the wheel reaches that chain again later.
 // Locks: KiDispatcherLock. IRQL: <= DISPATCH_LEVEL.
 // In the books: "timer processing", "dispatcher objects: timers". DSP-09, INT-09
 #include "ke/ki.h"
