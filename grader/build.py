@@ -69,7 +69,7 @@ class Builder:
             self._progress.say("building the kernel" + (" to be explored" if flavour == EXPLORED else ""))
             with locking.held(out / "build.lock"):
                 for _ in range(ATTEMPTS):
-                    done = subprocess.run(self._make(out, ["kernel"], [*_switch(flavour), *self._references(()),
+                    done = subprocess.run(self._make(out, ["kernel"], [*self.switch(flavour), *self._references(()),
                                                                   f"OBJ_O={self._shared(out)}"]),
                                           cwd=self._tree.root,
                                           env={**os.environ, "LC_ALL": "C"},
@@ -199,7 +199,7 @@ class Builder:
         base = self.base(flavour)
         made = {name: object_of(base, name).with_suffix(".s") for name in names}
         with locking.held(base.parent / "build.lock"):
-            done = subprocess.run(self._make(base.parent, [self._tree.in_make(path) for path in made.values()], _switch(flavour)),
+            done = subprocess.run(self._make(base.parent, [self._tree.in_make(path) for path in made.values()], self.switch(flavour)),
                                   cwd=self._tree.root, env={**os.environ, "LC_ALL": "C"}, stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         if done.returncode != 0:
@@ -223,7 +223,7 @@ class Builder:
                 view = self._link_view(out, flavour)
                 done = sandbox.run(self._make(out, ["kernel"], [
                     f"STUDENT={student}", "EXERCISE_FILES=" + " ".join(own), f"BASE_O={base.parent}", f"LAYOUT={number}",
-                    f"BASE_OBJ_O={self._shared(base.parent)}", *_switch(flavour), *self._references(own)]),
+                    f"BASE_OBJ_O={self._shared(base.parent)}", *self.switch(flavour), *self._references(own)]),
                     replace(view, read=(*view.read, kernel.parent)), self._tree.root)
                 if done.code != 0:
                     raise InfraError(f"a kernel could not be linked in another order: {_last_line(done.output)}; grade again")
@@ -303,7 +303,7 @@ class Builder:
                 return Finding("\n".join(refused))
         options = [f"STUDENT={student}", "EXERCISE_FILES=" + " ".join(sources), f"BASE_O={self.base(flavour).parent}",
                    f"BASE_OBJ_O={self._shared(self.base(flavour).parent)}",
-                   *_switch(flavour), *self._references(sources), *([f"OPT={PLAIN}"] if self._plain else [])]
+                   *self.switch(flavour), *self._references(sources), *([f"OPT={PLAIN}"] if self._plain else [])]
         made = {name: object_of(out / flavour, name) for name in sources}
         roots = [student, self._tree.root]
         _take_objects(parts, out / flavour)
@@ -402,6 +402,10 @@ class Builder:
         shared = self._shared(base) / flavour / "obj"
         return sandbox.View(self._tree.root, (self._tree.root / "kernel", base, shared), (out,))
 
+    def switch(self, flavour: str) -> List[str]:
+        """What build.mk is told for a flavour that the environment does not choose; in the sandbox it cannot read the manifests."""
+        return ["MICA_EXPLORE=1", "EXPLORED_FILES=" + " ".join(self._course.instrumented)] if flavour == EXPLORED else []
+
     def _make(self, out: Path, targets: Sequence[str], options: Sequence[str]) -> List[str]:
         return [
             "make", "-s", "--no-print-directory", f"-j{self._jobs}", "-f", "kernel/build.mk", *targets, f"O={out}",
@@ -435,11 +439,6 @@ def _take_objects(parts: Sequence[Path], target: Path) -> None:
             copy = target / path.relative_to(part)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
-
-
-def _switch(flavour: str) -> List[str]:
-    """What build.mk is told for a flavour that the environment does not choose."""
-    return ["MICA_EXPLORE=1"] if flavour == EXPLORED else []
 
 
 def object_of(folder: Path, name: str) -> Path:

@@ -11,8 +11,10 @@ from grader import manifest, sandbox, submission as submissions
 from grader.build import Builder
 from grader.errors import GraderError
 from grader.labs import Course
+from grader.mytest import kernels as own_tests
 from grader.model import EXPLORE, WHOLE, ExerciseNote, KernelSet, Lab, Outcome, Progress, Result, Runner, TestSpec
-from grader.studentseed import SEED_FILE, StudentSeed, complete_tree_seed, student_seed
+from grader.runner import run_tests
+from grader.studentseed import StudentSeed, complete_tree_seed, student_seed
 from grader.submission import Submission
 from grader.tree import Tree
 
@@ -30,9 +32,9 @@ class Grading:
 
     def read(self, source: str, files: Sequence[str] = ()) -> Submission:
         """Reads SUBMISSION; empty in a student's branch (and for the complete kernel) means the tree itself."""
-        found = submissions.read(source or str(self.tree.root), files or self.course.files, [SEED_FILE], self.tree.root,
+        found = submissions.read(source or str(self.tree.root), files or self.course.files, [name for name in (self.course.seed_file,) if name], self.tree.root,
                                  compare=bool(source))
-        said = manifest.remarks(self.tree.root, [*self.course.files, SEED_FILE], found.others, bool(source))
+        said = manifest.remarks(self.tree.root, self.course.submitted, found.others, bool(source))
         return dataclasses.replace(found, remarks=(*found.remarks, *said))
 
     def grade(self, source: str, labs: Sequence[Lab], tests: Sequence[TestSpec], seed: Optional[int] = None,
@@ -42,9 +44,9 @@ class Grading:
             raise GraderError("no test to run; see `make grade LAB=...` for the labs that exist")
         files = tuple(dict.fromkeys(name for lab in self.course.labs for name in lab.files))
         submission = self.read(source, files)
-        found = student_seed(submission.files.get(SEED_FILE), own_seed)
+        found = student_seed(self.course.seed_file, submission.files.get(self.course.seed_file), own_seed)
         if found.value is None and not source and not self.tree.is_handout:
-            found = StudentSeed(complete_tree_seed(self.tree), "the complete tree")
+            found = StudentSeed(complete_tree_seed(self.tree, self.course.seed_file), "the complete tree")
         own, self.seed_origin = found.value, found.origin
         if not source and not self.tree.is_handout:
             kernels = self.builder.reference(own, [test.kernel for test in tests])
@@ -69,6 +71,8 @@ class Grading:
                 self._progress.finished(outcomes[test.name])
         runnable = [test for test in tests if test.name not in outcomes]
         if runnable:
+            made = own_tests.prepared(self.tree, self.course, self.builder, submission, kernels.student_dir, runnable, chosen, self._jobs)
+            kernels = dataclasses.replace(kernels, own_tests=made) if made else kernels
             without = {test.name for test in runnable if test.stage == "none"}  # no machine: there is nothing to replay
             for outcome in self._runner(kernels, runnable, chosen, self._jobs, self._progress):
                 outcomes[outcome.test] = outcome if outcome.test in without else results.with_replay(outcome)
@@ -127,6 +131,5 @@ def sandbox_note() -> str:
 
 
 def default_runner() -> Runner:
-    """The runner that boots QEMU, imported late: everything else works without it."""
-    from grader.runner import run_tests
+    """The runner that boots QEMU."""
     return run_tests

@@ -31,7 +31,6 @@ from grader.hardened import harden, scatter
 from grader.labs import Course
 from grader.model import Lab, Progress
 from grader.regions import Shipped
-from grader.studentseed import SEED_FILE
 from grader.submission import Submission
 from grader.tree import BRANCH_FILE, Tree
 
@@ -40,7 +39,7 @@ WITHHELD = re.compile(
     r"sources|selfcheck|edits|variants|memo|parallel|style|coverage|bench|pictures|matrix|leaks|mutate)(\.py$|/)|"
     r"grader/commands/(handout|solution|answers|selfcheck|stability|explore|demo_race|leaks|mutate|edits)\.py$|"
     r"grader/explore/(survey|table|kernels)\.py$|"
-    r"README\.md$|SYLLABUS\.md$|CONTRIBUTING\.md$|labs/branch-readme\.md$|labs/0-boot/seed\.txt$|"
+    r"README\.md$|SYLLABUS\.md$|CONTRIBUTING\.md$|labs/branch-readme\.md$|labs/[^/]+/seed\.txt$|"
     r"kernel/prebuilt/)|_test\.cpp$")
 README = "labs/branch-readme.md"  # becomes README.md of the branches
 REFERENCES = ("earlier", "all", "none")
@@ -132,8 +131,8 @@ class Handout:
         for name, content in files.items():
             _check(name, content)
         whole = {name: content.read_bytes() if isinstance(content, Path) else content for name, content in files.items()}
-        files[manifest.FILE] = manifest.render(whole, [SEED_FILE, *(name for other in self._course.labs
-                                                                     if other.number <= lab.number for name in other.files)])
+        files[manifest.FILE] = manifest.render(whole, [name for other in self._course.labs if other.number <= lab.number
+                                                        for name in (*other.files, other.seed) if name])
         return files
 
     def _place(self, files: Dict[str, Content], name: str, shipped: Shipped, lab: Lab, fresh: bool) -> None:

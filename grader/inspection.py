@@ -15,14 +15,12 @@ from __future__ import annotations
 
 import random
 import struct
-from typing import TYPE_CHECKING, Dict, Optional
+from typing import Dict, Optional
 
 from grader.errors import InfraError
 from grader.machine import processors
 from grader.machine.memory import PAGE, BadAddress
-
-if TYPE_CHECKING:
-    from grader.session import Session
+from grader.session import Session
 
 FIRST, GROWTH = 4, 1.6  # the first look comes within so many stops; later ones are further apart
 PIECES, PIECE = 3, 128  # of each look through QEMU's eyes
@@ -35,7 +33,7 @@ TASKS = (NMI, DOUBLE_FAULT)
 class Inspection:
     """The looks of one test.  `seed`: of this test in this grading, which depends on all of a submission.s content."""
 
-    def __init__(self, session: "Session", seed: str) -> None:
+    def __init__(self, session: Session, seed: str) -> None:
         self._session = session
         self._random = random.Random(f"inspection {seed}")
         self._stops, self._next, self._within = 0, self._random.randint(1, FIRST), float(FIRST)

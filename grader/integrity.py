@@ -14,7 +14,7 @@ from typing import Iterator, List, Optional, Sequence, Tuple
 
 from grader.errors import InfraError
 from grader.machine.memory import PAGE, AddressSpace, BadAddress
-from grader.pe import DISCARDABLE, IMPORT_ADDRESS_DIRECTORY, PeImage
+from grader.pe import DEBUG_DIRECTORY, DISCARDABLE, IMPORT_ADDRESS_DIRECTORY, PeImage
 from grader.symbols import Module, Symbols
 
 
@@ -78,12 +78,14 @@ class Integrity:
 
 
 def _fixed_parts(image: PeImage, rva: int, size: int) -> List[Tuple[int, int]]:
-    """The parts of a section that the loader leaves alone: all but the import address table."""
-    table, table_size = image.directories[IMPORT_ADDRESS_DIRECTORY]
-    table_end = table + table_size
-    if not table_size or table >= rva + size or table_end <= rva:
-        return [(rva, rva + size)]
-    return [(rva, max(rva, table)), (min(rva + size, table_end), rva + size)]
+    """The parts of a section that are in memory as in the linked image: all but the import address table, which the loader fills, and
+    the debug directory, whose places in the file are others in the stripped copy that is loaded."""
+    parts, start = [], rva
+    for table, table_size in sorted(image.directories[number] for number in (IMPORT_ADDRESS_DIRECTORY, DEBUG_DIRECTORY)):
+        if table_size and table < rva + size and table + table_size > rva:
+            parts.append((start, max(start, table)))
+            start = max(start, table + table_size)
+    return [*parts, (min(start, rva + size), rva + size)]
 
 
 def find_modules(space: AddressSpace, loader_block: int, images: Sequence[PeImage]) -> List[Module]:

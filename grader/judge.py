@@ -6,13 +6,14 @@ Invariant: nothing here depends on the host's time or place; the same end gives 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import Dict, List, Optional, Sequence, Tuple
+from dataclasses import replace
+from typing import List, Optional, Sequence
 
-from grader.api import Context, Hint, TestFailure
+from grader.api import Context
 from grader.bugcodes import ASSERTION_FAILED, LAB_NOT_IMPLEMENTED, PARAMETERS, name_of
 from grader.errors import GraderError
 from grader.guest import Guest
+from grader.judgement import End, Hint, TestFailure
 from grader.machine.memory import BadAddress
 from grader.machine.qemu import GuestEnd
 from grader.model import NOT_WRITTEN, Outcome, TestSpec, Verdict
@@ -37,25 +38,6 @@ REASONS = {
 STOPPED = Hint(
     "crash", "The place named here is where the kernel gave up; the cause may lie before it. `make replay` stops there: look at the pointers, "
     "lists and locks that the routine was given, and who left them so.")
-
-
-@dataclass
-class End:
-    """How a test ended, before it is told as an Outcome."""
-
-    verdict: Verdict
-    asked: str = ""
-    expected: str = ""
-    seen: str = ""
-    hint: Optional[Hint] = None
-    difference: str = ""
-    where: str = ""
-    registers: Optional[Dict[str, int]] = None
-    backtrace: Tuple[str, ...] = ()  # where the moment is gone; otherwise made from `registers`
-    log: Optional[bytes] = None
-    token: str = ""  # the schedule under which it happened, for `replay`
-    page: str = ""
-    waits_for: str = ""
 
 
 def judge(context: Context, cause: Optional[BaseException], guest: Optional[Guest]) -> End:

@@ -27,6 +27,7 @@ from grader.explore import kernels
 from grader.explore.schedule import Schedule, Strategy
 from grader.guest import Guest
 from grader.model import Kernel, TestSpec
+from grader.services import SERVICES
 from grader.session import Session
 from grader.tree import Tree, this_tree
 
@@ -74,7 +75,7 @@ def race(session: Session, seed: int, pages: Path) -> "Optional[Path]":
     spec = TestSpec("", RACE, 0, "an update is not lost", lambda t: None, lab=RACE_LAB)
     guest = Guest(session)
     guest.begin(session.restore(spec.stage), 0, SECONDS)
-    context = Context(spec, seed, guest, Path(), 0)
+    context = Context(spec, seed, guest, Path(), 0, SERVICES)
     context.pages, context.forced = pages, Schedule(Strategy.WALK, seed)
     try:
         context.explore(RACE)

@@ -15,21 +15,21 @@ from pathlib import Path
 from typing import Deque, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from grader.api import Context
+from grader.booting import EXPLORED_STAGES, boot, prepare
 from grader.errors import GraderError
 from grader.guest import Guest
 from grader.inspection import Inspection
-from grader.judge import POWER_OFF, End, judge, outcome, tampered
-from grader.machine.qemu import GuestEnd
+from grader.judge import POWER_OFF, judge, outcome, tampered
+from grader.judgement import End
 from grader.model import KernelSet, Outcome, Progress, Stage, TestSpec, Verdict, lab_of
+from grader.services import SERVICES
 from grader.session import STAGES, BootFailure, Session
 
-VIRTUAL_SECONDS = 60.0  # that a test's guest may sleep; its instructions have their own limit
 ATTEMPTS = 2
 Machine = Tuple[Path, str, int]  # kernel, driver, processors
 COSTS = {"none": 2.0, "explore": 1.0, "direct": 0.15}  # seconds of a test, roughly: they choose who does what, and decide nothing
 BOOT_COST = 0.5
 SWITCH_INTERVAL = 0.001  # seconds for which a worker's Python may keep another one from an answer of its guest
-EXPLORED_STAGES = ("ready",)  # scenarios are explored when all processors are up
 Sessions = Dict[Machine, Session]
 
 
@@ -162,7 +162,7 @@ class _Run:
     def one(self, session: Session, spec: TestSpec) -> Outcome:
         """One test on a booted kernel."""
         guest = Guest(session)
-        context = Context(spec, self.seed, guest, self.kernels.student_dir, self.kernels.student_seed)
+        context = Context(spec, self.seed, guest, self.kernels.student_dir, self.kernels.student_seed, SERVICES)
         context.pages = self.kernels[spec.kernel].directory.parent / "races"
         cause: Optional[BaseException] = None
         try:
@@ -185,7 +185,8 @@ class _Run:
         return told
 
     def without_machine(self, spec: TestSpec) -> Outcome:
-        context = Context(spec, self.seed, None, self.kernels.student_dir, self.kernels.student_seed)
+        context = Context(spec, self.seed, None, self.kernels.student_dir, self.kernels.student_seed, SERVICES)
+        context.own_test = self.kernels.own_tests.get(spec.scenarios)
         cause: Optional[BaseException] = None
         try:
             spec.function(context)
@@ -206,28 +207,10 @@ class _Run:
             getattr(self.progress, what)(about)
 
 
-def boot(directory: Path, driver: str, processors: int = 1, stages: Sequence[str] = STAGES) -> Session:
-    """A started session with its snapshots taken, of these stages."""
-    session = Session(directory, driver, processors=processors, wanted=tuple(stages))
-    session.start()
-    try:
-        session.boot()
-    except BaseException:
-        session.close()
-        raise
-    return session
-
-
 def close(sessions: Sessions) -> None:
     """Stops all of these machines."""
     for session in sessions.values():
         session.close()
 
 
-def prepare(session: Session, guest: Guest, spec: TestSpec) -> None:
-    """The machine at the test's stage, with the test's budget."""
-    guest.begin(session.restore(spec.stage), spec.limit, VIRTUAL_SECONDS)
-    guest.arm()
-
-
-__all__ = ["GuestEnd", "Waiting", "boot", "prepare", "run_tests", "until_failure"]
+__all__ = ["Waiting", "run_tests", "until_failure"]

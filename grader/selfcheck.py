@@ -65,7 +65,7 @@ class SelfCheck:
             for name in course.files
         }
         self._sample = sample
-        self._own = complete_tree_seed(tree)
+        self._own = complete_tree_seed(tree, course.seed_file)
         self._seed = default_seed(Submission(self.reference, ())) if seed is None else seed
 
     def rows(self, lab: Lab, only: str = "", jobs: int = 1) -> Iterator[Row]:

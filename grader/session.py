@@ -12,7 +12,7 @@ import contextlib
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
+from typing import ContextManager, Dict, List, Optional, Protocol, Sequence, Tuple
 
 from grader.errors import GraderError, InfraError
 from grader.integrity import Integrity, find_modules
@@ -24,9 +24,6 @@ from grader.pe import PeImage
 from grader.stops import CodeRead, GuestStop
 from grader.symbols import Symbols, images_in
 from grader.views.fields import Layout, read_layout
-
-if TYPE_CHECKING:
-    from grader.guest import Guest
 
 BOOT_LIMIT = 100_000_000  # guest instructions to the ready stage; a normal boot needs a tenth, most of it firmware
 STAGES = ("early", "ready")
@@ -52,6 +49,18 @@ class BootFailure(Exception):
     def __init__(self, stage: str, cause: Exception, backtrace: Sequence[str] = (), log: bytes = b"") -> None:
         super().__init__(f"the kernel does not reach the {stage} stage")
         self.stage, self.cause, self.backtrace, self.log = stage, cause, tuple(backtrace), log
+
+
+class Starter(Protocol):
+    """Who runs the machine to its stages: a guest, which lives in the session."""
+
+    nmi: NmiEntry
+
+    def run_to_stage(self, number: int, until: int) -> None: ...
+
+    def backtrace(self, registers: Optional[Dict[str, int]] = None) -> List[str]: ...
+
+    def code_unread(self) -> ContextManager[None]: ...
 
 
 @dataclass
@@ -99,17 +108,13 @@ class Session:
             self._layout = read_layout(self.kernel)
         return self._layout
 
-    def boot(self, guest: "Optional[Guest]" = None) -> None:
-        """Run to every stage and snapshot it; a stage that is not reached is noted in `failures`.  `guest`: who runs the
-        machine there, when it is not a plain one."""
-        from grader.guest import Guest  # the guest needs a session to live in
-
-        guest = guest or Guest(self)
+    def boot(self, guest: Starter) -> None:
+        """Run to every stage and snapshot it; a stage that is not reached is noted in `failures`."""
         # A kernel that is explored may not look up where the explorer keeps what it knows: its code names the places.
         with guest.code_unread() if self.directory.name == EXPLORED else contextlib.nullcontext():
             self._boot(guest)
 
-    def _boot(self, guest: "Guest") -> None:
+    def _boot(self, guest: Starter) -> None:
         start = self.machine.icount()
         for number, stage in enumerate(STAGES):
             try:

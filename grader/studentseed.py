@@ -1,6 +1,6 @@
 """The student's own seed: picks the questions of exercise 0.1, so that answers cannot be shared.
 
-A grading takes it from --student-seed or from labs/0-boot/seed.txt of the submission, and from nowhere else: what the
+A grading takes it from --student-seed or from the submission's seed.txt (a lab's manifest names it), and from nowhere else: what the
 machine's git knows of its user says nothing of the student.  Without either, tests that ask for the seed cannot be judged.
 It is no secret: `make seed` makes it from the student's e-mail and prints it, an instructor gives --student-seed to grade
 with the one on the class list.
@@ -16,7 +16,6 @@ from grader import git, studenttext
 from grader.errors import SubmissionError
 from grader.tree import Tree
 
-SEED_FILE = "labs/0-boot/seed.txt"
 COMPLETE = 173205  # of the complete tree, whose answers.txt has its answers; in its seed.txt too
 
 
@@ -28,23 +27,23 @@ class StudentSeed:
     origin: str
 
 
-def student_seed(content: Optional[bytes], given: Optional[int] = None) -> StudentSeed:
-    """`content`: seed.txt of the submission, if there is one."""
+def student_seed(name: str, content: Optional[bytes], given: Optional[int] = None) -> StudentSeed:
+    """`content`: of the submission's file of that name, if there is one."""
     if given is not None:
         return StudentSeed(given, "--student-seed")
     if content is not None:
         words = [line.split("#")[0].strip() for line in studenttext.plain(studenttext.decode(content)).splitlines()]
         text = next((word for word in words if word), "")
         if not text.isdecimal() or int(text) > 0xFFFFFFFF:
-            raise SubmissionError(f"{SEED_FILE}: {text[:20]!r} is no seed; it is one whole number, `make seed` writes it")
-        return StudentSeed(int(text), SEED_FILE)
-    return StudentSeed(None, f"{SEED_FILE} is missing")
+            raise SubmissionError(f"{name}: {text[:20]!r} is no seed; it is one whole number, `make seed` writes it")
+        return StudentSeed(int(text), name)
+    return StudentSeed(None, f"{name} is missing")
 
 
-def complete_tree_seed(tree: Tree) -> int:
+def complete_tree_seed(tree: Tree, name: str) -> int:
     """The seed of the complete tree's own answers: the same on every machine."""
-    path = tree.root / SEED_FILE
-    found = student_seed(path.read_bytes() if path.is_file() else None)
+    path = tree.root / name
+    found = student_seed(name, path.read_bytes() if path.is_file() else None)
     return COMPLETE if found.value is None else found.value
 
 

@@ -76,7 +76,7 @@ def chosen(tree: Tree, course: Course, lab: str, exercise: str) -> List[Task]:
     named = [task for task in everything if task[1].number == exercise]
     if named and named[0] not in tasks:
         raise GraderError(f"EX={exercise}: its tests are not in this tree, they run when you submit; "
-                          "make mytest LAB=3 tries scenarios of your own")
+                          f"make mytest LAB={named[0][0].number} tries scenarios of your own")
     if exercise and not named:
         raise GraderError(f"EX={exercise}: there is no such exercise; there are: "
                           + ", ".join(each.number for _, each in tasks))

@@ -40,7 +40,7 @@ def probe_folder(*defines: str) -> Path:
 @contextmanager
 def probe_session() -> Iterator[Session]:
     with Session(probe_folder()) as session:
-        session.boot()
+        session.boot(Guest(session))
         yield session
 
 

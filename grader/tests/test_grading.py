@@ -23,6 +23,7 @@ from grader.submission import Submission
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase, fails, passes, runner
 from grader.tree import BRANCH_FILE, Tree
 
+SEED_FILE = "labs/0-boot/seed.txt"
 ALL = ["insert_at_tail", "bit_follows_queue", "registers_survive", "threads_take_turns"]
 
 
@@ -194,7 +195,7 @@ class Grade(TreeCase):
         grading = Grading(self.tree, course, runner(), builder=builder)
         self.assertEqual(grading.grade("", course.labs, course.tests).student_seed, COMPLETE)
         root = Path(__file__).resolve().parents[2]
-        self.assertEqual(complete_tree_seed(Tree(root, root / "build")), COMPLETE)
+        self.assertEqual(complete_tree_seed(Tree(root, root / "build"), SEED_FILE), COMPLETE)
 
     def test_other_sources_of_a_submission_are_named(self) -> None:
         self.put("kernel/ntos/ke/ki.h", "#pragma once\n")
@@ -231,10 +232,10 @@ class StudentSeed(TreeCase):
         wide = "\uff14\uff17\uff11\uff11\uff03x"
         for content in (text.encode(), text.encode("utf-8-sig"), text.encode("utf-16"), text.encode("utf-16-le"), text.encode("latin-1"),
                         text.replace("\n", "\r\n").encode(), text.replace("\n", "\r").encode(), wide.encode(), wide.encode("utf-16")):
-            self.assertEqual(student_seed(content).value, 4711, content)
+            self.assertEqual(student_seed(SEED_FILE, content).value, 4711, content)
 
     def test_test_that_asks_for_a_missing_seed(self) -> None:
-        spec = TestSpec("0.1", "vector", 1, "vector: which exception was it?", lambda t: None)
+        spec = TestSpec("0.1", "vector", 1, "vector: which exception was it?", lambda t: None, seed_file=SEED_FILE)
         self.assertEqual(Context(spec, 1, None, self.home, 7).student_seed, 7)
         with self.assertRaises(TestFailure) as caught:
             Context(spec, 1, None, self.home, None).student_seed
@@ -250,7 +251,7 @@ class StudentSeed(TreeCase):
     def test_bad_file(self) -> None:
         for content in (b"", b"abc", b"-1", b"99999999999", b"\xff\xfe"):
             with self.assertRaisesRegex(GraderError, "is no seed"):
-                student_seed(content)
+                student_seed(SEED_FILE, content)
 
 
 class CommandLine(TreeCase):
@@ -397,11 +398,11 @@ class CommandLine(TreeCase):
             self.assertIn("make seed EMAIL=", err)
         with mock.patch("grader.commands.seed.git_mail", return_value="ann@x.org"):
             self.assertIn("ann@x.org", self.run_grader("seed")[1])
-        self.assertEqual(student_seed((self.tree.root / "labs/0-boot/seed.txt").read_bytes()).value, from_mail("ann@x.org"))
+        self.assertEqual(student_seed(SEED_FILE, (self.tree.root / "labs/0-boot/seed.txt").read_bytes()).value, from_mail("ann@x.org"))
 
     def test_missing_seed_is_told_at_home_and_to_the_instructor(self) -> None:
         self.put("labs/0-boot/lab.py", 'from grader.model import Exercise, Lab\nLAB = Lab(0, "boot", "B", "lab0-boot", '
-                 '(Exercise("0.1", "Q", 1, ("labs/0-boot/answers.txt",)),))\n')
+                 '(Exercise("0.1", "Q", 1, ("labs/0-boot/answers.txt",)),), seed="labs/0-boot/seed.txt")\n')
         self.put("labs/0-boot/answers.txt", "vector = 1\n")
         self.put("labs/0-boot/tests/test_q.py", "from grader.model import TestSpec\ndef q(t): pass\n"
                  'q.spec = TestSpec("0.1", "q", 1, "Q", q, stage="none")\n')

@@ -55,7 +55,7 @@ class OnTheKernel(unittest.TestCase):
         cls.session = Session(KERNEL, DRIVER)
         cls.addClassCleanup(cls.session.close)
         cls.session.start()
-        cls.session.boot()
+        cls.session.boot(Guest(cls.session))
         if cls.session.failures:
             raise AssertionError(str(next(iter(cls.session.failures.values())).cause))
 

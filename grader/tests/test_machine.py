@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import List, Tuple
 from unittest import mock
 
+from grader.guest import Guest
 from grader.machine import qemu
 from grader.machine.memory import CR0_PG, AddressSpace
 from grader.machine.qemu import SERIAL_CAP, GuestEnd
@@ -60,7 +61,7 @@ class Determinism(unittest.TestCase):
             for name in ("a", "a folder with a much longer name, spaces and commas"):
                 copy = shutil.copytree(probe_folder(), Path(folder, name))
                 with Session(copy) as session:
-                    session.boot()
+                    session.boot(Guest(session))
                     counts.append([state.icount for state in session.stages.values()])
                     self.assertNotIn(str(copy), " ".join(session.machine.command_line()))
         self.assertEqual(counts[0], counts[1])

@@ -40,8 +40,8 @@ class MytestCommand(TreeCase):
             return KernelSet(built, Path("student"), 0)
 
         out = io.StringIO()
-        with mock.patch.object(command.mytest, "compiled", lambda tree, builder, text: (Path("driver"), error)), \
-                mock.patch.object(command.mytest, "each", lambda driver, kernel, seed: iter(reports.items())), \
+        with mock.patch.object(command.driver, "compiled", lambda tree, builder, text, name: (Path("driver"), error)), \
+                mock.patch.object(command.judging, "each", lambda driver, kernel, seed: iter(reports.items())), \
                 mock.patch.object(command.Grading, "read", lambda one, source: mock.Mock(files={FILE: b"x"})), \
                 mock.patch("grader.build.Builder.build", lambda one, submission, keys: build(submission, keys)), \
                 contextlib.redirect_stdout(out):

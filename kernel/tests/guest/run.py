@@ -126,7 +126,7 @@ def run_driver(build: Path, driver: str, only: str, options: str, processors: in
     """Boots a driver on a machine of so many processors and runs its tests.  Beyond one they are named apart."""
     suffix = f"@{processors}" if processors > 1 else ""
     with Session(build, f"{driver}.sys", options, processors=processors) as session:
-        session.boot()
+        session.boot(Guest(session))
         try:
             state = session.restore("ready")
         except BootFailure as failure:

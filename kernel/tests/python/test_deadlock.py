@@ -44,7 +44,7 @@ class Deadlocks(unittest.TestCase):
         cls.session = Session(cls.directory, "deadlocks.sys", processors=cls.processors)
         cls.session.start()
         cls.addClassCleanup(cls.session.close)
-        cls.session.boot()
+        cls.session.boot(Guest(cls.session))
 
     def run_routine(self, name: str) -> "tuple[Bugcheck, str]":
         """Calls a routine that plants a deadlock.  Returns the bugcheck and what the console said, with symbols."""

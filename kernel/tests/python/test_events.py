@@ -93,7 +93,7 @@ class Events(unittest.TestCase):
         session = Session(KERNEL, driver, "/TEST", processors=processors)
         self.addCleanup(session.close)
         session.start()
-        session.boot()
+        session.boot(Guest(session))
         guest = Guest(session)
         guest.begin(session.restore("ready"), LIMIT, SECONDS)
         guest.arm()

@@ -96,7 +96,7 @@ class Processors(unittest.TestCase):
         session = Session(KERNEL, driver, options, processors=processors)
         self.addCleanup(session.close)
         session.start()
-        session.boot()
+        session.boot(Guest(session))
         if session.failures:
             raise AssertionError(str(next(iter(session.failures.values())).cause))
         return session
