@@ -360,8 +360,7 @@ class Builder:
         """The object that a student's file stands in for."""
         part, base = name[len("kernel/"):] + ".obj", self.base(flavour)
         shipped = self._tree.root / "kernel/prebuilt" / (EXPLORED if flavour == EXPLORED else "")
-        candidates = (shipped / "reference" / part, shipped / "starter" / part, base / "obj" / part)
-        return next(path for path in candidates if path.is_file()).read_bytes()
+        return next(path for path in (shipped / "reference" / part, shipped / "starter" / part, base / "obj" / part) if path.is_file()).read_bytes()
 
     @staticmethod
     def _image_objections(own: Path, base: Path) -> List[str]:
