@@ -20,14 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, List, NoReturn, Optional, Sequence
 
-from grader import studenttext
+from grader.submission import studenttext
 from grader.errors import InfraError
 from grader.explore.control import Ran
 from grader.explore.schedule import Schedule
 from grader.guest import Guest
-from grader.judgement import Hint, TestFailure
+from grader.judge.judgement import Hint, TestFailure
 from grader.model import OwnTest, Stage, TestSpec
-from grader.stops import Bugcheck, GuestStop
+from grader.guest.stops import Bugcheck, GuestStop
 from grader.views.ring import Event, Record
 
 

@@ -89,7 +89,7 @@ explore_flags  = $(if $(exploring),$(if $(filter $(QUIET_FILES),$1),-DKX_QUIET) 
 with_points = $(if $(exploring),$(if $(filter $(EXPLORE_FILES),$1), && $(pointed) $2))
 
 # The end of a compilation: what it said goes to the terminal, and stays beside the object for whoever counts warnings, with
-# its exit code for the grader (grader/toolverdict.py). Behind a student's file that the compiler did not finish in its processor time
+# its exit code for the grader (grader/building/toolverdict.py). Behind a student's file that the compiler did not finish in its processor time
 # (152: SIGXCPU) no other one is compiled: there will be no kernel, and each might take as long.
 told    = 2>$@.said; code=$$?; echo $$code >$@.code; cat $@.said >&2; [ $$code != 152 ] || touch $(too_long); exit $$code
 too_long := $(O)/too-long
@@ -181,7 +181,7 @@ $(OBJ)/%.S.obj: kernel/%.S $(flags_file)
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D) && $(CXX) $(ASFLAGS) -MMD -MP -MF $(@:.obj=.d) -c $< -o $@
 
-# The listing of an object, without debug information: `make handout` scatters it (grader/scatter.py).
+# The listing of an object, without debug information: `make handout` scatters it (grader/handout/scatter.py).
 listing = $(Q)$(CXX) $(CXXFLAGS) $2 $(call explore_flags,$1) -g0 -fno-verbose-asm -S $1 -o $@
 $(OBJ)/ntos/%.cpp.s: kernel/ntos/%.cpp $(OBJ)/ntos/%.cpp.obj
 	$(call listing,$<,-DMICA_NTOSKRNL $(call extra,$<))

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Callable, Dict
 
 from grader import labs
-from grader.build import Builder
+from grader.building.builder import Builder
 from grader.commands.options import number
 from grader.errors import GraderError
-from grader.grading import default_runner
+from grader.judge.grading import default_runner
 from grader.model import TestSpec, Verdict
-from grader.studentseed import complete_tree_seed, from_mail
+from grader.submission.studentseed import complete_tree_seed, from_mail
 from grader.tree import Tree
 
 FILE = "answers.py"

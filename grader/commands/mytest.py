@@ -11,7 +11,7 @@ import argparse
 from grader import labs
 from grader.commands.options import add_selection, master_seed, number
 from grader.errors import GraderError, InfraError
-from grader.grading import Grading, default_runner
+from grader.judge.grading import Grading, default_runner
 from grader.model import EXPLORE
 from grader.mytest import driver, judging
 from grader.report.text import for_terminal

@@ -7,8 +7,8 @@ import argparse
 from grader import labs
 from grader.commands.options import number
 from grader.errors import GraderError
-from grader.result import write
-from grader.studentseed import from_mail, git_mail, student_seed
+from grader.report.result import write
+from grader.submission.studentseed import from_mail, git_mail, student_seed
 from grader.tree import Tree
 
 

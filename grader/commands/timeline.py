@@ -13,16 +13,17 @@ import sys
 from pathlib import Path
 from typing import List
 
-from grader import labs, result as results
-from grader.booting import boot
+from grader import labs
+from grader.report import result as results
+from grader.guest.booting import boot
 from grader.commands.options import master_seed, number
 from grader.errors import GraderError
-from grader.grading import Grading
+from grader.judge.grading import Grading
 from grader.guest import Guest
 from grader.model import KernelSet, Outcome, Progress, TestSpec, Verdict
-from grader.replay import run_once
+from grader.replay.replay import run_once
 from grader.report.text import for_terminal
-from grader.session import Session
+from grader.guest.session import Session
 from grader.timeline import chrome, page, record
 from grader.timeline.model import Timeline
 from grader.tree import Tree

@@ -22,13 +22,14 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
-from grader import labs, result as results
-from grader.build import Builder
+from grader import labs
+from grader.report import result as results
+from grader.building.builder import Builder
 from grader.commands.grade import for_screen, own_lab
 from grader.commands.options import number
 from grader.console.keyboard import Keyboard
 from grader.errors import GraderError
-from grader.grading import Grading, default_runner
+from grader.judge.grading import Grading, default_runner
 from grader.labs import Course
 from grader.model import Exercise, Lab, Outcome, Result, Runner, TestSpec, Verdict
 from grader.report.terminal import Paint

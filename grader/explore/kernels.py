@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from grader.api import Context
-from grader.booting import boot
-from grader.build import EXPLORED
+from grader.guest.booting import boot
+from grader.building.builder import EXPLORED
 from grader.errors import GraderError, InfraError
 from grader.explore.control import TABLE
 from grader.explore.target import PREFIX, PROCESSORS, scenarios
-from grader.grading import Grading
+from grader.judge.grading import Grading
 from grader.guest import Guest
 from grader.model import EXPLORE, WHOLE, Kernel, Lab, TestSpec
-from grader.session import Session
-from grader.submission import Submission
+from grader.guest.session import Session
+from grader.submission.files import Submission
 from grader.views.fields import read_layout
 
 PLANTED = 2  # KX_SCENARIO_PLANTED

@@ -9,17 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
-from grader.build import EXPLORED, Builder
+from grader.building.builder import EXPLORED, Builder
 from grader.errors import GraderError, InfraError
 from grader.labs import Course
 from grader.model import EXPLORE, WHOLE, Lab, OwnTest, TestSpec
 from grader.mytest.driver import compiled
 from grader.mytest.source import has_scenario
-from grader.submission import Submission
+from grader.submission.files import Submission
 from grader.tree import Tree
 
 ACCEPTED_MAX = 1  # accepted variants that are asked beside the reference
-Variant = Any  # grader.variants.Variant, which a student's branch has not
+Variant = Any  # grader.selfcheck.variants.Variant, which a student's branch has not
 
 
 def prepared(tree: Tree, course: Course, builder: Builder, submission: Submission, student: Path, tests: Sequence[TestSpec], seed: int,
@@ -54,7 +54,7 @@ def _on_kernels(tree: Tree, course: Course, builder: Builder, lab: Lab, driver: 
     right: List[Variant] = []
     wrong: Dict[str, Variant] = {}
     if not tree.is_handout:
-        from grader import variants  # an instructor's: a student's branch has neither them nor what they change
+        from grader.selfcheck import variants  # an instructor's: a student's branch has neither them nor what they change
         right = [one for one in variants.of_lab(tree, lab) if one.kind == "accepted"][:ACCEPTED_MAX]
         wrong = {name: variants.read(tree.solutions / lab.folder / "hidden" / "wrong" / f"{name}.edit") for name in names}
     with ThreadPoolExecutor(max(1, jobs)) as pool:
@@ -72,7 +72,7 @@ def kernel(tree: Tree, course: Course, builder: Builder, lab: Lab, variant: Opti
 def _made_of(tree: Tree, course: Course, builder: Builder, lab: Lab, variant: Optional[Variant]) -> Path:
     if variant is None:
         return builder.base(EXPLORED)
-    from grader import variants  # an instructor's
+    from grader.selfcheck import variants  # an instructor's
     files = {name: (tree.root / name).read_bytes() for name in lab.files if name.startswith("kernel/")}
     submission = Submission(variants.apply(variant, files), ())
     exercises = [exercise.number for exercise in lab.exercises

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from grader import studenttext
+from grader.submission import studenttext
 
 SOURCE, DRIVER = "mytest.cpp", "mytest.sys"
 _SCENARIO = re.compile(r"^\s*SCENARIO\(", re.MULTILINE)

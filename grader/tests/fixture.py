@@ -101,7 +101,7 @@ def fails(test: TestSpec, seed: int, verdict: Verdict = Verdict.FAIL, **more: st
 
 
 def runner(judge: Callable[[TestSpec, int], Outcome] = passes) -> Callable[..., List[Outcome]]:
-    """A stand-in for grader.runner.run_tests that asks `judge`."""
+    """A stand-in for grader.judge.runner.run_tests that asks `judge`."""
     def run_tests(kernels: KernelSet, tests: List[TestSpec], seed: int, jobs: int, progress: Progress) -> List[Outcome]:
         outcomes = []
         for test in tests:

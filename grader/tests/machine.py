@@ -17,8 +17,8 @@ from grader.api import Context, test
 from grader.console import foreground
 from grader.guest import Guest
 from grader.model import Kernel, KernelSet, Outcome, TestSpec
-from grader.runner import run_tests
-from grader.session import Session
+from grader.judge.runner import run_tests
+from grader.guest.session import Session
 from grader.tests import probe
 
 NEEDED = ("qemu-system-i386", "qemu-img", "clang++", "lld-link")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from grader import sources
 from grader.cli import COMMANDS
-from grader.handout import WITHHELD
+from grader.handout.publish import WITHHELD
 from grader.tree import BRANCH_FILE, Tree, this_tree
 
 TREE = this_tree()

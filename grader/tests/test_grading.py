@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Callable, Tuple
 from unittest import mock
 
-from grader import cli, labs, manifest, result as results
+from grader import cli, labs
+from grader.report import result as results
+from grader.submission import manifest
 from grader.api import Context, TestFailure
-from grader.build import Builder
+from grader.building.builder import Builder
 from grader.commands import grade as grade_command
 from grader.errors import GraderError, InfraError
-from grader.grading import Grading, default_seed
-from grader.judge import judge
+from grader.judge.grading import Grading, default_seed
+from grader.judge.verdict import judge
 from grader.model import WHOLE, Kernel, KernelSet, Outcome, TestSpec, Verdict
-from grader.studentseed import COMPLETE, complete_tree_seed, from_mail, student_seed
-from grader.submission import Submission
+from grader.submission.studentseed import COMPLETE, complete_tree_seed, from_mail, student_seed
+from grader.submission.files import Submission
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase, fails, passes, runner
 from grader.tree import BRANCH_FILE, Tree
 
@@ -180,7 +182,7 @@ class Grade(TreeCase):
     def test_missing_student_seed_is_the_same_on_every_machine(self) -> None:
         found = set()
         for mail in ("ann@x.org", "bob@x.org", ""):
-            with mock.patch("grader.studentseed.git_mail", return_value=mail), mock.patch("grader.git.run", side_effect=AssertionError(mail)):
+            with mock.patch("grader.submission.studentseed.git_mail", return_value=mail), mock.patch("grader.git.run", side_effect=AssertionError(mail)):
                 result = self.grade()
             self.assertIsNone(result.student_seed)
             found.add(results.to_bytes(result))
@@ -259,7 +261,7 @@ class CommandLine(TreeCase):
 
     def setUp(self) -> None:
         super().setUp()
-        builder = mock.patch("grader.grading.Builder", lambda tree, course, *_: FakeBuilder(tree, course))
+        builder = mock.patch("grader.judge.grading.Builder", lambda tree, course, *_: FakeBuilder(tree, course))
         builder.start()
         self.addCleanup(builder.stop)
 

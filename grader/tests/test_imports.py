@@ -13,11 +13,11 @@ from typing import Dict, Iterator, List, Set, Tuple
 
 ROOT = Path(__file__).resolve().parents[2]
 LATE = {  # (module, what it imports in a function): why
-    ("grader.explore.shown", "grader.regions"): "a student's branch has no regions",
-    ("grader.mytest.kernels", "grader.variants"): "a student's branch has no variants",
+    ("grader.explore.shown", "grader.handout.regions"): "a student's branch has no regions",
+    ("grader.mytest.kernels", "grader.selfcheck.variants"): "a student's branch has no variants",
 }
-BUILDERS = {"grader.build"}
-JUDGES = ("grader.runner", "grader.judge", "grader.api", "grader.services")
+BUILDERS = {"grader.building.builder"}
+JUDGES = ("grader.judge.runner", "grader.judge.verdict", "grader.api", "grader.judge.services")
 
 
 def modules(root: Path) -> Dict[str, Path]:

@@ -16,8 +16,8 @@ from grader.guest import Guest
 from grader.machine import qemu
 from grader.machine.memory import CR0_PG, AddressSpace
 from grader.machine.qemu import SERIAL_CAP, GuestEnd
-from grader.session import Session
-from grader.stops import BadReturn, Bugcheck, IdleTooLong, TooManyInstructions, WildAccess
+from grader.guest.session import Session
+from grader.guest.stops import BadReturn, Bugcheck, IdleTooLong, TooManyInstructions, WildAccess
 from grader.tests.machine import guest_at, needs_emulator, probe_folder, probe_session
 
 SPINNER = [sys.executable, "-c", "import time\nend = time.time() + 60\nwhile time.time() < end: pass"]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Dict
 
 from grader import git, labs
-from grader.build import Builder
+from grader.building.builder import Builder
 from grader.tree import Tree, this_tree
 
 TOOLS = ("git", "make", "clang++", "lld-link", "qemu-system-i386")

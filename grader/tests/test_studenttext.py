@@ -8,7 +8,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from grader import labs, studenttext
+from grader import labs
+from grader.submission import studenttext
 from grader.api import Context
 from grader.mytest import driver
 from grader.model import TestSpec

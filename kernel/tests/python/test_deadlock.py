@@ -11,8 +11,8 @@ from typing import List
 
 from grader.console.backtrace import Annotate, Names
 from grader.guest import Guest
-from grader.session import Session
-from grader.stops import Bugcheck
+from grader.guest.session import Session
+from grader.guest.stops import Bugcheck
 
 ROOT = Path(__file__).resolve().parents[3]
 LIMIT = 400_000_000  # guest instructions
