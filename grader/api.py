@@ -18,40 +18,26 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, NoReturn, Optional, Sequence
+from typing import Any, Callable, List, NoReturn, Optional, Sequence
 
-from grader import studenttext
+from grader.submission import studenttext
 from grader.errors import InfraError
-from grader.studentseed import SEED_FILE
+from grader.explore.control import Ran
+from grader.explore.schedule import Schedule
 from grader.guest import Guest
-from grader.model import Stage, TestSpec
-from grader.stops import Bugcheck, GuestStop
-from grader.tree import Tree
+from grader.judge.judgement import Hint, TestFailure
+from grader.model import OwnTest, Stage, TestSpec
+from grader.guest.stops import Bugcheck, GuestStop
 from grader.views.ring import Event, Record
-
-if TYPE_CHECKING:
-    from grader.explore.control import Ran
-    from grader.explore.schedule import Schedule
 
 
 @dataclass(frozen=True)
-class Hint:
-    """Advice that belongs to one mistake; solutions/*/mistakes name it by its id."""
+class Services:
+    """What a context cannot do itself.  Who makes the context brings them (services.py), so that tests and judges know nothing of
+    the explorer."""
 
-    id: str
-    text: str
-
-
-class TestFailure(Exception):
-    """The student's code did not do what the contract says."""
-
-    __test__ = False
-
-    def __init__(self, asked: str, expected: str, seen: str, hint: Optional[Hint] = None, difference: str = "") -> None:
-        super().__init__(f"{asked}: expected {expected}, seen {seen}")
-        self.asked, self.expected, self.seen, self.hint, self.difference = asked, expected, seen, hint, difference
-        self.where = self.token = self.page = ""  # of a race: the line, the schedule, the timeline
-        self.registers: Optional[Dict[str, int]] = None  # of the moment, for a backtrace
+    explore: Callable[..., None]
+    catches: Callable[["Context"], None]
 
 
 def test(exercise: str,
@@ -63,10 +49,13 @@ def test(exercise: str,
          whole: bool = False,
          limit: int = 50_000_000,
          processors: int = 1,
-         explore: bool = False) -> Callable[[Callable[["Context"], None]], Callable[["Context"], None]]:
+         explore: bool = False,
+         scenarios: str = "",
+         wrong: str = "") -> Callable[[Callable[["Context"], None]], Callable[["Context"], None]]:
     """Mark a function as a test.  `limit`: guest instructions for all of it, on all processors.  `processors`: 0 for a
     test that is right on any number of them, chosen with `make grade SMP=n`.  `explore`: it runs scenarios under many
-    schedules (`t.explore`), on a kernel with preemption points and a machine of four processors."""
+    schedules (`t.explore`), on a kernel with preemption points and a machine of four processors.  `scenarios`: it judges this
+    file of a student's own scenarios (`t.catches`), which must find the kernel `wrong` of solutions/, if one is named."""
 
     def mark(function: Callable[["Context"], None]) -> Callable[["Context"], None]:
         function.spec = TestSpec(
@@ -80,7 +69,9 @@ def test(exercise: str,
             whole=whole,
             limit=limit,
             processors=4 if explore else processors,
-            explore=explore)
+            explore=explore,
+            scenarios=scenarios,
+            wrong=wrong)
         return function
 
     return mark
@@ -93,15 +84,17 @@ class Context:
     """`t`: one run of one test."""
 
     def __init__(self, spec: TestSpec, seed: int, guest: Optional[Guest], student_dir: Path,
-                 student_seed: Optional[int], tree: Optional[Tree] = None) -> None:
+                 student_seed: Optional[int], services: Optional[Services] = None) -> None:
+        self._services = services
         self.spec, self.seed, self._student_seed = spec, seed, student_seed
         self.rng = random.Random(f"{seed}/{spec.name}")
-        self._guest, self.student_dir, self._tree = guest, student_dir, tree
+        self._guest, self.student_dir = guest, student_dir
         self.question = ""
         self.question_hint: Optional[Hint] = None
         self.pages: Optional[Path] = None  # where timelines of races go
-        self.forced: Optional["Schedule"] = None  # a replay: this schedule and no other
-        self.found: Optional["Ran"] = None  # what an exploration found
+        self.forced: Optional[Schedule] = None  # a replay: this schedule and no other
+        self.found: Optional[Ran] = None  # what an exploration found
+        self.own_test: Optional[OwnTest] = None  # the student's scenarios and the kernels that they are tried on
 
     @property
     def guest(self) -> Guest:
@@ -110,19 +103,13 @@ class Context:
         return self._guest
 
     @property
-    def tree(self) -> Tree:
-        """The tree that is graded, with the folder that this grading builds in."""
-        if self._tree is None:
-            raise InfraError(f"test {self.spec.name} builds kernels, and nobody said where")
-        return self._tree
-
-    @property
     def student_seed(self) -> int:
         """The seed that picks this student's questions; a test that asks for it fails where the submission has none."""
         if self._student_seed is None:
-            self.fail(expected=f"{SEED_FILE}, which picks the questions",
-                      seen=f"cannot judge: {SEED_FILE} is missing",
-                      hint=self.hint("seed-missing", f"Run `make seed`, answer the questions of that seed, and submit {SEED_FILE} with your "
+            name = self.spec.seed_file
+            self.fail(expected=f"{name}, which picks the questions",
+                      seen=f"cannot judge: {name} is missing",
+                      hint=self.hint("seed-missing", f"Run `make seed`, answer the questions of that seed, and submit {name} with your "
                                      "answers. An instructor can give the seed of the class list (--student-seed)."))
         return self._student_seed
 
@@ -175,14 +162,18 @@ class Context:
         `parameters`: the host's random values (KX_PARAMETER); `runs`, `budget` (guest instructions): bounds, 0 the
         usual one.  `judge` looks at what a run observed (KX_OBSERVE): what is wrong with it, or nothing.
         """
-        from grader.explore import trial  # the explorer needs this module
-        trial.run(self, scenario, asked=asked, expected=expected, hint=hint, parameters=tuple(parameters), runs=runs,
-                  budget=budget, step_limit=step_limit, judge=judge)
+        self._brought.explore(self, scenario, asked=asked, expected=expected, hint=hint, parameters=tuple(parameters), runs=runs,
+                              budget=budget, step_limit=step_limit, judge=judge)
 
-    def catches(self, file: str, wrong: str) -> None:
-        """The student's own scenarios in `file` must accept correct kernels, and find the named wrong one (grader/mytest.py)."""
-        from grader import mytest  # the builder needs this module
-        mytest.catches(self, file, wrong)
+    def catches(self) -> None:
+        """The student's own scenarios must accept correct kernels, and find the wrong one that the test names (mytest/)."""
+        self._brought.catches(self)
+
+    @property
+    def _brought(self) -> Services:
+        if self._services is None:
+            raise InfraError(f"test {self.spec.name} asks for the explorer, which is not here")
+        return self._services
 
     # -- what the student handed in --------------------------------------------------------------------------------
     def submitted(self, path: str) -> str:
@@ -265,4 +256,4 @@ def first_difference(expected: Any, seen: Any) -> str:
     return f"the same up to {at}; then {show(longer[at])} is {what}"
 
 
-__all__ = ["Bugcheck", "Context", "GuestStop", "Hint", "TestFailure", "test"]
+__all__ = ["Bugcheck", "Context", "GuestStop", "Hint", "Services", "TestFailure", "test"]

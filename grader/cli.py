@@ -20,7 +20,7 @@ import traceback
 from pathlib import Path
 from typing import List, Optional, Sequence
 
-from grader import room
+from grader.building import room
 from grader.errors import GraderError
 from grader.report.text import for_terminal
 from grader.tree import Tree, this_tree

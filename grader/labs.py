@@ -15,7 +15,7 @@ import sys
 import types
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, FrozenSet, List, Sequence, Tuple
+from typing import Dict, FrozenSet, List, Optional, Sequence, Tuple
 
 from grader.errors import GraderError
 from grader.model import Exercise, Lab, TestSpec
@@ -37,6 +37,28 @@ class Course:
     def explored(self) -> FrozenSet[str]:
         """The files that are judged under many schedules too."""
         return frozenset(name for lab in self.labs if lab.explored for name in lab.files)
+
+    @property
+    def seeded(self) -> Optional[Lab]:
+        """The lab whose questions depend on the student's own seed."""
+        return next((lab for lab in self.labs if lab.seed), None)
+
+    @property
+    def seed_file(self) -> str:
+        """Where students keep their own seed; empty where no lab asks for it."""
+        return self.seeded.seed if self.seeded else ""
+
+    @property
+    def submitted(self) -> Tuple[str, ...]:
+        """What a submission may bring: the students' files, and the file of the seed, which need not be there."""
+        return tuple(filter(None, (*self.files, self.seed_file)))
+
+    @property
+    def instrumented(self) -> Tuple[str, ...]:
+        """What the explore flavour compiles with preemption points, as kernel/student.mk reads it from the same manifests."""
+        labs = [lab for lab in self.labs if lab.explored]
+        names = {name for lab in labs for name in lab.files if name.startswith("kernel/")}
+        return tuple(sorted({*names, *(f"labs/{lab.folder}/%" for lab in labs)}))
 
     def lab(self, number: int) -> Lab:
         return next(lab for lab in self.labs if lab.number == number)
@@ -120,7 +142,7 @@ def _tests_of(tree: Tree, lab: Lab) -> List[TestSpec]:
         package = _package(folder, f"mica_lab{lab.number}_{'hidden' if hidden else 'tests'}")
         for path in sorted(folder.glob("test_*.py")):
             for spec in _specs_in(path, package):
-                found.append(dataclasses.replace(spec, lab=lab.number, driver=lab.driver, files=lab.files, hidden=hidden,
+                found.append(dataclasses.replace(spec, lab=lab.number, driver=lab.driver, files=lab.files, hidden=hidden, seed_file=lab.seed,
                                                  source=path.relative_to(tree.root).as_posix()))
     order = {exercise.number: index for index, exercise in enumerate(lab.exercises)}
     for test in found:

@@ -18,8 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Mapping, Optional, Tuple
 
-from grader.tree import Tree
-
 WHOLE = "whole"  # the kernel that holds every file of the student
 NOT_WRITTEN = "not-implemented"  # the hint id of a test that came to LAB_NOT_IMPLEMENTED
 EXPLORE = "/explore"  # behind a kernel's key: the flavour whose schedules can be explored
@@ -64,6 +62,7 @@ class Lab:
     driver: str = ""  # the guest test driver, for example "lab1.sys"; empty: none
     alone: Tuple[str, ...] = ()  # exercises in the order for a branch without references, if that is another one
     explored: bool = False  # its files are judged under many schedules too (plaincode.py says what that asks of them)
+    seed: str = ""  # the file with the student's own seed, if the questions of this lab depend on it
 
     @property
     def folder(self) -> str:
@@ -104,10 +103,13 @@ class TestSpec:
     limit: int = 50_000_000  # guest instructions
     processors: int = 1  # 0: any number will do, and SMP= says how many
     explore: bool = False  # runs scenarios under many schedules: on the explore flavour
+    scenarios: str = ""  # a file of the student's own scenarios, which this test judges
+    wrong: str = ""  # the kernel of solutions/ that these must find; empty: none, correct ones must pass
     lab: int = -1
     driver: str = ""
     hidden: bool = False  # lives in solutions/: students see that it exists, not what it does
     files: Tuple[str, ...] = ()  # what students write in this lab: a failure's place is looked for there first
+    seed_file: str = ""  # where this lab's students keep their own seed
     source: str = ""  # path from the root of the tree, for worker processes that must import it again
 
     __test__ = False  # not a test class of the test-suite's own
@@ -133,13 +135,26 @@ class Kernel:
 
 
 @dataclass(frozen=True)
+class OwnTest:
+    """A student's own scenarios, built, and the kernels that they are tried on."""
+
+    driver: Path  # the folder of the driver
+    error: str = ""  # not empty: it does not compile
+    trouble: str = ""  # not empty: the machine failed
+    right: Tuple[Tuple[str, Path], ...] = ()  # (in words, kernel): the reference, and who looks different inside
+    wrong: Mapping[str, Tuple[str, Path]] = field(default_factory=dict)  # name -> (exercise of its mistake, kernel)
+    own: bool = False  # the right kernel is the student's: this branch has no reference
+    at_home: bool = False  # in a student's branch: every word may be shown
+
+
+@dataclass(frozen=True)
 class KernelSet:
     """Exercise number (and "whole") -> kernel.  A test runs on kernels[spec.kernel]; equal directories share a boot."""
 
     kernels: Mapping[str, Kernel]
     student_dir: Path  # the accepted student files, by their path in the tree (answers.txt is read from here)
     student_seed: Optional[int] = 0  # `t.student_seed`: picks this student's questions of exercise 0.1; None: nobody said it
-    tree: Optional[Tree] = None  # where these were built, and where a test may build more
+    own_tests: Mapping[str, OwnTest] = field(default_factory=dict)  # file of a student's scenarios -> what was built
 
     def __getitem__(self, key: str) -> Kernel:
         return self.kernels[key]
@@ -248,6 +263,6 @@ def lab_of(exercise: str) -> int:
 
 
 __all__ = [
-    "NOT_WRITTEN", "WHOLE", "Exercise", "ExerciseNote", "Kernel", "KernelSet", "Lab", "Outcome", "Progress", "Result", "Runner",
+    "NOT_WRITTEN", "WHOLE", "Exercise", "ExerciseNote", "Kernel", "KernelSet", "Lab", "Outcome", "OwnTest", "Progress", "Result", "Runner",
     "Stage", "TestSpec", "Verdict", "lab_of",
 ]

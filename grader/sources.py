@@ -10,8 +10,8 @@ from grader import git
 from grader.errors import GraderError
 from grader.labs import Course
 from grader.model import lab_of
-from grader.regions import Shipped, split
-from grader.result import write
+from grader.handout.regions import Shipped, split
+from grader.report.result import write
 from grader.tree import Tree, this_tree
 
 MANIFEST = "docs/manifest.txt"

@@ -5,9 +5,7 @@
 #   make -f kernel/build.mk host-tests        GoogleTest binary of the sources that also run on the host
 #   make -f kernel/build.mk compile-commands  compile_commands.json for editors and clang-tidy
 #
-# A source that is missing but has an object (kernel/ntos/ke/x.cpp: kernel/prebuilt/ntos/ke/x.cpp.obj) is linked from
-# there: the withheld parts of a student's branch. STUDENT=dir EXERCISE_FILES="kernel/ntos/ke/sched/ready.cpp" compiles those files from dir instead (into STUDENT_O,
-# $(O) of its own) and takes every other object from BASE_O, so that a submission costs a few compilations and a link.
+# What students write, what their branches hold and what the explorer instruments is in kernel/student.mk.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
@@ -17,9 +15,6 @@ SHELL := /bin/bash
 O              ?= build
 MICA_CHECKED   ?=
 MICA_EXPLORE   ?=
-STUDENT        :=
-MYTEST         :=
-EXERCISE_FILES :=
 LAYOUT         :=
 BASE_O         := $(O)
 OBJ_O          := $(O)
@@ -31,8 +26,6 @@ override O       := $(call one_name,$(O))
 override BASE_O  := $(call one_name,$(BASE_O))
 override OBJ_O   := $(call one_name,$(OBJ_O))
 override BASE_OBJ_O := $(call one_name,$(BASE_OBJ_O))
-override STUDENT := $(call one_name,$(STUDENT))
-override MYTEST  := $(call one_name,$(MYTEST))
 ifneq ($(words $(O) $(BASE_O)),2)
 $(error The build folder's path has a space ($(O)): say another one, for example O=/tmp/mica)
 endif
@@ -81,50 +74,9 @@ ASFLAGS  := $(target) $(include) $(defines) $(reprod) -gdwarf-4 -Wno-unused-comm
 LDFLAGS  := /machine:x86 /nodefaultlib /safeseh:no /debug:dwarf /subsystem:native /fixed:no /merge:.CRT=.rdata \
             /incremental:no /opt:ref /opt:noicf /timestamp:0 /nologo /driver /align:4096 /filealign:512
 
-# ---- sources ----------------------------------------------------------------------------------------------------
-# A student's branch has a list of its sources (grader/sources.py): a copy that lies beside them (ready_old.cpp) is left out, and
-# a line says so. The complete tree takes every new file. What editors and systems leave (.#ready.cpp, ._ready.cpp) and what is no
-# regular file is no source anywhere, nor is a name with a space, which make cannot write.
-branch_list := kernel/prebuilt/sources.txt
-known    := $(if $(wildcard $(branch_list)),$(shell cat $(branch_list)))
-taken    = $(if $(known),$(filter $(known),$1),$1)
-is_source := -type f ! -name '.*' \( -name '*.cpp' -o -name '*.S' \)
-find     = $(if $(strip $1),$(sort $(filter-out %_test.cpp,$(if $(known),$(wildcard $(filter $(addsuffix /%,$1),$(known))),$(shell \
-           find $1 $(is_source) ! -name '* *' 2>/dev/null)))))
-ifeq ($(STUDENT)$(MYTEST),)
-$(shell find kernel/ntos kernel/hal kernel/drivers labs/*/tests $(is_source) $(if $(known),,-name '* *') 2>/dev/null | \
-    { [ -f $(branch_list) ] && grep -vxFf $(branch_list) || [ ! -f $(branch_list) ] && cat; } | sort | \
-    sed 's|$$|: left out, it is no source of this tree (a copy of one? remove it; a name with a space is not taken either)|' >&2)
-endif
-# (the explore flavour has objects of its own: they are compiled with preemption points)
-ready    := kernel/prebuilt$(if $(exploring),/explore)
-prebuilt := $(shell find $(ready) -type f -name '*.obj' ! -name '.*' -not -path '*/reference/*' -not -path '*/starter/*' 2>/dev/null)
-prebuilt := $(if $(exploring),$(prebuilt),$(filter-out kernel/prebuilt/explore/%,$(prebuilt)))
-objects  = $(patsubst kernel/%,$(OBJ)/%.obj,$1)
-# objects of a folder: its sources, and the withheld ones that have no source here
-withheld = $(foreach p,$(filter $(ready)/$1/%,$(prebuilt)),$(if $(wildcard $(call taken,$(patsubst \
-           $(ready)/%.obj,kernel/%,$p))),,$p))
-
-crt_src  := $(call find,kernel/ntos/rtl/crt)
-ntos_src := $(filter-out kernel/ntos/rtl/crt/% $(if $(exploring),,kernel/ntos/ke/explore/%),$(sort $(call find,kernel/ntos) $(filter kernel/ntos/%,$(EXERCISE_FILES))))
-hal_src  := $(sort $(call find,kernel/hal) $(filter kernel/hal/%,$(EXERCISE_FILES)))
-
-# In a student's branch a shipped object may stand in for an exercise's file: the reference's, or the starter's.
-REFERENCE_FILES :=
-STARTER_FILES   :=
-stand_ins := $(REFERENCE_FILES:kernel/%=$(ready)/reference/%.obj) $(STARTER_FILES:kernel/%=$(ready)/starter/%.obj)
-ntos_src  := $(filter-out $(REFERENCE_FILES) $(STARTER_FILES),$(ntos_src))
-hal_src   := $(filter-out $(REFERENCE_FILES) $(STARTER_FILES),$(hal_src))
-stands_in  = $(filter $(ready)/reference/$1/% $(ready)/starter/$1/%,$(stand_ins))
-
-# The explore flavour (kernel/ntos/ke/explore/README.md): these sources call a hook at every load and store, and so do
-# scenarios. The explorer itself and the event ring, which everybody writes, have no preemption points.
-EXPLORE_FILES := $(addprefix kernel/hal/,softint.cpp) \
-    $(addprefix kernel/ntos/ke/,apc/apc.cpp apc/criticalregion.cpp dpc/dpc.cpp locks/spinlock.cpp locks/queuedlock.cpp \
-      objects/event.cpp objects/semaphore.cpp objects/mutant.cpp objects/queue.cpp time/timer.cpp \
-      wait/wait.cpp wait/waitmult.cpp wait/waitsup.cpp) \
-    $(addprefix kernel/ntos/ex/,slist.cpp worker.cpp resource.cpp pushlock.cpp) \
-    kernel/tests/scenarios/% labs/3-synchronization/%
+# The explore flavour (kernel/ntos/ke/explore/README.md): the labs' explored files (kernel/student.mk) and scenarios call
+# a hook at every load and store. The explorer itself and the event ring, which everybody writes, have no preemption points.
+EXPLORE_FILES  = $(EXPLORED_FILES) kernel/tests/scenarios/%
 QUIET_FILES   := kernel/ntos/ke/explore/% kernel/ntos/etw/%
 # (whole objects that a source fills or copies: the address sanitizer makes calls of them. Nothing else of it is wanted; the
 # calls go to the explorer, and the empty constructor that it leaves is taken out)
@@ -133,11 +85,30 @@ instrument    := -fsanitize-coverage=func,trace-loads,trace-stores -include kern
 pointed       := $(OBJCOPY) --redefine-sym _memset=_KxSetMemory --redefine-sym _memcpy=_KxCopyMemory --redefine-sym _memmove=_KxCopyMemory \
                  --wildcard -R '.CRT*'
 explore_flags  = $(if $(exploring),$(if $(filter $(QUIET_FILES),$1),-DKX_QUIET) $(if $(filter $(EXPLORE_FILES),$1),$(instrument)))
+# What is done with the object of an instrumented source.
+with_points = $(if $(exploring),$(if $(filter $(EXPLORE_FILES),$1), && $(pointed) $2))
 
-# The student's own files are compiled in $(O); with a base build beside, everything else comes from there.
-own      := $(filter kernel/ntos/% kernel/hal/%,$(EXERCISE_FILES))
-from_base = $(patsubst $(OBJ)/%,$(BASE_OBJ)/%,$(call objects,$(filter-out $(EXERCISE_FILES),$1)))
-all_objects = $(call objects,$(filter $(own),$1)) $(if $(STUDENT),$(from_base),$(call objects,$(filter-out $(own),$1)))
+# The end of a compilation: what it said goes to the terminal, and stays beside the object for whoever counts warnings, with
+# its exit code for the grader (grader/building/toolverdict.py). Behind a student's file that the compiler did not finish in its processor time
+# (152: SIGXCPU) no other one is compiled: there will be no kernel, and each might take as long.
+told    = 2>$@.said; code=$$?; echo $$code >$@.code; cat $@.said >&2; [ $$code != 152 ] || touch $(too_long); exit $$code
+too_long := $(O)/too-long
+flags_file := $(OBJ_O)/$(flavour)/flags
+
+# ---- sources ----------------------------------------------------------------------------------------------------
+# What editors and systems leave (.#ready.cpp, ._ready.cpp) and what is no regular file is no source, nor is a name with a space,
+# which make cannot write. Every new file is taken, but in a student's branch (kernel/student.mk: known, taken).
+is_source := -type f ! -name '.*' \( -name '*.cpp' -o -name '*.S' \)
+find     = $(if $(strip $1),$(sort $(filter-out %_test.cpp,$(if $(known),$(wildcard $(filter $(addsuffix /%,$1),$(known))),$(shell \
+           find $1 $(is_source) ! -name '* *' 2>/dev/null)))))
+objects  = $(patsubst kernel/%,$(OBJ)/%.obj,$1)
+include kernel/student.mk
+
+crt_src  := $(call find,kernel/ntos/rtl/crt)
+ntos_src := $(filter-out kernel/ntos/rtl/crt/% $(if $(exploring),,kernel/ntos/ke/explore/%),$(sort $(call find,kernel/ntos) $(filter kernel/ntos/%,$(EXERCISE_FILES))))
+hal_src  := $(sort $(call find,kernel/hal) $(filter kernel/hal/%,$(EXERCISE_FILES)))
+ntos_src := $(filter-out $(REFERENCE_FILES) $(STARTER_FILES),$(ntos_src))
+hal_src  := $(filter-out $(REFERENCE_FILES) $(STARTER_FILES),$(hal_src))
 
 # LAYOUT=number links the objects in an order that follows from it: the same code, and no routine at a known address.
 mixed     = $(if $(LAYOUT),$(shell printf '%s\n' $1 | awk -v x=$(LAYOUT) '{x = (x * 16807) % 2147483647; print x, $$0}' | sort -n | cut -d' ' -f2-),$1)
@@ -159,7 +130,7 @@ test_images   := $(patsubst %,$(B)/tests/%.sys,$(if $(exploring),$(scenarios),$(
 images        := $(B)/ntoskrnl.exe $(B)/hal.dll $(if $(STUDENT),,$(driver_images) $(test_images))
 stripped      := $(addprefix $(B)/boot/,$(notdir $(images)))
 
-.PHONY: kernel host-tests compile-commands print-cxxflags objects
+.PHONY: kernel host-tests compile-commands print-cxxflags print-explored objects
 .DEFAULT_GOAL := kernel
 
 kernel: $(images) $(stripped)
@@ -172,23 +143,16 @@ objects: $(call objects,$(ntos_src) $(hal_src))
 
 # ---- compiling --------------------------------------------------------------------------------------------------
 # Each object depends on the flags it was built with: a changed build.mk or variable builds it anew.
+# Where the tree lies does not count: a tree that is moved or copied is not built anew.
 # (the last word changes with how targets are named: dependency files of another naming would be passed over)
 compiler   := $(shell $(CXX) --version 2>/dev/null | head -n 1)
-flags_text := $(CXXFLAGS) $(ASFLAGS) $(if $(exploring),$(instrument) $(pointed)) $(compiler) relative
-flags_file := $(OBJ_O)/$(flavour)/flags
+flags_text := $(subst $(CURDIR),.,$(CXXFLAGS) $(ASFLAGS)) $(if $(exploring),$(instrument) $(pointed) $(EXPLORED_FILES)) $(compiler) relative
 ifneq ($(file <$(flags_file)),$(flags_text))
 $(shell mkdir -p $(dir $(flags_file)))
 $(file >$(flags_file),$(flags_text))
 endif
 
 compile = $(Q)mkdir -p $(@D) && { $(CXX) $(CXXFLAGS) $2 $(call explore_flags,$1) -MMD -MP -MF $(@:.obj=.d) -MJ $(@:.obj=.json) -c $1 -o $@$(call with_points,$1,$@); } $(told)
-# What is done with the object of an instrumented source.
-with_points = $(if $(exploring),$(if $(filter $(EXPLORE_FILES),$1), && $(pointed) $2))
-# The end of a compilation: what it said goes to the terminal, and stays beside the object for whoever counts warnings, with
-# its exit code for the grader (grader/toolverdict.py). Behind a student's file that the compiler did not finish in its processor time
-# (152: SIGXCPU) no other one is compiled: there will be no kernel, and each might take as long.
-told    = 2>$@.said; code=$$?; echo $$code >$@.code; cat $@.said >&2; [ $$code != 152 ] || touch $(too_long); exit $$code
-too_long := $(O)/too-long
 # A line `// build: FLAGS` at the head of a source adds flags (say, -O0 for one test).
 extra   = $(shell sed -n '1,10s|^// build: ||p' $1)
 
@@ -217,7 +181,7 @@ $(OBJ)/%.S.obj: kernel/%.S $(flags_file)
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D) && $(CXX) $(ASFLAGS) -MMD -MP -MF $(@:.obj=.d) -c $< -o $@
 
-# The listing of an object, without debug information: `make handout` scatters it (grader/scatter.py).
+# The listing of an object, without debug information: `make handout` scatters it (grader/handout/scatter.py).
 listing = $(Q)$(CXX) $(CXXFLAGS) $2 $(call explore_flags,$1) -g0 -fno-verbose-asm -S $1 -o $@
 $(OBJ)/ntos/%.cpp.s: kernel/ntos/%.cpp $(OBJ)/ntos/%.cpp.obj
 	$(call listing,$<,-DMICA_NTOSKRNL $(call extra,$<))
@@ -225,20 +189,6 @@ $(OBJ)/hal/%.cpp.s: kernel/hal/%.cpp $(OBJ)/hal/%.cpp.obj
 	$(call listing,$<,-DMICA_HAL)
 $(OBJ)/%.S.s: kernel/%.S $(OBJ)/%.S.obj
 	$(Q)$(CXX) $(ASFLAGS) -E -P $< -o $@
-
-# the student's files, under the same names, so that messages and __FILE__ speak of kernel/...
-ifneq ($(STUDENT),)
-here = '$(CURDIR)'/
-absolute = $(if $(filter /%,$1),$1,$(here)$1)
-define student_rule
-$(call objects,$1): $(STUDENT)/$1 $(flags_file)
-	$(Q)mkdir -p $$(@D) && [ ! -e $(too_long) ] && ( cd $(STUDENT) && $(CXX) $(if $(filter %.S,$1),$(ASFLAGS),$(CXXFLAGS) \
-	    $(if $(filter kernel/hal/%,$1),-DMICA_HAL,-DMICA_NTOSKRNL) $(subst -include ,-include $(here),$(call explore_flags,$1))) \
-	    $(patsubst -I%,-I$(here)%,$(include)) -iquote $(here)$(dir $1) \
-	    -ffile-prefix-map=$(call absolute,$(STUDENT))/= -c $1 -o $(call absolute,$(call objects,$1))$(call with_points,$1,$(call absolute,$(call objects,$1))) ) $$(told)
-endef
-$(foreach f,$(own),$(eval $(call student_rule,$f)))
-endif
 
 # ---- linking ----------------------------------------------------------------------------------------------------
 $(B)/crt.lib: $(call objects,$(crt_src))
@@ -280,16 +230,6 @@ $(foreach d,$(test_dirs),$(eval $(call driver_rule,tests,$d,$(call find,kernel/t
 $(foreach f,$(test_files),$(eval $(call driver_rule,tests,$f,kernel/tests/guest/$f.cpp)))
 else
 $(foreach f,$(scenarios),$(eval $(call driver_rule,tests,$f,kernel/tests/scenarios/$f.cpp)))
-endif
-# A student's own scenarios as a driver (lab 3.10): MYTEST=file, with BASE_O's libraries; the object first, the image later.
-ifneq ($(MYTEST),)
-$(OBJ)/mytest.cpp.obj: $(MYTEST) $(flags_file)
-	$(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $(if $(exploring),$(instrument)) -Ikernel/tests/scenarios \
-	    -ffile-prefix-map=$(dir $(MYTEST))=labs/3-synchronization/ -c $(MYTEST) -o $@ $(told)
-$(B)/tests/mytest.sys: $(OBJ)/mytest.cpp.obj $(BASE_B)/crt.lib $(BASE_B)/nt.lib $(BASE_B)/hal.lib
-	$(link_driver)
-$(B)/boot/mytest.sys: $(B)/tests/mytest.sys
-	$(Q)mkdir -p $(@D) $(B)/part && $(OBJCOPY) --strip-debug $< $(B)/part/$(@F) && $(seal)
 endif
 lab_sources = $(patsubst labs/%,kernel/labs/%,$(call find,$(wildcard labs/$1-*/tests)))
 $(foreach l,$(labs),$(eval $(call driver_rule,tests,$l,$(call lab_sources,$(l:lab%=%)))))
@@ -347,6 +287,9 @@ $(O)/compile_commands.json: $(filter %.cpp.obj,$(all_obj)) $(boot_obj)
 
 print-cxxflags:
 	$(info $(CXXFLAGS))
+	@:
+print-explored:
+	$(info $(EXPLORED_FILES))
 	@:
 
 -include $(all_obj:.obj=.d) $(host_obj:.o=.d) $(O)/host/gtest.d

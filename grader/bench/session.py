@@ -13,7 +13,7 @@ from typing import Dict, List
 from ..errors import GraderError
 from ..machine.qemu import BootPlan, Qemu
 from ..machine.watchdog import Watchdog
-from ..pe import PeImage
+from grader.images.pe import PeImage
 
 READY = 1  # KdTestPoint's stage in a system thread
 BOOT_LIMIT, CALL_LIMIT = 2_000_000_000, 2_000_000_000

@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Tuple
 
-from grader import labs, variants
+from grader import labs
+from grader.selfcheck import variants
 from grader.commands import explore
 from grader.commands.grade import for_screen
 from grader.commands.options import master_seed, number
@@ -24,11 +25,11 @@ from grader.explore import finding, kernels
 from grader.explore.control import Found
 from grader.explore.survey import Survey, draw, survey
 from grader.explore.target import GuestTarget
-from grader.grading import Grading, default_runner
+from grader.judge.grading import Grading, default_runner
 from grader.model import KernelSet, Lab, Outcome, Progress, Result, TestSpec, Verdict
 from grader.report.terminal import Paint, TerminalProgress, width
 from grader.report.text import details, for_terminal
-from grader.submission import Submission
+from grader.submission.files import Submission
 from grader.tree import Tree
 
 DEFAULT = "lock-test-then-set"

@@ -19,7 +19,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Iterator, List, Mapping, Tuple
 
-from grader import edits, git, labs, regions, variants
+from grader import git, labs
+from grader.handout import regions
+from grader.selfcheck import edits, variants
 from grader.errors import GraderError
 from grader.tree import Tree
 

@@ -19,17 +19,19 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from grader import labs, result as results, variants
+from grader import labs
+from grader.report import result as results
+from grader.selfcheck import variants
 from grader.commands.options import add_selection, master_seed, number
 from grader.errors import GraderError
-from grader.explore import kernels, table
+from grader.explore import explorer, kernels, table
 from grader.explore.survey import Row, Survey, draw, survey
 from grader.explore.target import GuestTarget
-from grader.grading import Grading, default_runner
+from grader.judge.grading import Grading, default_runner
 from grader.model import Kernel, Lab
 from grader.report.terminal import Paint
 from grader.report.text import for_terminal
-from grader.session import Session
+from grader.guest.session import Session
 from grader.tree import Tree
 
 RUNS = 2000
@@ -83,8 +85,13 @@ def run_surveys(grading: Grading, options: argparse.Namespace) -> int:
             print("\n".join(for_terminal(line) for line in lines) + "\n", flush=True)
             _write(options, begun)
     if not begun:
-        raise GraderError("nothing to explore; try make explore LAB=3, or SCENARIOS=kernel")
+        raise GraderError(f"nothing to explore; try {_labs(grading)}SCENARIOS=kernel")
     return 1 if any(one.finds for one in begun) else 0
+
+
+def _labs(grading: Grading) -> str:
+    """The commands that explore what a lab's tests explore."""
+    return "".join(f"make explore LAB={lab.number}, or " for lab in grading.course.labs if lab.explored)
 
 
 def _replay(asked: kernels.Asked, options: argparse.Namespace) -> str:
@@ -145,7 +152,7 @@ def selected(grading: Grading, options: argparse.Namespace, master: int) -> Iter
         return
     found = kernels.explorers(tests)
     if not found:
-        raise GraderError("none of these tests explores schedules; try make explore LAB=3, or SCENARIOS=kernel")
+        raise GraderError(f"none of these tests explores schedules; try {_labs(grading)}SCENARIOS=kernel")
     for driver in dict.fromkeys(test.driver for test in found):
         with _closing(kernels.session_on(kernel, driver)) as session:
             for test in found:
@@ -219,9 +226,8 @@ def mistakes(grading: Grading, lab: Lab, options: argparse.Namespace) -> Iterato
 
 def shows(session: Session, asked: kernels.Asked) -> bool:
     """Whether this scenario shows the mistake at all: a variant's test may explore several."""
-    from grader.explore.explorer import explore
     target = GuestTarget(session, asked.scenario)
-    return explore(target, asked.scenario, 0, 0, 1500, asked.parameters, step_limit=asked.step_limit).find is not None
+    return explorer.explore(target, asked.scenario, 0, 0, 1500, asked.parameters, step_limit=asked.step_limit).find is not None
 
 
 def run_accusations(grading: Grading, options: argparse.Namespace) -> int:

@@ -13,15 +13,17 @@ import sys
 from pathlib import Path
 from typing import Callable, Dict, Mapping, Optional, Sequence
 
-from grader import labs, manifest, result as results
+from grader import labs
+from grader.report import result as results
+from grader.submission import manifest
+from grader.commands import bochs_smoke
 from grader.commands.options import add_selection, master_seed, number
 from grader.errors import GraderError, InfraError, SubmissionError
-from grader.grading import Grading, default_runner, sandbox_note
+from grader.judge.grading import Grading, default_runner, sandbox_note
 from grader.labs import Course
 from grader.model import Lab, Result, Verdict
 from grader.report import canonical, github, gradescope, junit, refusal
 from grader.report.terminal import TerminalProgress, write_report
-from grader.studentseed import SEED_FILE
 from grader.tree import Tree
 from grader.watch.files import Files
 from grader.watch.solved import Solved
@@ -65,8 +67,7 @@ def _grade(tree: Tree, options: argparse.Namespace) -> int:
     course = labs.load(tree)
     chosen_labs, tests = labs.select(course, options.lab or own_lab(tree, options.test), options.test)
     if options.emu == "bochs":
-        from grader.commands.bochs_smoke import smoke
-        return smoke(tree, options, len(tests))
+        return bochs_smoke.smoke(tree, options, len(tests))
     processors = number(options.smp, "SMP", 1) or 1
     tests = [dataclasses.replace(test, processors=test.processors or processors) for test in tests]
     progress = TerminalProgress(sys.stderr, len(tests))
@@ -80,7 +81,7 @@ def _grade(tree: Tree, options: argparse.Namespace) -> int:
                sandbox_note() if options.submission else "", *grading.builder.remarks,
                next_step(tree, result) if tree.is_handout and not options.submission and not options.test else ""]
     write_report(for_screen(result, options.submission, tree.out), sys.stdout, tuple(filter(None, remarks)),
-                 () if options.submission else manifest.unsubmitted(tree.root, [*course.files, SEED_FILE]))
+                 () if options.submission else manifest.unsubmitted(tree.root, course.submitted))
     if not options.submission and not options.seed and processors == 1:
         remember(tree, course, result, before, contents(tree, chosen_labs))
     return result.exit_code
@@ -145,8 +146,8 @@ def _of_seed(seed: Optional[int], origin: str, submission: str) -> str:
 
 
 def has_seed(chosen: Sequence[Lab]) -> bool:
-    """Lab 0 is the one whose questions depend on the student's own seed."""
-    return any(lab.number == 0 for lab in chosen)
+    """Whether questions of these labs depend on the student's own seed."""
+    return any(lab.seed for lab in chosen)
 
 
 def write_files(contents: Mapping[str, bytes], step_output: bytes, options: argparse.Namespace) -> None:

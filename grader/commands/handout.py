@@ -15,7 +15,7 @@ from typing import List
 
 from grader import labs, sources
 from grader.errors import GraderError
-from grader.handout import REFERENCES, Choices, Handout, Published, publishing
+from grader.handout.publish import REFERENCES, Choices, Handout, Published, publishing
 from grader.labs import Course
 from grader.report.terminal import TerminalProgress
 from grader.tree import Tree

@@ -10,15 +10,17 @@ import json
 import sys
 import time
 
-from grader import dwarf, labs, result
+from grader import labs
+from grader.images import dwarf
+from grader.report import result
 from grader.commands.options import master_seed, number
 from grader.errors import GraderError
 from grader.model import Lab
 from grader.mutate import engine, figures, mutants
 from grader.mutate.figures import Figures
-from grader.pe import PeImage
+from grader.images.pe import PeImage
 from grader.report.terminal import Paint, TerminalProgress
-from grader.session import KERNEL
+from grader.guest.session import KERNEL
 from grader.tree import Tree
 
 SEED = 1

@@ -13,13 +13,13 @@ import sys
 from typing import List, Optional, Tuple
 
 from grader import labs
-from grader.build import Builder
+from grader.building.builder import Builder
 from grader.commands.options import add_selection, master_seed, number
 from grader.errors import GraderError
 from grader.explore.schedule import is_token, parse
-from grader.grading import Grading
+from grader.judge.grading import Grading
 from grader.model import KernelSet, Outcome, Progress, TestSpec
-from grader.replay import gdb_arguments, replay
+from grader.replay.replay import gdb_arguments, replay
 from grader.report.text import for_terminal
 from grader.tree import Tree
 

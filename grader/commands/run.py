@@ -7,6 +7,7 @@ import re
 import sys
 from pathlib import Path
 
+from grader import labs
 from grader.commands.options import number
 from grader.console import PROMPT, STOP, terminal
 from grader.console.backtrace import Annotate, Names
@@ -37,7 +38,9 @@ def boot_of(tree: Tree, options: argparse.Namespace) -> Boot:
         words.append(f"/SEED={seed}")
     if processors > 1:
         words.append(f"/SMP={processors}")
-    return Boot(folder(tree, options.checked), " ".join(words), processors, window=options.gui)
+    seeded = any(word.startswith("/SEED=") for word in words)
+    more = tuple(lab.driver for lab in labs.manifests(tree.root) if seeded and lab.seed and lab.driver)  # the questions' trap is in it
+    return Boot(folder(tree, options.checked), " ".join(words), processors, window=options.gui, more=more)
 
 
 def folder(tree: Tree, checked: bool) -> Path:

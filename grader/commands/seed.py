@@ -1,13 +1,14 @@
-"""`seed`: shows the student's own seed and where it comes from, or writes it to labs/0-boot/seed.txt."""
+"""`seed`: shows the student's own seed and where it comes from, or writes it to the file that the lab's manifest names."""
 
 from __future__ import annotations
 
 import argparse
 
+from grader import labs
 from grader.commands.options import number
 from grader.errors import GraderError
-from grader.result import write
-from grader.studentseed import SEED_FILE, from_mail, git_mail, student_seed
+from grader.report.result import write
+from grader.submission.studentseed import from_mail, git_mail, student_seed
 from grader.tree import Tree
 
 
@@ -26,7 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(tree: Tree, options: argparse.Namespace) -> int:
     """Prints the seed; writes it when it is not in the file yet."""
-    path = tree.root / SEED_FILE
+    name = next((lab.seed for lab in labs.manifests(tree.root) if lab.seed), "")
+    if not name:
+        raise GraderError("no lab of this tree asks for a seed of your own")
+    path = tree.root / name
     given = number(options.set, "--set")
     origin = "the command line"
     if given is None and options.email:
@@ -37,9 +41,9 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
         if not mail:
             raise GraderError("git knows no e-mail of yours; say the one of the class list: make seed EMAIL=you@university.example")
         given, origin = from_mail(mail), f"git config user.email ({mail})"
-    seed = student_seed(content, given)
+    seed = student_seed(name, content, given)
     print(f"student seed {seed.value}, from {origin if given is not None else seed.origin}")
     if given is not None:
         write(path, b"# Picks your questions of exercise 0.1. Submit this file with your answers.\n%d\n" % given)
-        print(f"written to {SEED_FILE}")
+        print(f"written to {name}")
     return 0

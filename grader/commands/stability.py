@@ -16,9 +16,9 @@ from typing import Iterator
 
 from grader import labs
 from grader.commands.options import add_selection, master_seed, number
-from grader.grading import Grading, default_runner
+from grader.judge.grading import Grading, default_runner
 from grader.model import Result
-from grader.result import to_bytes
+from grader.report.result import to_bytes
 from grader.tree import Tree
 
 

@@ -13,14 +13,17 @@ import sys
 from pathlib import Path
 from typing import List
 
-from grader import labs, result as results
+from grader import labs
+from grader.report import result as results
+from grader.guest.booting import boot
 from grader.commands.options import master_seed, number
 from grader.errors import GraderError
-from grader.grading import Grading
+from grader.judge.grading import Grading
 from grader.guest import Guest
 from grader.model import KernelSet, Outcome, Progress, TestSpec, Verdict
+from grader.replay.replay import run_once
 from grader.report.text import for_terminal
-from grader.session import Session
+from grader.guest.session import Session
 from grader.timeline import chrome, page, record
 from grader.timeline.model import Timeline
 from grader.tree import Tree
@@ -74,7 +77,7 @@ def of_guest_test(tree: Tree, options: argparse.Namespace) -> Timeline:
     processors = number(options.smp, "SMP", 1) or 1
     more = {"processors": processors} if processors > 1 else {}
     with Session(build, f"{driver}.sys", **more) as session:
-        session.boot()
+        session.boot(Guest(session))
         state = session.restore("ready")
         guest = Guest(session)
         tests = {test.name: test for test in runner.table(guest, driver)}
@@ -91,8 +94,6 @@ def of_guest_test(tree: Tree, options: argparse.Namespace) -> Timeline:
 
 def of_lab_test(tree: Tree, options: argparse.Namespace) -> Timeline:
     """A lab's test, on a submission's kernel or the reference."""
-    from grader.replay import run_once
-    from grader.runner import boot
     course = labs.load(tree)
     chosen, tests = labs.select(course, options.lab, options.test)
     if len(tests) != 1:

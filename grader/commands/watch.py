@@ -22,13 +22,14 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
-from grader import labs, result as results
-from grader.build import Builder
+from grader import labs
+from grader.report import result as results
+from grader.building.builder import Builder
 from grader.commands.grade import for_screen, own_lab
 from grader.commands.options import number
 from grader.console.keyboard import Keyboard
 from grader.errors import GraderError
-from grader.grading import Grading, default_runner
+from grader.judge.grading import Grading, default_runner
 from grader.labs import Course
 from grader.model import Exercise, Lab, Outcome, Result, Runner, TestSpec, Verdict
 from grader.report.terminal import Paint
@@ -76,7 +77,7 @@ def chosen(tree: Tree, course: Course, lab: str, exercise: str) -> List[Task]:
     named = [task for task in everything if task[1].number == exercise]
     if named and named[0] not in tasks:
         raise GraderError(f"EX={exercise}: its tests are not in this tree, they run when you submit; "
-                          "make mytest LAB=3 tries scenarios of your own")
+                          f"make mytest LAB={named[0][0].number} tries scenarios of your own")
     if exercise and not named:
         raise GraderError(f"EX={exercise}: there is no such exercise; there are: "
                           + ", ".join(each.number for _, each in tasks))

@@ -10,8 +10,8 @@ import subprocess
 from pathlib import Path
 from typing import Dict
 
-from ..pe import PeImage
-from ..symbols import short_path, symbolizer
+from grader.images.pe import PeImage
+from grader.images.symbols import short_path, symbolizer
 
 FRAME = re.compile(rb"#(\d+)\s+([\w.-]+)\+0x([0-9a-fA-F]+)[^\r\n]*$")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import List, Sequence
 
 from ..errors import GraderError
-from ..pe import PeImage, undecorate
+from grader.images.pe import PeImage, undecorate
 
 DECORATED = re.compile(rb"(?:^|(?<=\0))(?:\?[^\0]+|[_@]\w+@\d+)(?=\0)")
 MANGLED = re.compile(r"^\?([A-Za-z_][\w@?]*?)@@[Y0-9]")

@@ -18,7 +18,7 @@ import termios
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 from ..errors import GraderError
 from ..machine.plainpath import plain
@@ -37,6 +37,7 @@ class Boot:
     processors: int = 1
     memory_mb: int = 64
     window: bool = False
+    more: "Tuple[str, ...]" = ()  # drivers that are loaded behind the usual ones
     realtime: bool = True  # Bochs: its clock follows the host's, or runs by instructions alone
 
     @property
@@ -48,9 +49,9 @@ class Boot:
         return [self.folder / "boot" / name for name in ["ntoskrnl.exe", "hal.dll", *self.drivers()]]
 
     def drivers(self) -> "List[str]":
-        """The boot drivers in the order of loading. A seed is that of exercise 0.1, whose trap is in lab0.sys."""
+        """The boot drivers in the order of loading."""
         names = sorted(each.name for each in (self.folder / "drivers").glob("*.sys"))
-        return names + (["lab0.sys"] if "/SEED=" in self.options else [])
+        return names + (list(self.more))
 
 
 class Machine:

@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from grader.api import Context
-from grader.build import EXPLORED
+from grader.guest.booting import boot
+from grader.building.builder import EXPLORED
 from grader.errors import GraderError, InfraError
-from grader.explore.target import PROCESSORS, scenarios
-from grader.grading import Grading
+from grader.explore.control import TABLE
+from grader.explore.target import PREFIX, PROCESSORS, scenarios
+from grader.judge.grading import Grading
 from grader.guest import Guest
 from grader.model import EXPLORE, WHOLE, Kernel, Lab, TestSpec
-from grader.runner import boot
-from grader.session import Session
-from grader.submission import Submission
+from grader.guest.session import Session
+from grader.submission.files import Submission
+from grader.views.fields import read_layout
 
 PLANTED = 2  # KX_SCENARIO_PLANTED
 EXPLORE_LIMIT = 60.0
@@ -94,9 +96,6 @@ def session_on(kernel: Kernel, driver: str) -> Session:
 
 def is_planted(session: Session, scenario: str) -> bool:
     """Whether a scenario is meant to fail."""
-    from grader.explore.control import TABLE
-    from grader.explore.target import PREFIX
-    from grader.views.fields import read_layout
     offset, _ = read_layout(session.kernel, TABLE).field("KX_SCENARIO.Flags")
     return bool(Guest(session).u32(session.symbols.address(PREFIX + scenario) + offset) & PLANTED)
 

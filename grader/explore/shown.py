@@ -41,7 +41,7 @@ def _of_tree(tree: Tree, name: str, lab: int) -> Optional[str]:
         return None
     if tree.is_handout:  # a student file that was not compiled: the kernel has the reference's object, with other lines
         return None if EXERCISE.search(text) else text
-    from grader.regions import without_reference  # not in a student's branch
+    from grader.handout.regions import without_reference  # not in a student's branch
     try:
         return without_reference(name, text, lab)
     except GraderError:

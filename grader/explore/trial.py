@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Optional, Sequence, Tuple
+from typing import Callable, Optional, Sequence, Tuple
 
+from grader.api import Context
 from grader.errors import InfraError
 from grader.explore import explorer, finding, portfolio
 from grader.explore.control import Batch, Found, Ran
@@ -19,15 +20,13 @@ from grader.explore.lines import Lines, known, published
 from grader.explore.schedule import Schedule, Strategy
 from grader.explore.shown import reader
 from grader.explore.target import GuestTarget
-from grader.judge import bugcheck
-from grader.stops import Bugcheck, GuestStop, Tampering
+from grader.judge.verdict import bugcheck
+from grader.judge.judgement import Hint, TestFailure
+from grader.guest.stops import Bugcheck, GuestStop, Tampering
 from grader.timeline import chrome, page
 from grader.timeline.race import build
 from grader.timeline.sources import Sources
 from grader.tree import Tree
-
-if TYPE_CHECKING:
-    from grader.api import Context, Hint
 
 CANARY = "Canary"  # kernel/tests/scenarios/scenario_main.h: in every driver of scenarios
 BUDGET = explorer.BUDGET
@@ -53,7 +52,7 @@ class Judged:
         return ran
 
 
-def run(t: "Context", scenario: str, *, asked: str = "", expected: str = "", hint: "Optional[Hint]" = None,
+def run(t: Context, scenario: str, *, asked: str = "", expected: str = "", hint: Optional[Hint] = None,
         parameters: Tuple[int, ...] = (), runs: int = 0, budget: int = 0, step_limit: int = 0,
         judge: Optional[Judge] = None) -> None:
     """See Context.explore."""
@@ -77,7 +76,7 @@ def run(t: "Context", scenario: str, *, asked: str = "", expected: str = "", hin
     fail(t, target, scenario, report.find.schedule, expected, hint, step_limit, report.find.ran)
 
 
-def remembered(t: "Context", report: explorer.Report, hint: "Optional[Hint]") -> None:
+def remembered(t: Context, report: explorer.Report, hint: Optional[Hint]) -> None:
     """A failure that needs the runs before it: there is no one schedule to show."""
     assert report.find is not None
     t.fail(expected="each run begins anew, and the same result under every order of steps",
@@ -86,7 +85,7 @@ def remembered(t: "Context", report: explorer.Report, hint: "Optional[Hint]") ->
                                "What an object does follows from its fields alone."))
 
 
-def watched(t: "Context", target: GuestTarget, parameters: Tuple[int, ...], doubted: bool) -> None:
+def watched(t: Context, target: GuestTarget, parameters: Tuple[int, ...], doubted: bool) -> None:
     """Nothing was found: some more schedules, watched, of which the kernel does not know that they are: the first behind all those that
     were tried (if the machine is still good), the last from the snapshot."""
     for number in range(WATCHED):
@@ -97,7 +96,7 @@ def watched(t: "Context", target: GuestTarget, parameters: Tuple[int, ...], doub
             t.fail(expected="the explorer sees every step", seen=str(stop), hint=t.hint(*DISABLED))
 
 
-def forced(t: "Context", target: Target, scenario: str, expected: str, hint: "Optional[Hint]", step_limit: int) -> None:
+def forced(t: Context, target: Target, scenario: str, expected: str, hint: Optional[Hint], step_limit: int) -> None:
     """A replay: one schedule.  Another scenario of the same test may not fail under it, and is passed by."""
     assert t.forced is not None
     ran = target.run(Batch(t.forced, 1, step_limit, trace=True), True)
@@ -107,10 +106,9 @@ def forced(t: "Context", target: Target, scenario: str, expected: str, hint: "Op
         fail(t, target, scenario, t.forced, expected, hint, step_limit, ran, traced=False)
 
 
-def fail(t: "Context", target: Target, scenario: str, schedule: Schedule, expected: str, hint: "Optional[Hint]",
+def fail(t: Context, target: Target, scenario: str, schedule: Schedule, expected: str, hint: Optional[Hint],
          step_limit: int, ran: Ran, traced: bool = True) -> None:
     """Tell the find as the test's failure, with its timeline."""
-    from grader.api import Hint, TestFailure
     if traced:
         again = explorer.trace(target, schedule, step_limit)
         ran = again if again.same_as == ran.same_as else ran
@@ -133,7 +131,7 @@ def fail(t: "Context", target: Target, scenario: str, schedule: Schedule, expect
     raise failure
 
 
-def draw(t: "Context", scenario: str, schedule: Schedule, ran: Ran, lines: Lines, told: finding.Told) -> str:
+def draw(t: Context, scenario: str, schedule: Schedule, ran: Ran, lines: Lines, told: finding.Told) -> str:
     """Write the timeline; returns its name in the build folder."""
     assert t.pages is not None
     lines.prepare(entry.pc - 1 for entry in ran.trace if entry.pc)

@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from grader.errors import GraderError  # noqa: E402
 from grader.gdb import arrive, tables  # noqa: E402
-from grader.pe import PeImage  # noqa: E402
-from grader.symbols import Module, Symbols  # noqa: E402
+from grader.images.pe import PeImage  # noqa: E402
+from grader.images.symbols import Module, Symbols  # noqa: E402
 from grader.views.fields import read_layout  # noqa: E402
 from grader.views.memory import BrokenList, Structures  # noqa: E402
 from grader.views.ring import PROCESSORS_MAX  # noqa: E402

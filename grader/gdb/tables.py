@@ -7,7 +7,7 @@ import struct
 from typing import Dict, List, Mapping, Optional
 
 from grader.errors import GraderError
-from grader.symbols import Symbols
+from grader.images.symbols import Symbols
 from grader.views.memory import BrokenList, Structures
 from grader.views.threads import PRIORITIES, READY, Thread, Threads
 from grader.views.waits import reason_name, waits_of

@@ -11,7 +11,7 @@ from typing import Dict, List, Optional
 
 from grader.guest.calls import GuestCalls
 from grader.guest.memory import Place
-from grader.stops import WildAccess
+from grader.guest.stops import WildAccess
 from grader.views.ring import Record, read_all
 from grader.views.threads import Thread, Threads
 

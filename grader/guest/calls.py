@@ -15,8 +15,8 @@ from typing import Dict, Iterator, Optional, Sequence, Tuple
 from grader.errors import GraderError
 from grader.guest.memory import Place
 from grader.guest.running import GuestRuns
-from grader.session import Session
-from grader.stops import BadReturn
+from grader.guest.session import Session
+from grader.guest.stops import BadReturn
 
 CALLEE_SAVED = ("ebx", "esi", "edi", "ebp")
 GENERAL = ("eax", "ecx", "edx", *CALLEE_SAVED, "esp", "eip", "eflags")

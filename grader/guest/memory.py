@@ -10,8 +10,8 @@ from typing import Dict, List, Optional, Tuple, Union
 
 from grader.errors import GraderError
 from grader.machine.memory import BadAddress
-from grader.session import Session
-from grader.stops import WildAccess
+from grader.guest.session import Session
+from grader.guest.stops import WildAccess
 from grader.views.memory import Structures
 
 SCRATCH, SCRATCH_SIZE = "LabScratch", 64 * 1024

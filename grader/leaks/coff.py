@@ -1,6 +1,6 @@
 """What objects, libraries and images carry beside code: symbols, debug information, time stamps, linker's notes.
 
-grader/coff.py reads the tables, and refuses those that make no sense: then the file is no object, and its bytes are looked at.
+grader/images/coff.py reads the tables, and refuses those that make no sense: then the file is no object, and its bytes are looked at.
 In the books: "COFF", "PE format".
 """
 
@@ -10,7 +10,7 @@ import re
 import struct
 from typing import Collection, Iterator, List, Tuple
 
-from grader.coff import FILE, FUNCTION, I386, IMAGE, LABEL, STATIC, CoffError, CoffFile, Symbol
+from grader.images.coff import FILE, FUNCTION, I386, IMAGE, LABEL, STATIC, CoffError, CoffFile, Symbol
 
 ARCHIVE = b"!<arch>\n"
 IMPORT_HEADER = b"\0\0\xff\xff"
@@ -18,7 +18,7 @@ FREE = ("@feat.00", "@comp.id", "@vol.md")  # what tools say of themselves, with
 DEBUG = -2  # a symbol for debuggers, in no section
 DEBUG_DIRECTORY = 6
 ADDRESSES, DIRECTIVES = ".llvm_addrsig", ".drectve"
-ANONYMOUS = re.compile(r"m\d+")  # what grader/hardened.py calls a local name that a relocation needs
+ANONYMOUS = re.compile(r"m\d+")  # what grader/handout/hardened.py calls a local name that a relocation needs
 _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _LIBRARIES = re.compile(r"[/-](?:defaultlib|nodefaultlib|failifmismatch):\S+", re.IGNORECASE)
 _SIZED = re.compile(r"@\d+$")

@@ -1,4 +1,4 @@
-"""Machine code of a reference as the compiler wrote it: what a handout must not ship (it ships scattered code, grader/scatter.py).
+"""Machine code of a reference as the compiler wrote it: what a handout must not ship (it ships scattered code, grader/handout/scatter.py).
 
 A run of RUN instructions in a row tells it.  Runs that the starters' objects have too are no secret, since students have those
 sources.  A routine of fewer instructions is not told: it has nothing to read off.
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Set, Tuple
 
 from grader import sources
-from grader.build import EXPLORED, Builder, object_of
-from grader.disassembly import instructions
-from grader.regions import Shipped
-from grader.submission import Submission
+from grader.building.builder import EXPLORED, Builder, object_of
+from grader.images.disassembly import instructions
+from grader.handout.regions import Shipped
+from grader.submission.files import Submission
 
 RUN = 8
 Run = Tuple[str, ...]

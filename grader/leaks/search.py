@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
-from grader.disassembly import instructions
+from grader.images.disassembly import instructions
 from grader.errors import GraderError
 from grader.leaks import coff
 from grader.leaks.forms import WORD, decoded, forms, unescaped
@@ -51,7 +51,7 @@ KINDS = {
     "answers": "answers",
     "author": "a person's name, address or time zone in the history",
 }
-PUBLIC_AUTHOR = "Mica <mica@localhost>"  # who makes the branches (grader/handout.py)
+PUBLIC_AUTHOR = "Mica <mica@localhost>"  # who makes the branches (grader/handout/publish.py)
 BY_CONTENT_ONLY = ("README.md",)  # a branch has one of its own
 FAMILY = {"hidden-test": 1, "solution": 1, "answers": 3, "seed": 1, "instructor": 3}  # so many lines of one file are it
 NAME_MIN, NAME_IN_CODE_MIN = 3, 6

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Callable, Dict, FrozenSet, Iterator, List, Optional, Set, Tuple
 
 from grader import sources
-from grader.build import Builder
+from grader.building.builder import Builder
 from grader.errors import GraderError
 from grader.labs import Course
 from grader.leaks.forms import FRAME, QUOTED, WORD, keys, parted, squeezed
@@ -26,8 +26,8 @@ PRIVATE = (  # (kind, names): kept on its own, so that a hole in handout.py's li
     ("solution", re.compile(r"^solutions/|\.edit$")),
     ("seed", re.compile(r"^labs/[^/]+/seed\.txt$")),
     ("answers", re.compile(r"(^|/)answers?[^/]*\.(py|json|csv|md)$")),
-    ("instructor", re.compile(r"^(\.ci/|\.github/|docs/|grader/tests/|grader/(style|coverage|bench|leaks)/|kernel/tests/(?!scenarios/scenario)|"
-                              r"grader/(handout|scatter|hardened|regions|sources|selfcheck|edits|variants|memo|parallel)\.py$|"
+    ("instructor", re.compile(r"^(\.ci/|\.github/|docs/|grader/tests/|grader/(handout|selfcheck|style|coverage|bench|leaks)/|kernel/tests/(?!scenarios/scenario)|"
+                              r"grader/sources\.py$|"
                               r"grader/commands/(handout|solution|answers|selfcheck|stability|explore|leaks|edits)\.py$|"
                               r"grader/explore/(survey|table|kernels)\.py$|README\.md$|SYLLABUS\.md$|CONTRIBUTING\.md$|.*_test\.cpp$)")))
 ANSWERS = re.compile(r"(^|/)answers[^/]*\.txt$")

@@ -15,7 +15,7 @@ import subprocess
 from pathlib import Path
 from typing import List, Sequence, Tuple
 
-from grader import sandbox
+from grader.building import sandbox
 
 CPU_SECONDS = 3600
 FILE_BLOCKS = (1 << 30) // 512

@@ -19,7 +19,6 @@ from typing import Callable, Dict, List, Optional, Sequence
 
 from grader.labs import Course
 from grader.matrix.tools import EMULATOR, Tool
-from grader.studentseed import SEED_FILE
 from grader.tree import Tree
 
 SECONDS = 3600  # guards against a tool that hangs
@@ -51,7 +50,7 @@ class Cell:
 def write_submission(tree: Tree, course: Course, labs: Sequence[int], folder: Path) -> None:
     """The reference of these labs, with something to warn about in every C++ file."""
     for lab in course.labs:
-        for name in (*lab.files, SEED_FILE) if lab.number in labs else ():
+        for name in filter(None, (*lab.files, lab.seed)) if lab.number in labs else ():
             if (tree.root / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 text = (tree.root / name).read_text(encoding="utf-8")

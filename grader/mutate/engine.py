@@ -18,17 +18,18 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Protocol, Sequence, Tuple
 
-from grader import result as results
-from grader.build import EXPLORED, Builder, object_of
+from grader.report import result as results
+from grader.building.builder import EXPLORED, Builder, object_of
 from grader.commands.options import MASTER_SEED_MAX
 from grader.errors import GraderError, InfraError
 from grader.labs import Course
 from grader.model import Exercise, KernelSet, Lab, Outcome, Stage, TestSpec, Verdict
 from grader.mutate.mutants import Mutant, known_by
 from grader.mutate.objectcode import fingerprint
-from grader.parallel import parallel
-from grader.studentseed import complete_tree_seed
-from grader.submission import Submission
+from grader.selfcheck.parallel import parallel
+from grader.judge.runner import until_failure
+from grader.submission.studentseed import complete_tree_seed
+from grader.submission.files import Submission
 from grader.tree import Tree
 
 SEEDS = 3
@@ -84,13 +85,13 @@ class Workshop(Protocol):
 
 
 class RealWorkshop:
-    """Builds as gradings do, and runs with grader.runner."""
+    """Builds as gradings do, and runs with grader.judge.runner."""
 
     def __init__(self, tree: Tree, course: Course, judge: Optional[Judge] = None) -> None:
         self._tree, self._course = tree, course
         self._builder = Builder(tree, course, jobs=1)
-        self._judge = judge or _runner()
-        self._own = complete_tree_seed(tree)
+        self._judge = judge or until_failure
+        self._own = complete_tree_seed(tree, course.seed_file)
         self._reference = {name: (tree.root / name).read_bytes() for name in course.files}
         self.base = self._builder.base()
         # Now, because the tests are loaded now: whoever edits one meanwhile changes nothing of this run.
@@ -253,11 +254,6 @@ def _kill(outcomes: Sequence[Outcome]) -> Kill:
 def _ended(mutant: Mutant, kills: Mapping[int, Kill]) -> Finding:
     killed = sum(bool(kill.test) for kill in kills.values())
     return Finding(mutant, KILLED if killed == len(kills) else PARTLY if killed else SURVIVED, seeds=dict(kills))
-
-
-def _runner() -> Judge:
-    from grader.runner import until_failure
-    return until_failure
 
 
 def _material(tree: Tree, folder: str) -> str:

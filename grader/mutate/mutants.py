@@ -10,7 +10,7 @@ from grader.errors import GraderError
 from grader.labs import Course
 from grader.model import Exercise, Lab
 from grader.mutate import assembly, rules
-from grader.regions import spans
+from grader.handout.regions import spans
 from grader.tree import Tree
 
 LISTED = "equivalent.txt"

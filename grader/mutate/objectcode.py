@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 
-from grader.coff import STATIC, CoffFile, Symbol
+from grader.images.coff import STATIC, CoffFile, Symbol
 
 LEFT_OUT = (".drectve", ".llvm_addrsig", ".sxdata")
 _SECTION, _RELOCATION = 40, 10  # bytes of an entry

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grader.model import Result
-from grader.result import to_bytes
+from grader.report.result import to_bytes
 
 
 def render(result: Result) -> bytes:

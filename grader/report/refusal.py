@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 from typing import Callable, Dict
 
 from grader.report.text import for_terminal, for_xml
-from grader.result import VERSION
+from grader.report.result import VERSION
 
 
 def canonical(reason: str) -> bytes:

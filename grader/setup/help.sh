@@ -39,7 +39,7 @@ if [ "${1:-}" = whole ]; then
     row "test"                       "all tests; ends with 'N passed, N failed'"
     row "check-style | format"       "layers, sizes, layout, annotations | lay out every source"
     row "coverage [SCOPE=slice]"     "which rows of docs/feature-map.md have a passing test"
-    row "matrix"                     "labs 0 and 1 with each clang and each QEMU of this system: one table"
+    row "matrix"                     "labs without explored schedules with each clang and each QEMU of this system: one table"
     row "docs"                       "the documentation site, build/docs/html"
     row "pictures"                   "every picture of the running system anew (PNG; needs chromium for pages)"
     row "bench"                      "what the kernel's primitives cost, in guest instructions"

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from grader import sandbox as grader_sandbox  # noqa: E402
+from grader.building import sandbox as grader_sandbox  # noqa: E402
 from grader.console import firmware  # noqa: E402
 
 MESSAGE = b"mica-probe"

@@ -18,7 +18,7 @@ SWITCH = "kernel/ntos/ke/i386/switch.S"
 QUANTUM = "kernel/ntos/ke/sched/quantum.cpp"
 
 LAB_PY = '''from grader.model import Exercise, Lab
-LAB = Lab(number=1, slug="processes", title="Threads", branch="lab1-processes", exercises=(
+LAB = Lab(number=1, slug="processes", title="Threads", branch="lab1-processes", seed="labs/0-boot/seed.txt", exercises=(
     Exercise("1.1", "Ready queues", 5, ("kernel/ntos/ke/sched/ready.cpp",)),
     Exercise("1.2", "Switch", 3, ("kernel/ntos/ke/i386/switch.S", "kernel/ntos/ke/sched/quantum.cpp")),
 ))
@@ -101,7 +101,7 @@ def fails(test: TestSpec, seed: int, verdict: Verdict = Verdict.FAIL, **more: st
 
 
 def runner(judge: Callable[[TestSpec, int], Outcome] = passes) -> Callable[..., List[Outcome]]:
-    """A stand-in for grader.runner.run_tests that asks `judge`."""
+    """A stand-in for grader.judge.runner.run_tests that asks `judge`."""
     def run_tests(kernels: KernelSet, tests: List[TestSpec], seed: int, jobs: int, progress: Progress) -> List[Outcome]:
         outcomes = []
         for test in tests:

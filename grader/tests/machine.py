@@ -17,8 +17,8 @@ from grader.api import Context, test
 from grader.console import foreground
 from grader.guest import Guest
 from grader.model import Kernel, KernelSet, Outcome, TestSpec
-from grader.runner import run_tests
-from grader.session import Session
+from grader.judge.runner import run_tests
+from grader.guest.session import Session
 from grader.tests import probe
 
 NEEDED = ("qemu-system-i386", "qemu-img", "clang++", "lld-link")
@@ -40,7 +40,7 @@ def probe_folder(*defines: str) -> Path:
 @contextmanager
 def probe_session() -> Iterator[Session]:
     with Session(probe_folder()) as session:
-        session.boot()
+        session.boot(Guest(session))
         yield session
 
 

@@ -39,6 +39,8 @@ SOURCES = {
             "//|     xorl %eax, %eax\n// LAB(1.2) end\n    ret\n",
 }
 
+COPIED = ("kernel/build.mk", "kernel/student.mk", "kernel/boot/seal.py")
+
 
 @unittest.skipUnless(shutil.which("clang++") and shutil.which("lld-link"), "needs clang and lld")
 class KernelCase(TreeCase):
@@ -49,8 +51,8 @@ class KernelCase(TreeCase):
         for name, text in SOURCES.items():
             self.put(name, text)
         self.put("kernel/boot/boot.mk", "PYTHON ?= python3\n")
-        for name in ("kernel/build.mk", "kernel/boot/seal.py"):
+        for name in COPIED:
             shutil.copy(ROOT / name, self.tree.root / name)
         shutil.copytree(ROOT / "grader", self.tree.root / "grader", ignore=shutil.ignore_patterns("__pycache__"))
-        self.belongs("kernel/build.mk", "kernel/boot/seal.py",
+        self.belongs(*COPIED,
                      *(path.relative_to(self.tree.root).as_posix() for path in (self.tree.root / "grader").rglob("*") if path.is_file()))

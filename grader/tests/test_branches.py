@@ -7,11 +7,12 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from grader import labs, objects
+from grader import labs
+from grader.building import objects
 from grader.commands.grade import own_lab
 from grader.commands.handout import told
 from grader.errors import GraderError
-from grader.grading import Grading
+from grader.judge.grading import Grading
 from grader.tests.fixture import QUANTUM, READY, SWITCH, passes, runner
 from grader.tests.test_handout import ANSWERS, TIMERS, UPTIME, HandoutCase, git
 from grader.tree import Tree

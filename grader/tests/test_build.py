@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Dict
 from unittest import TestCase, mock, skipUnless
 
-from grader import labs, linkable, remarks, sandbox
-from grader.build import Builder
+from grader import labs
+from grader.building import linkable, remarks, sandbox
+from grader.building.builder import Builder
 from grader.errors import GraderError
 from grader.model import WHOLE, KernelSet
-from grader.pe import PeImage
-from grader.submission import Submission
+from grader.images.pe import PeImage
+from grader.submission.files import Submission
 from grader.tests.fixture import QUANTUM, READY, SWITCH
 from grader.tests.minikernel import SOURCES, KernelCase
-from grader.toolmessages import for_student
+from grader.building.toolmessages import for_student
 from grader.tree import Tree
 
 KEYS = ["1.1", "1.2", WHOLE]
@@ -38,9 +39,7 @@ class OverlayCase(KernelCase):
 
     def build(self, files: Dict[str, bytes]) -> KernelSet:
         missing = tuple(name for name in (READY, SWITCH, QUANTUM) if name not in files)
-        kernels = self.builder.build(Submission(files, missing), KEYS)
-        self.assertEqual(kernels.tree, self.tree)
-        return kernels
+        return self.builder.build(Submission(files, missing), KEYS)
 
     def image(self, kernels: KernelSet, key: str) -> bytes:
         self.assertEqual(kernels[key].error, "")
@@ -110,7 +109,7 @@ class Overlay(OverlayCase):
         text = SOURCES[READY].replace('extern "C" int', '''struct __attribute__((capability("lock"))) Lock {} g_lock;
 int g_ready __attribute__((guarded_by(g_lock)));
 extern "C" int''', 1)
-        with mock.patch("grader.plaincode.objections", return_value=[]):  # as from a header of the course
+        with mock.patch("grader.building.plaincode.objections", return_value=[]):  # as from a header of the course
             kernels = self.build(self.files(ready=text.replace("{\n    //", "{\n    g_ready = n;\n    //", 1)))
         self.assertRegex(kernels["1.1"].error, "requires holding lock 'g_lock'.*-Werror")
 
@@ -189,7 +188,7 @@ class Walls(OverlayCase):
     def setUp(self) -> None:
         super().setUp()
         for name in ("objections", "assembly_objections"):  # the walls hold without them
-            patched = mock.patch(f"grader.plaincode.{name}", return_value=[])
+            patched = mock.patch(f"grader.building.plaincode.{name}", return_value=[])
             patched.start()
             self.addCleanup(patched.stop)
 

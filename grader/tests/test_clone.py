@@ -12,7 +12,7 @@ from pathlib import Path
 
 from grader import sources
 from grader.cli import COMMANDS
-from grader.handout import WITHHELD
+from grader.handout.publish import WITHHELD
 from grader.tree import BRANCH_FILE, Tree, this_tree
 
 TREE = this_tree()
@@ -87,7 +87,7 @@ class Clone(unittest.TestCase):
     def test_mytest_does_not_suggest_itself(self) -> None:
         done = self.make("python3", "-m", "grader", "mytest", "--lab", "3", "--test", "3.3")
         self.assertEqual(2, done.returncode)
-        self.assertIn("which is not in this branch: they come with lab 3", done.stderr)
+        self.assertIn("that is not in this branch: they come with a later lab", done.stderr)
         self.assertNotIn("make mytest", done.stderr)
 
 

@@ -11,10 +11,10 @@ import unittest
 from pathlib import Path
 from typing import Dict
 
-from grader import dwarf
+from grader.images import dwarf
 from grader.explore.lines import Known, Lines, Published
-from grader.pe import PeImage
-from grader.symbols import Module, Symbols
+from grader.images.pe import PeImage
+from grader.images.symbols import Module, Symbols
 from grader.timeline.names import Names
 from grader.views.fields import Layout
 

@@ -7,7 +7,8 @@ import io
 import unittest
 from typing import Dict, List
 
-from grader import cli, edits
+from grader import cli
+from grader.selfcheck import edits
 from grader.tests.fixture import READY, SWITCH, TreeCase, as_student
 
 CODE = """\

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Callable
 from unittest import mock
 
-from grader import arrivals, labs, replay
+from grader import labs
+from grader.replay import arrivals, replay
 from grader.api import Context, TestFailure, test
-from grader.build import EXPLORED, Builder
+from grader.building.builder import EXPLORED, Builder
 from grader.explore import explorer, trial
 from grader.explore.control import Batch, Found
 from grader.explore.kernels import session_on
@@ -24,8 +25,8 @@ from grader.explore.schedule import Schedule, Strategy, parse
 from grader.explore.target import GuestTarget
 from grader.guest import Guest
 from grader.model import Kernel, KernelSet, TestSpec
-from grader.pe import EXPORT_DIRECTORY
-from grader.stops import CodeRead
+from grader.images.pe import EXPORT_DIRECTORY
+from grader.guest.stops import CodeRead
 from grader.tests.machine import needs_emulator
 from grader.tree import Tree, this_tree
 

@@ -15,7 +15,7 @@ from unittest import mock
 
 from grader import git, labs, sources
 from grader.errors import GraderError
-from grader.studentseed import git_mail
+from grader.submission.studentseed import git_mail
 from grader.tests.fixture import READY, TreeCase, as_student
 from grader.tree import Tree
 

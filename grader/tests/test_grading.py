@@ -10,19 +10,22 @@ from pathlib import Path
 from typing import Callable, Tuple
 from unittest import mock
 
-from grader import cli, labs, manifest, result as results
+from grader import cli, labs
+from grader.report import result as results
+from grader.submission import manifest
 from grader.api import Context, TestFailure
-from grader.build import Builder
+from grader.building.builder import Builder
 from grader.commands import grade as grade_command
 from grader.errors import GraderError, InfraError
-from grader.grading import Grading, default_seed
-from grader.judge import judge
+from grader.judge.grading import Grading, default_seed
+from grader.judge.verdict import judge
 from grader.model import WHOLE, Kernel, KernelSet, Outcome, TestSpec, Verdict
-from grader.studentseed import COMPLETE, complete_tree_seed, from_mail, student_seed
-from grader.submission import Submission
+from grader.submission.studentseed import COMPLETE, complete_tree_seed, from_mail, student_seed
+from grader.submission.files import Submission
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase, fails, passes, runner
 from grader.tree import BRANCH_FILE, Tree
 
+SEED_FILE = "labs/0-boot/seed.txt"
 ALL = ["insert_at_tail", "bit_follows_queue", "registers_survive", "threads_take_turns"]
 
 
@@ -179,7 +182,7 @@ class Grade(TreeCase):
     def test_missing_student_seed_is_the_same_on_every_machine(self) -> None:
         found = set()
         for mail in ("ann@x.org", "bob@x.org", ""):
-            with mock.patch("grader.studentseed.git_mail", return_value=mail), mock.patch("grader.git.run", side_effect=AssertionError(mail)):
+            with mock.patch("grader.submission.studentseed.git_mail", return_value=mail), mock.patch("grader.git.run", side_effect=AssertionError(mail)):
                 result = self.grade()
             self.assertIsNone(result.student_seed)
             found.add(results.to_bytes(result))
@@ -194,7 +197,7 @@ class Grade(TreeCase):
         grading = Grading(self.tree, course, runner(), builder=builder)
         self.assertEqual(grading.grade("", course.labs, course.tests).student_seed, COMPLETE)
         root = Path(__file__).resolve().parents[2]
-        self.assertEqual(complete_tree_seed(Tree(root, root / "build")), COMPLETE)
+        self.assertEqual(complete_tree_seed(Tree(root, root / "build"), SEED_FILE), COMPLETE)
 
     def test_other_sources_of_a_submission_are_named(self) -> None:
         self.put("kernel/ntos/ke/ki.h", "#pragma once\n")
@@ -231,10 +234,10 @@ class StudentSeed(TreeCase):
         wide = "\uff14\uff17\uff11\uff11\uff03x"
         for content in (text.encode(), text.encode("utf-8-sig"), text.encode("utf-16"), text.encode("utf-16-le"), text.encode("latin-1"),
                         text.replace("\n", "\r\n").encode(), text.replace("\n", "\r").encode(), wide.encode(), wide.encode("utf-16")):
-            self.assertEqual(student_seed(content).value, 4711, content)
+            self.assertEqual(student_seed(SEED_FILE, content).value, 4711, content)
 
     def test_test_that_asks_for_a_missing_seed(self) -> None:
-        spec = TestSpec("0.1", "vector", 1, "vector: which exception was it?", lambda t: None)
+        spec = TestSpec("0.1", "vector", 1, "vector: which exception was it?", lambda t: None, seed_file=SEED_FILE)
         self.assertEqual(Context(spec, 1, None, self.home, 7).student_seed, 7)
         with self.assertRaises(TestFailure) as caught:
             Context(spec, 1, None, self.home, None).student_seed
@@ -250,7 +253,7 @@ class StudentSeed(TreeCase):
     def test_bad_file(self) -> None:
         for content in (b"", b"abc", b"-1", b"99999999999", b"\xff\xfe"):
             with self.assertRaisesRegex(GraderError, "is no seed"):
-                student_seed(content)
+                student_seed(SEED_FILE, content)
 
 
 class CommandLine(TreeCase):
@@ -258,7 +261,7 @@ class CommandLine(TreeCase):
 
     def setUp(self) -> None:
         super().setUp()
-        builder = mock.patch("grader.grading.Builder", lambda tree, course, *_: FakeBuilder(tree, course))
+        builder = mock.patch("grader.judge.grading.Builder", lambda tree, course, *_: FakeBuilder(tree, course))
         builder.start()
         self.addCleanup(builder.stop)
 
@@ -397,11 +400,11 @@ class CommandLine(TreeCase):
             self.assertIn("make seed EMAIL=", err)
         with mock.patch("grader.commands.seed.git_mail", return_value="ann@x.org"):
             self.assertIn("ann@x.org", self.run_grader("seed")[1])
-        self.assertEqual(student_seed((self.tree.root / "labs/0-boot/seed.txt").read_bytes()).value, from_mail("ann@x.org"))
+        self.assertEqual(student_seed(SEED_FILE, (self.tree.root / "labs/0-boot/seed.txt").read_bytes()).value, from_mail("ann@x.org"))
 
     def test_missing_seed_is_told_at_home_and_to_the_instructor(self) -> None:
         self.put("labs/0-boot/lab.py", 'from grader.model import Exercise, Lab\nLAB = Lab(0, "boot", "B", "lab0-boot", '
-                 '(Exercise("0.1", "Q", 1, ("labs/0-boot/answers.txt",)),))\n')
+                 '(Exercise("0.1", "Q", 1, ("labs/0-boot/answers.txt",)),), seed="labs/0-boot/seed.txt")\n')
         self.put("labs/0-boot/answers.txt", "vector = 1\n")
         self.put("labs/0-boot/tests/test_q.py", "from grader.model import TestSpec\ndef q(t): pass\n"
                  'q.spec = TestSpec("0.1", "q", 1, "Q", q, stage="none")\n')

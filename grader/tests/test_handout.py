@@ -10,14 +10,15 @@ from pathlib import Path
 from unittest import mock
 
 
-from grader import labs, leaks, manifest, sources
-from grader.build import Builder
+from grader import labs, leaks, sources
+from grader.submission import manifest
+from grader.building.builder import Builder
 from grader.commands import solution
 from grader.commands.handout import due, told
 from grader.errors import GraderError
-from grader.grading import Grading
-from grader.handout import Choices, Handout, Published, publishing
-from grader.hardened import harden
+from grader.judge.grading import Grading
+from grader.handout.publish import Choices, Handout, Published, publishing
+from grader.handout.hardened import harden
 from grader.model import Verdict
 from grader.tests.fixture import QUANTUM, READY, SWITCH, as_student, fails, passes, runner
 from grader.tests.minikernel import KernelCase
@@ -184,7 +185,7 @@ class Branches(HandoutCase):
         self.handout(fresh=True)
         for branch in ("lab0-boot", "lab1-processes", "lab2-memory-fresh"):
             names = self.listing(branch)
-            for bad in ("solutions/", "docs/", "grader/tests/", "grader/handout.py", "grader/regions.py",
+            for bad in ("solutions/", "docs/", "grader/tests/", "grader/handout/publish.py", "grader/handout/regions.py",
                         "grader/commands/solution.py",
                         "SYLLABUS.md"):
                 self.assertFalse([name for name in names if name.startswith(bad)], f"{bad} in {branch}")

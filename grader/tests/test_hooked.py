@@ -9,8 +9,8 @@ import unittest
 from pathlib import Path
 from typing import List
 
-from grader import hooked
-from grader.coff import CoffFile
+from grader.building import hooked
+from grader.images.coff import CoffFile
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "kernel/ntos/ke/locks/spinlock.cpp"

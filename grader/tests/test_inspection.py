@@ -8,12 +8,12 @@ from typing import Callable, List
 from unittest import mock
 
 from grader.guest import Guest
-from grader.inspection import Inspection
-from grader.judge import judge
+from grader.guest.inspection import Inspection
+from grader.judge.verdict import judge
 from grader.machine import processors
 from grader.model import Verdict
-from grader.session import Session
-from grader.stops import Altered
+from grader.guest.session import Session
+from grader.guest.stops import Altered
 from grader.tests import test_kernel
 from grader.tests.machine import guest_at
 

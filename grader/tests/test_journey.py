@@ -15,10 +15,10 @@ import unittest
 from pathlib import Path
 
 from grader import labs, leaks
-from grader.build import Builder
+from grader.building.builder import Builder
 from grader.commands import solution
-from grader.handout import Choices, Handout
-from grader.regions import split
+from grader.handout.publish import Choices, Handout
+from grader.handout.regions import split
 from grader.tests.fixture import as_student
 from grader.tree import this_tree
 

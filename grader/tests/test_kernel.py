@@ -14,14 +14,14 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from grader import replay
+from grader.replay import replay
 from grader.api import Context, TestFailure
 from grader.guest import Guest
 from grader.machine import qemu
 from grader.model import Kernel, KernelSet, Outcome, Verdict
-from grader.runner import run_tests
-from grader.session import Session
-from grader.stops import IdleTooLong, TooManyInstructions
+from grader.judge.runner import run_tests
+from grader.guest.session import Session
+from grader.guest.stops import IdleTooLong, TooManyInstructions
 from grader.tests.machine import guest_at, needs_emulator, spec, under_gdb
 from grader.tree import this_tree
 from grader.views.ring import RECORD, RECORDS, Event
@@ -55,7 +55,7 @@ class OnTheKernel(unittest.TestCase):
         cls.session = Session(KERNEL, DRIVER)
         cls.addClassCleanup(cls.session.close)
         cls.session.start()
-        cls.session.boot()
+        cls.session.boot(Guest(cls.session))
         if cls.session.failures:
             raise AssertionError(str(next(iter(cls.session.failures.values())).cause))
 

@@ -15,7 +15,7 @@ from typing import List, Sequence, Tuple
 from unittest import mock
 
 from grader import cli, git, labs, leaks
-from grader import coff as tables
+from grader.images import coff as tables
 from grader.errors import GraderError
 from grader.leaks import coff
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase
@@ -87,7 +87,7 @@ class LeaksCase(TreeCase):
         self.put("kernel/ntos/ke/ki.h", "int KiSelectReady(int lowest);\nextern int KiReadySummary, KiPublic;\n")
         self.put("solutions/1-processes/README.md", "The worked explanation: look at the summary word first, then at its queue.\n")
         self.put("solutions/1-processes/hidden/test_more.py", "def more_of_the_same(t): t.ask('preempt thirty-one threads, then count')\n")
-        self.put("grader/handout.py", "".join(f"line_{n}_of_the_instructors_own(handout, number={n})\n" for n in range(5)))
+        self.put("grader/handout/publish.py", "".join(f"line_{n}_of_the_instructors_own(handout, number={n})\n" for n in range(5)))
         self.put("labs/branch-readme.md", "# For students\n\nRead the handout first, then open the file of the exercise.\n")
         self.known = leaks.secrets(self.tree, labs.load(self.tree))
         self.out = self.home / "out"
@@ -116,7 +116,7 @@ class LeaksCase(TreeCase):
 
     def innocent(self) -> None:
         """A branch as it should be."""
-        from grader.regions import split
+        from grader.handout.regions import split
         for name in (READY, QUANTUM, SWITCH, ANSWERS):
             self.plant(name, split(name, (self.tree.root / name).read_text()).starter)
         for name in ("kernel/ntos/ke/ki.h", "labs/1-processes/lab.py", "labs/1-processes/tests/test_threads.py"):
@@ -180,7 +180,7 @@ class LinesTest(LeaksCase):
 class FilesTest(LeaksCase):
     def test_private_files_are_found_by_their_names(self) -> None:
         for name, kind in (("solutions/1-processes/x.txt", "solution"), ("fix.edit", "solution"), ("solutions/1-processes/hidden/t.py", "hidden-test"),
-                           ("labs/1-processes/seed.txt", "seed"), ("grader/commands/answers.py", "answers"), ("grader/selfcheck.py", "instructor"),
+                           ("labs/1-processes/seed.txt", "seed"), ("grader/commands/answers.py", "answers"), ("grader/selfcheck/table.py", "instructor"),
                            ("grader/commands/leaks.py", "instructor"), ("kernel/ntos/ke/sched/ready_test.cpp", "instructor"), ("kit/solutions/a", "solution")):
             with self.subTest(name=name):
                 self.plant(f"one/{name}", "nothing\n")
@@ -188,7 +188,7 @@ class FilesTest(LeaksCase):
 
     def test_private_files_are_found_by_their_content_under_another_name(self) -> None:
         for name, kind in (("solutions/1-processes/README.md", "solution"), ("solutions/1-processes/hidden/test_more.py", "hidden-test"),
-                           ("grader/handout.py", "instructor"), (SEED, "seed")):
+                           ("grader/handout/publish.py", "instructor"), (SEED, "seed")):
             for text in ((self.tree.root / name).read_text(), "first\n" + (self.tree.root / name).read_text()):
                 if kind == "seed" and text.startswith("first"):
                     continue

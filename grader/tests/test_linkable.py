@@ -1,4 +1,4 @@
-"""grader.linkable: what of an object reaches the linker, and what an image must look like after it."""
+"""grader.building.linkable: what of an object reaches the linker, and what an image must look like after it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import List
 
-from grader import linkable
-from grader.pe import PeImage
+from grader.building import linkable
+from grader.images.pe import PeImage
 from grader.tests.compiled import REFERENCE, CompiledCase
 
 LINK = ["lld-link", "/machine:x86", "/nodefaultlib", "/dll", "/noentry", "/safeseh:no", "/timestamp:0", "/subsystem:native"]

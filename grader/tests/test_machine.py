@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import List, Tuple
 from unittest import mock
 
+from grader.guest import Guest
 from grader.machine import qemu
 from grader.machine.memory import CR0_PG, AddressSpace
 from grader.machine.qemu import SERIAL_CAP, GuestEnd
-from grader.session import Session
-from grader.stops import BadReturn, Bugcheck, IdleTooLong, TooManyInstructions, WildAccess
+from grader.guest.session import Session
+from grader.guest.stops import BadReturn, Bugcheck, IdleTooLong, TooManyInstructions, WildAccess
 from grader.tests.machine import guest_at, needs_emulator, probe_folder, probe_session
 
 SPINNER = [sys.executable, "-c", "import time\nend = time.time() + 60\nwhile time.time() < end: pass"]
@@ -60,7 +61,7 @@ class Determinism(unittest.TestCase):
             for name in ("a", "a folder with a much longer name, spaces and commas"):
                 copy = shutil.copytree(probe_folder(), Path(folder, name))
                 with Session(copy) as session:
-                    session.boot()
+                    session.boot(Guest(session))
                     counts.append([state.icount for state in session.stages.values()])
                     self.assertNotIn(str(copy), " ".join(session.machine.command_line()))
         self.assertEqual(counts[0], counts[1])

@@ -6,7 +6,7 @@ import unittest
 from pathlib import Path
 from typing import Dict
 
-from grader import manifest
+from grader.submission import manifest
 from grader.errors import GraderError
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase
 from grader.tree import BRANCH_FILE

@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Dict, Optional
 from unittest import mock
 
-from grader import labs, mytest, sandbox
-from grader.api import Context, TestFailure
+from grader import labs
+from grader.building import sandbox
+from grader.api import Context, Services, TestFailure
+from grader.building.builder import Builder
+from grader.errors import InfraError
 from grader.explore.control import Found
-from grader.model import TestSpec
-from grader.mytest import Findings
+from grader.model import OwnTest, TestSpec
+from grader.mytest import driver, judging, kernels
+from grader.mytest.judging import Findings
+from grader.submission.files import Submission
 from grader.tests.fixture import READY, TreeCase
-from grader.toolverdict import Finding
-from grader.tree import this_tree
+from grader.building.toolverdict import Finding
 
 FILE = "labs/1-processes/mytest.cpp"
 NOTHING, LOST = Findings(), Findings("Counts fails under schedule walk-1: x is 2, not 1", Found.CHECK)
@@ -35,18 +39,27 @@ class Catches(TreeCase):
     def judged(self, wrong: str = "late", **seen: Findings) -> Optional[TestFailure]:
         """What the test says when the kernels are found as given: reference, other, late."""
         lab = labs.load(self.tree).labs[0]
-        spec = TestSpec("1.1", "mytest", 1, "mytest", lambda t: None, lab=lab.number)
+        spec = TestSpec("1.1", "mytest", 1, "mytest", lambda t: None, lab=lab.number, scenarios=FILE, wrong=wrong)
         found: Dict[str, Findings] = {"reference": NOTHING, "other": NOTHING, "late": LOST, **seen}
-        with ExitStack() as patched:
-            for name, fake in (("compiled", lambda tree, builder, text: (Path("driver"), "")),
-                               ("kernel", lambda tree, builder, number, variant, seed: Path(variant.name if variant else "reference")),
-                               ("explored", lambda folder, kernel, seed: found[kernel.name])):
-                patched.enter_context(mock.patch.object(mytest, name, fake))
+        context = Context(spec, 1, None, self.tree.root, 1, Services(lambda: None, judging.catches))
+        context.own_test = self.prepared(spec)
+        with mock.patch.object(judging, "explored", lambda folder, kernel, seed: found[kernel.name]):
             try:
-                mytest.catches(Context(spec, 1, None, self.tree.root, 1, self.tree), FILE, wrong)
+                context.catches()
             except TestFailure as failure:
                 return failure
         return None
+
+    def prepared(self, spec: TestSpec, **more: object) -> OwnTest:
+        """What the build phase makes, with a builder that makes nothing."""
+        with ExitStack() as patched:
+            for name, fake in (("compiled", lambda tree, builder, text, name: (Path("driver"), "")),
+                               ("kernel", lambda tree, course, builder, lab, variant, seed: Path(variant.name if variant else "reference")),
+                               *more.items()):
+                patched.enter_context(mock.patch.object(kernels, name, fake))
+            course = labs.load(self.tree)
+            made = kernels.prepared(self.tree, course, Builder(self.tree, course), Submission({}, ()), self.tree.root, [spec], 1, 1)
+        return made[FILE]
 
     def advice(self, wrong: str = "late", **seen: Findings) -> str:
         failure = self.judged(wrong, **seen)
@@ -87,19 +100,29 @@ class Catches(TreeCase):
         assert failure
         self.assertIn(ONCE, failure.seen)
 
+    def test_a_machine_that_fails_in_the_build_is_no_verdict(self) -> None:
+        spec = TestSpec("1.1", "mytest", 1, "mytest", lambda t: None, lab=1, scenarios=FILE)
+        made = self.prepared(spec, compiled=mock.Mock(side_effect=InfraError("the disk is full")))
+        self.assertEqual("the disk is full", made.trouble)
+        context = Context(spec, 1, None, self.tree.root, 1)
+        for own in (made, None):
+            context.own_test = own
+            with self.assertRaises(InfraError):
+                judging.catches(context)
+
     def test_a_large_file_is_refused_and_never_cut(self) -> None:
         self.put(FILE, "SCENARIO(Counts);\n" + "// a line\n" * 7000)
         failure = self.judged()
         assert failure
         self.assertRegex(failure.seen, r"mytest\.cpp is larger than 64 KB; make it shorter")
         builder = mock.Mock(side_effect=AssertionError("it was built"))
-        _, error = mytest.compiled(self.tree, builder, b"SCENARIO(Counts);\n" + bytes(1 << 16))
+        _, error = driver.compiled(self.tree, builder, b"SCENARIO(Counts);\n" + bytes(1 << 16))
         self.assertIn("mytest.cpp is larger than 64 KB", error)
 
     def test_without_a_sandbox_the_text_is_looked_through(self) -> None:
         builder = mock.Mock(side_effect=AssertionError("it was built"))
         with mock.patch.object(sandbox, "bwrap", lambda: None):
-            _, error = mytest.compiled(self.tree, builder, b'#include "/etc/passwd"\nSCENARIO(Counts);\n#include "../../x.cpp"\n')
+            _, error = driver.compiled(self.tree, builder, b'#include "/etc/passwd"\nSCENARIO(Counts);\n#include "../../x.cpp"\n')
         self.assertEqual(2, error.count("mytest.cpp: refused without a sandbox: #include"), error)
 
     def test_a_file_that_does_not_compile_is_compiled_once(self) -> None:
@@ -109,8 +132,8 @@ class Catches(TreeCase):
         builder = mock.Mock(base=lambda flavour: base)
         text = b"SCENARIO(Counts);\n// compiled once\n"
         findings = [Finding(trouble="the disk is full"), Finding(verdict="mytest.cpp: the compiler was stopped", limit=True)]
-        with mock.patch.object(mytest, "_made", side_effect=findings) as made:
-            errors = [mytest.compiled(self.tree, builder, text)[1] for _ in range(9)]
+        with mock.patch.object(driver, "_made", side_effect=findings) as made:
+            errors = [driver.compiled(self.tree, builder, text)[1] for _ in range(9)]
         self.assertEqual((["mytest.cpp: the compiler was stopped"] * 9, 2), (errors, made.call_count))
 
     def test_a_file_without_scenarios(self) -> None:

@@ -12,7 +12,7 @@ from unittest import mock
 from grader.commands import mytest as command
 from grader.errors import GraderError
 from grader.explore.explorer import Find, Report
-from grader.handout import WITHHELD
+from grader.handout.publish import WITHHELD
 from grader.model import EXPLORE, Kernel, KernelSet
 from grader.tests.fixture import TreeCase
 
@@ -40,10 +40,10 @@ class MytestCommand(TreeCase):
             return KernelSet(built, Path("student"), 0)
 
         out = io.StringIO()
-        with mock.patch.object(command.mytest, "compiled", lambda tree, builder, text: (Path("driver"), error)), \
-                mock.patch.object(command.mytest, "each", lambda driver, kernel, seed: iter(reports.items())), \
+        with mock.patch.object(command.driver, "compiled", lambda tree, builder, text, name: (Path("driver"), error)), \
+                mock.patch.object(command.judging, "each", lambda driver, kernel, seed: iter(reports.items())), \
                 mock.patch.object(command.Grading, "read", lambda one, source: mock.Mock(files={FILE: b"x"})), \
-                mock.patch("grader.build.Builder.build", lambda one, submission, keys: build(submission, keys)), \
+                mock.patch("grader.building.builder.Builder.build", lambda one, submission, keys: build(submission, keys)), \
                 contextlib.redirect_stdout(out):
             code = command.run(self.tree, options)
         self.assertEqual(list(built), [test + EXPLORE])

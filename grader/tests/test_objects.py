@@ -1,11 +1,12 @@
-"""grader.objects on objects that the course's compiler makes: what is taken, what is refused, and why."""
+"""grader.building.objects on objects that the course's compiler makes: what is taken, what is refused, and why."""
 
 from __future__ import annotations
 
 import unittest
 from typing import List
 
-from grader import coff, linkable, objects
+from grader.building import linkable, objects
+from grader.images import coff
 from grader.tests.compiled import REFERENCE, CompiledCase
 
 COURSEWARE = {"KdTestPoint", "LabScratch", "KiSelect"}

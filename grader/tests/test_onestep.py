@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from grader import labs
-from grader.coff import CODE, CoffFile
+from grader.images.coff import CODE, CoffFile
 from grader.tests.compiled import CompiledCase
 from grader.tree import this_tree
 

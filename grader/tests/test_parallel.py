@@ -9,9 +9,9 @@ from typing import List
 
 from grader import labs
 from grader.errors import GraderError
-from grader.memo import Memo
+from grader.selfcheck.memo import Memo
 from grader.model import Kernel, KernelSet, Outcome, Progress, TestSpec, Verdict
-from grader.parallel import parallel
+from grader.selfcheck.parallel import parallel
 from grader.tests.fixture import TreeCase, fails, passes
 
 

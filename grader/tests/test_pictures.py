@@ -12,9 +12,9 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from grader import pictures
+from grader.pictures import __main__ as pictures
 from grader.errors import GraderError
-from grader.handout import WITHHELD
+from grader.handout.publish import WITHHELD
 from grader.tree import Tree
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +35,7 @@ class Listed(unittest.TestCase):
             self.assertEqual(one.size, pictures.size_of((ROOT / one.path).read_bytes()), one.path)
 
     def test_students_do_not_get_it(self) -> None:
-        self.assertIsNotNone(WITHHELD.search("grader/pictures.py"))
+        self.assertIsNotNone(WITHHELD.search("grader/pictures/__main__.py"))
 
 
 class Taken(unittest.TestCase):

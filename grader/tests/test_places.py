@@ -8,7 +8,8 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from grader import git, listing, manifest
+from grader import git
+from grader.submission import listing, manifest
 from grader.tests.fixture import QUANTUM, READY, SWITCH
 from grader.tests.test_packing import HEADER, PackingCase
 from grader.tests.test_submission import WANTED
@@ -78,7 +79,7 @@ class Folder(PackingCase):
         regular = os.stat(self.tree.root / READY)
         (self.tree.root / READY).unlink()
         os.mkfifo(self.tree.root / READY)
-        with mock.patch("grader.folders._children", lambda folder, prefix, _: sorted(
+        with mock.patch("grader.submission.folders._children", lambda folder, prefix, _: sorted(
                 (entry.name, regular if entry.name == "ready.cpp" else entry.stat(follow_symlinks=False))
                 for entry in os.scandir(folder / prefix))):
             self.refused(self.tree.root, "ready.cpp: not a regular file")
@@ -102,7 +103,7 @@ class Folder(PackingCase):
                 raise PermissionError(13, "Permission denied")
             return opened(path, *arguments)  # type: ignore[arg-type]
 
-        with mock.patch("grader.folders.os.open", denied):
+        with mock.patch("grader.submission.folders.os.open", denied):
             self.refused(self.tree.root, r"ready.cpp: cannot be read \(Permission denied\); change its permissions")
 
     def test_folder_without_permission(self) -> None:
@@ -113,11 +114,11 @@ class Folder(PackingCase):
                     raise PermissionError(13, "Permission denied")
                 return scanned(path)  # type: ignore[call-overload]
 
-            with mock.patch("grader.folders.os.scandir", denied):
+            with mock.patch("grader.submission.folders.os.scandir", denied):
                 self.refused(self.tree.root, pattern)
 
     def test_submission_that_cannot_be_looked_at(self) -> None:
-        with mock.patch("grader.submission.os.stat", side_effect=PermissionError(13, "Permission denied")):
+        with mock.patch("grader.submission.files.os.stat", side_effect=PermissionError(13, "Permission denied")):
             self.refused(self.tree.root, r"cannot be read \(Permission denied\)")
         self.refused("x" * 5000, "no such folder, archive or git ref")
         self.refused("a\0b", "no such folder, archive or git ref")
@@ -133,7 +134,7 @@ class Folder(PackingCase):
             os.chdir("d" * 9)
         os.chdir(home)
         self.takes(self.tree.root)
-        with mock.patch("grader.folders.MAX_MEMBERS", 2):
+        with mock.patch("grader.submission.folders.MAX_MEMBERS", 2):
             self.refused(self.inside("mica"), "holds more than 2 names")
 
     def test_build_folder_with_copies_costs_nothing(self) -> None:

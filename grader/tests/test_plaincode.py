@@ -1,11 +1,11 @@
-"""grader.plaincode: what hides a race from the explorer is refused, in each way it can be written; plain C++ is not."""
+"""grader.building.plaincode: what hides a race from the explorer is refused, in each way it can be written; plain C++ is not."""
 
 from __future__ import annotations
 
 import unittest
 from typing import List
 
-from grader import plaincode
+from grader.building import plaincode
 
 PLAIN = r'''
 #include "ke/ki.h"

@@ -8,8 +8,10 @@ from __future__ import annotations
 import unittest
 from pathlib import Path
 
-from grader import labs, variants, regions
-from grader.variants import Variant
+from grader import labs
+from grader.handout import regions
+from grader.selfcheck import variants
+from grader.selfcheck.variants import Variant
 from grader.tree import this_tree
 
 

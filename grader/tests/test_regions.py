@@ -5,7 +5,7 @@ from __future__ import annotations
 import unittest
 
 from grader.errors import GraderError
-from grader.regions import split
+from grader.handout.regions import split
 
 SOURCE = """void A() {
     // LAB(1.1) begin

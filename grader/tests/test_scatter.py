@@ -11,11 +11,11 @@ import unittest
 from pathlib import Path
 from typing import Dict, List, Tuple
 
-from grader.disassembly import instructions
+from grader.images.disassembly import instructions
 from grader.errors import GraderError
-from grader.hardened import harden, scatter
+from grader.handout.hardened import harden, scatter
 from grader.leaks.natural import runs
-from grader.scatter import CONDITIONS, LABEL, REGISTERS, scattered
+from grader.handout.scatter import CONDITIONS, LABEL, REGISTERS, scattered
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ("clang++", "llvm-objdump", "llvm-objcopy")

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Dict
 from unittest import mock
 
-from grader import cli, labs, variants
-from grader.build import Builder
+from grader import cli, labs
+from grader.selfcheck import variants
+from grader.building.builder import Builder
 from grader.commands import selfcheck as command
 from grader.commands import stability
 from grader.errors import GraderError
-from grader.grading import Grading
+from grader.judge.grading import Grading
 from grader.model import KernelSet, Outcome, TestSpec
-from grader.selfcheck import SelfCheck
-from grader.submission import Submission
+from grader.selfcheck.table import SelfCheck
+from grader.submission.files import Submission
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase, fails, passes, runner
 from grader.tests.test_grading import FakeBuilder
 
@@ -105,7 +106,7 @@ class Table(TreeCase):
         grading = Grading(self.tree, course, runner(lambda test, seed: asked.append(test.name) or judge(test, seed)),
                           builder=TextBuilder(self.tree, course))
         check = SelfCheck(grading, None, sample=True)
-        with mock.patch("grader.selfcheck.SAMPLE", 1):
+        with mock.patch("grader.selfcheck.table.SAMPLE", 1):
             rows = {row.name: row.trouble for row in check.rows(course.labs[0], "right")}
             self.assertEqual((rows["right"], "bit_follows_queue" in asked, len(asked)), ("", True, 2))
             rows = {row.name: row.trouble for row in check.rows(course.labs[0], "few")}
@@ -151,7 +152,7 @@ class Table(TreeCase):
         out = io.StringIO()
         with mock.patch.object(command, "default_runner", lambda: runner(judge)), \
                 mock.patch.object(stability, "default_runner", lambda: runner(judge)), \
-                mock.patch("grader.grading.Builder", lambda tree, course, *_: TextBuilder(tree, course)), \
+                mock.patch("grader.judge.grading.Builder", lambda tree, course, *_: TextBuilder(tree, course)), \
                 contextlib.redirect_stdout(out):
             return cli.main(arguments, self.tree), out.getvalue()
 

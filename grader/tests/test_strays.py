@@ -13,10 +13,10 @@ import unittest
 from pathlib import Path
 
 from grader import git, labs, sources
-from grader.build import Builder
+from grader.building.builder import Builder
 from grader.errors import GraderError
-from grader.grading import Grading
-from grader.handout import Handout
+from grader.judge.grading import Grading
+from grader.handout.publish import Handout
 from grader.tests.fixture import READY, as_student
 from grader.tests.minikernel import SOURCES, KernelCase
 from grader.tree import Tree

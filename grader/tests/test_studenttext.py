@@ -8,8 +8,10 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from grader import labs, mytest, studenttext
+from grader import labs
+from grader.submission import studenttext
 from grader.api import Context
+from grader.mytest import driver
 from grader.model import TestSpec
 from grader.tree import this_tree
 
@@ -83,7 +85,7 @@ class Objection(unittest.TestCase):
         self.assertEqual(studenttext.objection("a.cpp", b""), "")
 
     def test_scenarios_are_sources_too(self) -> None:
-        error = mytest.compiled(this_tree(), None, ENCODED["Notepad's Unicode"])[1]  # type: ignore[arg-type]
+        error = driver.compiled(this_tree(), None, ENCODED["Notepad's Unicode"])[1]  # type: ignore[arg-type]
         self.assertRegex(error, "^mytest.cpp:1:1: error: .* saved as UTF-16")
 
 

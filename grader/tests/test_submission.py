@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 from unittest import mock
 
-from grader import archives, submission
+from grader.submission import archives, files as submission
 from grader.errors import SubmissionError
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase, as_student
 
@@ -78,7 +78,7 @@ class Accepted(SubmissionCase):
         self.assertEqual(found.files[READY], b"new")
 
     def test_only_student_files_are_taken(self) -> None:
-        found = self.read(self.zip((READY, b"x"), ("grader/runner.py", b"evil"), ("Makefile", b"evil")))
+        found = self.read(self.zip((READY, b"x"), ("grader/judge/runner.py", b"evil"), ("Makefile", b"evil")))
         self.assertEqual(set(found.files), {READY})
 
     def test_missing_files_are_named(self) -> None:
@@ -258,7 +258,7 @@ class Bombs(SubmissionCase):
             for index in range(most):
                 archive.addfile(tarfile.TarInfo(str(index)))
             archive.addfile(tarfile.TarInfo(READY))
-        with mock.patch("grader.listing.MAX_MEMBERS", most):
+        with mock.patch("grader.submission.listing.MAX_MEMBERS", most):
             self.refused(path, f"more than {most} members")
         self.assertEqual(set(self.read(path).files), {READY})
 

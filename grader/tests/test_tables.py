@@ -8,7 +8,7 @@ from typing import Dict, List
 
 from grader.errors import GraderError
 from grader.gdb import tables
-from grader.symbols import Symbols
+from grader.images.symbols import Symbols
 from grader.views.fields import Layout
 from grader.views.memory import Structures
 from grader.views.threads import Threads

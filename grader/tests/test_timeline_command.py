@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 
 from grader import labs
-from grader.build import Builder
+from grader.building.builder import Builder
 from grader.commands import timeline
 from grader.errors import GraderError
 from grader.tree import this_tree

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Callable
 from unittest import mock, skipUnless
 
-from grader import cli, labs, result as results, room, sandbox, toolverdict
-from grader.build import EXPLORED, VERSION, Builder
+from grader import cli, labs
+from grader.building import room, sandbox, toolverdict
+from grader.report import result as results
+from grader.building.builder import EXPLORED, VERSION, Builder
 from grader.errors import InfraError
-from grader.grading import Grading
+from grader.judge.grading import Grading
 from grader.model import EXPLORE, WHOLE, Kernel, KernelSet, Progress, Verdict
-from grader.submission import Submission
+from grader.submission.files import Submission
 from grader.tests.fixture import QUANTUM, READY, SWITCH, runner
 from grader.tests.minikernel import SOURCES
 from grader.tests.test_build import OverlayCase
@@ -276,7 +278,7 @@ class OtherTools(TroubleCase):
 
     def test_full_disk_under_the_grader(self) -> None:
         full = OSError(errno.ENOSPC, "No space left on device", "done.json")
-        for name in ("os.replace", "grader.build.Submission.write_to", "grader.tree.Tree.scratch"):
+        for name in ("os.replace", "grader.building.builder.Submission.write_to", "grader.tree.Tree.scratch"):
             with self.subTest(name=name), mock.patch(name, side_effect=full):
                 builder = Builder(self.tree, labs.load(self.tree))
                 builder._base["free"] = self.tree.out / "free"
@@ -284,7 +286,7 @@ class OtherTools(TroubleCase):
                 self.assert_trouble(kernel, "the disk is full .*build elsewhere")
 
     def submission(self):  # type: ignore[no-untyped-def]
-        from grader.submission import Submission
+        from grader.submission.files import Submission
         return Submission(self.files(ready=MINE), ())
 
 

@@ -21,9 +21,9 @@ from unittest import mock
 from grader import labs
 from grader.commands import grade, watch
 from grader.errors import GraderError
-from grader.handout import WITHHELD
+from grader.handout.publish import WITHHELD
 from grader.model import EXPLORE, NOT_WRITTEN, KernelSet, Outcome, Result, TestSpec, Verdict
-from grader.submission import Submission
+from grader.submission.files import Submission
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase, fails, passes, runner
 from grader.tests.test_grading import FakeBuilder
 from grader.tree import this_tree

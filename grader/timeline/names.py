@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Dict, Iterable, Optional
 
-from grader.symbols import Symbols
+from grader.images.symbols import Symbols
 from grader.views.waits import OBJECTS
 
 OBJECT_TITLES = ("event", "event", "mutant", "process", "queue", "semaphore", "thread", "gate", "timer", "timer")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Dict, Tuple
 
 from grader.errors import GraderError
-from grader.pe import PeImage
+from grader.images.pe import PeImage
 
 TABLE = "KdFieldTable"
 ENTRIES_MAX = 4096

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Dict
 
-from grader import result as results
+from grader.report import result as results
 from grader.tree import Tree
 
 

@@ -8,6 +8,7 @@ LAB = Lab(
     title="Boot: the tools in hand",
     branch="lab0-boot",
     driver="lab0.sys",
+    seed="labs/0-boot/seed.txt",
     exercises=(
         Exercise("0.1", "Follow a trap with gdb", 6, ("labs/0-boot/answers.txt",)),
         Exercise("0.2", "Walk the frame chain", 8, ("kernel/ntos/rtl/i386/backtrace.cpp",)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from grader.pe import PeImage
+from grader.images.pe import PeImage
 
 HERE = Path(__file__).parent
 FLAGS = ("--target=i686-pc-windows-msvc", "-march=i686", "-std=c++20", "-ffreestanding", "-fno-rtti", "-fno-exceptions",

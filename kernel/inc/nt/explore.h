@@ -46,7 +46,7 @@ NTKERNELAPI void NTAPI KxReachPoint(KX_POINT Kind, const volatile void* Object);
 #if defined(MICA_EXPLORE) && !defined(KX_QUIET)
 __attribute__((always_inline)) inline void KxPoint(KX_POINT kind, const volatile void* object) {
     // Read behind the compiler's back: an instrumented source would take the reading itself for a point. Outside of the
-    // kernel's image the switch is imported, and both steps stand side by side (grader/hooked.py knows them so).
+    // kernel's image the switch is imported, and both steps stand side by side (grader/building/hooked.py knows them so).
     ULONG active;
 #if defined(MICA_NTOSKRNL)
     __asm__ __volatile__("movl %1, %0" : "=r"(active) : "m"(KxActive));

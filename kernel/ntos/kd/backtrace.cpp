@@ -1,7 +1,7 @@
 // KdPrintBacktrace: a stack trace that a host can put names to.
 //
 // The kernel has no symbols; it prints `image+offset`, which is the same in every run however images are placed. The
-// host looks the offset up in the image's symbols (grader/symbols.py).
+// host looks the offset up in the image's symbols (grader/images/symbols.py).
 // In the books: "crash dump analysis: stack traces". TRP-09, TOL-07
 #include "kdp.h"
 #include "ldr.h"

@@ -23,8 +23,8 @@ sys.path.insert(0, str(ROOT))
 from grader.errors import GraderError, InfraError  # noqa: E402
 from grader.guest import Guest  # noqa: E402
 from grader.machine.qemu import GuestEnd  # noqa: E402
-from grader.session import BootFailure, Session  # noqa: E402
-from grader.stops import Bugcheck, GuestStop  # noqa: E402
+from grader.guest.session import BootFailure, Session  # noqa: E402
+from grader.guest.stops import Bugcheck, GuestStop  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 LIMIT = 400_000_000  # guest instructions of one test
@@ -126,7 +126,7 @@ def run_driver(build: Path, driver: str, only: str, options: str, processors: in
     """Boots a driver on a machine of so many processors and runs its tests.  Beyond one they are named apart."""
     suffix = f"@{processors}" if processors > 1 else ""
     with Session(build, f"{driver}.sys", options, processors=processors) as session:
-        session.boot()
+        session.boot(Guest(session))
         try:
             state = session.restore("ready")
         except BootFailure as failure:

@@ -11,8 +11,8 @@ from typing import List
 
 from grader.console.backtrace import Annotate, Names
 from grader.guest import Guest
-from grader.session import Session
-from grader.stops import Bugcheck
+from grader.guest.session import Session
+from grader.guest.stops import Bugcheck
 
 ROOT = Path(__file__).resolve().parents[3]
 LIMIT = 400_000_000  # guest instructions
@@ -44,7 +44,7 @@ class Deadlocks(unittest.TestCase):
         cls.session = Session(cls.directory, "deadlocks.sys", processors=cls.processors)
         cls.session.start()
         cls.addClassCleanup(cls.session.close)
-        cls.session.boot()
+        cls.session.boot(Guest(cls.session))
 
     def run_routine(self, name: str) -> "tuple[Bugcheck, str]":
         """Calls a routine that plants a deadlock.  Returns the bugcheck and what the console said, with symbols."""

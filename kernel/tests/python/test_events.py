@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Dict, List, Tuple
 
 from grader.guest import Guest
-from grader.session import Session
+from grader.guest.session import Session
 from grader.tests.machine import needs_emulator
 from grader.tree import this_tree
 from grader.views.ring import RECORDS, RING_BYTES, Event, Record, read_ring
@@ -93,7 +93,7 @@ class Events(unittest.TestCase):
         session = Session(KERNEL, driver, "/TEST", processors=processors)
         self.addCleanup(session.close)
         session.start()
-        session.boot()
+        session.boot(Guest(session))
         guest = Guest(session)
         guest.begin(session.restore("ready"), LIMIT, SECONDS)
         guest.arm()

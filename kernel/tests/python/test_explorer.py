@@ -17,8 +17,9 @@ sys.path.insert(0, str(ROOT))
 from grader.explore.control import Batch, Found, Ran  # noqa: E402
 from grader.explore.schedule import Schedule, Strategy  # noqa: E402
 from grader.explore.target import PROCESSORS, GuestTarget, scenarios  # noqa: E402
-from grader.pe import PeImage  # noqa: E402
-from grader.session import Session  # noqa: E402
+from grader.guest import Guest  # noqa: E402
+from grader.images.pe import PeImage  # noqa: E402
+from grader.guest.session import Session  # noqa: E402
 
 WALK = Schedule(Strategy.WALK, seed=1, probability=1 << 13)
 PCT = Schedule(Strategy.PCT, seed=1, depth=3, estimate=150)
@@ -55,7 +56,7 @@ class OfDriver(unittest.TestCase):
         cls.session = Session(out / "explore", f"{cls.driver}.sys", processors=PROCESSORS)
         cls.session.start()
         cls.addClassCleanup(cls.session.close)
-        cls.session.boot()
+        cls.session.boot(Guest(cls.session))
         cls.session.restore("ready")
 
     def run_batch(self, scenario: str, schedule: Schedule, runs: int = 1, trace: bool = False) -> Ran:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Dict, List, Optional, Set
 
 from grader.guest import Guest
-from grader.session import Session
-from grader.stops import Bugcheck
+from grader.guest.session import Session
+from grader.guest.stops import Bugcheck
 from grader.tests.machine import needs_emulator
 from grader.tree import this_tree
 from grader.views.ring import RECORDS, Event, Record
@@ -96,7 +96,7 @@ class Processors(unittest.TestCase):
         session = Session(KERNEL, driver, options, processors=processors)
         self.addCleanup(session.close)
         session.start()
-        session.boot()
+        session.boot(Guest(session))
         if session.failures:
             raise AssertionError(str(next(iter(session.failures.values())).cause))
         return session

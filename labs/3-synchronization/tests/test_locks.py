@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Iterator, List, Tuple
 
 from grader.api import Hint, test
-from grader.stops import TooManyInstructions
+from grader.guest.stops import TooManyInstructions
 
 from .hints import HINTS
 from .onestep import taken_in_one_step

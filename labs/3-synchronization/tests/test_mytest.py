@@ -5,6 +5,7 @@ from __future__ import annotations
 from grader.api import test
 
 
-@test("3.10", points=0, title="your scenarios compile, and a correct kernel passes them", stage="none", features=("SYH-01",))
+@test("3.10", points=0, title="your scenarios compile, and a correct kernel passes them", stage="none", features=("SYH-01",),
+      scenarios="labs/3-synchronization/mytest.cpp")
 def mytest_accepts(t):
-    t.catches("labs/3-synchronization/mytest.cpp", "")
+    t.catches()

@@ -1,0 +1,14 @@
+"""A student's file of scenarios, before it is built: what it must hold, and what it becomes."""
+
+from __future__ import annotations
+
+import re
+
+from grader.submission import studenttext
+
+SOURCE, DRIVER = "mytest.cpp", "mytest.sys"
+_SCENARIO = re.compile(r"^\s*SCENARIO\(", re.MULTILINE)
+
+
+def has_scenario(text: bytes) -> bool:
+    return bool(_SCENARIO.search(studenttext.decode(text)))
