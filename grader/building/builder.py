@@ -409,10 +409,7 @@ class Builder:
         return ["MICA_EXPLORE=1", "EXPLORED_FILES=" + " ".join(self._course.instrumented)] if flavour == EXPLORED else []
 
     def _make(self, out: Path, targets: Sequence[str], options: Sequence[str]) -> List[str]:
-        return [
-            "make", "-s", "--no-print-directory", f"-j{self._jobs}", "-f", "kernel/build.mk", *targets, f"O={out}",
-            *options
-        ]
+        return ["make", "-s", "--no-print-directory", f"-j{self._jobs}", "-f", "kernel/build.mk", *targets, f"O={out}", *options]
 
     def _fingerprint(self, base: Path) -> str:
         """Changes with anything a student's kernel is made of beside the student's own files."""

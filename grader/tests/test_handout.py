@@ -160,7 +160,7 @@ class Branches(HandoutCase):
         object_file = "kernel/prebuilt/ntos/ke/i386/switch.S.obj"
         for plain in (False, True):
             self.out = self.home / f"plain{plain}"
-            with mock.patch("grader.handout.scatter", lambda source, listing, target: harden(source, target)) if plain else contextlib.nullcontext():
+            with mock.patch("grader.handout.publish.scatter", lambda source, listing, target: harden(source, target)) if plain else contextlib.nullcontext():
                 self.handout(lab=0)
             natural = [one.where for one in leaks.find(known, self.out) if one.kind == "natural"]
             self.assertEqual(natural, [object_file, f"lab0-boot:{object_file}"] if plain else [])
