@@ -11,15 +11,15 @@ from unittest import mock
 
 
 from grader import labs, leaks, sources
-from grader.submission import manifest
 from grader.building.builder import Builder
 from grader.commands import solution
 from grader.commands.handout import due, told
 from grader.errors import GraderError
-from grader.judge.grading import Grading
-from grader.handout.publish import Choices, Handout, Published, publishing
 from grader.handout.hardened import harden
+from grader.handout.publish import Choices, Handout, Published, publishing
+from grader.judge.grading import Grading
 from grader.model import Verdict
+from grader.submission import manifest
 from grader.tests.fixture import QUANTUM, READY, SWITCH, as_student, fails, passes, runner
 from grader.tests.minikernel import KernelCase
 from grader.tree import Tree
