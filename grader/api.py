@@ -20,14 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, List, NoReturn, Optional, Sequence
 
-from grader.submission import studenttext
 from grader.errors import InfraError
 from grader.explore.control import Ran
 from grader.explore.schedule import Schedule
 from grader.guest import Guest
+from grader.guest.stops import Bugcheck, GuestStop
 from grader.judge.judgement import Hint, TestFailure
 from grader.model import OwnTest, Stage, TestSpec
-from grader.guest.stops import Bugcheck, GuestStop
+from grader.submission import studenttext
 from grader.views.ring import Event, Record
 
 

@@ -8,9 +8,9 @@ from typing import Dict, Iterable, List
 
 from grader import git
 from grader.errors import GraderError
+from grader.handout.regions import Shipped, split
 from grader.labs import Course
 from grader.model import lab_of
-from grader.handout.regions import Shipped, split
 from grader.report.result import write
 from grader.tree import Tree, this_tree
 

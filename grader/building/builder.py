@@ -29,14 +29,14 @@ from typing import Dict, Iterable, List, Optional, Sequence
 
 from grader import git
 from grader.building import hooked, linkable, locking, objects, plaincode, remarks, room, sandbox, toolverdict
-from grader.report import result as results
-from grader.submission import manifest, studenttext
+from grader.building.toolverdict import Finding
 from grader.errors import GraderError, InfraError
+from grader.images.pe import PeImage
 from grader.labs import Course
 from grader.model import EXPLORE, WHOLE, Exercise, Kernel, KernelSet, Progress
-from grader.images.pe import PeImage
+from grader.report import result as results
+from grader.submission import manifest, studenttext
 from grader.submission.files import Submission
-from grader.building.toolverdict import Finding
 from grader.tree import Tree
 
 KEPT = 96  # kernels of earlier gradings that stay on the disk
@@ -409,10 +409,7 @@ class Builder:
         return ["MICA_EXPLORE=1", "EXPLORED_FILES=" + " ".join(self._course.instrumented)] if flavour == EXPLORED else []
 
     def _make(self, out: Path, targets: Sequence[str], options: Sequence[str]) -> List[str]:
-        return [
-            "make", "-s", "--no-print-directory", f"-j{self._jobs}", "-f", "kernel/build.mk", *targets, f"O={out}",
-            *options
-        ]
+        return ["make", "-s", "--no-print-directory", f"-j{self._jobs}", "-f", "kernel/build.mk", *targets, f"O={out}", *options]
 
     def _fingerprint(self, base: Path) -> str:
         """Changes with anything a student's kernel is made of beside the student's own files."""

@@ -13,8 +13,8 @@ import re
 from dataclasses import replace
 from typing import List, Tuple
 
-from grader.images.coff import COMDAT, CoffFile, Section
 from grader.building.objects import definitions
+from grader.images.coff import COMDAT, CoffFile, Section
 from grader.images.pe import DISCARDABLE, PeImage, undecorate
 
 DIRECTIVES = ".drectve"

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Dict, List, Tuple
 
 from grader import labs
-from grader.selfcheck import variants
 from grader.commands import explore
 from grader.commands.grade import for_screen
 from grader.commands.options import master_seed, number
@@ -29,6 +28,7 @@ from grader.judge.grading import Grading, default_runner
 from grader.model import KernelSet, Lab, Outcome, Progress, Result, TestSpec, Verdict
 from grader.report.terminal import Paint, TerminalProgress, width
 from grader.report.text import details, for_terminal
+from grader.selfcheck import variants
 from grader.submission.files import Submission
 from grader.tree import Tree
 

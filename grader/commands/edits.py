@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Mapping, Tuple
 
 from grader import git, labs
+from grader.errors import GraderError
 from grader.handout import regions
 from grader.selfcheck import edits, variants
-from grader.errors import GraderError
 from grader.tree import Tree
 
 Files = Dict[str, bytes]

@@ -20,18 +20,18 @@ from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from grader import labs
-from grader.report import result as results
-from grader.selfcheck import variants
 from grader.commands.options import add_selection, master_seed, number
 from grader.errors import GraderError
 from grader.explore import explorer, kernels, table
 from grader.explore.survey import Row, Survey, draw, survey
 from grader.explore.target import GuestTarget
+from grader.guest.session import Session
 from grader.judge.grading import Grading, default_runner
 from grader.model import Kernel, Lab
+from grader.report import result as results
 from grader.report.terminal import Paint
 from grader.report.text import for_terminal
-from grader.guest.session import Session
+from grader.selfcheck import variants
 from grader.tree import Tree
 
 RUNS = 2000

@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Callable, Dict, Mapping, Optional, Sequence
 
 from grader import labs
-from grader.report import result as results
-from grader.submission import manifest
 from grader.commands import bochs_smoke
 from grader.commands.options import add_selection, master_seed, number
 from grader.errors import GraderError, InfraError, SubmissionError
 from grader.judge.grading import Grading, default_runner, sandbox_note
 from grader.labs import Course
 from grader.model import Lab, Result, Verdict
+from grader.report import result as results
 from grader.report import canonical, github, gradescope, junit, refusal
 from grader.report.terminal import TerminalProgress, write_report
+from grader.submission import manifest
 from grader.tree import Tree
 from grader.watch.files import Files
 from grader.watch.solved import Solved

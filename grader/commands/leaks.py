@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import List
 
 from grader import labs, leaks
-from grader.report import result as results
 from grader.building.builder import Builder
 from grader.errors import GraderError
+from grader.report import result as results
 from grader.report.text import for_terminal
 from grader.tree import Tree
 

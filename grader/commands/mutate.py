@@ -11,16 +11,16 @@ import sys
 import time
 
 from grader import labs
-from grader.images import dwarf
-from grader.report import result
 from grader.commands.options import master_seed, number
 from grader.errors import GraderError
+from grader.guest.session import KERNEL
+from grader.images import dwarf
+from grader.images.pe import PeImage
 from grader.model import Lab
 from grader.mutate import engine, figures, mutants
 from grader.mutate.figures import Figures
-from grader.images.pe import PeImage
+from grader.report import result
 from grader.report.terminal import Paint, TerminalProgress
-from grader.guest.session import KERNEL
 from grader.tree import Tree
 
 SEED = 1

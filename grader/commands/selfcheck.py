@@ -15,9 +15,9 @@ from typing import Iterable
 from grader import labs
 from grader.commands.options import master_seed, number
 from grader.judge.grading import Grading, default_runner
-from grader.selfcheck.memo import Memo
 from grader.model import Verdict
 from grader.report.terminal import Paint
+from grader.selfcheck.memo import Memo
 from grader.selfcheck.table import Row, SelfCheck
 from grader.tree import Tree
 

@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import List
 
 from grader import labs
-from grader.report import result as results
-from grader.guest.booting import boot
 from grader.commands.options import master_seed, number
 from grader.errors import GraderError
-from grader.judge.grading import Grading
 from grader.guest import Guest
+from grader.guest.booting import boot
+from grader.guest.session import Session
+from grader.judge.grading import Grading
 from grader.model import KernelSet, Outcome, Progress, TestSpec, Verdict
 from grader.replay.replay import run_once
+from grader.report import result as results
 from grader.report.text import for_terminal
-from grader.guest.session import Session
 from grader.timeline import chrome, page, record
 from grader.timeline.model import Timeline
 from grader.tree import Tree

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from grader import labs
-from grader.report import result as results
 from grader.building.builder import Builder
 from grader.commands.grade import for_screen, own_lab
 from grader.commands.options import number
@@ -32,6 +31,7 @@ from grader.errors import GraderError
 from grader.judge.grading import Grading, default_runner
 from grader.labs import Course
 from grader.model import Exercise, Lab, Outcome, Result, Runner, TestSpec, Verdict
+from grader.report import result as results
 from grader.report.terminal import Paint
 from grader.report.text import for_terminal
 from grader.tree import Tree

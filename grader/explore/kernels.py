@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from grader.api import Context
-from grader.guest.booting import boot
 from grader.building.builder import EXPLORED
 from grader.errors import GraderError, InfraError
 from grader.explore.control import TABLE
 from grader.explore.target import PREFIX, PROCESSORS, scenarios
-from grader.judge.grading import Grading
 from grader.guest import Guest
-from grader.model import EXPLORE, WHOLE, Kernel, Lab, TestSpec
+from grader.guest.booting import boot
 from grader.guest.session import Session
+from grader.judge.grading import Grading
+from grader.model import EXPLORE, WHOLE, Kernel, Lab, TestSpec
 from grader.submission.files import Submission
 from grader.views.fields import read_layout
 

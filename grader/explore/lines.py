@@ -10,9 +10,9 @@ import subprocess
 from dataclasses import dataclass
 from typing import Dict, Iterable, List, Optional, Sequence
 
-from grader.images import dwarf
 from grader.guest import Guest
 from grader.guest.stops import GuestStop
+from grader.images import dwarf
 from grader.images.symbols import Symbols, short_path, symbolizer
 from grader.timeline.names import plain
 from grader.views.fields import Layout

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import List, Optional, Sequence
 
-from grader.guest.bugcodes import LAB_NOT_IMPLEMENTED
 from grader.errors import GraderError
 from grader.explore.control import LOTS_MAX, OVERWRITTEN, TABLE, Batch, Decoder, Found, Purse, Ran, decode_lots, encode, misstated
 from grader.guest import Guest
-from grader.machine.qemu import GuestEnd
+from grader.guest.bugcodes import LAB_NOT_IMPLEMENTED
 from grader.guest.session import Session
 from grader.guest.stops import Bugcheck, GuestStop, IdleTooLong, Tampering
+from grader.machine.qemu import GuestEnd
 from grader.views.fields import read_layout
 from grader.views.memory import Structures
 

@@ -20,9 +20,9 @@ from grader.explore.lines import Lines, known, published
 from grader.explore.schedule import Schedule, Strategy
 from grader.explore.shown import reader
 from grader.explore.target import GuestTarget
-from grader.judge.verdict import bugcheck
-from grader.judge.judgement import Hint, TestFailure
 from grader.guest.stops import Bugcheck, GuestStop, Tampering
+from grader.judge.judgement import Hint, TestFailure
+from grader.judge.verdict import bugcheck
 from grader.timeline import chrome, page
 from grader.timeline.race import build
 from grader.timeline.sources import Sources

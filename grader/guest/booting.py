@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Sequence
 
 from grader.guest import Guest
-from grader.model import TestSpec
 from grader.guest.session import STAGES, Session
+from grader.model import TestSpec
 
 VIRTUAL_SECONDS = 60.0  # that a test's guest may sleep; its instructions have their own limit
 EXPLORED_STAGES = ("ready",)  # scenarios are explored when all processors are up

@@ -18,9 +18,9 @@ import struct
 from typing import Dict, Optional
 
 from grader.errors import InfraError
+from grader.guest.session import Session
 from grader.machine import processors
 from grader.machine.memory import PAGE, BadAddress
-from grader.guest.session import Session
 
 FIRST, GROWTH = 4, 1.6  # the first look comes within so many stops; later ones are further apart
 PIECES, PIECE = 3, 128  # of each look through QEMU's eyes

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Iterator, List, Optional, Sequence, Tuple
 
 from grader.errors import InfraError
-from grader.machine.memory import PAGE, AddressSpace, BadAddress
 from grader.images.pe import DEBUG_DIRECTORY, DISCARDABLE, IMPORT_ADDRESS_DIRECTORY, PeImage
 from grader.images.symbols import Module, Symbols
+from grader.machine.memory import PAGE, AddressSpace, BadAddress
 
 
 # What must not change, and what may, by our list: the flags of an image are what its linker was told.

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Dict, List, Optional, Tuple, Union
 
 from grader.errors import GraderError
-from grader.machine.memory import BadAddress
 from grader.guest.session import Session
 from grader.guest.stops import WildAccess
+from grader.machine.memory import BadAddress
 from grader.views.memory import Structures
 
 SCRATCH, SCRATCH_SIZE = "LabScratch", 64 * 1024

@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from typing import Callable, ContextManager, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from grader.errors import GraderError, InfraError
-from grader.guest.memory import GuestMemory
 from grader.guest.inspection import Inspection
+from grader.guest.memory import GuestMemory
+from grader.guest.session import Session, StageState
+from grader.guest.stops import Altered, Bugcheck, CodeRead, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
+from grader.images.pe import EXECUTABLE, EXPORT_DIRECTORY, IMPORT_ADDRESS_DIRECTORY, RELOCATION_DIRECTORY
 from grader.machine.interrupted import NmiEntry, go_back, interrupted_registers
 from grader.machine.memory import BadAddress
 from grader.machine.qemu import NANOSECONDS_PER_INSTRUCTION, Halted, OverLimit
-from grader.images.pe import EXECUTABLE, EXPORT_DIRECTORY, IMPORT_ADDRESS_DIRECTORY, RELOCATION_DIRECTORY
-from grader.guest.session import Session, StageState
-from grader.guest.stops import Altered, Bugcheck, CodeRead, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
 from grader.views.fields import read_layout
 
 TEST_POINT, HOST_CALL, BUGCHECK_STOP, BUGCHECK_DATA = "KdTestPoint", "KdHostCall", "KiBugCheckStop", "KiBugCheckData"

@@ -16,13 +16,13 @@ from typing import ContextManager, Dict, List, Optional, Protocol, Sequence, Tup
 
 from grader.errors import GraderError, InfraError
 from grader.guest.integrity import Integrity, find_modules
+from grader.guest.stops import CodeRead, GuestStop
+from grader.images.pe import PeImage
+from grader.images.symbols import Symbols, images_in
 from grader.machine.interrupted import NmiEntry, find_nmi_entry
 from grader.machine.memory import AddressSpace
 from grader.machine.qemu import BootPlan, GuestEnd, Qemu
 from grader.machine.watchdog import PACE, SLOW_PACE, Watchdog
-from grader.images.pe import PeImage
-from grader.guest.stops import CodeRead, GuestStop
-from grader.images.symbols import Symbols, images_in
 from grader.views.fields import Layout, read_layout
 
 BOOT_LIMIT = 100_000_000  # guest instructions to the ready stage; a normal boot needs a tenth, most of it firmware

@@ -1,0 +1,1 @@
+"""The students' branches, made of the complete tree."""

@@ -18,10 +18,10 @@ import tempfile
 from pathlib import Path
 from typing import List
 
-from grader.images.disassembly import instructions_of
-from grader.errors import GraderError
 from grader.building.objects import local_names
+from grader.errors import GraderError
 from grader.handout.scatter import scattered
+from grader.images.disassembly import instructions_of
 
 OBJCOPY = "llvm-objcopy"
 ASSEMBLER = ("clang++", "--target=i686-pc-windows-msvc", "-march=i686", "-mno-incremental-linker-compatible", "-Wno-unused-command-line-argument")

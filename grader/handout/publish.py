@@ -24,14 +24,14 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
 from grader import sources
-from grader.submission import manifest
-from grader.handout.branches import Content, Repository
 from grader.building.builder import EXPLORED, Builder, object_of
 from grader.errors import GraderError
+from grader.handout.branches import Content, Repository
 from grader.handout.hardened import harden, scatter
+from grader.handout.regions import Shipped
 from grader.labs import Course
 from grader.model import Lab, Progress
-from grader.handout.regions import Shipped
+from grader.submission import manifest
 from grader.submission.files import Submission
 from grader.tree import BRANCH_FILE, Tree
 

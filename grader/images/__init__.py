@@ -1,0 +1,1 @@
+"""Readers of what compilers and linkers make."""

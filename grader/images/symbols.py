@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from grader.images import dwarf
 from grader.errors import GraderError
+from grader.images import dwarf
 from grader.images.pe import PeImage
 
 SCENARIO = "KxScenario_"  # what SCENARIO(name) defines: kernel/tests/scenarios/scenario.h

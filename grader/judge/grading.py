@@ -6,17 +6,17 @@ import dataclasses
 import hashlib
 from typing import Dict, List, Optional, Sequence
 
-from grader.report import result as results
 from grader.building import sandbox
-from grader.submission import files as submissions, manifest
 from grader.building.builder import Builder
 from grader.errors import GraderError
-from grader.labs import Course
-from grader.mytest import kernels as own_tests
-from grader.model import EXPLORE, WHOLE, ExerciseNote, KernelSet, Lab, Outcome, Progress, Result, Runner, TestSpec
 from grader.judge.runner import run_tests
-from grader.submission.studentseed import StudentSeed, complete_tree_seed, student_seed
+from grader.labs import Course
+from grader.model import EXPLORE, WHOLE, ExerciseNote, KernelSet, Lab, Outcome, Progress, Result, Runner, TestSpec
+from grader.mytest import kernels as own_tests
+from grader.report import result as results
+from grader.submission import files as submissions, manifest
 from grader.submission.files import Submission
+from grader.submission.studentseed import StudentSeed, complete_tree_seed, student_seed
 from grader.tree import Tree
 
 

@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Deque, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from grader.api import Context
-from grader.guest.booting import EXPLORED_STAGES, boot, prepare
 from grader.errors import GraderError
 from grader.guest import Guest
+from grader.guest.booting import EXPLORED_STAGES, boot, prepare
 from grader.guest.inspection import Inspection
-from grader.judge.verdict import POWER_OFF, judge, outcome, tampered
-from grader.judge.judgement import End
-from grader.model import KernelSet, Outcome, Progress, Stage, TestSpec, Verdict, lab_of
-from grader.judge.services import SERVICES
 from grader.guest.session import STAGES, BootFailure, Session
+from grader.judge.judgement import End
+from grader.judge.services import SERVICES
+from grader.judge.verdict import POWER_OFF, judge, outcome, tampered
+from grader.model import KernelSet, Outcome, Progress, Stage, TestSpec, Verdict, lab_of
 
 ATTEMPTS = 2
 Machine = Tuple[Path, str, int]  # kernel, driver, processors

@@ -10,16 +10,16 @@ from dataclasses import replace
 from typing import List, Optional, Sequence
 
 from grader.api import Context
-from grader.guest.bugcodes import ASSERTION_FAILED, LAB_NOT_IMPLEMENTED, PARAMETERS, name_of
 from grader.errors import GraderError
 from grader.guest import Guest
+from grader.guest.bugcodes import ASSERTION_FAILED, LAB_NOT_IMPLEMENTED, PARAMETERS, name_of
+from grader.guest.session import BootFailure
+from grader.guest.stops import Altered, BadReturn, Bugcheck, CodeRead, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
+from grader.images.symbols import short_path
 from grader.judge.judgement import End, Hint, TestFailure
 from grader.machine.memory import BadAddress
 from grader.machine.qemu import GuestEnd
 from grader.model import NOT_WRITTEN, Outcome, TestSpec, Verdict
-from grader.guest.session import BootFailure
-from grader.guest.stops import Altered, BadReturn, Bugcheck, CodeRead, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
-from grader.images.symbols import short_path
 from grader.views.memory import BrokenList
 
 LOG_TAIL = 2000

@@ -12,8 +12,8 @@ from typing import Dict, Iterable, Iterator, List, Set, Tuple
 
 from grader import sources
 from grader.building.builder import EXPLORED, Builder, object_of
-from grader.images.disassembly import instructions
 from grader.handout.regions import Shipped
+from grader.images.disassembly import instructions
 from grader.submission.files import Submission
 
 RUN = 8

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
-from grader.images.disassembly import instructions
 from grader.errors import GraderError
+from grader.images.disassembly import instructions
 from grader.leaks import coff
 from grader.leaks.forms import WORD, decoded, forms, unescaped
 from grader.leaks.natural import runs

@@ -18,18 +18,18 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Protocol, Sequence, Tuple
 
-from grader.report import result as results
 from grader.building.builder import EXPLORED, Builder, object_of
 from grader.commands.options import MASTER_SEED_MAX
 from grader.errors import GraderError, InfraError
+from grader.judge.runner import until_failure
 from grader.labs import Course
 from grader.model import Exercise, KernelSet, Lab, Outcome, Stage, TestSpec, Verdict
 from grader.mutate.mutants import Mutant, known_by
 from grader.mutate.objectcode import fingerprint
+from grader.report import result as results
 from grader.selfcheck.parallel import parallel
-from grader.judge.runner import until_failure
-from grader.submission.studentseed import complete_tree_seed
 from grader.submission.files import Submission
+from grader.submission.studentseed import complete_tree_seed
 from grader.tree import Tree
 
 SEEDS = 3

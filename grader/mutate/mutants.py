@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Dict, Iterable, List, Mapping, Sequence, Tuple
 
 from grader.errors import GraderError
+from grader.handout.regions import spans
 from grader.labs import Course
 from grader.model import Exercise, Lab
 from grader.mutate import assembly, rules
-from grader.handout.regions import spans
 from grader.tree import Tree
 
 LISTED = "equivalent.txt"

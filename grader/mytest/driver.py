@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Dict, Tuple
 
 from grader.building import locking, plaincode, room, sandbox, toolverdict
-from grader.submission import studenttext
 from grader.building.builder import ATTEMPTS, EXPLORED, Builder
+from grader.building.toolverdict import Finding
 from grader.errors import InfraError
 from grader.mytest.source import DRIVER, SOURCE
 from grader.report.result import replace
-from grader.building.toolverdict import Finding
+from grader.submission import studenttext
 from grader.tree import Tree
 
 REFUSALS = 5  # lines of a file that is not compiled, that are shown

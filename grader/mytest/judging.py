@@ -19,17 +19,17 @@ from pathlib import Path
 from typing import Dict, Iterator, Set, Tuple
 
 from grader.api import Context
-from grader.guest.booting import EXPLORED_STAGES, boot
 from grader.errors import GraderError, InfraError
 from grader.explore import explorer
 from grader.explore.control import Found
 from grader.explore.target import PROCESSORS, GuestTarget, scenarios
 from grader.guest import Guest
+from grader.guest.booting import EXPLORED_STAGES, boot
 from grader.guest.inspection import Inspection
-from grader.judge.judgement import Hint
-from grader.mytest.source import DRIVER, has_scenario
 from grader.guest.session import Session
 from grader.guest.stops import Altered, CodeRead
+from grader.judge.judgement import Hint
+from grader.mytest.source import DRIVER, has_scenario
 
 CANARY = "Canary"
 SCENARIOS_MAX = 12

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Callable, List, Optional, Tuple
 
 from grader import labs
-from grader.report import result as results
 from grader.api import Context, TestFailure
 from grader.building.builder import EXPLORED, Builder
 from grader.console import capture
@@ -27,9 +26,10 @@ from grader.errors import GraderError
 from grader.explore import kernels
 from grader.explore.schedule import Schedule, Strategy
 from grader.guest import Guest
-from grader.model import Kernel, TestSpec
-from grader.judge.services import SERVICES
 from grader.guest.session import Session
+from grader.judge.services import SERVICES
+from grader.model import Kernel, TestSpec
+from grader.report import result as results
 from grader.tree import Tree, this_tree
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")

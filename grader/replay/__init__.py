@@ -1,0 +1,1 @@
+"""One failure again, under gdb."""

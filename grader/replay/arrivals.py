@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Collection, Dict, List, Optional, Sequence, Set, Tuple
 
-from grader.building import objects
 from grader.api import Context
+from grader.building import objects
 from grader.explore.schedule import Schedule
 from grader.guest import Guest, Place
-from grader.judge.verdict import End, judge, outcome
-from grader.model import KernelSet, Outcome, TestSpec, Verdict
 from grader.guest.booting import boot, prepare
-from grader.judge.services import SERVICES
 from grader.guest.session import BootFailure, Session
 from grader.guest.stops import GuestStop, IdleTooLong, TooManyInstructions
 from grader.images.symbols import Symbols, short_path, symbolizer
+from grader.judge.services import SERVICES
+from grader.judge.verdict import End, judge, outcome
+from grader.model import KernelSet, Outcome, TestSpec, Verdict
 
 THREAD_START = "KiThreadStartup"  # leads to all that a thread does
 MOST_ARRIVALS = 200_000  # a run that comes to the student's routines more often is not watched

@@ -22,16 +22,16 @@ import shutil
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
-from grader.replay.arrivals import Attempts, ReplayGuest, TooMany, alike, choose, run_once
 from grader.console import foreground, gdbfiles
 from grader.errors import GraderError
 from grader.explore.control import Found, Ran
 from grader.explore.schedule import Schedule
+from grader.guest.session import Session
+from grader.guest.stops import GuestStop
 from grader.judge.verdict import BUGCHECK_STOP
 from grader.machine.qemu import GuestEnd
 from grader.model import KernelSet, Outcome, TestSpec, Verdict
-from grader.guest.session import Session
-from grader.guest.stops import GuestStop
+from grader.replay.arrivals import Attempts, ReplayGuest, TooMany, alike, choose, run_once
 
 SNAPSHOT = "replay"
 Say = Callable[[str], None]

@@ -7,8 +7,8 @@ import json
 import xml.etree.ElementTree as ET
 from typing import Callable, Dict
 
-from grader.report.text import for_terminal, for_xml
 from grader.report.result import VERSION
+from grader.report.text import for_terminal, for_xml
 
 
 def canonical(reason: str) -> bytes:

@@ -10,10 +10,10 @@ import shutil
 import textwrap
 from typing import Dict, List, Sequence, TextIO, Tuple
 
-from grader.submission.manifest import names
 from grader.model import Lab, Outcome, Progress, Result, TestSpec, Verdict
-from grader.report.text import details, for_terminal, row
 from grader.report.result import scores_of
+from grader.report.text import details, for_terminal, row
+from grader.submission.manifest import names
 
 _WORDS = {Verdict.PASS: "PASS", Verdict.FAIL: "FAIL", Verdict.STUDENT_CRASH: "CRASH", Verdict.INFRA_ERROR: "NOT GRADED"}
 WAITS, TO_WRITE = "WAITS", "TO DO"  # a routine is not written yet: of another exercise, of its own

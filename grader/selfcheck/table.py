@@ -23,14 +23,14 @@ from dataclasses import dataclass
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from grader import sources
-from grader.selfcheck import variants
 from grader.errors import GraderError
 from grader.judge.grading import Grading, default_seed
 from grader.model import Lab, Outcome, Result, TestSpec, Verdict
+from grader.selfcheck import variants
 from grader.selfcheck.parallel import parallel
 from grader.selfcheck.variants import Variant
-from grader.submission.studentseed import complete_tree_seed
 from grader.submission.files import Submission
+from grader.submission.studentseed import complete_tree_seed
 
 Files = Mapping[str, bytes]
 SAMPLE, SAMPLE_CHEATER = 2, 10

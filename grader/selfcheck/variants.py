@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterable, List, Mapping, Set, Tuple
 
-from grader.selfcheck import edits
 from grader.errors import GraderError
 from grader.model import Lab
+from grader.selfcheck import edits
 from grader.tree import Tree
 
 DIFF = re.compile(r"^(diff --git|--- a/)", re.M)  # below a header: not yet edits

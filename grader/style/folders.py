@@ -7,8 +7,8 @@ import re
 from .base import Finding, Tree
 
 ROOMS = re.compile(r"^(kernel(/(boot|hal|inc|tests|ntos(/[^/]+)?|drivers(/[^/]+)?|user(/[^/]+)?|tests/[^/]+))?"
-                   r"|labs/\d-[^/]+|solutions/\d-[^/]+|grader|docs)$")
-NOT_ROOMS = {"kernel/tests/rings", "kernel/tests/python", "kernel/prebuilt"}
+                   r"|labs/\d-[^/]+|solutions/\d-[^/]+|grader(/[^/]+)?|docs)$")
+NOT_ROOMS = {"kernel/tests/rings", "kernel/tests/python", "kernel/prebuilt", "grader/tests"}
 
 
 def check(tree: Tree) -> "list[Finding]":

@@ -1,0 +1,1 @@
+"""What students send, read into memory."""

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Iterable, Mapping, Sequence, Tuple
 
-from grader.submission import archives, folders, refs
 from grader.errors import SubmissionError
+from grader.submission import archives, folders, refs
 from grader.submission.listing import Listing
 
 

@@ -12,8 +12,8 @@ import stat
 from pathlib import Path
 from typing import Dict, List, Sequence, Tuple
 
-from grader.submission import manifest
 from grader.errors import SubmissionError
+from grader.submission import manifest
 from grader.submission.listing import MAX_FILE, MAX_MEMBERS, MAX_NESTING, Listing
 from grader.submission.names import fold, is_litter
 

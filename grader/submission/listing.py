@@ -17,8 +17,8 @@ import re
 from dataclasses import dataclass, field
 from typing import BinaryIO, Dict, List, Mapping, Sequence, Tuple
 
-from grader.submission import manifest
 from grader.errors import SubmissionError
+from grader.submission import manifest
 from grader.submission.names import MAX_NAME, fault, fold, is_litter, normal, printable
 
 MAX_FILE = 1 << 20  # a student file

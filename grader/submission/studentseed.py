@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Optional
 
 from grader import git
-from grader.submission import studenttext
 from grader.errors import SubmissionError
+from grader.submission import studenttext
 from grader.tree import Tree
 
 COMPLETE = 173205  # of the complete tree, whose answers.txt has its answers; in its seed.txt too

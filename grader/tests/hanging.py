@@ -7,10 +7,10 @@ import threading
 from pathlib import Path
 from unittest import mock
 
-from grader.replay import replay
 from grader.errors import InfraError
-from grader.model import Kernel, KernelSet
 from grader.guest.session import Session
+from grader.model import Kernel, KernelSet
+from grader.replay import replay
 from grader.tests.machine import probe_folder, spec
 
 

@@ -16,9 +16,9 @@ from unittest import mock
 from grader.api import Context, test
 from grader.console import foreground
 from grader.guest import Guest
-from grader.model import Kernel, KernelSet, Outcome, TestSpec
-from grader.judge.runner import run_tests
 from grader.guest.session import Session
+from grader.judge.runner import run_tests
+from grader.model import Kernel, KernelSet, Outcome, TestSpec
 from grader.tests import probe
 
 NEEDED = ("qemu-system-i386", "qemu-img", "clang++", "lld-link")

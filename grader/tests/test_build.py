@@ -13,13 +13,13 @@ from unittest import TestCase, mock, skipUnless
 from grader import labs
 from grader.building import linkable, remarks, sandbox
 from grader.building.builder import Builder
+from grader.building.toolmessages import for_student
 from grader.errors import GraderError
-from grader.model import WHOLE, KernelSet
 from grader.images.pe import PeImage
+from grader.model import WHOLE, KernelSet
 from grader.submission.files import Submission
 from grader.tests.fixture import QUANTUM, READY, SWITCH
 from grader.tests.minikernel import SOURCES, KernelCase
-from grader.building.toolmessages import for_student
 from grader.tree import Tree
 
 KEYS = ["1.1", "1.2", WHOLE]

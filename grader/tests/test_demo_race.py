@@ -15,8 +15,8 @@ from unittest import mock
 from grader import labs
 from grader.commands import demo_race
 from grader.errors import GraderError
-from grader.judge.grading import Grading
 from grader.handout.publish import WITHHELD
+from grader.judge.grading import Grading
 from grader.model import Verdict
 from grader.tree import this_tree
 

@@ -11,8 +11,8 @@ import unittest
 from pathlib import Path
 from typing import Dict
 
-from grader.images import dwarf
 from grader.explore.lines import Known, Lines, Published
+from grader.images import dwarf
 from grader.images.pe import PeImage
 from grader.images.symbols import Module, Symbols
 from grader.timeline.names import Names

@@ -15,7 +15,6 @@ from typing import Callable
 from unittest import mock
 
 from grader import labs
-from grader.replay import arrivals, replay
 from grader.api import Context, TestFailure, test
 from grader.building.builder import EXPLORED, Builder
 from grader.explore import explorer, trial
@@ -24,9 +23,10 @@ from grader.explore.kernels import session_on
 from grader.explore.schedule import Schedule, Strategy, parse
 from grader.explore.target import GuestTarget
 from grader.guest import Guest
-from grader.model import Kernel, KernelSet, TestSpec
-from grader.images.pe import EXPORT_DIRECTORY
 from grader.guest.stops import CodeRead
+from grader.images.pe import EXPORT_DIRECTORY
+from grader.model import Kernel, KernelSet, TestSpec
+from grader.replay import arrivals, replay
 from grader.tests.machine import needs_emulator
 from grader.tree import Tree, this_tree
 

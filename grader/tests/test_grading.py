@@ -11,8 +11,6 @@ from typing import Callable, Tuple
 from unittest import mock
 
 from grader import cli, labs
-from grader.report import result as results
-from grader.submission import manifest
 from grader.api import Context, TestFailure
 from grader.building.builder import Builder
 from grader.commands import grade as grade_command
@@ -20,8 +18,10 @@ from grader.errors import GraderError, InfraError
 from grader.judge.grading import Grading, default_seed
 from grader.judge.verdict import judge
 from grader.model import WHOLE, Kernel, KernelSet, Outcome, TestSpec, Verdict
-from grader.submission.studentseed import COMPLETE, complete_tree_seed, from_mail, student_seed
+from grader.report import result as results
+from grader.submission import manifest
 from grader.submission.files import Submission
+from grader.submission.studentseed import COMPLETE, complete_tree_seed, from_mail, student_seed
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase, fails, passes, runner
 from grader.tree import BRANCH_FILE, Tree
 

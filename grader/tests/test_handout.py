@@ -11,15 +11,15 @@ from unittest import mock
 
 
 from grader import labs, leaks, sources
-from grader.submission import manifest
 from grader.building.builder import Builder
 from grader.commands import solution
 from grader.commands.handout import due, told
 from grader.errors import GraderError
-from grader.judge.grading import Grading
-from grader.handout.publish import Choices, Handout, Published, publishing
 from grader.handout.hardened import harden
+from grader.handout.publish import Choices, Handout, Published, publishing
+from grader.judge.grading import Grading
 from grader.model import Verdict
+from grader.submission import manifest
 from grader.tests.fixture import QUANTUM, READY, SWITCH, as_student, fails, passes, runner
 from grader.tests.minikernel import KernelCase
 from grader.tree import Tree
@@ -160,7 +160,7 @@ class Branches(HandoutCase):
         object_file = "kernel/prebuilt/ntos/ke/i386/switch.S.obj"
         for plain in (False, True):
             self.out = self.home / f"plain{plain}"
-            with mock.patch("grader.handout.scatter", lambda source, listing, target: harden(source, target)) if plain else contextlib.nullcontext():
+            with mock.patch("grader.handout.publish.scatter", lambda source, listing, target: harden(source, target)) if plain else contextlib.nullcontext():
                 self.handout(lab=0)
             natural = [one.where for one in leaks.find(known, self.out) if one.kind == "natural"]
             self.assertEqual(natural, [object_file, f"lab0-boot:{object_file}"] if plain else [])

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Sequence, Set, Tuple
 
 from grader import labs, sources
-from grader.submission import files as submission
 from grader.building.builder import Builder
 from grader.console.machines import Boot, QemuMachine
-from grader.model import WHOLE, Lab
 from grader.judge.runner import run_tests
+from grader.model import WHOLE, Lab
+from grader.submission import files as submission
 from grader.tests.machine import needs_emulator
 from grader.tree import this_tree
 

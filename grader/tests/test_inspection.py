@@ -9,11 +9,11 @@ from unittest import mock
 
 from grader.guest import Guest
 from grader.guest.inspection import Inspection
+from grader.guest.session import Session
+from grader.guest.stops import Altered
 from grader.judge.verdict import judge
 from grader.machine import processors
 from grader.model import Verdict
-from grader.guest.session import Session
-from grader.guest.stops import Altered
 from grader.tests import test_kernel
 from grader.tests.machine import guest_at
 

@@ -14,14 +14,14 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from grader.replay import replay
 from grader.api import Context, TestFailure
 from grader.guest import Guest
-from grader.machine import qemu
-from grader.model import Kernel, KernelSet, Outcome, Verdict
-from grader.judge.runner import run_tests
 from grader.guest.session import Session
 from grader.guest.stops import IdleTooLong, TooManyInstructions
+from grader.judge.runner import run_tests
+from grader.machine import qemu
+from grader.model import Kernel, KernelSet, Outcome, Verdict
+from grader.replay import replay
 from grader.tests.machine import guest_at, needs_emulator, spec, under_gdb
 from grader.tree import this_tree
 from grader.views.ring import RECORD, RECORDS, Event

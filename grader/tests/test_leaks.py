@@ -15,8 +15,8 @@ from typing import List, Sequence, Tuple
 from unittest import mock
 
 from grader import cli, git, labs, leaks
-from grader.images import coff as tables
 from grader.errors import GraderError
+from grader.images import coff as tables
 from grader.leaks import coff
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase
 

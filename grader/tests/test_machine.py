@@ -13,11 +13,11 @@ from typing import List, Tuple
 from unittest import mock
 
 from grader.guest import Guest
+from grader.guest.session import Session
+from grader.guest.stops import BadReturn, Bugcheck, IdleTooLong, TooManyInstructions, WildAccess
 from grader.machine import qemu
 from grader.machine.memory import CR0_PG, AddressSpace
 from grader.machine.qemu import SERIAL_CAP, GuestEnd
-from grader.guest.session import Session
-from grader.guest.stops import BadReturn, Bugcheck, IdleTooLong, TooManyInstructions, WildAccess
 from grader.tests.machine import guest_at, needs_emulator, probe_folder, probe_session
 
 SPINNER = [sys.executable, "-c", "import time\nend = time.time() + 60\nwhile time.time() < end: pass"]

@@ -6,8 +6,8 @@ import unittest
 from pathlib import Path
 from typing import Dict
 
-from grader.submission import manifest
 from grader.errors import GraderError
+from grader.submission import manifest
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase
 from grader.tree import BRANCH_FILE
 

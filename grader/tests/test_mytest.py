@@ -8,9 +8,10 @@ from typing import Dict, Optional
 from unittest import mock
 
 from grader import labs
-from grader.building import sandbox
 from grader.api import Context, Services, TestFailure
+from grader.building import sandbox
 from grader.building.builder import Builder
+from grader.building.toolverdict import Finding
 from grader.errors import InfraError
 from grader.explore.control import Found
 from grader.model import OwnTest, TestSpec
@@ -18,7 +19,6 @@ from grader.mytest import driver, judging, kernels
 from grader.mytest.judging import Findings
 from grader.submission.files import Submission
 from grader.tests.fixture import READY, TreeCase
-from grader.building.toolverdict import Finding
 
 FILE = "labs/1-processes/mytest.cpp"
 NOTHING, LOST = Findings(), Findings("Counts fails under schedule walk-1: x is 2, not 1", Found.CHECK)

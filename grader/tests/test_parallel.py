@@ -9,8 +9,8 @@ from typing import List
 
 from grader import labs
 from grader.errors import GraderError
-from grader.selfcheck.memo import Memo
 from grader.model import Kernel, KernelSet, Outcome, Progress, TestSpec, Verdict
+from grader.selfcheck.memo import Memo
 from grader.selfcheck.parallel import parallel
 from grader.tests.fixture import TreeCase, fails, passes
 

@@ -12,9 +12,9 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from grader.pictures import __main__ as pictures
 from grader.errors import GraderError
 from grader.handout.publish import WITHHELD
+from grader.pictures import __main__ as pictures
 from grader.tree import Tree
 
 ROOT = Path(__file__).resolve().parents[2]

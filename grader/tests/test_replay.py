@@ -18,10 +18,10 @@ import unittest
 from pathlib import Path
 from typing import List, Sequence
 
-from grader.replay import replay
-from grader.replay.arrivals import Arrival, alike, choose
 from grader.errors import GraderError
 from grader.model import Kernel, KernelSet, Outcome, Verdict
+from grader.replay import replay
+from grader.replay.arrivals import Arrival, alike, choose
 from grader.tests.machine import needs_emulator, probe_folder, spec, under_gdb
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,8 +11,8 @@ import unittest
 import xml.etree.ElementTree as ET
 from unittest import mock
 
-from grader.report import result as results
 from grader.model import ExerciseNote, Outcome, Result, Verdict
+from grader.report import result as results
 from grader.report import canonical, github, gradescope, junit
 from grader.report.terminal import TerminalProgress, write_report
 from grader.report.text import for_terminal, for_xml

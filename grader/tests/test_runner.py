@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Dict
 from unittest import mock
 
-from grader.judge import runner
 from grader.api import Context, Hint
 from grader.errors import InfraError
+from grader.guest.session import BootFailure
+from grader.judge import runner
 from grader.judge.verdict import judge
 from grader.machine import qemu
 from grader.model import Kernel, KernelSet, Outcome, Progress, Verdict
-from grader.guest.session import BootFailure
 from grader.tests.machine import grade, needs_emulator, probe_folder, spec
 
 

@@ -11,11 +11,11 @@ import unittest
 from pathlib import Path
 from typing import Dict, List, Tuple
 
-from grader.images.disassembly import instructions
 from grader.errors import GraderError
 from grader.handout.hardened import harden, scatter
-from grader.leaks.natural import runs
 from grader.handout.scatter import CONDITIONS, LABEL, REGISTERS, scattered
+from grader.images.disassembly import instructions
+from grader.leaks.natural import runs
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ("clang++", "llvm-objdump", "llvm-objcopy")

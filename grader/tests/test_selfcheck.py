@@ -11,13 +11,13 @@ from typing import Dict
 from unittest import mock
 
 from grader import cli, labs
-from grader.selfcheck import variants
 from grader.building.builder import Builder
 from grader.commands import selfcheck as command
 from grader.commands import stability
 from grader.errors import GraderError
 from grader.judge.grading import Grading
 from grader.model import KernelSet, Outcome, TestSpec
+from grader.selfcheck import variants
 from grader.selfcheck.table import SelfCheck
 from grader.submission.files import Submission
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase, fails, passes, runner

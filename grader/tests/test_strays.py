@@ -15,8 +15,8 @@ from pathlib import Path
 from grader import git, labs, sources
 from grader.building.builder import Builder
 from grader.errors import GraderError
-from grader.judge.grading import Grading
 from grader.handout.publish import Handout
+from grader.judge.grading import Grading
 from grader.tests.fixture import READY, as_student
 from grader.tests.minikernel import SOURCES, KernelCase
 from grader.tree import Tree

@@ -9,10 +9,10 @@ import unittest
 from pathlib import Path
 
 from grader import labs
-from grader.submission import studenttext
 from grader.api import Context
-from grader.mytest import driver
 from grader.model import TestSpec
+from grader.mytest import driver
+from grader.submission import studenttext
 from grader.tree import this_tree
 
 TEXT = "# Größe: 5\nvector = 4\nesi = 0x1f\n"

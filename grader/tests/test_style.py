@@ -117,6 +117,15 @@ class FoldersTest(StyleTest):
                           "kernel/README.md": "", "kernel/ntos/ke/i386/b.cpp": ""})
         self.assertEqual(["kernel/ntos/ke/README.md"], [each.path for each in folders.check(tree)])
 
+    def test_each_part_of_the_grader_says_what_it_is(self) -> None:
+        tree = self.tree({"grader/README.md": "", "grader/judge/runner.py": "", "grader/guest/README.md": "", "grader/tests/test_a.py": ""})
+        self.assertEqual(["grader/judge/README.md"], [each.path for each in folders.check(tree)])
+
+    def test_each_part_of_the_grader_has_one_figure(self) -> None:
+        figures = {path.parent.name: path.read_text().count("```mermaid\n") for path in ROOT.glob("grader/*/README.md")}
+        self.assertGreater(len(figures), 20)
+        self.assertEqual({}, {name: count for name, count in figures.items() if count != 1})
+
 
 class ProcessorTest(StyleTest):
     def test_assembly_belongs_into_i386(self) -> None:

@@ -12,8 +12,8 @@ import zipfile
 from pathlib import Path
 from unittest import mock
 
-from grader.submission import archives, files as submission
 from grader.errors import SubmissionError
+from grader.submission import archives, files as submission
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase, as_student
 
 WANTED = [READY, SWITCH, QUANTUM]

@@ -8,11 +8,11 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from grader.images import symbols as grader_symbols
-from grader.judge import verdict as judge
 from grader.errors import GraderError
+from grader.images import symbols as grader_symbols
 from grader.images.pe import PeImage, undecorate
 from grader.images.symbols import Module, Symbols, short_path
+from grader.judge import verdict as judge
 from grader.tests.machine import needs_emulator, probe_folder
 from grader.views.fields import Layout, read_layout
 from grader.views.memory import BrokenList, Structures

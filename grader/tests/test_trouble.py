@@ -19,11 +19,11 @@ from unittest import mock, skipUnless
 
 from grader import cli, labs
 from grader.building import room, sandbox, toolverdict
-from grader.report import result as results
 from grader.building.builder import EXPLORED, VERSION, Builder
 from grader.errors import InfraError
 from grader.judge.grading import Grading
 from grader.model import EXPLORE, WHOLE, Kernel, KernelSet, Progress, Verdict
+from grader.report import result as results
 from grader.submission.files import Submission
 from grader.tests.fixture import QUANTUM, READY, SWITCH, runner
 from grader.tests.minikernel import SOURCES

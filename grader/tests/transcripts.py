@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
 from grader import labs
+from grader.building.builder import Builder
 from grader.replay import replay
 from grader.selfcheck import variants
-from grader.building.builder import Builder
 from grader.submission.files import Submission, read
 from grader.tests.machine import under_gdb
 from grader.tree import Tree, this_tree

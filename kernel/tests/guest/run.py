@@ -22,9 +22,9 @@ sys.path.insert(0, str(ROOT))
 
 from grader.errors import GraderError, InfraError  # noqa: E402
 from grader.guest import Guest  # noqa: E402
-from grader.machine.qemu import GuestEnd  # noqa: E402
 from grader.guest.session import BootFailure, Session  # noqa: E402
 from grader.guest.stops import Bugcheck, GuestStop  # noqa: E402
+from grader.machine.qemu import GuestEnd  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 LIMIT = 400_000_000  # guest instructions of one test

@@ -18,8 +18,8 @@ from grader.explore.control import Batch, Found, Ran  # noqa: E402
 from grader.explore.schedule import Schedule, Strategy  # noqa: E402
 from grader.explore.target import PROCESSORS, GuestTarget, scenarios  # noqa: E402
 from grader.guest import Guest  # noqa: E402
-from grader.images.pe import PeImage  # noqa: E402
 from grader.guest.session import Session  # noqa: E402
+from grader.images.pe import PeImage  # noqa: E402
 
 WALK = Schedule(Strategy.WALK, seed=1, probability=1 << 13)
 PCT = Schedule(Strategy.PCT, seed=1, depth=3, estimate=150)
