@@ -26,6 +26,7 @@ from grader.studentseed import SEED_FILE
 from grader.guest import Guest
 from grader.model import Stage, TestSpec
 from grader.stops import Bugcheck, GuestStop
+from grader.tree import Tree
 from grader.views.ring import Event, Record
 
 if TYPE_CHECKING:
@@ -92,10 +93,10 @@ class Context:
     """`t`: one run of one test."""
 
     def __init__(self, spec: TestSpec, seed: int, guest: Optional[Guest], student_dir: Path,
-                 student_seed: Optional[int]) -> None:
+                 student_seed: Optional[int], tree: Optional[Tree] = None) -> None:
         self.spec, self.seed, self._student_seed = spec, seed, student_seed
         self.rng = random.Random(f"{seed}/{spec.name}")
-        self._guest, self.student_dir = guest, student_dir
+        self._guest, self.student_dir, self._tree = guest, student_dir, tree
         self.question = ""
         self.question_hint: Optional[Hint] = None
         self.pages: Optional[Path] = None  # where timelines of races go
@@ -107,6 +108,13 @@ class Context:
         if self._guest is None:
             raise InfraError(f"test {self.spec.name} has stage \"none\" and no guest")
         return self._guest
+
+    @property
+    def tree(self) -> Tree:
+        """The tree that is graded, with the folder that this grading builds in."""
+        if self._tree is None:
+            raise InfraError(f"test {self.spec.name} builds kernels, and nobody said where")
+        return self._tree
 
     @property
     def student_seed(self) -> int:

@@ -144,7 +144,7 @@ class Attempts:
         self.session.start()
         guest = ReplayGuest(self.session, watched, stop_at_arrival=stop_at_arrival)
         context = guest.context = Context(self.spec, self.seed, guest, self.kernels.student_dir,
-                                          self.kernels.student_seed)
+                                          self.kernels.student_seed, self.kernels.tree)
         cause: Optional[BaseException] = None
         try:
             self.session.boot(guest)
@@ -171,7 +171,7 @@ def run_once(session: Session, kernels: KernelSet, spec: TestSpec, seed: int, st
     """The test from its snapshot; up to the `stop_at`-th call, or the `stop_at_arrival`-th arrival at a watched routine,
     when that is not 0.  `forced`: an exploring test runs this schedule and no other."""
     guest = ReplayGuest(session, watched, stop_at, stop_at_arrival)
-    context = guest.context = Context(spec, seed, guest, kernels.student_dir, kernels.student_seed)
+    context = guest.context = Context(spec, seed, guest, kernels.student_dir, kernels.student_seed, kernels.tree)
     context.forced = forced
     cause: Optional[BaseException] = None
     try:

@@ -127,7 +127,7 @@ class Builder:
         keys = [*(exercise.number for lab in self._course.labs for exercise in lab.exercises), WHOLE]
         kernels = {key: Kernel(self.base()) for key in keys}
         kernels.update({key: Kernel(self.base(EXPLORED)) for key in wanted if key.endswith(EXPLORE)})
-        return KernelSet(kernels, self._tree.root, student_seed)
+        return KernelSet(kernels, self._tree.root, student_seed, self._tree)
 
     def build(self, submission: Submission, keys: Iterable[str], student_seed: Optional[int] = 0) -> KernelSet:
         """The kernels that `keys` (exercise numbers and "whole", each with EXPLORE or without) ask for."""
@@ -140,7 +140,7 @@ class Builder:
                 kernels.update({key + end: kernel for key, kernel in made.items()})
         student = self._tree.scratch("submissions", submission.digest[:20])
         submission.write_to(student, submission.files)
-        return KernelSet(kernels, student, student_seed)
+        return KernelSet(kernels, student, student_seed, self._tree)
 
     def _build(self, submission: Submission, wanted: Sequence[str], flavour: str) -> Dict[str, Kernel]:
         """The kernels of one flavour."""
@@ -360,8 +360,7 @@ class Builder:
         """The object that a student's file stands in for."""
         part, base = name[len("kernel/"):] + ".obj", self.base(flavour)
         shipped = self._tree.root / "kernel/prebuilt" / (EXPLORED if flavour == EXPLORED else "")
-        candidates = (shipped / "reference" / part, shipped / "starter" / part, base / "obj" / part)
-        return next(path for path in candidates if path.is_file()).read_bytes()
+        return next(path for path in (shipped / "reference" / part, shipped / "starter" / part, base / "obj" / part) if path.is_file()).read_bytes()
 
     @staticmethod
     def _image_objections(own: Path, base: Path) -> List[str]:

@@ -66,7 +66,7 @@ def judge(context: Context, cause: Optional[BaseException], guest: Optional[Gues
         return End(Verdict.FAIL, cause.asked, cause.expected, cause.seen, cause.hint, cause.difference, cause.where,
                    cause.registers, token=cause.token, page=cause.page)
     if isinstance(cause, BootFailure):
-        context.asking(f"boot to the {cause.stage} stage", None)
+        context.asking(f"boot to the {cause.stage} stage", getattr(context.spec.function, "__globals__", {}).get("BOOT"))
         end = judge(context, cause.cause, guest)
         return replace(end, registers=None, backtrace=cause.backtrace, log=cause.log)
     asked = context.question or context.spec.title

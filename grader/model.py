@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Mapping, Optional, Tuple
 
+from grader.tree import Tree
+
 WHOLE = "whole"  # the kernel that holds every file of the student
 NOT_WRITTEN = "not-implemented"  # the hint id of a test that came to LAB_NOT_IMPLEMENTED
 EXPLORE = "/explore"  # behind a kernel's key: the flavour whose schedules can be explored
@@ -137,6 +139,7 @@ class KernelSet:
     kernels: Mapping[str, Kernel]
     student_dir: Path  # the accepted student files, by their path in the tree (answers.txt is read from here)
     student_seed: Optional[int] = 0  # `t.student_seed`: picks this student's questions of exercise 0.1; None: nobody said it
+    tree: Optional[Tree] = None  # where these were built, and where a test may build more
 
     def __getitem__(self, key: str) -> Kernel:
         return self.kernels[key]

@@ -28,6 +28,7 @@ UNSEEN = re.compile(r"(?:mem(?:cmp|chr)|_?[Ii]nterlocked\w*_(?:acq|rel|nf|HLE\w+
 LIBRARY = re.compile(r"Rtl(?!RaiseStatus\b|RaiseException\b|Assert\b|ZeroMemory\b|CopyMemory\b)\w+")
 EXPLORER = re.compile(r"Kx(?!QueueReadyThread\b|Mark\b)\w+")  # the explorer's own; inline routines of headers use it, no student's code does
 ROUTINE = re.compile(r"(?:Ke|Ki|Kf|Kef|Ex|Hal|Ps|Mm|Ob|Io|Zw|Nt)[A-Z]\w*|\w*imp__\w*")
+ENTRY = ("KX_OWN_DRIVER_ENTRY", "DriverEntry")
 FLAVOUR = re.compile(r"MICA_EXPLORE|KX_\w+")
 # What an assembler takes besides instructions, in a file that is an exercise: names and places, no data.
 DIRECTIVES = {".text", ".globl", ".global", ".p2align", ".align", ".balign", ".type", ".size", ".def", ".scl", ".endef", ".set", ".equ", ".code32",
@@ -71,6 +72,8 @@ def objections(name: str, text: str, explored: bool, scenario: bool = False) -> 
             object_to(match.start(), f"{word}: no inline assembly in this exercise: the explorer cannot stop within it; write it in C++")
         elif explored and not scenario and FLAVOUR.fullmatch(word):
             object_to(match.start(), f"{word}: a file is the same in every flavour of the kernel; leave it out")
+        elif scenario and word in ENTRY:
+            object_to(match.start(), f"{word}: the driver begins as every driver of scenarios does; what a scenario needs is in its Setup")
         elif explored and EXPLORER.fullmatch(word):
             object_to(match.start(), f"{word}: it belongs to the explorer of schedules; leave it alone")
         elif explored and LIBRARY.fullmatch(word):

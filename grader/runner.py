@@ -162,7 +162,7 @@ class _Run:
     def one(self, session: Session, spec: TestSpec) -> Outcome:
         """One test on a booted kernel."""
         guest = Guest(session)
-        context = Context(spec, self.seed, guest, self.kernels.student_dir, self.kernels.student_seed)
+        context = Context(spec, self.seed, guest, self.kernels.student_dir, self.kernels.student_seed, self.kernels.tree)
         context.pages = self.kernels[spec.kernel].directory.parent / "races"
         cause: Optional[BaseException] = None
         try:
@@ -185,7 +185,7 @@ class _Run:
         return told
 
     def without_machine(self, spec: TestSpec) -> Outcome:
-        context = Context(spec, self.seed, None, self.kernels.student_dir, self.kernels.student_seed)
+        context = Context(spec, self.seed, None, self.kernels.student_dir, self.kernels.student_seed, self.kernels.tree)
         cause: Optional[BaseException] = None
         try:
             spec.function(context)

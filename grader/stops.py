@@ -58,8 +58,8 @@ class CodeRead(Exception):
     """Somebody read the kernel's code or the tables of its image as data, to recognize a kernel by its looks and not by what it does; or
     looked for what the explorer keeps."""
 
-    def __init__(self, reader: str) -> None:
-        super().__init__(f"the kernel's code, its tables, or what the explorer keeps is read by {reader}")
+    def __init__(self, reader: str, what: str = "the kernel's code, its tables, or what the explorer keeps") -> None:
+        super().__init__(f"{what} is read by {reader}")
 
 
 class Altered(Exception):

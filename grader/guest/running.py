@@ -18,7 +18,7 @@ from grader.inspection import Inspection
 from grader.machine.interrupted import NmiEntry, go_back, interrupted_registers
 from grader.machine.memory import BadAddress
 from grader.machine.qemu import NANOSECONDS_PER_INSTRUCTION, Halted, OverLimit
-from grader.pe import EXECUTABLE, EXPORT_DIRECTORY, RELOCATION_DIRECTORY
+from grader.pe import EXECUTABLE, EXPORT_DIRECTORY, IMPORT_ADDRESS_DIRECTORY, RELOCATION_DIRECTORY
 from grader.session import Session, StageState
 from grader.stops import Altered, Bugcheck, CodeRead, GuestStop, IdleTooLong, TooManyInstructions, WildAccess
 from grader.views.fields import read_layout
@@ -123,6 +123,21 @@ class GuestRuns(GuestMemory):
             raise CodeRead(self.describe(eip - 1))
 
         return self.watching(ranges, look, reads=True)
+
+    def imports_called(self) -> ContextManager[None]:
+        """Meanwhile the test driver takes the addresses of its imports as compiled code does, to call a routine or to use a variable; CodeRead
+        names who reads that table in another way, to learn where the kernel's routines lie."""
+        module = next(one for one in self.symbols.modules if one.name.lower() == self.session.driver.lower())
+        rva, size = module.image.directories[IMPORT_ADDRESS_DIRECTORY]
+        table = range(module.base + rva, module.base + rva + size)
+        named = {module.base + place for place in module.image.relocations()}
+
+        def look(eip: int) -> None:
+            # Behind a call or jump through the table the imported routine has begun.  A load ends with the entry's address.
+            if self.symbols.module_at(eip) is module and (eip - 4 not in named or self.u32(eip - 4) not in table):
+                raise CodeRead(self.describe(eip - 1), "the table that says where the kernel's routines lie")
+
+        return self.watching([(table.start, size)], look, reads=True)
 
     def _guards(self) -> List[Tuple[int, int]]:
         """What lies around the explorer's data: whoever looks for these comes by."""

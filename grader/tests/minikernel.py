@@ -10,7 +10,7 @@ from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase
 
 ROOT = Path(__file__).resolve().parents[2]
 
-C_SOURCE = """#include "ki.h"
+C_SOURCE = """#include "ke/ki.h"
 extern "C" int {name}(int n) {{
     // LAB({exercise}) begin
     return {result};

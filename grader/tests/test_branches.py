@@ -18,7 +18,7 @@ from grader.tree import Tree
 
 HEADER = "kernel/ntos/ke/ki.h"
 HANDOUT = "labs/1-processes/README.md"
-SOLVED = '#include "ki.h"\nextern "C" int KiReady(int n) {\n    // Exercise 1.1\n    return n + 1234;\n}\n'
+SOLVED = '#include "ke/ki.h"\nextern "C" int KiReady(int n) {\n    // Exercise 1.1\n    return n + 1234;\n}\n'
 
 
 class MidTerm(HandoutCase):

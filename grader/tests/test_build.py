@@ -38,7 +38,9 @@ class OverlayCase(KernelCase):
 
     def build(self, files: Dict[str, bytes]) -> KernelSet:
         missing = tuple(name for name in (READY, SWITCH, QUANTUM) if name not in files)
-        return self.builder.build(Submission(files, missing), KEYS)
+        kernels = self.builder.build(Submission(files, missing), KEYS)
+        self.assertEqual(kernels.tree, self.tree)
+        return kernels
 
     def image(self, kernels: KernelSet, key: str) -> bytes:
         self.assertEqual(kernels[key].error, "")
@@ -85,7 +87,7 @@ class Overlay(OverlayCase):
             Builder(self.tree, labs.load(self.tree)).build(Submission(files, ()), KEYS)["1.1"].directory, first)
 
     def test_compiler_message_is_the_students(self) -> None:
-        kernels = self.build(self.files(ready='#include "ki.h"\nextern "C" int KiReady(int n) { return m; }\n'))
+        kernels = self.build(self.files(ready='#include "ke/ki.h"\nextern "C" int KiReady(int n) { return m; }\n'))
         self.assertRegex(kernels["1.1"].error, rf"^{READY}:2:\d+: error: use of undeclared identifier 'm'")
         self.assertNotIn(str(self.home), kernels["1.1"].error)
         self.assertEqual(kernels["1.2"].error, "")
@@ -294,7 +296,7 @@ class Surroundings(OverlayCase):
         self.tree.root.rename(spaced)
         self.tree = Tree(spaced, spaced / "build")
         self.builder = Builder(self.tree, labs.load(self.tree))
-        kernels = self.build(self.files(ready='#include "ki.h"\nextern "C" int KiReady(int n) { return 1234567 + n; }\n',
+        kernels = self.build(self.files(ready='#include "ke/ki.h"\nextern "C" int KiReady(int n) { return 1234567 + n; }\n',
                                         quantum="int x = y;\n"))
         self.assertIn((1234567).to_bytes(4, "little"), self.image(kernels, "1.1"))
         self.assertRegex(kernels["1.2"].error, f"^{QUANTUM}:1:9: error: use of undeclared identifier 'y'")

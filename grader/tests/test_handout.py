@@ -289,7 +289,7 @@ class Work(HandoutCase):
 
     def test_exercises_of_a_branch_are_built_apart(self) -> None:
         tree = self.branch("lab1-processes")
-        (self.mine / READY).write_text('#include "ki.h"\nextern "C" int KiReady(int n) { return n + 123456789; }\n')
+        (self.mine / READY).write_text('#include "ke/ki.h"\nextern "C" int KiReady(int n) { return n + 123456789; }\n')
         (self.mine / QUANTUM).write_text("does not compile\n")
         course = labs.load(tree)
         grading = Grading(tree, course, runner())

@@ -22,7 +22,7 @@ from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase
 
 LINE = "const int candidateMask = KiReadySummary & ~((1u << lowest) - 1);"
 COMMENT = "BSR gives the number of the highest bit that is set"
-SOURCE = f"""#include "ki.h"
+SOURCE = f"""#include "ke/ki.h"
 int KiSelectReady(int lowest) {{
     // LAB(1.1) begin
     // {COMMENT}

@@ -14,6 +14,7 @@ from grader.model import TestSpec
 from grader.mytest import Findings
 from grader.tests.fixture import READY, TreeCase
 from grader.toolverdict import Finding
+from grader.tree import this_tree
 
 FILE = "labs/1-processes/mytest.cpp"
 NOTHING, LOST = Findings(), Findings("Counts fails under schedule walk-1: x is 2, not 1", Found.CHECK)
@@ -37,13 +38,12 @@ class Catches(TreeCase):
         spec = TestSpec("1.1", "mytest", 1, "mytest", lambda t: None, lab=lab.number)
         found: Dict[str, Findings] = {"reference": NOTHING, "other": NOTHING, "late": LOST, **seen}
         with ExitStack() as patched:
-            for name, fake in (("this_tree", lambda: self.tree),
-                               ("compiled", lambda tree, builder, text: (Path("driver"), "")),
+            for name, fake in (("compiled", lambda tree, builder, text: (Path("driver"), "")),
                                ("kernel", lambda tree, builder, number, variant, seed: Path(variant.name if variant else "reference")),
                                ("explored", lambda folder, kernel, seed: found[kernel.name])):
                 patched.enter_context(mock.patch.object(mytest, name, fake))
             try:
-                mytest.catches(Context(spec, 1, None, self.tree.root, 1), FILE, wrong)
+                mytest.catches(Context(spec, 1, None, self.tree.root, 1, self.tree), FILE, wrong)
             except TestFailure as failure:
                 return failure
         return None

@@ -94,6 +94,12 @@ class PlainCode(unittest.TestCase):
                      'extern "C" PVOID _imp__KeSetEvent;'):
             self.assertEqual(1, len(of(line)), line)
 
+    def test_a_scenario_has_no_routine_that_runs_before_its_first_run(self) -> None:
+        for line in ("#define KX_OWN_DRIVER_ENTRY", 'extern "C" NTSTATUS NTAPI DriverEntry(PVOID, PVOID) { return STATUS_SUCCESS; }'):
+            found = plaincode.objections("mytest.cpp", line + "\n", True, True)
+            self.assertEqual(1, len(found), line)
+            self.assertIn("the driver begins as every driver of scenarios does", found[0])
+
     def test_the_line_is_the_students(self) -> None:
         text = 'int a; /* one\ntwo */\nauto b = R"(x\ny)";\nvoid F() { asm("nop"); }\n'
         self.assertTrue(self.of(text)[0].startswith("kernel/ntos/ke/x.cpp:5:1: error: asm"), self.of(text))

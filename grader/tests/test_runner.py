@@ -8,15 +8,19 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
+import types
 import unittest
 from pathlib import Path
 from typing import Dict
 from unittest import mock
 
 from grader import runner
+from grader.api import Context, Hint
 from grader.errors import InfraError
+from grader.judge import judge
 from grader.machine import qemu
 from grader.model import Kernel, KernelSet, Outcome, Progress, Verdict
+from grader.session import BootFailure
 from grader.tests.machine import grade, needs_emulator, probe_folder, spec
 
 
@@ -139,6 +143,16 @@ class SeveralSeeds(unittest.TestCase):
         self.assertEqual([Verdict.FAIL, Verdict.STUDENT_CRASH, Verdict.FAIL], [outcomes[-1].verdict for outcomes in found.values()])
         alone = grade([tests[1]], seed=6)[0]
         self.assertEqual(dataclasses.replace(alone, replay=""), dataclasses.replace(found[6][1], replay=""))
+
+
+class AdviceBeforeTheTest(unittest.TestCase):
+    """A kernel that does not come up gets the advice of the test's module, if it has one."""
+
+    def test_the_modules_hint_is_told(self) -> None:
+        for names, hint in (({"BOOT": Hint("mine", "Look there.")}, "mine"), ({}, "crash")):
+            one = dataclasses.replace(spec(calling("ProbeAdd", 70, 7), "late"), function=types.FunctionType((lambda t: None).__code__, names))
+            end = judge(Context(one, 7, None, Path(), None), BootFailure("ready", qemu.GuestEnd("guest-reset"), (), b""), None)
+            self.assertEqual(("boot to the ready stage", hint), (end.asked, end.hint.id if end.hint else ""))
 
 
 @needs_emulator

@@ -21,6 +21,9 @@
 //                                            one processor (KeSetAffinityThread: 2, 4 or 8) and ends each run where it began it.
 //   static constexpr ULONG Flags = ...;      KX_SCENARIO_SHARES, KX_SCENARIO_PLANTED (ke/explore.h)
 //
+// In the Setup, KX_DRAW(n) is a number below n that follows from the run's seed: for what no result may depend on, such as the
+// place of an object.
+//
 // One source of a driver includes scenario_main.h. In flavours other than explore a scenario compiles to its table entry.
 #pragma once
 

@@ -38,6 +38,9 @@ HINTS = {
     "switch-exception-list": "fs:[0], the head of the exception chain, points into the stack: it changes with the stack.",
     "switch-frame": "What KiSwapContext pushes it must pop in the opposite order: fs:[0], EFLAGS, EDI, ESI, EBX, EBP, the return address. "
                     "One word too many, too few or exchanged, and the thread goes astray.",
+    "switch-boot": "The kernel switches between its own threads before any test begins. Is the place named in KiSwapContext, then a register does not hold there what "
+                   "that instruction takes it for. Otherwise look at a new thread's first frame (the test first_frame_contents), at the order of pushes and pops, at "
+                   "the two moves of ESP, at whose process CR3 is loaded from, and at what KiThreadStartup does before its call.",
     "switch-stack": "The thread does not come back to where it left: ESP is saved in OldThread->KernelStack and loaded from "
                     "NewThread->KernelStack, and as many words are popped as were pushed.",
     "switch-bounds": "The stack's limits follow the thread: StackBase and StackLimit of the KPCR, and Esp0 of the TSS.",

@@ -38,8 +38,10 @@ HINTS = {
     "scan-order": "The scan visits the queues 1 to 14 upwards and round, from QueueIndex, each from its head; the next scan goes on where "
                   "this one ended.",
     "scan-limit": "One scan looks at 16 threads and relieves 10 at most.",
-    "scan-forgotten": "A ready thread that has waited long enough was not relieved: its waiting time is the tick count less WaitTime, in "
+    "scan-forgotten": "A ready thread that has waited long enough was not relieved: the scan comes to each queue from 1 to 14, and a waiting time is the tick count less WaitTime, in "
                       "32 bits that wrap.",
+    "scan-counted": "Relieved is a thread that KiPriorityWhenStarved gives another priority, and nobody else: only such a thread leaves its queue, and only "
+                    "such a one counts.",
     "scan-queue": "A relieved thread leaves the queue of its old priority first, then its priority changes, then it is placed anew "
                   "(KiReadyThread).",
 }
@@ -151,8 +153,11 @@ def _answer_hint(routine: str, state: State, argument: List[int], wanted: int, a
         return "policy-floor" if "Quantum" in routine or state.quantum <= WAIT_COST else "policy-base"
     if "Wait" in routine and answer == state.priority > wanted and state.quantum <= WAIT_COST:
         return "policy-wait-quantum"  # the turn was over, and the priority did not fall
+    if "Wait" in routine and answer < wanted and state.quantum <= WAIT_COST and state.priority < REALTIME and state.base < TIME_CRITICAL:
+        return "policy-decay"  # the turn was over, and the priority fell too far
     if "Wait" in routine and answer > wanted and (state.disable_boost or state.process_disables or state.decrement):
-        return "policy-disabled"
+        boosted = answer == min(state.base + argument[0], HIGHEST_VARIABLE)
+        return "policy-disabled" if boosted or state.quantum > WAIT_COST else "policy-floor"
     if "Wait" in routine and answer == state.priority < wanted and not (state.disable_boost or state.process_disables or state.decrement):
         return "policy-not-boosted"
     if "Wait" in routine and (answer == min(HIGHEST_VARIABLE, state.priority + argument[0]) or answer < state.priority < wanted + 1

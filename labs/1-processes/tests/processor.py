@@ -40,6 +40,8 @@ HINTS = {
                        "it ready will look.",
     "only-priority": "Base priority and quantum are the business of the caller of KiSetPriorityThread: change Priority, through KiChangePriority.",
     "adjust-ignored": "AdjustReason says that a boost is due. Apply it first, then choose, then clear AdjustReason.",
+    "adjust-no-rise": "AdjustBoost never lowers a thread, and leaves real-time threads as they are: AdjustIncrement becomes the priority of a variable thread, and "
+                      "only where it is more than that has.",
     "quantum-ignored": "The current thread has used up its quantum: the policy gives a new one and a priority, and an equal takes its turn.",
     "quantum-early": "The current thread has quantum left: its turn is not over, nothing changes.",
     "quantum-endless": "A real-time thread of a process with KPROCESS_DISABLE_QUANTUM keeps the processor: Quantum = KI_ENDLESS_QUANTUM.",
@@ -48,6 +50,12 @@ HINTS = {
     "quantum-lower": "At quantum end only a thread of the same priority or a higher one takes the processor. With none ready, the thread goes on.",
     "schedule": "The first step that differs tells which rule was broken: the higher priority runs; among equals, who was preempted comes first "
                 "and who gave up his turn last. The tests of the single routines show a mistake one call at a time: begin with those.",
+    "idle-kept": "IdleThread stays what it is: the processor falls back on it when nobody is ready. Of the processor's block these routines change NextThread, "
+                 "ReadySummary and the queues.",
+    "schedule-stop": "The call stops the kernel, or does not come back. CurrentThread is never nullptr, NextThread may be; a PrcbLock is taken once and given back "
+                     "on each way out; a thread is on a queue only in state Ready.",
+    "schedule-boot": "The kernel schedules its own threads with these routines before any test begins. Where it gave up look at what may be nullptr (NextThread), at "
+                     "locks, and at loops; where it waits for ever a ready thread was never chosen, or nobody was asked to look at it.",
     "thread-lost": "A ready thread is on no queue and is not the standby thread.",
     "priority-event": "Priority changes through KiChangePriority only, with the reason that the contract names; it writes the event, which timelines "
                       "are drawn from.",
@@ -121,7 +129,7 @@ class Processor:
     def place(self, number: int, priority: int, hint: str = "no-preemption", **fields: int) -> None:
         """A new thread becomes ready: KiDeferredReadyThread."""
         thread = self.make(number, priority, DEFERRED, **fields)
-        self._say(f"KiDeferredReadyThread({self._describe(thread)})", hint)
+        self._say(f"KiDeferredReadyThread({self._describe(thread)})")
         self.guest.call("KiDeferredReadyThread", self.addresses[number])
         reason, increment = fields.get("AdjustReason", ADJUST_NONE), fields.get("AdjustIncrement", 0)
         if priority < 16 and reason == ADJUST_UNWAIT:
@@ -135,7 +143,7 @@ class Processor:
     def set_priority(self, number: int, priority: int, hint: str) -> None:
         """KiSetPriorityThread, and what the end of the dispatcher's work does after it.  -1: the current thread."""
         thread = self.model.current if number < 0 else self.model.threads[number]
-        self._say(f"KiSetPriorityThread({self._describe(thread)}, {priority})", hint)
+        self._say(f"KiSetPriorityThread({self._describe(thread)}, {priority})")
         reason, old = self.t.rng.choice((SET, BOOST)), thread.priority
         before = self._untouched(thread)
         self.guest.call("KiSetPriorityThread", self.current if number < 0 else self.addresses[number], priority, reason)
@@ -167,7 +175,7 @@ class Processor:
         guest.set(self.current, "KTHREAD.Preempted", int(preempted))
         current.preempted = preempted
         held = f", and while another processor holds the PrcbLock {change.words}" if change else ""
-        self._say(f"KiQuantumEnd() with Quantum {left} of {self._describe(current)}{held}", hint)
+        self._say(f"KiQuantumEnd() with Quantum {left} of {self._describe(current)}{held}")
         with guest.uninterrupted(), meanwhile(self.t, self.prcb, change) if change else nullcontext():  # a tick would take more units
             guest.call("KiQuantumEnd")
         old = current.priority
@@ -209,7 +217,7 @@ class Processor:
             if thread.number >= 0 and guest.get(address, "KTHREAD.AdjustReason"):
                 self._fail(f"AdjustReason of {_name(thread.number)} is AdjustNone", "it is still set", "adjust-ignored")
         if guest.get(self.prcb, "KPRCB.IdleThread") != self.idle:
-            self._fail("the processor's IdleThread is as it was", "it has changed", hint)
+            self._fail("the processor's IdleThread is as it was", "it has changed", "idle-kept")
         claim = bool(guest.get(self.current, "KTHREAD.Preempted"))
         if claim != model.current.preempted:
             leaves = model.current.state != RUNNING
@@ -252,10 +260,10 @@ class Processor:
             return "displaced-to-tail" if (queues[differing] or [0])[-1] == head else "tail-forgotten"
         return hint
 
-    def _say(self, call: str, hint: str) -> None:
+    def _say(self, call: str) -> None:
         self.done.append(call)
         set_time(self.guest, next(self.times))
-        self.t.asking(self._asked(), hint=self.t.hint(hint, HINTS[hint]))
+        self.t.asking(self._asked(), hint=self.t.hint("schedule-stop", HINTS["schedule-stop"]))
 
     def _fail(self, expected: str, seen: str, hint: str) -> None:
         self.t.fail(asked=self._asked(), expected=expected, seen=seen, hint=self.t.hint(hint, HINTS[hint]))

@@ -33,6 +33,7 @@ HINTS = {
     "ready-loop-priorities": "The cost of a selection must not depend on where the thread is: no loop over the priorities. ReadySummary has a bit "
                              "for each queue, and the processor finds the highest one in a single instruction (__builtin_clz).",
     "ready-loop-threads": "The cost of a call must not grow with the number of threads on the queue: a list that is linked both ways needs no walk.",
+    "ready-not-returned": "The thread is off its queue, and the caller does not get it: KiSelectReadyThread returns the thread that it has taken.",
     "ready-live": "The kernel itself lives on these queues. The tests with stage \"early\" show the mistake one call at a time: begin there.",
     "ready-field": "Queues and summary are all that these routines change: of the thread only WaitListEntry, which links it.",
     "ready-links": "A queue's links are broken: from the head, Flink must lead round to the head again, and Blink the same way "
@@ -130,19 +131,19 @@ class Bench:
 
     # -- the student's routines ------------------------------------------------------------------------------------
     def insert(self, thread: int, at_head: bool = False) -> None:
-        self._say(f"KiInsertReadyQueue(Prcb, T{thread} of priority {self.priorities[thread]}, AtHead={str(at_head).upper()})")
+        self._say(f"KiInsertReadyQueue(Prcb, T{thread} of priority {self.priorities[thread]}, AtHead={str(at_head).upper()})", "ready-missing")
         self.t.guest.call("KiInsertReadyQueue", self.prcb, self.threads[thread], int(at_head))
         self.model.insert(thread, self.priorities[thread], at_head)
         self.compare()
 
     def remove(self, thread: int) -> None:
-        self._say(f"KiRemoveReadyQueue(Prcb, T{thread} of priority {self.priorities[thread]})")
+        self._say(f"KiRemoveReadyQueue(Prcb, T{thread} of priority {self.priorities[thread]})", "ready-still-queued")
         self.t.guest.call("KiRemoveReadyQueue", self.prcb, self.threads[thread])
         self.model.remove(thread)
         self.compare()
 
     def select(self, low: int) -> Optional[int]:
-        self._say(f"KiSelectReadyThread(LowPriority={low}, Prcb)")
+        self._say(f"KiSelectReadyThread(LowPriority={low}, Prcb)", "ready-still-queued")
         before = self.model.show()
         address = self.t.guest.call("KiSelectReadyThread", low, self.prcb)
         expected = self.model.select(low)
@@ -236,9 +237,10 @@ class Bench:
         return read_queues(guest, self.prcb + heads, guest.get(self.prcb, "KPRCB.ReadySummary"),
                            {address: number for number, address in enumerate(self.threads)})
 
-    def _say(self, call: str) -> None:
+    def _say(self, call: str, hint: str) -> None:
+        """The call that comes next; `hint`: where the kernel stops in it."""
         self.done.append(call)
-        self.t.asking(call)
+        self.t.asking(call, self.t.hint(hint, HINTS[hint]))
 
     def _fail(self, expected: str, seen: str, hint: str) -> None:
         earlier = len(self.done) - 1
@@ -248,7 +250,8 @@ class Bench:
 
     def _selection_hint(self, seen: Optional[int], expected: Optional[int], low: int) -> str:
         if seen is None:
-            return "ready-highest"
+            left = [thread for queue in self.read().queues.values() for thread in queue or []]
+            return "ready-low-priority" if expected is None else "ready-highest" if expected in left else "ready-not-returned"
         priority = self.priorities[seen]
         if priority < low:
             return "ready-low-priority"

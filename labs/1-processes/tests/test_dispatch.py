@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import List
 
-from grader.api import test
+from grader.api import Hint, test
 
 from .hosted import set_time, times
 from .meanwhile import Change
@@ -17,6 +17,7 @@ from .workload import Workload
 FEATURES = ("SCH-01", "SCH-12", "SCH-13")
 ENDLESS = 127
 DISABLE_QUANTUM = 4
+BOOT = Hint("schedule-boot", HINTS["schedule-boot"])
 
 
 @test("1.3", points=1, title="a thread that becomes ready displaces a lower one, and only a lower one", features=FEATURES + ("SCH-05", "SCH-06"), limit=10_000_000)
@@ -40,13 +41,16 @@ def deferred_ready_boosts(t):
     """The running thread is out of reach, so that only the boost decides about the queue."""
     processor = Processor(t, 16, 24)
     for number in range(16):
-        processor.place(number, t.rng.randint(16, 23) if number % 4 == 3 else t.rng.randint(1, 12), hint="adjust-ignored", Quantum=30,
-                        AdjustReason=(ADJUST_UNWAIT, ADJUST_BOOST)[number % 2], AdjustIncrement=t.rng.randint(0, 13))
+        priority, increment = t.rng.randint(16, 23) if number % 4 == 3 else t.rng.randint(1, 12), t.rng.randint(0, 13)
+        none = number % 2 and (priority > 15 or increment <= priority)
+        processor.place(number, priority, hint="adjust-no-rise" if none else "adjust-ignored", Quantum=30,
+                        AdjustReason=(ADJUST_UNWAIT, ADJUST_BOOST)[number % 2], AdjustIncrement=increment)
     processor.clear()
     # A boost that is one, one that is no rise for a thread above its base priority, and none for real-time threads, however large.
     risen = (t.rng.randint(3, 7), 3, t.rng.randint(8, 13))
     for number, (priority, base, increment) in enumerate((risen, (12, 5, 9), (16, 16, 20), (18, 18, 20))):
-        processor.place(number, priority, hint="adjust-ignored", Quantum=30, BasePriority=base, AdjustReason=ADJUST_BOOST, AdjustIncrement=increment)
+        processor.place(number, priority, hint="adjust-no-rise" if number else "adjust-ignored", Quantum=30, BasePriority=base, AdjustReason=ADJUST_BOOST,
+                        AdjustIncrement=increment)
     processor.judge_trace()
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from grader.api import test
+from grader.api import Hint, test
 
 from .meanwhile import Change
 from .neighbour import Neighbours
+from .processor import HINTS
 from .turns import Turns, scripts
 
 FEATURES = ("SCH-06", "SCH-12", "SCH-13")
+BOOT = Hint("schedule-boot", HINTS["schedule-boot"])
 
 
 @test("1.3", points=1, title="a thread of another processor is placed there, and that processor is asked to look", features=FEATURES,

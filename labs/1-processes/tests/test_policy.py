@@ -22,15 +22,15 @@ LARGEST = 127  # what AdjustIncrement can hold: more than a byte's worth with a 
 def _moves(t, subject: Subject) -> None:
     """A policy that leaves every thread alone leaves real-time threads alone too: some other thread must rise and fall."""
     base = t.rng.randint(2, 8)
-    for routine, priority, argument, moves in ((AFTER_WAIT, base, [t.rng.randint(2, 5)], lambda answer: base < answer < 16),
-                                               (AFTER_QUANTUM, base + 3, [], lambda answer: base <= answer < base + 3)):
+    for routine, priority, argument, hint, moves in ((AFTER_WAIT, base, [t.rng.randint(2, 5)], "policy-not-boosted", lambda answer: base < answer < 16),
+                                                     (AFTER_QUANTUM, base + 3, [], "policy-decay", lambda answer: base <= answer < base + 3)):
         state = State(priority, base, 6, 6)
         subject.write(state)
         asked = f"{routine}({', '.join(['thread', *map(str, argument)])}) with {state.show()}"
-        t.asking(asked)
+        t.asking(asked, t.hint(hint, HINTS[hint]))
         answer = t.guest.call(routine, subject.thread, *argument)
         t.check(moves(answer), asked=asked, expected="a boost" if routine == AFTER_WAIT else "a decay", seen=f"returns {answer}",
-                hint=t.hint("policy-base", HINTS["policy-base"]))
+                hint=t.hint(hint, HINTS[hint]))
 
 
 def _variable(t, low: int = 1, high: int = 13, boosted: int = 0) -> State:
@@ -150,12 +150,12 @@ def _scans(t, priorities: List[int], starved: List[bool], setting: Tuple[str, in
     for scan in range(count):
         asked = f"KiScanReadyQueues, scan {scan + 1}, QueueIndex {index}, of {bench.model.show()}"
         relieved, index = _scan(bench, starved, index)
-        t.asking(asked)
+        t.asking(asked, t.hint("scan-queue", HINTS["scan-queue"]))
         set_time(guest, now)  # every stop of the host may have cost a clock tick
         answer = guest.call("KiScanReadyQueues", bench.prcb)
         seen = [number for number, thread in enumerate(bench.threads) if bench.model.where(number) is not None
                 and guest.get(thread, "KTHREAD.Priority") != bench.priorities[number]]
-        hint = "scan-limit" if len(seen) > SCAN_BOOSTS else "scan-order" if seen or not relieved else "scan-forgotten"
+        hint = "scan-counted" if answer != len(seen) else "scan-limit" if len(seen) > SCAN_BOOSTS else "scan-order" if seen or not relieved else "scan-forgotten"
         t.check(answer == len(relieved) and sorted(seen) == sorted(relieved), asked=asked,
                 expected=f"relieves {len(relieved)}: {_names(sorted(relieved))}", seen=f"returns {answer}, relieved {_names(seen)}",
                 hint=t.hint(hint, HINTS[hint]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grader.api import test
+from grader.api import Hint, test
 
 from .contexts import CALLEE_SAVED, FRAME, HINTS, INTERRUPT, LASTING, Carousel, HandOver, Together, words
 
@@ -10,6 +10,7 @@ FEATURES = ("SCH-14", "KPR-23")
 CHAIN_END = 0xFFFFFFFF
 THREAD_RETURNED = 0x4D545254
 APC_LEVEL = 1
+BOOT = Hint("switch-boot", HINTS["switch-boot"])
 
 
 @test("1.2", points=2, title="the first frame lies where it should and holds what it should", stage="early", features=FEATURES, limit=2_000_000)

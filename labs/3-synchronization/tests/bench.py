@@ -156,7 +156,7 @@ class Bench(Telling):
 
     def reset_event(self, number: int) -> None:
         self._signal(f"KeResetEvent({self.name(number)})", "KeResetEvent", (self.addresses[number],),
-                     lambda: self.model.reset(number))
+                     lambda: self.model.reset(number), "reset")
 
     def pulse_event(self, number: int, increment: int = 0) -> None:
         self._signal(f"KePulseEvent({self.name(number)}, {increment}, FALSE)", "KePulseEvent",
@@ -417,7 +417,7 @@ class Bench(Telling):
         told = None if place == SWAP else self.guest.u32(registers["esp"] + 4) if place == RAISE else registers["eax"]
         seen = "the thread waits" if told is None else f"{status_name(told)} is raised" if place == RAISE else f"it returns {status_name(told)}"
         if raised is not None:
-            self._equal(f"{status_name(raised)} is raised", seen, "mutant-recursion")
+            self._equal(f"{status_name(raised)} is raised", seen, TAKEN.get(self.t.spec.exercise, "mutant-recursion"))
         elif wanted is None:
             self._equal("the thread waits", seen, "did-not-wait")
             self.calls[thread] = self.guest.left()
@@ -616,7 +616,8 @@ class Bench(Telling):
         head = address + guest.field("KTHREAD.MutantListHead")[0]
         owned = [self.places.get(one, one) for one in guest.list(head, "KMUTANT.MutantListEntry")]
         if owned != model.mutants:
-            self._fail(f"T{number} owns {self._names(model.mutants)}, in this order", self._names(owned), "mutant-owner")
+            self._fail(f"T{number} owns {self._names(model.mutants)}, in this order", self._names(owned),
+                       "mutant-order" if sorted(owned) == sorted(model.mutants) else "mutant-owner")
         if wait:
             self._ring(number, address, timer)
 
@@ -738,7 +739,7 @@ class Bench(Telling):
             if hint == "timer-late":
                 return "timer-early" if seen > one.state else "timer-late"
             return "timer-state"
-        if hint == "pulse":
+        if hint in ("pulse", "reset"):
             return hint
         return "signal-kept" if seen > one.state else "signal-lost"
 

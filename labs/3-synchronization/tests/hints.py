@@ -2,6 +2,8 @@
 
 HINTS = {
     # lists and rings
+    "wait-boot": "The kernel signals and waits before any test begins. Where it gave up look at blocks and rings that are not whole, and at pointers that may be "
+                 "nullptr; where it waits for ever somebody was not released, or waits for what is signaled already.",
     "wait-order": "Who waits longest is first: a wait block goes to the tail of the object's list, and the list is walked from its head.",
     "block-missing": "A waiting thread has one block on the list of every object that it waits for.",
     "block-left": "A thread whose wait is over still has a block on a list. Take all its blocks away: walk the ring once round.",
@@ -19,6 +21,7 @@ HINTS = {
                          "the next.",
     "released-too-few": "A thread whose wait is satisfied was not released: go on through the list as long as the object is signaled.",
     "released-order": "The threads were released in another order than the one in which they began to wait.",
+    "reset": "A reset leaves the event not signaled, and releases nobody.",
     "pulse": "A pulse releases those who wait at this moment, and leaves the object not signaled.",
     # what a wait returns
     "wait-status": "The result of a wait: WaitAny the index of the object, with STATUS_ABANDONED added for an abandoned mutant; WaitAll "
@@ -65,7 +68,8 @@ HINTS = {
     "due-time": "A time-out is relative to now when it is negative, a system time when it is positive; KiInterruptTimeOf makes interrupt time of "
                 "both.",
     "timeout-only-tests": "A time-out of zero, or one in the past, has Passed (KiUpdateDeadline) and only tests: nobody waits, nothing changes.",
-    "object-first": "The objects come before the time: what is signaled is taken, even if the time-out is zero or in the past.",
+    "object-first": "The objects come before the time: what is signaled is taken, even if the time-out is zero or in the past. For a WaitAny one that is signaled "
+                    "is enough.",
     "mutant-again": "A mutant that the thread owns already is as good as a signaled one: KiIsSignaled knows that, SignalState alone does not.",
     "deadline-kept": "A relative time-out counts from the first call: a wait that an APC has interrupted goes on with the deadline it had "
                      "(KiUpdateDeadline).",
@@ -76,6 +80,7 @@ HINTS = {
     "semaphore-units": "Each thread that is released takes one unit; what is left is the count.",
     "mutant-recursion": "SignalState of a mutant counts down with each acquisition by its owner and up with each release; it is free at 1.",
     "mutant-owner": "OwnerThread and the owner's MutantListHead say who owns the mutant exactly while its SignalState is 0 or below.",
+    "mutant-order": "A thread's mutants are on its MutantListHead in the order in which it took them: one that it takes goes to the tail.",
     "mutant-not-owned": "Only the owner releases a mutant; for anybody else a status is raised and nothing changes.",
     "mutant-abandoned": "Who gets an abandoned mutant is told once: STATUS_ABANDONED, and Abandoned is cleared by it.",
     "mutant-freed": "A release as Abandoned gives back all levels at once, whoever asks, and marks the mutant; one that is free already is only marked.",
@@ -148,9 +153,13 @@ HINTS.update({
     "irql-bit": "A level's bit in KPCR::IRR is cleared before it is delivered: what is asked for meanwhile must not be lost.",
     "irql-level": "A software interrupt is delivered at its own IRQL and with interrupts on; afterwards the IRQL is the one that was asked for.",
     "irql-flag": "With the interrupt flag off nothing is delivered, and the flag is afterwards what it was before.",
+    "irql-boot": "The kernel lowers its IRQL and runs DPCs before any test begins. Look at what is delivered, and how (KiDispatchInterrupt and KiDeliverApc for the "
+                 "software levels, HalpReplayInterrupt for a device's); at what is asked for and never delivered; and at DPCs that are never run.",
     "irql-cleared": "Deliver with interrupts off: HalpDeliverPending is called, and clears a level's bit in KPCR::IRR, while none can come.",
     "irql-raised": "KfLowerIrql does not raise: bugcheck IRQL_NOT_LESS_OR_EQUAL.",
     # locks
+    "lock-boot": "Every part of the kernel takes these locks before any test begins. Where it waits for ever a lock looks held that nobody has: it was not given "
+                 "back, or is waited for when it is free. Where it gave up look at a node's links.",
     "lock-taken": "A free lock is taken by one exchange; its Value is not 0 as long as somebody has it.",
     "lock-anywhere": "What a lock does follows from its word alone: wherever it lies, whatever its number is, on each processor, early and late.",
     "lock-not-freed": "The release makes the lock free, or the next one's.",

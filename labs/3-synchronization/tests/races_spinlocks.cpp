@@ -24,7 +24,7 @@ struct Guarded {
 /// A lock in one of the places where the system has some, another one in each run: it works in all of them.
 /// shared: as the lock under test
 struct Placed {
-    static constexpr ULONG LOCKS = 8;         ///< of an area, of which a run takes one
+    static constexpr ULONG LOCKS = 8; ///< of an area, of which a run takes one
     static constexpr ULONG PLACES = 5;
     static constexpr ULONG STACK_OFFSET = 64; ///< above the end of a stack, far below what is in use
     static inline KSPIN_LOCK InDriver[LOCKS] = {};
@@ -44,7 +44,8 @@ private:
         case 2: return &KiQueuedSpinLock[LockQueueAfdWorkQueueLock]; // nobody's: as good as any variable of the kernel
         case 3: return InArea(static_cast<UCHAR*>(KeGetPcr()->NtTib.StackLimit) + STACK_OFFSET, number);
         case 4:
-            if (!InPool) InPool = static_cast<KSPIN_LOCK*>(ExAllocatePoolWithTag(NonPagedPool, sizeof InDriver, EX_TAG("Lock")));
+            if (!InPool)
+                InPool = static_cast<KSPIN_LOCK*>(ExAllocatePoolWithTag(NonPagedPool, sizeof InDriver, EX_TAG("Lock")));
             if (InPool) return InArea(InPool, number);
             break;
         default: break;

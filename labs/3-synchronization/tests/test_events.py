@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Callable, List
 
-from grader.api import test
+from grader.api import Hint, test
 
 from .bench import Bench
 from .dispatcher import (MUTANT, NOTIFICATION_EVENT, NOTIFICATION_TIMER, SEMAPHORE, SYNCHRONIZATION_EVENT, SYNCHRONIZATION_TIMER,
                          WAIT_ALL, WAIT_ANY, Object)
+from .hints import HINTS
 
+BOOT = Hint("wait-boot", HINTS["wait-boot"])
 FEATURES = ("DSP-01", "DSP-12", "DSP-14")
 LIMIT = 20_000_000
 EVENTS = (NOTIFICATION_EVENT, SYNCHRONIZATION_EVENT)
@@ -25,6 +27,10 @@ def events(*kinds: int) -> List[Object]:
       limit=LIMIT)
 def event_states(t):
     bench = Bench(t, events(*[t.rng.choice(EVENTS) for _ in range(4)], *EVENTS), 1)
+    for number in (4, 5):  # one of each kind is signaled, and taken
+        _promise(bench, number, bench.set_event)
+        bench.set_event(number)
+        bench.wait(0, number, 0)
     for _ in range(60):
         number = t.rng.randrange(6)
         call = t.rng.choice((bench.set_event, bench.reset_event, bench.pulse_event))

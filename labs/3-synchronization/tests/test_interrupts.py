@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import List, Optional
 
-from grader.api import Bugcheck, test
+from grader.api import Bugcheck, Hint, test
 
 from .dpcs import HIGH as URGENT
 from .dpcs import LOW, MEDIUM, MEDIUM_HIGH, DpcBench
@@ -18,6 +18,7 @@ PLACES = (DISPATCH_PLACE, APC_PLACE, REPLAY_PLACE)
 FIRST_DEVICE = 3  # DEVICE_LEVEL_FIRST
 EFLAGS_IF = 0x200
 IRQL_NOT_LESS_OR_EQUAL = 0x0A
+BOOT = Hint("irql-boot", HINTS["irql-boot"])
 
 
 @test("3.1", points=1, title="the queue: order, depth, and each DPC once", stage="early", features=("INT-05", "INT-06"), limit=LIMIT)

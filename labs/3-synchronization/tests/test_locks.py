@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Iterator, List, Tuple
 
-from grader.api import test
+from grader.api import Hint, test
 from grader.stops import TooManyInstructions
 
 from .hints import HINTS
 from .onestep import taken_in_one_step
 
+BOOT = Hint("lock-boot", HINTS["lock-boot"])
 LIMIT = 20_000_000
 EXCHANGES = 3  # of a held lock: the first one, and no loop of them
 SPIN = 300_000  # instructions after which a routine that has not returned is taken to spin
@@ -130,14 +131,14 @@ def queued_lock(t):
     old = guest.alloc(4)
     guest.set(guest.pcr(), "KPCR.Irql", 1)
     guest.u32(own, t.rng.getrandbits(32))  # who was behind it last
-    told = _call(t, f"KeTryToAcquireQueuedSpinLock({number}), free", "KeTryToAcquireQueuedSpinLock", number, old) & 0xFF
+    told = _call(t, f"KeTryToAcquireQueuedSpinLock({number}), free", "KeTryToAcquireQueuedSpinLock", number, old, hint="lock-try-free") & 0xFF
     _same(t, (1, own, 0, numbered | OWNER), (told, guest.u32(numbered), guest.u32(own), guest.u32(own + node_lock)),
           "the answer, the lock's Value, the node's Next and Lock", "lock-try-free")
     _call(t, f"KeReleaseQueuedSpinLock({number}, 1)", "KeReleaseQueuedSpinLock", number, 1)
     _same(t, (0, numbered), (guest.u32(numbered), guest.u32(own + node_lock)), "the lock's Value, the node's Lock", "lock-not-freed")
     other = guest.alloc(guest.size("KSPIN_LOCK_QUEUE"))
     guest.u32(numbered, other)  # another processor has it
-    told = _call(t, f"KeTryToAcquireQueuedSpinLock({number}), held", "KeTryToAcquireQueuedSpinLock", number, old) & 0xFF
+    told = _call(t, f"KeTryToAcquireQueuedSpinLock({number}), held", "KeTryToAcquireQueuedSpinLock", number, old, hint="lock-try") & 0xFF
     _same(t, (0, other, 0, numbered), (told, guest.u32(numbered), guest.u32(other), guest.u32(own + node_lock)),
           "the answer, the lock's Value, the other's Next, the own node's Lock", "lock-try")
     _same(t, 1, guest.get(guest.pcr(), "KPCR.Irql"), "the IRQL", "lock-try")

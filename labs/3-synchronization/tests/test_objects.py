@@ -161,8 +161,9 @@ def mutant_handed_over(t):
     for thread in order:
         bench.wait(thread, 0)
     bench.wait(order[0], 1)
+    twice = t.rng.randrange(5)
     for index, thread in enumerate(order[:5]):
-        if t.rng.random() < 0.4:
+        if index == twice or t.rng.random() < 0.3:
             bench.wait(thread, 0)
             bench.release_mutant(thread, 0)
         bench.release_mutant(thread, 0, t.rng.randint(0, 5))

@@ -95,8 +95,8 @@ def _interrupted(t) -> None:
     pool.interrupt(0)
     pool.insert()
     pool.disturb(0)
-    pool.remove(0, t.rng.choice((None, 0)), USER_MODE)  # also if the time is over together with it
-    pool.remove(0, 0, USER_MODE)
+    pool.remove(0, None, USER_MODE)
+    pool.remove(0, 0, USER_MODE)  # also if the time is over together with it
     pool.remove(0)
     pool.insert()
 

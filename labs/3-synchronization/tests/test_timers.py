@@ -26,19 +26,14 @@ class TracedTimers(Bench):
         super().__init__(t, objects, threads, dpcs)
         self._fresh = Fresh(t.guest, {Event.TIMER_SET: 3, Event.TIMER_EXPIRE: 2})
 
-    def look(self) -> List[Tuple[int, ...]]:
-        """What was traced since the last look."""
-        return self._fresh.look()
-
     def compare(self, hint: str = "") -> None:
-        seen = self.look()
         super().compare(hint)
         own = self.guest.field("KTHREAD.Timer")[0]
         tick = self.model.now // self.increment & 0xFFFFFFFF
         wanted, self.model.timed = self.model.timed, []
         address = {key: self.addresses[key[1]] if key[0] == "object" else self.threads[key[1]] + own for key, _ in wanted}
         self._equal(self._trace([(Event.TIMER_EXPIRE, address[key], tick) if due is None else
-                                 (Event.TIMER_SET, address[key], due & 0xFFFFFFFF, due >> 32) for key, due in wanted]), self._trace(seen), "traced-timer")
+                                 (Event.TIMER_SET, address[key], due & 0xFFFFFFFF, due >> 32) for key, due in wanted]), self._trace(self._fresh.look()), "traced-timer")
 
     def _trace(self, events: Sequence[Tuple[int, ...]]) -> str:
         own = self.guest.field("KTHREAD.Timer")[0]
@@ -53,14 +48,14 @@ class TracedTimers(Bench):
 class Disturbed(TracedTimers):
     """A bench for signals that change the chain that is walked: what they have done to it shows by who expires."""
 
-    def look(self) -> List[Tuple[int, ...]]:
-        seen = super().look()
+    def compare(self, hint: str = "") -> None:
         own = self.guest.field("KTHREAD.Timer")[0]
-        wanted = Counter(self.addresses[number] if kind == "object" else self.threads[number] + own for (kind, number), due in self.model.timed if due is None)
-        expired = [event for event in seen if event[0] == Event.TIMER_EXPIRE]
+        timed, self.model.timed = self.model.timed, []
+        wanted = Counter(self.addresses[number] if kind == "object" else self.threads[number] + own for (kind, number), due in timed if due is None)
+        expired = [event for event in self._fresh.look() if event[0] == Event.TIMER_EXPIRE]
         if Counter(event[1] for event in expired) - wanted:
             self._fail(f"{sum(wanted.values())} timers expire", self._trace(expired), "timer-walk")
-        return seen
+        Bench.compare(self, hint)
 
 
 def timers(t, count: int) -> List[Object]:

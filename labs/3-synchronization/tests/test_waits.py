@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import List
 
-from grader.api import Bugcheck, test
+from grader.api import Bugcheck, Hint, test
 
 from .actors import follow, scripts
 from .bench import Bench
 from .dispatcher import (MUTANT, NOTIFICATION_EVENT, NOTIFICATION_TIMER, SEMAPHORE, SYNCHRONIZATION_EVENT, SYNCHRONIZATION_TIMER, Object)
+from .hints import HINTS
 
+BOOT = Hint("wait-boot", HINTS["wait-boot"])
 LIMIT = 20_000_000
 MIXED = (NOTIFICATION_EVENT, SYNCHRONIZATION_EVENT, SEMAPHORE, MUTANT, NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER)
 SECOND = 10_000_000
@@ -22,7 +24,7 @@ class WaitBench(Bench):
     """What a signal does is the reference's here: whom it releases wrongly, or what is gone, a wait for all has on its conscience."""
 
     def _hint(self, name: str):
-        return super()._hint("all-or-nothing" if name in SIGNALS else name)
+        return super()._hint(name if name not in SIGNALS else "any-order" if "WaitAny" in self.done[-1] else "all-or-nothing")
 
 
 def mixed(t, count: int, signaled: float = 0.5) -> List[Object]:

@@ -39,16 +39,20 @@ void WalkOwnStack(ULONG_PTR frame, ULONG_PTR (&stack)[KX_STACK_DEPTH]) {
 KxStrategy* ChooseStrategy() {
     const KX_CONTROL& control = KxControl;
     switch (control.Strategy) {
-    case KX_STRATEGY::Jitter: KxStrategies.Jitter.Configure(control.JitterMin, control.JitterMax); return &KxStrategies.Jitter;
+    case KX_STRATEGY::Jitter:
+        KxStrategies.Jitter.Configure(control.JitterMin, control.JitterMax);
+        return &KxStrategies.Jitter;
     case KX_STRATEGY::Walk: KxStrategies.Walk.Configure(control.Probability); return &KxStrategies.Walk;
     case KX_STRATEGY::Pct:
         KxStrategies.Pct.Configure(control.Depth, control.StepEstimate != 0 ? control.StepEstimate : DEFAULT_ESTIMATE);
         return &KxStrategies.Pct;
     case KX_STRATEGY::Exhaustive: KxStrategies.Tree.Configure(control.Depth); return &KxStrategies.Tree;
-    case KX_STRATEGY::Timer: KxStrategies.Timer.Configure(KeGetCurrentPrcb()->MHz * (1'000'000 / TIMER_HERTZ)); return &KxStrategies.Timer;
+    case KX_STRATEGY::Timer:
+        KxStrategies.Timer.Configure(KeGetCurrentPrcb()->MHz * (1'000'000 / TIMER_HERTZ));
+        return &KxStrategies.Timer;
     case KX_STRATEGY::Script:
-        KxStrategies.Script.Configure(control.Script,
-                            control.ScriptLength < KX_MAXIMUM_SCRIPT ? control.ScriptLength : KX_MAXIMUM_SCRIPT);
+        KxStrategies.Script.Configure(control.Script, control.ScriptLength < KX_MAXIMUM_SCRIPT ? control.ScriptLength
+                                                                                               : KX_MAXIMUM_SCRIPT);
         return &KxStrategies.Script;
     default: return nullptr;
     }
@@ -271,7 +275,8 @@ void TakeOrders(const KX_LOT& lot) {
 } // namespace
 
 void KxNoteScript() {
-    if (KxRun.Strategy == &KxStrategies.Tree) KxControl.ScriptLength = KxStrategies.Tree.Describe(KxControl.Script, KX_MAXIMUM_SCRIPT);
+    if (KxRun.Strategy == &KxStrategies.Tree)
+        KxControl.ScriptLength = KxStrategies.Tree.Describe(KxControl.Script, KX_MAXIMUM_SCRIPT);
 }
 
 ULONG NTAPI KxExplore(const KX_SCENARIO* Scenario) {
