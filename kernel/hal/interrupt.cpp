@@ -94,6 +94,7 @@ BOOLEAN NTAPI HalEnableSystemInterrupt(ULONG Vector, KIRQL Irql, KINTERRUPT_MODE
     const KIRQL level = HalpController->LevelOf(Vector);
     if (level == PASSIVE_LEVEL) return TRUE; // a vector without a source: software may raise it
     if (level != Irql) return FALSE;
+    if (KeGetPcr()->Number != 0) return FALSE; // lines lead to the first processor: HalGetInterruptVector says so
     if (Mode == KINTERRUPT_MODE::LevelSensitive) {
         HalpLevelSensitive = HalpLevelSensitive | HalpBit(level);
     } else {

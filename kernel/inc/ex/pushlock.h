@@ -6,8 +6,10 @@
 //   Waiting         the word holds the address of a wait block
 //   Waking          a releasing thread is taking blocks away: only one at a time does
 //   MultipleShared  with Waiting: several shared owners; the oldest block counts them
-// Invariants: MultipleShared only while Locked and Waiting; blocks leave the list only by the thread that set Waking, and
-// only while the lock is not Locked; with Waiting, without Locked, somebody was woken or Waking is set.
+// Invariants: MultipleShared only while Locked and Waiting, and never with Waking. Blocks leave the list only by the thread
+// that set Waking, so with MultipleShared none leaves, and a shared owner may walk the list. That thread does not own the
+// lock: another thread may acquire it, without waiting, while a block is taken away. With Waiting, without Locked and
+// Waking, a thread was woken or is woken next.
 // Not fair: a woken thread tries again and may find that another one was faster. Not recursive.
 // Locks: none, the word changes by compare-exchange. IRQL: <= APC_LEVEL with normal kernel APCs disabled.
 // In the books: "push locks". DSP-21

@@ -93,8 +93,9 @@ NTKERNELAPI void FASTCALL ExReleaseResourceAndLeaveCriticalRegion(PERESOURCE Res
 NTKERNELAPI void FASTCALL ExReleaseResourceLite(PERESOURCE Resource);
 /// Gives back one acquisition of another thread, or of an owner pointer. @irql <= DISPATCH_LEVEL
 NTKERNELAPI void NTAPI ExReleaseResourceForThreadLite(PERESOURCE Resource, ERESOURCE_THREAD ResourceThreadId);
-/// Exclusive access of the calling thread becomes shared, and those that wait for shared access join it. Not owned
-/// exclusively: bugcheck RESOURCE_NOT_OWNED. @irql <= DISPATCH_LEVEL
+/// Exclusive access of the calling thread becomes shared, and those that wait for shared access join it. On a
+/// resource that nobody owns exclusively it has no effect (checked builds assert); on another thread's it is bugcheck
+/// RESOURCE_NOT_OWNED. @irql <= DISPATCH_LEVEL
 NTKERNELAPI void NTAPI ExConvertExclusiveToSharedLite(PERESOURCE Resource);
 /// The calling thread's acquisitions belong to `OwnerPointer` from now on, so that another thread may give them back
 /// with ExReleaseResourceForThreadLite, and this one may end.

@@ -31,6 +31,7 @@ constexpr ULONG ATTEMPTED_SWITCH_FROM_DPC = 0xB8;
 constexpr ULONG BAD_POOL_CALLER = 0xC2;
 constexpr ULONG DRIVER_VERIFIER_DETECTED_VIOLATION = 0xC4; ///< parameter 1 0x1001: a deadlock; lock, thread, threads
 constexpr ULONG VERIFIER_DEADLOCK_DETECTED = 0x1001;
+constexpr ULONG TIMER_OR_DPC_INVALID = 0xC7;               ///< parameters: 0 (a timer that runs is made anew), timer
 constexpr ULONG WORKER_THREAD_RETURNED_AT_BAD_IRQL = 0xE1; ///< parameters: routine, IRQL, its parameter, item
 constexpr ULONG MANUALLY_INITIATED_CRASH = 0xE2;
 constexpr ULONG WORKER_INVALID = 0xE4;                    ///< parameters: 1 (queued twice), item, routine

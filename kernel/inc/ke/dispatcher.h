@@ -185,7 +185,7 @@ NTKERNELAPI LONG NTAPI KeReadStateMutant(PKMUTANT Mutant);
 /// Waits until the object is signaled or the time is over.
 /// @param Timeout in 100 ns: negative relative to now, positive absolute system time, 0 only tests, nullptr for ever.
 /// @returns STATUS_SUCCESS, STATUS_TIMEOUT, STATUS_ABANDONED (a mutant whose owner ended).
-/// @irql PASSIVE_LEVEL or APC_LEVEL
+/// @irql PASSIVE_LEVEL or APC_LEVEL; <= DISPATCH_LEVEL with a time-out of zero (nt::TestObject)
 NTKERNELAPI NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode,
                                                  BOOLEAN Alertable, PLARGE_INTEGER Timeout) EXCLUDES_(AtDispatchLevel);
 
@@ -194,7 +194,7 @@ NTKERNELAPI NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON Wait
 /// @param WaitBlockArray `Count` wait blocks; may be nullptr up to THREAD_WAIT_OBJECTS objects.
 /// @returns STATUS_WAIT_0 + index (WaitAny), STATUS_SUCCESS (WaitAll), STATUS_ABANDONED_WAIT_0 + index,
 /// STATUS_TIMEOUT. More than MAXIMUM_WAIT_OBJECTS, or more than THREAD_WAIT_OBJECTS without an array, is a bugcheck
-/// (MAXIMUM_WAIT_OBJECTS_EXCEEDED). @irql PASSIVE_LEVEL or APC_LEVEL
+/// (MAXIMUM_WAIT_OBJECTS_EXCEEDED). @irql PASSIVE_LEVEL or APC_LEVEL; <= DISPATCH_LEVEL with a time-out of zero
 NTKERNELAPI NTSTATUS NTAPI KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitType,
                                                     KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode,
                                                     BOOLEAN Alertable, PLARGE_INTEGER Timeout,
@@ -207,6 +207,15 @@ NTKERNELAPI NTSTATUS NTAPI KeWaitForMultipleObjects(ULONG Count, PVOID Object[],
 NTKERNELAPI NTSTATUS NTAPI KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Interval)
     EXCLUDES_(AtDispatchLevel);
 }
+
+namespace nt {
+/// Takes the object if it is signaled, without waiting: what the compiler lets code at DISPATCH_LEVEL do (a DPC that polls).
+/// @returns STATUS_TIMEOUT if it is not signaled, else as KeWaitForSingleObject. @irql <= DISPATCH_LEVEL
+inline NTSTATUS TestObject(PVOID object) NO_THREAD_SAFETY_ANALYSIS {
+    LARGE_INTEGER now{};
+    return KeWaitForSingleObject(object, KWAIT_REASON::Executive, KernelMode, FALSE, &now);
+}
+} // namespace nt
 
 /// A time `milliseconds` from now, for the Timeout parameter of a wait.
 constexpr LARGE_INTEGER KeRelativeMilliseconds(LONG milliseconds) {

@@ -80,6 +80,7 @@ NTKERNELAPI void NTAPI KeInitializeThreadedDpc(PKDPC Dpc, PKDEFERRED_ROUTINE Def
 /// Returns when every DPC that is queued now, on any processor, has run. @irql PASSIVE_LEVEL
 NTKERNELAPI void NTAPI KeFlushQueuedDpcs() EXCLUDES_(AtDispatchLevel);
 
+/// Makes a timer. One that runs must be cancelled first (bugcheck TIMER_OR_DPC_INVALID). @irql <= DISPATCH_LEVEL
 NTKERNELAPI void NTAPI KeInitializeTimerEx(PKTIMER Timer, TIMER_TYPE Type);
 /// Starts the timer; a running one is cancelled first. @param DueTime 100 ns units, negative: relative to now,
 /// positive: absolute system time. @param Period in milliseconds, 0: once. @returns whether the timer was running.

@@ -43,7 +43,7 @@ struct KINTERRUPT {
 
 extern "C" {
 /// @param Vector, Irql, ProcessorNumber as HalGetInterruptVector gives them (the processor that is in Affinity).
-/// @param SpinLock shared lock, or nullptr. @irql any
+/// (KeConnectInterrupt refuses a line for another processor.) @param SpinLock shared lock, or nullptr. @irql any
 NTKERNELAPI void NTAPI KeInitializeInterrupt(PKINTERRUPT Interrupt, PKSERVICE_ROUTINE ServiceRoutine,
                                              PVOID ServiceContext, PKSPIN_LOCK SpinLock, ULONG Vector, KIRQL Irql,
                                              KIRQL SynchronizeIrql, KINTERRUPT_MODE Mode, BOOLEAN ShareVector,

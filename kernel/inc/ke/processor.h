@@ -172,8 +172,19 @@ inline KPCR* KeGetPcr() {
 KPCR* KeGetPcr();
 #endif
 
-/// @irql >= DISPATCH_LEVEL if the processor must not change under the caller
-inline KPRCB* KeGetCurrentPrcb() { return KeGetPcr()->Prcb; }
+#if defined(MICA_CHECKED) || defined(MICA_HOST)
+/// Stops a caller that another processor may go on with: what it learns of this processor is wrong by then. @irql any
+extern "C" NTKERNELAPI void NTAPI KiCheckProcessorStays();
+#else
+inline void KiCheckProcessorStays() {}
+#endif
+
+/// The caller's processor must not change while it uses the result: it is at DISPATCH_LEVEL or above, or its interrupts are
+/// off, or its thread may run on one processor only. Checked builds see to it.
+inline KPRCB* KeGetCurrentPrcb() {
+    KiCheckProcessorStays();
+    return KeGetPcr()->Prcb;
+}
 inline ULONG KeGetCurrentProcessorNumber() { return KeGetPcr()->Number; }
 
 extern "C" {

@@ -148,10 +148,18 @@ template <typename T> void WritePointerRelease(T* volatile* destination, T* valu
     __atomic_store_n(destination, value, __ATOMIC_RELEASE);
 }
 
+#if defined(MICA_HOST)
+/// Host tests: the fake machine's other processors go on, for one of them has what this one spins for.
+extern "C" void HostYieldProcessor();
+#endif
+
 /// Tells the processor that this is a spin-wait loop.
 inline void YieldProcessor() {
     KxPoint(KX_POINT::Yield, nullptr);
     __asm__ __volatile__("pause" ::: "memory");
+#if defined(MICA_HOST)
+    HostYieldProcessor();
+#endif
 }
 
 /// Every access before it is done, for all processors, before any after it.

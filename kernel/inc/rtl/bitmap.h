@@ -23,7 +23,7 @@ NTKERNELAPI void NTAPI RtlSetBits(PRTL_BITMAP BitMapHeader, ULONG StartingIndex,
 NTKERNELAPI void NTAPI RtlClearBits(PRTL_BITMAP BitMapHeader, ULONG StartingIndex, ULONG NumberToClear);
 NTKERNELAPI BOOLEAN NTAPI RtlCheckBit(const RTL_BITMAP* BitMapHeader, ULONG BitPosition);
 /// @returns the first index of `NumberToFind` clear bits in a row, searched from `HintIndex` and then from the start;
-/// RTL_BITMAP_NOT_FOUND if there is none.
+/// RTL_BITMAP_NOT_FOUND if there is none. No bits (0) are found at the hint, rounded down to 8.
 NTKERNELAPI ULONG NTAPI RtlFindClearBits(const RTL_BITMAP* BitMapHeader, ULONG NumberToFind, ULONG HintIndex);
 NTKERNELAPI ULONG NTAPI RtlFindClearBitsAndSet(PRTL_BITMAP BitMapHeader, ULONG NumberToFind, ULONG HintIndex);
 NTKERNELAPI ULONG NTAPI RtlNumberOfSetBits(const RTL_BITMAP* BitMapHeader);

@@ -50,8 +50,7 @@ void AddPage(UCHAR* page, ULONG sizeClass) REQUIRES_(PoolLock) {
     }
 }
 
-PVOID TakeBlock(ULONG sizeClass, ULONG tag) {
-    nt::SpinLockGuard guard(PoolLock);
+PVOID TakeBlock(ULONG sizeClass, ULONG tag) REQUIRES_(PoolLock) {
     SINGLE_LIST_ENTRY* const body = PopEntryList(&FreeLists[sizeClass]);
     if (!body) return nullptr;
     POOL_HEADER* const header = HeaderOf(body);
@@ -103,19 +102,19 @@ BOOLEAN NTAPI ExInitSystem(const EX_PAGE_SOURCE* NewPageSource) {
 }
 
 PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag) {
-    if (NumberOfBytes == 0) KeBugCheckEx(BAD_POOL_CALLER, 0, 0, ULONG_PTR(PoolType), Tag);
     if (NumberOfBytes >= PAGE_SIZE / 2 - sizeof(POOL_HEADER)) return AllocateLarge(NumberOfBytes, Tag);
     ULONG sizeClass = 0;
     while (ClassSize(sizeClass) < NumberOfBytes + sizeof(POOL_HEADER))
         sizeClass++;
-    if (PVOID const block = TakeBlock(sizeClass, Tag)) return block;
-    auto* const page = static_cast<UCHAR*>(PageSource->Allocate(1));
-    if (!page) return nullptr;
     {
         nt::SpinLockGuard guard(PoolLock);
-        AddPage(page, sizeClass);
+        if (PVOID const block = TakeBlock(sizeClass, Tag)) return block;
     }
-    return TakeBlock(sizeClass, Tag);
+    auto* const page = static_cast<UCHAR*>(PageSource->Allocate(1));
+    if (!page) return nullptr;
+    nt::SpinLockGuard guard(PoolLock);
+    AddPage(page, sizeClass);
+    return TakeBlock(sizeClass, Tag); // before anybody else can take the page's blocks
 }
 
 void NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag) {

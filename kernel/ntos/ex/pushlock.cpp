@@ -195,7 +195,8 @@ void ReleaseShared(EX_PUSH_LOCK* lock) {
             continue;
         }
         if ((word & EX_PUSH_LOCK_MULTIPLE_SHARED) == 0) break; // with waiters nobody can join the only owner
-        // Blocks stay while the lock is owned, and this thread owns it: the walk is safe until the count is one less.
+        // Nobody takes blocks away while several share it, and this thread does: the walk is safe until the count is one less.
+        NT_ASSERT((word & EX_PUSH_LOCK_WAKING) == 0);
         if (InterlockedDecrement(&OldestBlock(word)->ShareCount) != 0) return;
         break;
     }

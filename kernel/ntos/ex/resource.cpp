@@ -231,8 +231,10 @@ void NTAPI ExConvertExclusiveToSharedLite(PERESOURCE Resource) {
     const ERESOURCE_THREAD thread = ExGetCurrentResourceThread();
     ExpNoteConverted(Resource);
     nt::SpinLockGuard guard(Resource->SpinLock);
+    NT_ASSERT(IsOwnedExclusive(Resource));
+    if (!IsOwnedExclusive(Resource)) return; // a free build leaves what is shared as it is
     OWNER_ENTRY* const owner = &Resource->OwnerThreads[0];
-    if (!IsOwnedExclusive(Resource) || owner->OwnerThread != thread) ExpResourceNotOwned(Resource, thread);
+    if (owner->OwnerThread != thread) ExpResourceNotOwned(Resource, thread);
     Resource->Flag &= USHORT(~ResourceOwnedExclusive);
     Resource->OwnerThreads[1] = *owner; // free: an exclusively owned resource has no shared owner
     owner->OwnerThread = 0;

@@ -419,3 +419,14 @@ TEST_F(ResourceTest, RandomUseOnSeveralProcessorsKeepsReadersAndWritersApart) {
             processors);
     }
 }
+
+// DSP-20: free builds leave it as it is (kernel/tests/guest/exlocks.cpp)
+TEST_F(ResourceTest, ConvertingWhatIsSharedIsAContractBroken) {
+    RunUntilAssertion("IsOwnedExclusive", [&] {
+        ERESOURCE resource;
+        ExInitializeResourceLite(&resource);
+        KeEnterCriticalRegion();
+        EXPECT_TRUE(ExAcquireResourceSharedLite(&resource, TRUE));
+        ExConvertExclusiveToSharedLite(&resource);
+    });
+}

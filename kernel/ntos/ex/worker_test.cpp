@@ -289,3 +289,37 @@ TEST_F(WorkerTest, AsManyItemsRunAtATimeAsThereAreProcessors) {
             processors);
     }
 }
+
+// SYS-10: an item that a thread was given, and has not begun, is queued still
+TEST_F(WorkerTest, ItemThatWasHandedToAThreadIsNotQueuedAgain) {
+    int runs = 0;
+    RunUntilBugCheck(WORKER_INVALID, [&] {
+        StartAnd([&] {
+            Item item([&] { runs++; });
+            nt::DispatchLevelGuard guard; // the threads that wait for items do not run
+            item.Queue();
+            item.Queue();
+        });
+    });
+    EXPECT_EQ(runs, 0);
+}
+
+// SYS-10: the same, if the thread was let in because another one blocked
+TEST_F(WorkerTest, ItemThatABlockedThreadLeftToAnotherIsNotQueuedAgain) {
+    RunUntilBugCheck(WORKER_INVALID, [&] {
+        StartAnd([&] {
+            KEVENT wake, go;
+            KeInitializeEvent(&wake, SynchronizationEvent, FALSE);
+            KeInitializeEvent(&go, NotificationEvent, FALSE);
+            Item second([] {}), first([&] {
+                KeSetEvent(&wake, 0, TRUE); // in one step with the wait, which lets the second item's thread in
+                Await(&go);
+            });
+            (void)KeSetPriorityThread(KeGetCurrentThread(), 16); // before all worker threads
+            first.Queue();
+            second.Queue();
+            Await(&wake);
+            second.Queue();
+        });
+    });
+}

@@ -57,7 +57,7 @@ void StartSystemThreads() {
 }
 
 void PrintBanner(const LOADER_PARAMETER_BLOCK& block) {
-    const KPRCB& prcb = *KeGetCurrentPrcb();
+    const KPRCB& prcb = *KiProcessorBlock[0]; // the processors are alike
     const ULONG processors = ULONG(KeNumberProcessors);
     LARGE_INTEGER now;
     TIME_FIELDS time;

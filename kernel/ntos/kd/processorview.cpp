@@ -30,10 +30,10 @@ void Copy(const KPRCB& prcb, KD_PROCESSOR_VIEW& view) {
     if (view.Answered) CopyCallers(view);
 }
 
-void CopyHere(const KD_SESSION& session, KD_PROCESSOR_VIEW& view) {
+void CopyHere(const KD_SESSION& session, KIRQL irql, KD_PROCESSOR_VIEW& view) {
     CopyThread(KeGetCurrentPrcb()->CurrentThread, view);
     view.Here = view.Answered = true;
-    view.Irql = KeGetCurrentIrql();
+    view.Irql = irql;
     if (session.Stopped()) {
         view.Context = *session.Stopped();
     } else {
@@ -48,22 +48,17 @@ bool KdpViewProcessor(const KD_SESSION& session, ULONG number, KD_PROCESSOR_VIEW
     const KPRCB* const prcb = number < MAXIMUM_PROCESSORS ? KiProcessorBlock[number] : nullptr;
     if (!prcb) return false;
     *view = {};
-    if (session.Stopped()) {
-        if (prcb == KeGetCurrentPrcb()) {
-            CopyHere(session, *view);
-        } else {
-            Copy(*prcb, *view);
-        }
-        return true;
+    const KIRQL irql = KeGetCurrentIrql();
+    const nt::IrqlGuard still(HIGH_LEVEL); // "this processor" stays the same one
+    if (prcb == KeGetCurrentPrcb()) {
+        CopyHere(session, irql, *view);
+    } else if (session.Stopped()) {
+        Copy(*prcb, *view);
+    } else {
+        KeFreezeExecution();
+        Copy(*prcb, *view);
+        KeThawExecution();
     }
-    if (number == KeGetCurrentProcessorNumber()) {
-        CopyHere(session, *view);
-        return true;
-    }
-    const nt::IrqlGuard still(HIGH_LEVEL);
-    KeFreezeExecution();
-    Copy(*prcb, *view);
-    KeThawExecution();
     return true;
 }
 

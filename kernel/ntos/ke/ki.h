@@ -1,6 +1,9 @@
 // Private to ke: the dispatcher's locks and the routines that its files share.
 //
-// Lock order: KTHREAD::ApcQueueLock -> KiDispatcherLock -> KPRCB::PrcbLock (lower processor number first) -> KDPC_DATA::DpcLock.
+// Lock order, that of KLOCK_RANK (checked builds refuse another): KPROCESS::ProcessLock -> KGATE::GateLock ->
+// KTHREAD::ThreadLock -> KTHREAD::ApcQueueLock -> KiDispatcherLock -> KTHREAD::ReadyLock -> TimeLock (time.cpp) ->
+// KiLockRecordLock (checked builds) -> KPRCB::PrcbLock (lower processor number first) -> KDPC_DATA::DpcLock ->
+// KINTERRUPT::SpinLock.
 // Routines of this folder that run under a lock say so in their declaration, and clang refuses a call without it.
 // In the books: "dispatcher database", "thread scheduling".
 #pragma once

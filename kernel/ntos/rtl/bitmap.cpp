@@ -8,6 +8,7 @@
 namespace {
 
 constexpr ULONG WORD_BITS = 32;
+constexpr ULONG BYTE_BITS = 8;
 
 /// The bits of one word that lie in [first, first + count), clipped to the word.
 constexpr ULONG WordMask(ULONG first, ULONG count) {
@@ -82,8 +83,9 @@ BOOLEAN NTAPI RtlCheckBit(const RTL_BITMAP* BitMapHeader, ULONG BitPosition) {
 
 ULONG NTAPI RtlFindClearBits(const RTL_BITMAP* BitMapHeader, ULONG NumberToFind, ULONG HintIndex) {
     const ULONG size = BitMapHeader->SizeOfBitMap;
-    if (NumberToFind == 0 || NumberToFind > size) return RTL_BITMAP_NOT_FOUND;
+    if (NumberToFind > size) return RTL_BITMAP_NOT_FOUND;
     if (HintIndex >= size) HintIndex = 0;
+    if (NumberToFind == 0) return HintIndex / BYTE_BITS * BYTE_BITS; // as the public routine does
     const ULONG found = FindRun(BitMapHeader, NumberToFind, HintIndex, size);
     return found != RTL_BITMAP_NOT_FOUND ? found : FindRun(BitMapHeader, NumberToFind, 0, HintIndex);
 }

@@ -40,8 +40,9 @@ public:
     /// The answer by looking at every place.
     [[nodiscard]] ULONG Expected(ULONG wanted, ULONG hint) const {
         const auto size = static_cast<ULONG>(m_model.size());
-        if (wanted == 0 || wanted > size) return RTL_BITMAP_NOT_FOUND;
+        if (wanted > size) return RTL_BITMAP_NOT_FOUND;
         if (hint >= size) hint = 0;
+        if (wanted == 0) return hint / 8 * 8; // no bits are found anywhere: the public routine names the hint's byte
         for (ULONG step = 0; step < size; step++) {
             const ULONG start = (hint + step) % size;
             if (wanted > size - start) continue;
@@ -100,4 +101,13 @@ TEST(BitmapTest, RangesBeyondTheEndAreContractsBroken) {
     EXPECT_THROW(RtlSetBits(pair.Get(), 40, 6), host::BrokenAssertion);
     EXPECT_THROW(RtlClearBits(pair.Get(), 46, 0), host::BrokenAssertion);
     EXPECT_THROW((void)RtlCheckBit(pair.Get(), 45), host::BrokenAssertion);
+}
+
+TEST(BitmapTest, NoBitsAreFoundAtTheHintsByte) {
+    Pair pair(45);
+    pair.Set(0, 45);
+    EXPECT_EQ(RtlFindClearBits(pair.Get(), 0, 21), 16u);
+    EXPECT_EQ(RtlFindClearBits(pair.Get(), 0, 45), 0u);
+    EXPECT_EQ(RtlFindClearBitsAndSet(pair.Get(), 0, 44), 40u);
+    pair.Compare();
 }

@@ -72,6 +72,19 @@ GUEST_TEST(LineLeadsToTheFirstProcessorWhoeverConnects) {
     GUEST_TRUE(KeDisconnectInterrupt(&driver.Device.Interrupt));
 }
 
+// INT-03, HAL-05: an object for a processor that its line does not lead to would never see its device
+GUEST_TEST(ObjectForAnotherProcessorThanTheLinesIsNotConnected) {
+    const ULONG last = Processors() - 1;
+    DRIVER driver;
+    PrepareDriver(driver, 0);
+    driver.Device.Interrupt.Number = UCHAR(last);
+    GUEST_EQUAL(last == 0, KeConnectInterrupt(&driver.Device.Interrupt));
+    GUEST_EQUAL(last == 0, KeDisconnectInterrupt(&driver.Device.Interrupt));
+    driver.Device.Interrupt.Number = 0;
+    GUEST_TRUE(KeConnectInterrupt(&driver.Device.Interrupt));
+    GUEST_TRUE(KeDisconnectInterrupt(&driver.Device.Interrupt));
+}
+
 // INT-03: when it is disconnected its service routine does not run any more, so the interrupt object may be freed
 GUEST_TEST(DisconnectedServiceRoutineHasReturned) {
     if (Processors() == 1) return (void)GUEST_TRUE(true);

@@ -271,3 +271,19 @@ GUEST_TEST(MonitorNamesLockAndOwner) {
     Join(waiter);
     GUEST_EQUAL(STATUS_SUCCESS, ExDeleteResourceLite(&resource));
 }
+
+#if !defined(MICA_CHECKED)
+// DSP-20: converting what is shared already does nothing (checked builds assert)
+GUEST_TEST(ConvertingASharedResourceHasNoEffect) {
+    ERESOURCE resource;
+    (void)ExInitializeResourceLite(&resource);
+    const nt::CriticalRegionGuard region;
+    ExAcquireResourceSharedLite(&resource, TRUE);
+    ExConvertExclusiveToSharedLite(&resource);
+    GUEST_EQUAL(1u, ExIsResourceAcquiredSharedLite(&resource));
+    GUEST_TRUE(!ExIsResourceAcquiredExclusiveLite(&resource));
+    ExReleaseResourceLite(&resource);
+    GUEST_EQUAL(0u, ExIsResourceAcquiredSharedLite(&resource));
+    GUEST_EQUAL(STATUS_SUCCESS, ExDeleteResourceLite(&resource));
+}
+#endif

@@ -33,7 +33,18 @@ KPCR* KeGetPcr() {
     return machine ? machine->Pcr() : LonelyProcessor();
 }
 
-PKTHREAD NTAPI KeGetCurrentThread() { return KeGetCurrentPrcb()->CurrentThread; }
+PKTHREAD NTAPI KeGetCurrentThread() { return KeGetPcr()->Prcb->CurrentThread; }
+
+/// A lonely processor's thread stays there.
+void NTAPI KiCheckProcessorStays() {
+    if (!host::Machine::Current() || KeNumberProcessors == 1 || KeGetCurrentIrql() >= DISPATCH_LEVEL) return;
+    const KAFFINITY affinity = KeGetCurrentThread()->Affinity;
+    NT_ASSERT((affinity & (affinity - 1)) == 0);
+}
+
+void HostYieldProcessor() {
+    if (host::Machine* const machine = host::Machine::Current()) machine->Yield();
+}
 
 KIRQL NTAPI KeGetCurrentIrql() { return KeGetPcr()->Irql; }
 

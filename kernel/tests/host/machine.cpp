@@ -210,10 +210,14 @@ void Machine::Halt() {
     }
 }
 
-void Machine::LetOthersRun() {
-    m_idleTicks = 0;
+void Machine::Yield() {
     ULONG other;
     if (AnotherRuns(&other)) SwitchToProcessor(other);
+}
+
+void Machine::LetOthersRun() {
+    m_idleTicks = 0;
+    Yield();
     KfLowerIrql(KeGetCurrentIrql()); // what was sent to this processor meanwhile is delivered now
 }
 

@@ -2,7 +2,7 @@
 // threads that are fibers. Under it runs the real dispatcher, compiled for the host.
 //
 // Deterministic: one flow runs at a time, and it is left only where the kernel switches threads or where the test says
-// so. A processor with nothing to do halts; when all have halted, the clock of processor 0 ticks, so that time passes
+// so, or spins (YieldProcessor). A processor with nothing to do halts; when all have halted, the clock of processor 0 ticks, so that time passes
 // exactly while nobody can use it.
 // A broken assertion or a bugcheck ends the run (its fibers are left as they are) and fails the test, unless expected.
 #pragma once
@@ -78,6 +78,8 @@ public:
     void Interrupt(const std::function<void()>& service);
     /// The other processors go on until they halt or let others run themselves.
     void LetOthersRun();
+    /// This processor spins: another one goes on, at the IRQL that it has. Nothing is delivered here.
+    void Yield();
     /// A process of its own address space.
     KPROCESS* MakeProcess(KPRIORITY basePriority);
 

@@ -190,7 +190,8 @@ HINTS.update({
     "queue-last-waiter": "The thread that began to wait last gets the entry: its stack and the caches are still warm.",
     "queue-taken": "An entry is there, and with this thread not more than MaximumCount are active: it is taken at once, without waiting.",
     "queue-time": "KiUpdateDeadline says whether the time is over already: a time-out of zero only looks.",
-    "queue-given": "An entry that was given to a waiting thread is on no list, its Flink is nullptr, and SignalState does not count it.",
+    "queue-given": "An entry that was given to a waiting thread is on no list: its Flink leads to itself until the thread has it (HandOut), "
+                   "and SignalState does not count it.",
     "queue-active": "CurrentCount is the number of threads of the queue that do not wait, for whatever.",
     "queue-maximum": "While MaximumCount threads are active no further one gets an entry, not even one that asks for it.",
     "queue-blocked": "A thread of the queue that waits for something else lets another one in: an entry and a waiter come together then.",

@@ -54,6 +54,8 @@ class Pool:
         gives = self._may_wake()
         self.traced.append((Event.SIGNAL, self.queue, self.guest.get(self.queue, "DISPATCHER_HEADER.Type"), wanted, wanted + (not gives)))
         if gives:
+            itself = self.guest.u32(self.entries[number]) == self.entries[number]
+            self._equal("its Flink leads to itself", "its Flink " + ("leads to itself" if itself else "does not"), "queue-given")
             self._give(number)
         else:
             self.inside.insert(0 if at_head else len(self.inside), number)

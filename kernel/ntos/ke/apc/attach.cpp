@@ -51,7 +51,8 @@ void SwitchAddressSpace(KPROCESS* oldProcess, KPROCESS* process) REQUIRES_(AtDis
 }
 
 void CheckAttach(const KTHREAD* thread, const KPROCESS* process, bool allowed) {
-    const BOOLEAN inDpc = KeGetCurrentPrcb()->DpcRoutineActive;
+    // Below DISPATCH_LEVEL this is no DPC, and the thread may go on elsewhere at any moment.
+    const bool inDpc = KeGetCurrentIrql() >= DISPATCH_LEVEL && KeGetCurrentPrcb()->DpcRoutineActive;
     if (allowed && !inDpc) return;
     KeBugCheckEx(INVALID_PROCESS_ATTACH_ATTEMPT, reinterpret_cast<ULONG_PTR>(process),
                  reinterpret_cast<ULONG_PTR>(thread->ApcState.Process), ULONG_PTR(thread->ApcStateIndex), inDpc);

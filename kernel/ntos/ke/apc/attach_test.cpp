@@ -144,6 +144,36 @@ TEST_F(AttachTest, DetachDeliversWhatIsQueuedForTheOtherProcessFirst) {
     });
 }
 
+// KPR-06: a thread at PASSIVE_LEVEL may go on elsewhere at any moment, so it asks nothing of "its" processor
+TEST_F(AttachTest, ThreadThatMayMoveAttachesOnAnyProcessor) {
+    Run(
+        [&] {
+            KPROCESS* const other = machine->MakeProcess(8);
+            KAPC_STATE saved;
+            KeStackAttachProcess(other, &saved);
+            KeUnstackDetachProcess(&saved);
+            KeAttachProcess(other);
+            KeDetachProcess();
+        },
+        2);
+}
+
+// KPR-06
+TEST_F(AttachTest, AttachingInADpcIsABugcheck) {
+    RunUntilBugCheck(INVALID_PROCESS_ATTACH_ATTEMPT, [&] {
+        KDPC dpc;
+        KeInitializeDpc(
+            &dpc,
+            [](KDPC*, PVOID process, PVOID, PVOID) {
+                KAPC_STATE saved;
+                KeStackAttachProcess(static_cast<KPROCESS*>(process), &saved);
+            },
+            machine->MakeProcess(8));
+        (void)KeInsertQueueDpc(&dpc, nullptr, nullptr);
+    });
+    EXPECT_EQ(machine->Stopped().Parameter[3], 1u);
+}
+
 // KPR-06
 TEST_F(AttachTest, MisuseIsABugcheck) {
     RunUntilBugCheck(INVALID_PROCESS_ATTACH_ATTEMPT, [&] {

@@ -32,6 +32,7 @@ bool Interrupts(KDPC_IMPORTANCE importance, ULONG processor) {
 TEST_F(DpcRateTest, TableOfInterruptGeneration) {
     Run(
         [&] {
+            KeSetAffinityThread(KeGetCurrentThread(), 1);
             machine->LetOthersRun();
             using enum KDPC_IMPORTANCE;
             KPRCB* const own = KiProcessorBlock[0];

@@ -1,7 +1,7 @@
 // Interrupt objects: connecting service routines to vectors, chains, and synchronizing with a service routine.
 //
 // Invariants: KiInterruptChain[v] holds the connected objects of vector v in the order of connecting; all of them have
-// the same IRQL and mode, and more than one only if all share. The chain changes on the processor that the vector is sent
+// the same IRQL, mode and processor, and more than one only if all share. The chain changes on the processor that the vector is sent
 // to, under KiInterruptLock at HIGH_LEVEL with interrupts off: so none of its service routines runs meanwhile, and one that
 // is disconnected has returned. Dispatching walks it with the interrupt in service.
 // In the books: "interrupt objects". INT-03, INT-04, HAL-05
@@ -42,9 +42,7 @@ bool CallChain(LIST_ENTRY& head, bool stopAtFirst) REQUIRES_(AtDispatchLevel) {
 /// A level-sensitive line stays up until every device is served: one claimant is enough, the line brings the rest. A
 /// latched line tells of an edge only once: pass after pass until nobody claims.
 void ServeVector(LIST_ENTRY& head) REQUIRES_(AtDispatchLevel) {
-    const KINTERRUPT* const first = Chain(head).Front();
-    if (!first) return; // disconnected between the interrupt and now
-    if (first->Mode == KINTERRUPT_MODE::LevelSensitive) {
+    if (Chain(head).Front()->Mode == KINTERRUPT_MODE::LevelSensitive) {
         (void)CallChain(head, true);
         return;
     }
@@ -55,6 +53,7 @@ void ServeVector(LIST_ENTRY& head) REQUIRES_(AtDispatchLevel) {
 void NTAPI InterruptDispatch(KTRAP_FRAME* TrapFrame, ULONG Vector) {
     LIST_ENTRY& head = KiInterruptChain[Vector];
     const KINTERRUPT* const first = Chain(head).Front();
+    NT_ASSERT(first); // the last one's disconnecting took this handler away, here, with interrupts off
     KIRQL oldIrql;
     if (!HalBeginSystemInterrupt(first->Irql, Vector, &oldIrql)) return;
     KeAssertDispatchLevel();
@@ -85,7 +84,7 @@ private:
 bool FitsChain(const KINTERRUPT& interrupt, LIST_ENTRY& head) {
     const KINTERRUPT* const first = Chain(head).Front();
     return first->ShareVector && interrupt.ShareVector && first->Mode == interrupt.Mode &&
-           first->Irql == interrupt.Irql;
+           first->Irql == interrupt.Irql && first->Number == interrupt.Number;
 }
 
 } // namespace

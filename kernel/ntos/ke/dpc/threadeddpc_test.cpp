@@ -155,7 +155,7 @@ TEST_F(ThreadedDpcTest, FlushWaitsForEveryQueueOfEveryProcessor) {
             StartDpcThreads(*machine, 2);
             int runs = 0;
             Call low([&] { runs++; }, false), threaded([&] { runs++; }), far([&] { runs++; }, false);
-            KeGetCurrentPrcb()->DpcRequestRate = 100;
+            KiProcessorBlock[0]->DpcRequestRate = 100;
             KeSetImportanceDpc(&low.Dpc, KDPC_IMPORTANCE::LowImportance);
             KeSetTargetProcessorDpc(&far.Dpc, 1);
             low.Queue();

@@ -15,6 +15,14 @@ KAFFINITY KeActiveProcessors; // shared: as above
 const ULONG KiProcessorSize = sizeof(KI_PROCESSOR);
 }
 
+#if defined(MICA_CHECKED)
+extern "C" void NTAPI KiCheckProcessorStays() {
+    if (KeNumberProcessors <= 1 || KeGetCurrentIrql() >= DISPATCH_LEVEL || !nt::cpu::InterruptsEnabled()) return;
+    const KAFFINITY affinity = KeGetCurrentThread()->Affinity;
+    NT_ASSERT((affinity & (affinity - 1)) == 0); // else this thread may move to another processor at any moment
+}
+#endif
+
 static KI_PROCESSOR KiBootProcessor; // shared: no, the first processor's
 
 PKPRCB NTAPI KiPrepareProcessor(PVOID Memory, ULONG Number, ULONG_PTR StackTop, ULONG_PTR StackLimit) {

@@ -28,6 +28,9 @@ void NTAPI KiTimerExpiration(PKDPC Dpc, PVOID DeferredContext, PVOID SystemArgum
 LONGLONG KiReadTime(const KSYSTEM_TIME& Time);
 void KiWriteTime(KSYSTEM_TIME& Time, LONGLONG Value);
 
+/// How far system time is ahead of interrupt time. (Read one after the other they may be of two ticks.) @irql any
+LONGLONG KiSystemTimeAhead();
+
 /// A clock tick: interrupt time, system time and tick count go on. @irql CLOCK_LEVEL, the clock's processor
 void KiAdvanceTimes(ULONG Increment) REQUIRES_(AtDispatchLevel);
 

@@ -6,6 +6,7 @@
 // In the books: "kernel stacks", "exception dispatching". EXC-03, TRP-09
 #include "ke/processor.h"
 #include "mm/pages.h"
+#include "nt/interrupts.h"
 
 namespace {
 
@@ -18,6 +19,7 @@ bool Contains(ULONG_PTR address, ULONG_PTR low, ULONG_PTR high) {
 } // namespace
 
 extern "C" void NTAPI KeQueryStackBounds(ULONG_PTR Address, ULONG_PTR* StackLow, ULONG_PTR* StackHigh) {
+    const nt::InterruptsOff stays; // the thread on its processor, and the other processors' threads off this one
     const KPCR* const pcr = KeGetPcr();
     const auto number = [](const void* address) { return reinterpret_cast<ULONG_PTR>(address); };
     const auto found = [&](ULONG_PTR low, ULONG_PTR high) {
@@ -32,7 +34,7 @@ extern "C" void NTAPI KeQueryStackBounds(ULONG_PTR Address, ULONG_PTR* StackLow,
         return prcb->DpcStack && found(number(prcb->DpcStack) - DPC_STACK_SIZE, number(prcb->DpcStack));
     };
 
-    if (pcr->Prcb && onStackOf(pcr->Prcb)) return;
+    if (pcr->Prcb && onStackOf(pcr->Prcb)) return; // without one: the first processor, before it has a control block
     if (found(number(pcr->NtTib.StackLimit), number(pcr->NtTib.StackBase))) return;
     for (const KPRCB* prcb : KiProcessorBlock)
         if (prcb && onStackOf(prcb)) return;

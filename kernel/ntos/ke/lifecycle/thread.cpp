@@ -60,6 +60,15 @@ void CheckApcs(const KTHREAD* thread) {
     KeBugCheckEx(KERNEL_APC_PENDING_DURING_EXIT, apc, thread->CombinedApcDisable, ULONG(KeGetCurrentIrql()), 0);
 }
 
+/// A mutant is abandoned; a mutex (ApcDisable) is the kernel's, whose data would stay half changed.
+void CheckMutexes(KTHREAD* thread) REQUIRES_(KiDispatcherLock) {
+    for (const KMUTANT* mutant : nt::List<&KMUTANT::MutantListEntry>(thread->MutantListHead)) {
+        if (mutant->ApcDisable)
+            KeBugCheckEx(THREAD_TERMINATE_HELD_MUTEX, reinterpret_cast<ULONG_PTR>(thread),
+                         reinterpret_cast<ULONG_PTR>(mutant), 0, 0);
+    }
+}
+
 } // namespace
 
 // Before the first thread: nobody shares the list yet.
@@ -119,6 +128,7 @@ void NTAPI KeTerminateThread(KPRIORITY Increment) {
     KefAcquireSpinLockAtDpcLevel(&KiDispatcherLock);
     KefReleaseSpinLockFromDpcLevel(&process->ProcessLock);
     thread->WaitIrql = oldIrql;
+    CheckMutexes(thread);
     KiAbandonMutants(thread);
     KiLeaveQueue(thread);
     EtwTraceEvent(ETW_EVENT::ThreadEnd, reinterpret_cast<ULONG_PTR>(thread), 0, 0, 0);

@@ -19,8 +19,23 @@ KPRIORITY ClampToClass(KPRIORITY priority, KPRIORITY classPriority) {
                                      : Clamp(priority, LOW_PRIORITY + 1, HIGHEST_VARIABLE_PRIORITY);
 }
 
-/// A new priority begins a new turn, without what was left of a boost.
-void BeginTurn(KTHREAD* thread) {
+/// Runs `change` while the thread cannot change its place: with the lock of the processor that it belongs to. (A thread that
+/// is on no processor's books is held by its ReadyLock, which the caller has.)
+template <typename Change> // of a template the analysis does not know what its caller holds: the dispatcher database
+void UnderProcessorLock(KTHREAD* thread, Change change) NO_THREAD_SAFETY_ANALYSIS {
+    for (;;) {
+        KPRCB* const prcb = KiThreadProcessor(thread);
+        nt::SpinLockAtDpcGuard guard(prcb->PrcbLock);
+        if (KiThreadProcessor(thread) != prcb) continue; // it moved before we had the lock
+        change(prcb);
+        return;
+    }
+}
+
+/// A new base priority, and with it a new turn, without what was left of a boost. A quantum that ends from now on leaves the
+/// priority at the new base or above.
+void SetBase(KTHREAD* thread, KPRIORITY base) {
+    thread->BasePriority = SCHAR(base);
     thread->Quantum = thread->QuantumReset;
     thread->PriorityDecrement = 0;
 }
@@ -59,9 +74,11 @@ KPRIORITY NTAPI KeSetPriorityThread(PKTHREAD Thread, KPRIORITY Priority) {
     NT_ASSERT(Priority > LOW_PRIORITY && Priority <= HIGH_PRIORITY);
     KiDispatcherGuard guard;
     nt::SpinLockAtDpcGuard ready(Thread->ReadyLock);
-    const KPRIORITY oldPriority = Thread->Priority;
-    Thread->BasePriority = SCHAR(Priority);
-    BeginTurn(Thread);
+    KPRIORITY oldPriority = 0;
+    UnderProcessorLock(Thread, [&](KPRCB*) {
+        oldPriority = Thread->Priority;
+        SetBase(Thread, Priority);
+    });
     KiSetPriorityThread(Thread, Priority, KPRIORITY_CHANGE::Set);
     return oldPriority;
 }
@@ -70,15 +87,16 @@ LONG NTAPI KeSetBasePriorityThread(PKTHREAD Thread, LONG Increment) {
     KiDispatcherGuard guard;
     nt::SpinLockAtDpcGuard ready(Thread->ReadyLock);
     const KPRIORITY processBase = Thread->Process->BasePriority;
-    const KPRIORITY oldBase = Thread->BasePriority;
     const KPRIORITY newBase = ClampToClass(processBase + Increment, processBase);
-    // Between the classes a boost means nothing; within one, what is left of a boost stays on top of the new base.
-    const bool sameClass = IsRealtime(oldBase) == IsRealtime(newBase);
-    const KPRIORITY boost = sameClass ? Thread->Priority - Thread->PriorityDecrement - oldBase : 0;
-    const KPRIORITY priority = ClampToClass(newBase + (boost > 0 ? boost : 0), newBase);
-
-    Thread->BasePriority = SCHAR(newBase);
-    BeginTurn(Thread);
+    KPRIORITY oldBase = 0, priority = 0;
+    UnderProcessorLock(Thread, [&](KPRCB*) {
+        oldBase = Thread->BasePriority;
+        // Between the classes a boost means nothing; within one, what is left of a boost stays on top of the new base.
+        const bool sameClass = IsRealtime(oldBase) == IsRealtime(newBase);
+        const KPRIORITY boost = sameClass ? Thread->Priority - Thread->PriorityDecrement - oldBase : 0;
+        priority = ClampToClass(newBase + (boost > 0 ? boost : 0), newBase);
+        SetBase(Thread, newBase);
+    });
     KiSetPriorityThread(Thread, priority, KPRIORITY_CHANGE::Set);
     return oldBase - processBase;
 }
@@ -90,9 +108,18 @@ KPRIORITY NTAPI KeQueryPriorityThread(PKTHREAD Thread) { return Thread->Priority
 void NTAPI KeBoostPriorityThread(PKTHREAD Thread, KPRIORITY Increment) {
     KiDispatcherGuard guard;
     nt::SpinLockAtDpcGuard ready(Thread->ReadyLock);
-    if (IsRealtime(Thread->Priority)) return;
-    const KPRIORITY priority = Clamp(Thread->Priority + Increment, Thread->Priority, HIGHEST_VARIABLE_PRIORITY);
-    KiSetPriorityThread(Thread, priority, KPRIORITY_CHANGE::Boost);
+    KPRIORITY priority = 0;
+    // A ready thread is boosted here, where the scan for starved threads cannot relieve it meanwhile. Another one cannot
+    // starve before KiSetPriorityThread has it: that takes seconds.
+    UnderProcessorLock(Thread, [&](KPRCB* prcb) NO_THREAD_SAFETY_ANALYSIS { // runs under the locks of the caller
+        const KPRIORITY old = Thread->Priority;
+        priority = IsRealtime(old) ? old : Clamp(old + Increment, old, HIGHEST_VARIABLE_PRIORITY);
+        if (Thread->State != KTHREAD_STATE::Ready || priority == old) return;
+        KiRemoveReadyQueue(prcb, Thread);
+        KiChangePriority(Thread, priority, KPRIORITY_CHANGE::Boost);
+        KiReadyThread(Thread);
+    });
+    if (!IsRealtime(priority)) KiSetPriorityThread(Thread, priority, KPRIORITY_CHANGE::Boost);
 }
 
 BOOLEAN NTAPI KeSetDisableBoostThread(PKTHREAD Thread, BOOLEAN Disable) {

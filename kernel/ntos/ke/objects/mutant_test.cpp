@@ -161,3 +161,19 @@ TEST_F(MutantTest, OwnersListHoldsExactlyWhatItOwns) {
         KeReleaseMutant(&mutants[2], 0, FALSE, FALSE);
     });
 }
+
+// DSP-04: a mutex (KMUTEX) is the kernel's own: its data would be half changed, and nobody learns of it
+TEST_F(MutantTest, ThreadThatEndsWithAMutexIsABugcheck) {
+    KMUTANT mutant, mutex;
+    RunUntilBugCheck(THREAD_TERMINATE_HELD_MUTEX, [&] {
+        KeInitializeMutant(&mutant, FALSE);
+        KeInitializeMutant(&mutex, FALSE);
+        mutex.ApcDisable = 1; // what makes it one
+        Thread* const owner = machine->Spawn(9, [&] {
+            Await(&mutant);
+            Await(&mutex);
+        });
+        Await(&owner->Tcb);
+    });
+    EXPECT_EQ(machine->Stopped().Parameter[1], reinterpret_cast<ULONG_PTR>(&mutex));
+}

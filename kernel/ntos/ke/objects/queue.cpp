@@ -16,8 +16,14 @@ namespace {
 /// Takes the oldest entry.
 [[maybe_unused]] LIST_ENTRY* TakeEntry(KQUEUE* queue) REQUIRES_(KiDispatcherLock) {
     LIST_ENTRY* const entry = RemoveHeadList(&queue->EntryListHead);
-    entry->Flink = nullptr; // it is on no queue: who inserts it twice can be found out
     queue->Header.SignalState--;
+    return entry;
+}
+
+/// The entry's thread has it now, and may insert it again. Until now its Flink led somewhere: an entry that is inserted
+/// twice can be found out.
+[[maybe_unused]] LIST_ENTRY* HandOut(LIST_ENTRY* entry) {
+    entry->Flink = nullptr;
     return entry;
 }
 
@@ -33,7 +39,7 @@ namespace {
 }
 
 /// Puts an entry into the queue, at its head or its tail, or (MayWakeOne) gives it to the thread that began to wait last.
-/// In that case it is on no list, and its Flink is nullptr. SignalState is the number of entries in the queue.
+/// In that case it is on no list, and its Flink leads to itself until its thread has it (HandOut). SignalState is the number of entries in the queue.
 /// The signal is traced (TraceSignal) in either case: when SignalState is what it will be, and before a thread is woken.
 /// @returns the number of entries before
 LONG Insert(KQUEUE* queue, LIST_ENTRY* entry, bool atHead) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
@@ -41,7 +47,7 @@ LONG Insert(KQUEUE* queue, LIST_ENTRY* entry, bool atHead) REQUIRES_(KiDispatche
     const LONG oldState = queue->Header.SignalState;
     if (MayWakeOne(queue)) {
         NT_ASSERT(oldState == 0); // an entry and a thread that may take it do not wait for each other
-        entry->Flink = nullptr;
+        InitializeListHead(entry);
         TraceSignal(queue, oldState);
         GiveToLastWaiter(queue, entry);
         return oldState;
@@ -87,7 +93,7 @@ LONG NTAPI KeInsertHeadQueue(PRKQUEUE Queue, PLIST_ENTRY Entry) {
 ///   (KiBeginWait, KiTestAlert, KiUpdateDeadline, KiInsertWaitBlock, KiCommitWait, and the event Wait). Who ended it has
 ///   left the entry in KTHREAD::QueueEntry. STATUS_KERNEL_APC: the APC has run, and all of it begins again, for the
 ///   time that is left.
-/// @returns the entry, or the status of the wait as a pointer
+/// @returns the entry (HandOut), or the status of the wait as a pointer
 /// Callers rely on: a thread that waits here does not count as active, one that has an entry does.
 PLIST_ENTRY NTAPI KeRemoveQueue(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, PLARGE_INTEGER Timeout) {
     // LAB(3.8) begin
@@ -99,7 +105,7 @@ PLIST_ENTRY NTAPI KeRemoveQueue(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, PLARGE
 
         // The thread itself is one of the active ones: with it, they may be as many as the maximum.
         if (Queue->Header.SignalState > 0 && Queue->CurrentCount <= Queue->MaximumCount) {
-            LIST_ENTRY* const entry = TakeEntry(Queue);
+            LIST_ENTRY* const entry = HandOut(TakeEntry(Queue));
             (void)KiEndWait(thread, STATUS_SUCCESS);
             return entry;
         }
@@ -115,7 +121,7 @@ PLIST_ENTRY NTAPI KeRemoveQueue(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, PLARGE
         KiInsertWaitBlock(block, thread, &Queue->Header, 0, WaitAny);
         status = KiCommitWait(thread, block, block, deadline);
     } while (status == STATUS_KERNEL_APC); // the APC has run: the wait begins again
-    if (status == STATUS_SUCCESS) return KeGetCurrentThread()->QueueEntry;
+    if (status == STATUS_SUCCESS) return HandOut(KeGetCurrentThread()->QueueEntry);
     return reinterpret_cast<PLIST_ENTRY>(LONG_PTR(status));
     // LAB(3.8) else
     //| LAB_NOT_IMPLEMENTED("3.8");

@@ -336,3 +336,21 @@ TEST_F(QueueTest, RandomWorkOnSeveralProcessors) {
         if (HasFailure()) break;
     }
 }
+
+// DSP-06: who inserts an entry twice can find out as long as no thread has it
+TEST_F(QueueTest, EntryThatWasGivenAwayLeadsSomewhereUntilItsThreadHasIt) {
+    Run([&] {
+        KQUEUE queue;
+        KeInitializeQueue(&queue, 1);
+        Entry entry;
+        Thread* const thread = machine->Spawn(9, [&] { EXPECT_EQ(Remove(&queue), '?'); });
+        {
+            nt::DispatchLevelGuard guard; // the thread does not run yet
+            KeInsertQueue(&queue, &entry.Link);
+            EXPECT_EQ(KeReadStateQueue(&queue), 0);
+            EXPECT_NE(entry.Link.Flink, nullptr);
+        }
+        Await(&thread->Tcb);
+        EXPECT_EQ(entry.Link.Flink, nullptr);
+    });
+}

@@ -2,6 +2,8 @@
 #include "ke/ki.h"
 #include "waits.h"
 
+#include <utility>
+
 using namespace host;
 using PriorityTest = KernelTest;
 
@@ -173,4 +175,102 @@ TEST_F(PriorityTest, EventSaysOldNewAndWhy) {
                 seen.push_back({event.Argument[1], event.Argument[2], event.Argument[3]});
         EXPECT_EQ(seen, (std::vector<std::vector<ULONG_PTR>>{{8, 9, 0}, {9, 11, 1}}));
     });
+}
+
+namespace {
+
+/// The book's policy, which lets the other processors do something just before it says what a quantum end costs.
+class Interrupted final : public KSCHEDULING_POLICY {
+public:
+    std::function<void()> Meanwhile;
+
+    KPRIORITY PriorityAfterWait(KTHREAD& thread, KPRIORITY increment) override {
+        return m_book.PriorityAfterWait(thread, increment);
+    }
+    KPRIORITY PriorityAfterQuantum(KTHREAD& thread) override {
+        const KPRIORITY priority = m_book.PriorityAfterQuantum(thread);
+        if (Meanwhile) std::exchange(Meanwhile, nullptr)();
+        return priority;
+    }
+    KPRIORITY PriorityWhenStarved(KTHREAD& thread, ULONG ticks) override {
+        const KPRIORITY priority = m_book.PriorityWhenStarved(thread, ticks);
+        if (priority != thread.Priority && Meanwhile) std::exchange(Meanwhile, nullptr)();
+        return priority;
+    }
+
+private:
+    KiDefaultPolicy m_book;
+};
+
+/// On processor 1 a thread that does `change` as soon as `go` is set.
+Thread* ChangeElsewhere(Machine& machine, const bool& go, std::function<void()> change) {
+    Thread* const changer = machine.Make(20, [&machine, &go, change = std::move(change)] {
+        while (!go)
+            machine.LetOthersRun();
+        change();
+    });
+    KeSetAffinityThread(&changer->Tcb, 2);
+    KeReadyThread(&changer->Tcb);
+    return changer;
+}
+
+} // namespace
+
+// SCH-02, SCH-11: the quantum ends on one processor while another sets the priority
+TEST_F(PriorityTest, SetDuringAQuantumEndDoesNotLeaveThePriorityBelowTheBase) {
+    for (const bool byBase : {false, true}) {
+        Interrupted policy;
+        Run(
+            [&] {
+                KTHREAD* const self = KeGetCurrentThread();
+                KeSetAffinityThread(self, 1);
+                (void)KeSetPriorityThread(self, 8);
+                KeBoostPriorityThread(self, 4);
+                (void)KeSetSchedulingPolicy(&policy);
+                bool go = false;
+                Thread* const changer = ChangeElsewhere(*machine, go, [&] {
+                    (void)(byBase ? KeSetBasePriorityThread(self, 4) : KeSetPriorityThread(self, 12));
+                });
+                policy.Meanwhile = [&] {
+                    go = true;
+                    for (int turn = 0; turn < 5; turn++)
+                        machine->Yield();
+                };
+                machine->Tick(2); // the turn is over
+                Await(&changer->Tcb);
+                EXPECT_EQ(self->BasePriority, 12);
+                EXPECT_GE(self->Priority, self->BasePriority);
+                (void)KeSetSchedulingPolicy(nullptr);
+            },
+            2);
+    }
+}
+
+// SCH-18, SCH-19: a starved thread is relieved on one processor while another boosts it
+TEST_F(PriorityTest, BoostDoesNotUndoARelief) {
+    Interrupted policy;
+    Run(
+        [&] {
+            KeSetAffinityThread(KeGetCurrentThread(), 1);
+            (void)KeSetPriorityThread(KeGetCurrentThread(), 18);
+            (void)KeSetSchedulingPolicy(&policy);
+            Thread* const starved = machine->Make(4, [] {});
+            KeSetAffinityThread(&starved->Tcb, 1);
+            KeReadyThread(&starved->Tcb);
+            machine->Tick(STARVATION_TICKS);
+            bool go = false;
+            Thread* const booster = ChangeElsewhere(*machine, go, [&] { KeBoostPriorityThread(&starved->Tcb, 2); });
+            policy.Meanwhile = [&] {
+                go = true;
+                for (int turn = 0; turn < 5; turn++)
+                    machine->Yield();
+            };
+            EXPECT_EQ(KiScanReadyQueues(KeGetCurrentPrcb()), 1u);
+            while (StateOf(booster->Tcb) != KTHREAD_STATE::Terminated)
+                machine->LetOthersRun();
+            EXPECT_EQ(starved->Tcb.Priority, 15);
+            EXPECT_EQ(starved->Tcb.PriorityDecrement, 11);
+            (void)KeSetSchedulingPolicy(nullptr);
+        },
+        2);
 }

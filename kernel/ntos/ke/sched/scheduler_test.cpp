@@ -132,7 +132,7 @@ struct Playground {
         }
         case 7: KeSetPriorityThread(&Threads[Below(ULONG(Threads.size()))]->Tcb, KPRIORITY(1 + Below(20))); break;
         case 8: (void)KeYieldExecution(); break;
-        case 9: (void)KiScanReadyQueues(KeGetCurrentPrcb()); break;
+        case 9: (void)KiScanReadyQueues(KiProcessorBlock[KeGetCurrentProcessorNumber()]); break;
         default:
             if (WaitFor(&Mutant, Ticks(3)) == STATUS_TIMEOUT) break;
             machine.Tick(Below(3));

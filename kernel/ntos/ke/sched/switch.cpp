@@ -104,6 +104,8 @@ NTSTATUS NTAPI KiSwapThread() {
         KeBugCheckEx(ATTEMPTED_SWITCH_FROM_DPC, reinterpret_cast<ULONG_PTR>(oldThread),
                      reinterpret_cast<ULONG_PTR>(prcb->IdleThread), 0, 0);
     }
+    NT_ASSERT(oldThread->WaitIrql <=
+              APC_LEVEL); // another thread cannot run at the level that this one holds the processor at
 
     KTHREAD* newThread;
     {

@@ -2,7 +2,7 @@
 //
 // Interrupt time runs from boot and is never adjusted; relative due times count in it. System time is interrupt time
 // plus what KeSetSystemTime says; absolute due times are converted when a timer is set and moved when it is changed.
-// Locks: none for reading (KSYSTEM_TIME). Writers, the clock's processor and KeSetSystemTime on any, hold TimeLock at
+// Locks: none for reading one of them (KSYSTEM_TIME). Writers, the clock's processor and KeSetSystemTime on any, hold TimeLock at
 // CLOCK_LEVEL or above; KeSetSystemTime holds the dispatcher database, too, because absolute timers follow.
 // In the books: "system time", "timer processing". HAL-07
 #include "ke/ki.h"
@@ -52,6 +52,12 @@ void KiAdvanceTimes(ULONG Increment) {
     KiWriteTime(KiInterruptTime, KiReadTime(KiInterruptTime) + Increment);
     KiWriteTime(KiSystemTime, KiReadTime(KiSystemTime) + Increment);
     KiWriteTime(KeTickCount, KiReadTime(KeTickCount) + 1);
+}
+
+LONGLONG KiSystemTimeAhead() {
+    nt::IrqlGuard clockHeldOff(HIGH_LEVEL);
+    nt::SpinLockAtDpcGuard guard(TimeLock);
+    return KiReadTime(KiSystemTime) - KiReadTime(KiInterruptTime);
 }
 
 /// @returns the old time

@@ -89,9 +89,8 @@ ULONGLONG KiTimerHand() {
 }
 
 ULONGLONG KiInterruptTimeOf(LARGE_INTEGER DueTime) {
-    const LONGLONG now = LONGLONG(KeQueryInterruptTime());
-    if (DueTime.QuadPart <= 0) return ULONGLONG(now) - ULONGLONG(DueTime.QuadPart);
-    const LONGLONG due = now + (DueTime.QuadPart - KiReadTime(KiSystemTime));
+    if (DueTime.QuadPart <= 0) return KeQueryInterruptTime() - ULONGLONG(DueTime.QuadPart);
+    const LONGLONG due = DueTime.QuadPart - KiSystemTimeAhead();
     return due < 0 ? 0 : ULONGLONG(due);
 }
 
@@ -264,7 +263,26 @@ void KiShiftAbsoluteTimers(LONGLONG Change) {
     }
 }
 
+/// Whether the table has this timer. What is in `Timer` may be anything: only its address on a chain counts.
+static bool IsInTable(const KTIMER* Timer) REQUIRES_(KiDispatcherLock) {
+    if (!KiTimerTableListHead[0].Flink) return false; // there is no table yet
+    const ULONGLONG hand = HandOf(ULONGLONG(Timer->DueTime.QuadPart));
+    for (ULONG wheel = 0; wheel < TIMER_TABLE_WHEELS; wheel++) {
+        for (const KTIMER* timer : nt::List<&KTIMER::TimerListEntry>(*ChainOf(wheel, hand)))
+            if (timer == Timer) return true;
+    }
+    return false;
+}
+
+/// The table would keep a link to a timer that is made anew while it runs.
+static void CheckNotRunning(const KTIMER* Timer) {
+    if (Timer->Header.Inserted != TRUE) return;
+    KiDispatcherGuard guard;
+    if (IsInTable(Timer)) KeBugCheckEx(TIMER_OR_DPC_INVALID, 0, reinterpret_cast<ULONG_PTR>(Timer), 0, 0);
+}
+
 void NTAPI KeInitializeTimerEx(PKTIMER Timer, TIMER_TYPE Type) {
+    CheckNotRunning(Timer);
     *Timer = {};
     Timer->Header.Type =
         Type == NotificationTimer ? KOBJECTS::TimerNotificationObject : KOBJECTS::TimerSynchronizationObject;

@@ -2,9 +2,13 @@
 #include "ke/ki.h"
 #include "waits.h"
 
+#include <atomic>
+#include <csignal>
+#include <cstring>
 #include <limits>
 #include <map>
 #include <random>
+#include <sys/time.h>
 #include <thread>
 
 using namespace host;
@@ -432,5 +436,73 @@ TEST_F(TimerTest, LongestTimeIsForEver) {
         machine->Tick(600);
         EXPECT_FALSE(KeReadStateTimer(&timer));
         EXPECT_TRUE(KeCancelTimer(&timer));
+    });
+}
+
+namespace {
+
+constexpr LONGLONG Ahead = 1'000'000'000; ///< of system time before interrupt time
+std::atomic<ULONG> ClockInterrupts;
+
+/// The clock interrupts whatever runs, unless the IRQL holds it off.
+void ClockInterrupt(int) {
+    if (KeGetCurrentIrql() >= CLOCK_LEVEL) return;
+    const nt::IrqlGuard irql(CLOCK_LEVEL);
+    KiAdvanceTimes(100'000);
+    ClockInterrupts++;
+}
+
+} // namespace
+
+// DSP-09, HAL-07: the clock may tick between any two instructions; a time of day stays the same interrupt time
+TEST(TimerTimeTest, TickMeanwhileDoesNotMoveATimeOfDay) {
+    LARGE_INTEGER timeOfDay;
+    timeOfDay.QuadPart = 1'000'000'000'000'000;
+    KiInterruptTime = {};
+    KiWriteTime(KiSystemTime, Ahead);
+    ClockInterrupts = 0;
+    const itimerval often = {{0, 50}, {0, 50}}, never = {};
+    auto* const before = std::signal(SIGALRM, ClockInterrupt);
+    setitimer(ITIMER_REAL, &often, nullptr);
+    ULONG wrong = 0;
+    while (ClockInterrupts < 500)
+        wrong += KiInterruptTimeOf(timeOfDay) != ULONGLONG(timeOfDay.QuadPart - Ahead);
+    setitimer(ITIMER_REAL, &never, nullptr);
+    (void)std::signal(SIGALRM, before);
+    EXPECT_EQ(wrong, 0u) << "after 500 ticks";
+}
+
+// DSP-09: the table would keep a link to it, and its DPC would be lost
+TEST_F(TimerTest, MakingARunningTimerAnewIsABugcheck) {
+    for (LONGLONG ticks : {1, 300, 100'000, 20'000'000}) { // on each wheel
+        RunUntilBugCheck(TIMER_OR_DPC_INVALID, [&] {
+            KTIMER timer, other;
+            KeInitializeTimer(&timer);
+            KeInitializeTimer(&other);
+            KeSetTimer(&other, Ticks(ticks), nullptr);
+            KeSetTimer(&timer, Ticks(ticks), nullptr);
+            KeInitializeTimerEx(&timer, SynchronizationTimer);
+        });
+    }
+}
+
+// DSP-09: memory that was something else before is no running timer, whatever it holds
+TEST_F(TimerTest, AnyMemoryBecomesATimer) {
+    Run([&] {
+        KTIMER running, timer;
+        KeInitializeTimer(&running);
+        KeSetTimer(&running, Ticks(300), nullptr);
+        for (int fill : {0x00, 0x01, 0xA5, 0xFF}) {
+            std::memset(static_cast<void*>(&timer), fill, sizeof timer);
+            KeInitializeTimer(&timer);
+            EXPECT_FALSE(KeCancelTimer(&timer));
+        }
+        timer = running; // a copy of one that runs is not on any chain
+        KeInitializeTimer(&timer);
+        EXPECT_TRUE(KeCancelTimer(&running));
+        KeInitializeTimer(&running);
+        KeSetTimer(&running, Ticks(1), nullptr);
+        Sleep(2);
+        KeInitializeTimer(&running); // it has expired
     });
 }

@@ -1,7 +1,8 @@
 // Waiting for one object, and for time alone.
 //
 // The fast path: an object that is signaled is taken at once, under the lock, without a wait block or a switch.
-// Locks: takes KiDispatcherLock. IRQL: PASSIVE_LEVEL or APC_LEVEL (or as KeSetEvent(..., Wait = TRUE) left it).
+// Locks: takes KiDispatcherLock. IRQL: PASSIVE_LEVEL or APC_LEVEL, or as KeSetEvent(..., Wait = TRUE) left
+// it; <= DISPATCH_LEVEL with a time-out of zero.
 // In the books: "waiting for dispatcher objects". DSP-12, DSP-14, INT-12
 #include "ke/ki.h"
 

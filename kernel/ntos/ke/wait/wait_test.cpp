@@ -262,3 +262,68 @@ TEST_F(WaitTest, SignalAndWaitForSeveral) {
         EXPECT_EQ(Code(WaitForSeveral({&first, &second}, WaitAny)), 1u);
     });
 }
+
+namespace {
+
+/// Runs a routine as a DPC, at once.
+void AsDpc(std::function<void()> body) {
+    KDPC dpc;
+    KeInitializeDpc(
+        &dpc, [](KDPC*, PVOID context, PVOID, PVOID) { (*static_cast<std::function<void()>*>(context))(); }, &body);
+    KeSetImportanceDpc(&dpc, KDPC_IMPORTANCE::HighImportance);
+    EXPECT_TRUE(KeInsertQueueDpc(&dpc, nullptr, nullptr));
+}
+
+} // namespace
+
+// DSP-12, INT-12: a time-out of zero is no wait
+TEST_F(WaitTest, DpcMayPollAnObject) {
+    Run([&] {
+        KEVENT event, other;
+        KeInitializeEvent(&event, SynchronizationEvent, TRUE);
+        KeInitializeEvent(&other, SynchronizationEvent, FALSE);
+        ULONG polls = 0;
+        AsDpc([&] {
+            EXPECT_EQ(Code(nt::TestObject(&event)), Code(STATUS_SUCCESS));
+            EXPECT_EQ(Code(nt::TestObject(&event)), Code(STATUS_TIMEOUT));
+            LARGE_INTEGER zero{};
+            (void)KeSetEvent(&other, 0, FALSE);
+            EXPECT_EQ(Code(WaitForSeveral({&event, &other}, WaitAll, nullptr, &zero)), Code(STATUS_TIMEOUT));
+            EXPECT_EQ(Code(WaitForSeveral({&event, &other}, WaitAny, nullptr, &zero)), 1u);
+            EXPECT_EQ(unsigned(KeGetCurrentIrql()), unsigned(DISPATCH_LEVEL));
+            polls++;
+        });
+        EXPECT_EQ(polls, 1u);
+        EXPECT_EQ(unsigned(KeGetCurrentIrql()), unsigned(PASSIVE_LEVEL));
+        nt::DispatchLevelGuard guard;
+        EXPECT_EQ(Code(nt::TestObject(&event)), Code(STATUS_TIMEOUT));
+    });
+}
+
+// DSP-12, INT-07
+TEST_F(WaitTest, WaitInADpcIsABugcheck) {
+    KEVENT event;
+    LARGE_INTEGER interval = After(1);
+    const std::function<void()> waits[] = {
+        [&] { (void)WaitFor(&event); },
+        [&] { (void)WaitFor(&event, Ticks(1)); },
+        [&] { (void)WaitForSeveral({&event}, WaitAny); },
+        [&] { (void)KeDelayExecutionThread(KernelMode, FALSE, &interval); },
+    };
+    for (const auto& wait : waits) {
+        RunUntilBugCheck(ATTEMPTED_SWITCH_FROM_DPC, [&] {
+            KeInitializeEvent(&event, SynchronizationEvent, FALSE);
+            AsDpc(wait);
+        });
+    }
+}
+
+// DSP-12: a thread that waits cannot come back at DISPATCH_LEVEL, whatever it holds there
+TEST_F(WaitTest, WaitAtDispatchLevelIsAContractBroken) {
+    RunUntilAssertion("WaitIrql <= APC_LEVEL", [&] {
+        KEVENT event;
+        KeInitializeEvent(&event, SynchronizationEvent, FALSE);
+        (void)KfRaiseIrql(DISPATCH_LEVEL);
+        (void)WaitFor(&event, Ticks(1));
+    });
+}

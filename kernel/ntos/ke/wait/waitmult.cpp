@@ -2,7 +2,7 @@
 //
 // WaitAny takes the first signaled object in the order of the array. WaitAll takes nothing until everything can be taken
 // in one step: a thread never holds one mutant of two while it waits for the other.
-// Locks: takes KiDispatcherLock. IRQL: PASSIVE_LEVEL or APC_LEVEL.
+// Locks: takes KiDispatcherLock. IRQL: PASSIVE_LEVEL or APC_LEVEL; <= DISPATCH_LEVEL with a time-out of zero.
 // In the books: "waiting for dispatcher objects". DSP-13, DSP-16
 #include "ke/ki.h"
 #include "nt/array.h"

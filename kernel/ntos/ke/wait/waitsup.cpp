@@ -120,8 +120,7 @@ PKTHREAD KiBeginWait(KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode, BOOLEAN 
     if (thread->WaitNext) {
         thread->WaitNext = FALSE;
     } else {
-        NT_ASSERT(KeGetCurrentIrql() <= APC_LEVEL);
-        thread->WaitIrql = KiLockDispatcherDatabase();
+        thread->WaitIrql = KiLockDispatcherDatabase(); // at DISPATCH_LEVEL the wait may only test (KiSwapThread)
     }
     while (thread->ApcState.KernelApcPending && thread->WaitIrql == PASSIVE_LEVEL && thread->SpecialApcDisable == 0) {
         KiUnlockDispatcherDatabaseFromSynchLevel();

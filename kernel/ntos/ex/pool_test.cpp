@@ -1,0 +1,92 @@
+// The tagged pool: a page that was added serves the caller who asked for it, whatever others take meanwhile.
+//
+// The fake machine has a pool of its own, so this one is compiled here under other names.
+// POL-05
+#define ExInitSystem PoolInitialize
+#define ExAllocatePoolWithTag PoolAllocate
+#define ExFreePoolWithTag PoolFree
+#include "pool.cpp"
+#undef ExInitSystem
+#undef ExAllocatePoolWithTag
+#undef ExFreePoolWithTag
+
+#include "ke.h"
+#include "machine.h"
+
+#include <cstdlib>
+
+namespace {
+
+constexpr ULONG Tag = 0x74736554;
+
+ULONG PagesGiven;
+ULONG PagesFreed;
+std::function<void()> AfterAPage; ///< what comes as soon as the pool's lock is free again
+
+PVOID NTAPI GivePages(ULONG pages) {
+    PagesGiven += pages;
+    if (AfterAPage) {
+        static KDPC dpc;
+        KeInitializeDpc(
+            &dpc, [](KDPC*, PVOID, PVOID, PVOID) { std::exchange(AfterAPage, nullptr)(); }, nullptr);
+        KeGetPcr()->Irql = DISPATCH_LEVEL;
+        (void)KeInsertQueueDpc(&dpc, nullptr, nullptr);
+        KeGetPcr()->Irql = PASSIVE_LEVEL; // past the IRQL contract: the DPC comes when the IRQL falls next
+    }
+    return std::aligned_alloc(PAGE_SIZE, pages * PAGE_SIZE);
+}
+void NTAPI FreePages(PVOID address, ULONG pages) {
+    PagesFreed += pages;
+    std::free(address);
+}
+
+class PoolTest : public host::KernelTest {
+protected:
+    PoolTest() {
+        static constexpr EX_PAGE_SOURCE source = {GivePages, FreePages};
+        PagesGiven = PagesFreed = 0;
+        AfterAPage = nullptr;
+        EXPECT_TRUE(PoolInitialize(&source));
+    }
+};
+
+} // namespace
+
+TEST_F(PoolTest, AllocationThatAddedAPageHasABlockOfIt) {
+    Run([&] {
+        std::vector<PVOID> taken;
+        AfterAPage = [&] {
+            AfterAPage = nullptr;
+            for (ULONG i = 0; i < PAGE_SIZE / 128; i++)
+                taken.push_back(PoolAllocate(NonPagedPool, 100, Tag));
+        };
+        PVOID const block = PoolAllocate(NonPagedPool, 100, Tag);
+        EXPECT_NE(block, nullptr);
+        EXPECT_EQ(taken.size(), PAGE_SIZE / 128);
+        for (PVOID other : taken)
+            EXPECT_NE(other, block);
+        EXPECT_EQ(PagesGiven, 2u) << "one for this caller, one for the others";
+    });
+}
+
+TEST_F(PoolTest, NoBytesAreABlockTooAndBlocksDiffer) {
+    Run([&] {
+        PVOID const first = PoolAllocate(NonPagedPool, 0, Tag);
+        PVOID const second = PoolAllocate(NonPagedPool, 0, Tag);
+        EXPECT_NE(first, nullptr);
+        EXPECT_NE(second, nullptr);
+        EXPECT_NE(first, second);
+        PoolFree(first, Tag);
+        PoolFree(second, Tag);
+    });
+}
+
+TEST_F(PoolTest, LargeBlocksArePagesThatComeBack) {
+    Run([&] {
+        PVOID const block = PoolAllocate(NonPagedPool, 3 * PAGE_SIZE - 1, Tag);
+        EXPECT_EQ(reinterpret_cast<ULONG_PTR>(block) % PAGE_SIZE, 0u);
+        EXPECT_EQ(PagesGiven, 3u);
+        PoolFree(block, Tag);
+        EXPECT_EQ(PagesFreed, 3u);
+    });
+}
