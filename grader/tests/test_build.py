@@ -6,6 +6,7 @@ import os
 import subprocess
 import tempfile
 import time
+import unittest
 from pathlib import Path
 from typing import Dict
 from unittest import TestCase, mock, skipUnless

@@ -82,7 +82,7 @@ def section(tree: Tree, session: Session) -> str:
     lines = [part for line in said for part in textwrap.wrap(line, _WIDTH, subsequent_indent="            " if line.startswith("  ") else "")]
     typed = f"make replay LAB=1 TEST={session.test} SEED={SEED}"
     return (f"\n## {session.exercise}: {session.says}\n\n```\n$ {typed}\n" + "\n".join(lines) + "\n" + shown.strip()
-            + f"\n(gdb) quit\n```\n\n" + "\n".join(textwrap.wrap(session.look, _WIDTH)) + "\n")
+            + "\n(gdb) quit\n```\n\n" + "\n".join(textwrap.wrap(session.look, _WIDTH)) + "\n")
 
 
 def run(tree: Tree, session: Session) -> "tuple[List[str], str]":
