@@ -25,6 +25,7 @@ from grader.explore.target import GuestTarget
 from grader.guest import Guest
 from grader.guest.stops import CodeRead
 from grader.images.pe import EXPORT_DIRECTORY
+from grader.judge.services import SERVICES
 from grader.model import Kernel, KernelSet, TestSpec
 from grader.replay import arrivals, replay
 from grader.tests.machine import needs_emulator
@@ -60,7 +61,7 @@ class OnTheKernel(unittest.TestCase):
 
     def context(self, scenario: str, seed: int = 7, **more: object) -> "tuple[Context, Callable[[], None]]":
         own = spec(scenario, **more)
-        context = Context(own, seed, Guest(self.session), Path("/nonexistent"), 0)
+        context = Context(own, seed, Guest(self.session), Path("/nonexistent"), 0, SERVICES)
         context.pages = Path(self.folder.name) / "races"
         return context, lambda: own.function(context)
 
