@@ -93,6 +93,16 @@ class Imports(unittest.TestCase):
         self.assertEqual([], sorted(late - set(LATE)))
         self.assertEqual([], sorted(key for key in LATE if key not in late), "reasons for imports that are not there any more")
 
+    def test_every_import_leads_somewhere(self) -> None:
+        """Of the tests too, and of what lies elsewhere: a module that moved is asked for by its old name nowhere."""
+        there = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in ROOT.glob("grader/**/*.py")} | set(self.known) | {"grader.tests"}
+        lost = []
+        for path in (path for part in ("grader", "kernel/tests", "labs", "solutions") for path in (ROOT / part).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == "grader" and node.module not in there:
+                    lost.append(f"{path.relative_to(ROOT)}:{node.lineno}: {node.module}")
+        self.assertEqual([], lost)
+
     def test_what_judges_builds_nothing(self) -> None:
         """Kernels are built before the first test runs: a judge finds them in the KernelSet."""
         for start in JUDGES:
