@@ -125,9 +125,10 @@ def _named(edit: Edit, files: Mapping[str, str]) -> str:
 
 
 def shortest(name: str, files: Mapping[str, bytes]) -> str:
-    """As much of the path's end as names no other of the files."""
+    """As much of the path's end as names no other of the files.  A lab's own file has the lab's folder before it: another lab may
+    come with a file of that name."""
     parts = name.split("/")
-    for count in range(1, len(parts)):
+    for count in range(2 if parts[0] == "labs" else 1, len(parts)):
         end = "/".join(parts[-count:])
         if [other for other in files if f"/{other}".endswith(f"/{end}")] == [name]:
             return end

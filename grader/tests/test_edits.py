@@ -96,6 +96,8 @@ class Places(unittest.TestCase):
             edits.apply(edits.parse("In mytest.cpp:\n-a\n+b\n"), files)
         self.assertEqual(edits.apply(edits.parse("In 3/mytest.cpp:\n-a\n+b\n"), files), {**files, "labs/3/mytest.cpp": b"b\n"})
         self.assertEqual([edit.file for edit in edits.between(files, {**files, "labs/3/mytest.cpp": b"b\n"})], ["3/mytest.cpp"])
+        alone = {"labs/3/mytest.cpp": b"a\n"}  # until a lab comes that has one too
+        self.assertEqual([edit.file for edit in edits.between(alone, {"labs/3/mytest.cpp": b"b\n"})], ["3/mytest.cpp"])
 
 
 class Layout(unittest.TestCase):
