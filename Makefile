@@ -62,7 +62,7 @@ advice  = { grader/setup/advice.sh >&2; exit 2; }
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
-.PHONY: help grade watch test run gdb replay timeline mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix mutate edits check-style \
+.PHONY: help grade watch test run gdb replay timeline mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix mutate edits soak check-style \
         format clean kernel
 
 help:
@@ -163,6 +163,10 @@ edits:
 test:
 	@$(need) test
 	@$(PYTHON) kernel/tests/run.py --out $(O) --jobs $(JOBS) $(call opt,TEST,--only) $(call opt,SEED,--seed)
+
+soak:
+	@$(need) test
+	@$(PYTHON) kernel/tests/run.py --soak --out $(O) --jobs $(JOBS) $(call opt,TEST,--only) $(call opt,SEED,--seed)
 
 check-style:
 	@$(need) style

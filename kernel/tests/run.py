@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 
-from rings import RINGS, Options, Outcome, Ring  # noqa: E402
+from rings import LONG_RINGS, RINGS, Options, Outcome, Ring  # noqa: E402
 from rings.times import RingTime, write  # noqa: E402
 
 
@@ -93,13 +93,15 @@ def main(argv: "list[str]") -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--only", default="", metavar="GLOB", help="only tests of that name, or ring:GLOB")
     parser.add_argument("--seed", default="", help="seed of the tests that draw their own input")
+    parser.add_argument("--soak", action="store_true", help="the long rings instead")
     args = parser.parse_args(argv)
     os.chdir(ROOT)
+    rings = LONG_RINGS if args.soak else RINGS
     ring_glob, _, test_glob = args.only.rpartition(":")
     options = Options(ROOT, Path(args.out), max(1, args.jobs), "" if test_glob == "*" else test_glob, args.seed)
-    chosen = [ring for ring in RINGS if fnmatch.fnmatch(ring.name, ring_glob or "*")]
+    chosen = [ring for ring in rings if fnmatch.fnmatch(ring.name, ring_glob or "*")]
     if not chosen:
-        print(f"no ring is called '{ring_glob}'; there are: {', '.join(ring.name for ring in RINGS)}", file=sys.stderr)
+        print(f"no ring is called '{ring_glob}'; there are: {', '.join(ring.name for ring in rings)}", file=sys.stderr)
         return 2
     outcomes: "list[Outcome]" = []
     if len(chosen) > 1:
@@ -108,7 +110,7 @@ def main(argv: "list[str]") -> int:
     times = [RingTime(ring.name) for ring in chosen]
     for ring, spent in zip(chosen, times):
         outcomes += run_ring(ring, options, spent)
-    if not args.only:
+    if not args.only and not args.soak:
         save(outcomes, options.out)
         write(times, options.out)
     if not outcomes:

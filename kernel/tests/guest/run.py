@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import json
+import random
 import re
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from grader.machine.qemu import GuestEnd  # noqa: E402
 HERE = Path(__file__).resolve().parent
 LIMIT = 400_000_000  # guest instructions of one test
 VIRTUAL_SECONDS = 60.0
+TICK = 10_000  # microseconds
 ENTRY_SIZE = 20
 FEATURE = re.compile(r"\b[A-Z]{3}-\d{2}\b")
 TEST = re.compile(r"^GUEST_TEST(?:_BUGCHECK)?\((\w+)")
@@ -122,13 +124,51 @@ def judge(guest: Guest, test: GuestTest) -> "Optional[tuple[str, str, str]]":
     return None if checks else ("at least one check", "none was made", test.where)
 
 
-def run_driver(build: Path, driver: str, only: str, options: str, processors: int, named: "dict[str, List[str]]") -> Iterator[dict]:
+@dataclass(frozen=True)
+class Plan:
+    """How a run's machines are, and which tests they run."""
+
+    build: Path
+    only: str
+    options: str
+    single_step: bool
+    seed: str
+    checked: bool
+    named: "dict[str, List[str]]"
+
+    def chosen(self, test: GuestTest) -> bool:
+        return not self.only or fnmatch.fnmatch(test.full_name, self.only)
+
+    def repeat(self, test: GuestTest, processors: int) -> str:
+        told = " --checked" * self.checked + f" --single-step --seed {self.seed}" * self.single_step
+        return f"python3 kernel/tests/guest/run.py --only '{test.full_name}' --smp {processors}{told}"
+
+
+def step_singly(session: Session) -> None:
+    """From now on interrupts come between any two instructions, and not between translated blocks only."""
+    if all(session.machine.qmp.monitor(f"{command} on") for command in ("one-insn-per-tb", "singlestep")):
+        raise GraderError("this QEMU knows no single steps; take another one")
+
+
+def begin(session: Session, plan: Plan, test: GuestTest) -> Guest:
+    """Back to the ready stage.  With single steps the test begins a while later that the seed says (a clock tick at most), so
+    that the clock comes at other instructions of it."""
+    guest = Guest(session)
+    guest.begin(session.restore("ready"), LIMIT, VIRTUAL_SECONDS)
+    guest.arm()
+    if plan.single_step:
+        guest.call("KeStallExecutionProcessor", random.Random(f"{plan.seed} {test.full_name}").randrange(TICK))
+    return guest
+
+
+def run_driver(plan: Plan, driver: str, processors: int) -> Iterator[dict]:
     """Boots a driver on a machine of so many processors and runs its tests.  Beyond one they are named apart."""
-    suffix = f"@{processors}" if processors > 1 else ""
+    build, options, named = plan.build, plan.options, plan.named
+    suffix = (f"@{processors}" if processors > 1 else "") + ",steps" * plan.single_step
     with Session(build, f"{driver}.sys", options, processors=processors) as session:
         session.boot(Guest(session))
         try:
-            state = session.restore("ready")
+            session.restore("ready")
         except BootFailure as failure:
             yield {"name": f"{driver}.boot{suffix}", "ok": False, "expected": "the kernel boots to the ready stage",
                    "seen": f"{failure.cause}\n{session.machine.read_serial().decode(errors='replace')[-2000:]}"}
@@ -140,18 +180,13 @@ def run_driver(build: Path, driver: str, only: str, options: str, processors: in
         tests = table(guest, driver)
         if not tests:
             yield {"name": f"{driver}.table{suffix}", "ok": False, "expected": "a table of tests", "seen": "it is empty"}
-        for test in tests:
-            if only and not fnmatch.fnmatch(test.full_name, only):
-                continue
-            state = session.restore("ready")
-            guest = Guest(session)
-            guest.begin(state, LIMIT, VIRTUAL_SECONDS)
-            guest.arm()
-            failure = judge(guest, test)
+        if plan.single_step:
+            step_singly(session)
+        for test in filter(plan.chosen, tests):
+            failure = judge(begin(session, plan, test), test)
             line = {"name": test.full_name + suffix, "ok": failure is None, "features": named.get(test.name, []), "where": test.where}
             if failure:
-                line.update(expected=failure[0], seen=failure[1], where=failure[2],
-                            repeat=f"python3 kernel/tests/guest/run.py --only '{test.full_name}' --smp {processors}")
+                line.update(expected=failure[0], seen=failure[1], where=failure[2], repeat=plan.repeat(test, processors))
             yield line
 
 
@@ -168,22 +203,26 @@ def main(argv: List[str]) -> int:
     parser.add_argument("--checked", action="store_true", help="the checked build, with its assertions")
     parser.add_argument("--smp", default="1", metavar="N,N", help="numbers of processors, e.g. 1,2,4")
     parser.add_argument("--pic", action="store_true", help="with the PIC and the PIT instead of the APICs")
-    parser.add_argument("--seed", default="", help="accepted for the sake of the other rings; nothing here is random")
+    parser.add_argument("--single-step", action="store_true", help="interrupts come between any two instructions")
+    parser.add_argument("--sample", type=int, default=0, metavar="N", help="only N drivers, which the seed chooses")
+    parser.add_argument("--seed", default="", help="of --sample, and of when the clock comes with --single-step")
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args(argv)
     build = ROOT / arguments.out / ("checked" if arguments.checked else "free")
     options = "/TEST" + (" /HAL=PIC" if arguments.pic else "")
     subprocess.run(["make", "-s", "-f", "kernel/build.mk", "kernel", f"O={arguments.out}",
                     *(["MICA_CHECKED=1"] if arguments.checked else [])], cwd=ROOT, check=True, stdout=sys.stderr)
-    named = features()
+    plan = Plan(build, arguments.only, options, arguments.single_step, arguments.seed or "0", arguments.checked, features())
     wanted = [name for name in drivers(build) if may_hold(name, arguments.only)]
+    if 0 < arguments.sample < len(wanted):
+        wanted = random.Random(plan.seed).sample(wanted, arguments.sample)
     ok, ran = True, 0
 
     def work(job: "tuple[str, int]") -> List[dict]:
         driver, processors = job
         for last in (False, True):  # an infra-error is retried once
             try:
-                return list(run_driver(build, driver, arguments.only, options, processors, named))
+                return list(run_driver(plan, driver, processors))
             except InfraError as error:
                 if last:
                     return [{"name": f"{driver}.machine", "ok": False, "expected": "QEMU runs", "seen": str(error)}]

@@ -7,12 +7,15 @@ from .host import HostRing
 from .program import ProgramRing
 from .python import PythonRing
 
+STEPS = ["python3", "kernel/tests/guest/run.py", "--checked", "--single-step", "--smp", "4"]
+
 RINGS: "list[Ring]" = [
     BuildRing("build", "the kernel, free and checked"),
     CompileFailRing("compile-fail", "mistakes that the compiler must refuse"),
     HostRing("host", "concepts without hardware (GoogleTest)"),
     PythonRing("grader", "the grader's own tests (unittest)"),
     ProgramRing("guest", "the kernel's tests in QEMU, on 1, 2 and 4 processors", ["python3", "kernel/tests/guest/run.py", "--smp", "1,2,4"]),
+    ProgramRing("steps", "guest tests with interrupts between any two instructions: those of a few drivers, by the seed", [*STEPS, "--sample", "3"]),
     ProgramRing("console", "the disk image and the debugger's prompt in QEMU",
                 ["python3", "kernel/tests/console/run.py", "--emu", "qemu"]),
     ProgramRing("bochs", "the same in Bochs, and guest tests by themselves",
@@ -21,4 +24,7 @@ RINGS: "list[Ring]" = [
                 ["python3", "-m", "grader", "selfcheck", "--jsonl", "--sample", "--jobs", "{jobs}"]),
 ]
 
-__all__ = ["RINGS", "Options", "Outcome", "Ring"]
+# What takes too long for every change: `make soak`.
+LONG_RINGS: "list[Ring]" = [ProgramRing("steps", "all guest tests with interrupts between any two instructions", STEPS)]
+
+__all__ = ["LONG_RINGS", "RINGS", "Options", "Outcome", "Ring"]
