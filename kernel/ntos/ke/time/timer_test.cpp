@@ -2,14 +2,10 @@
 #include "ke/ki.h"
 #include "waits.h"
 
-#include <atomic>
-#include <csignal>
 #include <cstring>
 #include <limits>
 #include <map>
 #include <random>
-#include <sys/time.h>
-#include <thread>
 
 using namespace host;
 using TimerTest = KernelTest;
@@ -346,19 +342,6 @@ TEST_F(TimerTest, TimesAdvanceTogether) {
     });
 }
 
-// HAL-07
-TEST(SystemTimeTest, ReaderWaitsForAWriterInTheMiddleOfACarry) {
-    KSYSTEM_TIME time = {.LowPart = 5, .High1Time = 0, .High2Time = 1}; // all but the last word is written
-    std::thread writer([&] {
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
-        __atomic_store_n(&time.High1Time, 1, __ATOMIC_RELEASE);
-    });
-    EXPECT_EQ(KiReadTime(time), (1LL << 32) + 5);
-    writer.join();
-    KiWriteTime(time, -1);
-    EXPECT_EQ(KiReadTime(time), -1);
-}
-
 // INT-09
 TEST_F(TimerTest, TimerThatTheClockOvertakesDuringItsInsertionStillExpires) {
     Run([&] {
@@ -437,39 +420,6 @@ TEST_F(TimerTest, LongestTimeIsForEver) {
         EXPECT_FALSE(KeReadStateTimer(&timer));
         EXPECT_TRUE(KeCancelTimer(&timer));
     });
-}
-
-namespace {
-
-constexpr LONGLONG Ahead = 1'000'000'000; ///< of system time before interrupt time
-std::atomic<ULONG> ClockInterrupts;
-
-/// The clock interrupts whatever runs, unless the IRQL holds it off.
-void ClockInterrupt(int) {
-    if (KeGetCurrentIrql() >= CLOCK_LEVEL) return;
-    const nt::IrqlGuard irql(CLOCK_LEVEL);
-    KiAdvanceTimes(100'000);
-    ClockInterrupts++;
-}
-
-} // namespace
-
-// DSP-09, HAL-07: the clock may tick between any two instructions; a time of day stays the same interrupt time
-TEST(TimerTimeTest, TickMeanwhileDoesNotMoveATimeOfDay) {
-    LARGE_INTEGER timeOfDay;
-    timeOfDay.QuadPart = 1'000'000'000'000'000;
-    KiInterruptTime = {};
-    KiWriteTime(KiSystemTime, Ahead);
-    ClockInterrupts = 0;
-    const itimerval often = {{0, 50}, {0, 50}}, never = {};
-    auto* const before = std::signal(SIGALRM, ClockInterrupt);
-    setitimer(ITIMER_REAL, &often, nullptr);
-    ULONG wrong = 0;
-    while (ClockInterrupts < 500)
-        wrong += KiInterruptTimeOf(timeOfDay) != ULONGLONG(timeOfDay.QuadPart - Ahead);
-    setitimer(ITIMER_REAL, &never, nullptr);
-    (void)std::signal(SIGALRM, before);
-    EXPECT_EQ(wrong, 0u) << "after 500 ticks";
 }
 
 // DSP-09: the table would keep a link to it, and its DPC would be lost
