@@ -17,11 +17,10 @@ import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Dict, Iterator, List, Mapping, Tuple
+from typing import Dict, Iterator, List, Tuple
 
 from grader import git, labs
 from grader.errors import GraderError
-from grader.handout import regions
 from grader.selfcheck import edits, variants
 from grader.tree import Tree
 
@@ -40,8 +39,8 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     now = {name: (tree.root / name).read_bytes() for name in course.files if (tree.root / name).is_file()}
     fit, mended, left = 0, 0, []
     for path in sorted(tree.solutions.glob("*/*/*.edit")) + sorted(tree.solutions.glob("*/hidden/*/*.edit")):
-        base = _base(path)
-        whole = _shipped(now, base)
+        base = variants.base_of(path)
+        whole = variants.shipped(now, base)
         try:
             trouble = _trouble(path, whole)
             if not trouble:
@@ -63,19 +62,6 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     return 1 if left else 0
 
 
-def _base(path: Path) -> str:
-    """The kernel that the file changes; of a cheater the starter unless it says the reference."""
-    header = path.read_text(encoding="utf-8").partition("\n\n")[0].splitlines()
-    said = [line.partition(":")[2].strip() for line in header if line.startswith("Base:")]
-    return said[0] if said else "starter" if path.parent.name == "cheaters" else "reference"
-
-
-def _shipped(files: Mapping[str, bytes], base: str) -> Files:
-    if base == "reference":
-        return dict(files)
-    return {name: regions.split(name, content.decode()).starter.encode() for name, content in files.items()}
-
-
 def _trouble(path: Path, files: Files) -> str:
     """Why the file does not fit, or ""."""
     try:
@@ -95,7 +81,7 @@ def _mended(tree: Tree, body: str, files: Files, since: str, base: str) -> List[
         return wanted
     except edits.EditError:
         pass
-    old = _shipped(dict(_of_commit(tree, since, files)), base)
+    old = variants.shipped(dict(_of_commit(tree, since, files)), base)
     before = edits.apply(edits.parse(body), old)
     merged = {name: _merged(files[name], old[name], before[name]) if name in old and old[name] != before[name] else files[name]
               for name in files}

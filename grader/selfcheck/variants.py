@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Dict, Iterable, List, Mapping, Set, Tuple
 
 from grader.errors import GraderError
+from grader.handout import regions
 from grader.model import Lab
 from grader.selfcheck import edits
 from grader.tree import Tree
@@ -100,18 +101,37 @@ def apply(variant: Variant, files: Mapping[str, bytes]) -> Dict[str, bytes]:
     return found
 
 
-def _read(path: Path, kind: str, word: str) -> Variant:
+def base_of(path: Path) -> str:
+    """The kernel that a file changes, whether its edits can be read or not; of a cheater the starter unless it says the reference."""
+    return _header(path)[0].get("Base", "starter" if path.parent.name == "cheaters" else "reference")
+
+
+def shipped(files: Mapping[str, bytes], base: str) -> Dict[str, bytes]:
+    """The complete tree's student files, as the reference or as the starter has them."""
+    if base == "reference":
+        return dict(files)
+    return {name: regions.split(name, content.decode("utf-8", "surrogateescape")).starter.encode("utf-8", "surrogateescape")
+            for name, content in files.items()}
+
+
+def _header(path: Path) -> Tuple[Dict[str, str], str]:
+    """The fields of a file's header, and what stands below it."""
     header, _, body = path.read_text(encoding="utf-8").partition("\n\n")
     fields: Dict[str, str] = {}
     for line in header.splitlines():
         name, colon, value = line.partition(":")
         if colon and name.isalpha():
             fields[name] = value.strip()
+    return fields, body
+
+
+def _read(path: Path, kind: str, word: str) -> Variant:
+    fields, body = _header(path)
     needed = [word, *(["Exercise", "Fails", "Hint"] if kind == "mistakes" else [])]
     for name in needed:
         if not fields.get(name):
             raise GraderError(f"{path}: the header has no `{name}:` line; add it above the first empty line")
-    base = fields.get("Base", "starter" if kind == "cheaters" else "reference")
+    base = base_of(path)
     if base not in ("starter", "reference"):
         raise GraderError(f"{path}: `Base: {base}` must be starter or reference")
     if DIFF.search(body):

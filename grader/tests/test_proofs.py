@@ -9,7 +9,6 @@ import unittest
 from pathlib import Path
 
 from grader import labs
-from grader.handout import regions
 from grader.selfcheck import variants
 from grader.selfcheck.variants import Variant
 from grader.tree import this_tree
@@ -46,9 +45,8 @@ class OfThisTree(unittest.TestCase):
         """The self-check would be the first to say so else."""
         tree = this_tree()
         course = labs.load(tree)
-        whole = {name: (tree.root / name).read_text(encoding="utf-8") for name in course.files if (tree.root / name).is_file()}
-        bases = {"reference": {name: text.encode() for name, text in whole.items()},
-                 "starter": {name: regions.split(name, text).starter.encode() for name, text in whole.items()}}
+        whole = {name: (tree.root / name).read_bytes() for name in course.files if (tree.root / name).is_file()}
+        bases = {base: variants.shipped(whole, base) for base in ("reference", "starter")}
         for lab in course.labs:
             for one in variants.of_lab(tree, lab):
                 with self.subTest(variant=one.name):
