@@ -30,7 +30,7 @@ COMMANDS = {
     "grade": ("grader.commands.grade", "grade a submission, or the tree itself"),
     "watch": ("grader.commands.watch", "build and grade an exercise on every save"),
     "replay": ("grader.commands.replay", "run one test again under gdb"),
-    "mytest": ("grader.commands.mytest", "your own scenarios (exercise 3.10) on your own kernel"),
+    "mytest": ("grader.commands.mytest", "your own scenarios (exercise 3.6) on your own kernel"),
     "run": ("grader.commands.run", "boot the kernel in an emulator, with its debugger on this terminal"),
     "gdb": ("grader.commands.gdb", "boot the kernel with gdb attached"),
     "seed": ("grader.commands.seed", "show or set the student's own seed"),

@@ -1,4 +1,4 @@
-"""A student's own scenarios (exercise 3.10): explored on correct kernels, which they must accept, and on wrong ones.
+"""A student's own scenarios (exercise 3.6): explored on correct kernels, which they must accept, and on wrong ones.
 
 Invariants
   * A scenario that fails on a correct kernel costs every point: the correct ones are asked first.  They are the reference and

@@ -111,7 +111,7 @@ def _table(result: Result, lab: Lab, paint: Paint) -> List[str]:
     lines: List[str] = []
     for exercise, earned, possible in scores_of(result, lab):
         colour = "32" if earned == possible else "33" if earned else "31"
-        lines.append(f"  {exercise.number}  {exercise.title:52.52} " + paint(colour, f"{earned:3}/{possible}"))
+        lines.append(f"  {exercise.number:4} {exercise.title:52.52} " + paint(colour, f"{earned:3}/{possible}"))
         fatal = [note for note in result.notes if note.exercise == exercise.number and note.fatal]
         told = [for_terminal(note.text).splitlines() for note in fatal]
         if not told:

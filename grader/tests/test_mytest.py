@@ -1,4 +1,4 @@
-"""3.10's judge against explorations made up for it: right kernels first, and every failure says what to do next."""
+"""3.6's judge against explorations made up for it: right kernels first, and every failure says what to do next."""
 
 from __future__ import annotations
 

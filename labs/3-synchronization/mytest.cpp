@@ -1,4 +1,4 @@
-// Exercise 3.10: scenarios of your own, explored on kernels that you do not know.
+// Exercise 3.6: scenarios of your own, explored on kernels that you do not know.
 //
 // kernel/tests/scenarios/scenario.h says how a scenario is written, tests/races_waits.cpp shows ours. Correct kernels must
 // pass all of yours; each wrong one that fails at least one of them is a point. At most 12 scenarios.
@@ -8,7 +8,7 @@
 
 namespace {
 
-// LAB(3.10) begin
+// LAB(3.6) begin
 constexpr LONG Ticks = 3; ///< of a time-out
 
 NTSTATUS Wait(PVOID object, PLARGE_INTEGER timeout = nullptr) {
@@ -318,7 +318,7 @@ struct ConvertedKeepsWritersOut {
     }
 };
 
-// LAB(3.10) else
+// LAB(3.6) else
 //| // An example: two increments of one word. On a correct kernel it never fails, and it finds nothing: make something of it.
 //| struct Increments {
 //|     static inline LONG Counter;
@@ -327,11 +327,11 @@ struct ConvertedKeepsWritersOut {
 //|     static void Actor1() { InterlockedIncrement(&Counter); }
 //|     static void Check() { CHECK_EQUAL(2, Counter); }
 //| };
-// LAB(3.10) end
+// LAB(3.6) end
 
 } // namespace
 
-// LAB(3.10) begin
+// LAB(3.6) begin
 SCENARIO(OneSignalOneThread);
 SCENARIO(EventLetsOneIn);
 SCENARIO(ResetTakesOnce);
@@ -343,6 +343,6 @@ SCENARIO(AbandonedIsFree);
 SCENARIO(QueuedLockExcludes);
 SCENARIO(ListIsFlushedOnce);
 SCENARIO(ConvertedKeepsWritersOut);
-// LAB(3.10) else
+// LAB(3.6) else
 //| SCENARIO(Increments);
-// LAB(3.10) end
+// LAB(3.6) end

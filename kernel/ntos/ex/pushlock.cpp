@@ -33,7 +33,7 @@ EX_PUSH_LOCK_WAIT_BLOCK* NewestBlock(ULONG_PTR word) {
 /// - Without waiters shared owners are counted, EX_PUSH_LOCK_SHARE_INC each; an exclusive owner leaves the number 0.
 /// - With waiters the number's place is taken by an address: one owner, whatever he wanted, and nobody joins him.
 ULONG_PTR Acquired(ULONG_PTR word, bool exclusive) {
-    // LAB(3.9) begin
+    // LAB(3.10) begin
     const bool waiting = (word & EX_PUSH_LOCK_WAITING) != 0;
     if ((word & EX_PUSH_LOCK_LOCK) == 0) {
         // With waiters there is no room to count: one owner, whatever it wanted.
@@ -41,9 +41,9 @@ ULONG_PTR Acquired(ULONG_PTR word, bool exclusive) {
     }
     const bool ownedShared = !waiting && word >= EX_PUSH_LOCK_SHARE_INC;
     return !exclusive && ownedShared ? word + EX_PUSH_LOCK_SHARE_INC : 0;
-    // LAB(3.9) else
-    //| LAB_NOT_IMPLEMENTED("3.9");
-    // LAB(3.9) end
+    // LAB(3.10) else
+    //| LAB_NOT_IMPLEMENTED("3.10");
+    // LAB(3.10) end
 }
 
 /// Pushes a wait block onto a lock that is owned: it becomes the newest. The flags that the word has stay.
@@ -52,7 +52,7 @@ ULONG_PTR Acquired(ULONG_PTR word, bool exclusive) {
 /// word has MultipleShared; of every other block ShareCount is 0.
 /// @returns false if the word changed meanwhile
 bool Push(EX_PUSH_LOCK* lock, ULONG_PTR word, EX_PUSH_LOCK_WAIT_BLOCK* block) {
-    // LAB(3.9) begin
+    // LAB(3.10) begin
     ULONG_PTR flags = EX_PUSH_LOCK_LOCK | EX_PUSH_LOCK_WAITING;
     block->Next = nullptr;
     block->ShareCount = 0;
@@ -64,9 +64,9 @@ bool Push(EX_PUSH_LOCK* lock, ULONG_PTR word, EX_PUSH_LOCK_WAIT_BLOCK* block) {
         flags |= EX_PUSH_LOCK_MULTIPLE_SHARED;
     }
     return Replace(lock, word, reinterpret_cast<ULONG_PTR>(block) | flags);
-    // LAB(3.9) else
-    //| LAB_NOT_IMPLEMENTED("3.9");
-    // LAB(3.9) end
+    // LAB(3.10) else
+    //| LAB_NOT_IMPLEMENTED("3.10");
+    // LAB(3.10) end
 }
 
 void Acquire(EX_PUSH_LOCK* lock, bool exclusive) {
@@ -138,7 +138,7 @@ BOOLEAN TryAcquire(EX_PUSH_LOCK* lock, bool exclusive) {
 /// The word may get new blocks at any moment: decide on what Replace confirms.
 /// @param ownedShared the caller owns the lock, shared with nobody: then nobody is woken if the oldest wants it alone
 void Wake(EX_PUSH_LOCK* lock, bool ownedShared) {
-    // LAB(3.9) begin
+    // LAB(3.10) begin
     for (;;) {
         const ULONG_PTR word = Read(lock);
         const bool owned = (word & EX_PUSH_LOCK_LOCK) != 0;
@@ -160,15 +160,15 @@ void Wake(EX_PUSH_LOCK* lock, bool ownedShared) {
         WakeAll(NewestBlock(word));
         return;
     }
-    // LAB(3.9) else
-    //| LAB_NOT_IMPLEMENTED("3.9");
-    // LAB(3.9) end
+    // LAB(3.10) else
+    //| LAB_NOT_IMPLEMENTED("3.10");
+    // LAB(3.10) end
 }
 
 /// One owner less, and no other is left. With waiters the release sets Waking in the same step, and wakes (Wake) if nobody
 /// else had set it.
 void ReleaseLast(EX_PUSH_LOCK* lock) {
-    // LAB(3.9) begin
+    // LAB(3.10) begin
     for (;;) {
         const ULONG_PTR word = Read(lock);
         NT_ASSERT((word & EX_PUSH_LOCK_LOCK) != 0);
@@ -181,9 +181,9 @@ void ReleaseLast(EX_PUSH_LOCK* lock) {
         if ((word & EX_PUSH_LOCK_WAKING) == 0) Wake(lock, false);
         return;
     }
-    // LAB(3.9) else
-    //| LAB_NOT_IMPLEMENTED("3.9");
-    // LAB(3.9) end
+    // LAB(3.10) else
+    //| LAB_NOT_IMPLEMENTED("3.10");
+    // LAB(3.10) end
 }
 
 void ReleaseShared(EX_PUSH_LOCK* lock) {

@@ -45,34 +45,34 @@ bool CountShared(ERESOURCE* resource, ERESOURCE_THREAD thread) REQUIRES_(resourc
 /// All that wait for shared access get it: they are owners from now on (ActiveEntries, ActiveCount), wait no more, and the
 /// semaphore has a unit for each. Their names are not in the table yet, but they count. Nobody waits: nothing happens.
 void HandOverShared(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
-    // LAB(3.9) begin
+    // LAB(3.10) begin
     const LONG waiters = resource->NumberOfSharedWaiters;
     if (waiters == 0) return;
     resource->ActiveCount = 1;
     resource->ActiveEntries += ULONG(waiters);
     resource->NumberOfSharedWaiters = 0;
     KeReleaseSemaphore(resource->SharedWaiters, ExpLockIncrement, waiters, FALSE);
-    // LAB(3.9) else
-    //| LAB_NOT_IMPLEMENTED("3.9");
-    // LAB(3.9) end
+    // LAB(3.10) else
+    //| LAB_NOT_IMPLEMENTED("3.10");
+    // LAB(3.10) end
 }
 
 /// The thread that waits longest for exclusive access gets it: it is the owner from now on (OwnExclusive, name 0: it writes
 /// its own when it runs), waits no more, and the event wakes it.
 [[maybe_unused]] void HandOverExclusive(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
-    // LAB(3.9) begin
+    // LAB(3.10) begin
     resource->NumberOfExclusiveWaiters--;
     OwnExclusive(resource, 0);
     KeSetEvent(resource->ExclusiveWaiters, ExpLockIncrement, FALSE);
-    // LAB(3.9) else
-    //| LAB_NOT_IMPLEMENTED("3.9");
-    // LAB(3.9) end
+    // LAB(3.10) else
+    //| LAB_NOT_IMPLEMENTED("3.10");
+    // LAB(3.10) end
 }
 
 /// The exclusive owner has left: the resource is nobody's, or is handed over. Shared access comes first, for exclusive access
 /// was just granted.
 [[maybe_unused]] void LeaveExclusive(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
-    // LAB(3.9) begin
+    // LAB(3.10) begin
     resource->Flag &= USHORT(~ResourceOwnedExclusive);
     resource->OwnerThreads[0].OwnerThread = 0;
     resource->ActiveCount = 0;
@@ -81,21 +81,21 @@ void HandOverShared(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
     } else if (resource->NumberOfExclusiveWaiters != 0) {
         HandOverExclusive(resource);
     }
-    // LAB(3.9) else
-    //| LAB_NOT_IMPLEMENTED("3.9");
-    // LAB(3.9) end
+    // LAB(3.10) else
+    //| LAB_NOT_IMPLEMENTED("3.10");
+    // LAB(3.10) end
 }
 
 /// A shared owner has left. The last one hands over; threads that still wait for shared access wait behind exclusive.
 [[maybe_unused]] void LeaveShared(ERESOURCE* resource, OWNER_ENTRY* entry) REQUIRES_(resource->SpinLock) {
-    // LAB(3.9) begin
+    // LAB(3.10) begin
     entry->OwnerThread = 0;
     if (--resource->ActiveEntries != 0) return;
     resource->ActiveCount = 0;
     if (resource->NumberOfExclusiveWaiters != 0) HandOverExclusive(resource);
-    // LAB(3.9) else
-    //| LAB_NOT_IMPLEMENTED("3.9");
-    // LAB(3.9) end
+    // LAB(3.10) else
+    //| LAB_NOT_IMPLEMENTED("3.10");
+    // LAB(3.10) end
 }
 
 enum class GRANT { Granted, TableFull, MustWait };
@@ -107,7 +107,7 @@ enum class GRANT { Granted, TableFull, MustWait };
 /// - CountShared notes the owner; without room for his name it is TableFull, and nothing has changed.
 /// - ActiveEntries counts the threads that share, not how often each has it.
 GRANT TryShared(ERESOURCE* resource, ERESOURCE_THREAD thread, SHARED_RULE rule) REQUIRES_(resource->SpinLock) {
-    // LAB(3.9) begin
+    // LAB(3.10) begin
     if (IsOwnedExclusive(resource)) {
         if (resource->OwnerThreads[0].OwnerThread != thread) return GRANT::MustWait;
         resource->OwnerThreads[0].OwnerCount++; // the exclusive owner: counted as another exclusive acquisition
@@ -122,9 +122,9 @@ GRANT TryShared(ERESOURCE* resource, ERESOURCE_THREAD thread, SHARED_RULE rule) 
     resource->ActiveCount = 1;
     if (!owner) resource->ActiveEntries++;
     return GRANT::Granted;
-    // LAB(3.9) else
-    //| LAB_NOT_IMPLEMENTED("3.9");
-    // LAB(3.9) end
+    // LAB(3.10) else
+    //| LAB_NOT_IMPLEMENTED("3.10");
+    // LAB(3.10) end
 }
 
 /// Shared access was handed to this thread while it waited: it is counted, but its name is nowhere yet.
@@ -206,7 +206,7 @@ BOOLEAN NTAPI ExAcquireSharedWaitForExclusive(PERESOURCE Resource, BOOLEAN Wait)
 /// Gives back one acquisition of a thread; with the last one it leaves (LeaveExclusive, LeaveShared).
 /// Who does not own the resource: ExpResourceNotOwned. ExpNoteReleased comes first, outside of the lock.
 void NTAPI ExReleaseResourceForThreadLite(PERESOURCE Resource, ERESOURCE_THREAD ResourceThreadId) {
-    // LAB(3.9) begin
+    // LAB(3.10) begin
     ExpNoteReleased(Resource, ResourceThreadId);
     nt::SpinLockGuard guard(Resource->SpinLock);
     const bool exclusive = IsOwnedExclusive(Resource);
@@ -218,9 +218,9 @@ void NTAPI ExReleaseResourceForThreadLite(PERESOURCE Resource, ERESOURCE_THREAD 
     } else {
         LeaveShared(Resource, entry);
     }
-    // LAB(3.9) else
-    //| LAB_NOT_IMPLEMENTED("3.9");
-    // LAB(3.9) end
+    // LAB(3.10) else
+    //| LAB_NOT_IMPLEMENTED("3.10");
+    // LAB(3.10) end
 }
 
 void FASTCALL ExReleaseResourceLite(PERESOURCE Resource) {

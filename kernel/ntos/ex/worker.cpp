@@ -8,7 +8,7 @@ extern "C" {
 EX_WORK_QUEUE ExWorkerQueue[WORK_QUEUES];
 }
 
-// LAB(3.8) begin
+// LAB(3.9) begin
 namespace {
 
 /// Runs the item's routine. From the call on the item is not ours any more.
@@ -20,23 +20,23 @@ void RunItem(WORK_QUEUE_ITEM* item) {
 }
 
 } // namespace
-// LAB(3.8) else
+// LAB(3.9) else
 //| // Room for helpers of your own.
-// LAB(3.8) end
+// LAB(3.9) end
 
 /// - An item that is on a queue is not queued again: WORKER_INVALID, with the item and its routine.
 /// - It goes to the tail of the queue of its type (ExWorkerQueue).
 void NTAPI ExQueueWorkItem(PWORK_QUEUE_ITEM WorkItem, WORK_QUEUE_TYPE QueueType) {
-    // LAB(3.8) begin
+    // LAB(3.9) begin
     NT_ASSERT(QueueType < WORK_QUEUE_TYPE::MaximumWorkQueue);
     if (WorkItem->List.Flink) {
         KeBugCheckEx(WORKER_INVALID, 1, reinterpret_cast<ULONG_PTR>(WorkItem),
                      reinterpret_cast<ULONG_PTR>(WorkItem->WorkerRoutine), 0);
     }
     (void)KeInsertQueue(&ExWorkerQueue[ULONG(QueueType)].WorkerQueue, &WorkItem->List);
-    // LAB(3.8) else
-    //| LAB_NOT_IMPLEMENTED("3.8");
-    // LAB(3.8) end
+    // LAB(3.9) else
+    //| LAB_NOT_IMPLEMENTED("3.9");
+    // LAB(3.9) end
 }
 
 /// What a worker thread does.
@@ -47,7 +47,7 @@ void NTAPI ExQueueWorkItem(PWORK_QUEUE_ITEM WorkItem, WORK_QUEUE_TYPE QueueType)
 /// - After each item ExpCheckWorkerThread (given) looks whether the routine left the thread as it found it. The item
 ///   itself may be gone by then.
 void NTAPI ExpWorkerThread(PVOID StartContext) {
-    // LAB(3.8) begin
+    // LAB(3.9) begin
     const EXP_WORKER_CONTEXT context = ExpWorkerContext(StartContext);
     EX_WORK_QUEUE& queue = ExWorkerQueue[ULONG(context.QueueType)];
     LARGE_INTEGER timeout = ExpDynamicThreadTimeout;
@@ -58,9 +58,9 @@ void NTAPI ExpWorkerThread(PVOID StartContext) {
         RunItem(CONTAINING_RECORD(entry, WORK_QUEUE_ITEM, List));
     }
     InterlockedDecrement(&queue.DynamicThreadCount);
-    // LAB(3.8) else
-    //| LAB_NOT_IMPLEMENTED("3.8");
-    // LAB(3.8) end
+    // LAB(3.9) else
+    //| LAB_NOT_IMPLEMENTED("3.9");
+    // LAB(3.9) end
 }
 
 /// Once a second: does a queue need one more thread?
@@ -71,7 +71,7 @@ void NTAPI ExpWorkerThread(PVOID StartContext) {
 /// - There are at most EX_MAXIMUM_DYNAMIC_THREADS dynamic threads of a queue. ExpCreateWorkerThread makes one (the count
 ///   is yours); if that fails, the next second is another chance.
 void NTAPI ExpBalanceWorkerThreads(PVOID) {
-    // LAB(3.8) begin
+    // LAB(3.9) begin
     for (ULONG type = 0; type < WORK_QUEUES; type++) {
         EX_WORK_QUEUE& queue = ExWorkerQueue[type];
         const LONG depth = KeReadStateQueue(&queue.WorkerQueue);
@@ -86,7 +86,7 @@ void NTAPI ExpBalanceWorkerThreads(PVOID) {
         const NTSTATUS status = ExpCreateWorkerThread({WORK_QUEUE_TYPE(type), true});
         if (!NT_SUCCESS(status)) InterlockedDecrement(&queue.DynamicThreadCount);
     }
-    // LAB(3.8) else
-    //| LAB_NOT_IMPLEMENTED("3.8");
-    // LAB(3.8) end
+    // LAB(3.9) else
+    //| LAB_NOT_IMPLEMENTED("3.9");
+    // LAB(3.9) end
 }

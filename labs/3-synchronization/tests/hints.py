@@ -320,8 +320,8 @@ STOPPED = {  # exercise and kind of call: the hint of a call that stops the kern
     "3.3": "list-walked", "3.3 wait": "wait-committed",
     "3.4": "ring-walked", "3.4 wait": "wait-steps",
     "3.5": "mutant-steps", "3.5 semaphore": "semaphore-steps",
-    "3.6": "timer-steps", "3.6 tick": "timer-walk",
-    "3.7": "apc-steps",
-    "3.8": "queue-steps",
-    "3.9": "resource-steps", "3.9 push": "push-steps",
+    "3.7": "timer-steps", "3.7 tick": "timer-walk",
+    "3.8": "apc-steps",
+    "3.9": "queue-steps",
+    "3.10": "resource-steps", "3.10 push": "push-steps",
 }

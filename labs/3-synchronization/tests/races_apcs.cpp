@@ -1,4 +1,4 @@
-// Exercise 3.7 under many schedules: an APC runs once, never inside a critical region, and never goes missing.
+// Exercise 3.8 under many schedules: an APC runs once, never inside a critical region, and never goes missing.
 #include "ke/apc.h"
 #include "races.h"
 

@@ -1,4 +1,4 @@
-// Exercise 3.9 under many schedules: readers together, a writer alone, and nobody is left asleep.
+// Exercise 3.10 under many schedules: readers together, a writer alone, and nobody is left asleep.
 #include "ex.h"
 #include "races.h"
 

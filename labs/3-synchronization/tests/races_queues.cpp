@@ -1,4 +1,4 @@
-// Exercise 3.8 under many schedules: a queue hands out each entry once, to as many threads as it allows.
+// Exercise 3.9 under many schedules: a queue hands out each entry once, to as many threads as it allows.
 #include "ke/queue.h"
 #include "races.h"
 

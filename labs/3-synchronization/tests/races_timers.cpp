@@ -1,4 +1,4 @@
-// Exercise 3.6 under many schedules: set, cancel and expiry meet, and the timer table stays whole.
+// Exercise 3.7 under many schedules: set, cancel and expiry meet, and the timer table stays whole.
 #include "ke/startup.h"
 #include "races.h"
 

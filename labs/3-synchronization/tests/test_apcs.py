@@ -1,4 +1,4 @@
-"""3.7 Asynchronous procedure calls: queues, who is told, delivery, and the regions that hold it back."""
+"""3.8 Asynchronous procedure calls: queues, who is told, delivery, and the regions that hold it back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .apcs import APC_LEVEL, ATTACHED, INSERT, KERNEL, KERNEL_APC, ORIGINAL, PAS
 LIMIT = 30_000_000
 
 
-@test("3.7", points=2, title="the queues: special before normal, user apart, each once", stage="early", features=("INT-10", "INT-11"), limit=LIMIT)
+@test("3.8", points=2, title="the queues: special before normal, user apart, each once", stage="early", features=("INT-10", "INT-11"), limit=LIMIT)
 def apc_queue(t):
     specials = [True, False, True, False, False, True, False, False]
     modes = [KERNEL] * 5 + [KERNEL, USER, USER]
@@ -29,7 +29,7 @@ def apc_queue(t):
     bench.insert(order[0])  # its thread takes none any more
 
 
-@test("3.7", points=1, title="environments: an APC for where the thread is not", stage="early", features=("INT-10", "INT-14"), limit=LIMIT)
+@test("3.8", points=1, title="environments: an APC for where the thread is not", stage="early", features=("INT-10", "INT-14"), limit=LIMIT)
 def apc_environment(t):
     bench = ApcBench(t, 3, [False, True, False])
     guest = t.guest
@@ -60,7 +60,7 @@ def apc_environment(t):
     bench._equal(f"A1 is for environment {ATTACHED}", f"A1 is for environment {index}", "apc-environment")
 
 
-@test("3.7", points=2, title="who is told: the current thread, one that waits, one that is ready", stage="early", features=("INT-10", "INT-12"),
+@test("3.8", points=2, title="who is told: the current thread, one that waits, one that is ready", stage="early", features=("INT-10", "INT-12"),
       limit=LIMIT)
 def apc_tells(t):
     for kind in t.rng.sample(("current", "ready", "waits", "critical", "guarded", "user", "alertable"), 7):
@@ -107,7 +107,7 @@ def _waiting(t, bench: ApcBench, kind: str) -> None:
         bench.told(True, False)
 
 
-@test("3.7", points=3, title="delivery: order, levels, arguments, and what a kernel routine may do", stage="early", features=("INT-10", "INT-11", "INT-12"),
+@test("3.8", points=3, title="delivery: order, levels, arguments, and what a kernel routine may do", stage="early", features=("INT-10", "INT-11", "INT-12"),
       limit=LIMIT)
 def apc_delivery(t):
     specials = [True, False, False, *(t.rng.random() < 0.4 for _ in range(4))]
@@ -132,7 +132,7 @@ def apc_delivery(t):
     bench.deliver()
 
 
-@test("3.7", points=2, title="critical and guarded regions: what they hold back, and what their end asks for", stage="early", features=("INT-15", "SYH-09"),
+@test("3.8", points=2, title="critical and guarded regions: what they hold back, and what their end asks for", stage="early", features=("INT-15", "SYH-09"),
       limit=LIMIT)
 def apc_regions(t):
     bench = ApcBench(t, 2, [True, False])

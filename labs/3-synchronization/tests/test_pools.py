@@ -1,4 +1,4 @@
-"""3.8 Queues and worker threads: entries, the last waiter, and how many may be active."""
+"""3.9 Queues and worker threads: entries, the last waiter, and how many may be active."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LOOKS = "KeReadStateQueue"
 STEPS = (LOOKS, "ExpCreateWorkerThread")
 
 
-@test("3.8", points=1, title="entries: first in, first out, and those that go first", stage="early", features=FEATURES, limit=LIMIT)
+@test("3.9", points=1, title="entries: first in, first out, and those that go first", stage="early", features=FEATURES, limit=LIMIT)
 def queue_entries(t):
     pool = Pool(t, 1, 12, 3)
     for _ in range(40):
@@ -38,7 +38,7 @@ def queue_entries(t):
             pool.remove(0, 0)
 
 
-@test("3.8", points=1, title="an entry goes to the thread that began to wait last", stage="early", features=FEATURES, limit=LIMIT)
+@test("3.9", points=1, title="an entry goes to the thread that began to wait last", stage="early", features=FEATURES, limit=LIMIT)
 def queue_waiters(t):
     pool = Pool(t, 6, 10, 6)
     for _ in range(4):
@@ -49,7 +49,7 @@ def queue_waiters(t):
             pool.insert(t.rng.random() < 0.5)
 
 
-@test("3.8", points=1, title="no more threads are active than the queue allows, and one that waits lets another in", stage="early",
+@test("3.9", points=1, title="no more threads are active than the queue allows, and one that waits lets another in", stage="early",
       features=FEATURES, limit=LIMIT)
 def queue_concurrency(t):
     maximum = t.rng.randint(1, 3)
@@ -68,7 +68,7 @@ def queue_concurrency(t):
     pool.insert()
 
 
-@test("3.8", points=1, title="time-outs, and who belongs to the queue", stage="early", features=FEATURES + ("DSP-14",), limit=LIMIT)
+@test("3.9", points=1, title="time-outs, and who belongs to the queue", stage="early", features=FEATURES + ("DSP-14",), limit=LIMIT)
 def queue_timeouts(t):
     pool = Pool(t, 3, 4, 1)
     pool.remove(0, 0)
@@ -102,7 +102,7 @@ def _interrupted(t) -> None:
     pool.insert()
 
 
-@test("3.8", points=1, title="random work against the model", stage="early", features=FEATURES, limit=3 * LIMIT)
+@test("3.9", points=1, title="random work against the model", stage="early", features=FEATURES, limit=3 * LIMIT)
 def random_pool(t):
     pool = Pool(t, 6, 14, t.rng.randint(1, 3))
     for _ in range(90):
@@ -118,7 +118,7 @@ def random_pool(t):
             pool.unblock(t.rng.randrange(2))
 
 
-@test("3.8", points=1, title="work items: each routine once, in the order of its queue", features=("SYS-09", "INT-16"), limit=2 * LIMIT)
+@test("3.9", points=1, title="work items: each routine once, in the order of its queue", features=("SYS-09", "INT-16"), limit=2 * LIMIT)
 def work_items(t):
     guest = t.guest
     items = [guest.alloc(16) for _ in range(9)]
@@ -159,7 +159,7 @@ def work_items(t):
     t.fail(expected="bugcheck WORKER_INVALID", seen="the call returns", hint=t.hint("work-twice", HINTS["work-twice"]))
 
 
-@test("3.8", points=1, title="a worker thread: what it takes, how long it waits, and its end", stage="early", features=("SYS-09", "INT-16"), limit=LIMIT)
+@test("3.9", points=1, title="a worker thread: what it takes, how long it waits, and its end", stage="early", features=("SYS-09", "INT-16"), limit=LIMIT)
 def worker_threads(t):
     guest, bench = t.guest, Bench(t, [], 2)
     kind = t.rng.randrange(3)
@@ -210,7 +210,7 @@ def worker_threads(t):
     equal(counts % (before[0] - 1, before[1] + 1), counts % (guest.u32(dynamic), guest.u32(processed)))
 
 
-@test("3.8", points=1, title="once a second: which queue needs one more thread", features=("SYS-09", "SYS-10"), limit=2 * LIMIT)
+@test("3.9", points=1, title="once a second: which queue needs one more thread", features=("SYS-09", "SYS-10"), limit=2 * LIMIT)
 def work_balance(t):
     guest = t.guest
     base, size = guest.sym("ExWorkerQueue"), guest.size("KQUEUE") + 16

@@ -98,37 +98,37 @@ def race_mutant_excludes(t):
     explored(t, "race-owner", "MutantExcludes")
 
 
-@test("3.6", points=1, title="set, cancel and expiry meet, and the table stays whole", features=("INT-09", "DSP-09"), limit=LIMIT, explore=True)
+@test("3.7", points=1, title="set, cancel and expiry meet, and the table stays whole", features=("INT-09", "DSP-09"), limit=LIMIT, explore=True)
 def race_timers(t):
     explored(t, "race-timers", "CancelOrExpire", "SetAgainWhileExpiring", "CancelledOnce")
 
 
-@test("3.7", points=1, title="an APC reaches a thread that waits or is about to, and runs once", features=("INT-10", "INT-11"), limit=LIMIT, explore=True)
+@test("3.8", points=1, title="an APC reaches a thread that waits or is about to, and runs once", features=("INT-10", "INT-11"), limit=LIMIT, explore=True)
 def race_apc_reaches_waiter(t):
     explored(t, "race-apc-lost", "ApcReachesWaiter")
     explored(t, "race-apc-once", "ApcRunsOncePerQueueing")
 
 
-@test("3.7", points=1, title="no normal APC inside a critical region, and none forgotten after it", features=("INT-15",), limit=LIMIT, explore=True)
+@test("3.8", points=1, title="no normal APC inside a critical region, and none forgotten after it", features=("INT-15",), limit=LIMIT, explore=True)
 def race_apc_stays_out(t):
     explored(t, "race-apc-region", "ApcStaysOutOfRegion")
 
 
-@test("3.8", points=1, title="a queue hands out each entry once", features=("DSP-06",), limit=LIMIT, explore=True)
+@test("3.9", points=1, title="a queue hands out each entry once", features=("DSP-06",), limit=LIMIT, explore=True)
 def race_queue_loses_nothing(t):
     explored(t, "race-queue", "QueueLosesNothing", "QueueEntryOrTimeout")
 
 
-@test("3.8", points=1, title="a queue lets as many work as it allows", features=("DSP-06", "SYS-09"), limit=LIMIT, explore=True)
+@test("3.9", points=1, title="a queue lets as many work as it allows", features=("DSP-06", "SYS-09"), limit=LIMIT, explore=True)
 def race_queue_concurrency(t):
     explored(t, "race-concurrency", "QueueLetsOneWork")
 
 
-@test("3.9", points=1, title="a resource: readers together, a writer alone, nobody left asleep", features=("DSP-20",), limit=LIMIT, explore=True)
+@test("3.10", points=1, title="a resource: readers together, a writer alone, nobody left asleep", features=("DSP-20",), limit=LIMIT, explore=True)
 def race_resource(t):
     explored(t, "race-resource", "ResourceKeepsWritersAlone", "ResourceConverts", "ResourceAnswersAtOnce")
 
 
-@test("3.9", points=1, title="a push lock: readers together, a writer alone, nobody left asleep", features=("DSP-21",), limit=LIMIT, explore=True)
+@test("3.10", points=1, title="a push lock: readers together, a writer alone, nobody left asleep", features=("DSP-21",), limit=LIMIT, explore=True)
 def race_push_lock(t):
     explored(t, "race-push-lock", "PushLockExcludes", "PushLockKeepsWritersAlone", "PushLockWaitsForBoth", "PushLockTakenWhileWaking")

@@ -1,4 +1,4 @@
-"""3.9 Executive resources and push locks: who shares, who waits behind whom, and what a release hands over."""
+"""3.10 Executive resources and push locks: who shares, who waits behind whom, and what a release hands over."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LIMIT = 60_000_000
 SHARED = (FAIR, STARVE, WAIT_FOR)
 
 
-@test("3.9", points=1, title="owners: again and again, alone or shared", stage="early", features=("DSP-20",), limit=LIMIT)
+@test("3.10", points=1, title="owners: again and again, alone or shared", stage="early", features=("DSP-20",), limit=LIMIT)
 def resource_owners(t):
     resource = Resource(t, 6)
     for _ in range(60):
@@ -28,7 +28,7 @@ def resource_owners(t):
     resource.release_unowned(1)
 
 
-@test("3.9", points=1, title="handing over: after an exclusive owner those that share, after sharers the next exclusive one", stage="early",
+@test("3.10", points=1, title="handing over: after an exclusive owner those that share, after sharers the next exclusive one", stage="early",
       features=("DSP-20",), limit=LIMIT)
 def resource_handed_over(t):
     resource = Resource(t, 8)
@@ -43,7 +43,7 @@ def resource_handed_over(t):
         resource.release(t.rng.choice(sorted(resource.counts)))
 
 
-@test("3.9", points=1, title="behind those that wait for exclusive access, or not", stage="early", features=("DSP-20",), limit=LIMIT)
+@test("3.10", points=1, title="behind those that wait for exclusive access, or not", stage="early", features=("DSP-20",), limit=LIMIT)
 def resource_order(t):
     resource = Resource(t, 7)
     for _ in range(2):
@@ -60,7 +60,7 @@ def resource_order(t):
             resource.release(t.rng.choice(sorted(resource.counts)))
 
 
-@test("3.9", points=1, title="random acquisitions against the model", stage="early", features=("DSP-20",), limit=3 * LIMIT)
+@test("3.10", points=1, title="random acquisitions against the model", stage="early", features=("DSP-20",), limit=3 * LIMIT)
 def random_resource(t):
     resource = Resource(t, 7)
     for _ in range(110):
@@ -77,7 +77,7 @@ def random_resource(t):
             resource.acquire(thread, routine, not hopeless and len(free) > 2 and t.rng.random() < 0.7)
 
 
-@test("3.9", points=1, title="a push lock without waiters: one word", stage="early", features=("DSP-21",), limit=LIMIT)
+@test("3.10", points=1, title="a push lock without waiters: one word", stage="early", features=("DSP-21",), limit=LIMIT)
 def push_lock_word(t):
     lock = PushLock(t, 5)
     for owner, exclusive in ((False, False), (False, True), (True, False), (True, True)):  # who owns it, and who asks
@@ -95,7 +95,7 @@ def push_lock_word(t):
                 lock.acquire(t.rng.choice(free), exclusive, attempt=not lock._allowed(exclusive) or t.rng.random() < 0.4)
 
 
-@test("3.9", points=1, title="a push lock with waiters: blocks, the number of sharers, and who is woken", stage="early", features=("DSP-21",),
+@test("3.10", points=1, title="a push lock with waiters: blocks, the number of sharers, and who is woken", stage="early", features=("DSP-21",),
       limit=3 * LIMIT)
 def push_lock_waiters(t):
     lock = PushLock(t, 7)

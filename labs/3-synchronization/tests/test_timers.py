@@ -1,4 +1,4 @@
-"""3.6 Timers: the table, due times in every form, periods, DPCs, and a clock that may have gone on by many ticks."""
+"""3.7 Timers: the table, due times in every form, periods, DPCs, and a clock that may have gone on by many ticks."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _in_ticks(t, bench: Bench, low: int, high: int) -> int:
     return -(t.rng.randint(low, high) * bench.increment + t.rng.randrange(1, bench.increment))
 
 
-@test("3.6", points=1, title="the table: the chain of each timer, and its place there", stage="early", features=FEATURES, limit=LIMIT)
+@test("3.7", points=1, title="the table: the chain of each timer, and its place there", stage="early", features=FEATURES, limit=LIMIT)
 def timer_table(t):
     bench = Bench(t, timers(t, 16), 3)
     tick = _in_ticks(t, bench, 5, 250)
@@ -98,7 +98,7 @@ def _costs_the_same(bench: Bench, alone: int, behind: int) -> None:
         bench._fail(f"at most {alone + SPARE} instructions, behind 15 timers on its chain ({alone} as the first in the table)", str(behind), "timer-cost")
 
 
-@test("3.6", points=1, title="set, cancelled, set again: what is returned and what stays", stage="early", features=FEATURES, limit=LIMIT)
+@test("3.7", points=1, title="set, cancelled, set again: what is returned and what stays", stage="early", features=FEATURES, limit=LIMIT)
 def set_and_cancel(t):
     bench = TracedTimers(t, timers(t, 5), 1, 3)
     bench.wait(0, 1, _in_ticks(t, bench, 1, 2))  # its time-out expires, too
@@ -122,7 +122,7 @@ def set_and_cancel(t):
     bench.cancel_timer(0)
 
 
-@test("3.6", points=1, title="due times in the past: at once, without the table", stage="early", features=FEATURES + ("HAL-07",), limit=LIMIT)
+@test("3.7", points=1, title="due times in the past: at once, without the table", stage="early", features=FEATURES + ("HAL-07",), limit=LIMIT)
 def due_already(t):
     bench = Bench(t, timers(t, 6), 2, 2)
     bench.wait(0, 0)
@@ -133,7 +133,7 @@ def due_already(t):
     bench.ticks(12)
 
 
-@test("3.6", points=1, title="a timer that the clock overtakes while it is set", stage="early", features=FEATURES, limit=LIMIT)
+@test("3.7", points=1, title="a timer that the clock overtakes while it is set", stage="early", features=FEATURES, limit=LIMIT)
 def overtaken(t):
     bench = Bench(t, timers(t, 4), 1)
     bench.ticks(1)
@@ -143,7 +143,7 @@ def overtaken(t):
         bench.insert_meanwhile(number, ticks, gone)
 
 
-@test("3.6", points=1, title="the clock goes on: who is due expires, and nobody else", stage="early", features=FEATURES, limit=2 * LIMIT)
+@test("3.7", points=1, title="the clock goes on: who is due expires, and nobody else", stage="early", features=FEATURES, limit=2 * LIMIT)
 def expiry(t):
     _disturbed(t)
     bench = Bench(t, timers(t, 16), 4, 4)
@@ -165,7 +165,7 @@ def expiry(t):
         bench.ticks(t.rng.randint(3, 10))
 
 
-@test("3.6", points=1, title="waiters: a notification timer frees all, a synchronization timer one", stage="early",
+@test("3.7", points=1, title="waiters: a notification timer frees all, a synchronization timer one", stage="early",
       features=FEATURES + ("DSP-14",), limit=LIMIT)
 def timer_waiters(t):
     bench = Bench(t, [Object(0, NOTIFICATION_TIMER), Object(1, SYNCHRONIZATION_TIMER)], 8)
@@ -180,7 +180,7 @@ def timer_waiters(t):
         bench.cancel_timer(t.rng.randrange(2))
 
 
-@test("3.6", points=1, title="periods: due again one period after the due time", stage="early", features=FEATURES, limit=LIMIT)
+@test("3.7", points=1, title="periods: due again one period after the due time", stage="early", features=FEATURES, limit=LIMIT)
 def periods(t):
     bench = Bench(t, timers(t, 4), 2, 2)
     milliseconds = bench.increment // MILLISECOND
@@ -204,7 +204,7 @@ def periods(t):
     bench.ticks(10)
 
 
-@test("3.6", points=1, title="a clock that has gone once round and more", stage="early", features=FEATURES, limit=2 * LIMIT)
+@test("3.7", points=1, title="a clock that has gone once round and more", stage="early", features=FEATURES, limit=2 * LIMIT)
 def once_round(t):
     _far_away(t)
     bench = Bench(t, timers(t, 14), 1)
@@ -273,7 +273,7 @@ def _far_away(t) -> None:
     t.guest._allocated = 0  # what follows begins anew
 
 
-@test("3.6", points=1, title="random timers and time-outs against the model", stage="early", features=FEATURES + ("DSP-14",), limit=3 * LIMIT)
+@test("3.7", points=1, title="random timers and time-outs against the model", stage="early", features=FEATURES + ("DSP-14",), limit=3 * LIMIT)
 def random_timers(t):
     bench = Bench(t, timers(t, 8), 6, 3)
     bench.set_timer(0, _in_ticks(t, bench, 1, 2), 50)

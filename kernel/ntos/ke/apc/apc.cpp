@@ -38,7 +38,7 @@ bool MayEndWait(const KTHREAD* thread) {
 
 } // namespace
 
-// LAB(3.7) begin
+// LAB(3.8) begin
 namespace {
 
 /// Special kernel APCs go behind the special ones that are there and before all normal ones; others to the tail.
@@ -97,23 +97,23 @@ void RunKernelApc(KTHREAD* thread, ApcCall& call) {
 }
 
 } // namespace
-// LAB(3.7) else
+// LAB(3.8) else
 //| // Room for helpers of your own.
-// LAB(3.7) end
+// LAB(3.8) end
 
 /// 1. A FALSE answer changes nothing: the APC is queued already (Inserted), or its thread ends (ApcQueueable).
 /// 2. The two arguments are kept in the APC; KiInsertQueueApc does the rest.
 BOOLEAN NTAPI KeInsertQueueApc(PKAPC Apc, PVOID SystemArgument1, PVOID SystemArgument2, KPRIORITY Increment) {
-    // LAB(3.7) begin
+    // LAB(3.8) begin
     KiApcQueueGuard guard(Apc->Thread->ApcQueueLock);
     if (Apc->Inserted || !Apc->Thread->ApcQueueable) return FALSE;
     Apc->SystemArgument1 = SystemArgument1;
     Apc->SystemArgument2 = SystemArgument2;
     KiInsertQueueApc(Apc, Increment);
     return TRUE;
-    // LAB(3.7) else
-    //| LAB_NOT_IMPLEMENTED("3.7");
-    // LAB(3.7) end
+    // LAB(3.8) else
+    //| LAB_NOT_IMPLEMENTED("3.8");
+    // LAB(3.8) end
 }
 
 /// 1. An APC for InsertApcEnvironment is for where its thread is now.
@@ -123,7 +123,7 @@ BOOLEAN NTAPI KeInsertQueueApc(PKAPC Apc, PVOID SystemArgument1, PVOID SystemArg
 ///    by KernelApcPending first; then the current thread by the APC interrupt, any other by TellThread. Of a user APC the
 ///    current thread is told nothing. An APC for another environment waits until the thread attaches or detaches.
 void NTAPI KiInsertQueueApc(PKAPC Apc, KPRIORITY Increment) {
-    // LAB(3.7) begin
+    // LAB(3.8) begin
     KTHREAD* const thread = Apc->Thread;
     if (Apc->ApcStateIndex == InsertApcEnvironment) Apc->ApcStateIndex = thread->ApcStateIndex;
     KAPC_STATE* const state = thread->ApcStatePointer[ULONG(Apc->ApcStateIndex)];
@@ -139,9 +139,9 @@ void NTAPI KiInsertQueueApc(PKAPC Apc, KPRIORITY Increment) {
     } else if (Apc->ApcMode == KernelMode) {
         HalRequestSoftwareInterrupt(APC_LEVEL);
     }
-    // LAB(3.7) else
-    //| LAB_NOT_IMPLEMENTED("3.7");
-    // LAB(3.7) end
+    // LAB(3.8) else
+    //| LAB_NOT_IMPLEMENTED("3.8");
+    // LAB(3.8) end
 }
 
 /// Runs every kernel APC of the current thread that may run now, the first of its queue first. Nothing happens in a guarded
@@ -155,7 +155,7 @@ void NTAPI KiInsertQueueApc(PKAPC Apc, KPRIORITY Increment) {
 ///   call, and back to APC_LEVEL.
 /// - While it works, the thread's TrapFrame is the one it was given.
 void NTAPI KiDeliverApc(KPROCESSOR_MODE PreviousMode, KEXCEPTION_FRAME*, KTRAP_FRAME* TrapFrame) {
-    // LAB(3.7) begin
+    // LAB(3.8) begin
     NT_ASSERT(KeGetCurrentIrql() == APC_LEVEL && PreviousMode == KernelMode);
     KTHREAD* const thread = KeGetCurrentThread();
     if (thread->SpecialApcDisable != 0) return;
@@ -165,7 +165,7 @@ void NTAPI KiDeliverApc(KPROCESSOR_MODE PreviousMode, KEXCEPTION_FRAME*, KTRAP_F
     for (ApcCall call; TakeKernelApc(thread, &call);)
         RunKernelApc(thread, call);
     thread->TrapFrame = oldTrapFrame;
-    // LAB(3.7) else
-    //| LAB_NOT_IMPLEMENTED("3.7");
-    // LAB(3.7) end
+    // LAB(3.8) else
+    //| LAB_NOT_IMPLEMENTED("3.8");
+    // LAB(3.8) end
 }

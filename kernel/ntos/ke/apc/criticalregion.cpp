@@ -7,7 +7,7 @@
 // In the books: "critical regions and guarded regions". INT-15
 #include "ke/ki.h"
 
-// LAB(3.7) begin
+// LAB(3.8) begin
 namespace {
 
 /// The last region of one kind has ended: delivers what it held back.
@@ -17,63 +17,63 @@ void DeliverHeldBack(KTHREAD* thread) {
 }
 
 } // namespace
-// LAB(3.7) else
+// LAB(3.8) else
 //| // Room for helpers of your own.
-// LAB(3.7) end
+// LAB(3.8) end
 
 /// Counts KernelApcDisable down: from here on no normal kernel APC of this thread runs.
 void NTAPI KeEnterCriticalRegion() {
-    // LAB(3.7) begin
+    // LAB(3.8) begin
     NT_ASSERT(KeGetCurrentIrql() <= APC_LEVEL);
     KTHREAD* const thread = KeGetCurrentThread();
     NT_ASSERT(thread->KernelApcDisable <= 0);
     thread->KernelApcDisable = SHORT(thread->KernelApcDisable - 1);
     KeCompilerBarrier(); // the region's code stays behind its beginning
-    // LAB(3.7) else
-    //| LAB_NOT_IMPLEMENTED("3.7");
-    // LAB(3.7) end
+    // LAB(3.8) else
+    //| LAB_NOT_IMPLEMENTED("3.8");
+    // LAB(3.8) end
 }
 
 /// Counts it up again. The end of the outermost region asks for a delivery (KiRequestApcDelivery) if kernel APCs are queued,
 /// unless a guarded region around it holds them back: that one's end will.
 void NTAPI KeLeaveCriticalRegion() {
-    // LAB(3.7) begin
+    // LAB(3.8) begin
     NT_ASSERT(KeGetCurrentIrql() <= APC_LEVEL);
     KTHREAD* const thread = KeGetCurrentThread();
     NT_ASSERT(thread->KernelApcDisable < 0); // left more often than entered
     KeCompilerBarrier();
     thread->KernelApcDisable = SHORT(thread->KernelApcDisable + 1);
     if (thread->KernelApcDisable == 0) DeliverHeldBack(thread);
-    // LAB(3.7) else
-    //| LAB_NOT_IMPLEMENTED("3.7");
-    // LAB(3.7) end
+    // LAB(3.8) else
+    //| LAB_NOT_IMPLEMENTED("3.8");
+    // LAB(3.8) end
 }
 
 /// The same with SpecialApcDisable: no APC at all.
 void NTAPI KeEnterGuardedRegion() {
-    // LAB(3.7) begin
+    // LAB(3.8) begin
     NT_ASSERT(KeGetCurrentIrql() <= APC_LEVEL);
     KTHREAD* const thread = KeGetCurrentThread();
     NT_ASSERT(thread->SpecialApcDisable <= 0);
     thread->SpecialApcDisable = SHORT(thread->SpecialApcDisable - 1);
     KeCompilerBarrier();
-    // LAB(3.7) else
-    //| LAB_NOT_IMPLEMENTED("3.7");
-    // LAB(3.7) end
+    // LAB(3.8) else
+    //| LAB_NOT_IMPLEMENTED("3.8");
+    // LAB(3.8) end
 }
 
 /// The end of the outermost guarded region asks for a delivery if kernel APCs are queued.
 void NTAPI KeLeaveGuardedRegion() {
-    // LAB(3.7) begin
+    // LAB(3.8) begin
     NT_ASSERT(KeGetCurrentIrql() <= APC_LEVEL);
     KTHREAD* const thread = KeGetCurrentThread();
     NT_ASSERT(thread->SpecialApcDisable < 0); // left more often than entered
     KeCompilerBarrier();
     thread->SpecialApcDisable = SHORT(thread->SpecialApcDisable + 1);
     if (thread->SpecialApcDisable == 0) DeliverHeldBack(thread);
-    // LAB(3.7) else
-    //| LAB_NOT_IMPLEMENTED("3.7");
-    // LAB(3.7) end
+    // LAB(3.8) else
+    //| LAB_NOT_IMPLEMENTED("3.8");
+    // LAB(3.8) end
 }
 
 BOOLEAN NTAPI KeAreApcsDisabled() { return KeGetCurrentThread()->CombinedApcDisable != 0; }

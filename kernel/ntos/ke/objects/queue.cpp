@@ -43,7 +43,7 @@ namespace {
 /// The signal is traced (TraceSignal) in either case: when SignalState is what it will be, and before a thread is woken.
 /// @returns the number of entries before
 LONG Insert(KQUEUE* queue, LIST_ENTRY* entry, bool atHead) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
-    // LAB(3.8) begin
+    // LAB(3.9) begin
     const LONG oldState = queue->Header.SignalState;
     if (MayWakeOne(queue)) {
         NT_ASSERT(oldState == 0); // an entry and a thread that may take it do not wait for each other
@@ -60,9 +60,9 @@ LONG Insert(KQUEUE* queue, LIST_ENTRY* entry, bool atHead) REQUIRES_(KiDispatche
     queue->Header.SignalState = oldState + 1;
     TraceSignal(queue, oldState);
     return oldState;
-    // LAB(3.8) else
-    //| LAB_NOT_IMPLEMENTED("3.8");
-    // LAB(3.8) end
+    // LAB(3.9) else
+    //| LAB_NOT_IMPLEMENTED("3.9");
+    // LAB(3.9) end
 }
 
 /// The thread belongs to this queue from now on, and is active in it. It runs, so its former queue counted it, too.
@@ -96,7 +96,7 @@ LONG NTAPI KeInsertHeadQueue(PRKQUEUE Queue, PLIST_ENTRY Entry) {
 /// @returns the entry (HandOut), or the status of the wait as a pointer
 /// Callers rely on: a thread that waits here does not count as active, one that has an entry does.
 PLIST_ENTRY NTAPI KeRemoveQueue(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, PLARGE_INTEGER Timeout) {
-    // LAB(3.8) begin
+    // LAB(3.9) begin
     KI_DEADLINE deadline{};
     NTSTATUS status;
     do {
@@ -123,19 +123,19 @@ PLIST_ENTRY NTAPI KeRemoveQueue(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, PLARGE
     } while (status == STATUS_KERNEL_APC); // the APC has run: the wait begins again
     if (status == STATUS_SUCCESS) return HandOut(KeGetCurrentThread()->QueueEntry);
     return reinterpret_cast<PLIST_ENTRY>(LONG_PTR(status));
-    // LAB(3.8) else
-    //| LAB_NOT_IMPLEMENTED("3.8");
-    // LAB(3.8) end
+    // LAB(3.9) else
+    //| LAB_NOT_IMPLEMENTED("3.9");
+    // LAB(3.9) end
 }
 
 /// A thread of the queue has stopped being active: it waits, ended, or went to another queue. It is not counted any more
 /// (CurrentCount). If there is an entry then and a thread that may have it, they come together now.
 void NTAPI KiActivateWaiterQueue(PKQUEUE Queue) {
-    // LAB(3.8) begin
+    // LAB(3.9) begin
     NT_ASSERT(Queue->CurrentCount > 0);
     Queue->CurrentCount = Queue->CurrentCount - 1;
     if (Queue->Header.SignalState > 0 && MayWakeOne(Queue)) GiveToLastWaiter(Queue, TakeEntry(Queue));
-    // LAB(3.8) else
-    //| LAB_NOT_IMPLEMENTED("3.8");
-    // LAB(3.8) end
+    // LAB(3.9) else
+    //| LAB_NOT_IMPLEMENTED("3.9");
+    // LAB(3.9) end
 }

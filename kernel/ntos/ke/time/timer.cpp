@@ -94,7 +94,7 @@ ULONGLONG KiInterruptTimeOf(LARGE_INTEGER DueTime) {
     return due < 0 ? 0 : ULONGLONG(due);
 }
 
-// LAB(3.6) begin
+// LAB(3.7) begin
 namespace {
 
 /// The lowest wheel that reaches from the clock's hand to `hand`; the last one goes round as often as it must.
@@ -143,9 +143,9 @@ void ExpireHand(ULONGLONG hand, ULONGLONG clockHand) REQUIRES_(KiDispatcherLock,
 }
 
 } // namespace
-// LAB(3.6) else
+// LAB(3.7) else
 //| // Room for helpers of your own.
-// LAB(3.6) end
+// LAB(3.7) end
 
 /// Starts a timer that is on no chain: DueTime, Inserted, the event TimerSet (etw.h), and its place in the table.
 ///
@@ -158,7 +158,7 @@ void ExpireHand(ULONGLONG hand, ULONGLONG clockHand) REQUIRES_(KiDispatcherLock,
 /// Callers rely on: Header.Inserted is set exactly while the timer is on a chain. What it costs does not depend on how
 /// many timers run.
 void KiInsertTimer(PKTIMER Timer, ULONGLONG DueTime) {
-    // LAB(3.6) begin
+    // LAB(3.7) begin
     Timer->DueTime.QuadPart = LONGLONG(DueTime);
     Timer->Header.Inserted = TRUE;
     EtwTraceEvent(ETW_EVENT::TimerSet, reinterpret_cast<ULONG_PTR>(Timer), ULONG(DueTime), ULONG(DueTime >> 32), 0);
@@ -170,21 +170,21 @@ void KiInsertTimer(PKTIMER Timer, ULONGLONG DueTime) {
 
     const ULONGLONG now = KiTimerHand();
     if (hand <= now || now != clockHand) KeInsertQueueDpc(&KiTimerExpireDpc, nullptr, nullptr);
-    // LAB(3.6) else
-    //| LAB_NOT_IMPLEMENTED("3.6");
-    // LAB(3.6) end
+    // LAB(3.7) else
+    //| LAB_NOT_IMPLEMENTED("3.7");
+    // LAB(3.7) end
 }
 
 /// Takes a running timer off its chain: it does not count any more (RunningTimers). Nothing else of it changes: neither
 /// the signal nor its DPC.
 void KiRemoveTimer(PKTIMER Timer) {
-    // LAB(3.6) begin
+    // LAB(3.7) begin
     RemoveEntryList(&Timer->TimerListEntry);
     Timer->Header.Inserted = FALSE;
     RunningTimers--;
-    // LAB(3.6) else
-    //| LAB_NOT_IMPLEMENTED("3.6");
-    // LAB(3.6) end
+    // LAB(3.7) else
+    //| LAB_NOT_IMPLEMENTED("3.7");
+    // LAB(3.7) end
 }
 
 /// The time of a timer has come; it is on no chain any more.
@@ -195,7 +195,7 @@ void KiRemoveTimer(PKTIMER Timer) {
 ///   future either, for one period from now. Only its first due time can have been a time of day (Absolute).
 /// - Its DPC, if it has one, is queued with the system time (low and high part) as its arguments.
 void KiSignalTimer(PKTIMER Timer) {
-    // LAB(3.6) begin
+    // LAB(3.7) begin
     EtwTraceEvent(ETW_EVENT::TimerExpire, reinterpret_cast<ULONG_PTR>(Timer), KeTickCount.LowPart, 0, 0);
     Timer->Header.SignalState = 1;
     KiWaitTest(&Timer->Header, 0);
@@ -212,9 +212,9 @@ void KiSignalTimer(PKTIMER Timer) {
         KeInsertQueueDpc(Timer->Dpc, reinterpret_cast<PVOID>(ULONG_PTR(systemTime.LowPart)),
                          reinterpret_cast<PVOID>(LONG_PTR(systemTime.HighPart)));
     }
-    // LAB(3.6) else
-    //| LAB_NOT_IMPLEMENTED("3.6");
-    // LAB(3.6) end
+    // LAB(3.7) else
+    //| LAB_NOT_IMPLEMENTED("3.7");
+    // LAB(3.7) end
 }
 
 /// The DPC that the clock queues when it has come to a hand with timers: expires everything that is due.
@@ -229,15 +229,15 @@ void KiSignalTimer(PKTIMER Timer) {
 ///   (TakeChain: given).
 /// - TimerRequest of this processor is 0 again before the clock is read: what comes later asks for another DPC.
 void NTAPI KiTimerExpiration(PKDPC, PVOID, PVOID, PVOID) {
-    // LAB(3.6) begin
+    // LAB(3.7) begin
     KiDispatcherGuard guard;
     KeGetCurrentPrcb()->TimerRequest = 0;
     const ULONGLONG clockHand = KiTimerHand();
     while (NextHand <= clockHand && RunningTimers != 0)
         ExpireHand(NextHand++, clockHand);
-    // LAB(3.6) else
-    //| LAB_NOT_IMPLEMENTED("3.6");
-    // LAB(3.6) end
+    // LAB(3.7) else
+    //| LAB_NOT_IMPLEMENTED("3.7");
+    // LAB(3.7) end
 }
 
 void KiShiftAbsoluteTimers(LONGLONG Change) {
@@ -297,7 +297,7 @@ void NTAPI KeInitializeTimerEx(PKTIMER Timer, TIMER_TYPE Type) {
 ///   without the table.
 /// @returns whether it was running
 BOOLEAN NTAPI KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PKDPC Dpc) {
-    // LAB(3.6) begin
+    // LAB(3.7) begin
     NT_ASSERT(Period >= 0);
     KiDispatcherGuard guard;
     const BOOLEAN wasRunning = Timer->Header.Inserted;
@@ -315,22 +315,22 @@ BOOLEAN NTAPI KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PK
         KiInsertTimer(Timer, due);
     }
     return wasRunning;
-    // LAB(3.6) else
-    //| LAB_NOT_IMPLEMENTED("3.6");
-    // LAB(3.6) end
+    // LAB(3.7) else
+    //| LAB_NOT_IMPLEMENTED("3.7");
+    // LAB(3.7) end
 }
 
 /// Stops the timer. A signal that it has given stays, and a DPC that it has queued stays queued.
 /// @returns whether it was running
 BOOLEAN NTAPI KeCancelTimer(PKTIMER Timer) {
-    // LAB(3.6) begin
+    // LAB(3.7) begin
     KiDispatcherGuard guard;
     const BOOLEAN wasRunning = Timer->Header.Inserted;
     if (wasRunning) KiRemoveTimer(Timer);
     return wasRunning;
-    // LAB(3.6) else
-    //| LAB_NOT_IMPLEMENTED("3.6");
-    // LAB(3.6) end
+    // LAB(3.7) else
+    //| LAB_NOT_IMPLEMENTED("3.7");
+    // LAB(3.7) end
 }
 
 BOOLEAN NTAPI KeReadStateTimer(PKTIMER Timer) { return *const_cast<volatile LONG*>(&Timer->Header.SignalState) > 0; }
