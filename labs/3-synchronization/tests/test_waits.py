@@ -58,7 +58,17 @@ def taken_at_once(t):
 @test("3.4", points=1, title="any of several: the first that is signaled, by the order of the array", stage="early",
       features=("DSP-13", "DSP-16"), limit=LIMIT)
 def any_takes_first(t):
-    bench = WaitBench(t, mixed(t, 9, 0.4) + [Object(9, MUTANT, 1)], 6)
+    taken = _shuffled(t, [Object(0, SYNCHRONIZATION_EVENT, 1), Object(0, SEMAPHORE, 1, 10), Object(0, MUTANT, 1)])
+    silent = [Object(10, SYNCHRONIZATION_EVENT), Object(11, NOTIFICATION_EVENT)]
+    for number, one in enumerate(taken, 12):
+        one.number = number
+    bench = WaitBench(t, mixed(t, 9, 0.4) + [Object(9, MUTANT, 1), *silent, *taken], 8)
+    bench.wait_many(6, [10, 12, 11, 13, 14], False)  # two more behind the one that is taken
+    bench.wait_many(7, [10, 12, 13, 14], False)  # the same without the one that is gone
+    bench.wait_many(6, [10, 11], False, array=True)  # in blocks of the caller's, though the thread has enough
+    bench.wait_many(7, [11, 10], False, -SECOND)
+    bench.set_event(10)
+    bench.set_event(11)
     for thread in range(5):
         for _ in range(6):
             numbers = t.rng.sample(range(9), t.rng.randint(2, 6))
@@ -189,7 +199,8 @@ def waits_of_real_threads(t):
 
 
 def _opening(bench: Bench, events: List[int], mutant: int) -> None:
-    """What chance may leave out: two events at once, a time-out of zero for what is signaled, a mutant taken twice, a system time to come."""
+    """What chance may leave out: two events at once, a time-out of zero for what is signaled, a mutant taken twice, a system time to come,
+    wait blocks that the caller brings."""
     for number in events:
         bench.set_event(number)
     bench.wait_many(7, events, False)
@@ -199,6 +210,7 @@ def _opening(bench: Bench, events: List[int], mutant: int) -> None:
     for _ in range(2):
         bench.release_mutant(7, mutant)
     bench.wait(6, events[0], bench.system_time(SECOND))
+    bench.wait_many(5, events, False, array=True)
 
 
 def _random_wait(t, bench: Bench, thread: int) -> None:
