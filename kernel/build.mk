@@ -110,9 +110,12 @@ hal_src  := $(sort $(call find,kernel/hal) $(filter kernel/hal/%,$(EXERCISE_FILE
 ntos_src := $(filter-out $(REFERENCE_FILES) $(STARTER_FILES),$(ntos_src))
 hal_src  := $(filter-out $(REFERENCE_FILES) $(STARTER_FILES),$(hal_src))
 
+# A file fields.cpp lists types; a table of their fields is made of its object, for tools (kernel/ntos/kd/fields.cpp).
+field_tables = $(patsubst %/fields.cpp.obj,%/fields.table.obj,$(filter %/fields.cpp.obj,$(call all_objects,$1)))
+
 # LAYOUT=number links the objects in an order that follows from it: the same code, and no routine at a known address.
 mixed     = $(if $(LAYOUT),$(shell printf '%s\n' $1 | awk -v x=$(LAYOUT) '{x = (x * 16807) % 2147483647; print x, $$0}' | sort -n | cut -d' ' -f2-),$1)
-ntos_obj := $(call mixed,$(call all_objects,$(ntos_src)) $(call withheld,ntos) $(call stands_in,ntos))
+ntos_obj := $(call mixed,$(call all_objects,$(ntos_src)) $(call field_tables,$(ntos_src)) $(call withheld,ntos) $(call stands_in,ntos))
 hal_obj  := $(call mixed,$(call all_objects,$(hal_src)) $(call withheld,hal) $(call stands_in,hal))
 CRT      := $(if $(STUDENT),$(BASE_B),$(B))/crt.lib
 
@@ -180,6 +183,11 @@ $(OBJ)/labs/%.cpp.obj: labs/%.cpp $(flags_file)
 $(OBJ)/%.S.obj: kernel/%.S $(flags_file)
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D) && $(CXX) $(ASFLAGS) -MMD -MP -MF $(@:.obj=.d) -c $< -o $@
+
+# The table has no debug information: the name of its source would differ from folder to folder.
+$(OBJ)/%/fields.table.obj: $(OBJ)/%/fields.cpp.obj $(wildcard grader/images/fieldtable.py grader/images/dwarf.py grader/images/coff.py)
+	$(call say,TABLE,$@)
+	$(Q){ $(PYTHON) -m grader.images.fieldtable $< >$(@:.obj=.cpp) && $(CXX) $(CXXFLAGS) -g0 -c $(@:.obj=.cpp) -o $@; } $(told)
 
 # The listing of an object, without debug information: `make handout` scatters it (grader/handout/scatter.py).
 listing = $(Q)$(CXX) $(CXXFLAGS) $2 $(call explore_flags,$1) -g0 -fno-verbose-asm -S $1 -o $@

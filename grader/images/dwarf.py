@@ -17,25 +17,26 @@ import itertools
 import re
 import struct
 from dataclasses import dataclass, field
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from grader.images.pe import PeImage
 
 ARRAY, CLASS, ENUMERATION, MEMBER, POINTER, UNIT, STRUCTURE = 0x01, 0x02, 0x04, 0x0D, 0x0F, 0x11, 0x13
 TYPEDEF, UNION, INHERITANCE, SUBRANGE, CONSTANT, VARIABLE, VOLATILE = 0x16, 0x17, 0x1C, 0x21, 0x26, 0x34, 0x35
 RESTRICT, NAMESPACE, ATOMIC, BASE = 0x37, 0x39, 0x47, 0x24
+ENUMERATOR, PARAMETER, PACK = 0x28, 0x2F, 0x4107  # of templates: a type, and several of them
 KEPT = frozenset((ARRAY, CLASS, ENUMERATION, MEMBER, POINTER, UNIT, STRUCTURE, TYPEDEF, UNION, INHERITANCE, SUBRANGE,
-                  CONSTANT, VARIABLE, VOLATILE, RESTRICT, NAMESPACE, ATOMIC, BASE))
+                  CONSTANT, VARIABLE, VOLATILE, RESTRICT, NAMESPACE, ATOMIC, BASE, ENUMERATOR, PARAMETER, PACK))
 RECORDS = (STRUCTURE, CLASS, UNION)
 TRANSPARENT = (TYPEDEF, CONSTANT, VOLATILE, RESTRICT, ATOMIC)
 
-LOCATION, NAME, SIZE, COUNT, BITS, UPPER, OFFSET, SPECIFICATION, TYPE, DECLARATION = (
-    0x02, 0x03, 0x0B, 0x37, 0x0D, 0x2F, 0x38, 0x47, 0x49, 0x3C)
-WANTED = frozenset((LOCATION, NAME, SIZE, COUNT, BITS, UPPER, OFFSET, SPECIFICATION, TYPE, DECLARATION))
+LOCATION, NAME, SIZE, COUNT, BITS, UPPER, OFFSET, SPECIFICATION, TYPE, DECLARATION, VALUE = (
+    0x02, 0x03, 0x0B, 0x37, 0x0D, 0x2F, 0x38, 0x47, 0x49, 0x3C, 0x1C)
+WANTED = frozenset((LOCATION, NAME, SIZE, COUNT, BITS, UPPER, OFFSET, SPECIFICATION, TYPE, DECLARATION, VALUE))
 FIXED = {0x01: 4, 0x05: 2, 0x06: 4, 0x07: 8, 0x0B: 1, 0x0C: 1, 0x0E: 4, 0x10: 4, 0x11: 1, 0x12: 2, 0x13: 4, 0x14: 8,
          0x17: 4, 0x19: 0, 0x20: 8}
 REFERENCES = (0x11, 0x12, 0x13, 0x14)  # relative to the unit
-NUMBERS, STRING, STRING_AT, SECTION_REFERENCE, FLAG = (0x0D, 0x0F, 0x15), 0x08, 0x0E, 0x10, 0x19
+NUMBERS, SIGNED, STRING, STRING_AT, SECTION_REFERENCE, FLAG = (0x0D, 0x0F, 0x15), 0x0D, 0x08, 0x0E, 0x10, 0x19
 BLOCKS = {0x0A: 1, 0x03: 2, 0x04: 4}
 COUNTED = (0x09, 0x18)  # a block behind a LEB128 length
 AT_ADDRESS, PLUS = 0x03, 0x23  # DW_OP_addr, DW_OP_plus_uconst
@@ -60,6 +61,7 @@ class Entry:
     offset: int = 0
     count: int = -1
     bits: int = 0
+    value: int = 0  # of an enumerator
     address: int = -1
     specification: int = 0
     declared_only: bool = False
@@ -145,6 +147,30 @@ class Debug:
         except UNREADABLE:
             return ""
 
+    def instances(self, template: str) -> Dict[str, List[int]]:
+        """Variables whose type is made from a template of types: name -> the types that it was made with."""
+        found: Dict[str, List[int]] = {}
+        for entry in self._entries.values():
+            kind = self._plain(entry.type)[1] if entry.tag == VARIABLE and entry.name else Entry(0)
+            if kind.tag in RECORDS and kind.name.startswith(template + "<"):
+                found[entry.name] = [self._plain(one.type)[0] for one in self._parameters(kind, 0)]
+        return found
+
+    def name(self, place: int) -> str:
+        """The name of a type as it was declared; empty where it has none."""
+        return self._plain(place)[1].name
+
+    def fields(self, place: int) -> List[Tuple[str, int, int]]:
+        """(name, offset, size) of a structure's members as declared, without bit-fields, which have no offset."""
+        kind, entry = self._plain(place)
+        return [(one.name, one.offset, one.size) for one in self._members(kind) if not one.bits] if entry.tag in RECORDS else []
+
+    def values(self, place: int) -> List[Tuple[str, int]]:
+        """(name, value) of an enumeration's enumerators."""
+        _, entry = self._plain(place)
+        named = [self._entries[child] for child in entry.children] if entry.tag == ENUMERATION else []
+        return [(one.name, one.value) for one in named if one.tag == ENUMERATOR]
+
     def siblings(self) -> Dict[str, Tuple[str, ...]]:
         """Member -> the next and the last member of its type in each structure that has such a one: what it is mistaken for."""
         found: Dict[str, List[str]] = {}
@@ -157,6 +183,13 @@ class Debug:
                     near = (names[(index + 1) % len(names)], names[index - 1])
                     found.setdefault(name, []).extend(other for other in near if other != name)
         return {name: tuple(dict.fromkeys(others)) for name, others in found.items()}
+
+    def _parameters(self, entry: Entry, depth: int) -> Iterator[Entry]:
+        for child in (self._entries[place] for place in entry.children):
+            if child.tag == PARAMETER:
+                yield child
+            elif child.tag == PACK and depth < DEPTH_MAX:
+                yield from self._parameters(child, depth + 1)
 
     # -- types -------------------------------------------------------------------------------------------------------
     def _variable(self, entry: Entry, rva: int) -> Variable:
@@ -299,6 +332,12 @@ def _joined(members: Sequence[_Member]) -> str:
 def read(image: PeImage) -> Optional[Debug]:
     """The debug information of an image; None where there is none, or none that makes sense."""
     sections = {one.name: image.data[one.offset:one.offset + min(one.size, one.file_size)] for one in image.sections}
+    return of_sections(sections, image.base, image.size)
+
+
+def of_sections(sections: Mapping[str, bytes], base: int = 0, limit: int = 0) -> Optional[Debug]:
+    """The same of sections by name.  Those of one object need no relocation: what they say of types lies in the same sections.
+    `base`, `limit`: where variables may lie; an object's lie nowhere yet."""
     info, kinds = sections.get(".debug_info", b""), sections.get(".debug_abbrev", b"")
     if not info or not kinds:
         return None
@@ -316,7 +355,7 @@ def read(image: PeImage) -> Optional[Debug]:
             break
         place = end
     try:
-        return Debug(entries, image.base, image.size)
+        return Debug(entries, base, limit)
     except UNREADABLE:
         return None
 
@@ -410,6 +449,8 @@ class _Unit:
                 entry.count = value
             elif attribute == UPPER:
                 entry.count = value + 1
+            elif attribute == VALUE:
+                entry.value = value
             elif attribute == BITS:
                 entry.bits = value
             elif attribute == SPECIFICATION:
@@ -435,6 +476,9 @@ class _Unit:
         if form in FIXED:
             value = int.from_bytes(data[place:place + FIXED[form]], "little")
             return value + (self._start if form in REFERENCES else 0), place + FIXED[form]
+        if form == SIGNED:
+            value, end = _number(data, place)
+            return value - (1 << 7 * (end - place) if data[end - 1] & 0x40 else 0), end
         if form in NUMBERS:
             value, place = _number(data, place)
             return value + (self._start if form == 0x15 else 0), place
@@ -475,4 +519,4 @@ def printable(name: bytes) -> str:
     return _ODD.sub("?", name[:NAME_MAX].decode("utf-8", "replace"))
 
 
-__all__ = ["Debug", "OBJECTS", "Variable", "read"]
+__all__ = ["Debug", "OBJECTS", "Variable", "of_sections", "read"]

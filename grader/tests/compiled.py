@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import unittest
 from pathlib import Path
+from typing import Sequence
 
 COMPILE = ["clang++", "--target=i686-pc-windows-msvc", "-ffreestanding", "-std=c++20", "-O1", "-g", "-c"]
 REFERENCE = 'extern "C" __declspec(dllexport) int __stdcall KiSelect(int low) { return low; }\n'
@@ -20,8 +21,8 @@ class CompiledCase(unittest.TestCase):
         self._folder = tempfile.TemporaryDirectory()
         self.addCleanup(self._folder.cleanup)
 
-    def compile(self, text: str, suffix: str = ".cpp") -> bytes:
+    def compile(self, text: str, suffix: str = ".cpp", more: Sequence[str] = ()) -> bytes:
         source, target = Path(self._folder.name, "a" + suffix), Path(self._folder.name, "a.obj")
         source.write_text(text, encoding="ascii")
-        subprocess.run([*COMPILE, str(source), "-o", str(target)], check=True, capture_output=True)
+        subprocess.run([*COMPILE, *more, str(source), "-o", str(target)], check=True, capture_output=True)
         return target.read_bytes()

@@ -47,7 +47,7 @@ def read_layout(image: PeImage, table: str = TABLE) -> Layout:
     sizes: Dict[str, int] = {}
     for index in range(ENTRIES_MAX):
         pointer, offset, size = struct.unpack("<IHH", image.at(symbol.rva + 8 * index, 8))
-        if not image.base <= pointer < image.base + image.size:
+        if not image.base <= pointer < image.base + image.size:  # the last row has no name
             break
         name = image.text(pointer - image.base)
         if name.startswith("sizeof "):

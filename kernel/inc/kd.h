@@ -9,20 +9,23 @@
 
 struct LOADER_PARAMETER_BLOCK;
 
-/// One field that tools may want to read: "KTHREAD.State". A "sizeof KTHREAD" entry has Offset 0.
+/// One field that tools may want to read: "KTHREAD.State". A "sizeof KTHREAD" entry has Offset 0; that of a value,
+/// "enum KTHREAD_STATE.Ready", has the value there and the size of the enumeration.
 struct KD_FIELD {
     PCSTR Name;
     USHORT Offset;
     USHORT Size;
 };
+/// Types of a table of fields. Of a variable `XxxTypes` in a file `fields.cpp` the build makes the table `Xxx`; a row without
+/// a name ends it.
+template <class... TYPES> struct FIELD_TABLE_OF {};
 
 /// Where a tool finds everything, without symbols: exported, tagged, with the addresses of lists and tables.
 struct KDDEBUGGER_DATA {
     ULONG OwnerTag; ///< 'MICA' little-endian
     ULONG Size;
     ULONG Version;
-    ULONG FieldCount;
-    const KD_FIELD* Fields;
+    const KD_FIELD* Fields; ///< a row without a name ends them
     PVOID PsActiveProcessHead;
     PVOID PsLoadedModuleList;
     PVOID KiProcessorBlock;

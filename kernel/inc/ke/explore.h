@@ -202,9 +202,6 @@ extern "C" {
 NTHALAPI void NTAPI HalStopClock();
 
 NTKERNELAPI extern KX_CONTROL KxControl;
-/// Fields of the structures above, as KdFieldTable has those of the kernel.
-NTKERNELAPI extern const KD_FIELD KxFieldTable[];
-NTKERNELAPI extern const ULONG KxFieldCount;
 
 /// Explores a scenario as KxControl says, lot by lot. @returns KxControl.Outcome. @irql PASSIVE_LEVEL, processor 0
 NTKERNELAPI ULONG NTAPI KxExplore(const KX_SCENARIO* Scenario);

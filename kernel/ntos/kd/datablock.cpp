@@ -4,7 +4,7 @@
 // In the books: "kernel debugging: the debugger data block". TOL-06, TOL-07
 #include "etw.h"
 #include "ex.h"
-#include "fields.h"
+#include "kdp.h"
 #include "ke.h"
 #include "ke/startup.h"
 #include "ldr.h"
@@ -12,7 +12,7 @@
 
 namespace {
 
-constexpr ULONG DATA_BLOCK_VERSION = 1;
+constexpr ULONG DATA_BLOCK_VERSION = 2;
 
 constexpr PVOID AddressOf(const volatile void* object) { return const_cast<PVOID>(object); }
 
@@ -22,7 +22,6 @@ extern "C" constinit const KDDEBUGGER_DATA KdDebuggerDataBlock = {
     .OwnerTag = KD_OWNER_TAG,
     .Size = sizeof(KDDEBUGGER_DATA),
     .Version = DATA_BLOCK_VERSION,
-    .FieldCount = KD_FIELD_COUNT,
     .Fields = KdFieldTable,
     .PsActiveProcessHead = AddressOf(&PsActiveProcessHead),
     .PsLoadedModuleList = AddressOf(&PsLoadedModuleList),

@@ -5,6 +5,9 @@
 
 class KD_SESSION;
 
+/// Where the fields of the kernel's structures are, by name. The build makes it of the types in fields.cpp.
+extern "C" const KD_FIELD KdFieldTable[];
+
 /// Text on COM1 and on the screen as one piece: another processor's text comes before or after. Works at any IRQL, with
 /// interrupts off, and from a fault inside itself.
 void KdpPutString(PCSTR Text);

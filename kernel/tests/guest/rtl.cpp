@@ -25,8 +25,8 @@ CONSTRUCTED StaticObject; // NOLINT: the constructor table is what is tested
 
 /// Looks a field up by name, as a tool does.
 const KD_FIELD* FindField(PCSTR name) {
-    for (ULONG i = 0; i < KdDebuggerDataBlock.FieldCount; i++) {
-        if (strcmp(KdDebuggerDataBlock.Fields[i].Name, name) == 0) return &KdDebuggerDataBlock.Fields[i];
+    for (const KD_FIELD* field = KdDebuggerDataBlock.Fields; field->Name; field++) {
+        if (strcmp(field->Name, name) == 0) return field;
     }
     return nullptr;
 }
