@@ -52,10 +52,11 @@ SAID: Dict[str, str] = {
     "With these three, 8 of the 14 points are in reach: all tests but `quantum_end_choice`, `quantum_turns` and the four on four processors, whose "
     "kernel needs turns on its way up.": "three routines",
     "`make grade LAB=1` ends with `Lab 1: 50/50`.": "points 50",
-    "If it does not, `make grade` says so, and tests that need another exercise wait until you have written it: most of 1.1 and 1.4 can "
-    "be tested at once, the rest of 1.2 and 1.3 when the kernel boots on your scheduler.": "tested at once",  # says so: test_branches
-    "At the prompt of `make run`, `spin 3` lets three threads compete on your scheduler: `ready` shows who waits, `threads` who ran how "
-    "often, `spin 0` ends them.": "",  # the console's own tests
+    "If it does not, `make grade` says so, and a test that needs another exercise waits until you have written that exercise.": "",  # test_branches
+    "At the prompt of `make run`, `spin 3` lets three threads compete on your scheduler: `ready` shows which threads wait, `threads` how often "
+    "each ran, and `spin 0` ends them.": "",  # the console's own tests
+    "The tests `preemption_order` and `random_schedules` also read the kernel's event ring: only legal transitions, never two standby threads, "
+    "never a switch past a better ready thread.": "",  # trace.py
     "`make run` and `make gdb` boot a kernel of your files alone: they need your labs 0 and 1.": "",
     "`make grade`, `make replay` and `make timeline` do not: there the reference stands in for your earlier labs.": "",  # test_handout
     "If it does not, `make grade` says so, and a test waits until you have written every exercise that its kernel needs; it names the "
@@ -71,9 +72,13 @@ SAID: Dict[str, str] = {
 
 # What `$ make run` shows, by the exercises that are solved.
 BOOTS: Dict[str, Tuple[str, ...]] = {
-    "exercise 1.3 is not implemented: kernel/ntos/ke/sched/priority.cpp:37": ("1.1", "1.2"),
+    "exercise 1.3 is not implemented: kernel/ntos/ke/sched/priority.cpp:44": ("1.1", "1.2"),
     "kd>": ("1.1", "1.2", "1.3", "1.4"),
 }
+PROMPT = "kd> "
+TRIES = 10  # of a command: which thread a keystroke interrupts is chance
+VARIES = ((re.compile(r"\+0x[0-9a-f]+.*"), "+"), (re.compile(r"\b[89a-f][0-9a-f]{7}\b"), "@"), (re.compile(r"Spin\d"), "Spin"),
+          (re.compile(r"(?<![\dx/])\d{1,7}(?![\d/])"), "#"), (re.compile(r"\b\d{9,}\b"), "#"))  # offsets, addresses, names, numbers, times
 THREE_ROUTINES = ("kernel/ntos/ke/sched/dispatch.cpp", "kernel/ntos/ke/sched/priority.cpp")
 OUT_OF_REACH = {"quantum_end_choice", "quantum_turns", "placed_on_the_other_processor", "placed_on_an_idle_processor", "changed_before_the_lock",
                 "four_processors"}
@@ -89,6 +94,27 @@ def sentences(text: str) -> Iterator[str]:
     prose = "\n".join(line for line in FENCE.sub("\n\n", text).splitlines() if not line.startswith(("|", "![")))
     for paragraph in re.split(r"\n\s*\n|\n(?=- |\d+\. )", prose):
         yield from re.split(r"(?<=[.!?])\s+(?=[A-Z`*])", " ".join(paragraph.split()))
+
+
+def typed_at_the_prompt(text: str) -> Iterator[List[Tuple[str, List[str]]]]:
+    """The blocks that show the prompt: each command with the lines that come of it.  `...`: lines that are left out."""
+    for block in FENCE.findall(text):
+        if block.startswith(PROMPT):
+            commands = [part.splitlines() for part in block.split(PROMPT)[1:]]
+            yield [(lines[0], [shape(line) for line in lines[1:] if line.strip() != "..."]) for lines in commands]
+
+
+def shape(line: str) -> str:
+    """A line of the monitor without what differs from boot to boot."""
+    for pattern, mark in VARIES:
+        line = pattern.sub(mark, line)
+    return " ".join(line.split())
+
+
+def shows(lines: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Whether the wanted lines are there, in this order."""
+    rest = iter(lines)
+    return all(line in rest for line in wanted)
 
 
 def names_something(sentence: str) -> bool:
@@ -143,6 +169,14 @@ class Words(unittest.TestCase):
                 given = dict(part.split("=", 1) for part in match[2].split())
                 if given.get("TEST", "...") not in ("...", "name"):
                     self.assertTrue(labs.select(COURSE, given.get("LAB", ""), given["TEST"].strip("'"))[1], line)
+
+    def test_what_a_shape_is(self) -> None:
+        """The comparison itself: it sees another state and another flag, and no other address."""
+        line = "    907     3633459712  0/2  Ready         801ee408 00000008 00000000 00000001"
+        self.assertEqual(shape(line), shape(line.replace("907", "12").replace("801ee408", "801ee808").replace("3633459712", "36334597120")))
+        self.assertNotEqual(shape(line), shape(line.replace("00000001", "00000000")))
+        self.assertTrue(shows(["a", "b", "c"], ["a", "c"]))
+        self.assertFalse(shows(["a", "b", "c"], ["c", "a"]))
 
     def test_points(self) -> None:
         for lab, text in handouts():
@@ -200,6 +234,22 @@ class OnTheKernel(unittest.TestCase):
                 said = machine.read_until(claim.encode(), 60).decode("utf-8", "replace")
             for line in lines:
                 self.assertIn(line.replace(" ...", ""), said)
+
+    def test_what_the_prompt_shows(self) -> None:
+        lab = next(lab for lab in COURSE.labs if lab.number == 1)
+        blocks = list(typed_at_the_prompt((TREE.root / "labs" / lab.folder / "README.md").read_text(encoding="utf-8")))
+        self.assertEqual(len(lab.exercises), len(blocks))
+        folder = self.build(lab.files, WHOLE)[WHOLE].directory
+        with QemuMachine(Boot(folder, options="/DEBUG")) as machine:
+            machine.read_until(PROMPT.encode(), 60)
+            for command, wanted in [one for block in blocks for one in (*block, ("spin 0", []))]:
+                for _ in range(TRIES):
+                    machine.write(command.encode() + b"\r")
+                    said = [shape(line) for line in machine.read_until(PROMPT.encode(), 60).decode("utf-8", "replace").splitlines()]
+                    if shows(said, wanted):
+                        break
+                else:
+                    self.fail(f"{command}: {wanted} is not in {said}")
 
     def test_what_three_routines_are_worth(self) -> None:
         tests = [test for test in COURSE.tests if test.exercise == "1.3"]

@@ -24,7 +24,7 @@ LASTING = PRIVILEGE | ALIGNMENT | IDENTIFICATION
 HINTS = {
     "frame-layout": "The first frame must be a KSTART_FRAME directly below InitialStack and a KSWITCH_FRAME directly below that, as in "
                     "the figure; KernelStack is the address of the switch frame.",
-    "frame-words": "The frame lies where it should, and this word of it is not what it should be: each word is written, and nothing else stands for it. The "
+    "frame-words": "The frame lies where it should, and this word of it is not what it should be: each word is written, with the value that the figure names. The "
                    "figure says which word is what.",
     "frame-eflags": "A new thread begins with interrupts on: EFLAGS_INTERRUPT_MASK | EFLAGS_ALWAYS_ONE.",
     "frame-chain": "The exception chain of a new thread is empty: EXCEPTION_CHAIN_END (0xFFFFFFFF), not 0.",
@@ -40,7 +40,7 @@ HINTS = {
                     "One word too many, too few or exchanged, and the thread goes astray.",
     "switch-boot": "The kernel switches between its own threads before any test begins. Is the place named in KiSwapContext, then a register does not hold there what "
                    "that instruction takes it for. Otherwise look at a new thread's first frame (the test first_frame_contents), at the order of pushes and pops, at "
-                   "the two moves of ESP, at whose process CR3 is loaded from, and at what KiThreadStartup does before its call.",
+                   "the two moves of ESP, at the process that CR3 is loaded from, and at what KiThreadStartup does before its call.",
     "switch-stack": "The thread does not come back to where it left: ESP is saved in OldThread->KernelStack and loaded from "
                     "NewThread->KernelStack, and as many words are popped as were pushed.",
     "switch-bounds": "The stack's limits follow the thread: StackBase and StackLimit of the KPCR, and Esp0 of the TSS.",
@@ -53,7 +53,7 @@ HINTS = {
                          "run on it: clear SwapBusy behind the change of ESP.",
     "switch-busy-late": "SwapBusy is clear, so another processor may run the old thread by now, and its fields are not what they were. Read and write of "
                         "OldThread what the switch needs first, and clear SwapBusy last.",
-    "switch-swapbusy": "OldThread->SwapBusy must be clear when its stack is left, or nobody can ever switch to it again.",
+    "switch-swapbusy": "OldThread->SwapBusy must be clear when its stack is left, or no processor can ever switch to it again.",
     "switch-counts": "One switch counts one: ContextSwitches of the new thread and of the processor.",
 }
 
@@ -263,7 +263,7 @@ class HandOver(Watcher):
         for name in ("KernelStack", "InitialStack", "StackBase", "StackLimit", "ContextSwitches"):
             guest.set(call.old, f"KTHREAD.{name}", guest.get(call.old, f"KTHREAD.{name}") ^ 0x5A50)
         process = call.old + guest.field("KTHREAD.ApcState")[0] + guest.field("KAPC_STATE.Process")[0]
-        guest.u32(process, self.process(call.new))  # who compares the processes now finds them equal
+        guest.u32(process, self.process(call.new))  # a switch that compares the processes now finds them equal
         self.now = guest.read(call.old, len(self.before))
 
     def check(self, right: bool, expected: str, seen: str, hint: str) -> None:

@@ -1,7 +1,7 @@
 """What a test makes for the scheduler's routines: threads, a process, empty queues, blocks of processors, a time.
 
 Some solutions behave well only where they believe to be tested: on a block that no processor uses, or soon after the boot.  So
-the block may be nobody's, this processor's own, or that of a processor which the kernel believes to have; and the tick count
+the block may be one that no processor uses, this processor's own, or that of a processor which the kernel believes to have; and the tick count
 is any number.
 """
 
@@ -11,12 +11,12 @@ from typing import Iterator, Tuple
 
 PRIORITIES = 32
 MAXIMUM_PROCESSORS = 32
-NOBODYS, OWN, ANOTHERS = "nobody's", "this processor's", "another processor's"
+NOBODYS, OWN, ANOTHERS = "no processor's", "this processor's", "another processor's"
 SOON, LATE, LATER = 300, 3000, 1 << 20  # ticks since the boot
 
 
 def empty_queues(guest, prcb: int) -> int:
-    """Nobody is ready, standby or about to be, whatever the kernel's own threads did before; returns where the list heads are."""
+    """No thread is ready, standby or about to be, whatever the kernel's own threads did before; returns where the list heads are."""
     heads = prcb + guest.field("KPRCB.DispatcherReadyListHead")[0]
     guest.write(heads, b"".join((heads + 8 * priority).to_bytes(4, "little") * 2 for priority in range(PRIORITIES)))
     for name in ("ReadySummary", "NextThread", "DeferredReadyListHead"):

@@ -1,6 +1,6 @@
 """Another processor, played by the host: it holds a PrcbLock when the routine comes, and changes what the lock guards.
 
-Of all orders of two processors' steps this is the one that tells who looked before he had the lock.  It comes at each seed.
+Of all orders of two processors' steps this one tells whether the routine looked before it had the lock.  It comes at each seed.
 """
 
 from __future__ import annotations

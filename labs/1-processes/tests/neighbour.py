@@ -1,6 +1,6 @@
 """Other processors, as the scheduler on processor 0 sees them: threads are placed there from afar, and compared with the model.
 
-They stand still meanwhile, so that nobody but the routine under test touches their data.  The current thread of each is one of
+They stand still meanwhile, so that only the routine under test touches their data.  The current thread of each is one of
 the host's, or its idle thread.  Which processors are asked to look is seen at the call itself.  What another one does between two
 steps of the routine is done to the models and laid out in memory.
 """
@@ -27,18 +27,18 @@ HINTS = {
                        "names.",
     "other-not-asked": "The other processor does not look by itself: ask it (KiRequestDispatchInterrupt with its KPRCB), once for each new standby "
                        "thread.",
-    "other-asked-in-vain": "A thread that only joins a queue concerns nobody yet: no processor is asked to look.",
+    "other-asked-in-vain": "A thread that only joins a queue changes no choice: no processor is asked to look.",
     "other-asked-early": "Choose first, ask afterwards: an idle processor that is asked before its NextThread is set finds nothing, and halts again.",
     "other-idle": "The idle thread is on no queue and has no turn: any thread displaces it, whatever its priority, and it is never Preempted.",
     "other-leaving": "A current thread that is not Running any more leaves by itself: it keeps no turn, so Preempted stays clear.",
-    "other-lock": "The PrcbLock of the other processor is still held. Whoever comes there next spins for ever.",
-    "other-number": "NextProcessor says on whose queue a thread is, or who runs it next: whoever looks for the thread looks there.",
+    "other-lock": "The PrcbLock of the other processor is still held. The next processor that wants it spins for ever.",
+    "other-number": "NextProcessor says which processor's queue a thread is on, or which processor runs it next: all routines look for the thread there.",
 }
 
 
 class Neighbours:
-    """Threads of the host's, each of which may run on one other processor only.  `currents`: for these processors the priority of who
-    runs there; None: the idle thread.  `leaving`: who runs there has begun to wait."""
+    """Threads of the host's, each of which may run on one other processor only.  `currents`: for these processors the priority of the
+    thread that runs there; None: the idle thread.  `leaving`: the thread that runs there has begun to wait."""
 
     def __init__(self, t, count: int, currents: Dict[int, Optional[int]], leaving: bool = False) -> None:
         self.t, self.guest = t, t.guest
@@ -172,7 +172,7 @@ class Neighbours:
                 guest.set(self.currents[number], "KTHREAD.Preempted", int(model.current.preempted))
 
     def _placed(self, number: int) -> List[Thread]:
-        """Who is ready or standby there."""
+        """The threads that are ready or standby there."""
         model = self.models[number]
         return [thread for queue in model.queues for thread in queue] + ([model.next] if model.next else [])
 
@@ -216,7 +216,7 @@ class Neighbours:
     def _shown(self, following: int, ready: Mapping[int, Optional[List[int]]], summary: int) -> str:
         queues = [f"[{priority}] " + ("broken" if queue is None else " ".join(map(self._who, queue)))
                   for priority, queue in sorted(ready.items(), reverse=True)]
-        return f"next thread {self._name(following)}; ReadySummary {summary:#010x}, ready: {'; '.join(queues) or 'nobody'}"
+        return f"next thread {self._name(following)}; ReadySummary {summary:#010x}, ready: {'; '.join(queues) or 'none'}"
 
     def _equal(self, what: str, expected: int, seen: int, hint: str) -> None:
         if expected != seen:

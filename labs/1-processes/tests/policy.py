@@ -22,10 +22,10 @@ HINTS = {
     "policy-cap": "A boost ends at 15: 16 and above are the real-time priorities, and no thread may slip into them.",
     "policy-realtime": "Threads of priority 16 and above keep their priority whatever happens: no boost, no decay, no relief.",
     "policy-base": "A boost counts from BasePriority, not from the current priority, and it never lowers a thread.",
-    "policy-disabled": "Somebody asked for no boost: KTHREAD::DisableBoost, KPROCESS_DISABLE_BOOST in the process's flags, or a "
+    "policy-disabled": "This thread gets no boost. The reason is one of: KTHREAD::DisableBoost, KPROCESS_DISABLE_BOOST in the process's flags, or a "
                        "relief from starvation that is still in force (PriorityDecrement is not 0).",
     "policy-not-boosted": "This thread has a boost to get: BasePriority + Increment, at most 15, is more than it has. Only DisableBoost, KPROCESS_DISABLE_BOOST "
-                          "and a PriorityDecrement that is not 0 keep it from it.",
+                          "and a PriorityDecrement that is not 0 refuse a boost.",
     "policy-floor": "Decay ends at the base priority: the greater of the two.",
     "policy-decay": "At a quantum end a variable thread falls by one level and by PriorityDecrement, and PriorityDecrement is then 0.",
     "policy-quantum": "A quantum end gives a full quantum: Quantum = QuantumReset, also for a real-time thread.",
@@ -40,7 +40,7 @@ HINTS = {
     "scan-limit": "One scan looks at 16 threads and relieves 10 at most.",
     "scan-forgotten": "A ready thread that has waited long enough was not relieved: the scan comes to each queue from 1 to 14, and a waiting time is the tick count less WaitTime, in "
                       "32 bits that wrap.",
-    "scan-counted": "Relieved is a thread that KiPriorityWhenStarved gives another priority, and nobody else: only such a thread leaves its queue, and only "
+    "scan-counted": "Relieved is a thread that KiPriorityWhenStarved gives another priority, and no other: only such a thread leaves its queue, and only "
                     "such a one counts.",
     "scan-queue": "A relieved thread leaves the queue of its old priority first, then its priority changes, then it is placed anew "
                   "(KiReadyThread).",

@@ -24,20 +24,20 @@ HINTS = {
     **LOCK_HINTS,
     "equal-displaces": "Only a higher priority displaces. A thread of equal priority waits its turn on the ready queue.",
     "no-preemption": "A thread with a higher priority than the one that would run must become the standby thread at once.",
-    "standby-left-behind": "The old standby thread is on no ready queue now, and nobody will ever run it: queue it when a better one takes its "
+    "standby-left-behind": "The old standby thread is on no ready queue now, and no processor will ever run it: queue it when a better one takes its "
                            "place (KxQueueReadyThread).",
     "two-standby": "Two threads are in state Standby; a processor has one next thread. Put the old one back before you set the new one.",
-    "displaced-to-tail": "Who is displaced has not used up his turn: set Preempted, and the thread goes to the head of its queue, not to the "
+    "displaced-to-tail": "A thread that is displaced has not used up its turn: set Preempted, and the thread goes to the head of its queue, not to the "
                          "tail.",
     "tail-forgotten": "This thread had no claim to the head of its queue: it goes to the tail.",
     "leaving-preempted": "The current thread is not Running any more: it begins to wait, or ends. It leaves by itself, so it has no turn to keep; "
                          "with Preempted set it would come to the head of a queue after its wait.",
-    "old-queue": "The thread is on the queue of its old priority. Take it off before Priority changes: afterwards nobody knows where it was.",
-    "not-raised": "A ready thread whose priority is raised may now be better than who runs: place it anew (KiReadyThread).",
-    "not-reconsidered": "When the running or the standby thread changes its priority, the choice must be made again: whoever is best now runs "
+    "old-queue": "The thread is on the queue of its old priority. Take it off before Priority changes: afterwards its Priority names another queue.",
+    "not-raised": "A ready thread whose priority is raised may now be better than the thread that runs: place it anew (KiReadyThread).",
+    "not-reconsidered": "When the running or the standby thread changes its priority, the choice must be made again: the best thread runs "
                         "next.",
-    "only-the-number": "A thread that is neither ready, standby nor running is on no queue: change its Priority and nothing else. Whoever makes "
-                       "it ready will look.",
+    "only-the-number": "A thread that is neither ready, standby nor running is on no queue: change its Priority and nothing else. The routine "
+                       "that makes it ready will see the number.",
     "only-priority": "Base priority and quantum are the business of the caller of KiSetPriorityThread: change Priority, through KiChangePriority.",
     "adjust-ignored": "AdjustReason says that a boost is due. Apply it first, then choose, then clear AdjustReason.",
     "adjust-no-rise": "AdjustBoost never lowers a thread, and leaves real-time threads as they are: AdjustIncrement becomes the priority of a variable thread, and "
@@ -48,14 +48,14 @@ HINTS = {
     "quantum-preempted": "A quantum end is no preemption: clear Preempted, so that the thread goes to the tail.",
     "quantum-standby": "A standby thread that was chosen before the quantum ended stays chosen.",
     "quantum-lower": "At quantum end only a thread of the same priority or a higher one takes the processor. With none ready, the thread goes on.",
-    "schedule": "The first step that differs tells which rule was broken: the higher priority runs; among equals, who was preempted comes first "
-                "and who gave up his turn last. The tests of the single routines show a mistake one call at a time: begin with those.",
-    "idle-kept": "IdleThread stays what it is: the processor falls back on it when nobody is ready. Of the processor's block these routines change NextThread, "
+    "schedule": "The first step that differs tells which rule was broken: the higher priority runs; among equals, a preempted thread comes first "
+                "and a thread whose turn is over comes last. The tests of the single routines show a mistake one call at a time: begin with those.",
+    "idle-kept": "IdleThread stays what it is: the processor falls back on it when no thread is ready. Of the processor's block these routines change NextThread, "
                  "ReadySummary and the queues.",
     "schedule-stop": "The call stops the kernel, or does not come back. CurrentThread is never nullptr, NextThread may be; a PrcbLock is taken once and given back "
                      "on each way out; a thread is on a queue only in state Ready.",
     "schedule-boot": "The kernel schedules its own threads with these routines before any test begins. Where it gave up look at what may be nullptr (NextThread), at "
-                     "locks, and at loops; where it waits for ever a ready thread was never chosen, or nobody was asked to look at it.",
+                     "locks, and at loops; where it waits for ever a ready thread was never chosen, or no processor was asked to look at it.",
     "thread-lost": "A ready thread is on no queue and is not the standby thread.",
     "priority-event": "Priority changes through KiChangePriority only, with the reason that the contract names; it writes the event, which timelines "
                       "are drawn from.",
@@ -226,13 +226,8 @@ class Processor:
                        "quantum-preempted" if hint.startswith("quantum") else "tail-forgotten")
 
     def judge_trace(self) -> None:
-        """KiChangePriority is the only writer of Priority: each change that the test has seen is an event, with its reason."""
-        seen = [(self.numbers[event.arguments[0]], *event.arguments[1:4]) for event in self.guest.events()
-                if event.sequence > self._since and event.name == "priority" and event.arguments[0] in self.numbers]
-        for number in range(max(len(seen), len(self.changes))):
-            wanted, found = self.changes[number:number + 1], seen[number:number + 1]
-            self.t.check(wanted == found, asked="the event ring: every change of a priority since the test began", expected=_change(wanted),
-                         seen=_change(found), hint=self.t.hint("priority-event", HINTS["priority-event"]))
+        """Each change of a priority that the test has seen is an event."""
+        judge_changes(self.t, self._since, self.numbers, self.changes)
 
     def _diagnose(self, queues: Dict[int, Optional[List[int]]], next_seen: Optional[int], states: Dict[int, int], hint: str) -> str:
         model = self.model
@@ -278,6 +273,17 @@ class Processor:
         return f"{_name(thread.number)} {what} at {thread.priority}"
 
 
+def judge_changes(t, since: int, numbers: Dict[int, int], changes: Sequence[Tuple[int, int, int, int]]) -> None:
+    """KiChangePriority is the only writer of Priority: it writes an event for each change, with its reason.  `since`: the last event before
+    the test; `numbers`: of the threads, by address; `changes`: thread, from, to, reason, in their order."""
+    seen = [(numbers[event.arguments[0]], *event.arguments[1:4]) for event in t.guest.events()
+            if event.sequence > since and event.name == "priority" and event.arguments[0] in numbers]
+    for number in range(max(len(seen), len(changes))):
+        wanted, found = list(changes[number:number + 1]), seen[number:number + 1]
+        t.check(wanted == found, asked="the event ring: every change of a priority since the test began", expected=_change(wanted),
+                seen=_change(found), hint=t.hint("priority-event", HINTS["priority-event"]))
+
+
 def _change(changes: Sequence[Tuple[int, ...]]) -> str:
     """A change of a priority in words."""
     return "; ".join(f"{_name(number)} from {old} to {new}, {REASONS[reason] if reason < len(REASONS) else reason}"
@@ -292,4 +298,4 @@ def _name(number: Optional[int]) -> str:
 
 def _queues(queues: Dict[int, Optional[List[int]]]) -> str:
     return "; ".join(f"[{priority}] " + ("broken" if queue is None else " ".join(_name(number) for number in queue))
-                     for priority, queue in sorted(queues.items(), reverse=True)) or "nobody"
+                     for priority, queue in sorted(queues.items(), reverse=True)) or "none"

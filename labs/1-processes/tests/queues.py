@@ -1,6 +1,6 @@
 """Ready queues: the model in Python, and the same queues in guest memory.
 
-The bench is a KPRCB and some KTHREADs that nobody else uses now: the host makes them in the driver's scratch memory (or takes
+The bench is a KPRCB and some KTHREADs that only the test uses now: the host makes them in the driver's scratch memory (or takes
 the idle processor's own block), calls the student's routines on them, and compares all 32 queues and the summary with the
 model after every call.
 """
@@ -19,9 +19,9 @@ SPARE = 80  # instructions: less than a loop over 31 priorities or 39 threads ca
 ROUTINES = ("KiInsertReadyQueue", "KiRemoveReadyQueue", "KiSelectReadyThread")
 
 HINTS = {
-    "ready-bit-stays": "A bit of ReadySummary is set although its queue is empty. Whoever takes the last thread off a queue, "
-                       "by choice or by removal, clears the bit.",
-    "ready-bit-missing": "A queue holds threads but its bit of ReadySummary is clear, so nobody will ever look there. Set bit p "
+    "ready-bit-stays": "A bit of ReadySummary is set although its queue is empty. The routine that takes the last thread off a "
+                       "queue clears the bit, in a selection and in a removal.",
+    "ready-bit-missing": "A queue holds threads but its bit of ReadySummary is clear, so no selection will ever look there. Set bit p "
                          "with every insertion, and clear it only when queue p became empty.",
     "ready-wrong-end": "The threads of a queue are in the wrong order. AtHead puts a thread first, otherwise it goes last; the "
                        "next to run is always taken from the head.",
@@ -157,7 +157,7 @@ class Bench:
 
     # -- what calls cost -------------------------------------------------------------------------------------------
     def cost_of_select(self, priority: Optional[int], low: int) -> int:
-        """Instructions to select the only thread that is ready, or nobody."""
+        """Instructions to select the only thread that is ready, or none."""
         least = COSTLY
         for _ in range(TRIES):
             if priority is not None:

@@ -1,4 +1,4 @@
-"""The scheduler of one processor as a Python model: who runs, who is next, who waits in which order.
+"""The scheduler of one processor as a Python model: which thread runs, which is next, which wait in which order.
 
 The model follows the contract in the handout (and in kernel/ntos/ke/sched/dispatch.cpp, priority.cpp, policy.cpp), not the
 code: it has no lists to link and no interrupts, only decisions.  Its threads are numbers.
@@ -114,7 +114,7 @@ class Scheduler:
         self._standby(better)
 
     def _displace(self, rival: Thread) -> None:
-        """Who is displaced keeps his turn; the current thread has none when it leaves by itself."""
+        """A displaced thread keeps its turn; the current thread has none when it leaves by itself."""
         rival.preempted = rival.preempted or rival is self.next or rival.state == RUNNING
 
     def quantum_end(self, new_priority: int) -> None:
@@ -194,7 +194,7 @@ class Play:
             self.scheduler.block()  # at the curtain
 
     def one(self) -> Optional[Tuple[int, int]]:
-        """Performs one operation of whoever runs."""
+        """Performs one operation of the thread that runs."""
         step = self.upcoming()
         if step is None:
             return None

@@ -14,7 +14,7 @@ from .workload import CONDUCTOR, Workload, show
 LOWEST, HIGHEST = 2, 20  # above the conductor, and across the border to the real-time priorities; only the director is LOWEST
 ACTORS, EVENTS, OPERATIONS = 12, 4, 12  # many actors, few levels: equals must meet often, or turns are never put to the test
 CROWDS = (8, 9)  # events at which many wait, until a pulse releases them all
-OWN = (5, 6, 7)  # events of the director's three, which nobody else signals
+OWN = (5, 6, 7)  # events of the director's three, which no other actor signals
 
 
 def signals_only(rng: random.Random) -> List[Thread]:
@@ -36,7 +36,7 @@ def random_scripts(rng: random.Random) -> List[Thread]:
 
 
 def _directed(rng: random.Random, changes: bool) -> List[Thread]:
-    """Two equals, a better one, and a director of low priority who wakes them in bursts: the cases that chance meets too rarely.
+    """Two equals, a better one, and a director of low priority that wakes them in bursts: the cases that chance meets too rarely.
     The first of the equals wakes the better one in the middle of its turn."""
     first, second, better, director = range(ACTORS, ACTORS + 4)
     level = rng.randint(4, 11)
@@ -155,7 +155,7 @@ def _recent(model: Play, done: List[Tuple[int, int]]) -> str:
 
 def _ready(queues: Dict[int, List[int]]) -> str:
     return "; ".join(f"[{priority}] " + " ".join(f"A{number}" for number in queue)
-                     for priority, queue in sorted(queues.items(), reverse=True)) or "nobody ready"
+                     for priority, queue in sorted(queues.items(), reverse=True)) or "none ready"
 
 
 def _who(number) -> str:

@@ -1,4 +1,4 @@
-"""1.3: who runs next.  The three routines by call injection, and whole schedules step by step against the model."""
+"""1.3: which thread runs next.  The three routines by call injection, and whole schedules step by step against the model."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def set_priority_of_ready(t):
         processor.set_priority(number, old - 1, "old-queue")
         processor.set_priority(number, t.rng.randint(old, running - 1), "old-queue")
     processor.set_priority(numbers[6], running, "not-raised")  # an equal waits
-    processor.set_priority(numbers[7], running + 1, "not-raised")  # better than who runs
-    processor.set_priority(numbers[8], running + 3, "not-raised")  # better than who runs next
+    processor.set_priority(numbers[7], running + 1, "not-raised")  # better than the thread that runs
+    processor.set_priority(numbers[8], running + 3, "not-raised")  # better than the one that runs next
     processor.set_priority(numbers[9], running - 1, "old-queue")
     processor.clear()
     for number in range(3):

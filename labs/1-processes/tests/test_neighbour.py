@@ -31,7 +31,7 @@ def placed_on_the_other_processor(t):
         neighbours.place(number, priority, there)
     for priority in (5, 6):  # alone on its queue
         neighbours.set_priority(1, priority)
-    neighbours.set_priority(-1 - there, 5)  # below who is ready: there is a next thread now
+    neighbours.set_priority(-1 - there, 5)  # below a ready thread: there is a next thread now
     neighbours.set_priority(0, t.rng.randint(1, 4))  # and now it is another one
 
 

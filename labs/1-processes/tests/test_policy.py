@@ -10,7 +10,9 @@ from grader.api import test
 from .hosted import ANOTHERS, NOBODYS, make_process, make_thread, set_time, times
 from .policy import (FIRST_SCANNED, HINTS, LAST_SCANNED, SCAN_BOOSTS, SCAN_THREADS, STARVATION_TICKS, State, Subject,
                      after_quantum, after_wait, when_starved)
+from .processor import STARVATION, judge_changes
 from .queues import READY, Bench
+from .trace import ring_mark
 from .workload import Workload
 
 FEATURES = ("SCH-03", "SCH-19")
@@ -69,7 +71,7 @@ def realtime_untouched(t):
         subject.ask(WHEN_STARVED, state, [ticks], when_starved(state, ticks), "policy-realtime")
 
 
-@test("1.4", points=1, title="no boost for who does not want one, or is being relieved", stage="early", features=FEATURES + ("KPR-14",), limit=2_000_000)
+@test("1.4", points=1, title="no boost for a thread that refuses boosts, or is being relieved", stage="early", features=FEATURES + ("KPR-14",), limit=2_000_000)
 def boost_refused(t):
     subject = Subject(t)
     for kind in ("thread", "process", "relieved") * 5:
@@ -116,7 +118,7 @@ def decrement_taken_back(t):
         subject.ask(AFTER_QUANTUM, state, [], expected, "policy-decay" if extra > 1 else "policy-floor")
 
 
-@test("1.4", points=1, title="who is starved, and what relief is", stage="early", features=FEATURES, limit=2_000_000)
+@test("1.4", points=1, title="which threads are starved, and what relief is", stage="early", features=FEATURES, limit=2_000_000)
 def starved_numbers(t):
     subject = Subject(t)
     for ticks in (0, STARVATION_TICKS - 1, STARVATION_TICKS, STARVATION_TICKS + t.rng.randint(1, 10 ** 6), 0x80000000, 0xFFFFFFFF):
@@ -147,6 +149,7 @@ def _scans(t, priorities: List[int], starved: List[bool], setting: Tuple[str, in
         bench.contents[number] = bench.content(number)
         bench.insert(number)
     guest.set(bench.prcb, "KPRCB.QueueIndex", index)
+    since, changes = ring_mark(t), []
     for scan in range(count):
         asked = f"KiScanReadyQueues, scan {scan + 1}, QueueIndex {index}, of {bench.model.show()}"
         relieved, index = _scan(bench, starved, index)
@@ -161,6 +164,7 @@ def _scans(t, priorities: List[int], starved: List[bool], setting: Tuple[str, in
                 hint=t.hint(hint, HINTS[hint]))
         for number in relieved:
             bench.model.remove(number)
+            changes.append((number, bench.priorities[number], 15, STARVATION))
             bench.priorities[number] = 15
         queues = bench.read()
         want = {priority: queue for priority, queue in enumerate(bench.model.queues) if queue}
@@ -169,6 +173,7 @@ def _scans(t, priorities: List[int], starved: List[bool], setting: Tuple[str, in
         next_index = guest.get(bench.prcb, "KPRCB.QueueIndex")
         t.check(next_index == index, asked=asked, expected=f"QueueIndex {index} afterwards", seen=f"QueueIndex {next_index}",
                 hint=t.hint("scan-order", HINTS["scan-order"]))
+    judge_changes(t, since, {thread: number for number, thread in enumerate(bench.threads)}, changes)
 
 
 @test("1.4", points=1, title="a starved thread runs, for one doubled quantum, and is then where it was", stage="ready",
@@ -201,7 +206,7 @@ def starved_thread_runs(t):
 
 
 def _ready_threads(rng) -> "tuple[list[int], list[bool]]":
-    """Priorities and who is starved: more starved threads in the upper queues than one scan may relieve, one behind a thread that is
+    """Priorities, and which threads are starved: more starved threads in the upper queues than one scan may relieve, one behind a thread that is
     not, some in queue 1, which a scan that does not begin there reaches later, and some that no scan may touch."""
     upper = [(7, False), (7, True)] + [(rng.choice((6, 8, 9, 13, 14)), number < 12) for number in range(16)]
     others = [(1, True), (1, True)] + [(priority, True) for priority in (0, 15, 20)] + [(rng.randint(16, 31), True)]
@@ -219,7 +224,7 @@ def _crowd_outside(rng) -> "tuple[list[int], list[bool]]":
 
 
 def _scan(bench: Bench, starved: List[bool], index: int) -> "tuple[list[int], int]":
-    """The model of one scan: who is relieved, and where the next one begins."""
+    """The model of one scan: which threads are relieved, and where the next one begins."""
     relieved: List[int] = []
     looked, queue = 0, index
     for _ in range(FIRST_SCANNED, LAST_SCANNED + 1):
@@ -236,4 +241,4 @@ def _scan(bench: Bench, starved: List[bool], index: int) -> "tuple[list[int], in
 
 
 def _names(numbers: List[int]) -> str:
-    return " ".join(f"T{number}" for number in numbers) or "nobody"
+    return " ".join(f"T{number}" for number in numbers) or "none"

@@ -66,7 +66,7 @@ def constant_time(t):
     bench.judge_costs("ready-loop-priorities", most=SELECT_MOST, costs={
         **{f"KiSelectReadyThread({low}, Prcb), a thread of priority {priority} is ready": bench.cost_of_select(priority, low)
            for priority in (0, middle, PRIORITIES - 1) for low in (0, priority)},
-        **{f"KiSelectReadyThread({low}, Prcb), nobody is ready": bench.cost_of_select(None, low) for low in (0, PRIORITIES - 1)}})
+        **{f"KiSelectReadyThread({low}, Prcb), no thread is ready": bench.cost_of_select(None, low) for low in (0, PRIORITIES - 1)}})
     for priority in (0, middle, PRIORITIES - 1):
         bench.select_by_the_summary(priority)
     few, many = bench.costs_with(1), bench.costs_with(LONG)
@@ -145,7 +145,7 @@ def summary_in_live_kernel(t):
         leaving = [guest.get(prcb, f"KPRCB.{name}") for name in ("CurrentThread", "NextThread")]
         absent = [workload.name(thread) for thread in workload.threads if thread not in queued + leaving]
         best, chosen = max(seen.queues, default=0), guest.get(leaving[1] or leaving[0], "KTHREAD.Priority")
-        t.check(best <= chosen, asked=asked, expected=f"who runs, or runs next, has at least the priority {best} of the best queue",
+        t.check(best <= chosen, asked=asked, expected=f"the thread that runs, or runs next, has at least the priority {best} of the best queue",
                 seen=f"priority {chosen}", hint=t.hint("ready-live", HINTS["ready-live"]))
         t.check(not absent, asked=asked, expected="every thread that does not run is on a queue", seen=f"{', '.join(absent)} on none",
                 hint=t.hint("ready-live", HINTS["ready-live"]))

@@ -20,7 +20,7 @@ def first_frame_contents(t):
         size = 4 * t.rng.randint(64, 200)
         noise = bytes(t.rng.getrandbits(8) for _ in range(size + 64))
         low = guest.alloc(size + 64)
-        top = low + size  # 64 bytes above the stack belong to somebody else
+        top = low + size  # 64 bytes above the stack belong to another thread
         guest.write(low, noise)
         thread = guest.alloc(guest.size("KTHREAD"))
         guest.write(thread, bytes(guest.size("KTHREAD")))
@@ -148,7 +148,7 @@ def switch_stack_bounds(t):
 
 @test("1.2", points=1, title="CR3 changes between processes, and only there", stage="ready", features=FEATURES + ("KPR-03",), limit=10_000_000)
 def switch_page_directory(t):
-    """One actor is moved to a process of its own; another directory, of the same contents, tells who loads CR3 when."""
+    """One actor is moved to a process of its own; another directory, of the same contents, tells when CR3 is loaded."""
     guest = t.guest
     other, third = (guest.call("MmCreatePageDirectory") for _ in range(2))
     t.sound(bool(other and third), "there is memory for two page directories")
@@ -157,7 +157,7 @@ def switch_page_directory(t):
     at_home = guest.regs()["cr3"]
     system = guest.get(workload.threads[0], "KTHREAD.Process")
     table, _ = guest.field("KPROCESS.DirectoryTableBase")
-    # Nobody may load this one: the threads of one process never cause a load.
+    # No switch may load this one: the threads of one process never cause a load.
     guest.u32(system + table, other)
     for _ in range(5):
         workload.onwards()

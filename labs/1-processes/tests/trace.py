@@ -1,7 +1,7 @@
 """The event ring judged by the rules of scheduling: legal transitions, one Standby thread, the highest ready thread runs.
 
 The kernel never judges itself: the host reads the records and replays them.  A forged ring gains nothing, because every
-run is also followed step by step from outside, and both must agree on who runs.
+run is also followed step by step from outside, and both must agree on which thread runs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Four processors that take turns: only one of them runs at a time, to the next step of an actor or until it idles.
 
-Who is next is drawn from the seed, so a run is the same every time.  Between two turns nobody is inside the scheduler: no
+The next processor is drawn from the seed, so a run is the same every time.  Between two turns no processor is inside the scheduler: no
 PrcbLock is held, and what kernel/ntos/ke/ki/scheduler.h promises must hold on every processor.
 """
 
@@ -16,7 +16,7 @@ STEP_PLACE, IDLE_PLACE, LOOP_PLACE = "Lab1Step", "HalProcessorIdle", "KdTestPoin
 PAIRS, OTHERS, ROUNDS = 4, 4, 3
 DISPATCH_LEVEL = 2
 BUSY = 0.8  # of the turns are of processors that have something to do
-PASSIVE_TURNS = 200  # turns without a step after which nobody will ever make one
+PASSIVE_TURNS = 200  # turns without a step after which no thread will ever make one
 
 HINT = ("several-processors", "Each processor has queues, a next thread and a lock of its own, and looks at its next thread when it is asked to. The tests "
         "named placed_* show a mistake one call at a time: begin there.")
@@ -111,7 +111,7 @@ class Turns:
 
     # -- judging ---------------------------------------------------------------------------------------------------
     def _look(self, ran: int) -> None:
-        """The promises of the scheduler on every processor.  `ran`: who had the turn."""
+        """The promises of the scheduler on every processor.  `ran`: the processor that had the turn."""
         guest = self.guest
         places: List[int] = []
         for number, prcb in enumerate(self.prcbs):

@@ -15,7 +15,7 @@ namespace {
 
 constexpr ULONG MAXIMUM_ACTORS = 24;
 constexpr ULONG MAXIMUM_EVENTS = 16;
-constexpr ULONG FIRST_NOTIFICATION = 8; ///< events from here on release all who wait
+constexpr ULONG FIRST_NOTIFICATION = 8; ///< events from here on release all waiters
 constexpr ULONG MAXIMUM_OPERATIONS = 60;
 
 /// What an actor can do. The numbers are known to workload.py.
@@ -29,7 +29,7 @@ enum class LAB_CODE : UCHAR {
     Lower = 6, ///< ... and back: what became ready meanwhile is dispatched now
     Spin = 7,  ///< until the clock has charged this thread for Value more ticks
     Boost = 8, ///< KeBoostPriorityThread(actor Target, Value)
-    Pulse = 9, ///< KePulseEvent(event Target, increment Value): all who wait are released in one moment
+    Pulse = 9, ///< KePulseEvent(event Target, increment Value): all waiters are released in one moment
 };
 
 struct LAB_OPERATION {

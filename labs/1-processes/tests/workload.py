@@ -1,4 +1,4 @@
-"""Drives the actors of workload.cpp: packs the stage, stops at their steps, says who really runs.
+"""Drives the actors of workload.cpp: packs the stage, stops at their steps, says which thread really runs.
 
 At every stop the host takes three witnesses that must agree: the announced step, KPRCB::CurrentThread, and the stack
 that ESP lies on.
@@ -62,8 +62,8 @@ class Workload:
         self.guest.run_until(until, hits=hits)
 
     def next_step(self, first: bool) -> Tuple[int, int]:
-        """Runs to the next step of a script and returns it.  Every stop of the host may cost the guest a clock tick, so whoever
-        runs gets a full quantum again and the tick count stands still: no turn ends by itself, and nobody starves."""
+        """Runs to the next step of a script and returns it.  Every stop of the host may cost the guest a clock tick, so the thread that
+        runs gets a full quantum again and the tick count stands still: no turn ends by itself, and no thread starves."""
         tick_count = self.guest.sym("KeTickCount")
         ticks = self.guest.u32(tick_count)
         while True:
@@ -99,7 +99,7 @@ class Workload:
         thread = self.threads[actor] if actor < len(self.threads) else 0
         current = self.guest.get(self.guest.prcb(), "KPRCB.CurrentThread")
         low, high = (self.guest.get(current, f"KTHREAD.{name}") for name in ("StackLimit", "InitialStack"))
-        self.t.check(current == thread and low <= esp < high, asked=f"{what}: who runs?",
+        self.t.check(current == thread and low <= esp < high, asked=f"{what}: which thread runs?",
                      expected=f"KPRCB::CurrentThread is A{actor}'s thread, and ESP lies on its kernel stack",
                      seen=f"CurrentThread is {self.name(current)}, ESP {esp:#010x} "
                           f"{'is' if low <= esp < high else 'is not'} on its stack", hint=self.t.question_hint)

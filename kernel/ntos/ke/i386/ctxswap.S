@@ -7,20 +7,23 @@
 
 // void FASTCALL KiSwapContext(PKTHREAD OldThread, PKTHREAD NewThread)
 //
-// ecx: the thread that runs now; edx: the thread that shall go on. Called at SYNCH_LEVEL with no lock held. Saves what
-// the C++ caller expects to find again as a KSWITCH_FRAME (ki/context.h) on OldThread's stack, leaves its address in
-// OldThread->KernelStack, and undoes NewThread's frame. It "returns" in NewThread; OldThread's call returns when somebody
-// switches back.
+// Leaves OldThread (ecx), which runs now, and goes on with NewThread (edx). Called at SYNCH_LEVEL with no lock held. The call
+// "returns" in NewThread: behind the call with which that thread left. OldThread's call returns when a processor goes on with
+// OldThread.
 //
-//   saved and restored   ebx esi edi ebp, EFLAGS (with the interrupt flag), fs:[0] (the exception chain is on the stack)
-//   not saved            eax ecx edx, which a call may change; segment registers and CR0, which are the same for all
-//   follows the thread   ESP; KPCR StackBase and StackLimit; TSS Esp0 (= InitialStack): where traps from user mode begin
-//   follows the process  CR3, only if ApcState.Process differs: loading it throws away the TLB
-//   counted              ContextSwitches of NewThread and of the processor
+// For the C++ caller this is a call that took long. The thread's own stack keeps what the caller must find unchanged: a
+// KSWITCH_FRAME (ki/context.h). While a thread is away, KernelStack is the address of this frame.
 //
-// OldThread->SwapBusy is cleared when nothing of it and its stack is used any more, and not before: another processor may
-// go on with the thread at that moment, so nothing of it is read or written afterwards. Interrupts are off from the first to the last change of ESP, the bounds, Esp0, CR3 and
-// fs:[0]: an interrupt in between would find the stack of one thread with the limits of the other. EFLAGS comes after them.
+//   in the frame         EBX ESI EDI EBP, EFLAGS (with the interrupt flag), fs:[0] (the exception chain is on the stack)
+//   not kept             EAX ECX EDX, which a call may change; segment registers and CR0, which all threads share
+//   per thread           ESP; KPCR StackBase and StackLimit; TSS Esp0 (= InitialStack): where traps from user mode begin
+//   per process          CR3; a load throws away the TLB, so only a thread of another process (ApcState.Process) loads it
+//   counted              ContextSwitches of NewThread and of the processor: one more each
+//
+// Two others watch. An interrupt must find ESP, the bounds, Esp0, CR3 and fs:[0] of one thread: interrupts are off from the
+// first change of these to the last, and EFLAGS comes after them. Another processor may go on with OldThread as soon as its
+// SwapBusy is clear: SwapBusy is cleared when OldThread and its stack are not needed any more, and from then on neither is
+// read or written.
     .globl "@KiSwapContext@8"
 "@KiSwapContext@8":
     // LAB(1.2) begin
@@ -66,9 +69,9 @@
 
 // KiThreadStartup: where a new thread begins, because KiInitializeContextThread put its address into the first frame.
 //
-// Entered at SYNCH_LEVEL with ESP at the thread's KSTART_FRAME. Lowers the IRQL to APC_LEVEL (@KfLowerIrql@4: __fastcall, the
-// new IRQL in ecx) and calls SystemRoutine(StartRoutine, StartContext), __stdcall; the two arguments are already where the call
-// needs them. A system routine ends the thread itself; if it returns: bugcheck MICA_THREAD_RETURNED, parameter 1 the thread.
+// Entered at SYNCH_LEVEL with ESP at the thread's KSTART_FRAME. SystemRoutine(StartRoutine, StartContext), __stdcall, runs at
+// APC_LEVEL; @KfLowerIrql@4 lowers the IRQL (__fastcall: the new IRQL in ecx). A system routine ends the thread itself: one
+// that returns is bugcheck MICA_THREAD_RETURNED, parameter 1 the thread.
     .globl _KiThreadStartup
 _KiThreadStartup:
     // LAB(1.2) begin

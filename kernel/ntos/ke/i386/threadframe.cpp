@@ -1,8 +1,8 @@
 // A new thread's first frame: how a thread that has never run looks like one that was switched away from.
 //
-// KiSwapContext knows only one way to begin a thread: pop a KSWITCH_FRAME from its stack and return. So the frame is
-// made by hand, with KiThreadStartup as the address to return to.
-// Locks: none; nobody else knows the thread yet. IRQL: any.
+// KiSwapContext knows one way to go on with a thread: the thread's KSWITCH_FRAME says where. So a new thread gets such
+// a frame, made by hand, with KiThreadStartup as the address to return to.
+// Locks: none; only the creator knows the thread yet. IRQL: any.
 // In the books: "thread creation: initial context", "context switching". SCH-14
 #include "ke/ki.h"
 
@@ -19,12 +19,13 @@
 ///     KernelStack  ->  | ExceptionList        |
 ///                      +----------------------+  lower addresses: free
 ///
-/// - All general registers begin as 0: Ebp == 0 ends the frame chain for routines that walk the stack.
-/// - EFlags: interrupts on (EFLAGS_INTERRUPT_MASK), EFLAGS_ALWAYS_ONE, everything else clear.
+/// - The general registers of the frame are 0. Ebp == 0 ends the frame chain for routines that walk the stack.
+/// - EFlags: interrupts on (EFLAGS_INTERRUPT_MASK) and EFLAGS_ALWAYS_ONE; all other flags are clear.
 /// - The exception chain is empty: EXCEPTION_CHAIN_END, not 0.
-/// - The words of the stack below the frame are not touched.
+/// - The words of the stack below the frame keep what they had.
 ///
-/// Callers rely on: InitialStack and StackLimit are set before; no other field of the thread changes.
+/// The caller's part: InitialStack and StackLimit are set.
+/// Callers rely on: of the thread, only KernelStack changes.
 void NTAPI KiInitializeContextThread(PKTHREAD Thread, PKSYSTEM_ROUTINE SystemRoutine, PKSTART_ROUTINE StartRoutine,
                                      PVOID StartContext) {
     // LAB(1.2) begin

@@ -2,17 +2,17 @@
 //
 // This is where the rule "the highest-priority ready thread runs" is made true for a new arrival. The states involved:
 //
-//     DeferredReady --> Standby   it runs next: the processor is idle, or it displaces the thread that runs there now
-//                   --> Ready     it waits its turn on a ready queue
-//     Standby       --> Ready     it was going to run next, and the new thread is better
+//     DeferredReady --> Standby   the thread runs next: the processor is idle, or the thread that runs there is worse
+//                   --> Ready     the thread waits its turn on a ready queue
+//     Standby       --> Ready     the thread was going to run next, and the new thread is better
 //
 // Locks: takes the PrcbLock of the chosen processor. IRQL: SYNCH_LEVEL.
 // In the books: "thread scheduling", "preemption", "choosing a processor". SCH-01, SCH-05, SCH-06, SCH-12, SCH-13
 #include "ke/ki.h"
 
 /// The processor for a thread that became ready: an idle one it may run on (its ideal one first, then the one it ran on
-/// last, then this one, then any), else the ideal one, else the last, else any it may run on.
-/// The answer is advice: nobody holds a PrcbLock yet, so an idle processor may be taken when you look again.
+/// last, then this one, then any), else the ideal one, else the last, else any it may run on. The answer is advice. It
+/// is made without a PrcbLock, so the idle processor may have got a thread when you look again.
 PKPRCB NTAPI KiChooseProcessor(const KTHREAD* Thread) {
     const KAFFINITY allowed = Thread->Affinity & KeActiveProcessors;
     NT_ASSERT(allowed != 0);
@@ -27,25 +27,28 @@ PKPRCB NTAPI KiChooseProcessor(const KTHREAD* Thread) {
     return KiProcessorBlock[__builtin_ctz(candidates)];
 }
 
-/// Places a thread that has become ready (state DeferredReady, on no list): makes it the next thread of a processor or
-/// puts it on a ready queue.
+/// Gives a thread that has become ready its place: it becomes the next thread of the processor that KiChooseProcessor
+/// names, or it joins that processor's ready queues. The thread is DeferredReady and on no list. No PrcbLock is held.
 ///
-/// 1. A boost that is due (AdjustReason) is applied first: AdjustUnwait asks KiPriorityAfterWait with AdjustIncrement;
-///    AdjustBoost raises a variable thread to at least AdjustIncrement; KiChangePriority sets the result
-///    (KPRIORITY_CHANGE::Boost) and AdjustReason becomes AdjustNone.
-/// 2. KiChooseProcessor names a processor. Under its PrcbLock (all that follows) NextProcessor becomes its number.
-/// 3. The thread displaces the processor's next thread if its priority is higher than that thread's; with no next
-///    thread, it displaces the current thread if its priority is higher or the current thread is the idle thread.
-///    Equal priority never displaces.
-/// 4. Who is displaced keeps his turn: Preempted is set. A displaced next thread goes back to its ready queue at once
-///    (KxQueueReadyThread puts a preempted thread at the head); a displaced current thread goes there when the switch
-///    takes place. A current thread that is not Running any more (it begins to wait, or ends) is not preempted: it
-///    leaves by itself.
-/// 5. A thread that displaces becomes the standby thread (KiSetStandbyThread); then the processor is asked to look at it
-///    (KiRequestDispatchInterrupt). One that does not goes to the ready queue (KxQueueReadyThread).
+/// Afterwards, on that processor:
+/// - No ready thread has a higher priority than the next thread or, without a next thread, the current thread. Every
+///   other thread is better than the idle thread. An equal priority is not a better one.
+/// - At most one thread is Standby: NextThread.
+/// - A thread that lost its place to the new one keeps its claim to the rest of its turn: Preempted says so, and
+///   KxQueueReadyThread heeds it. The former next thread is on its ready queue, before its equals. The current thread
+///   stays the current thread until the switch.
+/// - A current thread that is not Running any more leaves the processor by itself: it waits or ends. Its Preempted
+///   stays as it was.
+/// - The processor has been asked to look (KiRequestDispatchInterrupt) if, and only if, there is a new next thread; and
+///   the thread was the next thread by then. A processor that idles looks once and halts again.
 ///
-/// Callers rely on: afterwards no thread that is ready on that processor has a higher priority than its next thread or,
-/// without one, its current thread; at most one thread is Standby there; the PrcbLock is free.
+/// The priority that counts is the one after the boost that was due. AdjustUnwait: what KiPriorityAfterWait answers to
+/// AdjustIncrement. AdjustBoost: at least AdjustIncrement; a real-time thread keeps its priority. The change is traced
+/// with reason KPRIORITY_CHANGE::Boost. Afterwards no boost is due: AdjustNone.
+///
+/// Queues, next thread and current thread of a processor, and the states of its threads, change under its PrcbLock:
+/// what you saw before you had the lock may be over. The thread's NextProcessor is the number of its new processor.
+/// Callers rely on: the PrcbLock is free afterwards.
 void NTAPI KiDeferredReadyThread(PKTHREAD Thread) {
     // LAB(1.3) begin
     NT_ASSERT(Thread->State == KTHREAD_STATE::DeferredReady);

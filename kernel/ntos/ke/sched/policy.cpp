@@ -1,23 +1,26 @@
 // The default scheduling policy: boost at the end of a wait, decay at quantum end, relief of starved threads.
 //
-// Policy answers questions with numbers; it never touches a queue or a state. Only the scan for starved threads below is
-// mechanism: it asks the policy about ready threads and moves those that get a new priority.
+// Policy answers questions with numbers; it never touches a queue or a state. Only the scan for starved threads below
+// is mechanism: it asks the policy about ready threads, and moves each thread that gets a new priority.
 // Locks: the three routines run under whatever protects the given thread (ki/policy.h); the scan takes the PrcbLock.
 // IRQL: SYNCH_LEVEL.
 // In the books: "priority boosts", "quantum", "balance set manager". SCH-03, SCH-11, SCH-19, ARC-04
 #include "ke/ki.h"
 
-/// A wait of `thread` has ended, with a boost of `increment` from the signal. Writes Quantum (and, through
-/// PriorityAfterQuantum, PriorityDecrement); @returns the new priority.
+/// A wait of `thread` has ended; the signal brings a boost of `increment`. Writes Quantum, and PriorityDecrement where
+/// the turn ends. @returns the new priority.
 ///
-/// - A real-time thread (priority >= 16) gets a full quantum (QuantumReset) and keeps its priority.
-/// - A variable thread pays for the wait: its Quantum falls by WAIT_QUANTUM_DECREMENT, and if none is left then, its
-///   turn is over as at any quantum end (PriorityAfterQuantum says the priority). Threads with a base priority of
-///   TIME_CRITICAL_BASE_PRIORITY or more do not pay but get a full quantum.
-/// - Then the boost: at least BasePriority + increment, at most HIGHEST_VARIABLE_PRIORITY (15). A boost never lowers,
-///   and adds to the base priority, not to the current one: boosts do not pile up.
-/// - No boost if the thread (DisableBoost) or its process (KPROCESS_DISABLE_BOOST) does not want any, or while a boost
-///   against starvation is in force (PriorityDecrement != 0).
+/// - The boosted priority is BasePriority + increment, at most HIGHEST_VARIABLE_PRIORITY (15). It counts from the base
+///   priority, so boosts do not pile up.
+/// - A boost raises or changes nothing: the thread gets the boosted priority if that is higher than what it has after
+///   it has paid for the wait.
+/// - A wait costs a thread WAIT_QUANTUM_DECREMENT units of its quantum. If no units are left then, its turn is over, as
+///   at any quantum end: all that PriorityAfterQuantum says holds for it.
+/// - A thread with a base priority of TIME_CRITICAL_BASE_PRIORITY or more pays nothing: it gets a full quantum
+///   (QuantumReset).
+/// - A real-time thread (priority >= 16) gets a full quantum, and keeps its priority.
+/// - No boost: if the thread (DisableBoost) or its process (KPROCESS_DISABLE_BOOST) refuses boosts, or if a relief from
+///   starvation is in force when the wait ends (PriorityDecrement != 0).
 KPRIORITY KiDefaultPolicy::PriorityAfterWait(KTHREAD& thread, KPRIORITY increment) {
     // LAB(1.4) begin
     KPRIORITY priority = thread.Priority;
@@ -45,12 +48,13 @@ KPRIORITY KiDefaultPolicy::PriorityAfterWait(KTHREAD& thread, KPRIORITY incremen
     // LAB(1.4) end
 }
 
-/// `thread` has used up its quantum. Writes Quantum (always a full one: QuantumReset) and PriorityDecrement (0);
-/// @returns the new priority.
+/// `thread` has used up its quantum. Writes Quantum and PriorityDecrement. @returns the new priority.
 ///
+/// - A variable thread has a priority that is one level lower, and lower by PriorityDecrement besides, but not below
+///   its base priority: a boost fades level by level, and a relief from starvation goes at once.
+/// - No relief is in force afterwards: PriorityDecrement is 0.
 /// - A real-time thread keeps its priority.
-/// - A variable thread falls by one level and by PriorityDecrement, but never below its base priority: a boost fades
-///   level by level, and one against starvation goes at once.
+/// - Every thread has a full quantum afterwards (QuantumReset).
 KPRIORITY KiDefaultPolicy::PriorityAfterQuantum(KTHREAD& thread) {
     // LAB(1.4) begin
     thread.Quantum = thread.QuantumReset;
@@ -64,14 +68,14 @@ KPRIORITY KiDefaultPolicy::PriorityAfterQuantum(KTHREAD& thread) {
     // LAB(1.4) end
 }
 
-/// A ready `thread` has waited `ticks` clock ticks for a processor. @returns its new priority: its own if it is not
-/// starved.
+/// A ready `thread` has waited `ticks` clock ticks for a processor. Writes Quantum and PriorityDecrement of a starved
+/// thread. @returns the new priority; the thread's own, if it is not starved.
 ///
-/// - Starved is a variable thread below 15 that has waited STARVATION_TICKS or more. The zero-page thread (base
-///   priority 0) is meant to wait and is never relieved.
-/// - A starved thread gets priority 15 and, to make something of it, twice QuantumReset (at most 127, what a SCHAR
-///   holds). PriorityDecrement becomes the whole boost (15 less the old priority), on top of what was there, so that
-///   one quantum end takes all of it back.
+/// - A relieved thread has priority 15 and, to make something of it, twice QuantumReset, at most 127: a SCHAR holds no
+///   more.
+/// - One quantum end takes the whole rise back: PriorityDecrement has grown by it.
+/// - Starved is a thread with a priority below 15 that has waited STARVATION_TICKS or more. The zero-page thread (base
+///   priority 0) is meant to wait and is never starved.
 KPRIORITY KiDefaultPolicy::PriorityWhenStarved(KTHREAD& thread, ULONG ticks) {
     // LAB(1.4) begin
     const KPRIORITY priority = thread.Priority;
@@ -87,15 +91,18 @@ KPRIORITY KiDefaultPolicy::PriorityWhenStarved(KTHREAD& thread, ULONG ticks) {
     // LAB(1.4) end
 }
 
-/// Looks for starved threads on `Prcb`'s ready queues and relieves them. The balance-set manager calls it once a second.
+/// Relieves starved threads on `Prcb`'s ready queues. The balance-set manager calls it once a second.
 ///
-/// - The ready queues of the priorities 1..14 are visited in turn, upwards and round (14 is followed by 1), beginning
-///   with KPRCB::QueueIndex; each queue from its head. A thread's waiting time is the tick count less its WaitTime (both
-///   32 bits and wrapping).
-/// - KiPriorityWhenStarved is asked about each thread. One that gets a new priority leaves its queue, has its priority
-///   set (KiChangePriority, KPRIORITY_CHANGE::Starvation) and is placed anew (KiReadyThread).
-/// - One call looks at READY_SCAN_THREADS threads and relieves READY_SCAN_BOOSTS at most: a scan has a price. The
-///   next call begins with the queue at which this one ended, or, if it saw them all, with the same as this one.
+/// - A relief is the policy's decision: KiPriorityWhenStarved is asked about a thread and its waiting time. The waiting
+///   time is the tick count less WaitTime, in 32 bits that wrap.
+/// - A relieved thread is treated as KiSetPriorityThread treats a ready thread that gets more. The change is traced
+///   with reason KPRIORITY_CHANGE::Starvation.
+/// - A scan has a price, and the price has a limit: one call asks about READY_SCAN_THREADS threads and relieves
+///   READY_SCAN_BOOSTS threads at most.
+/// - The limit is fair: calls go on where the call before ended. KPRCB::QueueIndex is the queue at which a call begins.
+///   It becomes the queue at which the call ended, or stays the same if the call saw all queues.
+/// - Only the queues of the priorities 1..14 are visited, upwards and round: 14 is followed by 1. Each queue is visited
+///   from its head.
 /// @returns how many threads were relieved.
 ///
 /// Callers rely on: the relieved threads are placed before this returns, and without the PrcbLock held

@@ -1,20 +1,24 @@
 // A thread's priority changes, in whatever state it is.
 //
-// A number in a field would not be enough: a ready thread is on the queue of its old priority, and a change of the
-// running or the next thread can make another choice right.
+// The number in the field alone is not enough. A ready thread is on the queue of its old priority; and when the running
+// or the next thread changes its priority, another choice can be right.
 // Locks: the caller holds the dispatcher database; takes the PrcbLock of the thread's processor. IRQL: SYNCH_LEVEL.
 // In the books: "thread priorities", "preemption". SCH-02, SCH-03, SCH-12
 #include "ke/ki.h"
 
-/// Makes the choice of `Prcb`'s processor right again after the priority of its current or next thread has changed.
+/// Makes the choice of `Prcb`'s processor right again after the priority of its current or next thread has changed. The
+/// caller holds the PrcbLock.
 ///
-/// - A next thread that the current thread now beats (the current thread is not the idle thread, and its priority is
-///   higher) goes back to its ready queue; the current thread stays and is not preempted any more.
-/// - A ready thread that is better than the next thread, or, without one, than the current thread, becomes the standby
-///   thread. Who is displaced is preempted, as in KiDeferredReadyThread: a next thread goes back to its ready queue; a
-///   current thread that is not Running any more is left alone. Any ready thread is better than the idle thread.
-/// "Better" is a higher priority, never an equal one. Once there is a new standby thread, the processor is asked to look
-/// (KiRequestDispatchInterrupt).
+/// Afterwards:
+/// - No ready thread has a higher priority than the next thread or, without a next thread, the current thread. Every
+///   other thread is better than the idle thread.
+/// - No next thread has a lower priority than the current thread.
+/// - The choice has changed only if one of these rules was broken: an equal priority displaces neither the next thread
+///   nor the current one.
+/// - A thread that lost its place to the new choice keeps its claim, as in KiDeferredReadyThread: a former next thread
+///   is before its equals, a current thread is Preempted. A current thread that keeps the processor after all is not
+///   Preempted. One that is not Running any more has no claim.
+/// - If there is a new next thread, the processor has been asked to look at it.
 void NTAPI KiReconsiderNextThread(PKPRCB Prcb) {
     // LAB(1.3) begin
     KTHREAD* const current = Prcb->CurrentThread;
@@ -45,18 +49,21 @@ void NTAPI KiReconsiderNextThread(PKPRCB Prcb) {
     // LAB(1.3) end
 }
 
-/// Sets the current priority of a thread (0..31) and does what follows from it in the thread's state. The base
-/// priority and the quantum are the caller's business.
+/// Sets the current priority of a thread (0..31), and makes the rules true again that depend on it. The caller holds
+/// the dispatcher database; base priority and quantum are the caller's business.
 ///
-/// - Ready: the thread leaves the queue of its old priority before the field changes. Raised, it is placed anew
-///   (KiReadyThread: it may preempt); lowered, it goes to the tail of the queue of its new priority.
-/// - Standby or Running: the field changes, then the processor's choice is reconsidered.
-/// - Any other state: the field changes; the next transition will see it.
-/// A change to the priority it has does nothing at all.
+/// Afterwards:
+/// - A thread that is Running or Standby has the priority, and its processor's choice is right.
+/// - A thread that was Ready and got less is on the ready queue of its new priority, behind its equals.
+/// - A thread that was Ready and got more is placed anew, like one that has just become ready (KiReadyThread): it may
+///   preempt.
+/// - Any other thread has the priority, and nothing else has changed: its next transition will see the number.
+/// - A thread that had this priority already is as it was, with its place on a queue.
 ///
+/// A thread's state and its processor (KiThreadProcessor) change under the PrcbLock of that processor. Until you have
+/// this lock, another processor may take the thread to a third one: then your lock does not guard the thread.
 /// @param Reason for the Priority event, which KiChangePriority writes.
-/// Callers rely on: the state and the processor are read again under the PrcbLock (another processor may have moved the
-/// thread meanwhile); the PrcbLock is free afterwards.
+/// Callers rely on: the PrcbLock is free afterwards.
 void NTAPI KiSetPriorityThread(PKTHREAD Thread, KPRIORITY Priority, KPRIORITY_CHANGE Reason) {
     // LAB(1.3) begin
     NT_ASSERT(Priority >= LOW_PRIORITY && Priority <= HIGH_PRIORITY);

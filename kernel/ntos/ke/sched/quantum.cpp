@@ -1,26 +1,29 @@
 // Quantum end: the current thread has used up its turn.
 //
 // The clock interrupt charges the running thread CLOCK_QUANTUM_DECREMENT units a tick and, when none are left, sets
-// KPRCB::QuantumEnd and requests the dispatch interrupt. Policy says what that costs; the mechanism here is to give the
+// KPRCB::QuantumEnd and requests the dispatch interrupt. Policy says what that costs; the mechanism here gives the
 // processor to a thread that has an equal claim to it.
 // Locks: takes the PrcbLock of this processor. IRQL: DISPATCH_LEVEL.
 // In the books: "quantum", "quantum end". SCH-11, SCH-13
 #include "ke/ki.h"
 
-/// Ends the turn of this processor's current thread. Called by KiDispatchInterrupt when the clock has set QuantumEnd;
-/// the caller switches to the next thread afterwards, if there is one.
+/// Ends the turn of this processor's current thread, if the turn is over. KiDispatchInterrupt calls it when the clock
+/// has set QuantumEnd; it switches to the next thread afterwards, if there is one. The current thread is not the idle
+/// thread.
 ///
-/// - If the current thread has units left (it is another thread than the one the clock found), nothing changes.
-/// - A real-time thread (16..31) of a process with KPROCESS_DISABLE_QUANTUM runs on: its quantum becomes
-///   KI_ENDLESS_QUANTUM and nobody gets its turn.
-/// - Otherwise the policy says the new priority and gives a new quantum (KiPriorityAfterQuantum; the priority is set
-///   with KiChangePriority, KPRIORITY_CHANGE::Decay).
-/// - A next thread that was chosen before stays. Without one, the best ready thread whose priority is at least the
-///   thread's new priority becomes the standby thread: threads of one priority take turns.
-/// - The turn is over, so the thread is not preempted (Preempted is cleared): it will go to the tail of its queue.
+/// - A turn is over when no units of the quantum are left. The current thread may be another one than the clock found:
+///   if it has units left, nothing changes.
+/// - Threads of one priority take turns: if a thread is ready at the current thread's priority or above, the processor
+///   has a next thread afterwards. The best of them is the next thread; but a next thread that was chosen before stays.
+/// - If no such thread is ready and none was chosen before, the current thread goes on without a switch.
+/// - A turn that is over leaves no claim: the thread will go behind its equals.
+/// - The policy says what the turn costs (KiPriorityAfterQuantum): the thread goes on with the quantum and the priority
+///   that the policy gives, and that priority is the one that counts here. The change is traced with reason
+///   KPRIORITY_CHANGE::Decay.
+/// - A real-time thread (16..31) of a process with KPROCESS_DISABLE_QUANTUM has a turn without end: its quantum is
+///   KI_ENDLESS_QUANTUM, and nothing else changes.
 ///
-/// Callers rely on: if nobody else is ready at that priority or above, the thread goes on with its new quantum and
-/// without a context switch. The idle thread has no turn and is never given to this routine.
+/// Queues, next thread and current thread of a processor change under its PrcbLock.
 void NTAPI KiQuantumEnd() {
     // LAB(1.3) begin
     KPRCB* const prcb = KeGetCurrentPrcb();

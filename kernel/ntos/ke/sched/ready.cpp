@@ -9,10 +9,10 @@
 
 /// Puts `Thread` on `Prcb`'s ready queue of its current priority.
 ///
-/// @param AtHead TRUE: before the threads that are there (a preempted thread has a claim to the rest of its turn);
-/// FALSE: behind them (threads of one priority take turns).
-/// Callers rely on: the summary names the queue afterwards; no other queue and no field of the thread but WaitListEntry
-/// changes; the cost does not grow with the number of threads.
+/// @param AtHead TRUE: the thread comes before all others of the queue, because it was preempted and has a claim to the
+/// rest of its turn. FALSE: it comes behind them, because threads of one priority take turns.
+/// Callers rely on: the invariant above; all other queues and, but for WaitListEntry, the thread stay as they were; the
+/// cost does not grow with the number of threads.
 void NTAPI KiInsertReadyQueue(PKPRCB Prcb, PKTHREAD Thread, BOOLEAN AtHead) {
     // LAB(1.1) begin
     const ULONG priority = ULONG(Thread->Priority);
@@ -32,8 +32,9 @@ void NTAPI KiInsertReadyQueue(PKPRCB Prcb, PKTHREAD Thread, BOOLEAN AtHead) {
 
 /// Takes `Thread` off `Prcb`'s ready queue of its current priority, wherever on the queue it is.
 ///
-/// Callers rely on: the other threads keep their order; the summary's bit is cleared if and only if this was the
-/// queue's last thread; the priority has not been changed since the thread was inserted (change it afterwards).
+/// Callers rely on: the invariant above; the other threads keep their order.
+/// The caller's part: the thread still has the priority at which it was inserted. A caller that wants another priority
+/// changes it afterwards.
 void NTAPI KiRemoveReadyQueue(PKPRCB Prcb, PKTHREAD Thread) {
     // LAB(1.1) begin
     const ULONG priority = ULONG(Thread->Priority);
@@ -46,14 +47,13 @@ void NTAPI KiRemoveReadyQueue(PKPRCB Prcb, PKTHREAD Thread) {
     // LAB(1.1) end
 }
 
-/// Chooses who runs: removes and returns the first thread of the highest ready queue that is not empty and whose
-/// priority is at least `LowPriority`.
+/// Takes the best ready thread off its queue, if its priority is at least `LowPriority`. The best ready thread is the
+/// first one of the highest queue that has threads.
 ///
-/// @param LowPriority 0..31 (32, one above the highest, is allowed and finds nobody).
-/// @returns the thread, still in state Ready (the caller makes it Standby or Running), or nullptr if there is none: then
-/// nothing has changed.
-/// Callers rely on: the summary finds the queue by a bit scan, in a time that depends neither on the number of threads
-/// nor on the number of priorities.
+/// @param LowPriority 0..31, or 32: one above the highest priority, so no thread is good enough.
+/// @returns the thread, still in state Ready: the caller makes it Standby or Running. nullptr: no thread is good
+/// enough, and nothing has changed.
+/// Callers rely on: the invariant above; the time is the same for any number of threads and for each priority.
 PKTHREAD NTAPI KiSelectReadyThread(KPRIORITY LowPriority, PKPRCB Prcb) {
     // LAB(1.1) begin
     NT_ASSERT(LowPriority >= 0);
