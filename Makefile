@@ -42,6 +42,7 @@ MISTAKE       :=
 EX            :=
 SAMPLE        :=
 HINTS         :=
+AGAIN         :=
 MICA_CHECKED  ?=
 YES           ?=
 PYTHON        ?= python3
@@ -62,7 +63,7 @@ advice  = { grader/setup/advice.sh >&2; exit 2; }
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
-.PHONY: help grade watch test run gdb replay timeline mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix mutate edits soak check-style \
+.PHONY: help grade watch hint test run gdb replay timeline mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix mutate edits soak check-style \
         format clean kernel
 
 help:
@@ -79,6 +80,10 @@ grade:
 watch:
 	@$(need) grade
 	@$(grader) watch --out $(O) --jobs $(JOBS) $(call opt,EX,--exercise) $(call opt,LAB,--lab) $(call opt,SUBMISSION,--submission)
+
+hint:
+	@$(need) hint
+	@$(grader) hint --out $(O) $(call opt,EX,--exercise) $(if $(AGAIN),--again) $(if $(YES),--yes)
 
 run gdb:
 	@$(need) $@ $(filter bochs,$(EMU)) $(if $(GUI),gui)

@@ -30,6 +30,7 @@ COMMANDS = {
     "grade": ("grader.commands.grade", "grade a submission, or the tree itself"),
     "watch": ("grader.commands.watch", "build and grade an exercise on every save"),
     "replay": ("grader.commands.replay", "run one test again under gdb"),
+    "hint": ("grader.commands.hint", "the next of an exercise's staged hints"),
     "mytest": ("grader.commands.mytest", "your own scenarios (exercise 3.6) on your own kernel"),
     "run": ("grader.commands.run", "boot the kernel in an emulator, with its debugger on this terminal"),
     "gdb": ("grader.commands.gdb", "boot the kernel with gdb attached"),

@@ -49,9 +49,14 @@ class Course:
         return self.seeded.seed if self.seeded else ""
 
     @property
+    def optional(self) -> Tuple[str, ...]:
+        """What a submission may bring beside the students' files: the seed, and how many hints were taken."""
+        return tuple(filter(None, (self.seed_file, *(lab.hints_taken for lab in self.labs))))
+
+    @property
     def submitted(self) -> Tuple[str, ...]:
-        """What a submission may bring: the students' files, and the file of the seed, which need not be there."""
-        return tuple(filter(None, (*self.files, self.seed_file)))
+        """All that a submission may bring."""
+        return (*self.files, *self.optional)
 
     @property
     def instrumented(self) -> Tuple[str, ...]:

@@ -20,6 +20,7 @@ from typing import Any, Callable, Mapping, Optional, Tuple
 
 WHOLE = "whole"  # the kernel that holds every file of the student
 NOT_WRITTEN = "not-implemented"  # the hint id of a test that came to LAB_NOT_IMPLEMENTED
+HINTS_TAKEN = "hints-taken.txt"  # a student's record of the hints that were taken, in the lab's folder
 EXPLORE = "/explore"  # behind a kernel's key: the flavour whose schedules can be explored
 
 
@@ -67,6 +68,11 @@ class Lab:
     @property
     def folder(self) -> str:
         return f"{self.number}-{self.slug}"
+
+    @property
+    def hints_taken(self) -> str:
+        """Where students' hints are counted (grader/hints)."""
+        return f"labs/{self.folder}/{HINTS_TAKEN}"
 
     @property
     def points(self) -> int:
@@ -236,6 +242,7 @@ class Result:
     notes: Tuple[ExerciseNote, ...] = ()
     submission: str = ""  # content hash of the accepted files
     emulator: str = "qemu"
+    hints: Tuple[Tuple[str, int], ...] = ()  # (exercise, how many of its staged hints were taken); no points depend on it
 
     @property
     def score(self) -> int:
@@ -263,6 +270,6 @@ def lab_of(exercise: str) -> int:
 
 
 __all__ = [
-    "NOT_WRITTEN", "WHOLE", "Exercise", "ExerciseNote", "Kernel", "KernelSet", "Lab", "Outcome", "OwnTest", "Progress", "Result", "Runner",
+    "HINTS_TAKEN", "NOT_WRITTEN", "WHOLE", "Exercise", "ExerciseNote", "Kernel", "KernelSet", "Lab", "Outcome", "OwnTest", "Progress", "Result", "Runner",
     "Stage", "TestSpec", "Verdict", "lab_of",
 ]

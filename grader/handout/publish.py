@@ -9,6 +9,7 @@ What a branch of lab n holds
     The instructor chooses otherwise with REFERENCE=all or REFERENCE=none
   * from the first lab whose tests explore schedules on, all objects in the explore flavour too (kernel/prebuilt/explore/)
   * kernel/prebuilt/branch.json: which lab this is; labs/manifest.json: hashes of all that students do not write
+  * the staged hints of its own lab
   * nothing from solutions/, no tests of the grader, none of the instructor's commands
 
 The commits are deterministic (branches.py): fixed author, the date of the tree's own HEAD, files in order.
@@ -44,7 +45,7 @@ WITHHELD = re.compile(
     r"kernel/prebuilt/)|_test\.cpp$")
 README = "labs/branch-readme.md"  # becomes README.md of the branches
 REFERENCES = ("earlier", "all", "none")
-_LAB_FOLDER = re.compile(r"^labs/(\d+)-")
+_LAB_FOLDER = re.compile(r"^labs/(\d+)-[^/]+/(hints/)?")  # hints: those of the branch's own lab
 _LEFT_OVER = re.compile(rb"^[ \t]*(//|#)[ \t]*LAB\([0-9.]+\)[ \t]+(begin|else|end)", re.MULTILINE)
 
 
@@ -118,7 +119,7 @@ class Handout:
         files: Dict[str, Content] = {}
         for name in self._names:
             folder = _LAB_FOLDER.match(name)
-            if folder and int(folder[1]) > lab.number:
+            if folder and (int(folder[1]) > lab.number or int(folder[1]) < lab.number and folder[2]):
                 continue
             shipped = self._marked.get(name)
             if shipped is None:

@@ -9,6 +9,7 @@ from typing import Dict, List, Optional, Sequence
 from grader.building import sandbox
 from grader.building.builder import Builder
 from grader.errors import GraderError
+from grader.hints import record
 from grader.judge.runner import run_tests
 from grader.labs import Course
 from grader.model import EXPLORE, WHOLE, ExerciseNote, KernelSet, Lab, Outcome, Progress, Result, Runner, TestSpec
@@ -33,8 +34,7 @@ class Grading:
 
     def read(self, source: str, files: Sequence[str] = ()) -> Submission:
         """Reads SUBMISSION; empty in a student's branch (and for the complete kernel) means the tree itself."""
-        found = submissions.read(source or str(self.tree.root), files or self.course.files, list(filter(None, [self.course.seed_file])),
-                                 self.tree.root, compare=bool(source))
+        found = submissions.read(source or str(self.tree.root), files or self.course.files, self.course.optional, self.tree.root, compare=bool(source))
         said = manifest.remarks(self.tree.root, self.course.submitted, found.others, bool(source))
         return dataclasses.replace(found, remarks=(*found.remarks, *said))
 
@@ -81,7 +81,8 @@ class Grading:
         if lost:
             raise GraderError(f"the runner gave no outcome for {', '.join(lost)}; report this with the log")
         notes = self._notes(kernels, submission, labs, tests)
-        return Result(chosen, own, tuple(labs), tuple(outcomes[test.name] for test in tests), notes, submission.digest)
+        return Result(chosen, own, tuple(labs), tuple(outcomes[test.name] for test in tests), notes, submission.digest,
+                      hints=tuple(record.of_files(submission.files, labs).items()))
 
     def _notes(self, kernels: KernelSet, submission: Submission, labs: Sequence[Lab],
                tests: Sequence[TestSpec]) -> "tuple[ExerciseNote, ...]":

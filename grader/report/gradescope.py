@@ -21,7 +21,8 @@ def render(result: Result) -> bytes:
         "visibility": "visible",
         "stdout_visibility": "hidden",
         "tests": [_test(outcome) for outcome in result.outcomes],
-        "extra_data": {"seed": result.seed, "student_seed": result.student_seed, "submission": result.submission},
+        "extra_data": {"seed": result.seed, "student_seed": result.student_seed, "submission": result.submission,
+                       "hints": dict(result.hints)},
     }
     if not result.infra_errors:
         data["score"] = result.score

@@ -68,7 +68,7 @@ def to_json(result: Result) -> dict:
     return {"version": VERSION, "seed": result.seed, "student_seed": result.student_seed, "emulator": result.emulator,
             "submission": result.submission, "score": result.score, "max_score": result.max_score,
             "exit_code": result.exit_code, "labs": labs, "tests": [outcome.to_json() for outcome in result.outcomes],
-            "notes": [dataclasses.asdict(note) for note in result.notes]}
+            "notes": [dataclasses.asdict(note) for note in result.notes], "hints": dict(result.hints)}
 
 
 def to_bytes(result: Result) -> bytes:
@@ -92,7 +92,7 @@ def from_json(data: Dict) -> Result:
         for lab in data["labs"])
     notes = tuple(ExerciseNote(**note) for note in data["notes"])
     return Result(data["seed"], data["student_seed"], labs, tuple(outcomes), notes, data["submission"],
-                  data["emulator"])
+                  data["emulator"], tuple((name, int(count)) for name, count in data.get("hints", {}).items()))
 
 
 def write(path: Path, data: bytes) -> None:

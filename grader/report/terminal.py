@@ -89,11 +89,18 @@ def write_report(result: Result, stream: TextIO, remarks: "tuple[str, ...]" = ()
         lines += ["", paint("33", remark)]
     lines += [] if lines[-1] == "" else [""]
     lines += [f"seed {result.seed}  (make grade SEED={result.seed} asks the same questions again)"]
+    if result.hints:
+        lines += [hints_taken(result)]
     lines += _totals(result)
     if unsubmitted:
         lines[-1] += paint("33", f"  (with files that will not be submitted: {names(unsubmitted)}. Your instructor's score may differ)")
     stream.write("\n".join(lines) + "\n")
     stream.flush()
+
+
+def hints_taken(result: Result) -> str:
+    """How many staged hints were taken, in a line."""
+    return "hints taken (no points depend on them): " + ", ".join(f"{exercise}: {count}" for exercise, count in result.hints)
 
 
 def _totals(result: Result) -> List[str]:

@@ -34,6 +34,7 @@ TABLE
 # mica_set NAME: the tools that one journey needs; a trailing ? marks one that it can do without.
 mica_set() {
     case $1 in
+    hint)  echo "python" ;;
     build) echo "clang lld llvm python" ;;
     grade) echo "python clang lld llvm qemu qimg bwrap?" ;;
     run)   echo "python clang lld llvm qemu" ;;

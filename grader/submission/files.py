@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Iterable, Mapping, Sequence, Tuple
 
 from grader.errors import SubmissionError
+from grader.model import HINTS_TAKEN
 from grader.submission import archives, folders, refs
 from grader.submission.listing import Listing
 
@@ -37,9 +38,9 @@ class Submission:
 
     @property
     def digest(self) -> str:
-        """Content hash: the same files give the same digest, whatever they were packed in."""
+        """Content hash: the same files give the same digest, whatever they were packed in.  Hints that were taken change no question."""
         total = hashlib.sha256()
-        for name in sorted(self.files):
+        for name in sorted(name for name in self.files if not name.endswith("/" + HINTS_TAKEN)):
             total.update(f"{name}\0{len(self.files[name])}\0".encode())
             total.update(self.files[name])
         return total.hexdigest()

@@ -95,6 +95,15 @@ class Branches(HandoutCase):
         self.assertEqual((done.branches, done.changed, done.fresh), (["lab0-boot", "lab1-processes"], ["lab1-processes"], ""))
         self.assertEqual(publishing("x", done.branches), "git -C x push URL lab0-boot lab1-processes")
 
+    def test_hints_of_the_branchs_own_lab_only(self) -> None:
+        for folder in ("0-boot", "1-processes"):
+            self.put(f"labs/{folder}/hints/{folder[0]}.1.md", "## A\nx\n## Steps\ny\n")
+        self.handout(lab=1, fresh=True)
+        found = {branch: {name for name in self.listing(branch) if name.startswith("labs/") and "/hints/" in name}
+                 for branch in ("lab0-boot", "lab1-processes", "lab1-processes-fresh")}
+        own = {"labs/1-processes/hints/1.1.md"}
+        self.assertEqual({"lab0-boot": {"labs/0-boot/hints/0.1.md"}, "lab1-processes": own, "lab1-processes-fresh": own}, found)
+
     def test_fresh_only_on_request_and_for_the_lab_that_is_due(self) -> None:
         done = self.handout(lab=1, fresh=True)
         self.assertEqual(done.fresh, "lab1-processes-fresh")
