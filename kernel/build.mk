@@ -202,26 +202,34 @@ $(OBJ)/%.S.s: kernel/%.S $(OBJ)/%.S.obj
 $(B)/crt.lib: $(call objects,$(crt_src))
 	$(Q)mkdir -p $(@D) && rm -f $@ && $(LIB) /machine:x86 /nologo /out:$@ $^
 
+# What an image exports, under plain names, its .def lists: one for all flavours, and one for the rows of this flavour. Rows with
+# a forwarder (name = image.name) go to the linker as options: out of a .def it would take them for C names, with an underscore.
+$(B)/ntoskrnl.def: kernel/ntos/ntoskrnl.def $(wildcard kernel/ntos/ntoskrnl.$(flavour).def)
+$(B)/hal.def: kernel/hal/hal.def $(wildcard kernel/hal/hal.$(flavour).def)
+$(B)/ntoskrnl.def $(B)/hal.def:
+	$(Q)mkdir -p $(@D) && sed '/^ *[^;].*=/d' $^ >$@ && sed -n 's,^ *\([[:alnum:]_]*\) *= *\([[:alnum:]_.]*\).*,/export:\1=\2,p' $^ >$@.forward
+
 # ntoskrnl.exe and hal.dll import from each other: a first link of the HAL, with its imports left open, makes the
-# HAL's import library; then the kernel is linked, and the HAL for good with the kernel's library.
+# HAL's import library; then the kernel is linked, and the HAL for good with the kernel's library. The first link leaves out the
+# HAL's forwarders: the kernel would take them for its own routines, and each would lead to itself.
 lib_dir := $(if $(STUDENT),$(BASE_B),$(B))
-$(B)/hal.lib: $(call objects,$(hal_src)) $(call withheld,hal) $(call stands_in,hal) $(B)/crt.lib
-	$(Q)mkdir -p $(B)/first && $(LLDLINK) $(LDFLAGS) /dll /noentry /force:unresolved /out:$(B)/first/hal.dll /implib:$@ $^ \
-	    >$(B)/hal.first.log 2>&1 || { cat $(B)/hal.first.log >&2; exit 1; }
+$(B)/hal.lib: $(call objects,$(hal_src)) $(call withheld,hal) $(call stands_in,hal) $(B)/crt.lib $(B)/hal.def
+	$(Q)mkdir -p $(B)/first && $(LLDLINK) $(LDFLAGS) /dll /noentry /force:unresolved /out:$(B)/first/hal.dll /implib:$@ \
+	    /def:$(B)/hal.def $(filter %.obj %.lib,$^) >$(B)/hal.first.log 2>&1 || { cat $(B)/hal.first.log >&2; exit 1; }
 	$(Q)rm -f $(B)/first/hal.dll
 
-$(B)/ntoskrnl.exe: $(ntos_obj) $(CRT) $(if $(STUDENT),,$(B)/hal.lib)
+$(B)/ntoskrnl.exe: $(ntos_obj) $(CRT) $(B)/ntoskrnl.def $(if $(STUDENT),,$(B)/hal.lib)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(B)/new && $(LLDLINK) $(LDFLAGS) /entry:KiSystemStartup@4 /base:0x80100000 /out:$(B)/new/$(@F) /implib:$(B)/new/nt.lib \
-	    /map:$(B)/ntoskrnl.map $(filter %.obj %.lib,$^) $(lib_dir)/hal.lib
+	    /map:$(B)/ntoskrnl.map /def:$(B)/ntoskrnl.def @$(B)/ntoskrnl.def.forward $(filter %.obj %.lib,$^) $(lib_dir)/hal.lib
 	$(Q)cmp -s $(B)/new/nt.lib $(B)/nt.lib || mv -f $(B)/new/nt.lib $(B)/nt.lib
 	$(Q)mv -f $(B)/new/$(@F) $@
 # The import library keeps its time stamp while its content is the same: drivers are linked again only when exports change.
 $(B)/nt.lib: $(B)/ntoskrnl.exe ;
 
-$(B)/hal.dll: $(hal_obj) $(CRT) $(if $(STUDENT),$(BASE_B)/nt.lib,$(B)/nt.lib)
+$(B)/hal.dll: $(hal_obj) $(CRT) $(B)/hal.def $(if $(STUDENT),$(BASE_B)/nt.lib,$(B)/nt.lib)
 	$(call say,LINK,$@)
-	$(Q)$(LLDLINK) $(LDFLAGS) /dll /noentry /base:0x80400000 /out:$@ /implib:$(B)/hal.ignored.lib $(filter %.obj %.lib,$^)
+	$(Q)$(LLDLINK) $(LDFLAGS) /dll /noentry /base:0x80400000 /out:$@ /implib:$(B)/hal.ignored.lib /def:$(B)/hal.def @$(B)/hal.def.forward $(filter %.obj %.lib,$^)
 	$(Q)rm -f $(B)/hal.ignored.lib
 
 link_driver = $(Q)mkdir -p $(@D) && $(LLDLINK) $(LDFLAGS) /entry:DriverEntry@8 /base:0x10000 /out:$@ \

@@ -414,8 +414,8 @@ class Builder:
     def _fingerprint(self, base: Path) -> str:
         """Changes with anything a student's kernel is made of beside the student's own files."""
         total = hashlib.sha256()
-        for path in sorted([*self._tree.root.glob("kernel/**/*.h"), *self._tree.root.glob("kernel/*.mk"),
-                            *(base / "boot").glob("*")]):
+        for path in sorted([*self._tree.root.glob("kernel/**/*.h"), *self._tree.root.glob("kernel/**/*.def"),
+                            *self._tree.root.glob("kernel/*.mk"), *(base / "boot").glob("*")]):
             if path.is_file():
                 total.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
         return total.hexdigest()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterable, List, Sequence, Set
+from typing import Dict, Iterable, List, Mapping, Sequence, Set
 
 from grader.images.coff import CODE, COMDAT, STATIC, CoffError, CoffFile
 from grader.images.pe import undecorate
@@ -63,12 +63,15 @@ def local_names(data: bytes) -> List[str]:
     return list(dict.fromkeys(one.name for one in file.symbols() if one.kind == STATIC and one.defined and one.name not in sections))
 
 
-def courseware_names(images: Sequence[Path]) -> Set[str]:
-    """Every external name of the reference's images, without decoration."""
-    return {undecorate(one.name) for path in images for one in definitions(path.read_bytes())}
+def courseware_names(images: Sequence[Path]) -> Dict[str, Set[str]]:
+    """Every external name of the reference's images without decoration, and with those that it has there."""
+    found: Dict[str, Set[str]] = {}
+    for name in {one.name for path in images for one in definitions(path.read_bytes())}:
+        found.setdefault(undecorate(name), set()).add(name)
+    return found
 
 
-def objections(source: str, student: bytes, reference: bytes, courseware: Set[str], explored: bool = False,
+def objections(source: str, student: bytes, reference: bytes, courseware: Mapping[str, Set[str]], explored: bool = False,
                timeless: bool = False) -> List[str]:
     """Why the object of a student's file is not linked, a line each; `reference` is the object it stands in for.  `explored`: its
     exercise is about no device.  `timeless`: nor about time; what is tested early holds late."""
@@ -77,9 +80,16 @@ def objections(source: str, student: bytes, reference: bytes, courseware: Set[st
     except CoffError as error:  # a compiler can be made to write another form: with very many sections, say
         return [f"{source}: error: compiles to {error}"]
     own = {one.name for one in definitions(reference)}
+
+    def strange(one: Definition) -> bool:
+        """Whether it takes a name of the courseware.  An inline routine of a header has the header's decoration in every object; in
+        another one it would stand for the export of that name, for a row of a .def has no decoration."""
+        if one.shared and (one.name.startswith("?") or one.name in courseware.get(undecorate(one.name), ())):
+            return False
+        return one.name not in own and undecorate(one.name) in courseware
+
     found = [f"{source}: error: defines {undecorate(one.name)} ({one.name}), a name of the courseware; choose another"
-             for one in definitions(student)
-             if not one.shared and one.name not in own and undecorate(one.name) in courseware]
+             for one in definitions(student) if strange(one)]
     asked = sorted(demands(student) - demands(reference))
     found += [f"{source}: error: uses {name}: this exercise has nothing to do with devices; leave it out"
               for name in asked if explored and name.startswith(DEVICES)]

@@ -12,7 +12,7 @@ import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, FrozenSet, List, Tuple
+from typing import Dict, FrozenSet, List, Tuple, Union
 
 from grader.errors import GraderError
 
@@ -130,12 +130,23 @@ class PeImage:
     @functools.cached_property
     def exports(self) -> FrozenSet[str]:
         """The names that other images can import."""
+        return frozenset(self.export_table)
+
+    @functools.cached_property
+    def export_table(self) -> Dict[str, Union[int, str]]:
+        """Where each of these names leads: to an RVA, or on to another image (a forwarder's text, `ntoskrnl.KeSetEvent`)."""
         rva, size = self.directories[EXPORT_DIRECTORY]
         if size < 40:
-            return frozenset()
-        count, _, names = struct.unpack("<III", self.at(rva + 24, 12))
-        table = self.at(names, 4 * min(count, 1 << 16))
-        return frozenset(self.text(name) for (name,) in struct.iter_unpack("<I", table))
+            return {}
+        functions, names, functions_at, names_at, ordinals_at = struct.unpack("<IIIII", self.at(rva + 20, 20))
+        names, functions = min(names, 1 << 16), min(functions, 1 << 16)
+        leads = [each for (each,) in struct.iter_unpack("<I", self.at(functions_at, 4 * functions))]
+        found: Dict[str, Union[int, str]] = {}
+        for (name,), (ordinal,) in zip(struct.iter_unpack("<I", self.at(names_at, 4 * names)),
+                                       struct.iter_unpack("<H", self.at(ordinals_at, 2 * names))):
+            lead = leads[ordinal] if ordinal < len(leads) else 0
+            found[self.text(name)] = self.text(lead) if rva <= lead < rva + size else lead
+        return found
 
     @functools.cached_property
     def symbols(self) -> Dict[str, Symbol]:

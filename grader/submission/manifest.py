@@ -26,7 +26,7 @@ MAX_DEPTH = 24  # folders below kernel/ and labs/
 MAX_ENTRIES = 50_000  # that are looked at for added files
 FOLDERS = ("kernel", "labs")  # what a kernel and its tests are made of
 COMPILED = (".cpp", ".cc", ".cxx", ".c", ".S", ".s")
-ENDINGS = (*COMPILED, ".h", ".hpp", ".inc", ".mk", ".py")
+ENDINGS = (*COMPILED, ".h", ".hpp", ".inc", ".def", ".mk", ".py")
 OBJECTS = "kernel/prebuilt"
 _PROSE = re.compile(r"(?:^|/)\.|\.(?:md|svg|png)$")  # what counts nowhere: handouts, pictures, git's and editors' files
 

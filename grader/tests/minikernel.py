@@ -25,14 +25,18 @@ SOURCES = {
     'extern "C" int _fltused = 1;\n',
     "kernel/ntos/ke/ki.h":
     '#pragma once\nextern "C" int KiReady(int), KiQuantum(int), KiSwitch();\n',
+    "kernel/ntos/ntoskrnl.def":
+    "EXPORTS\n    KeVersion\n",
+    "kernel/hal/hal.def":
+    "EXPORTS\n    HalStall\n",
     "kernel/ntos/init/start.cpp":
     '#include "../ke/ki.h"\nextern "C" __declspec(dllimport) int HalStall(int);\n'
-    'extern "C" __declspec(dllexport) int KeVersion() { return 1; }\n'
+    'extern "C" int KeVersion() { return 1; }\n'
     'extern "C" void __stdcall KiSystemStartup(void*) {\n'
     '    HalStall(KiReady(1) + KiQuantum(2) + KiSwitch());\n}\n',
     "kernel/hal/stall.cpp":
     'extern "C" __declspec(dllimport) int KeVersion();\n'
-    'extern "C" __declspec(dllexport) int HalStall(int n) { return n + KeVersion(); }\n',
+    'extern "C" int HalStall(int n) { return n + KeVersion(); }\n',
     READY: C_SOURCE.format(name="KiReady", exercise="1.1", result="n + 41"),
     QUANTUM: C_SOURCE.format(name="KiQuantum", exercise="1.2", result="n * 3"),
     SWITCH: ".globl _KiSwitch\n_KiSwitch:\n// LAB(1.2) begin\n    movl $7, %eax\n// LAB(1.2) else\n"

@@ -9,7 +9,7 @@ from grader.building import linkable, objects
 from grader.images import coff
 from grader.tests.compiled import REFERENCE, CompiledCase
 
-COURSEWARE = {"KdTestPoint", "LabScratch", "KiSelect"}
+COURSEWARE = {"KdTestPoint": {"_KdTestPoint@4"}, "LabScratch": {"_LabScratch"}, "KiSelect": {"_KiSelect@4"}, "KeLength": {"_KeLength@4"}}
 
 
 class ObjectTest(CompiledCase):
@@ -34,6 +34,12 @@ class ObjectTest(CompiledCase):
                 self.assertEqual(1, len(found), found)
                 self.assertIn("a name of the courseware", found[0])
 
+    def test_an_inline_routine_of_a_header_is_taken_as_the_header_has_it(self) -> None:
+        inline = 'extern "C" __attribute__((used)) inline int {} KeLength(int a) {{ return a; }}\n'
+        self.assertEqual([], self.objections(REFERENCE + inline.format("__stdcall")))
+        for other in ("__cdecl", "__fastcall"):  # a row `KeLength` of a .def would find it
+            self.assertIn("defines KeLength", " ".join(self.objections(REFERENCE + inline.format(other))), other)
+
     def test_assembly_is_read_as_well(self) -> None:
         for line in (".globl _KdTestPoint\n_KdTestPoint: ret", ".comm _LabScratch, 64",
                      ".weak _KdTestPoint\n_KdTestPoint: ret", ".globl _LabScratch\n_LabScratch = 0x1234"):
@@ -43,9 +49,9 @@ class ObjectTest(CompiledCase):
     def test_devices_are_none_of_an_explored_exercises_business(self) -> None:
         port = 'extern "C" __declspec(dllimport) void __stdcall WRITE_PORT_UCHAR(unsigned short, unsigned char); void Busy() { WRITE_PORT_UCHAR(1, 2); }\n'
         student, reference = self.compile(REFERENCE + port), self.compile(REFERENCE)
-        self.assertEqual([], objects.objections("a.cpp", student, reference, set()))
-        self.assertIn("uses WRITE_PORT_UCHAR", objects.objections("a.cpp", student, reference, set(), explored=True)[0])
-        self.assertEqual([], objects.objections("a.cpp", student, student, set(), explored=True))
+        self.assertEqual([], objects.objections("a.cpp", student, reference, {}))
+        self.assertIn("uses WRITE_PORT_UCHAR", objects.objections("a.cpp", student, reference, {}, explored=True)[0])
+        self.assertEqual([], objects.objections("a.cpp", student, student, {}, explored=True))
 
     def test_how_late_it_is_matters_where_the_reference_asks_for_it_only(self) -> None:
         late = 'struct T { unsigned low; }; extern "C" __declspec(dllimport) T KeTickCount; bool Late() { return KeTickCount.low > 120000; }\n'
@@ -55,9 +61,9 @@ class ObjectTest(CompiledCase):
             student = self.compile(REFERENCE + text)
             self.assertTrue(objects.is_timeless([reference]))
             self.assertFalse(objects.is_timeless([reference, student]))
-            self.assertEqual([], objects.objections("a.cpp", student, reference, set(), True, False))
+            self.assertEqual([], objects.objections("a.cpp", student, reference, {}, True, False))
             self.assertIn(f"uses {name}: nothing in this exercise depends on how late it is",
-                          objects.objections("a.cpp", student, reference, set(), True, True)[0])
+                          objects.objections("a.cpp", student, reference, {}, True, True)[0])
 
     def test_explorers_own_data_is_not_to_be_named(self) -> None:
         points = ('extern "C" __declspec(dllimport) volatile unsigned KxActive; extern "C" void __stdcall KxReachPoint(int, int);\n'

@@ -59,6 +59,7 @@ using PLARGE_INTEGER = LARGE_INTEGER*;
 #define CDECL
 #endif
 
+/// NTEXPORT: kept by the linker although no image calls it, say for a call from the host.
 #if defined(__i386__) && defined(_WIN32)
 #define NTEXPORT __declspec(dllexport)
 #define NTIMPORT __declspec(dllimport)
@@ -67,19 +68,17 @@ using PLARGE_INTEGER = LARGE_INTEGER*;
 #define NTIMPORT
 #endif
 
-/// Public routines of the kernel image: exported while it is built, imported by everybody else. The C run-time pieces
-/// (crt.lib) are linked into both sides, so they name neither.
-#if defined(MICA_NTOSKRNL)
-#define NTKERNELAPI NTEXPORT
-#elif defined(MICA_CRT)
+/// Public routines of the kernel image: other images import them. What it exports, under plain names, is listed in
+/// kernel/ntos/ntoskrnl.def. The C run-time pieces (crt.lib) are linked into every image, so they import nothing.
+#if defined(MICA_NTOSKRNL) || defined(MICA_CRT)
 #define NTKERNELAPI
 #else
 #define NTKERNELAPI NTIMPORT
 #endif
 
-/// Public routines of the HAL image.
+/// Public routines of the HAL image (kernel/hal/hal.def).
 #if defined(MICA_HAL)
-#define NTHALAPI NTEXPORT
+#define NTHALAPI
 #else
 #define NTHALAPI NTIMPORT
 #endif

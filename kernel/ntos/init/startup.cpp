@@ -59,7 +59,7 @@ void InitializeExecutive(LOADER_PARAMETER_BLOCK& block) REQUIRES_(AtDispatchLeve
 
 } // namespace
 
-extern "C" [[noreturn]] NTKERNELAPI void NTAPI KiSystemStartup(PLOADER_PARAMETER_BLOCK LoaderBlock) {
+extern "C" [[noreturn]] void NTAPI KiSystemStartup(PLOADER_PARAMETER_BLOCK LoaderBlock) {
     LOADER_PARAMETER_BLOCK& block = *LoaderBlock;
     KeLoaderBlock = LoaderBlock;
     KiInitializeBootProcessor(block.KernelStack, block.KernelStack - LDR_BOOT_STACK_SIZE);

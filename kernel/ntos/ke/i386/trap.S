@@ -144,10 +144,6 @@ _KeBugCheckEx@20:
     ud2
     .cfi_endproc
 
-    .section .drectve, "yn"
-    .ascii " /EXPORT:_KeBugCheckEx@20"
-    .text
-
 // The entry points. Vectors 8, 10-14 and 17 come with an error code from the processor.
 .macro VECTOR number
 KiVector\number:

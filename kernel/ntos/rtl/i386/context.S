@@ -111,6 +111,3 @@ _RtlRaiseException@4:
     call _KiRaiseException@8            // returns if somebody wants to go on
     call _RtlRestoreContext@4
     ud2
-
-    .section .drectve, "yn"
-    .ascii " /EXPORT:_RtlCaptureContext@4 /EXPORT:_RtlRestoreContext@4 /EXPORT:_RtlRaiseException@4"
