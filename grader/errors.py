@@ -16,3 +16,12 @@ class SubmissionError(GraderError):
 
 class InfraError(GraderError):
     """The host failed, not the submission: an emulator that died by itself, a lost socket, a full disk.  Retried."""
+
+
+class NotResident(InfraError):
+    """A page that the host reads is valid and not in memory now.  That is no fault of the guest's: a test that means to read such a
+    page lets the guest touch it first."""
+
+    def __init__(self, address: int) -> None:
+        super().__init__(f"the page at {address & 0xFFFFFFFF:#010x} is not in memory now; let the guest touch it before the test reads it")
+        self.address = address

@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Dict, Iterable, List, Optional, Sequence
 
+from grader.errors import NotResident
 from grader.guest import Guest
 from grader.guest.stops import GuestStop
 from grader.images import dwarf
@@ -65,8 +66,8 @@ def published(guest: Guest) -> List[Published]:
                 place = module.base + variable.rva + 4 * index
                 try:
                     base = guest.u32(place)
-                except GuestStop:
-                    continue  # a page that is not mapped
+                except (GuestStop, NotResident):
+                    continue  # a page that is not there
                 if base and guest.symbols.module_at(base) is None:
                     name = variable.name + (f"[{index}]" if count > 1 else "")
                     found.append(Published(base, size, name, target, debug))  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Dict, List, Optional
 
+from grader.errors import NotResident
 from grader.guest.calls import GuestCalls
 from grader.guest.memory import Place
 from grader.guest.stops import WildAccess
@@ -60,7 +61,7 @@ class Guest(GuestCalls):
                     break
                 found.append(returned)
                 floor, frame = frame + 4, self.u32(frame)
-        except WildAccess:
+        except (WildAccess, NotResident):
             pass
         if self.landing in found:  # the call that the host injected: what lies beyond is the stage's business
             found = found[:found.index(self.landing)]

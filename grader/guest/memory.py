@@ -1,7 +1,7 @@
 """A stopped guest: its memory, registers, names and structures, as the host reads and writes them.
 
-Invariants: nothing is asked of the guest; an address that leads to no memory raises WildAccess, because it is the
-guest's pointer that is wrong.
+Invariants: nothing is asked of the guest.  An address that leads to no memory raises WildAccess, because it is the guest's
+pointer that is wrong.  A page that is valid and out of memory raises NotResident, which is nobody's mistake and never a verdict.
 """
 
 from __future__ import annotations
@@ -11,26 +11,21 @@ from typing import Dict, List, Optional, Tuple, Union
 from grader.errors import GraderError
 from grader.guest.session import Session
 from grader.guest.stops import WildAccess
-from grader.machine.memory import BadAddress
+from grader.machine.memory import AddressSpace, BadAddress, Residence
+from grader.views.fields import Layout
 from grader.views.memory import Structures
 
 SCRATCH, SCRATCH_SIZE = "LabScratch", 64 * 1024
 Place = Union[int, str]
 
 
-class GuestMemory:
-    """Everything that can be done while the guest stands still."""
+class GuestSpace:
+    """Memory and structures as one page directory maps them."""
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.machine, self.space = session.machine, session.space
-        self.view = Structures(_Readable(self), session.layout)
-        self.symbols = session.symbols
-        self._registers: Optional[Dict[str, int]] = None
-        self._allocated = 0
-        self.labels: Dict[int, str] = {}  # what the test calls an address, for a debugger
+    def __init__(self, space: AddressSpace, layout: Layout) -> None:
+        self.space, self._layout = space, layout
+        self.view = Structures(self, layout)
 
-    # -- memory ----------------------------------------------------------------------------------------------------
     def read(self, address: int, size: int) -> bytes:
         try:
             return self.space.read(address & 0xFFFFFFFF, size)
@@ -44,9 +39,13 @@ class GuestMemory:
             raise WildAccess(error.address) from error
 
     def readable(self, address: int, size: int = 1) -> bool:
-        """Whether all of the range is mapped memory."""
+        """Whether all of the range is mapped memory.  Raises NotResident where a page of it is out."""
         return all(self.space.physical((address + offset) & 0xFFFFFFFF) is not None
                    for offset in [*range(0, size, 4096), size - 1])
+
+    def residence(self, address: int) -> Residence:
+        """Whether an address has a page, and where that page is."""
+        return self.space.residence(address)
 
     def text(self, address: int, limit: int = 256) -> str:
         return self.space.text(address, limit)
@@ -69,6 +68,39 @@ class GuestMemory:
     def u64(self, address: int, value: Optional[int] = None) -> int:
         return self._number(address, 8, value)
 
+    def field(self, name: str) -> Tuple[int, int]:
+        return self._layout.field(name)
+
+    def size(self, structure: str) -> int:
+        return self._layout.size(structure)
+
+    def get(self, address: int, field: str, signed: bool = False) -> int:
+        return self.view.get(address, field, signed)
+
+    def set(self, address: int, field: str, value: int) -> None:
+        offset, size = self.field(field)
+        self._number(address + offset, size, value)
+
+    def list(self, head: int, field: str, limit: int = 4096) -> List[int]:
+        """The structures on a list whose links are checked; raises views.memory.BrokenList."""
+        return self.view.objects(head, field, limit)
+
+
+class GuestMemory(GuestSpace):
+    """Everything that can be done while the guest stands still.  Memory is that of the process that runs."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session.space, session.layout)
+        self.session, self.machine, self.symbols = session, session.machine, session.symbols
+        self._registers: Optional[Dict[str, int]] = None
+        self._allocated = 0
+        self.labels: Dict[int, str] = {}  # what the test calls an address, for a debugger
+
+    def inside(self, process: int) -> GuestSpace:
+        """Memory as a process sees it that need not run now.  `process`: its KPROCESS."""
+        directory = self.get(process, "KPROCESS.DirectoryTableBase")
+        return GuestSpace(self.space.through(directory & 0xFFFFFFFF), self._layout)
+
     @property
     def scratch(self) -> int:
         """The test driver's scratch area: the host's, and nobody else's in the guest."""
@@ -84,7 +116,7 @@ class GuestMemory:
         self.write(address, bytes(size))
         return address
 
-    # -- names and structures --------------------------------------------------------------------------------------
+    # -- names -----------------------------------------------------------------------------------------------------
     def sym(self, name: Place) -> int:
         return name if isinstance(name, int) else self.symbols.address(name)
 
@@ -94,23 +126,6 @@ class GuestMemory:
 
     def describe(self, address: int) -> str:
         return self.symbols.describe(address)
-
-    def field(self, name: str) -> Tuple[int, int]:
-        return self.session.layout.field(name)
-
-    def size(self, structure: str) -> int:
-        return self.session.layout.size(structure)
-
-    def get(self, address: int, field: str, signed: bool = False) -> int:
-        return self.view.get(address, field, signed)
-
-    def set(self, address: int, field: str, value: int) -> None:
-        offset, size = self.field(field)
-        self._number(address + offset, size, value)
-
-    def list(self, head: int, field: str, limit: int = 4096) -> List[int]:
-        """The structures on a list whose links are checked; raises views.memory.BrokenList."""
-        return self.view.objects(head, field, limit)
 
     @property
     def processor(self) -> int:
@@ -147,13 +162,3 @@ class GuestMemory:
     def moved(self) -> None:
         self._registers = None
         self.session.moved()
-
-
-class _Readable:
-    """The guest's memory for the views."""
-
-    def __init__(self, guest: GuestMemory) -> None:
-        self._guest = guest
-
-    def read(self, address: int, size: int) -> bytes:
-        return self._guest.read(address, size)

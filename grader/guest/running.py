@@ -12,7 +12,7 @@ import struct
 from contextlib import contextmanager
 from typing import Callable, ContextManager, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
-from grader.errors import GraderError, InfraError
+from grader.errors import GraderError, InfraError, NotResident
 from grader.guest.inspection import Inspection
 from grader.guest.memory import GuestMemory
 from grader.guest.session import Session, StageState
@@ -233,7 +233,7 @@ class GuestRuns(GuestMemory):
         """Whether the watchdog's NMI ended a `hlt` with interrupts off, from which no machine without that watchdog comes back."""
         try:
             return not interrupted["eflags"] & EFLAGS_IF and self.space.read(interrupted["eip"] - 1, 1) == HLT
-        except BadAddress:
+        except (BadAddress, NotResident):
             return False
 
     def wake_where_interrupted(self) -> None:

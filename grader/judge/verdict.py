@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import List, Optional, Sequence
 
 from grader.api import Context
-from grader.errors import GraderError
+from grader.errors import GraderError, NotResident
 from grader.guest import Guest
 from grader.guest.bugcodes import ASSERTION_FAILED, LAB_NOT_IMPLEMENTED, PARAMETERS, name_of
 from grader.guest.session import BootFailure
@@ -133,7 +133,7 @@ def outcome(spec: TestSpec, seed: int, end: End, guest: Optional[Guest], log: by
 def _not_implemented(asked: str, cause: Bugcheck, guest: Optional[Guest], own: str) -> End:
     exercise, file, line = "?", "", cause.parameters[2]
     if guest is not None:
-        exercise, file = guest.text(cause.parameters[0], 16), short_path(guest.text(cause.parameters[1]))
+        exercise, file = _said(guest, cause.parameters[0], 16), short_path(_said(guest, cause.parameters[1]))
     where = f"{file}:{line}" if file else ""
     waits_for = exercise if re.fullmatch(r"[0-9]+\.[0-9]+", exercise) and exercise != own else ""
     other = f"This test waits for exercise {exercise}, which its kernel needs and nobody has written yet. " if waits_for else ""
@@ -151,13 +151,21 @@ def bugcheck(asked: str, cause: Bugcheck, guest: Optional[Guest], hint: Optional
     seen, where = str(cause), ""
     meanings = PARAMETERS.get(name_of(cause.code), ())
     if guest is not None and cause.code == ASSERTION_FAILED:
-        where = f"{short_path(guest.text(cause.parameters[1]))}:{cause.parameters[2]}"
-        seen = f"a broken contract: {guest.text(cause.parameters[0])} ({where})"
+        where = f"{short_path(_said(guest, cause.parameters[1]))}:{cause.parameters[2]}"
+        seen = f"a broken contract: {_said(guest, cause.parameters[0])} ({where})"
     elif guest is not None and meanings:
         told = (f"{meaning} {guest.describe(value) if value > 0xFFFF else value}"
                 for meaning, value in zip(meanings, cause.parameters) if meaning)
         seen = f"bugcheck {cause.code:#x} {name_of(cause.code)}: " + ", ".join(told)
     return End(Verdict.STUDENT_CRASH, asked, "the kernel goes on", seen, hint, where=where, registers=cause.registers)
+
+
+def _said(guest: Guest, address: int, limit: int = 256) -> str:
+    """A text that the guest's end points to, for the eye only: where its page is out, it is not known."""
+    try:
+        return guest.text(address, limit)
+    except NotResident:
+        return "?"
 
 
 def trim(lines: List[str]) -> List[str]:

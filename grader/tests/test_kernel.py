@@ -75,6 +75,21 @@ class OnTheKernel(unittest.TestCase):
         guest.set(guest.prcb(), "KPRCB.CurrentThread", idle)
         self.assertNotEqual(guest.true_thread(), guest.current_thread())
 
+    def test_memory_is_read_as_another_process_sees_it(self) -> None:  # MEM-06
+        guest = guest_at(self.session)
+        process, user = guest.alloc(guest.size("KPROCESS")), 0x40000000
+        directory = guest.call("MmCreatePageDirectory")
+        guest.set(process, "KPROCESS.DirectoryTableBase", directory)
+        inside, processors = guest.inside(process), guest.sym("KiProcessorBlock")
+        self.assertEqual(guest.u32(processors), inside.u32(processors), "the system's half is everybody's")
+        self.assertEqual((False, False), (guest.readable(user), inside.readable(user)))
+        table, page = (guest.space.physical(guest.alloc(4096, 4096)) for _ in range(2))
+        guest.space.ram.write(directory + (user >> 22) * 4, struct.pack("<I", (table or 0) | 1))
+        guest.space.ram.write(table or 0, struct.pack("<I", (page or 0) | 1))
+        guest.space.ram.write(page or 0, b"its own")
+        self.assertEqual("its own", inside.text(user))
+        self.assertFalse(guest.readable(user))
+
     def test_a_call_that_no_tick_interrupts(self) -> None:
         guest = guest_at(self.session)
         interrupts = 0x200

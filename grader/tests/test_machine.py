@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,6 @@ from grader.guest import Guest
 from grader.guest.session import Session
 from grader.guest.stops import BadReturn, Bugcheck, IdleTooLong, TooManyInstructions, WildAccess
 from grader.machine import qemu
-from grader.machine.memory import CR0_PG, AddressSpace
 from grader.machine.qemu import SERIAL_CAP, GuestEnd
 from grader.tests.machine import guest_at, needs_emulator, probe_folder, probe_session
 
@@ -65,54 +63,6 @@ class Determinism(unittest.TestCase):
                     counts.append([state.icount for state in session.stages.values()])
                     self.assertNotIn(str(copy), " ".join(session.machine.command_line()))
         self.assertEqual(counts[0], counts[1])
-
-
-class FakeRam:
-    """A little physical memory."""
-
-    size = 0x8000
-
-    def __init__(self) -> None:
-        self.data = bytearray(self.size)
-
-    def read(self, physical: int, size: int) -> bytes:
-        return bytes(self.data[physical:physical + size])
-
-    def write(self, physical: int, data: bytes) -> None:
-        self.data[physical:physical + len(data)] = data
-
-    def u32(self, physical: int) -> int:
-        return int.from_bytes(self.read(physical, 4), "little")
-
-
-class PageWalk(unittest.TestCase):
-    """What was looked up is good for one moment, in which nobody but the host writes."""
-
-    def setUp(self) -> None:
-        self.ram, self.moment, self.directory = FakeRam(), 1, 0x1000
-        self.space = AddressSpace(self.ram, lambda: (CR0_PG, self.directory, 0), lambda: self.moment)  # type: ignore[arg-type]
-        self.ram.write(0x1000, struct.pack("<I", 0x2001))  # directory -> table; itself at 0x400000
-        self.ram.write(0x1004, struct.pack("<I", 0x3001))
-        self.ram.write(0x2000 + 4 * 5, struct.pack("<I", 0x5001))
-        self.ram.write(0x3000, struct.pack("<I", 0x2001))
-        self.ram.write(0x5010, b"old")
-        self.ram.write(0x6010, b"new")
-
-    def test_a_page_that_the_guest_maps_elsewhere_is_seen_when_it_has_run(self) -> None:
-        self.assertEqual(b"old", self.space.read(0x5010, 3))
-        self.ram.write(0x2000 + 4 * 5, struct.pack("<I", 0x6001))
-        self.moment += 1
-        self.assertEqual(b"new", self.space.read(0x5010, 3))
-
-    def test_a_page_table_that_the_host_writes_counts_at_once(self) -> None:
-        self.assertEqual(b"old", self.space.read(0x5010, 3))
-        self.space.write(0x400000 + 4 * 5, struct.pack("<I", 0x6001))
-        self.assertEqual(b"new", self.space.read(0x5010, 3))
-
-    def test_a_page_that_is_not_there_is_asked_again(self) -> None:
-        self.assertIsNone(self.space.physical(0x7000))
-        self.ram.write(0x2000 + 4 * 7, struct.pack("<I", 0x7001))
-        self.assertEqual(0x7000, self.space.physical(0x7000))
 
 
 @needs_emulator

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import List, Optional, Protocol
 
+from grader.errors import InfraError
 from grader.views.fields import Layout
 
 LIST_MAX = 4096
@@ -46,6 +47,8 @@ class Structures:
                 raise BrokenList(f"the list at {head:#010x} does not end within {limit} entries")
             try:
                 back = self.u32(entry + 4)
+            except InfraError:  # the entry's page is out: no word on the list
+                raise
             except Exception as error:
                 raise BrokenList(
                     f"entry {len(found)} of the list at {head:#010x} is at {entry:#010x}, which is no memory"
