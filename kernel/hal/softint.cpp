@@ -1,13 +1,13 @@
 // Software interrupts: requesting them, and delivering what is pending when the IRQL falls.
 //
-// Invariants: whatever is pending above the IRQL is in KPCR::IRR; it is looked at after the IRQL was lowered, so that an
-// interrupt in between either finds the bit itself or has come before. Delivery needs the interrupt flag: code that runs
-// with interrupts off keeps them off, and what is pending waits for the next lowering, interrupt or idle.
+// Invariants: an interrupt that comes while the IRQL is not below its level is a bit of KPCR::IRR. While interrupts are
+// on, nothing that is pending above the IRQL stays there. Code that runs with interrupts off keeps them off: what is
+// pending waits for the next lowering, interrupt or idle.
 // In the books: "software interrupts", "lazy IRQL". INT-02, INT-05, SYH-02
 #include "halp.h"
 
 // LAB(3.1) begin
-/// Delivers one level. Returns at an IRQL of `target` or above with interrupts off.
+/// Delivers one level. Returns with interrupts off.
 static void DeliverLevel(KIRQL level) {
     HalpClearPending(level);
     if (level >= DEVICE_LEVEL_FIRST) return HalpReplayInterrupt(level);
@@ -24,18 +24,21 @@ static void DeliverLevel(KIRQL level) {
 //| // Room for helpers of your own.
 // LAB(3.1) end
 
-/// Delivers what is pending above `target`, the highest level first, until nothing is; then the IRQL is `target`.
+/// Delivers everything that is pending above `target`, always the highest level first. On return nothing above `target`
+/// is pending, and the IRQL is `target`. Interrupts are off when it is called and when it returns.
 ///
-/// - What is pending is in KPCR::IRR, a bit a level (HalpGetPending, HalpHighestAbove). A level's bit is cleared before it
-///   is delivered, with interrupts off, so that what is asked for meanwhile is not lost.
-/// - DISPATCH_LEVEL means KiDispatchInterrupt, APC_LEVEL KiDeliverApc(KernelMode, nullptr, nullptr): called at that IRQL
-///   with interrupts on, which come on when the IRQL is the level's already. A device level (DEVICE_LEVEL_FIRST and above)
-///   is HalpReplayInterrupt's, with interrupts off.
-/// - While it runs, another thread may run, and it may come back on another processor: everything is read anew.
-/// Interrupts are off when it is called and when it returns.
+/// - KPCR::IRR has a bit for each pending level (HalpGetPending, HalpHighestAbove, HalpClearPending). It changes here
+///   only while interrupts are off. A level that is asked for again while it is being delivered is delivered again.
+/// - DISPATCH_LEVEL is delivered by KiDispatchInterrupt, APC_LEVEL by KiDeliverApc(KernelMode, nullptr, nullptr): they
+///   run at their level with interrupts on, and their bit is clear. Interrupts do not come on before the IRQL is that
+///   level.
+/// - A device level (DEVICE_LEVEL_FIRST and above) is delivered by HalpReplayInterrupt, with its bit clear and
+///   interrupts off.
+/// - A delivery may switch threads, and this thread may go on on another processor: what was read of the processor
+///   before is worth nothing then.
 void HalpDeliverPending(KIRQL target) {
     // LAB(3.1) begin
-    // A switch to another thread may happen inside: everything is read anew, on whatever processor this goes on.
+    // A delivery may switch to another thread: everything is read anew, of the processor on which this thread goes on.
     for (KIRQL next = HalpHighestAbove(HalpGetPending(), target); next != PASSIVE_LEVEL;
          next = HalpHighestAbove(HalpGetPending(), target))
         DeliverLevel(next);
@@ -47,16 +50,17 @@ void HalpDeliverPending(KIRQL target) {
 
 extern "C" {
 
-/// Lowers the IRQL, and delivers what was held back above the new one.
+/// Makes the IRQL `NewIrql`, and delivers what was held back above it.
 ///
-/// - Raising is no lowering: bugcheck IRQL_NOT_LESS_OR_EQUAL with the old and the new level.
-/// - The IRQL falls first and the look at what is pending comes after it (why: see above).
-/// - With interrupts off nothing is delivered. Delivery itself begins and ends with interrupts off.
+/// - A level above the present one is a mistake of the caller: bugcheck IRQL_NOT_LESS_OR_EQUAL with the old and the new
+///   level.
+/// - A caller with interrupts off keeps them off, and nothing is delivered. A caller with interrupts on has them on
+///   afterwards, and nothing above `NewIrql` is pending then: also nothing that came while the IRQL fell.
 void FASTCALL KfLowerIrql(KIRQL NewIrql) {
     // LAB(3.1) begin
     const KIRQL old = HalpGetIrql();
     if (NewIrql > old) KeBugCheckEx(IRQL_NOT_LESS_OR_EQUAL, HalpNumber(old), HalpNumber(NewIrql), 0, 0);
-    HalpSetIrql(NewIrql);
+    HalpSetIrql(NewIrql); // before the look: an interrupt that comes in between is delivered by itself
     if (!(HalpGetPending() & HalpAbove(NewIrql)) || !nt::cpu::InterruptsEnabled()) return;
     nt::cpu::DisableInterrupts();
     HalpDeliverPending(NewIrql);
@@ -66,8 +70,8 @@ void FASTCALL KfLowerIrql(KIRQL NewIrql) {
     // LAB(3.1) end
 }
 
-/// Asks for a software interrupt on this processor: it becomes pending, and is delivered at once if the IRQL is below it
-/// and interrupts are on.
+/// Requests a software interrupt on this processor. If the IRQL is below its level and interrupts are on, the interrupt
+/// has been delivered when this returns, and IRQL and interrupt flag are as before. Otherwise it is pending.
 void FASTCALL HalRequestSoftwareInterrupt(KIRQL RequestIrql) {
     // LAB(3.1) begin
     NT_ASSERT(RequestIrql == APC_LEVEL || RequestIrql == DISPATCH_LEVEL);

@@ -27,11 +27,14 @@ EX_PUSH_LOCK_WAIT_BLOCK* NewestBlock(ULONG_PTR word) {
     return block;
 }
 
-/// @returns the word after an acquisition, or 0 if `word` does not allow it now.
+/// What the word is after an acquisition. Nothing is changed: the caller does that.
 ///
-/// - A lock that is not Locked can be acquired, with or without waiters: nobody has a claim to it.
-/// - Without waiters shared owners are counted, EX_PUSH_LOCK_SHARE_INC each; an exclusive owner leaves the number 0.
-/// - With waiters the number's place is taken by an address: one owner, whatever he wanted, and nobody joins him.
+/// - A lock that is not Locked may be acquired, also while others wait: no thread has a claim to it.
+/// - Shared owners may be joined by another one while no thread waits. The word has their number then,
+///   EX_PUSH_LOCK_SHARE_INC for each; an exclusive owner's number is 0.
+/// - While threads wait, the word has an address and no room for a number: the lock has one owner, and no thread joins
+///   it.
+/// @returns the word, or 0 if `word` does not allow the acquisition now
 ULONG_PTR Acquired(ULONG_PTR word, bool exclusive) {
     // LAB(3.10) begin
     const bool waiting = (word & EX_PUSH_LOCK_WAITING) != 0;
@@ -46,11 +49,14 @@ ULONG_PTR Acquired(ULONG_PTR word, bool exclusive) {
     // LAB(3.10) end
 }
 
-/// Pushes a wait block onto a lock that is owned: it becomes the newest. The flags that the word has stay.
+/// Makes `block` the newest of a lock that is owned: the word has its address, and it leads to those that waited before
+/// (Next).
 ///
-/// The first to wait takes the place of the number of owners. If they are several, his block keeps it (ShareCount) and the
-/// word has MultipleShared; of every other block ShareCount is 0.
-/// @returns false if the word changed meanwhile
+/// - The number of shared owners, if there are several, is not lost when the first block takes its place: that block
+///   keeps it (ShareCount), and the word says MultipleShared. ShareCount of every other block is 0.
+/// - The word's flags stay. The lock of a first block is Locked and Waiting from now on.
+/// - The block may be anything before; its Exclusive is set.
+/// @returns whether `word` was still the lock's word; otherwise the lock has not changed
 bool Push(EX_PUSH_LOCK* lock, ULONG_PTR word, EX_PUSH_LOCK_WAIT_BLOCK* block) {
     // LAB(3.10) begin
     ULONG_PTR flags = EX_PUSH_LOCK_LOCK | EX_PUSH_LOCK_WAITING;
@@ -116,7 +122,8 @@ BOOLEAN TryAcquire(EX_PUSH_LOCK* lock, bool exclusive) {
     }
 }
 
-/// Takes the oldest block off the list if it is not the only one. The caller set Waking: nobody else walks the list.
+/// Takes the oldest block off the list if it is not the only one. The caller has set Waking: no other thread walks the
+/// list.
 [[maybe_unused]] EX_PUSH_LOCK_WAIT_BLOCK* RemoveOldest(EX_PUSH_LOCK_WAIT_BLOCK* newest) {
     EX_PUSH_LOCK_WAIT_BLOCK* before = newest;
     if (!before->Next) return nullptr;
@@ -127,16 +134,19 @@ BOOLEAN TryAcquire(EX_PUSH_LOCK* lock, bool exclusive) {
     return oldest;
 }
 
-/// Wakes the threads that may go on. The caller has set Waking: no other thread takes a block off the list.
+/// Wakes the threads that may try again now, and gives Waking up, which the caller has set. At any moment other threads
+/// may acquire the lock, release it, or push blocks: what was seen of the word is true only if a Replace of it
+/// succeeds.
 ///
-/// - If the lock has an owner again (of another kind than `ownedShared` says), or the caller shares it and the oldest block
-///   wants it alone, nobody is woken: Waking is cleared, and the next release will do it. That is one step with the look
-///   at the owner: a release that came in between would still find Waking, and nobody would wake.
-/// - The oldest wants it alone and is not the only one: it leaves the list (RemoveOldest), and after Waking is cleared it
-///   is woken.
-/// - Otherwise the whole list goes, and all are woken, the oldest first (WakeAll): the word is what it is without waiters.
-/// The word may get new blocks at any moment: decide on what Replace confirms.
-/// @param ownedShared the caller owns the lock, shared with nobody: then nobody is woken if the oldest wants it alone
+/// - If the lock has an owner again, no thread is woken: the owner's release will do that. No release falls between the
+///   look at the owner and the end of Waking, for it would find Waking set and leave the work to this call.
+/// - With `ownedShared` the caller itself is the owner and shares the lock with no other thread. Then threads are woken
+///   only if the oldest wants to share, too.
+/// - If the oldest block wants the lock alone and is not the only one, its thread is the only one that is woken, when
+///   the list and Waking are as they shall be (RemoveOldest, ClearWaking: given).
+/// - Otherwise every thread is woken, the oldest first (WakeAll: given), and the word is one without waiters.
+/// - A block is gone when its thread is awake.
+/// @param ownedShared the caller goes on as a shared owner
 void Wake(EX_PUSH_LOCK* lock, bool ownedShared) {
     // LAB(3.10) begin
     for (;;) {
@@ -165,8 +175,8 @@ void Wake(EX_PUSH_LOCK* lock, bool ownedShared) {
     // LAB(3.10) end
 }
 
-/// One owner less, and no other is left. With waiters the release sets Waking in the same step, and wakes (Wake) if nobody
-/// else had set it.
+/// The only owner releases the lock. Without waiters the word is 0. With waiters it keeps their list, is not Locked any
+/// more, and says Waking from the same step on. The waiters are woken (Wake) by the one thread that has set Waking.
 void ReleaseLast(EX_PUSH_LOCK* lock) {
     // LAB(3.10) begin
     for (;;) {

@@ -1,10 +1,10 @@
 // Executive resources: acquire, release, hand over.
 //
-// A resource is never left free while somebody waits for it: who releases it last makes the next thread, or all that wait
-// for shared access, its owners at once, and wakes them. A woken thread owns the resource already and only writes its
-// name into the owner's place.
-// Locks: ERESOURCE::SpinLock; a wait happens outside of it. IRQL: <= APC_LEVEL with normal kernel APCs disabled;
-// a release <= DISPATCH_LEVEL.
+// A resource is never free while a thread waits for it: the thread that releases it last makes the next thread, or all
+// that wait for shared access, its owners at once, and wakes them. A woken thread owns the resource already and only
+// writes its name into the owner's place.
+// Locks: ERESOURCE::SpinLock; a wait happens outside of it. IRQL: <= APC_LEVEL with normal kernel APCs disabled; a
+// release <= DISPATCH_LEVEL.
 // In the books: "executive resources". DSP-20
 #include "ex/exp.h"
 
@@ -42,8 +42,9 @@ bool CountShared(ERESOURCE* resource, ERESOURCE_THREAD thread) REQUIRES_(resourc
     return true;
 }
 
-/// All that wait for shared access get it: they are owners from now on (ActiveEntries, ActiveCount), wait no more, and the
-/// semaphore has a unit for each. Their names are not in the table yet, but they count. Nobody waits: nothing happens.
+/// Hands shared access to all threads that wait for it; without one nothing changes. They are owners from now on, and
+/// counted as such (ActiveEntries, ActiveCount), though each writes its name into the table when it runs. They do not
+/// count as waiting any more. They sleep until SharedWaiters has a unit for each (the boost is ExpLockIncrement).
 void HandOverShared(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
     // LAB(3.10) begin
     const LONG waiters = resource->NumberOfSharedWaiters;
@@ -57,8 +58,9 @@ void HandOverShared(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
     // LAB(3.10) end
 }
 
-/// The thread that waits longest for exclusive access gets it: it is the owner from now on (OwnExclusive, name 0: it writes
-/// its own when it runs), waits no more, and the event wakes it.
+/// Hands exclusive access to the thread that waits longest for it. It is the owner from now on (OwnExclusive: given),
+/// under the name 0 until it runs and writes its own, and does not count as waiting any more. It sleeps until
+/// ExclusiveWaiters is signaled (the boost is ExpLockIncrement).
 [[maybe_unused]] void HandOverExclusive(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
     // LAB(3.10) begin
     resource->NumberOfExclusiveWaiters--;
@@ -69,8 +71,9 @@ void HandOverShared(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
     // LAB(3.10) end
 }
 
-/// The exclusive owner has left: the resource is nobody's, or is handed over. Shared access comes first, for exclusive access
-/// was just granted.
+/// The exclusive owner has given back its last acquisition. The resource is handed over: to all that wait for shared
+/// access if there are any, else to one that waits for exclusive access. If no thread waits, no thread owns it: the
+/// invariants of ex/resource.h say what that means.
 [[maybe_unused]] void LeaveExclusive(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
     // LAB(3.10) begin
     resource->Flag &= USHORT(~ResourceOwnedExclusive);
@@ -86,7 +89,9 @@ void HandOverShared(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
     // LAB(3.10) end
 }
 
-/// A shared owner has left. The last one hands over; threads that still wait for shared access wait behind exclusive.
+/// A shared owner, which has this entry, has given back its last acquisition: the entry is free. If it was the last
+/// shared owner, the resource is handed over to one that waits for exclusive access; if no thread does, no thread owns
+/// it. (While an owner shares, a thread waits for shared access only behind one that waits for exclusive access.)
 [[maybe_unused]] void LeaveShared(ERESOURCE* resource, OWNER_ENTRY* entry) REQUIRES_(resource->SpinLock) {
     // LAB(3.10) begin
     entry->OwnerThread = 0;
@@ -100,12 +105,14 @@ void HandOverShared(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
 
 enum class GRANT { Granted, TableFull, MustWait };
 
-/// Grants shared access now, if the rule allows it.
+/// Grants shared access to `thread` now, or says why not. An answer other than Granted has changed nothing.
 ///
-/// - The exclusive owner gets it as one more of his own acquisitions; everybody else must wait for him.
-/// - While threads wait for exclusive access, `rule` says who must queue up behind them.
-/// - CountShared notes the owner; without room for his name it is TableFull, and nothing has changed.
-/// - ActiveEntries counts the threads that share, not how often each has it.
+/// - The exclusive owner gets it, as one more of its own acquisitions. Every other thread must wait for the exclusive
+///   owner.
+/// - While threads wait for exclusive access, `rule` says which threads must wait behind them.
+/// - A shared owner is noted with the number of its acquisitions (CountShared). Without room for its name the answer is
+///   TableFull.
+/// - ActiveEntries is the number of threads that share the resource.
 GRANT TryShared(ERESOURCE* resource, ERESOURCE_THREAD thread, SHARED_RULE rule) REQUIRES_(resource->SpinLock) {
     // LAB(3.10) begin
     if (IsOwnedExclusive(resource)) {
@@ -203,8 +210,9 @@ BOOLEAN NTAPI ExAcquireSharedWaitForExclusive(PERESOURCE Resource, BOOLEAN Wait)
     return AcquireShared(Resource, Wait, SHARED_RULE::WaitFor);
 }
 
-/// Gives back one acquisition of a thread; with the last one it leaves (LeaveExclusive, LeaveShared).
-/// Who does not own the resource: ExpResourceNotOwned. ExpNoteReleased comes first, outside of the lock.
+/// Gives back one acquisition of a thread, exclusive or shared; with its last one the thread owns the resource no
+/// longer (LeaveExclusive, LeaveShared). A thread that does not own it: ExpResourceNotOwned. ExpNoteReleased, which
+/// looks for waiting threads, is called while the thread still owns the resource and the caller does not hold SpinLock.
 void NTAPI ExReleaseResourceForThreadLite(PERESOURCE Resource, ERESOURCE_THREAD ResourceThreadId) {
     // LAB(3.10) begin
     ExpNoteReleased(Resource, ResourceThreadId);

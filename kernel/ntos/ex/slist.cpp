@@ -1,7 +1,7 @@
 // Interlocked singly linked lists.
 //
-// Each operation reads the head, makes the head it wants, and exchanges the two if the old one is still there; otherwise
-// somebody else made progress, and it starts again. An empty list has no first entry and depth 0.
+// Invariant: first entry, Depth and Sequence of a head always belong to the same moment. An empty list has no first
+// entry and depth 0. No operation waits for another processor: it fails only when another one has just succeeded.
 // Locks: none. IRQL: any.
 // In the books: "interlocked singly linked lists". SYH-04
 #include "ex/slist.h"
@@ -11,9 +11,9 @@ extern "C" {
 
 void NTAPI InitializeSListHead(PSLIST_HEADER ListHead) { *ListHead = {}; }
 
-/// Puts an entry in front, in one step that succeeds only if nobody changed the list meanwhile (nt::ReadSList,
-/// nt::CompareExchangeSList); otherwise again. Depth and Sequence are part of the step.
-/// @returns the entry that was first
+/// Puts an entry in front. First entry, Depth (one more) and Sequence (one more) change together, in one step
+/// (ex/slist.h has the step). From that step on other processors may take the entry, and follow its Next.
+/// @returns the entry that was first before
 PSLIST_ENTRY FASTCALL InterlockedPushEntrySList(PSLIST_HEADER ListHead, PSLIST_ENTRY ListEntry) {
     // LAB(3.2) begin
     for (;;) {
@@ -31,8 +31,9 @@ PSLIST_ENTRY FASTCALL InterlockedPushEntrySList(PSLIST_HEADER ListHead, PSLIST_E
     // LAB(3.2) end
 }
 
-/// Takes the first entry, in one step. An entry's Next is read while another processor may be popping the entry: what was
-/// read may be stale, and then the step must fail. @returns the entry, or nullptr: then nothing has changed
+/// Takes the first entry: Depth is one less, Sequence one more, in the same step. Until that step other processors may
+/// take the same entry, change its Next, and put it back. What this call has read by then must not get into the list.
+/// @returns the entry, or nullptr: the list is empty and has not changed
 PSLIST_ENTRY FASTCALL InterlockedPopEntrySList(PSLIST_HEADER ListHead) {
     // LAB(3.2) begin
     for (;;) {
@@ -51,8 +52,8 @@ PSLIST_ENTRY FASTCALL InterlockedPopEntrySList(PSLIST_HEADER ListHead) {
     // LAB(3.2) end
 }
 
-/// Takes the whole list in one step, and leaves it empty with depth 0. @returns its first entry, or nullptr: then nothing has
-/// changed
+/// Takes all entries in one step, and leaves an empty list of depth 0. Sequence is one more.
+/// @returns the first entry, or nullptr: the list is empty and has not changed
 PSLIST_ENTRY FASTCALL InterlockedFlushSList(PSLIST_HEADER ListHead) {
     // LAB(3.2) begin
     for (;;) {

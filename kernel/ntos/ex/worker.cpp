@@ -24,8 +24,9 @@ void RunItem(WORK_QUEUE_ITEM* item) {
 //| // Room for helpers of your own.
 // LAB(3.9) end
 
-/// - An item that is on a queue is not queued again: WORKER_INVALID, with the item and its routine.
-/// - It goes to the tail of the queue of its type (ExWorkerQueue).
+/// Has the item's routine run once by a thread of this queue (ExWorkerQueue), behind all items that are there.
+///
+/// - An item whose List.Flink is set has not been taken yet: bugcheck WORKER_INVALID (1, the item, its routine, 0).
 void NTAPI ExQueueWorkItem(PWORK_QUEUE_ITEM WorkItem, WORK_QUEUE_TYPE QueueType) {
     // LAB(3.9) begin
     NT_ASSERT(QueueType < WORK_QUEUE_TYPE::MaximumWorkQueue);
@@ -39,13 +40,14 @@ void NTAPI ExQueueWorkItem(PWORK_QUEUE_ITEM WorkItem, WORK_QUEUE_TYPE QueueType)
     // LAB(3.9) end
 }
 
-/// What a worker thread does.
+/// The life of a worker thread (ExpWorkerContext): it runs the items of its queue, in their order.
 ///
-/// - It takes items from its queue and runs them, one after the other; WorkItemsProcessed counts them when they are taken.
-/// - A thread of the start waits for ever. A dynamic one that gets nothing for ExpDynamicThreadTimeout ends (it returns),
-///   and DynamicThreadCount falls.
-/// - After each item ExpCheckWorkerThread (given) looks whether the routine left the thread as it found it. The item
-///   itself may be gone by then.
+/// - A thread of the start never ends. A dynamic thread ends (it returns) when it got no item for
+///   ExpDynamicThreadTimeout, and DynamicThreadCount is one less.
+/// - WorkItemsProcessed of the queue counts the items that threads have taken, also those whose routine still runs.
+/// - From the moment at which its routine runs the item belongs to its owner, who may free it or queue it again: this
+///   routine reads nothing of it any more.
+/// - After each routine ExpCheckWorkerThread (given) hears what was run, and looks at the state of the thread.
 void NTAPI ExpWorkerThread(PVOID StartContext) {
     // LAB(3.9) begin
     const EXP_WORKER_CONTEXT context = ExpWorkerContext(StartContext);
@@ -63,13 +65,14 @@ void NTAPI ExpWorkerThread(PVOID StartContext) {
     // LAB(3.9) end
 }
 
-/// Once a second: does a queue need one more thread?
+/// Called once a second: makes a dynamic thread for each queue that needs one more (ExpCreateWorkerThread).
 ///
-/// - It is stuck if items wait now and waited a second ago (QueueDepthLastPass), and none was begun since
-///   (WorkItemsProcessedLastPass).
-/// - Another thread helps only if the queue lets it have an item: fewer are active than the maximum, the others block.
-/// - There are at most EX_MAXIMUM_DYNAMIC_THREADS dynamic threads of a queue. ExpCreateWorkerThread makes one (the count
-///   is yours); if that fails, the next second is another chance.
+/// - A queue needs one if it is stuck and a thread more would get an item: fewer threads are active than the queue
+///   allows. A queue is stuck if items wait now (KeReadStateQueue) and waited at the last call, and none was taken
+///   since.
+/// - QueueDepthLastPass and WorkItemsProcessedLastPass of every queue say what this call has seen, for the next call.
+/// - DynamicThreadCount is the number of the queue's dynamic threads, never more than EX_MAXIMUM_DYNAMIC_THREADS. A
+///   thread that could not be made does not count. A new thread counts before it can end.
 void NTAPI ExpBalanceWorkerThreads(PVOID) {
     // LAB(3.9) begin
     for (ULONG type = 0; type < WORK_QUEUES; type++) {

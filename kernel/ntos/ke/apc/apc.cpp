@@ -101,8 +101,12 @@ void RunKernelApc(KTHREAD* thread, ApcCall& call) {
 //| // Room for helpers of your own.
 // LAB(3.8) end
 
-/// 1. A FALSE answer changes nothing: the APC is queued already (Inserted), or its thread ends (ApcQueueable).
-/// 2. The two arguments are kept in the APC; KiInsertQueueApc does the rest.
+/// Queues an APC to its thread, with two arguments for its routines (KiInsertQueueApc).
+///
+/// - An APC that is queued already (Inserted) or whose thread takes none any more (ApcQueueable) does not change, nor
+///   do its arguments.
+/// - Two processors may queue the same APC at the same moment: one of them succeeds.
+/// @returns whether this call has queued the APC
 BOOLEAN NTAPI KeInsertQueueApc(PKAPC Apc, PVOID SystemArgument1, PVOID SystemArgument2, KPRIORITY Increment) {
     // LAB(3.8) begin
     KiApcQueueGuard guard(Apc->Thread->ApcQueueLock);
@@ -116,12 +120,18 @@ BOOLEAN NTAPI KeInsertQueueApc(PKAPC Apc, PVOID SystemArgument1, PVOID SystemArg
     // LAB(3.8) end
 }
 
-/// 1. An APC for InsertApcEnvironment is for where its thread is now.
-/// 2. It goes on the queue of its environment and mode, and Inserted becomes TRUE: to the tail, but a special kernel APC
-///    (IsSpecial) behind the special ones and before every normal one. The event ApcQueue is traced.
-/// 3. If its thread is in that environment now, the thread is told (ki/apc.h: how an APC finds its moment): of a kernel APC
-///    by KernelApcPending first; then the current thread by the APC interrupt, any other by TellThread. Of a user APC the
-///    current thread is told nothing. An APC for another environment waits until the thread attaches or detaches.
+/// Puts an APC that is on no queue on the queue of its environment and mode (KTHREAD::ApcStatePointer), and sees to it
+/// that its thread takes it. Inserted says so. The event ApcQueue is traced.
+///
+/// - InsertApcEnvironment stands for the environment in which the thread is now; the APC is for that one from now on.
+/// - On a kernel queue all special APCs (IsSpecial) stand before all normal ones. Each kind, and each user queue, is in
+///   the order of insertion.
+/// - The thread of a kernel APC for its present environment cannot miss it (ki/apc.h: how an APC finds its moment).
+///   KernelApcPending is TRUE before anybody looks where the thread is. The current thread finds out by the APC
+///   interrupt, any other by TellThread.
+/// - A user APC for the present environment ends the wait of another thread if that wait allows it (TellThread); the
+///   current thread needs no message.
+/// - The thread of an APC for another environment hears nothing now: it looks when it attaches or detaches.
 void NTAPI KiInsertQueueApc(PKAPC Apc, KPRIORITY Increment) {
     // LAB(3.8) begin
     KTHREAD* const thread = Apc->Thread;
@@ -144,16 +154,25 @@ void NTAPI KiInsertQueueApc(PKAPC Apc, KPRIORITY Increment) {
     // LAB(3.8) end
 }
 
-/// Runs every kernel APC of the current thread that may run now, the first of its queue first. Nothing happens in a guarded
-/// region (SpecialApcDisable): its end asks again. PreviousMode is KernelMode: user APCs are delivered on the way to user mode.
+/// Delivers the kernel APCs of the current thread that may run now, in the order of their queue, also those that come
+/// meanwhile. PreviousMode is KernelMode: user APCs are delivered on the way to user mode. IRQL: APC_LEVEL, at the call
+/// and on return.
 ///
-/// - Under ApcQueueLock, KernelApcPending is cleared, and the first APC is taken off, with Inserted FALSE; but a normal one
-///   stays, and with it everything behind it, while another is in progress or in a critical region (KernelApcDisable).
-/// - What the call needs is noted before: the kernel routine may queue the APC again or free it. It runs at APC_LEVEL, with
-///   the address of what was noted, and may change all of it. The event ApcRun is traced first.
-/// - Of a normal one, NormalRoutine follows, if the kernel routine has left one: KernelApcInProgress, PASSIVE_LEVEL, the
-///   call, and back to APC_LEVEL.
-/// - While it works, the thread's TrapFrame is the one it was given.
+/// - In a guarded region (SpecialApcDisable) none may run. In a critical region (KernelApcDisable), and while the
+///   normal routine of another one is in progress, no normal one may run: it stays on the queue, with everything behind
+///   it.
+/// - The queue and Inserted change under ApcQueueLock only. An APC that is queued at any moment is either found by this
+///   call or has left KernelApcPending TRUE. While a routine runs, and on return, it is FALSE unless an APC has come
+///   since the last look.
+/// - While an APC's routines run, the APC is on no queue (Inserted FALSE), no lock is held, and nothing of the APC is
+///   read any more: its kernel routine may queue it again or free its memory.
+/// - The kernel routine runs at APC_LEVEL. It gets the APC and the addresses of four words: normal routine, context and
+///   the two arguments, as they were in the queued APC. It may change each of them. The event ApcRun is traced before
+///   it runs.
+/// - The normal routine, if the APC is a normal one and its kernel routine has left one, runs at PASSIVE_LEVEL with the
+///   other three words. KernelApcInProgress is TRUE from before the IRQL falls until after it has risen again, and at
+///   no other time.
+/// - The routines find `TrapFrame` in the thread's TrapFrame. On return the thread has its former one.
 void NTAPI KiDeliverApc(KPROCESSOR_MODE PreviousMode, KEXCEPTION_FRAME*, KTRAP_FRAME* TrapFrame) {
     // LAB(3.8) begin
     NT_ASSERT(KeGetCurrentIrql() == APC_LEVEL && PreviousMode == KernelMode);

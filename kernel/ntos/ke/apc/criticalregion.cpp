@@ -1,8 +1,8 @@
 // Critical and guarded regions: stretches of code in which a thread's APCs wait.
 //
-// The counts go downwards from 0 and belong to their thread alone, so no lock is needed: a delivery to this thread, by an
-// interrupt, sees either the region or no region. Who leaves the outermost region looks at the queue himself, because a
-// delivery that came meanwhile found the region and left.
+// The counts go downwards from 0 and belong to their thread alone, so no lock is needed: a delivery to this thread, by
+// an interrupt, sees either the region or no region. A delivery that finds a region leaves, and nobody repeats it: the
+// end of the region must.
 // IRQL: <= APC_LEVEL.
 // In the books: "critical regions and guarded regions". INT-15
 #include "ke/ki.h"
@@ -21,7 +21,8 @@ void DeliverHeldBack(KTHREAD* thread) {
 //| // Room for helpers of your own.
 // LAB(3.8) end
 
-/// Counts KernelApcDisable down: from here on no normal kernel APC of this thread runs.
+/// Begins a critical region of the current thread: in it no normal kernel APC runs. Regions nest; KernelApcDisable is
+/// minus their number.
 void NTAPI KeEnterCriticalRegion() {
     // LAB(3.8) begin
     NT_ASSERT(KeGetCurrentIrql() <= APC_LEVEL);
@@ -34,8 +35,9 @@ void NTAPI KeEnterCriticalRegion() {
     // LAB(3.8) end
 }
 
-/// Counts it up again. The end of the outermost region asks for a delivery (KiRequestApcDelivery) if kernel APCs are queued,
-/// unless a guarded region around it holds them back: that one's end will.
+/// Ends one. If it was the outermost one, a delivery is requested (KiRequestApcDelivery) for the kernel APCs that are
+/// queued then. Without any, or in a guarded region, nothing is requested. An APC that comes at any moment is not
+/// forgotten.
 void NTAPI KeLeaveCriticalRegion() {
     // LAB(3.8) begin
     NT_ASSERT(KeGetCurrentIrql() <= APC_LEVEL);
@@ -49,7 +51,8 @@ void NTAPI KeLeaveCriticalRegion() {
     // LAB(3.8) end
 }
 
-/// The same with SpecialApcDisable: no APC at all.
+/// Begins a guarded region of the current thread: in it no APC runs. Regions nest; SpecialApcDisable is minus their
+/// number.
 void NTAPI KeEnterGuardedRegion() {
     // LAB(3.8) begin
     NT_ASSERT(KeGetCurrentIrql() <= APC_LEVEL);
@@ -62,7 +65,8 @@ void NTAPI KeEnterGuardedRegion() {
     // LAB(3.8) end
 }
 
-/// The end of the outermost guarded region asks for a delivery if kernel APCs are queued.
+/// Ends one. If it was the outermost one, a delivery is requested for the kernel APCs that are queued then, also in a
+/// critical region: special APCs run there.
 void NTAPI KeLeaveGuardedRegion() {
     // LAB(3.8) begin
     NT_ASSERT(KeGetCurrentIrql() <= APC_LEVEL);

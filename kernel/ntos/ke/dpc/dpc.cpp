@@ -1,7 +1,8 @@
 // Deferred procedure calls: work that an interrupt leaves for later, on the same processor and before any thread.
 //
-// Invariant: Dpc->DpcData is the queue the DPC is on, nullptr while it is on none; the call that changes it from nullptr (by an
-// interlocked operation) owns the insertion. DpcQueueDepth is the length of the list.
+// Invariants: Dpc->DpcData is the queue whose list the DPC is on, nullptr while it is on none. DpcQueueDepth is the
+// length of the list. A DPC in an ordinary queue is never forgotten: either KiRetireDpcList runs there and will find
+// it, or an interrupt was requested for it, or KiDpcNeedsInterrupt lets it wait for the clock.
 // Locks: KDPC_DATA::DpcLock, held at HIGH_LEVEL, because service routines of any level queue DPCs.
 // IRQL: any for the queue; the routines run at DISPATCH_LEVEL.
 // In the books: "software interrupts: DPCs". INT-05, INT-06
@@ -45,6 +46,7 @@ bool RemoveFirst(KPRCB* prcb, DpcCall* call) REQUIRES_(AtDispatchLevel) {
 /// Puts the DPC on the queue, unless it is on one. @returns whether it did
 bool Insert(KDPC_DATA& queue, KPRCB* prcb, PKDPC dpc, PVOID argument1, PVOID argument2) REQUIRES_(AtDispatchLevel) {
     nt::SpinLockAtDpcGuard guard(queue.DpcLock);
+    // Interlocked: another processor may hold another queue's lock and put the same DPC there.
     if (InterlockedCompareExchangePointer<void>(&dpc->DpcData, &queue, nullptr) != nullptr) return false;
 
     dpc->SystemArgument1 = argument1;
@@ -84,17 +86,21 @@ void NTAPI KeInitializeDpc(PKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID 
     Dpc->DeferredContext = DeferredContext;
 }
 
-/// Queues a DPC on its processor (Number less 1; 0: this one), for its ordinary or its threaded queue (KiDpcQueue), unless it
-/// is on a queue already. At HIGH_LEVEL, for interrupts of every level may do this.
+/// Puts a DPC on a queue, so that its routine runs once, soon. The caller may be an interrupt of any level.
 ///
-/// - With the queue's lock held: the call that changes DpcData from nullptr to the queue (by an interlocked operation) inserts;
-///   for every other call it is queued already. The arguments are those of the insertion.
-/// - HighImportance goes to the head, everything else to the tail. Depth and count of the queue are kept, and the insertion
-///   is traced (DpcQueue).
-/// - For an ordinary DPC KiDpcNeedsInterrupt says whether its processor must be asked, and while the queue's lock is held it
-///   is: DpcInterruptRequested, and HalRequestSoftwareInterrupt here or KiSendDispatchInterrupt(SetMember) there. A threaded
-///   DPC asks for the processor's DPC thread (KiRequestDpcThread), without the lock.
-/// @returns whether it was inserted
+/// - The queue is that of the DPC's processor (Number less 1; 0: this one), the ordinary or the threaded one
+///   (KiDpcQueue). A DPC of HighImportance stands before all others of the queue, every other DPC behind them.
+/// - The routine gets the two arguments of the call that has inserted the DPC. DpcCount counts the insertions, and each
+///   is traced (the event DpcQueue).
+/// - A DPC that is on a queue stays as it is, with its arguments. Two processors may insert the same DPC at the same
+///   moment, for two different queues: one of them succeeds.
+/// - An ordinary DPC that needs an interrupt (KiDpcNeedsInterrupt) gets it: DpcInterruptRequested of its processor is
+///   TRUE, and the request goes to this processor (HalRequestSoftwareInterrupt) or to the other one
+///   (KiSendDispatchInterrupt, which takes its SetMember). Until then no processor can find the queue empty or change
+///   it.
+/// - A threaded DPC asks for its processor's DPC thread (KiRequestDpcThread, called while no queue's lock is held).
+/// @returns whether this call has inserted the DPC
+/// Callers rely on: under a queue's lock, DpcData says truly whether the DPC is on that queue's list.
 BOOLEAN NTAPI KeInsertQueueDpc(PKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2) {
     // LAB(3.1) begin
     nt::IrqlGuard interruptsHeldOff(HIGH_LEVEL);
@@ -108,8 +114,9 @@ BOOLEAN NTAPI KeInsertQueueDpc(PKDPC Dpc, PVOID SystemArgument1, PVOID SystemArg
     // LAB(3.1) end
 }
 
-/// Takes a DPC off the queue it is on. Which queue that is may change until its lock is held: look again then.
-/// @returns whether it was on a queue
+/// Takes a DPC off the queue it is on; then it is free. Without that queue's lock, what DpcData says may be over the
+/// next moment: another processor takes the DPC off, and a third one queues it elsewhere.
+/// @returns whether this call has taken it off
 BOOLEAN NTAPI KeRemoveQueueDpc(PKDPC Dpc) {
     // LAB(3.1) begin
     nt::IrqlGuard interruptsHeldOff(HIGH_LEVEL);
@@ -130,13 +137,14 @@ void NTAPI KeSetImportanceDpc(PKDPC Dpc, KDPC_IMPORTANCE Importance) { Dpc->Impo
 
 void NTAPI KeSetTargetProcessorDpc(PKDPC Dpc, CHAR Number) { Dpc->Number = UCHAR(Number + 1); }
 
-/// Runs the DPCs of this processor, the first first, until the queue is empty, also those that come meanwhile.
+/// Runs the ordinary DPCs of this processor, in the order of their queue, also those that come meanwhile.
 ///
-/// - DpcRoutineActive is set all the time: nobody needs to ask for an interrupt. When the queue is found empty, this flag and
-///   DpcInterruptRequested are cleared in the same step, under the queue's lock: a DPC that comes later asks again.
-/// - A DPC is off the queue and free (DpcData nullptr) before its routine is called, for the routine may queue it again or
-///   free its memory. So everything that the call needs is noted before.
-/// - The lock is taken at HIGH_LEVEL, the routine runs at DISPATCH_LEVEL without any lock, between KiBeginDpc and KiEndDpc.
+/// - While it works, DpcRoutineActive is TRUE: a processor that queues a DPC here then requests no interrupt. On return
+///   it and DpcInterruptRequested are FALSE. A DPC that comes at any moment between is either run by this call or has
+///   requested an interrupt that is still to come.
+/// - A routine may queue its own DPC again, or free the DPC's memory. So while the routine runs its DPC is free, on no
+///   list and not counted, and this routine reads nothing of it any more.
+/// - A routine runs at DISPATCH_LEVEL with no lock held, after KiBeginDpc and before KiEndDpc.
 void NTAPI KiRetireDpcList(PKPRCB Prcb) {
     // LAB(3.1) begin
     DpcCall call;

@@ -1,10 +1,10 @@
 // Queued spin locks: the queue, and the ways to name a node of it.
 //
-// Order matters in three places. A node is complete before the exchange makes it the tail, for the next processor may
-// link itself behind it at once. The WAIT bit is set before the predecessor can see the node, or its hand-over would be
-// overwritten. And an empty Next does not tell the holder, as it frees the lock, that no processor waits: a successor may have
-// become the tail and not have linked itself yet.
-// What checked builds verify is in lockchecks.cpp; lockqueue.cpp has the system's numbered locks.
+// Invariants: the lock's word is the last node of the queue, 0 while the lock is free. The first node's processor has
+// the lock. A node's Lock is the lock's address, with LOCK_QUEUE_WAIT while its processor waits, with LOCK_QUEUE_OWNER
+// while it has the lock, with neither bit otherwise. Three processors write to a node: its own, the one behind it
+// (Next) and the one before it (Lock). What checked builds verify is in lockchecks.cpp; lockqueue.cpp has the system's
+// numbered locks.
 // IRQL: >= DISPATCH_LEVEL while held.
 // In the books: "queued spin locks", "instack queued spin locks". SYH-07, SYH-08
 #include "ke/ki.h"
@@ -15,17 +15,17 @@ namespace {
 
 [[maybe_unused]] ULONG_PTR AddressOf(const void* pointer) { return reinterpret_cast<ULONG_PTR>(pointer); }
 
-/// Puts the node at the end of the lock's queue and spins until it is the first.
+/// Returns when `node` is the first of the lock's queue: its processor has the lock.
 ///
-/// - KSPIN_LOCK::Value is the last node of the queue, 0: the lock is free. An exchange makes `node` the last and says who
-///   was before it.
-/// - Nobody: the lock is ours. Somebody: he must find us through his Next, and we spin on our own node. Every spin in this
-///   file lets the processor know (YieldProcessor).
-/// - KSPIN_LOCK_QUEUE::Lock is the lock's address, with LOCK_QUEUE_WAIT while the node waits and LOCK_QUEUE_OWNER while it
-///   owns the lock; Next is nullptr while nobody is behind.
-/// Read above, in what order these things must happen.
+/// - Processors get the lock in the order in which their nodes became the last one, also if several come at the same
+///   moment.
+/// - The node before this one finds it by its own Next. Next is nullptr while no processor is behind.
+/// - A processor that waits reads its own node only. Each round of a spin in this file calls YieldProcessor.
+/// - The node may be anything before the call: it is the caller's memory.
 void Enqueue(PKSPIN_LOCK lock, PKSPIN_LOCK_QUEUE node) {
     // LAB(3.2) begin
+    // Complete before it is the last: another processor may link itself behind it at once, and the one before it may
+    // hand the lock over as soon as it sees the node.
     node->Next = nullptr;
     node->Lock = AddressOf(lock) | LOCK_QUEUE_WAIT;
     auto* const predecessor = reinterpret_cast<PKSPIN_LOCK_QUEUE>(InterlockedExchange(&lock->Value, AddressOf(node)));
@@ -41,8 +41,9 @@ void Enqueue(PKSPIN_LOCK lock, PKSPIN_LOCK_QUEUE node) {
     // LAB(3.2) end
 }
 
-/// Makes the node the queue's only one, if nobody has the lock. Otherwise nobody can find the node, and its Lock has no
-/// bit set. @returns whether it had worked
+/// Takes the lock if it is free, and never waits. After a false answer the lock is as before, no other processor has
+/// seen the node, and the node's Lock has neither bit.
+/// @returns whether the node is the first of the queue now
 bool TryEnqueue(PKSPIN_LOCK lock, PKSPIN_LOCK_QUEUE node) {
     // LAB(3.2) begin
     node->Next = nullptr;
@@ -55,9 +56,12 @@ bool TryEnqueue(PKSPIN_LOCK lock, PKSPIN_LOCK_QUEUE node) {
     // LAB(3.2) end
 }
 
-/// Takes the first node out of the queue and passes the lock on to the next: LOCK_QUEUE_OWNER instead of LOCK_QUEUE_WAIT
-/// in *his* node. Without a successor the lock becomes free. Afterwards the own node's Lock has no bit set, and nobody
-/// looks at the node any more: it may lie on a stack.
+/// Gives the lock up. The processor behind has it then: its node's Lock says LOCK_QUEUE_OWNER. If no processor is
+/// behind, the lock is free.
+///
+/// - A processor whose node is the last already gets the lock too, however late it writes its node's address into Next.
+/// - On return the own node's Lock has neither bit, and no processor looks at the node any more: it may lie on a stack.
+/// Callers rely on: the next holder sees everything that was written while this processor had the lock.
 void Dequeue(PKSPIN_LOCK lock, PKSPIN_LOCK_QUEUE node) {
     // LAB(3.2) begin
     node->Lock = AddressOf(lock);

@@ -1,9 +1,8 @@
 // Spin locks, the part that does not change the IRQL; the HAL's KfAcquireSpinLock is built on it.
 //
-// Test and test-and-set: the exchange that takes the lock also takes its cache line away from the others, so a processor that
-// finds the lock held only reads until it looks free, and then tries again. Nothing says who of the waiters comes next:
-// queuedlock.cpp does.
-// What checked builds verify is in lockchecks.cpp. IRQL: >= DISPATCH_LEVEL.
+// A processor that writes to the lock takes the lock's cache line away from all the others, the holder included.
+// Nothing says which of the waiting processors is the next holder: queuedlock.cpp does. What checked builds verify is
+// in lockchecks.cpp. IRQL: >= DISPATCH_LEVEL.
 // In the books: "spin locks". SYH-05, SYH-02, HAL-08
 #include "ke/ki.h"
 
@@ -14,12 +13,13 @@ namespace {
 
 // The routines are what the annotations describe; their bodies are below the analysis.
 
-/// Spins until the lock is this processor's. The IRQL is not changed.
+/// Returns when the lock is this processor's (its word is Held). The IRQL is not changed.
 ///
-/// - Test and test-and-set: an exchange that finds the lock Free has taken it; while it is Held, only read (and let the
-///   processor know with YieldProcessor), and exchange again when it looks free.
-/// - KiBeforeAcquireLock comes first and KiAfterAcquireLock last: checked builds know with them who holds what.
-/// Callers rely on: everything that the former holder wrote is seen after it.
+/// - Of several processors that want a free lock at the same moment, one gets it.
+/// - A processor that waits writes nothing to the lock while it is held, and calls YieldProcessor in each round.
+/// - Checked builds know the holders: KiBeforeAcquireLock says that this processor wants the lock, before it may have
+///   to wait; KiAfterAcquireLock says that it has the lock.
+/// Callers rely on: this processor sees everything that the former holder wrote.
 void FASTCALL KefAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) NO_THREAD_SAFETY_ANALYSIS {
     // LAB(3.2) begin
     KiBeforeAcquireLock(SpinLock);
@@ -33,8 +33,9 @@ void FASTCALL KefAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) NO_THREAD_SAFET
     // LAB(3.2) end
 }
 
-/// Takes the lock if it is free, without spinning; KiBeforeTryToAcquireLock first, KiAfterAcquireLock if it was.
-/// @returns whether this processor has it now
+/// Takes the lock if it is free, and never waits. A FALSE answer has changed nothing: the lock is its holder's as
+/// before. KiBeforeTryToAcquireLock says that this processor wants the lock, KiAfterAcquireLock that it has it.
+/// @returns whether this processor has the lock now
 BOOLEAN FASTCALL KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) NO_THREAD_SAFETY_ANALYSIS {
     // LAB(3.2) begin
     KiBeforeTryToAcquireLock(SpinLock);
@@ -46,8 +47,9 @@ BOOLEAN FASTCALL KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) NO_THREA
     // LAB(3.2) end
 }
 
-/// Frees the lock: KiBeforeReleaseLock, then a store with release semantics (WriteULongPtrRelease).
-/// Callers rely on: the next holder sees everything that was written under it.
+/// Frees the lock. KiBeforeReleaseLock is told while this processor still has it.
+/// Callers rely on: the next holder sees everything that was written while this processor had the lock (nt/atomic.h
+/// says which stores keep that promise).
 void FASTCALL KefReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) NO_THREAD_SAFETY_ANALYSIS {
     // LAB(3.2) begin
     KiBeforeReleaseLock(SpinLock);

@@ -1,7 +1,7 @@
 // Events: something has happened.
 //
-// A notification event stays signaled and releases everybody; a synchronization event's signal is consumed by the first
-// waiter whose wait it satisfies.
+// A notification event stays signaled and releases every thread that waits. A synchronization event's signal is for one
+// thread: the first one whose wait it satisfies takes it.
 // Locks: takes KiDispatcherLock. IRQL: <= DISPATCH_LEVEL.
 // In the books: "dispatcher objects: events". DSP-01..03
 #include "ke/ki.h"
@@ -16,8 +16,9 @@ void NTAPI KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State) {
     InitializeListHead(&Event->Header.WaitListHead);
 }
 
-/// Signals the event: traces it (KiTraceSignal, before the state changes), and releases whom that releases (KiWaitTest).
-/// An event that was signaled already has no waiters to look for. Leaves with KiFinishSignal(oldIrql, Wait).
+/// Signals the event, and releases the threads whose wait that satisfies. Each call is traced (KiTraceSignal), before
+/// the state changes and before a thread is released. A caller with `Wait` keeps the database for the wait that follows
+/// (KiFinishSignal).
 /// @returns the previous state
 LONG NTAPI KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait) {
     // LAB(3.3) begin
@@ -33,7 +34,8 @@ LONG NTAPI KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait) {
     // LAB(3.3) end
 }
 
-/// Makes the event not signaled; traced only if it was. @returns the previous state
+/// Makes the event not signaled, and releases no thread. It is traced if the event was signaled. @returns the previous
+/// state
 LONG NTAPI KeResetEvent(PRKEVENT Event) {
     // LAB(3.3) begin
     KiDispatcherGuard guard;
@@ -48,8 +50,8 @@ LONG NTAPI KeResetEvent(PRKEVENT Event) {
 
 void NTAPI KeClearEvent(PRKEVENT Event) { (void)KeResetEvent(Event); }
 
-/// Signals the event, releases the threads that wait at this moment, and leaves it not signaled: threads that come later wait.
-/// Both changes are traced. @returns the previous state
+/// Signals the event for the threads that wait at this moment, and leaves it not signaled: threads that come later
+/// wait. Both changes are traced, and `Wait` is as in KeSetEvent. @returns the previous state
 LONG NTAPI KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait) {
     // LAB(3.3) begin
     const KIRQL oldIrql = KiLockDispatcherDatabase();

@@ -1,4 +1,4 @@
-// Mutants: mutual exclusion with an owner, who may own more than once.
+// Mutants: mutual exclusion with an owner, a thread that may acquire its mutant again.
 //
 // SignalState: 1 free, 0 owned once, -1 owned twice, ... A mutant whose owner ends without releasing it is abandoned:
 // it becomes free, and the next wait succeeds with STATUS_ABANDONED, so that the new owner knows to distrust the data.
@@ -10,7 +10,7 @@
 
 namespace {
 
-/// Boost of who gets an abandoned mutant (MUTANT_INCREMENT).
+/// Boost of a thread that gets an abandoned mutant (MUTANT_INCREMENT).
 [[maybe_unused]] constexpr KPRIORITY MutantIncrement = 1;
 /// SignalState of a mutant that is owned as often as it can be.
 [[maybe_unused]] constexpr LONG MutantRecursionLimit = -0x7FFF'FFFF - 1;
@@ -47,13 +47,15 @@ void NTAPI KeInitializeMutant(PKMUTANT Mutant, BOOLEAN InitialOwner) {
     }
 }
 
-/// Makes `Thread` the owner of a mutant that is free, or that it owns already (once more).
+/// `Thread` acquires a mutant that is free, or one that it owns: then it owns the mutant once more.
 ///
-/// - SignalState counts downwards: 1 free, 0 owned once, -1 owned twice. At MutantRecursionLimit nothing is changed.
-/// - A new owner is noted in OwnerThread, and the mutant goes to the tail of his MutantListHead.
-/// - A new owner of an abandoned mutant is told so, once: Abandoned is cleared.
-/// @returns STATUS_SUCCESS, STATUS_ABANDONED, STATUS_MUTANT_LIMIT_EXCEEDED
-/// Callers rely on: OwnerThread and the list are right exactly while SignalState <= 0.
+/// - OwnerThread names the owner, and the owner's MutantListHead has its mutants in the order in which it became their
+///   owner.
+/// - A mutant at MutantRecursionLimit does not change: STATUS_MUTANT_LIMIT_EXCEEDED.
+/// - The first owner of an abandoned mutant is told so, and no later one: STATUS_ABANDONED, and the mutant is not
+///   Abandoned any more.
+/// @returns else STATUS_SUCCESS
+/// Callers rely on: a mutant has an owner, and is on one list, exactly while SignalState is 0 or below.
 NTSTATUS KiTakeMutant(PKMUTANT Mutant, PKTHREAD Thread) {
     // LAB(3.5) begin
     if (Mutant->Header.SignalState == MutantRecursionLimit) return STATUS_MUTANT_LIMIT_EXCEEDED;
@@ -68,13 +70,16 @@ NTSTATUS KiTakeMutant(PKMUTANT Mutant, PKTHREAD Thread) {
     // LAB(3.5) end
 }
 
-/// Gives back one level of ownership, or (Abandoned) all of them, whichever thread asks.
+/// The owner gives back one acquisition. With the last one the mutant is free, and the thread that waits longest gets
+/// it.
 ///
-/// - Only the owner may release. Anybody else: nothing changes, the database is left, and STATUS_MUTANT_NOT_OWNED is
-///   raised, or STATUS_ABANDONED if the mutant is an abandoned one.
-/// - With the last level it is free: no owner, on no list. As Abandoned it is freed at once, and marked even if free.
-/// - The change is traced (KiTraceSignal) with the states before and after, then waiters are looked at (KiWaitTest).
-/// @returns the previous state
+/// - Of a thread that does not own the mutant the call changes nothing and raises STATUS_MUTANT_NOT_OWNED, or
+///   STATUS_ABANDONED if the mutant is an abandoned one. The database is free then, also for a caller with `Wait`.
+/// - With `Abandoned` any thread may call it: the mutant is an abandoned one afterwards, and free. A mutant that was
+///   free already is marked, and nothing else of it changes.
+/// - Each change is traced (KiTraceSignal) with the states before and after it; a thread is released after that.
+/// @returns the state before the call
+/// Callers rely on: when a waiting thread gets the mutant, nothing of the old owner is written any more.
 LONG NTAPI KeReleaseMutant(PKMUTANT Mutant, KPRIORITY Increment, BOOLEAN Abandoned, BOOLEAN Wait) {
     // LAB(3.5) begin
     const KIRQL oldIrql = KiLockDispatcherDatabase();
@@ -106,8 +111,9 @@ LONG NTAPI KeReleaseMutant(PKMUTANT Mutant, KPRIORITY Increment, BOOLEAN Abandon
 
 LONG NTAPI KeReadStateMutant(PKMUTANT Mutant) { return *const_cast<volatile LONG*>(&Mutant->Header.SignalState); }
 
-/// `Thread` ends: frees every mutant that it still owns, in the order in which it took them, marked as abandoned. The next
-/// owner gets STATUS_ABANDONED, and if somebody waits he owns it now, with a boost of MutantIncrement. Each is traced.
+/// `Thread` ends. Every mutant that it still owns becomes a free and abandoned one, in the order in which the thread
+/// became their owner. A thread that waits for one gets it, with a boost of MutantIncrement. Each mutant is traced as
+/// in KeReleaseMutant.
 void KiAbandonMutants(PKTHREAD Thread) {
     // LAB(3.5) begin
     while (!IsListEmpty(&Thread->MutantListHead)) {

@@ -38,10 +38,14 @@ namespace {
     return queue->CurrentCount < queue->MaximumCount && !IsListEmpty(&queue->Header.WaitListHead);
 }
 
-/// Puts an entry into the queue, at its head or its tail, or (MayWakeOne) gives it to the thread that began to wait last.
-/// In that case it is on no list, and its Flink leads to itself until its thread has it (HandOut). SignalState is the number of entries in the queue.
-/// The signal is traced (TraceSignal) in either case: when SignalState is what it will be, and before a thread is woken.
-/// @returns the number of entries before
+/// Adds an entry: behind all others of the queue, or (`atHead`) before all others. If a thread waits and one more may
+/// be active (MayWakeOne), the entry is never in the queue: the thread that began to wait last gets it.
+///
+/// - SignalState is the number of entries in the queue.
+/// - An entry that was given to a thread is on no list. Until the thread has it (HandOut), its Flink leads to the entry
+///   itself.
+/// - Each call is traced (TraceSignal), when SignalState is what it will be; a thread is woken after that.
+/// @returns the number of entries that were in the queue before
 LONG Insert(KQUEUE* queue, LIST_ENTRY* entry, bool atHead) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
     // LAB(3.9) begin
     const LONG oldState = queue->Header.SignalState;
@@ -86,15 +90,17 @@ LONG NTAPI KeInsertHeadQueue(PRKQUEUE Queue, PLIST_ENTRY Entry) {
     return Insert(Queue, Entry, true);
 }
 
-/// Takes the oldest entry, or waits for one. The thread belongs to the queue from now on (JoinQueue).
+/// The current thread asks for an entry, and waits if it may not have one now. It belongs to the queue from now on
+/// (JoinQueue).
 ///
-/// - An entry may be taken at once while the active threads, this one included, are not more than MaximumCount.
-/// - Otherwise it is a wait like any other, not alertable, with the reason WrQueue, for the queue as a WaitAny with key 0
-///   (KiBeginWait, KiTestAlert, KiUpdateDeadline, KiInsertWaitBlock, KiCommitWait, and the event Wait). Who ended it has
-///   left the entry in KTHREAD::QueueEntry. STATUS_KERNEL_APC: the APC has run, and all of it begins again, for the
-///   time that is left.
+/// - It may have the oldest entry at once if the active threads are not more than MaximumCount; the thread is one of
+///   them.
+/// - Otherwise it waits for the queue as KeWaitForSingleObject waits for its object: the same things end the wait in
+///   the same order, it goes on after a kernel APC, and it is traced as a wait for one object. The wait is not
+///   alertable, and its reason is WrQueue.
+/// - A thread that has given an entry to this one has left it in KTHREAD::QueueEntry.
 /// @returns the entry (HandOut), or the status of the wait as a pointer
-/// Callers rely on: a thread that waits here does not count as active, one that has an entry does.
+/// Callers rely on: a thread that waits here is not active, a thread that has an entry is.
 PLIST_ENTRY NTAPI KeRemoveQueue(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, PLARGE_INTEGER Timeout) {
     // LAB(3.9) begin
     KI_DEADLINE deadline{};
@@ -128,8 +134,8 @@ PLIST_ENTRY NTAPI KeRemoveQueue(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, PLARGE
     // LAB(3.9) end
 }
 
-/// A thread of the queue has stopped being active: it waits, ended, or went to another queue. It is not counted any more
-/// (CurrentCount). If there is an entry then and a thread that may have it, they come together now.
+/// A thread of the queue is active no longer: it begins to wait, has ended, or went to another queue. CurrentCount is
+/// one less. On return no thread waits that may have an entry of the queue.
 void NTAPI KiActivateWaiterQueue(PKQUEUE Queue) {
     // LAB(3.9) begin
     NT_ASSERT(Queue->CurrentCount > 0);

@@ -17,13 +17,14 @@ void NTAPI KeInitializeSemaphore(PKSEMAPHORE Semaphore, LONG Count, LONG Limit) 
     Semaphore->Limit = Limit;
 }
 
-/// Adds units and releases as many waiters as there are units for, each of whom takes one (KiWaitTest).
+/// Adds `Adjustment` units. They release waiting threads in the order in which these began to wait: each takes one
+/// unit.
 ///
-/// - An adjustment that is negative, or that would take the count past Limit, changes nothing: the database is left as it
-///   was found (also for a caller with Wait), and STATUS_SEMAPHORE_LIMIT_EXCEEDED is raised (RtlRaiseStatus).
-/// - The sum may not overflow on the way: counts and limits use all of a LONG.
-/// - The change is traced (KiTraceSignal) with the counts before and after, before anybody is released.
-/// @returns the count before
+/// - An adjustment that is negative, or with which the count would exceed Limit, changes nothing and raises
+///   STATUS_SEMAPHORE_LIMIT_EXCEEDED (RtlRaiseStatus). The database is free then, also for a caller with `Wait`.
+/// - Every count from 0 to the greatest LONG is allowed, for Limit too.
+/// - The change is traced (KiTraceSignal) with the counts before and after it; a thread is released after that.
+/// @returns the count before the call
 LONG NTAPI KeReleaseSemaphore(PKSEMAPHORE Semaphore, KPRIORITY Increment, LONG Adjustment, BOOLEAN Wait) {
     // LAB(3.5) begin
     const KIRQL oldIrql = KiLockDispatcherDatabase();

@@ -61,7 +61,7 @@ LIST_ENTRY* ChainOf(ULONG wheel, ULONGLONG hand) REQUIRES_(KiDispatcherLock) {
 /// which the clock passed with an empty table are never looked at.
 [[maybe_unused]] void CountTimer(ULONGLONG hand, ULONGLONG clockHand) REQUIRES_(KiDispatcherLock) {
     if (RunningTimers++ == 0) NextHand = hand <= clockHand ? hand : clockHand + 1;
-    NT_ASSERT(hand >= NextHand); // who has a due time in the future got it while holding the lock
+    NT_ASSERT(hand >= NextHand); // a due time in the future was computed under the lock
 }
 
 } // namespace
@@ -147,16 +147,18 @@ void ExpireHand(ULONGLONG hand, ULONGLONG clockHand) REQUIRES_(KiDispatcherLock,
 //| // Room for helpers of your own.
 // LAB(3.7) end
 
-/// Starts a timer that is on no chain: DueTime, Inserted, the event TimerSet (etw.h), and its place in the table.
+/// A timer that is on no chain runs from now on: it has this DueTime, and it is in the table. The event TimerSet is
+/// traced (etw.h).
 ///
-/// - It is counted first (CountTimer: given), for its hand (HandOf) and the clock's (KiTimerHand).
-/// - It goes to the tail of the chain of its hand (ChainOf) on the lowest wheel that reaches from the clock's hand to its
-///   own: wheel w reaches 256^(w + 1) - 1 ticks. What is farther than the last wheel reaches is on that wheel
-///   all the same, and what is due already on wheel 0.
-/// - The clock does not take the dispatcher's lock. If it has come to the timer's hand, or has only gone on, since its
-///   hand was read, it may have looked at the table without this timer: KiTimerExpireDpc is queued, and finds it.
-/// Callers rely on: Header.Inserted is set exactly while the timer is on a chain. What it costs does not depend on how
-/// many timers run.
+/// - It is the last of the chain of its hand (HandOf, ChainOf) on the lowest wheel that reaches from the clock's hand
+///   (KiTimerHand) to its own: wheel w reaches 256^(w + 1) - 1 ticks. A timer that is due already is on wheel 0, one
+///   that is farther away than the last wheel reaches is on the last wheel all the same.
+/// - It is counted (CountTimer: given) when it is on no chain yet.
+/// - The clock goes on without the dispatcher's lock, and looks at a chain once. No timer is missed for that: if the
+///   clock's hand has moved since it was read, or has come to the timer's hand, KiTimerExpireDpc is queued and looks at
+///   the table again.
+/// Callers rely on: Header.Inserted is TRUE exactly while the timer is on a chain. The cost of a call does not depend
+/// on how many timers run.
 void KiInsertTimer(PKTIMER Timer, ULONGLONG DueTime) {
     // LAB(3.7) begin
     Timer->DueTime.QuadPart = LONGLONG(DueTime);
@@ -175,8 +177,8 @@ void KiInsertTimer(PKTIMER Timer, ULONGLONG DueTime) {
     // LAB(3.7) end
 }
 
-/// Takes a running timer off its chain: it does not count any more (RunningTimers). Nothing else of it changes: neither
-/// the signal nor its DPC.
+/// Takes a running timer out of the table: it is not counted any more (RunningTimers). Its signal and its DPC stay as
+/// they are.
 void KiRemoveTimer(PKTIMER Timer) {
     // LAB(3.7) begin
     RemoveEntryList(&Timer->TimerListEntry);
@@ -187,13 +189,13 @@ void KiRemoveTimer(PKTIMER Timer) {
     // LAB(3.7) end
 }
 
-/// The time of a timer has come; it is on no chain any more.
+/// The time of a timer has come. The timer is on no chain.
 ///
-/// - The event TimerExpire is traced with the tick count (KeTickCount), the timer is signaled, and waiters are released
-///   (KiWaitTest, no boost).
-/// - A periodic timer is started again for one period after its due time, so that it does not drift; if that is not in the
-///   future either, for one period from now. Only its first due time can have been a time of day (Absolute).
-/// - Its DPC, if it has one, is queued with the system time (low and high part) as its arguments.
+/// - It is signaled, and threads that wait for it are released, without a boost. The event TimerExpire is traced before
+///   that, with the tick count (KeTickCount).
+/// - A periodic timer runs again. It is due one period after its former due time, so it does not drift; or one period
+///   from now, if that time has passed, too. Only a first due time can be a time of day (Absolute).
+/// - A timer that has a DPC queues it, with the low and the high part of the system time as the arguments.
 void KiSignalTimer(PKTIMER Timer) {
     // LAB(3.7) begin
     EtwTraceEvent(ETW_EVENT::TimerExpire, reinterpret_cast<ULONG_PTR>(Timer), KeTickCount.LowPart, 0, 0);
@@ -217,17 +219,19 @@ void KiSignalTimer(PKTIMER Timer) {
     // LAB(3.7) end
 }
 
-/// The DPC that the clock queues when it has come to a hand with timers: expires everything that is due.
+/// The clock has come to a hand with timers: everything that is due by now expires (KiSignalTimer), and nothing else.
+/// Timers of an earlier hand expire before those of a later one, timers of one hand in the order of their chain.
 ///
-/// - NextHand is the first hand that has not been looked at yet. Every hand from there to the clock's is looked at (the
-///   clock may have gone on by several ticks), in order, as long as there are timers. NextHand is beyond a hand before the
-///   first timer of that hand expires: the last timer of all, if it has a period, sets NextHand anew (CountTimer).
-/// - At a hand where a chain of a higher wheel begins (BeginsChain: given), the timers of that chain go to the lowest
-///   wheel that reaches from the clock's hand to theirs, in their order; the highest wheel first.
-/// - Then the chain of wheel 0: in their order, the timers of this hand expire (off the chain, then KiSignalTimer), and
-///   those of a later turn stay in the table. What KiSignalTimer puts into the table, or takes out, must not disturb this
-///   (TakeChain: given).
-/// - TimerRequest of this processor is 0 again before the clock is read: what comes later asks for another DPC.
+/// - The clock may have gone on by any number of ticks since the last call. On return no hand from NextHand to the
+///   clock's is left unlooked at, unless no timer runs.
+/// - NextHand is the first hand that has not been looked at yet. A hand whose timers expire counts as looked at: a
+///   periodic timer, if no other timer runs, sets NextHand anew for its next period (CountTimer).
+/// - A timer of a higher wheel goes to the lowest wheel that reaches from the clock's hand to its own when the clock
+///   comes to the hand at which its chain begins (BeginsChain: given). Timers of one chain keep their order.
+/// - A chain of wheel 0 may hold timers of its next turn. They stay in the table.
+/// - An expiring timer is on no chain. Its signal may start, stop and move other timers, also of the same chain.
+/// - A clock interrupt that comes after this routine has read the clock queues the DPC again: this processor's
+///   TimerRequest is 0 by then.
 void NTAPI KiTimerExpiration(PKDPC, PVOID, PVOID, PVOID) {
     // LAB(3.7) begin
     KiDispatcherGuard guard;
@@ -290,12 +294,12 @@ void NTAPI KeInitializeTimerEx(PKTIMER Timer, TIMER_TYPE Type) {
     InitializeListHead(&Timer->Header.WaitListHead);
 }
 
-/// Starts the timer, once or with a period; one that runs is cancelled first.
+/// Starts the timer, once or with a period. What it did before is forgotten: whether it ran, its signal, its DPC.
 ///
-/// - It is not signaled then, whatever it was before, and Dpc, Period and Absolute (DueTime is a system time) are set.
-/// - A due time (KiInterruptTimeOf) that is not in the future has come: DueTime is set and KiSignalTimer does the rest,
-///   without the table.
-/// @returns whether it was running
+/// - It has this Dpc and this Period. It is Absolute if `DueTime` is a system time (KiInterruptTimeOf).
+/// - A due time that is not in the future has come: the timer has that DueTime and is signaled at once (KiSignalTimer).
+///   It is never put into the table for that time.
+/// @returns whether the timer was running
 BOOLEAN NTAPI KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PKDPC Dpc) {
     // LAB(3.7) begin
     NT_ASSERT(Period >= 0);
@@ -321,7 +325,7 @@ BOOLEAN NTAPI KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PK
 }
 
 /// Stops the timer. A signal that it has given stays, and a DPC that it has queued stays queued.
-/// @returns whether it was running
+/// @returns whether the timer was running
 BOOLEAN NTAPI KeCancelTimer(PKTIMER Timer) {
     // LAB(3.7) begin
     KiDispatcherGuard guard;

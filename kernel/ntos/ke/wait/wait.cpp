@@ -6,10 +6,11 @@
 // In the books: "waiting for dispatcher objects". DSP-12, DSP-14, INT-12
 #include "ke/ki.h"
 
-/// When a wait with this time-out ends. A null pointer: never (nothing is Given).
+/// Says when a wait with this time-out ends.
 ///
-/// @param Timeout negative: relative to now; positive: a system time (Absolute), which KeSetSystemTime may move; zero:
-/// the time-out has Passed. One whose due time (KiInterruptTimeOf) is not in the future has Passed too.
+/// @param Timeout in 100 ns. Negative: relative to now. Positive: a system time (Absolute), which KeSetSystemTime may
+/// move. KiInterruptTimeOf makes interrupt time of both. A null pointer: the wait has no end, and nothing is Given.
+/// @returns the deadline. It has Passed if the time-out is zero, or if its due time is not in the future.
 KI_DEADLINE KiComputeDeadline(const LARGE_INTEGER* Timeout) {
     // LAB(3.4) begin
     if (!Timeout) return {};
@@ -23,13 +24,17 @@ KI_DEADLINE KiComputeDeadline(const LARGE_INTEGER* Timeout) {
 
 /// Waits until the object is signaled or the time is over.
 ///
-/// - A signaled object, or a mutant that the thread owns, is taken at once: no wait block, no switch (KiEndWait).
-/// - An alert, or a user APC, that the wait lets through ends it with the status that KiTestAlert returns.
-/// - A time-out (KiUpdateDeadline) that has Passed ends the wait with STATUS_TIMEOUT, and the object is as it was.
-/// - Otherwise the thread's first own wait block, with key 0 as a WaitAny, goes on the object's list; the event Wait is
-///   traced (one object); KiCommitWait does the rest.
-/// - STATUS_KERNEL_APC from KiCommitWait: the wait was interrupted, the APC has run. Everything from KiBeginWait on is done
-///   again, with the deadline of the first time; the caller never sees this status.
+/// - Three things end a wait at once. The object comes first: if it is signaled, or a mutant that the thread owns
+///   already, it is taken. KiTestAlert comes next: a status other than STATUS_SUCCESS is the result. The time comes
+///   last: if it has Passed, the result is STATUS_TIMEOUT. In these two cases the object is as before.
+/// - A wait that ends at once makes no wait block, no switch and no event (KiEndWait).
+/// - Every other wait has one block: WaitBlock[0], a WaitAny with key 0. It is traced each time it begins (the event
+///   Wait, with one object).
+/// - Between the look at the object and the sleep the database is not free (KiBeginWait, KiCommitWait): no signal comes
+///   in between.
+/// - The caller never sees STATUS_KERNEL_APC. With this status KiCommitWait says that a kernel APC has interrupted the
+///   wait and has run: the call goes on waiting as if it had just been made, but its time counts from the first time
+///   (KiUpdateDeadline).
 NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode, BOOLEAN Alertable,
                                      PLARGE_INTEGER Timeout) {
     // LAB(3.4) begin
@@ -56,11 +61,13 @@ NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPRO
     // LAB(3.4) end
 }
 
-/// Lets time pass: a wait for the thread's timer alone.
+/// Lets time pass: a wait for the thread's timer alone, for the reason DelayExecution. It is traced as a wait for no
+/// object.
 ///
-/// - An interval of zero is the wish to let others run: KeYieldExecution before all else, whose result is returned.
-/// - When the time is over the result is STATUS_SUCCESS, not STATUS_TIMEOUT: it is what was asked for.
-/// - The WaitReason is DelayExecution. Wait is traced (no object). Alerts, APCs, interruptions: KeWaitForSingleObject.
+/// - An interval of zero offers the processor to other threads: KeYieldExecution is called, its result is returned, and
+///   nothing else happens.
+/// - When the time is over the result is STATUS_SUCCESS: that is what the caller has asked for.
+/// - Alerts, user APCs and interruptions are as in KeWaitForSingleObject.
 NTSTATUS NTAPI KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Interval) {
     // LAB(3.4) begin
     // A delay of nothing is the wish to let others run.

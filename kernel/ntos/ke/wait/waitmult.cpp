@@ -1,7 +1,7 @@
 // Waiting for several objects: any one of them, or all.
 //
-// WaitAny takes the first signaled object in the order of the array. WaitAll takes nothing until everything can be taken
-// in one step: a thread never holds one mutant of two while it waits for the other.
+// WaitAny takes the first signaled object in the order of the array. WaitAll takes nothing until everything can be
+// taken in one step: a thread never holds one mutant of two while it waits for the other.
 // Locks: takes KiDispatcherLock. IRQL: PASSIVE_LEVEL or APC_LEVEL; <= DISPATCH_LEVEL with a time-out of zero.
 // In the books: "waiting for dispatcher objects". DSP-13, DSP-16
 #include "ke/ki.h"
@@ -47,10 +47,10 @@ bool TryWait(KTHREAD* thread, nt::Span<PVOID> objects, WAIT_TYPE type, NTSTATUS*
 //| // Room for helpers of your own.
 // LAB(3.4) end
 
-/// Called when one object of a WaitAll has become signaled: if all objects of the thread's wait (the time-out's timer is
-/// none of them) can be taken now, takes them all; otherwise takes nothing.
+/// Satisfies the WaitAll of `Thread` if that is possible now: all its objects are taken, or none is changed. The timer
+/// of a time-out is no object of the wait.
 ///
-/// @param Status the wait's result: STATUS_SUCCESS, or STATUS_ABANDONED if one of them was an abandoned mutant
+/// @param Status the wait's result: STATUS_ABANDONED if one of the objects was an abandoned mutant, else STATUS_SUCCESS
 /// @returns whether the wait is satisfied; `Status` counts only if it is
 bool KiTestWaitAll(PKTHREAD Thread, NTSTATUS* Status) {
     // LAB(3.4) begin
@@ -72,14 +72,15 @@ bool KiTestWaitAll(PKTHREAD Thread, NTSTATUS* Status) {
 
 /// Waits for any one or for all of `Count` objects.
 ///
-/// - With WaitAny the first signaled object in the order of the array is taken, and nothing else. With WaitAll all are
-///   taken in one step as soon as every one is signaled, and nothing is taken before.
-/// - What is signaled already is taken without waiting (KiEndWait). A time-out that has passed already only tests.
-/// - Otherwise one block an object goes on the objects' lists in the order of the array (KiInsertWaitBlock, the index is
-///   the key), linked by NextWaitBlock; the blocks are those of `WaitBlockArray` or, without one, of the thread. The event
-///   Wait is traced and KiCommitWait does the rest.
-/// - Alerts, user APCs (KiTestAlert) and STATUS_KERNEL_APC, after which everything is done again: as in
-///   KeWaitForSingleObject.
+/// - A WaitAny takes the first object of the array that is signaled, and no other. A WaitAll takes all objects in one
+///   step as soon as all can be taken, and changes none before.
+/// - A mutant that the thread owns already counts as signaled.
+/// - What ends a wait at once, in which order, and how an interrupted wait goes on: as in KeWaitForSingleObject.
+/// - A wait that is not over at once has one block for each object: those of `WaitBlockArray` or, without one, the
+///   thread's own, in the order of the array. A block's key is the index of its object. The event Wait tells how many
+///   objects there are.
+/// @returns of a WaitAny the index of the object with what satisfying the wait has said (KiWaitAnyStatus), of a WaitAll
+/// as KiTestWaitAll
 NTSTATUS NTAPI KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitType, KWAIT_REASON WaitReason,
                                         KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Timeout,
                                         PKWAIT_BLOCK WaitBlockArray) {

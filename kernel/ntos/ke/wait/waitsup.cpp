@@ -17,14 +17,11 @@ bool KiIsSignaled(const DISPATCHER_HEADER* Object, const KTHREAD* Thread) {
     return Object->SignalState > 0 || IsOwnedBy(Object, Thread);
 }
 
-/// Takes a signaled object for `Thread`: what a satisfied wait does to it.
-///
-/// - A synchronization event or timer is not signaled any more: one signal, one thread.
-/// - A semaphore has one unit less.
-/// - A mutant gets an owner (KiTakeMutant, given to you, says with what result).
-/// - Everything else (notification event and timer, process, thread) stays signaled.
+/// Takes a signaled object for `Thread`, whose wait it satisfies. A signal of a synchronization event or timer is for
+/// one thread; a semaphore's unit is, too; a mutant gets an owner (KiTakeMutant: given). The signal of every other
+/// object is for all threads.
 /// @returns STATUS_SUCCESS; of a mutant what KiTakeMutant returns
-/// Callers rely on: the wait list and the thread are not touched.
+/// Callers rely on: the object's wait list and the thread are as before.
 NTSTATUS KiSatisfyWait(PDISPATCHER_HEADER Object, PKTHREAD Thread) {
     // LAB(3.3) begin
     switch (Object->Type) {
@@ -39,16 +36,15 @@ NTSTATUS KiSatisfyWait(PDISPATCHER_HEADER Object, PKTHREAD Thread) {
     // LAB(3.3) end
 }
 
-/// The object has become signaled: releases the waiting threads whose wait that satisfies, in the order in which they
-/// began to wait, until the object is not signaled any more or nobody is left.
+/// The object may have become signaled. Releases the threads whose wait can be satisfied now (KiUnwaitThread, with
+/// `Increment`): those that began to wait earlier come first.
 ///
-/// - A WaitAny is satisfied by this object alone: take it for the thread; the result of the wait is the block's WaitKey,
-///   with the status of an abandoned mutant added (KiWaitAnyStatus).
-/// - A WaitAll is satisfied when all its objects are (KiTestWaitAll takes them all, or none, and says which). If it is
-///   not, the thread stays where it is and the next one on the list is looked at.
-/// - A thread whose wait is satisfied is released with KiUnwaitThread(thread, result, Increment).
-/// Callers rely on: nobody is released by a signal that another thread has taken before him; a thread may have several
-/// blocks on one list, so no list entry is used after its thread was released.
+/// - A released thread has taken the object, or all objects of its WaitAll (KiTestWaitAll: given). So a signal that one
+///   thread has taken releases no other thread.
+/// - The result of a WaitAny is made of the block's WaitKey and of what satisfying the wait has returned
+///   (KiWaitAnyStatus); that of a WaitAll is what KiTestWaitAll has said.
+/// - On return the object is not signaled, or every thread that still waits for it waits for other objects, too.
+/// - A thread may have several blocks on this list. A release takes all of them away.
 void NTAPI KiWaitTest(PDISPATCHER_HEADER Object, KPRIORITY Increment) {
     // LAB(3.3) begin
     LIST_ENTRY* const head = &Object->WaitListHead;
@@ -71,14 +67,15 @@ void NTAPI KiWaitTest(PDISPATCHER_HEADER Object, KPRIORITY Increment) {
     // LAB(3.3) end
 }
 
-/// Ends the wait of `Thread`: the opposite of KiCommitWait.
+/// Ends the wait of `Thread`, which returns `Status`, and makes the thread ready (KiReadyThread). Nothing of the wait
+/// is left then: the blocks may lie on the thread's stack, and a ready thread may run on another processor.
 ///
-/// - Every block of its ring leaves the list it is on, the time-out's block too.
-/// - The thread's timer, if it runs (Header.Inserted), is taken out of the timer table (KiRemoveTimer).
-/// - WaitStatus is what the wait returns; AdjustReason and AdjustIncrement ask for the boost when it becomes ready.
-/// - The event Unwait is traced. A thread that belongs to a KQUEUE (Queue is set) is active in it again
-///   (KiResumeInQueue, given to you). Then the thread becomes ready (KiReadyThread).
-/// Callers rely on: afterwards no list leads to the thread's wait blocks: they may lie on its stack.
+/// - No list leads to a wait block of the thread, and the thread's timer does not run (Header.Inserted; KiRemoveTimer).
+/// - The scheduler finds its boost in AdjustReason (AdjustUnwait) and AdjustIncrement, the thread its result in
+///   WaitStatus.
+/// - A thread that belongs to a KQUEUE (Queue is set) is active in it again (KiResumeInQueue: given).
+/// - The event Unwait is traced, with the thread, the status and the increment.
+/// Callers rely on: a thread that was released can begin its next wait at once.
 void NTAPI KiUnwaitThread(PKTHREAD Thread, NTSTATUS Status, KPRIORITY Increment) {
     // LAB(3.3) begin
     KWAIT_BLOCK* block = Thread->WaitBlockList;
@@ -141,8 +138,8 @@ NTSTATUS KiEndWait(PKTHREAD Thread, NTSTATUS Status) {
     return Status;
 }
 
-/// Makes `Block` the wait block of `Thread` for `Object` and puts it at the tail of the object's list: who waits longest
-/// is first. The ring (NextWaitBlock) is not touched here.
+/// Makes `Block` say that `Thread` waits for `Object`, with this key and type. It is on the object's list, whose order
+/// is the order in which threads began to wait. The ring (NextWaitBlock) belongs to the caller.
 void KiInsertWaitBlock(PKWAIT_BLOCK Block, PKTHREAD Thread, PDISPATCHER_HEADER Object, ULONG WaitKey, WAIT_TYPE Type) {
     // LAB(3.3) begin
     Block->Thread = Thread;
@@ -155,17 +152,22 @@ void KiInsertWaitBlock(PKWAIT_BLOCK Block, PKTHREAD Thread, PDISPATCHER_HEADER O
     // LAB(3.3) end
 }
 
-/// Makes the wait complete and gives up the processor. `First` to `Last` are the blocks of the objects, on their lists
-/// already and linked to each other; both are nullptr when the thread waits for time alone.
+/// The current thread waits from now on and gives up the processor (KiSwapThread), with the database free. `First` to
+/// `Last` are the blocks of its objects: on their lists, and linked from `First` to `Last` by NextWaitBlock. Both are
+/// nullptr if it waits for time alone.
 ///
-/// - WaitBlockList is the ring's first block, and the last one's NextWaitBlock leads back to it.
-/// - With a time-out (Deadline.Given) the last block of the ring is WaitBlock[TIMER_WAIT_BLOCK]: a WaitAny block with the
-///   key STATUS_TIMEOUT on the list of the thread's own timer, which is not signaled, has Deadline.Absolute, and is
-///   started for Deadline.DueTime (KiInsertTimer). Without objects it is the whole ring.
-/// - A thread that belongs to a KQUEUE (Queue is set) lets another one of that queue in (KiActivateWaiterQueue).
-/// - WaitTime is the low part of KeTickCount, SwapBusy is TRUE (as soon as the database is free another processor may
-///   end this wait), and the state is Waiting (KiSetThreadState) before the database is freed.
-/// @returns the status of the wait, as KiSwapThread gives it when the thread runs again
+/// - The blocks of the wait form a ring: from WaitBlockList through every block, and from the last one back to the
+///   first. The routines that end the wait find it by this ring.
+/// - A time-out (Deadline.Given) is one more block, the last of the ring: WaitBlock[TIMER_WAIT_BLOCK]. The thread waits
+///   with it for its own timer, as a WaitAny with the key STATUS_TIMEOUT. The timer is not signaled, has
+///   Deadline.Absolute, and runs until Deadline.DueTime (KiInsertTimer).
+/// - A thread that waits is not active in its KQUEUE (Queue, if it is set): KiActivateWaiterQueue has been called for
+///   it.
+/// - From the moment at which the database is free, another processor may end this wait and choose the thread to run,
+///   although the thread's stack is still in use here. So everything that processor looks at is true by then: the ring,
+///   the timer, the state Waiting (KiSetThreadState), WaitTime (the low part of KeTickCount), and SwapBusy, which makes
+///   it wait for the switch.
+/// @returns the status of the wait, as KiSwapThread returns it when the thread runs again
 NTSTATUS KiCommitWait(PKTHREAD Thread, PKWAIT_BLOCK First, PKWAIT_BLOCK Last, const KI_DEADLINE& Deadline) {
     // LAB(3.3) begin
     KWAIT_BLOCK* const timerBlock = &Thread->WaitBlock[TIMER_WAIT_BLOCK];
