@@ -105,6 +105,12 @@ def _interrupted(t) -> None:
 @test("3.9", points=1, title="random work against the model", stage="early", features=FEATURES, limit=3 * LIMIT)
 def random_pool(t):
     pool = Pool(t, 6, 14, t.rng.randint(1, 3))
+    for thread in range(pool.maximum + 1):  # what chance may leave out: one thread more than may be active waits, and then an entry
+        pool.remove(thread)
+    for _ in range(pool.maximum + 1):
+        pool.insert()
+    pool.block(pool.maximum, 0)  # the one that had the first entry lets the last in
+    pool.unblock(0)
     for _ in range(90):
         free = [thread for thread in range(6) if thread not in pool.waiting and thread not in pool.blocked]
         choice = t.rng.random()

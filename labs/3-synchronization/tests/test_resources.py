@@ -24,7 +24,8 @@ def resource_owners(t):
     resource.drain()
     resource.acquire(0, EXCLUSIVE, False)
     resource.acquire(0, t.rng.choice((EXCLUSIVE, *SHARED)), False)  # once more, and twice to release
-    resource.release(0)
+    resource.drain()
+    resource.acquire(0, EXCLUSIVE, False)
     resource.release_unowned(1)
 
 
@@ -63,6 +64,11 @@ def resource_order(t):
 @test("3.10", points=1, title="random acquisitions against the model", stage="early", features=("DSP-20",), limit=3 * LIMIT)
 def random_resource(t):
     resource = Resource(t, 7)
+    for thread, routine in enumerate((EXCLUSIVE, EXCLUSIVE, FAIR, STARVE)):  # what chance may leave out: both kinds wait for an owner
+        resource.acquire(thread, routine, True)
+    resource.release(0)
+    resource.acquire(4, FAIR, True)  # behind the one that waits for exclusive access
+    resource.drain()
     for _ in range(110):
         free = [thread for thread in range(7) if thread not in resource.waiting]
         thread = t.rng.choice(free)
