@@ -118,7 +118,7 @@ def trap_function(t):
             seen=f"function = {seen}", hint=t.hint("trap-function", HINTS["trap-function"]))
 
 
-@test("0.1", points=1, title="caller: who called that function?", features=FEATURES, limit=10_000_000)
+@test("0.1", points=1, title="caller: which function called that one?", features=FEATURES, limit=10_000_000)
 def trap_caller(t):
     trap = observe(t)
     question = "caller: the function that called it"

@@ -1,23 +1,24 @@
 // uptime: how long the system has run, and what it did in that time.
 //
-// Contract (exercise 0.3). The command takes no arguments and prints exactly one line, for example
-//
-//     up 0 days 00:01:15.250, 7525 ticks, 312 context switches
-//
-//   - The time since boot is KeQueryInterruptTime(), which counts units of 100 ns, cut (not rounded) to milliseconds:
-//     days in as many digits as it takes, then hours, minutes and seconds in two digits each and milliseconds in three,
-//     with leading zeros. One day is "1 days".
-//   - `ticks`: the clock interrupts since boot, all 64 bits of what KeQueryTickCount gives.
-//   - `context switches`: KPRCB::ContextSwitches, summed over all processors. KiProcessorBlock holds a pointer for each
-//     of MAXIMUM_PROCESSORS processors, nullptr where there is none. The sum has 32 bits.
-//   - The line ends with '\n'. It is printed with session.Print, which knows the directives of RtlStringCbPrintf; a
-//     64-bit number is %llu. Cast ULONGLONG to `unsigned long long` for it.
-// Takes no lock: each number is read once; they need not belong to the same moment. KeQueryInterruptTime is read first.
-// The command is a KD_COMMAND named uptime (see kd/commands.h): nothing else has to be changed for `help` to list it.
+// Locks: none; each number is read once, and the numbers need not belong to the same moment.
+// IRQL: PASSIVE_LEVEL in a running kernel, HIGH_LEVEL in a stopped one.
 // In the books: "system time", "kernel debugging". TOL-06
 #include "kd/commands.h"
 #include "ke/dpc.h"
 #include "ke/processor.h"
+
+/// The command `uptime` takes no arguments and prints exactly one line (session.Print), for example
+///
+///     up 0 days 00:01:15.250, 7525 ticks, 312 context switches
+///
+/// - The time since boot is KeQueryInterruptTime() at the command's begin, which counts units of 100 ns, cut to
+///   milliseconds. Days have as many digits as it takes; hours, minutes and seconds have two digits each and
+///   milliseconds three. One day is "1 days".
+/// - `ticks` are the clock interrupts since boot, all 64 bits of what KeQueryTickCount gives.
+/// - `context switches` is the sum of KPRCB::ContextSwitches over all processors, in 32 bits. KiProcessorBlock holds a
+///   pointer for each of MAXIMUM_PROCESSORS processors; a nullptr is a processor that does not exist.
+/// - `help` lists the command: KD_COMMAND (kd/commands.h) is all that it takes.
+/// - The command takes no lock and waits for nothing.
 // LAB(0.3) begin
 
 namespace {

@@ -1,4 +1,4 @@
-// RtlWalkFrameChain: who called whom, read off the stack.
+// RtlWalkFrameChain: which routine called which, read off the stack.
 //
 // Every function of this kernel begins with `push ebp; mov ebp, esp` (-fno-omit-frame-pointer). So EBP points to a pair
 // of words: the caller's EBP, and above it the address that the function returns to.
@@ -9,14 +9,7 @@
 //                           | return address |  into the caller
 //        Frame (EBP)   ---> | saved EBP      |  = address of the caller's pair
 //
-// Contract
-//   - Callers[0] receives the return address of the pair at `Frame`, Callers[1] that of the next pair, and so on; at
-//     most `Count` are stored, and nothing is written beyond Callers[n - 1] when n is returned.
-//   - A pair is read only if it is aligned to the size of a pointer and lies completely in [StackLow, StackHigh).
-//   - Each pair must lie above the one before: a chain that turns back or goes round in a circle ends there.
-//   - The walk ends quietly at the first pair that breaks a rule. Whatever the chain looks like it never faults: this
-//     code runs in a bugcheck, when the stack may be what was damaged.
-// IRQL: any. Takes no lock, allocates nothing, calls nothing.
+// Locks: none. IRQL: any. The code runs in a bugcheck too, when the stack may be what was damaged.
 // In the books: "stack traces", "the stack frame". TRP-09, TOL-07
 #include "rtl/exception.h"
 #include "ke/bugcheck.h"
@@ -31,6 +24,15 @@ struct FRAME {
 
 } // namespace
 
+/// Collects return addresses: Callers[0] is that of the pair at `Frame`, Callers[1] that of the next pair, and so on.
+///
+/// - A pair counts only if its address is a multiple of the size of a pointer and both its words lie in
+///   [StackLow, StackHigh). Only such a pair is read.
+/// - Each pair lies above the one before. A chain that turns back or goes round in a circle ends there.
+/// - The chain ends at the first pair that breaks a rule, without a fault, whatever the chain looks like.
+/// - The routine takes no lock, allocates nothing and calls nothing.
+/// @param Count of entries that `Callers` has room for; more are not stored.
+/// @returns how many are stored: n. The memory behind Callers[n - 1] is as it was.
 extern "C" ULONG NTAPI RtlWalkFrameChain(PVOID* Callers, ULONG Count, ULONG_PTR Frame, ULONG_PTR StackLow,
                                          ULONG_PTR StackHigh) {
     // LAB(0.2) begin
