@@ -111,6 +111,42 @@ class FirstPageTest(unittest.TestCase):
             self.assertTrue((ROOT / "docs" / link).is_file(), link)
 
 
+class ReadmeTest(unittest.TestCase):
+    """What a README names is there: a reader follows it."""
+
+    ELSEWHERE = re.compile(r"^(solutions|labs)/N-name/|^kernel/prebuilt/|^labs/manifest\.json$")  # any lab's; a branch's own
+    FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+    SUFFIX = r"(?:cpp|h|S|py|mk|txt|ld|sh)"
+
+    def setUp(self) -> None:
+        self.names = git.tracked(ROOT) or []
+
+    def pages(self) -> "list[tuple[Path, str]]":
+        pages = [ROOT / name for name in self.names if name.endswith(".md")]
+        self.assertGreater(len(pages), 50)
+        return [(page, self.FENCE.sub("", page.read_text(encoding="utf-8"))) for page in pages]
+
+    def test_links(self) -> None:
+        for page, text in self.pages():
+            for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+                if "://" not in link:
+                    self.assertTrue((page.parent / link).exists(), f"{page.relative_to(ROOT)}: {link}")
+
+    def test_paths(self) -> None:
+        for page, text in self.pages():
+            for path in re.findall(r"`((?:kernel|grader|labs|solutions|docs)/[\w./-]+)`", text):
+                self.assertTrue(self.ELSEWHERE.match(path) or (ROOT / path).exists(), f"{page.relative_to(ROOT)}: {path}")
+
+    def test_files_of_tables(self) -> None:
+        for page, text in self.pages():
+            folder = page.parent.relative_to(ROOT).as_posix()
+            below = " ".join(f"/{name}" for name in self.names if folder == "." or name.startswith(folder + "/")) + " "
+            for cell in re.findall(r"^\| ([^|]+)\|", text, re.MULTILINE):
+                for name in re.findall(rf"`([\w./-]+\.{self.SUFFIX})`", cell):
+                    there = f"/{name} " in below or (page.parent / name).exists() or (ROOT / name).exists()
+                    self.assertTrue(there, f"{page.relative_to(ROOT)}: {name}")
+
+
 class CppTest(unittest.TestCase):
     def test_opening_comment_documents_the_file(self) -> None:
         lines = ["// Purpose.", "//", "// Invariant: \\MICA holds.", "#pragma once", "// later"]
