@@ -147,6 +147,22 @@ class ReadmeTest(unittest.TestCase):
                     self.assertTrue(there, f"{page.relative_to(ROOT)}: {name}")
 
 
+    def test_exercises_of_tables(self) -> None:
+        """A row of a kernel folder that names exercises names those of its files; 0.1 only reads."""
+        exercises = {name: one.number for lab in manifests(ROOT) for one in lab.exercises for name in one.files}
+        seen = set()
+        for page, text in self.pages():
+            folder = page.parent.relative_to(ROOT).as_posix()
+            for first, rest in re.findall(r"^\| ([^|]+)\|(.*)$", text, re.MULTILINE) if folder.startswith("kernel/ntos/ke") else ():
+                said = {*re.findall(r"(?<![\d.])\d\.\d+(?![\d.])", rest)} - {"0.1"}
+                below = [f"{folder}/{name}" for name in re.findall(r"\]\((\w+/)README\.md\)", first)]
+                files = [f"{folder}/{name}" for name in re.findall(r"`([\w.]+)`", first)]
+                wanted = {number for name, number in exercises.items() if name in files or name.startswith(tuple(below))}
+                self.assertEqual(wanted if said or below else set(), said, f"{page.relative_to(ROOT)}: {first}")
+                seen |= said
+        self.assertGreater(len(seen), 10)
+
+
 class CppTest(unittest.TestCase):
     def test_opening_comment_documents_the_file(self) -> None:
         lines = ["// Purpose.", "//", "// Invariant: \\MICA holds.", "#pragma once", "// later"]
