@@ -46,6 +46,8 @@ TYPED: Dict[str, str] = {
 
 # Sentences that name a command or a test.
 SAID: Dict[str, str] = {
+    "When you are stuck, `make hint EX=0.1` shows the first hint of an exercise, then the next one each time.": "",  # test_hint
+    "When you are stuck, `make hint EX=1.1` shows the first hint of an exercise, then the next one each time.": "",
     "In the monitor (`make run`), `stack` prints one line a frame.": "",  # the monitor's own tests
     "- The test's report shows the chain it made; `make replay LAB=0 TEST=frames_loop SEED=...` stops in your routine under gdb, "
     "before it walks that chain (with `AT=failure`: after it has returned).": "",
