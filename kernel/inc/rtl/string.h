@@ -26,10 +26,15 @@ extern "C" {
 NTKERNELAPI NTSTATUS CDECL RtlStringCbPrintf(PSTR Buffer, SIZE_T Size, PCSTR Format, ...)
     __attribute__((format(printf, 3, 4)));
 NTKERNELAPI NTSTATUS CDECL RtlStringCbVPrintf(PSTR Buffer, SIZE_T Size, PCSTR Format, va_list Arguments);
-/// Reads an unsigned number. @param Base 10, 16, or 0: 0x means 16. STATUS_INVALID_PARAMETER unless all of `Text` is
-/// a number that fits.
-NTKERNELAPI NTSTATUS NTAPI RtlCharToInteger(PCSTR Text, ULONG Base, ULONG* Value);
+/// As RtlUnicodeStringToInteger (rtl/ustring.h), of text that ends with a 0.
+NTKERNELAPI NTSTATUS NTAPI RtlCharToInteger(PCSTR String, ULONG Base, ULONG* Value);
 /// Looks for `/NAME` or `/NAME=value` in an option string, ignoring case. @param Value if not nullptr, receives the
 /// value (empty if there is none), cut to fit. @returns whether the option is there.
 NTKERNELAPI BOOLEAN NTAPI RtlFindOption(PCSTR Options, PCSTR Name, PSTR Value, SIZE_T ValueSize);
 }
+
+namespace nt {
+/// Reads an unsigned number. @param base 10, 16, or 0: 0x means 16. @returns STATUS_INVALID_PARAMETER unless all of `text` is
+/// a number that fits
+NTSTATUS ReadNumber(PCSTR text, ULONG base, ULONG* value);
+} // namespace nt

@@ -18,7 +18,7 @@ ULONG NumberOption(PCSTR options, PCSTR name, ULONG otherwise) {
     CHAR value[VALUE_SIZE];
     ULONG number;
     if (!RtlFindOption(options, name, value, sizeof value)) return otherwise;
-    return NT_SUCCESS(RtlCharToInteger(value, 0, &number)) ? number : otherwise;
+    return NT_SUCCESS(nt::ReadNumber(value, 0, &number)) ? number : otherwise;
 }
 
 bool HalOptionIsPic(PCSTR options) {

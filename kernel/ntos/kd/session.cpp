@@ -77,7 +77,7 @@ bool KD_SESSION::NextWord(PSTR word, SIZE_T size) {
 bool KD_SESSION::NextNumber(ULONG* number) {
     CHAR word[16];
     if (!NextWord(word, sizeof(word))) return false;
-    if (NT_SUCCESS(RtlCharToInteger(word, 0, number))) return true;
+    if (NT_SUCCESS(nt::ReadNumber(word, 0, number))) return true;
     Print("%s is not a number\n", word);
     return false;
 }

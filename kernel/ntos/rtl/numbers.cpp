@@ -1,4 +1,4 @@
-// RtlCharToInteger: an unsigned number from text, all of it or nothing.
+// An unsigned number from text, all of it or nothing.
 //
 // In the books: "executive support: run-time library". EXE-01
 #include "rtl/string.h"
@@ -18,23 +18,23 @@ bool HasHexPrefix(PCSTR text) { return text[0] == '0' && (text[1] == 'x' || text
 
 } // namespace
 
-extern "C" NTSTATUS NTAPI RtlCharToInteger(PCSTR Text, ULONG Base, ULONG* Value) {
-    if (Base == 0) {
-        Base = 10;
-        if (HasHexPrefix(Text)) {
-            Base = 16;
-            Text += 2;
+NTSTATUS nt::ReadNumber(PCSTR text, ULONG base, ULONG* value) {
+    if (base == 0) {
+        base = 10;
+        if (HasHexPrefix(text)) {
+            base = 16;
+            text += 2;
         }
     }
-    if ((Base != 10 && Base != 16) || *Text == 0) return STATUS_INVALID_PARAMETER;
+    if ((base != 10 && base != 16) || *text == 0) return STATUS_INVALID_PARAMETER;
 
-    ULONGLONG value = 0; // one digit more than ULONG never overflows it
-    for (; *Text; Text++) {
-        const ULONG digit = DigitValue(*Text);
-        if (digit >= Base) return STATUS_INVALID_PARAMETER;
-        value = value * Base + digit;
-        if (value > 0xFFFFFFFF) return STATUS_INVALID_PARAMETER;
+    ULONGLONG number = 0; // one digit more than ULONG never overflows it
+    for (; *text; text++) {
+        const ULONG digit = DigitValue(*text);
+        if (digit >= base) return STATUS_INVALID_PARAMETER;
+        number = number * base + digit;
+        if (number > 0xFFFFFFFF) return STATUS_INVALID_PARAMETER;
     }
-    *Value = static_cast<ULONG>(value);
+    *value = static_cast<ULONG>(number);
     return STATUS_SUCCESS;
 }

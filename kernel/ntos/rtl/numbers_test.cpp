@@ -11,13 +11,13 @@ constexpr ULONG UNTOUCHED = 0xDEADBEEF;
 
 void ExpectNumber(const char* text, ULONG base, ULONG expected) {
     ULONG value = UNTOUCHED;
-    EXPECT_EQ(RtlCharToInteger(text, base, &value), STATUS_SUCCESS) << text;
+    EXPECT_EQ(nt::ReadNumber(text, base, &value), STATUS_SUCCESS) << text;
     EXPECT_EQ(value, expected) << text;
 }
 
 void ExpectRefused(const char* text, ULONG base) {
     ULONG value = UNTOUCHED;
-    EXPECT_EQ(RtlCharToInteger(text, base, &value), STATUS_INVALID_PARAMETER) << text << " base " << base;
+    EXPECT_EQ(nt::ReadNumber(text, base, &value), STATUS_INVALID_PARAMETER) << text << " base " << base;
     EXPECT_EQ(value, UNTOUCHED) << text;
 }
 

@@ -107,7 +107,7 @@ TEST(PrintfTest, WhatOnlyOursKnows) {
 
 TEST(PrintfTest, UnknownDirectivesAreRefused) {
     NTSTATUS status;
-    for (const char* format : {"a%q", "a%", "a%-", "a%ll", "a%I32d", "a%5.2f", "a%n"}) {
+    for (const char* format : {"a%q", "a%", "a%-", "a%ll", "a%I33d", "a%5.2f", "a%n"}) {
         EXPECT_EQ(Format(16, &status, format, 1), "a") << format;
         EXPECT_EQ(status, STATUS_INVALID_PARAMETER) << format;
     }
