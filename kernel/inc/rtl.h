@@ -8,6 +8,8 @@
 #include "rtl/bitmap.h"
 #include "rtl/cstring.h"
 #include "rtl/exception.h"
+#include "rtl/largeinteger.h"
+#include "rtl/memory.h"
 #include "rtl/string.h"
 #include "rtl/time.h"
 #include "rtl/useraccess.h"

@@ -5,6 +5,7 @@
 
 #include "nt/array.h"
 #include "ntstatus.h"
+#include "rtl/memory.h"
 
 extern "C" {
 void* memcpy(void* destination, const void* source, SIZE_T length);
@@ -16,7 +17,6 @@ int strcmp(const char* left, const char* right);
 int strncmp(const char* left, const char* right, SIZE_T length);
 }
 
-inline void RtlZeroMemory(void* destination, SIZE_T length) { memset(destination, 0, length); }
 inline void RtlCopyMemory(void* destination, const void* source, SIZE_T length) { memcpy(destination, source, length); }
 
 extern "C" {

@@ -27,4 +27,11 @@ extern "C" {
 NTKERNELAPI BOOLEAN NTAPI RtlTimeFieldsToTime(const TIME_FIELDS* TimeFields, PLARGE_INTEGER Time);
 /// @param Time not negative.
 NTKERNELAPI void NTAPI RtlTimeToTimeFields(const LARGE_INTEGER* Time, PTIME_FIELDS TimeFields);
+/// Splits a length of time: the fields count days (Day), hours, minutes, seconds, milliseconds; the others are 0.
+NTKERNELAPI void NTAPI RtlTimeToElapsedTimeFields(const LARGE_INTEGER* Time, PTIME_FIELDS TimeFields);
+/// Whole seconds since the beginning of 1970 (of 1980). @returns false, and changes nothing, if they do not fit 32 bits
+NTKERNELAPI BOOLEAN NTAPI RtlTimeToSecondsSince1970(const LARGE_INTEGER* Time, ULONG* ElapsedSeconds);
+NTKERNELAPI BOOLEAN NTAPI RtlTimeToSecondsSince1980(const LARGE_INTEGER* Time, ULONG* ElapsedSeconds);
+NTKERNELAPI void NTAPI RtlSecondsSince1970ToTime(ULONG ElapsedSeconds, PLARGE_INTEGER Time);
+NTKERNELAPI void NTAPI RtlSecondsSince1980ToTime(ULONG ElapsedSeconds, PLARGE_INTEGER Time);
 }

@@ -1,6 +1,6 @@
-// RTL_BITMAP: set, clear, test, count, and the search for a run of clear bits.
+// RTL_BITMAP: set, clear, test, count, and the search for a run of bits.
 //
-// The search goes word by word where a word is all ones, bit by bit elsewhere.
+// The search goes word by word where a word has no bit of the wanted kind, bit by bit elsewhere.
 // In the books: "executive support: bitmaps". EXE-01
 #include "rtl/bitmap.h"
 #include "nt/assert.h"
@@ -31,22 +31,33 @@ bool IsSet(const RTL_BITMAP* bitmap, ULONG index) {
     return (bitmap->Buffer[index / WORD_BITS] >> (index % WORD_BITS)) & 1;
 }
 
-/// The first run of `wanted` clear bits that begins in [from, end) and lies inside the bitmap.
-ULONG FindRun(const RTL_BITMAP* bitmap, ULONG wanted, ULONG from, ULONG end) {
+/// The first run of `wanted` bits of one kind that begins in [from, end) and lies inside the bitmap.
+ULONG FindRun(const RTL_BITMAP* bitmap, bool set, ULONG wanted, ULONG from, ULONG end) {
     const ULONG size = bitmap->SizeOfBitMap;
+    const ULONG unwanted = set ? 0 : ~0u; // a word without any bit that is looked for
     for (ULONG start = from; start < end && wanted <= size - start;) {
-        if (start % WORD_BITS == 0 && bitmap->Buffer[start / WORD_BITS] == ~0u) {
+        if (start % WORD_BITS == 0 && bitmap->Buffer[start / WORD_BITS] == unwanted) {
             start += WORD_BITS;
             if (start > size) break;
             continue;
         }
         ULONG run = 0;
-        while (run < wanted && !IsSet(bitmap, start + run))
+        while (run < wanted && IsSet(bitmap, start + run) == set)
             run++;
         if (run == wanted) return start;
-        start += run + 1; // the bit that ended the run is set
+        start += run + 1; // the bit that ended the run is of the other kind
     }
     return RTL_BITMAP_NOT_FOUND;
+}
+
+/// From the hint on, then from the start.
+ULONG Find(const RTL_BITMAP* bitmap, bool set, ULONG wanted, ULONG hint) {
+    const ULONG size = bitmap->SizeOfBitMap;
+    if (wanted > size) return RTL_BITMAP_NOT_FOUND;
+    if (hint >= size) hint = 0;
+    if (wanted == 0) return hint / BYTE_BITS * BYTE_BITS; // as the public routine does
+    const ULONG found = FindRun(bitmap, set, wanted, hint, size);
+    return found != RTL_BITMAP_NOT_FOUND ? found : FindRun(bitmap, set, wanted, 0, hint);
 }
 
 void CheckRange([[maybe_unused]] const RTL_BITMAP* bitmap, [[maybe_unused]] ULONG start, [[maybe_unused]] ULONG count) {
@@ -81,13 +92,26 @@ BOOLEAN NTAPI RtlCheckBit(const RTL_BITMAP* BitMapHeader, ULONG BitPosition) {
     return IsSet(BitMapHeader, BitPosition);
 }
 
+BOOLEAN NTAPI RtlTestBit(const RTL_BITMAP* BitMapHeader, ULONG BitNumber) {
+    return RtlCheckBit(BitMapHeader, BitNumber);
+}
+
+void NTAPI RtlSetBit(PRTL_BITMAP BitMapHeader, ULONG BitNumber) { RtlSetBits(BitMapHeader, BitNumber, 1); }
+
+void NTAPI RtlClearBit(PRTL_BITMAP BitMapHeader, ULONG BitNumber) { RtlClearBits(BitMapHeader, BitNumber, 1); }
+
 ULONG NTAPI RtlFindClearBits(const RTL_BITMAP* BitMapHeader, ULONG NumberToFind, ULONG HintIndex) {
-    const ULONG size = BitMapHeader->SizeOfBitMap;
-    if (NumberToFind > size) return RTL_BITMAP_NOT_FOUND;
-    if (HintIndex >= size) HintIndex = 0;
-    if (NumberToFind == 0) return HintIndex / BYTE_BITS * BYTE_BITS; // as the public routine does
-    const ULONG found = FindRun(BitMapHeader, NumberToFind, HintIndex, size);
-    return found != RTL_BITMAP_NOT_FOUND ? found : FindRun(BitMapHeader, NumberToFind, 0, HintIndex);
+    return Find(BitMapHeader, false, NumberToFind, HintIndex);
+}
+
+ULONG NTAPI RtlFindSetBits(const RTL_BITMAP* BitMapHeader, ULONG NumberToFind, ULONG HintIndex) {
+    return Find(BitMapHeader, true, NumberToFind, HintIndex);
+}
+
+ULONG NTAPI RtlFindSetBitsAndClear(PRTL_BITMAP BitMapHeader, ULONG NumberToFind, ULONG HintIndex) {
+    const ULONG found = RtlFindSetBits(BitMapHeader, NumberToFind, HintIndex);
+    if (found != RTL_BITMAP_NOT_FOUND) RtlClearBits(BitMapHeader, found, NumberToFind);
+    return found;
 }
 
 ULONG NTAPI RtlFindClearBitsAndSet(PRTL_BITMAP BitMapHeader, ULONG NumberToFind, ULONG HintIndex) {

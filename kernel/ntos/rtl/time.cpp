@@ -30,6 +30,16 @@ LONG DaysSince1601(LONG year, LONG month, LONG day) {
            MARCH_1600_TO_1601;
 }
 
+constexpr LONGLONG SECONDS_1601_TO_1970 = 134'774LL * SECONDS_PER_DAY; // 369 years, 89 of them with a leap day
+constexpr LONGLONG SECONDS_1601_TO_1980 = 138'426LL * SECONDS_PER_DAY;
+
+BOOLEAN SecondsSince(LONGLONG epoch, const LARGE_INTEGER* time, ULONG* seconds) {
+    const LONGLONG elapsed = time->QuadPart / TIME_UNITS_PER_SECOND - epoch;
+    if (time->QuadPart < 0 || elapsed < 0 || elapsed > 0xFFFFFFFFLL) return FALSE;
+    *seconds = ULONG(elapsed);
+    return TRUE;
+}
+
 bool InRange(LONG value, LONG low, LONG high) { return value >= low && value <= high; }
 
 } // namespace
@@ -74,5 +84,33 @@ void NTAPI RtlTimeToTimeFields(const LARGE_INTEGER* Time, PTIME_FIELDS TimeField
     TimeFields->Second = SHORT(ofDay % 60);
     TimeFields->Milliseconds = SHORT(milliseconds % 1000);
     TimeFields->Weekday = SHORT((days + 1) % 7); // 1 January 1601 was a Monday
+}
+
+void NTAPI RtlTimeToElapsedTimeFields(const LARGE_INTEGER* Time, PTIME_FIELDS TimeFields) {
+    const LONGLONG milliseconds = Time->QuadPart / UNITS_PER_MILLISECOND;
+    const LONGLONG seconds = milliseconds / 1000;
+    const LONG ofDay = LONG(seconds % SECONDS_PER_DAY);
+    *TimeFields = {};
+    TimeFields->Day = SHORT(seconds / SECONDS_PER_DAY);
+    TimeFields->Hour = SHORT(ofDay / 3600);
+    TimeFields->Minute = SHORT(ofDay / 60 % 60);
+    TimeFields->Second = SHORT(ofDay % 60);
+    TimeFields->Milliseconds = SHORT(milliseconds % 1000);
+}
+
+BOOLEAN NTAPI RtlTimeToSecondsSince1970(const LARGE_INTEGER* Time, ULONG* ElapsedSeconds) {
+    return SecondsSince(SECONDS_1601_TO_1970, Time, ElapsedSeconds);
+}
+
+BOOLEAN NTAPI RtlTimeToSecondsSince1980(const LARGE_INTEGER* Time, ULONG* ElapsedSeconds) {
+    return SecondsSince(SECONDS_1601_TO_1980, Time, ElapsedSeconds);
+}
+
+void NTAPI RtlSecondsSince1970ToTime(ULONG ElapsedSeconds, PLARGE_INTEGER Time) {
+    Time->QuadPart = (ElapsedSeconds + SECONDS_1601_TO_1970) * TIME_UNITS_PER_SECOND;
+}
+
+void NTAPI RtlSecondsSince1980ToTime(ULONG ElapsedSeconds, PLARGE_INTEGER Time) {
+    Time->QuadPart = (ElapsedSeconds + SECONDS_1601_TO_1980) * TIME_UNITS_PER_SECOND;
 }
 }

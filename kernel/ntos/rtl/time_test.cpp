@@ -78,3 +78,38 @@ TEST(SystemTime, TimeOfDay) {
     EXPECT_EQ(f.Milliseconds, 999);
     EXPECT_EQ(f.Weekday, 6); // a Saturday
 }
+
+// HAL-07: whole seconds of 32 bits, and nothing outside of them
+TEST(SystemTime, SecondsSinceAnEpoch) {
+    LARGE_INTEGER time;
+    ULONG seconds = 7;
+    time.QuadPart = Time(1970, 1, 1);
+    EXPECT_TRUE(RtlTimeToSecondsSince1970(&time, &seconds));
+    EXPECT_EQ(seconds, 0u);
+    EXPECT_FALSE(RtlTimeToSecondsSince1980(&time, &seconds));
+    time.QuadPart -= 1;
+    seconds = 7;
+    EXPECT_FALSE(RtlTimeToSecondsSince1970(&time, &seconds));
+    EXPECT_EQ(seconds, 7u);
+    time.QuadPart = Time(1980, 1, 1, 0, 0, 59, 999);
+    EXPECT_TRUE(RtlTimeToSecondsSince1980(&time, &seconds));
+    EXPECT_EQ(seconds, 59u);
+    RtlSecondsSince1980ToTime(59, &time);
+    EXPECT_EQ(time.QuadPart, Time(1980, 1, 1, 0, 0, 59));
+    RtlSecondsSince1970ToTime(0xFFFFFFFF, &time);
+    EXPECT_EQ(time.QuadPart, Time(2106, 2, 7, 6, 28, 15));
+    EXPECT_TRUE(RtlTimeToSecondsSince1970(&time, &seconds));
+    EXPECT_EQ(seconds, 0xFFFFFFFFu);
+    time.QuadPart += TIME_UNITS_PER_SECOND;
+    EXPECT_FALSE(RtlTimeToSecondsSince1970(&time, &seconds));
+}
+
+// HAL-07
+TEST(SystemTime, ElapsedTimeHasDays) {
+    LARGE_INTEGER time;
+    time.QuadPart = (((3 * 24 + 4) * 60LL + 5) * 60 + 6) * TIME_UNITS_PER_SECOND + 70'000;
+    TIME_FIELDS f;
+    RtlTimeToElapsedTimeFields(&time, &f);
+    EXPECT_TRUE(f.Year == 0 && f.Month == 0 && f.Weekday == 0);
+    EXPECT_TRUE(f.Day == 3 && f.Hour == 4 && f.Minute == 5 && f.Second == 6 && f.Milliseconds == 7);
+}

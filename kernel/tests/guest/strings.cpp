@@ -1,4 +1,4 @@
-// Strings as a driver uses them: imported from the kernel, with memory from its pool.
+// Strings and memory as a driver uses them: the routines are imported from the kernel, the memory is its pool's.
 #include "ex.h"
 #include "guest_main.h"
 
@@ -63,4 +63,20 @@ GUEST_TEST(TheCLibraryIsThere) {
     });
     GUEST_TRUE(numbers[0] == -3 && numbers[1] == 0 && numbers[2] == 5 && numbers[3] == 9);
     GUEST_EQUAL(-42, atoi(" -42"));
+}
+
+// EXE-01
+GUEST_TEST(MemoryRoutinesHaveTheirRtlNames) {
+    ULONG words[4] = {};
+    RtlFillMemoryUlong(words, 12, 0xA5A5A5A5);
+    GUEST_EQUAL(12, RtlCompareMemoryUlong(words, sizeof(words), 0xA5A5A5A5));
+    RtlMoveMemory(words + 1, words, 12);
+    GUEST_EQUAL(16, RtlCompareMemory(words, words + 0, 16));
+    RtlZeroMemory(words, 4);
+    GUEST_TRUE(words[0] == 0 && words[1] == 0xA5A5A5A5);
+    GUEST_EQUAL(0x78563412u, RtlUlongByteSwap(0x12345678));
+    GUEST_TRUE(RtlUlonglongByteSwap(0x0102030405060708) == 0x0807060504030201);
+    RtlPrefetchMemoryNonTemporal(words, sizeof(words));
+    const LARGE_INTEGER product = RtlEnlargedIntegerMultiply(-70000, 70000); // comes back in EDX:EAX
+    GUEST_TRUE(product.QuadPart == -4'900'000'000LL);
 }
