@@ -26,6 +26,7 @@ from grader.explore.schedule import Schedule
 from grader.guest import Guest
 from grader.guest.stops import Bugcheck, GuestStop
 from grader.judge.judgement import Hint, TestFailure
+from grader.machine.parts import EXPLORED, Disk, Machine
 from grader.model import OwnTest, Stage, TestSpec
 from grader.submission import studenttext
 from grader.views.ring import Event, Record
@@ -48,14 +49,15 @@ def test(exercise: str,
          features: Sequence[str] = (),
          whole: bool = False,
          limit: int = 50_000_000,
-         processors: int = 1,
+         machine: Machine = Machine(),
          explore: bool = False,
          scenarios: str = "",
          wrong: str = "") -> Callable[[Callable[["Context"], None]], Callable[["Context"], None]]:
-    """Mark a function as a test.  `limit`: guest instructions for all of it, on all processors.  `processors`: 0 for a
-    test that is right on any number of them, chosen with `make grade SMP=n`.  `explore`: it runs scenarios under many
-    schedules (`t.explore`), on a kernel with preemption points and a machine of four processors.  `scenarios`: it judges this
-    file of a student's own scenarios (`t.catches`), which must find the kernel `wrong` of solutions/, if one is named."""
+    """Mark a function as a test.  `limit`: guest instructions for all of it, on all processors.  `machine`: what it runs on, if not the
+    usual machine; with 0 processors it is right on any number of them, chosen with `make grade SMP=n`.  `explore`: it runs
+    scenarios under many schedules (`t.explore`), on a kernel with preemption points and a machine of four processors.
+    `scenarios`: it judges this file of a student's own scenarios (`t.catches`), which must find the kernel `wrong` of solutions/,
+    if one is named."""
 
     def mark(function: Callable[["Context"], None]) -> Callable[["Context"], None]:
         function.spec = TestSpec(
@@ -68,8 +70,7 @@ def test(exercise: str,
             features=tuple(features),
             whole=whole,
             limit=limit,
-            processors=4 if explore else processors,
-            explore=explore,
+            machine=EXPLORED if explore else machine,
             scenarios=scenarios,
             wrong=wrong)
         return function
@@ -256,4 +257,4 @@ def first_difference(expected: Any, seen: Any) -> str:
     return f"the same up to {at}; then {show(longer[at])} is {what}"
 
 
-__all__ = ["Bugcheck", "Context", "GuestStop", "Hint", "Services", "TestFailure", "test"]
+__all__ = ["Bugcheck", "Context", "Disk", "EXPLORED", "GuestStop", "Hint", "Machine", "Services", "TestFailure", "test"]

@@ -18,10 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Mapping, Optional, Tuple
 
+from grader.machine.parts import Machine
+
 WHOLE = "whole"  # the kernel that holds every file of the student
 NOT_WRITTEN = "not-implemented"  # the hint id of a test that came to LAB_NOT_IMPLEMENTED
 HINTS_TAKEN = "hints-taken.txt"  # a student's record of the hints that were taken, in the lab's folder
-EXPLORE = "/explore"  # behind a kernel's key: the flavour whose schedules can be explored
+EXPLORE = "/explore"  # behind a kernel's key: the flavour whose schedules can be explored; another flavour is named in the same way
 
 
 class Verdict(enum.Enum):
@@ -37,6 +39,7 @@ class Stage(str, enum.Enum):
     """Where the snapshot is taken that a test starts from (the argument of KdTestPoint)."""
 
     EARLY = "early"  # on the boot stack; hal, IDT and pool ready; no thread was ever switched
+    ALONE = "alone"  # in the phase-1 thread, interrupts on; the other processors do not run yet
     READY = "ready"  # in the phase-1 thread at PASSIVE_LEVEL, interrupts on
     NONE = "none"  # needs no machine at all (written answers)
 
@@ -107,8 +110,7 @@ class TestSpec:
     features: Tuple[str, ...] = ()
     whole: bool = False
     limit: int = 50_000_000  # guest instructions
-    processors: int = 1  # 0: any number will do, and SMP= says how many
-    explore: bool = False  # runs scenarios under many schedules: on the explore flavour
+    machine: Machine = Machine()  # what it runs on; SMP= chooses the processors where any number is right
     scenarios: str = ""  # a file of the student's own scenarios, which this test judges
     wrong: str = ""  # the kernel of solutions/ that these must find; empty: none, correct ones must pass
     lab: int = -1
@@ -123,7 +125,12 @@ class TestSpec:
     @property
     def kernel(self) -> str:
         """Key of the kernel in the KernelSet that this test runs on."""
-        return (WHOLE if self.whole else self.exercise) + (EXPLORE if self.explore else "")
+        return (WHOLE if self.whole else self.exercise) + (f"/{self.machine.flavour}" if self.machine.flavour else "")
+
+    @property
+    def explore(self) -> bool:
+        """Whether it runs scenarios under many schedules."""
+        return self.machine.flavour == EXPLORE[1:]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Dict, List
 
 from ..errors import GraderError
+from ..machine.parts import Machine
 from ..machine.qemu import BootPlan, Qemu
 from ..machine.watchdog import Watchdog
 from grader.images.pe import PeImage
@@ -31,7 +32,7 @@ class Session:
             if not path.exists():
                 raise GraderError(f"{path} is not there: make kernel")
         self.machine = Qemu(BootPlan(boot / "loader.elf", [boot / name for name in self.images], "/TEST",
-                                     processors=processors))
+                                     Machine(processors=processors)))
 
     def __enter__(self) -> "Session":
         self.machine.start()

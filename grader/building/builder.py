@@ -33,7 +33,7 @@ from grader.building.toolverdict import Finding
 from grader.errors import GraderError, InfraError
 from grader.images.pe import PeImage
 from grader.labs import Course
-from grader.model import EXPLORE, WHOLE, Exercise, Kernel, KernelSet, Progress
+from grader.model import WHOLE, Exercise, Kernel, KernelSet, Progress
 from grader.report import result as results
 from grader.submission import manifest, studenttext
 from grader.submission.files import Submission
@@ -126,21 +126,20 @@ class Builder:
         return self._tree.scratch() if self._tree.is_handout else out
 
     def reference(self, student_seed: Optional[int] = 0, wanted: Iterable[str] = ()) -> KernelSet:
-        """The kernels of the tree itself: every key is the base build.  The explore flavour is made where it is wanted."""
+        """The kernels of the tree itself: every key is the base build.  Another flavour is made where it is wanted."""
         keys = [*(exercise.number for lab in self._course.labs for exercise in lab.exercises), WHOLE]
         kernels = {key: Kernel(self.base()) for key in keys}
-        kernels.update({key: Kernel(self.base(EXPLORED)) for key in wanted if key.endswith(EXPLORE)})
+        kernels.update({key: Kernel(self.base(_flavour_of(key))) for key in wanted if _flavour_of(key)})
         return KernelSet(kernels, self._tree.root, student_seed)
 
     def build(self, submission: Submission, keys: Iterable[str], student_seed: Optional[int] = 0) -> KernelSet:
-        """The kernels that `keys` (exercise numbers and "whole", each with EXPLORE or without) ask for."""
+        """The kernels that `keys` ask for: exercise numbers and "whole", each of them alone or with a flavour (`1.3/checked`)."""
         wanted = list(keys)
         kernels: Dict[str, Kernel] = {}
-        for end, flavour in ((EXPLORE, EXPLORED), ("", self.flavour)):
-            own = [key[:len(key) - len(end)] for key in wanted if key.endswith(EXPLORE) == bool(end)]
-            if own:
-                made = self._build(submission, own, flavour)
-                kernels.update({key + end: kernel for key, kernel in made.items()})
+        for flavour in sorted({_flavour_of(key) for key in wanted}, reverse=True):  # the usual one last
+            own = [key.partition("/")[0] for key in wanted if _flavour_of(key) == flavour]
+            made = self._build(submission, own, flavour or self.flavour)
+            kernels.update({f"{key}/{flavour}" if flavour else key: kernel for key, kernel in made.items()})
         student = self._tree.scratch("submissions", submission.digest[:20])
         submission.write_to(student, submission.files)
         return KernelSet(kernels, student, student_seed)
@@ -406,7 +405,9 @@ class Builder:
 
     def switch(self, flavour: str) -> List[str]:
         """What build.mk is told for a flavour that the environment does not choose; in the sandbox it cannot read the manifests."""
-        return ["MICA_EXPLORE=1", "EXPLORED_FILES=" + " ".join(self._course.instrumented)] if flavour == EXPLORED else []
+        if flavour == EXPLORED:
+            return ["MICA_EXPLORE=1", "EXPLORED_FILES=" + " ".join(self._course.instrumented)]
+        return [] if flavour == self.flavour else ["MICA_CHECKED=" + ("1" if flavour == "checked" else "")]
 
     def _make(self, out: Path, targets: Sequence[str], options: Sequence[str]) -> List[str]:
         return ["make", "-s", "--no-print-directory", f"-j{self._jobs}", "-f", "kernel/build.mk", *targets, f"O={out}", *options]
@@ -443,6 +444,11 @@ def _take_objects(parts: Sequence[Path], target: Path) -> None:
 def object_of(folder: Path, name: str) -> Path:
     """Where build.mk leaves the object of a source."""
     return folder / "obj" / (name[len("kernel/"):] + ".obj")
+
+
+def _flavour_of(key: str) -> str:
+    """The flavour that a kernel's key names; empty for the usual one."""
+    return key.partition("/")[2]
 
 
 def _key(fingerprint: str, submission: Submission, sources: Sequence[str]) -> str:

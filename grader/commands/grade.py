@@ -69,7 +69,7 @@ def _grade(tree: Tree, options: argparse.Namespace) -> int:
     if options.emu == "bochs":
         return bochs_smoke.smoke(tree, options, len(tests))
     processors = number(options.smp, "SMP", 1) or 1
-    tests = [dataclasses.replace(test, processors=test.processors or processors) for test in tests]
+    tests = [dataclasses.replace(test, machine=test.machine.on(processors)) for test in tests]
     progress = TerminalProgress(sys.stderr, len(tests))
     grading = Grading(tree, course, default_runner(), progress, number(options.jobs, "JOBS", 1) or 2)
     before = contents(tree, chosen_labs)

@@ -17,9 +17,10 @@ from grader import labs
 from grader.commands.options import master_seed, number
 from grader.errors import GraderError
 from grader.guest import Guest
-from grader.guest.booting import boot
+from grader.guest.booting import boot, place_of
 from grader.guest.session import Session
 from grader.judge.grading import Grading
+from grader.machine.parts import Machine
 from grader.model import KernelSet, Outcome, Progress, TestSpec, Verdict
 from grader.replay.replay import run_once
 from grader.report import result as results
@@ -74,9 +75,7 @@ def of_guest_test(tree: Tree, options: argparse.Namespace) -> Timeline:
     if driver not in known:
         raise GraderError(f"there is no guest test driver {driver!r}; TEST= is driver.Test, and the drivers are "
                           + ", ".join(known) + "; a lab's test needs LAB= as well")
-    processors = number(options.smp, "SMP", 1) or 1
-    more = {"processors": processors} if processors > 1 else {}
-    with Session(build, f"{driver}.sys", **more) as session:
+    with Session(build, f"{driver}.sys", Machine(processors=number(options.smp, "SMP", 1) or 1)) as session:
         session.boot(Guest(session))
         state = session.restore("ready")
         guest = Guest(session)
@@ -104,7 +103,7 @@ def of_lab_test(tree: Tree, options: argparse.Namespace) -> Timeline:
     made: List[Timeline] = []
 
     def watched(kernels: KernelSet, specs: List[TestSpec], seed: int, jobs: int, progress: Progress) -> List[Outcome]:
-        session = boot(kernels[specs[0].kernel].directory, specs[0].driver, specs[0].processors or 1)
+        session = boot(place_of(kernels, specs[0]))
         try:
             guest = Guest(session)
             guest.begin(session.restore(specs[0].stage), LIMIT, SECONDS)

@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import List, Optional, Tuple
 
 from ..errors import GraderError
+from ..machine import disks
+from ..machine.parts import Machine as Parts
 from ..machine.plainpath import plain
 from . import STOP, STOPPED, firmware
 
@@ -34,8 +36,7 @@ class Boot:
 
     folder: Path  # build.mk's $(B)
     options: str = ""
-    processors: int = 1
-    memory_mb: int = 64
+    machine: Parts = Parts()
     window: bool = False
     more: "Tuple[str, ...]" = ()  # drivers that are loaded behind the usual ones
     realtime: bool = True  # Bochs: its clock follows the host's, or runs by instructions alone
@@ -149,8 +150,8 @@ class QemuMachine(Machine):
 
     def command(self) -> "List[str]":
         boot = self.boot
-        line = ["qemu-system-i386", "-accel", "tcg", "-machine", "pc", "-m", str(boot.memory_mb),
-                "-smp", str(boot.processors), "-nic", "none", "-no-reboot", "-monitor", "none",
+        disks.make(boot.machine, self.folder, boot.folder / "boot")
+        line = ["qemu-system-i386", "-accel", "tcg", "-machine", "pc", *boot.machine.arguments(self.folder, taken=0 if boot.options else 1), "-nic", "none", "-no-reboot", "-monitor", "none",
                 "-display", "gtk" if boot.window else "none",
                 "-chardev", f"socket,id=com1,path={self.folder}/com1,server=on,wait=off", "-serial", "chardev:com1"]
         if self.gdb_socket:
@@ -160,7 +161,7 @@ class QemuMachine(Machine):
             return line + ["-kernel", str(boot.folder / "boot" / "loader.elf"), "-append", boot.options,
                            "-initrd", ",".join(str(plain(image, self.folder)) for image in boot.images())]
         self.need(boot.disk)
-        return line + ["-drive", f"file={plain(boot.disk, self.folder)},format=raw,if=ide,snapshot=on"]
+        return line + ["-drive", f"file={plain(boot.disk, self.folder)},format=raw,if=ide,index=0,snapshot=on"]
 
     def start(self) -> None:
         # QEMU starts stopped until the socket is taken, so that the first words are not lost.
@@ -249,7 +250,7 @@ class BochsMachine(Machine):
         raw(self.other)
         (self.folder / "commands").write_text("c\n")  # Debian's Bochs begins in its debugger
         (self.folder / "bochsrc").write_text(BOCHS.format(firmware=firmware.lines(),
-            memory=self.boot.memory_mb, processors=1, folder=self.folder, cylinders=cylinders, heads=HEADS, sectors=SECTORS,
+            memory=self.boot.machine.memory_mb, processors=1, folder=self.folder, cylinders=cylinders, heads=HEADS, sectors=SECTORS,
             clock="sync=realtime, time0=local" if self.boot.realtime else "sync=none, time0=946684800",
             com1=os.ttyname(self.other)))
         self.display, screen = pty.openpty()
@@ -309,7 +310,7 @@ def raw(descriptor: int) -> None:
 
 def machine(emulator: str, boot: Boot) -> Machine:
     if emulator == "bochs":
-        if boot.options or boot.processors > 1:
-            raise GraderError("Bochs boots the disk as it is: SMP, SEED and APPEND are for QEMU")
+        if boot.options or boot.machine != Parts(memory_mb=boot.machine.memory_mb):
+            raise GraderError("Bochs boots the disk as it is: SMP, SEED, APPEND and other disks are for QEMU")
         return BochsMachine(boot)
     return QemuMachine(boot)

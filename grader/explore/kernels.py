@@ -14,11 +14,12 @@ from grader.api import Context
 from grader.building.builder import EXPLORED
 from grader.errors import GraderError, InfraError
 from grader.explore.control import TABLE
-from grader.explore.target import PREFIX, PROCESSORS, scenarios
+from grader.explore.target import PREFIX, scenarios
 from grader.guest import Guest
-from grader.guest.booting import boot
+from grader.guest.booting import EXPLORED_STAGES, Place, boot
 from grader.guest.session import Session
 from grader.judge.grading import Grading
+from grader.machine.parts import EXPLORED as EXPLORED_MACHINE
 from grader.model import EXPLORE, WHOLE, Kernel, Lab, TestSpec
 from grader.submission.files import Submission
 from grader.views.fields import read_layout
@@ -86,7 +87,7 @@ def digest_of(kernel: Kernel) -> str:
 
 def session_on(kernel: Kernel, driver: str) -> Session:
     """A booted machine of four processors."""
-    session = boot(kernel.directory, driver, PROCESSORS)
+    session = boot(Place(kernel.directory, driver, EXPLORED_MACHINE, EXPLORED_STAGES))
     if session.failures:
         failure = next(iter(session.failures.values()))
         session.close()

@@ -19,7 +19,6 @@ from grader.views.fields import read_layout
 from grader.views.memory import Structures
 
 STAGE = "ready"
-PROCESSORS = 4  # KX_PROCESSORS: the conductor and three actors
 SECONDS = 600.0  # virtual, for one batch
 BASE_LIMIT = 30_000_000  # guest instructions of a batch beside its runs
 RUN_LIMIT, SLACK = 60_000, 8  # of a run before one was measured; how much longer than the average one may be

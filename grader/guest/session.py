@@ -21,12 +21,14 @@ from grader.images.pe import PeImage
 from grader.images.symbols import Symbols, images_in
 from grader.machine.interrupted import NmiEntry, find_nmi_entry
 from grader.machine.memory import AddressSpace
+from grader.machine.parts import Machine
 from grader.machine.qemu import BootPlan, GuestEnd, Qemu
 from grader.machine.watchdog import PACE, SLOW_PACE, Watchdog
 from grader.views.fields import Layout, read_layout
 
 BOOT_LIMIT = 100_000_000  # guest instructions to the ready stage; a normal boot needs a tenth, most of it firmware
-STAGES = ("early", "ready")
+STAGES = {"early": 0, "alone": 2, "ready": 1}  # in the order of the boot: model.Stage -> KdTestPoint's argument (kernel/inc/kd.h)
+USUAL = ("early", "ready")
 EXPLORED = "explore"  # the folder of a kernel with preemption points
 KERNEL = "ntoskrnl.exe"
 EXPLORER = "KxExplore"  # only the explore flavour has it
@@ -69,10 +71,8 @@ class Session:
 
     directory: Path
     driver: str = ""
-    options: str = "/TEST"
-    memory_mb: int = 64
-    processors: int = 1
-    wanted: Tuple[str, ...] = STAGES  # the stages that get a snapshot
+    parts: Machine = Machine()  # what the machine is made of
+    wanted: Tuple[str, ...] = USUAL  # the stages that get a snapshot
     stages: Dict[str, StageState] = field(default_factory=dict)
     failures: Dict[str, BootFailure] = field(default_factory=dict)
     _layout: Optional[Layout] = None
@@ -103,6 +103,10 @@ class Session:
         self.machine.stop()
 
     @property
+    def processors(self) -> int:
+        return self.parts.processors
+
+    @property
     def layout(self) -> Layout:
         if self._layout is None:
             self._layout = read_layout(self.kernel)
@@ -116,14 +120,15 @@ class Session:
 
     def _boot(self, guest: Starter) -> None:
         start = self.machine.icount()
-        for number, stage in enumerate(STAGES):
+        stages = [stage for stage in STAGES if stage in USUAL or stage in self.wanted]
+        for index, stage in enumerate(stages):
             try:
-                guest.run_to_stage(number, start + BOOT_LIMIT)
+                guest.run_to_stage(STAGES[stage], start + BOOT_LIMIT)
             except (GuestStop, GuestEnd, CodeRead) as cause:
                 registers = getattr(cause, "registers", None)
                 backtrace = guest.backtrace(registers) if registers else ()
                 log = self.machine.read_serial()
-                for missed in STAGES[number:]:
+                for missed in stages[index:]:
                     self.failures[missed] = BootFailure(missed, cause, backtrace, log)
                 return
             nmi = guest.nmi = find_nmi_entry(self.machine.qmp, self.space)
@@ -155,7 +160,7 @@ class Session:
                 raise GraderError(
                     f"the test driver {self.driver} is not in the kernel's boot folder; build the kernel again")
             modules.append(found)
-        return BootPlan(boot / "loader.elf", modules, self.options, self.memory_mb, self.processors)
+        return BootPlan(boot / "loader.elf", modules, f"/TEST {self.parts.options}".rstrip(), self.parts)
 
     def _enter_kernel(self) -> None:
         entry = self.kernel.base + self.kernel.entry

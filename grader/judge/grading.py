@@ -12,7 +12,7 @@ from grader.errors import GraderError
 from grader.hints import record
 from grader.judge.runner import run_tests
 from grader.labs import Course
-from grader.model import EXPLORE, WHOLE, ExerciseNote, KernelSet, Lab, Outcome, Progress, Result, Runner, TestSpec
+from grader.model import WHOLE, ExerciseNote, KernelSet, Lab, Outcome, Progress, Result, Runner, TestSpec
 from grader.mytest import kernels as own_tests
 from grader.report import result as results
 from grader.submission import files as submissions, manifest
@@ -101,7 +101,7 @@ class Grading:
                                       "your files. Your instructor's grading puts the reference in place of the exercises that a test is "
                                       "not about."))
         broken = [key for key, kernel in kernels.kernels.items()
-                  if kernel.error and key != WHOLE and not key.endswith(EXPLORE)]
+                  if kernel.error and key != WHOLE and "/" not in key]
         if broken and any(test.whole for test in tests):
             notes.append(ExerciseNote("", "tests on the whole kernel ran with the reference in place of exercise "
                                       + ", ".join(sorted(broken))))

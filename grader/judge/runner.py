@@ -17,20 +17,19 @@ from typing import Deque, Dict, Iterable, List, Optional, Sequence, Tuple
 from grader.api import Context
 from grader.errors import GraderError
 from grader.guest import Guest
-from grader.guest.booting import EXPLORED_STAGES, boot, prepare
+from grader.guest.booting import Place, boot, place_of, prepare
 from grader.guest.inspection import Inspection
-from grader.guest.session import STAGES, BootFailure, Session
+from grader.guest.session import BootFailure, Session
 from grader.judge.judgement import End
 from grader.judge.services import SERVICES
 from grader.judge.verdict import POWER_OFF, judge, outcome, tampered
 from grader.model import KernelSet, Outcome, Progress, Stage, TestSpec, Verdict, lab_of
 
 ATTEMPTS = 2
-Machine = Tuple[Path, str, int]  # kernel, driver, processors
 COSTS = {"none": 2.0, "explore": 1.0, "direct": 0.15}  # seconds of a test, roughly: they choose who does what, and decide nothing
 BOOT_COST = 0.5
 SWITCH_INTERVAL = 0.001  # seconds for which a worker's Python may keep another one from an answer of its guest
-Sessions = Dict[Machine, Session]
+Sessions = Dict[Place, Session]
 
 
 def run_tests(kernels: KernelSet, tests: List[TestSpec], seed: int, jobs: int = 1,
@@ -59,16 +58,12 @@ def until_failure(kernels: KernelSet, tests: Sequence[TestSpec], seeds: Sequence
             run = _Run(kernels, seed, progress or Progress())
             for spec in tests:
                 alone = spec.stage == Stage.NONE.value
-                found[seed].append(run.without_machine(spec) if alone else run.judged(sessions, _machine_of(kernels, spec), spec))
+                found[seed].append(run.without_machine(spec) if alone else run.judged(sessions, place_of(kernels, spec), spec))
                 if found[seed][-1].verdict is not Verdict.PASS:
                     break
     finally:
         close(sessions)
     return found
-
-
-def _machine_of(kernels: KernelSet, spec: TestSpec) -> Machine:
-    return kernels[spec.kernel].directory, spec.driver, spec.processors or 1
 
 
 class Waiting:
@@ -77,34 +72,34 @@ class Waiting:
 
     def __init__(self, tests: Sequence[TestSpec], kernels: KernelSet) -> None:
         self._lock = threading.Lock()
-        self._groups: Dict[Machine, Deque[TestSpec]] = {}
-        self._workers: Dict[Machine, int] = {}
+        self._groups: Dict[Place, Deque[TestSpec]] = {}
+        self._workers: Dict[Place, int] = {}
         for spec in tests:
             # Tests without a machine of the runner's share one group an exercise: what the first finds out the others need.
             alone = spec.stage == Stage.NONE.value
-            machine = (Path(), spec.exercise, 0) if alone else _machine_of(kernels, spec)
-            self._groups.setdefault(machine, deque()).append(spec)
+            place = Place(Path(), spec.exercise, stages=()) if alone else place_of(kernels, spec)
+            self._groups.setdefault(place, deque()).append(spec)
 
-    def take(self, machine: Optional[Machine]) -> Optional[Tuple[Machine, TestSpec]]:
-        """The next test of this machine, or of one that is worth a boot; None when nothing is."""
+    def take(self, place: Optional[Place]) -> Optional[Tuple[Place, TestSpec]]:
+        """The next test of this place, or of one that is worth a boot; None when nothing is."""
         with self._lock:
-            if machine is None or not self._groups[machine]:
-                self._leave(machine)
-                machine = self._most()
-                if machine is None:
+            if place is None or not self._groups[place]:
+                self._leave(place)
+                place = self._most()
+                if place is None:
                     return None
-                self._workers[machine] = self._workers.get(machine, 0) + 1
-            return machine, self._groups[machine].popleft()
+                self._workers[place] = self._workers.get(place, 0) + 1
+            return place, self._groups[place].popleft()
 
-    def _leave(self, machine: Optional[Machine]) -> None:
-        if machine is not None:
-            self._workers[machine] -= 1
+    def _leave(self, place: Optional[Place]) -> None:
+        if place is not None:
+            self._workers[place] -= 1
 
-    def _most(self) -> Optional[Machine]:
+    def _most(self) -> Optional[Place]:
         """Where there is most to do for one more worker.  Where others are at work, the rest must be worth a boot."""
-        worth = {machine: self._cost(group) / (1 + self._workers.get(machine, 0)) for machine, group in self._groups.items()
-                 if group and (not self._workers.get(machine) or not machine[2] or self._cost(group) > BOOT_COST)}
-        return max(worth, key=lambda machine: worth[machine]) if worth else None
+        worth = {place: self._cost(group) / (1 + self._workers.get(place, 0)) for place, group in self._groups.items()
+                 if group and (not self._workers.get(place) or not place.stages or self._cost(group) > BOOT_COST)}
+        return max(worth, key=lambda place: worth[place]) if worth else None
 
     @staticmethod
     def _cost(group: Iterable[TestSpec]) -> float:
@@ -123,39 +118,39 @@ class _Run:
     def work(self, waiting: Waiting) -> None:
         """A worker: takes tests until none is left for it."""
         sessions: Sessions = {}
-        machine: Optional[Machine] = None
+        place: Optional[Place] = None
         try:
             while not self.trouble:
-                taken = waiting.take(machine)
+                taken = waiting.take(place)
                 if taken is None:
                     return
-                if taken[0] != machine:
+                if taken[0] != place:
                     close(sessions)
                     sessions.clear()
-                machine, spec = taken
+                place, spec = taken
                 if spec.stage == Stage.NONE.value:
                     self.tell("started", spec)
                     self.finish(spec, self.without_machine(spec))
                 else:
-                    self.judged(sessions, machine, spec)
+                    self.judged(sessions, place, spec)
         except BaseException as error:  # the caller's thread raises it
             self.trouble.append(error)
         finally:
             close(sessions)
 
-    def judged(self, sessions: "Sessions", machine: Machine, spec: TestSpec) -> Outcome:
+    def judged(self, sessions: "Sessions", place: Place, spec: TestSpec) -> Outcome:
         """One test on the machine that `sessions` has for it; one is booted where there is none."""
         self.tell("started", spec)
         for _ in range(ATTEMPTS):
             try:
-                sessions[machine] = sessions.get(machine) or boot(*machine, stages=EXPLORED_STAGES if spec.explore else STAGES)
-                told = self.one(sessions[machine], spec)
+                sessions[place] = sessions.get(place) or boot(place)
+                told = self.one(sessions[place], spec)
             except (GraderError, OSError) as error:
                 told = outcome(spec, self.seed, End(Verdict.INFRA_ERROR, spec.title, "", str(error)), None, b"", 0)
             if told.verdict is not Verdict.INFRA_ERROR:
                 break
-            if machine in sessions:
-                sessions.pop(machine).close()
+            if place in sessions:
+                sessions.pop(place).close()
         self.finish(spec, told)
         return told
 

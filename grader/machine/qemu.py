@@ -19,13 +19,14 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import List, Optional, Sequence
 
 from grader.errors import GraderError, InfraError
-from grader.machine import watchdog
+from grader.machine import disks, watchdog
 from grader.machine.confine import confine, seccomp
 from grader.machine.gdbstub import SIGTRAP, Gdbstub, Stop
 from grader.machine.memory import Ram
+from grader.machine.parts import Machine
 from grader.machine.plainpath import short
 from grader.machine.qmp import Qmp, QmpError
 from grader.machine.scratch import Scratch
@@ -57,8 +58,7 @@ class BootPlan:
     loader: Path
     modules: Sequence[Path] = ()
     options: str = "/TEST"
-    memory_mb: int = 64
-    processors: int = 1
+    machine: Machine = Machine()
 
 
 @dataclass
@@ -82,7 +82,7 @@ class Qemu:
         """Start QEMU stopped at reset, connected to every control socket."""
         if not shutil.which(self.program):
             raise GraderError(f"{self.program} is not installed; run `make doctor`")
-        self.scratch = Scratch(self.plan.memory_mb)
+        self.scratch = Scratch(self.plan.machine.memory_mb)
         self.folder = self.scratch.path
         atexit.register(self.stop)
         try:
@@ -93,7 +93,8 @@ class Qemu:
 
     def _start(self) -> None:
         self.ram_path = self.folder / "ram"
-        create_snapshot_disk(self.folder / "snapshots.qcow2")
+        disks.empty(self.folder / "snapshots.qcow2", f"{disks.SNAPSHOT_MB}M")
+        disks.make(self.plan.machine, self.folder, self.plan.loader.parent)
         with open(self.folder / "stderr", "wb") as errors:
             self.process = subprocess.Popen(
                 confine(self.command_line(), self.folder, self._images()),
@@ -114,10 +115,11 @@ class Qemu:
         plan, folder = self.plan, self.folder
         line = [
             self.program, "-nodefaults", "-no-user-config", "-accel", "tcg", "-icount", "shift=3,sleep=off",
-            "-rtc", "base=2000-01-01,clock=vm", "-m", str(plan.memory_mb), "-smp", str(plan.processors),
+            "-rtc", "base=2000-01-01,clock=vm",
             "-machine", "pc,memory-backend=ram,hpet=off",
-            "-object", f"memory-backend-file,id=ram,size={plan.memory_mb}M,mem-path={folder}/ram,share=on",
+            "-object", f"memory-backend-file,id=ram,size={plan.machine.memory_mb}M,mem-path={folder}/ram,share=on",
             "-drive", f"if=none,id=snap,format=qcow2,file={folder}/snapshots.qcow2,discard=unmap,cache=unsafe",
+            *plan.machine.arguments(folder),
             "-device", "VGA,vgamem_mb=1", "-display", "none", "-nic", "none",
             "-chardev", f"ringbuf,id=com1,size={SERIAL_CAP}", "-serial", "chardev:com1",
             "-chardev", f"socket,id=qmp,path={folder}/qmp,server=on,wait=off", "-mon", "chardev=qmp,mode=control",
@@ -187,7 +189,7 @@ class Qemu:
         """Raise Halted if the guest executes nothing because it sleeps.  A busy host, too, may leave it without a time
         slice for long: such a guest goes on.  To stop is to give QEMU's thread its turn, so the count is asked again."""
         halted = re.findall(r"HLT=(\d)", self.qmp.monitor("info registers -a"))
-        if len(halted) != self.plan.processors or "0" in halted:
+        if len(halted) != self.plan.machine.processors or "0" in halted:
             return
         self.gdb.interrupt()
         if self.icount() == count:
@@ -288,17 +290,6 @@ class Qemu:
         except OSError:
             return ""
         return lines[-1] if lines else ""
-
-
-def create_snapshot_disk(path: Path) -> None:
-    """An empty qcow2 volume: `savevm` keeps the machine's state in it."""
-    tool = shutil.which("qemu-img")
-    if not tool:
-        raise GraderError("qemu-img is not installed (package qemu-utils); run `make doctor`")
-    done = subprocess.run([tool, "create", "-q", "-f", "qcow2", str(path), "16M"], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if done.returncode:
-        raise InfraError(f"qemu-img failed: {done.stdout.decode(errors='replace').strip()}")
 
 
 def cpu_seconds(pid: int) -> float:

@@ -231,7 +231,7 @@ class Engine:
 
 def cheap_first(tests: Sequence[TestSpec]) -> List[TestSpec]:
     """By what a test may cost: its limit of instructions, and that of all its processors' set-up."""
-    return sorted(tests, key=lambda test: (test.explore, test.stage != Stage.NONE.value, test.processors, test.limit))
+    return sorted(tests, key=lambda test: (test.explore, test.stage != Stage.NONE.value, test.machine.processors, test.limit))
 
 
 def seeds_of(seed: int) -> List[int]:

@@ -22,9 +22,10 @@ from grader.api import Context
 from grader.errors import GraderError, InfraError
 from grader.explore import explorer
 from grader.explore.control import Found
-from grader.explore.target import PROCESSORS, GuestTarget, scenarios
+from grader.explore.target import GuestTarget, scenarios
 from grader.guest import Guest
-from grader.guest.booting import EXPLORED_STAGES, boot
+from grader.guest.booting import EXPLORED_STAGES, Place, boot
+from grader.machine.parts import EXPLORED
 from grader.guest.inspection import Inspection
 from grader.guest.session import Session
 from grader.guest.stops import Altered, CodeRead
@@ -144,7 +145,7 @@ def _lay_out(driver: Path, directory: Path, machine: Path) -> None:
 
 
 def _explore(machine: Path, seed: int) -> Findings:
-    session = boot(machine, DRIVER, PROCESSORS, EXPLORED_STAGES)
+    session = boot(Place(machine, DRIVER, EXPLORED, EXPLORED_STAGES))
     try:
         if session.failures:
             return Findings(f"the kernel does not come up with your driver: {next(iter(session.failures.values())).cause}")
@@ -192,7 +193,7 @@ def each(driver: Path, directory: Path, seed: int) -> Iterator[Tuple[str, explor
     """Each scenario of a driver on a kernel; GraderError if that does not come up."""
     machine = driver / ("on-" + hashlib.sha256(str(directory).encode()).hexdigest()[:12])
     _lay_out(driver, directory, machine)
-    session = boot(machine, DRIVER, PROCESSORS, EXPLORED_STAGES)
+    session = boot(Place(machine, DRIVER, EXPLORED, EXPLORED_STAGES))
     try:
         if session.failures:
             raise GraderError(f"the kernel does not come up with your driver: {next(iter(session.failures.values())).cause}")

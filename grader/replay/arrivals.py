@@ -16,7 +16,7 @@ from grader.api import Context
 from grader.building import objects
 from grader.explore.schedule import Schedule
 from grader.guest import Guest, Place
-from grader.guest.booting import boot, prepare
+from grader.guest.booting import boot, place_of, prepare
 from grader.guest.session import BootFailure, Session
 from grader.guest.stops import GuestStop, IdleTooLong, TooManyInstructions
 from grader.images.symbols import Symbols, short_path, symbolizer
@@ -124,7 +124,7 @@ class Attempts:
     def __init__(self, kernels: KernelSet, spec: TestSpec, seed: int, forced: Optional[Schedule] = None) -> None:
         self.kernels, self.spec, self.seed, self.forced = kernels, spec, seed, forced
         self.folder = kernels[spec.kernel].directory
-        self.session = boot(self.folder, spec.driver, spec.processors or 1)
+        self.session = boot(place_of(kernels, spec))
         self.boots = spec.stage not in self.session.failures  # the kernel comes to where the test begins
 
     def close(self) -> None:
@@ -141,7 +141,8 @@ class Attempts:
 
     def _boot_again(self, watched: Optional[Dict[int, str]], stop_at_arrival: int) -> "Tuple[ReplayGuest, Outcome]":
         self.session.close()
-        self.session = Session(self.folder, self.spec.driver, processors=self.spec.processors or 1)
+        place = place_of(self.kernels, self.spec)
+        self.session = Session(place.directory, place.driver, place.machine, place.stages)
         self.session.start()
         guest = ReplayGuest(self.session, watched, stop_at_arrival=stop_at_arrival)
         context = guest.context = Context(self.spec, self.seed, guest, self.kernels.student_dir,

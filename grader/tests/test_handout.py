@@ -147,8 +147,8 @@ class Branches(HandoutCase):
 
     def test_labs_that_explore_schedules_get_objects_for_it(self) -> None:
         self.put("labs/2-memory/tests/test_timers.py",
-                 "from grader.model import TestSpec\ndef races(t): pass\n"
-                 'races.spec = TestSpec("2.1", "races", 0, "Races", races, explore=True)\n')
+                 "from grader.api import EXPLORED\nfrom grader.model import TestSpec\ndef races(t): pass\n"
+                 'races.spec = TestSpec("2.1", "races", 0, "Races", races, machine=EXPLORED)\n')
         self.put("kernel/tests/scenarios/scenario.h", "#pragma once\n")
         self.put("kernel/tests/scenarios/planted.h", "#pragma once\n")
         self.handout(reference="all")

@@ -16,10 +16,12 @@ from unittest import mock
 
 from grader.api import Context, TestFailure
 from grader.guest import Guest
+from grader.guest.booting import Place, boot
 from grader.guest.session import Session
 from grader.guest.stops import IdleTooLong, TooManyInstructions
 from grader.judge.runner import run_tests
 from grader.machine import qemu
+from grader.machine.parts import Machine
 from grader.model import Kernel, KernelSet, Outcome, Verdict
 from grader.replay import replay
 from grader.tests.machine import guest_at, needs_emulator, spec, under_gdb
@@ -89,6 +91,15 @@ class OnTheKernel(unittest.TestCase):
         guest.space.ram.write(page or 0, b"its own")
         self.assertEqual("its own", inside.text(user))
         self.assertFalse(guest.readable(user))
+
+    def test_stage_alone_comes_before_the_other_processors(self) -> None:  # BOO-04
+        session = boot(Place(KERNEL, DRIVER, Machine(processors=2), ("alone", "ready")))
+        self.addCleanup(session.close)
+        for stage, running in (("alone", 1), ("ready", 2), ("alone", 1)):
+            guest = guest_at(session, stage)
+            self.assertEqual(running, guest.u8(guest.sym("KeNumberProcessors")), stage)
+            self.assertNotEqual(0, guest.true_thread(), "in a thread")
+            self.assertTrue(guest.regs()["eflags"] & 0x200, "interrupts are on")
 
     def test_a_call_that_no_tick_interrupts(self) -> None:
         guest = guest_at(self.session)

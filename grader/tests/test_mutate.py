@@ -15,6 +15,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from grader.errors import GraderError, InfraError
 from grader.labs import Course
+from grader.machine.parts import EXPLORED, Machine
 from grader.model import Exercise, Lab, Outcome, TestSpec, Verdict
 from grader.mutate import assembly, engine, figures, mutants, objectcode, rules
 from grader.mutate.figures import Figures
@@ -200,7 +201,7 @@ class Code(unittest.TestCase):
 
 
 def spec(name: str, explore: bool = False, limit: int = 10) -> TestSpec:
-    return TestSpec("1.1", name, 1, "", lambda t: None, explore=explore, limit=limit)
+    return TestSpec("1.1", name, 1, "", lambda t: None, machine=EXPLORED if explore else Machine(), limit=limit)
 
 
 def outcome(test: TestSpec, verdict: Verdict, hint: str = "") -> Outcome:

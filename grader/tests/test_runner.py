@@ -20,6 +20,7 @@ from grader.guest.session import BootFailure
 from grader.judge import runner
 from grader.judge.verdict import judge
 from grader.machine import qemu
+from grader.machine.parts import EXPLORED
 from grader.model import Kernel, KernelSet, Outcome, Progress, Verdict
 from grader.tests.machine import grade, needs_emulator, probe_folder, spec
 
@@ -264,7 +265,7 @@ class Planning(unittest.TestCase):
                 taken = waiting.take(machines[worker]) if machines[worker] != "idle" else None
                 machines[worker] = taken[0] if taken else "idle"
                 if taken:
-                    rows[worker].append((taken[0][0].name, taken[1].name))
+                    rows[worker].append((taken[0].directory.name, taken[1].name))
                     busy = True
         return rows
 
@@ -277,7 +278,7 @@ class Planning(unittest.TestCase):
 
     def test_long_rows_are_begun_first_and_short_tests_are_left_to_the_end(self) -> None:
         short = [spec(lambda t: None, f"short{number}") for number in range(20)]
-        long = [dataclasses.replace(spec(lambda t: None, f"long{number}"), explore=True) for number in range(5)]
+        long = [dataclasses.replace(spec(lambda t: None, f"long{number}"), machine=EXPLORED) for number in range(5)]
         own = [spec(lambda t: None, f"own{number}", stage="none") for number in range(3)]
         kernels = KernelSet({"9.1": Kernel(Path("/free")), "9.1/explore": Kernel(Path("/explore"))}, Path("/"))
         first, second = self.shared_out([*short, *long, *own], 2, kernels)

@@ -38,6 +38,12 @@ struct KDDEBUGGER_DATA {
     PVOID EtwSequence;
     PVOID ExpSystemResourcesList;
 };
+/// How far the boot has come, for a host that tests the kernel. The host names them in grader/model.py (Stage).
+enum class KD_STAGE : ULONG {
+    Early = 0, ///< on the boot stack, before the first thread
+    Ready = 1, ///< in a thread, behind all of the boot; for ever again
+    Alone = 2, ///< in the phase-1 thread, before the other processors start
+};
 /// Looks at an exception. @param TrapFrame nullptr for one raised by software. @returns whether it was handled: execution
 /// goes on with `Context`. @irql of the code that caused the exception
 using KDEBUG_ROUTINE = BOOLEAN NTAPI(KTRAP_FRAME* TrapFrame, EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context,
@@ -68,6 +74,6 @@ NTKERNELAPI void NTAPI KdEnterMonitor(CONTEXT* Context);
 NTKERNELAPI ULONG NTAPI KdExecuteCommand(PCSTR Line, PSTR Output, ULONG Size);
 /// A breakpoint in code: the debugger that is there gets control. @irql any
 NTKERNELAPI void NTAPI DbgBreakPoint();
-/// A place where a host that tests the kernel stops the machine. @param Stage 0 before the first thread, 1 in a thread.
-NTKERNELAPI void NTAPI KdTestPoint(ULONG Stage);
+/// A place where a host that tests the kernel stops the machine. @param Stage how far the boot has come
+NTKERNELAPI void NTAPI KdTestPoint(KD_STAGE Stage);
 }

@@ -1,6 +1,6 @@
 // Phase 1: the rest of initialization, in a system thread with interrupts on.
 //
-// Ends as the kernel's last resident: under /TEST it calls KdTestPoint(1) for ever, for the host that drives the
+// Ends as the kernel's last resident: under /TEST it calls KdTestPoint(Ready) for ever, for the host that drives the
 // machine; otherwise it is the monitor's prompt, until the shell exists.
 // In the books: "startup: kernel initialization, phase 1". BOO-04, HAL-07
 #include "ex.h"
@@ -74,7 +74,7 @@ void PrintBanner(const LOADER_PARAMETER_BLOCK& block) {
     if (KeLoaderOptions.Test) (void)KeSetAffinityThread(KeGetCurrentThread(), 1); // the host finds it where it booted
     for (;;) {
         if (KeLoaderOptions.Test) {
-            KdTestPoint(1);
+            KdTestPoint(KD_STAGE::Ready);
         } else {
             KdEnterMonitor(nullptr);
         }
@@ -87,6 +87,7 @@ extern "C" void NTAPI Phase1Initialization(PVOID StartContext) {
     auto* const block = static_cast<LOADER_PARAMETER_BLOCK*>(StartContext);
     Require(HalInitSystem(1, block), 1);
     SetSystemTimeFromClock();
+    if (KeLoaderOptions.Test) KdTestPoint(KD_STAGE::Alone);
     KeStartAllProcessors();
     Require(PsInitSystem(1), 2);
     StartSystemThreads();

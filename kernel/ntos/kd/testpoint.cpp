@@ -4,4 +4,4 @@
 // In the books: "kernel debugging". TOL-06
 #include "kd.h"
 
-extern "C" __attribute__((noinline, optnone)) void NTAPI KdTestPoint(ULONG Stage) {}
+extern "C" __attribute__((noinline, optnone)) void NTAPI KdTestPoint(KD_STAGE Stage) {}

@@ -1,4 +1,7 @@
 // What boot's memory support promises: stacks with guard pages, a pool that notices misuse, page directories.
+// On the usual machine, and on the smallest one.
+// machine: memory=64
+// machine: memory=16
 #include "ex.h"
 #include "mm.h"
 

@@ -1,12 +1,17 @@
 """run.py: runs the guest tests in QEMU, one JSON line a test (kernel/tests/rings/program.py says its form).
 
-Every driver of kernel/tests/guest is booted once; every test starts from the snapshot of the ready stage, is called by
-injection, and is judged from what it left in GuestResult, or from the bugcheck that it announced.
+Every driver of kernel/tests/guest is booted once on each of its machines; every test starts from the snapshot of the ready
+stage, is called by injection, and is judged from what it left in GuestResult, or from the bugcheck that it announced.
+A driver names its machines in the head of a source, a line for each (grader/machine/parts.py has the words); a driver without a
+line runs on the usual one:
+
+    // machine: memory=16 disk=pages:32
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import fnmatch
 import json
 import random
@@ -25,6 +30,7 @@ from grader.errors import GraderError, InfraError  # noqa: E402
 from grader.guest import Guest  # noqa: E402
 from grader.guest.session import BootFailure, Session  # noqa: E402
 from grader.guest.stops import Bugcheck, GuestStop  # noqa: E402
+from grader.machine.parts import Machine, parse  # noqa: E402
 from grader.machine.qemu import GuestEnd  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -34,6 +40,8 @@ TICK = 10_000  # microseconds
 ENTRY_SIZE = 20
 FEATURE = re.compile(r"\b[A-Z]{3}-\d{2}\b")
 TEST = re.compile(r"^GUEST_TEST(?:_BUGCHECK)?\((\w+)")
+MACHINE = re.compile(r"^// machine: (.*)$", re.MULTILINE)
+PIC = "/HAL=PIC"
 NOT_DRIVERS = ("bench",)  # has routines to measure, no tests
 
 
@@ -85,6 +93,21 @@ def features() -> "dict[str, List[str]]":
     return found
 
 
+def sources(driver: str) -> List[Path]:
+    """A driver's sources: one file, or those of a folder."""
+    return [one for one in (HERE / f"{driver}.cpp", *sorted((HERE / driver).glob("*.cpp"))) if one.exists()]
+
+
+def machines(driver: str, processors: int) -> List[Machine]:
+    """The machines of a driver in a run on so many processors; one that says how many it has is the same in every run."""
+    lines = [line for source in sources(driver) for line in MACHINE.findall(source.read_text())]
+    return [parse(line).on(processors) for line in lines] or [Machine(processors=processors)]
+
+
+def with_pic(machine: Machine) -> Machine:
+    return dataclasses.replace(machine, options=f"{machine.options} {PIC}".lstrip())
+
+
 def table(guest: Guest, driver: str) -> List[GuestTest]:
     """The tests of the loaded driver; the linker may pad between entries with zeros."""
     tests, end = [], guest.sym("GuestTestLast")
@@ -126,11 +149,10 @@ def judge(guest: Guest, test: GuestTest) -> "Optional[tuple[str, str, str]]":
 
 @dataclass(frozen=True)
 class Plan:
-    """How a run's machines are, and which tests they run."""
+    """What all machines of a run have in common, and which tests they run."""
 
     build: Path
     only: str
-    options: str
     single_step: bool
     seed: str
     checked: bool
@@ -139,9 +161,10 @@ class Plan:
     def chosen(self, test: GuestTest) -> bool:
         return not self.only or fnmatch.fnmatch(test.full_name, self.only)
 
-    def repeat(self, test: GuestTest, processors: int) -> str:
+    def repeat(self, test: GuestTest, machine: Machine) -> str:
         told = " --checked" * self.checked + f" --single-step --seed {self.seed}" * self.single_step
-        return f"python3 kernel/tests/guest/run.py --only '{test.full_name}' --smp {processors}{told}"
+        told += " --pic" * (PIC in machine.options)
+        return f"python3 kernel/tests/guest/run.py --only '{test.full_name}' --smp {machine.processors}{told}"
 
 
 def step_singly(session: Session) -> None:
@@ -161,11 +184,11 @@ def begin(session: Session, plan: Plan, test: GuestTest) -> Guest:
     return guest
 
 
-def run_driver(plan: Plan, driver: str, processors: int) -> Iterator[dict]:
-    """Boots a driver on a machine of so many processors and runs its tests.  Beyond one they are named apart."""
-    build, options, named = plan.build, plan.options, plan.named
-    suffix = (f"@{processors}" if processors > 1 else "") + ",steps" * plan.single_step
-    with Session(build, f"{driver}.sys", options, processors=processors) as session:
+def run_driver(plan: Plan, driver: str, machine: Machine) -> Iterator[dict]:
+    """Boots a driver on a machine and runs its tests.  Those on another than the usual machine are named apart."""
+    named, processors = plan.named, machine.processors
+    suffix = machine.label + ",steps" * plan.single_step
+    with Session(plan.build, f"{driver}.sys", machine) as session:
         session.boot(Guest(session))
         try:
             session.restore("ready")
@@ -175,7 +198,7 @@ def run_driver(plan: Plan, driver: str, processors: int) -> Iterator[dict]:
             return
         guest = Guest(session)
         up = guest.u8(guest.sym("KeNumberProcessors"))
-        if up != (1 if "/HAL=PIC" in options else processors):
+        if up != (1 if PIC in machine.options else processors):
             yield {"name": f"{driver}.processors{suffix}", "ok": False, "expected": f"{processors} processors", "seen": str(up)}
         tests = table(guest, driver)
         if not tests:
@@ -186,7 +209,7 @@ def run_driver(plan: Plan, driver: str, processors: int) -> Iterator[dict]:
             failure = judge(begin(session, plan, test), test)
             line = {"name": test.full_name + suffix, "ok": failure is None, "features": named.get(test.name, []), "where": test.where}
             if failure:
-                line.update(expected=failure[0], seen=failure[1], where=failure[2], repeat=plan.repeat(test, processors))
+                line.update(expected=failure[0], seen=failure[1], where=failure[2], repeat=plan.repeat(test, machine))
             yield line
 
 
@@ -209,27 +232,27 @@ def main(argv: List[str]) -> int:
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args(argv)
     build = ROOT / arguments.out / ("checked" if arguments.checked else "free")
-    options = "/TEST" + (" /HAL=PIC" if arguments.pic else "")
     subprocess.run(["make", "-s", "-f", "kernel/build.mk", "kernel", f"O={arguments.out}",
                     *(["MICA_CHECKED=1"] if arguments.checked else [])], cwd=ROOT, check=True, stdout=sys.stderr)
-    plan = Plan(build, arguments.only, options, arguments.single_step, arguments.seed or "0", arguments.checked, features())
+    plan = Plan(build, arguments.only, arguments.single_step, arguments.seed or "0", arguments.checked, features())
     wanted = [name for name in drivers(build) if may_hold(name, arguments.only)]
     if 0 < arguments.sample < len(wanted):
         wanted = random.Random(plan.seed).sample(wanted, arguments.sample)
     ok, ran = True, 0
 
-    def work(job: "tuple[str, int]") -> List[dict]:
-        driver, processors = job
+    def work(job: "tuple[str, Machine]") -> List[dict]:
+        driver, machine = job
         for last in (False, True):  # an infra-error is retried once
             try:
-                return list(run_driver(plan, driver, processors))
+                return list(run_driver(plan, driver, machine))
             except InfraError as error:
                 if last:
                     return [{"name": f"{driver}.machine", "ok": False, "expected": "QEMU runs", "seen": str(error)}]
         return []
 
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        jobs = [(driver, int(number)) for number in arguments.smp.split(",") for driver in wanted]
+        jobs = list(dict.fromkeys((driver, with_pic(machine) if arguments.pic else machine) for number in arguments.smp.split(",")
+                                  for driver in wanted for machine in machines(driver, int(number))))
         for lines in pool.map(work, jobs):
             for line in lines:
                 ok, ran = ok and line["ok"], ran + 1

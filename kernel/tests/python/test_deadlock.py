@@ -13,6 +13,7 @@ from grader.console.backtrace import Annotate, Names
 from grader.guest import Guest
 from grader.guest.session import Session
 from grader.guest.stops import Bugcheck
+from grader.machine.parts import Machine
 
 ROOT = Path(__file__).resolve().parents[3]
 LIMIT = 400_000_000  # guest instructions
@@ -41,7 +42,7 @@ class Deadlocks(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.directory = build()
-        cls.session = Session(cls.directory, "deadlocks.sys", processors=cls.processors)
+        cls.session = Session(cls.directory, "deadlocks.sys", Machine(processors=cls.processors))
         cls.session.start()
         cls.addClassCleanup(cls.session.close)
         cls.session.boot(Guest(cls.session))

@@ -10,6 +10,7 @@ from typing import Dict, List, Tuple
 
 from grader.guest import Guest
 from grader.guest.session import Session
+from grader.machine.parts import Machine
 from grader.tests.machine import needs_emulator
 from grader.tree import this_tree
 from grader.views.ring import RECORDS, RING_BYTES, Event, Record, read_ring
@@ -90,7 +91,7 @@ class SynchronizationModel:
 class Events(unittest.TestCase):
     def trace(self, driver: str, test: str, processors: int) -> List[Record]:
         """What the rings hold after a guest test: everything since the boot, for none has gone round."""
-        session = Session(KERNEL, driver, "/TEST", processors=processors)
+        session = Session(KERNEL, driver, Machine(processors=processors))
         self.addCleanup(session.close)
         session.start()
         session.boot(Guest(session))

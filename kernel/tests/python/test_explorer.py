@@ -16,7 +16,8 @@ sys.path.insert(0, str(ROOT))
 
 from grader.explore.control import Batch, Found, Ran  # noqa: E402
 from grader.explore.schedule import Schedule, Strategy  # noqa: E402
-from grader.explore.target import PROCESSORS, GuestTarget, scenarios  # noqa: E402
+from grader.explore.target import GuestTarget, scenarios  # noqa: E402
+from grader.machine.parts import EXPLORED  # noqa: E402
 from grader.guest import Guest  # noqa: E402
 from grader.guest.session import Session  # noqa: E402
 from grader.images.pe import PeImage  # noqa: E402
@@ -53,7 +54,7 @@ class OfDriver(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         out = build("MICA_EXPLORE=1")
-        cls.session = Session(out / "explore", f"{cls.driver}.sys", processors=PROCESSORS)
+        cls.session = Session(out / "explore", f"{cls.driver}.sys", EXPLORED)
         cls.session.start()
         cls.addClassCleanup(cls.session.close)
         cls.session.boot(Guest(cls.session))

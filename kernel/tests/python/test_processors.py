@@ -12,6 +12,7 @@ from typing import Dict, List, Optional, Set
 from grader.guest import Guest
 from grader.guest.session import Session
 from grader.guest.stops import Bugcheck
+from grader.machine.parts import Machine
 from grader.tests.machine import needs_emulator
 from grader.tree import this_tree
 from grader.views.ring import RECORDS, Event, Record
@@ -92,8 +93,8 @@ class SchedulerModel:
 @needs_emulator
 @unittest.skipUnless(BUILT, "not on this system: no kernel was built in the build folder")
 class Processors(unittest.TestCase):
-    def boot(self, processors: int, options: str = "/TEST", driver: str = DRIVER) -> Session:
-        session = Session(KERNEL, driver, options, processors=processors)
+    def boot(self, processors: int, options: str = "", driver: str = DRIVER) -> Session:
+        session = Session(KERNEL, driver, Machine(processors=processors, options=options))
         self.addCleanup(session.close)
         session.start()
         session.boot(Guest(session))
@@ -120,7 +121,7 @@ class Processors(unittest.TestCase):
                 self.assertEqual(guest.true_thread(), guest.get(guest.prcb(number), "KPRCB.IdleThread"))
 
     def test_the_boot_option_limits_their_number(self) -> None:  # BOO-04
-        for options, expected in (("/TEST /SMP=2", 2), ("/TEST /SMP=1", 1), ("/TEST /SMP=9", 4), ("/TEST /HAL=PIC", 1)):
+        for options, expected in (("/SMP=2", 2), ("/SMP=1", 1), ("/SMP=9", 4), ("/HAL=PIC", 1)):
             guest = self.guest(self.boot(4, options))
             self.assertEqual(guest.u8(guest.sym("KeNumberProcessors")), expected, options)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grader.api import Hint, test
+from grader.api import Hint, Machine, test
 
 from .meanwhile import Change
 from .neighbour import Neighbours
@@ -10,11 +10,12 @@ from .processor import HINTS
 from .turns import Turns, scripts
 
 FEATURES = ("SCH-06", "SCH-12", "SCH-13")
+FOUR = Machine(processors=4)
 BOOT = Hint("schedule-boot", HINTS["schedule-boot"])
 
 
 @test("1.3", points=1, title="a thread of another processor is placed there, and that processor is asked to look", features=FEATURES,
-      limit=10_000_000, processors=4)
+      limit=10_000_000, machine=FOUR)
 def placed_on_the_other_processor(t):
     there, = _others(t, 1)
     running = t.rng.randint(4, 8)
@@ -36,7 +37,7 @@ def placed_on_the_other_processor(t):
 
 
 @test("1.3", points=1, title="an idle processor takes any thread; one whose thread leaves takes the better one", features=FEATURES,
-      limit=10_000_000, processors=4)
+      limit=10_000_000, machine=FOUR)
 def placed_on_an_idle_processor(t):
     there, leaving = _others(t, 2)
     idle = Neighbours(t, 6, {there: None})
@@ -51,7 +52,7 @@ def placed_on_an_idle_processor(t):
 
 
 @test("1.3", points=1, title="what another processor changes before the lock is free counts", features=FEATURES + ("SCH-16",),
-      limit=10_000_000, processors=4)
+      limit=10_000_000, machine=FOUR)
 def changed_before_the_lock(t):
     """Another processor holds the PrcbLock when the routine comes, and changes what it guards before it lets go."""
     there, elsewhere = _others(t, 2)
@@ -97,6 +98,6 @@ def _others(t, count: int) -> "list[int]":
 
 
 @test("1.3", points=1, title="four processors keep every promise of the scheduler between them", features=FEATURES + ("SCH-16", "SCH-18"),
-      limit=100_000_000, processors=4)
+      limit=100_000_000, machine=FOUR)
 def four_processors(t):
     Turns(t, scripts(t.rng)).play()
