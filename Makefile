@@ -43,6 +43,7 @@ EX            :=
 SAMPLE        :=
 HINTS         :=
 AGAIN         :=
+FURTHER       :=
 MICA_CHECKED  ?=
 YES           ?=
 PYTHON        ?= python3
@@ -75,11 +76,12 @@ grade:
 	@$(need) grade || { echo "grade: exit 2 (could not grade)"; exit 2; }
 	@$(grader) grade --out $(O) --jobs $(JOBS) $(call opt,LAB,--lab) $(call opt,TEST,--test) $(call opt,SEED,--seed) \
 	    $(call opt,SUBMISSION,--submission) $(call opt,JSON,--json) $(call opt,GRADESCOPE,--gradescope) \
-	    $(call opt,GITHUB,--github) $(call opt,JUNIT,--junit) --smp $(SMP) $(if $(filter bochs,$(EMU)),--emu bochs)
+	    $(call opt,GITHUB,--github) $(call opt,JUNIT,--junit) $(call opt,FURTHER,--further) --smp $(SMP) $(if $(filter bochs,$(EMU)),--emu bochs)
 
 watch:
 	@$(need) grade
-	@$(grader) watch --out $(O) --jobs $(JOBS) $(call opt,EX,--exercise) $(call opt,LAB,--lab) $(call opt,SUBMISSION,--submission)
+	@$(grader) watch --out $(O) --jobs $(JOBS) $(call opt,EX,--exercise) $(call opt,LAB,--lab) $(call opt,SUBMISSION,--submission) \
+	    $(call opt,FURTHER,--further)
 
 hint:
 	@$(need) hint

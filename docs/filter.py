@@ -169,7 +169,9 @@ def labs():
     rows = ["| lab | exercises | points |", "| --- | --- | ---: |"]
     for lab in manifests(ROOT):
         exercises = "; ".join(f"{exercise.number} {exercise.title}" for exercise in lab.exercises)
-        rows.append(f"| [{lab.number} {lab.title}](../labs/{lab.folder}/README.md) | {exercises} | {lab.points} |")
+        further = sum(exercise.points for exercise in lab.further)
+        more = f" + {further} further" if further else ""
+        rows.append(f"| [{lab.number} {lab.title}](../labs/{lab.folder}/README.md) | {exercises} | {lab.points}{more} |")
     return rows
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, FrozenSet, List, Optional, Sequence, Tuple
 
+from grader import further
 from grader.errors import GraderError
 from grader.model import Exercise, Lab, TestSpec
 from grader.tree import Tree
@@ -28,6 +29,7 @@ class Course:
 
     labs: Tuple[Lab, ...]
     tests: Tuple[TestSpec, ...]
+    further: FrozenSet[str] = frozenset()  # the further exercises that are graded without being named
 
     @property
     def files(self) -> Tuple[str, ...]:
@@ -79,7 +81,13 @@ def load(tree: Tree) -> Course:
     if not labs:
         raise GraderError(f"no labs/*/lab.py under {tree.root}: run this from a Mica tree")
     _check(tree, labs, tests)
-    return Course(tuple(labs), tuple(tests))
+    chosen = further.chosen(labs, further.setting(tree.root), further.FILE)
+    return Course(tuple(labs), tuple(tests), chosen)
+
+
+def with_further(course: Course, text: str) -> Course:
+    """The course with these further exercises, as FURTHER= names them; empty: those that it has."""
+    return dataclasses.replace(course, further=further.chosen(course.labs, text, "FURTHER=")) if text.strip() else course
 
 
 def manifests(root: Path) -> List[Lab]:
@@ -101,14 +109,16 @@ def in_order(tree: Tree, lab: Lab) -> Tuple[Exercise, ...]:
 
 
 def select(course: Course, lab: str = "", pattern: str = "") -> Tuple[List[Lab], List[TestSpec]]:
-    """The labs and tests that LAB= and TEST= name; empty means all.  Unknown ones: says what exists."""
+    """The labs and tests that LAB= and TEST= name.  Without TEST= that is the core track and the course's further exercises.
+    Unknown ones: says what exists."""
     labs = [one for one in course.labs if not lab or lab in _names_of(one)]
     if not labs:
         known = ", ".join(f"{one.number} ({one.slug})" for one in course.labs)
         raise GraderError(f"unknown lab {lab!r}; there are: {known}")
     tests = [test for one in labs for test in course.tests_of(one)]
     if not pattern:
-        return labs, tests
+        left_out = {exercise.number for one in labs for exercise in one.further} - course.further
+        return labs, [test for test in tests if test.exercise not in left_out]
     chosen = [test for test in tests if _matches(test, pattern)]
     if not chosen:
         raise GraderError(f"no test matches {pattern!r}; there are: " + ", ".join(test.name for test in tests))
@@ -185,6 +195,8 @@ def _check(tree: Tree, labs: Sequence[Lab], tests: Sequence[TestSpec]) -> None:
             raise GraderError(f"{test.source}: a test named {test.name} is in {seen[test.name].source} too; rename one")
         seen[test.name] = test
     for lab in labs:
+        if lab.exercises != (*lab.core, *lab.further):
+            raise GraderError(f"labs/{lab.folder}/lab.py: a further exercise stands before one of the core track; put those last")
         for exercise in lab.exercises:
             total = sum(test.points for test in tests if test.exercise == exercise.number)
             if total != exercise.points and not _has_hidden_elsewhere(tree):

@@ -52,6 +52,8 @@ class Exercise:
     title: str
     points: int
     files: Tuple[str, ...]
+    hours: int = 0  # for a student of the course, with reading; the handout and the syllabus say the same
+    further: bool = False  # beside the core track, with points of its own: graded where a course or a student chooses it
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,24 @@ class Lab:
         return f"labs/{self.folder}/{HINTS_TAKEN}"
 
     @property
+    def core(self) -> Tuple[Exercise, ...]:
+        """The core track: what everybody does."""
+        return tuple(exercise for exercise in self.exercises if not exercise.further)
+
+    @property
+    def further(self) -> Tuple[Exercise, ...]:
+        """The exercises beside the core track."""
+        return tuple(exercise for exercise in self.exercises if exercise.further)
+
+    @property
     def points(self) -> int:
-        return sum(exercise.points for exercise in self.exercises)
+        """Of the core track."""
+        return sum(exercise.points for exercise in self.core)
+
+    @property
+    def hours(self) -> int:
+        """Of the core track."""
+        return sum(exercise.hours for exercise in self.core)
 
     @property
     def files(self) -> Tuple[str, ...]:
@@ -253,11 +271,33 @@ class Result:
 
     @property
     def score(self) -> int:
-        return sum(outcome.points for outcome in self.outcomes)
+        """Points of the core tracks."""
+        return sum(outcome.points for outcome in self._of(False))
 
     @property
     def max_score(self) -> int:
-        return sum(outcome.max_points for outcome in self.outcomes)
+        return sum(outcome.max_points for outcome in self._of(False))
+
+    @property
+    def further_score(self) -> int:
+        """Points of further exercises, which never count in the score."""
+        return sum(outcome.points for outcome in self._of(True))
+
+    @property
+    def further_max(self) -> int:
+        return sum(outcome.max_points for outcome in self._of(True))
+
+    def _of(self, further: bool) -> "list[Outcome]":
+        """The outcomes of further exercises, or those of the core tracks."""
+        numbers = {exercise.number for lab in self.labs for exercise in lab.further}
+        return [outcome for outcome in self.outcomes if (outcome.exercise in numbers) == further]
+
+    @property
+    def in_words(self) -> str:
+        """Points of the core tracks; behind them, where further exercises were graded, theirs."""
+        core = f"{self.score}/{self.max_score}" if self._of(False) or not self.outcomes else ""
+        more = f"further {self.further_score}/{self.further_max}" if self._of(True) else ""
+        return " + ".join(filter(None, (core, more)))
 
     @property
     def infra_errors(self) -> Tuple[Outcome, ...]:
@@ -268,7 +308,7 @@ class Result:
         """0 full marks, 1 points lost, 2 could not grade."""
         if self.infra_errors or not self.outcomes:
             return 2
-        return 0 if self.score == self.max_score else 1
+        return 0 if all(outcome.points == outcome.max_points for outcome in self.outcomes) else 1
 
 
 def lab_of(exercise: str) -> int:

@@ -15,7 +15,7 @@ from typing import Callable, Dict, Mapping, Optional, Sequence
 
 from grader import labs
 from grader.commands import bochs_smoke
-from grader.commands.options import add_selection, master_seed, number
+from grader.commands.options import add_further, add_selection, master_seed, number
 from grader.errors import GraderError, InfraError, SubmissionError
 from grader.judge.grading import Grading, default_runner, sandbox_note
 from grader.labs import Course
@@ -35,6 +35,7 @@ _FORMATS: Dict[str, Callable[[Result], bytes]] = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `grade`."""
     add_selection(parser)
+    add_further(parser)
     parser.add_argument("--json", default="", metavar="FILE", help="write the canonical result file")
     parser.add_argument("--gradescope", default="", metavar="FILE", help="write Gradescope's results.json")
     parser.add_argument("--github",
@@ -64,7 +65,7 @@ def _is_students(tree: Tree, error: GraderError) -> bool:
 
 
 def _grade(tree: Tree, options: argparse.Namespace) -> int:
-    course = labs.load(tree)
+    course = labs.with_further(labs.load(tree), options.further)
     chosen_labs, tests = labs.select(course, options.lab or own_lab(tree, options.test), options.test)
     if options.emu == "bochs":
         return bochs_smoke.smoke(tree, options, len(tests))
@@ -79,6 +80,7 @@ def _grade(tree: Tree, options: argparse.Namespace) -> int:
     write_files({name: render(result) for name, render in _FORMATS.items()}, github.step_output(result), options)
     remarks = [_of_seed(result.student_seed, grading.seed_origin, options.submission) if has_seed(chosen_labs) else "",
                sandbox_note() if options.submission else "", *grading.builder.remarks,
+               left_out(course, chosen_labs) if not options.test else "",
                next_step(tree, result) if tree.is_handout and not options.submission and not options.test else ""]
     write_report(for_screen(result, options.submission, tree.out), sys.stdout, tuple(filter(None, remarks)),
                  () if options.submission else manifest.unsubmitted(tree.root, course.submitted))
@@ -114,6 +116,15 @@ def next_step(tree: Tree, result: Result) -> str:
                 return (f"next: exercise {exercise.number}, {exercise.title}. Read labs/{lab.folder}/README.md; "
                         f"make watch EX={exercise.number} grades it on every save.")
     return ""
+
+
+def left_out(course: Course, chosen: Sequence[Lab]) -> str:
+    """The further exercises that were not asked for, and how to."""
+    rest = [exercise for lab in chosen for exercise in lab.further if exercise.number not in course.further]
+    if not rest:
+        return ""
+    return (f"further exercises, not graded here: {', '.join(exercise.number for exercise in rest)} "
+            f"({sum(exercise.points for exercise in rest)} points of their own; make grade FURTHER=\"{rest[0].number}\" or FURTHER=all grades them)")
 
 
 def own_lab(tree: Tree, pattern: str) -> str:

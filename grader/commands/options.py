@@ -24,6 +24,12 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", default="2", metavar="N", help="machines at once")
 
 
+def add_further(parser: argparse.ArgumentParser) -> None:
+    """Which further exercises are graded without being named by --test."""
+    parser.add_argument("--further", default="", metavar="N.M", help="further exercises beside the core track, `all` or `none` (default: as "
+                        "labs/further.txt says)")
+
+
 MASTER_SEED_MAX = 10**15 - 1  # grading.default_seed prints fifteen digits
 
 

@@ -15,7 +15,7 @@ from collections import Counter
 from typing import Iterator
 
 from grader import labs
-from grader.commands.options import add_selection, master_seed, number
+from grader.commands.options import add_further, add_selection, master_seed, number
 from grader.judge.grading import Grading, default_runner
 from grader.model import Result
 from grader.report.result import to_bytes
@@ -25,6 +25,7 @@ from grader.tree import Tree
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `stability`."""
     add_selection(parser)
+    add_further(parser)
     parser.add_argument("--runs", default="50", metavar="N", help="gradings (default 50)")
     parser.add_argument("--seeds", action="store_true", help="another seed each time: the same tests must pass")
     parser.add_argument("--load", action="store_true", help="keep every core busy in the second half")
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(tree: Tree, options: argparse.Namespace) -> int:
     """0 when every result file is the same (with --seeds: when the same tests pass every time), else 1."""
     runs = number(options.runs, "--runs", 1) or 50
-    course = labs.load(tree)
+    course = labs.with_further(labs.load(tree), options.further)
     chosen, tests = labs.select(course, options.lab, options.test)
     first_seed = master_seed(options.seed)
     seen: "Counter[str]" = Counter()
@@ -50,7 +51,7 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
         elif digest not in seen:
             print(f"{f'seed {seed} ' if options.seeds else ''}differs in: {_changes(result, first, options.seeds)}", flush=True)
         seen[digest] += 1
-        print(f"{index + 1:3}/{runs} {digest} {result.score}/{result.max_score} {'under load' if busy else 'quiet':10} "
+        print(f"{index + 1:3}/{runs} {digest} {result.in_words} {'under load' if busy else 'quiet':10} "
               f"{time.monotonic() - started:5.1f} s", flush=True)
     print(f"{runs} gradings, {len(seen)} different {'sets of verdicts' if options.seeds else 'result files'}")
     return 0 if len(seen) == 1 else 1

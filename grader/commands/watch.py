@@ -25,7 +25,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 from grader import labs
 from grader.building.builder import Builder
 from grader.commands.grade import for_screen, own_lab
-from grader.commands.options import number
+from grader.commands.options import add_further, number
 from grader.console.keyboard import Keyboard
 from grader.errors import GraderError
 from grader.judge.grading import Grading, default_runner
@@ -49,12 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exercise", default="", metavar="N.M", help="one exercise (default: the first unsolved one)")
     parser.add_argument("--lab", default="", metavar="N", help="one lab (default: all)")
     parser.add_argument("--submission", default="", metavar="FOLDER", help="where the files are (default: this tree)")
+    add_further(parser)
     parser.add_argument("--jobs", default="2", metavar="N", help="machines at once")
 
 
 def run(tree: Tree, options: argparse.Namespace) -> int:
     """0, when Ctrl-C ends it."""
-    course = labs.load(tree)
+    course = labs.with_further(labs.load(tree), options.further)
     if options.submission and not Path(options.submission).is_dir():
         raise GraderError(f"{options.submission}: watch needs a folder; name the one that you edit in")
     tasks = chosen(tree, course, options.lab or own_lab(tree, options.exercise), options.exercise)
@@ -73,14 +74,14 @@ def chosen(tree: Tree, course: Course, lab: str, exercise: str) -> List[Task]:
     some, _ = labs.select(course, lab)
     tested = {test.exercise for test in course.tests}
     everything = [(one, each) for one in some for each in labs.in_order(tree, one)]
-    tasks = [task for task in everything if task[1].number in tested]
+    tasks = [task for task in everything if task[1].number in tested and (not task[1].further or task[1].number in course.further)]
     named = [task for task in everything if task[1].number == exercise]
-    if named and named[0] not in tasks:
+    if named and exercise not in tested:
         raise GraderError(f"EX={exercise}: its tests are not in this tree, they run when you submit; "
                           f"make mytest LAB={named[0][0].number} tries scenarios of your own")
     if exercise and not named:
         raise GraderError(f"EX={exercise}: there is no such exercise; there are: "
-                          + ", ".join(each.number for _, each in tasks))
+                          + ", ".join(each.number for _, each in everything if each.number in tested))
     return named or tasks
 
 
@@ -146,7 +147,8 @@ class Watch:
         """Names the exercise that is to be done now."""
         tasks = chosen(self._tree, self._course, "", "")
         files = Files(Path(self._submission) if self._submission else self._tree.root, ())
-        behind = tasks[tasks.index(done) + 1:] + tasks[:tasks.index(done)]
+        at = tasks.index(done) if done in tasks else -1
+        behind = tasks[at + 1:] + tasks[:max(at, 0)]
         for lab, exercise in behind:
             if not self._solved.is_solved(exercise.number, files.content(exercise.files)):
                 self.say(f"next: {exercise.number} {exercise.title} (make watch EX={exercise.number})")
@@ -259,7 +261,7 @@ class Line:
         return not self.left and not failed(self.result)
 
     def text(self, paint: Paint, seconds: float) -> str:
-        score, possible = self.result.score, sum(test.points for test in self.tests)
+        score, possible = self.result.score + self.result.further_score, sum(test.points for test in self.tests)
         colour = "32" if self.solved else "33" if score else "31"
         return (f"{time.strftime('%H:%M:%S')}  {self.exercise.number}  {paint(colour, f'{score}/{possible}')}{self._more()}"
                 f"  ({seconds:.1f} s)")

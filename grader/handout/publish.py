@@ -6,7 +6,8 @@ What a branch of lab n holds
     object in kernel/prebuilt/ (with `--open`: the source); all objects of the reference are scattered (scatter.py)
   * for every student file an object that stands in when the file is not about to be tested or does not compile: of
     earlier labs the reference (kernel/prebuilt/reference/), of the lab itself the starter (kernel/prebuilt/starter/).
-    The instructor chooses otherwise with REFERENCE=all or REFERENCE=none
+    The instructor chooses otherwise with REFERENCE=all or REFERENCE=none.  Of further exercises that labs/further.txt does not
+    name the branch always holds the reference: a kernel of the core track needs them, and kernel/prebuilt/further.txt names them
   * from the first lab whose tests explore schedules on, all objects in the explore flavour too (kernel/prebuilt/explore/)
   * kernel/prebuilt/branch.json: which lab this is; labs/manifest.json: hashes of all that students do not write
   * the staged hints of its own lab
@@ -43,6 +44,7 @@ WITHHELD = re.compile(
     r"grader/explore/(survey|table|kernels)\.py$|"
     r"README\.md$|SYLLABUS\.md$|CONTRIBUTING\.md$|labs/branch-readme\.md$|labs/[^/]+/seed\.txt$|"
     r"kernel/prebuilt/)|_test\.cpp$")
+FURTHER_LIST = "kernel/prebuilt/further.txt"  # kernel/student.mk reads it
 README = "labs/branch-readme.md"  # becomes README.md of the branches
 REFERENCES = ("earlier", "all", "none")
 _LAB_FOLDER = re.compile(r"^labs/(\d+)-[^/]+/(hints/)?")  # hints: those of the branch's own lab
@@ -129,6 +131,9 @@ class Handout:
         if (self._tree.root / README).is_file():
             files["README.md"] = self._tree.root / README
         files[BRANCH_FILE] = (json.dumps({"lab": lab.number, "fresh": fresh}) + "\n").encode()
+        left_out = [name for name, shipped in self._marked.items() if self._is_left_out(shipped) and name in files]
+        if left_out:
+            files[FURTHER_LIST] = "".join(f"{name}\n" for name in sorted(left_out)).encode()
         files[sources.BRANCH_LIST] = sources.branch_list(files)
         for name, content in files.items():
             _check(name, content)
@@ -141,7 +146,7 @@ class Handout:
         number = sources.lab_number(shipped)
         later = number > lab.number
         if sources.has_object(name) and not (later and self._choices.open_sources):
-            kind = "" if later else self._stand_in(number, lab) + "/"
+            kind = "" if later else self._stand_in(shipped, lab) + "/"
             for flavour in ("", EXPLORED + "/")[:2 if self._explores(lab) else 1]:
                 path = f"kernel/prebuilt/{flavour}{kind}{name[len('kernel/'):]}.obj"
                 files[path] = self._objects.starter(name, flavour) if kind == "starter/" else self._objects.reference(name, flavour)
@@ -153,10 +158,15 @@ class Handout:
         text = shipped.reference if later or (fresh and number < lab.number) else shipped.starter
         files[name] = text.encode("utf-8", "surrogateescape")
 
-    def _stand_in(self, number: int, lab: Lab) -> str:
-        """Which object of a student file of lab `number` the branch of `lab` holds."""
+    def _stand_in(self, shipped: Shipped, lab: Lab) -> str:
+        """Which object of a student file the branch of `lab` holds."""
         choice = self._choices.reference
-        return "reference" if choice == "all" or choice == "earlier" and number < lab.number else "starter"
+        earlier = choice == "earlier" and sources.lab_number(shipped) < lab.number
+        return "reference" if choice == "all" or earlier or self._is_left_out(shipped) else "starter"
+
+    def _is_left_out(self, shipped: Shipped) -> bool:
+        """Whether all of a file is of further exercises that the course does not grade."""
+        return shipped.exercises <= {exercise.number for lab in self._course.labs for exercise in lab.further} - self._course.further
 
 
 class _Objects:

@@ -42,7 +42,7 @@ def _prepared(tree: Tree, course: Course, builder: Builder, submission: Submissi
             return OwnTest(driver, error)
         own = builder.without_reference(exercise.number for exercise in lab.exercises)
         if own:
-            right = (("your own kernel: this branch has no reference", own_kernel(builder, submission)),)
+            right = (("your own kernel: this branch has no reference", own_kernel(builder, submission, own[0])),)
             return OwnTest(driver, right=right, own=True, at_home=tree.is_handout)
         return _on_kernels(tree, course, builder, lab, driver, list(dict.fromkeys(test.wrong for test in tests if test.wrong)), seed, jobs)
     except (GraderError, OSError) as error:
@@ -88,9 +88,9 @@ def _made_of(tree: Tree, course: Course, builder: Builder, lab: Lab, variant: Op
     return made.directory
 
 
-def own_kernel(builder: Builder, submission: Submission) -> Path:
-    """The explore flavour of a kernel with all of the student's files."""
-    made = builder.build(submission, [f"{WHOLE}{EXPLORE}"])[f"{WHOLE}{EXPLORE}"]
+def own_kernel(builder: Builder, submission: Submission, alone: str) -> Path:
+    """The explore flavour of a kernel with the student's files of every exercise that has no reference here.  `alone`: one of them."""
+    made = builder.build(submission, [f"{alone}{EXPLORE}"])[f"{alone}{EXPLORE}"]
     if made.trouble:
         raise InfraError(made.trouble)
     if made.error:

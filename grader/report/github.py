@@ -12,9 +12,10 @@ _STATUS = {Verdict.PASS: "pass", Verdict.FAIL: "fail", Verdict.STUDENT_CRASH: "f
 
 
 def render(result: Result) -> bytes:
-    """{version, status, max_score, tests[]}; durations are 0 because a result holds no times."""
-    status = "error" if result.infra_errors else "pass" if result.score == result.max_score else "fail"
-    data = {"version": 1, "status": status, "max_score": result.max_score,
+    """{version, status, max_score, tests[]}; durations are 0 because a result holds no times.  GitHub adds up the tests' scores, so
+    `max_score` is of all tests that ran, those of further exercises too."""
+    status = "error" if result.infra_errors else "pass" if result.exit_code == 0 else "fail"
+    data = {"version": 1, "status": status, "max_score": result.max_score + result.further_max,
             "tests": [_test(outcome) for outcome in result.outcomes]}
     return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode("ascii")
 

@@ -7,7 +7,7 @@ score, max_score, status, name, number, output, output_format, tags, visibility,
 from __future__ import annotations
 
 import json
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 from grader.model import Outcome, Result, Verdict
 from grader.report.text import details, for_terminal
@@ -16,13 +16,13 @@ from grader.report.text import details, for_terminal
 def render(result: Result) -> bytes:
     """results.json; an infra-error leaves `score` out, so that Gradescope shows "failed to execute" and no zero."""
     data: Dict[str, Any] = {
-        "output": "\n\n".join(for_terminal(note.text) for note in result.notes),
+        "output": "\n\n".join([*_tracks(result), *(for_terminal(note.text) for note in result.notes)]),
         "output_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",
         "tests": [_test(outcome) for outcome in result.outcomes],
         "extra_data": {"seed": result.seed, "student_seed": result.student_seed, "submission": result.submission,
-                       "hints": dict(result.hints)},
+                       "hints": dict(result.hints), "further": {"score": result.further_score, "max_score": result.further_max}},
     }
     if not result.infra_errors:
         data["score"] = result.score
@@ -30,6 +30,14 @@ def render(result: Result) -> bytes:
         data["tests"] = []
         data["output"] = "This submission could not be graded; no points are lost. Please run the autograder again."
     return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode("ascii")
+
+
+def _tracks(result: Result) -> List[str]:
+    """The score is of the core tracks; what was reached beside them is said."""
+    if not result.further_max:
+        return []
+    return [f"Core track: {result.score}/{result.max_score}. Further exercises, which the score leaves out: "
+            f"{result.further_score}/{result.further_max}."]
 
 
 def _test(outcome: Outcome) -> dict:

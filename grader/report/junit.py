@@ -16,7 +16,7 @@ def render(result: Result) -> bytes:
             mine = [outcome for outcome in result.outcomes if outcome.exercise == exercise.number]
             if not mine:
                 continue
-            title = for_xml(f"{exercise.number} {exercise.title}")
+            title = for_xml(f"{exercise.number} {exercise.title}{' (further)' if exercise.further else ''}")
             suite = ET.SubElement(root, "testsuite", {"name": title, **_counts(mine)})
             for _, count in [one for one in result.hints if one[0] == exercise.number]:
                 ET.SubElement(ET.SubElement(suite, "properties"), "property", name="hints-taken", value=str(count))

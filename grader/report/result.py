@@ -56,17 +56,25 @@ def scores_of(result: Result, lab: Lab) -> List[Tuple[Exercise, int, int]]:
     return rows
 
 
+def track(rows: Sequence[Tuple[Exercise, int, int]], further: bool) -> Tuple[int, int]:
+    """(earned, possible) of the core track's rows, or of the further exercises'."""
+    mine = [row for row in rows if row[0].further == further]
+    return sum(row[1] for row in mine), sum(row[2] for row in mine)
+
+
 def to_json(result: Result) -> dict:
     """The canonical form as plain data."""
     labs: List[dict] = []
     for lab in result.labs:
         rows = scores_of(result, lab)
-        labs.append({"number": lab.number, "title": lab.title, "score": sum(row[1] for row in rows),
-                     "max_score": sum(row[2] for row in rows),
+        (score, most), further = track(rows, False), track(rows, True)
+        labs.append({"number": lab.number, "title": lab.title, "score": score, "max_score": most,
+                     "further": {"score": further[0], "max_score": further[1]},
                      "exercises": [{"number": exercise.number, "title": exercise.title, "score": earned,
-                                    "max_score": possible} for exercise, earned, possible in rows]})
+                                    "max_score": possible, "further": exercise.further} for exercise, earned, possible in rows]})
     return {"version": VERSION, "seed": result.seed, "student_seed": result.student_seed, "emulator": result.emulator,
             "submission": result.submission, "score": result.score, "max_score": result.max_score,
+            "further": {"score": result.further_score, "max_score": result.further_max},
             "exit_code": result.exit_code, "labs": labs, "tests": [outcome.to_json() for outcome in result.outcomes],
             "notes": [dataclasses.asdict(note) for note in result.notes], "hints": dict(result.hints)}
 
@@ -88,7 +96,7 @@ def from_json(data: Dict) -> Result:
         outcomes.append(Outcome(**values))
     labs = tuple(
         Lab(lab["number"], "", lab["title"], "",
-            tuple(Exercise(one["number"], one["title"], one["max_score"], ()) for one in lab["exercises"]))
+            tuple(Exercise(one["number"], one["title"], one["max_score"], (), further=one.get("further", False)) for one in lab["exercises"]))
         for lab in data["labs"])
     notes = tuple(ExerciseNote(**note) for note in data["notes"])
     return Result(data["seed"], data["student_seed"], labs, tuple(outcomes), notes, data["submission"],

@@ -11,7 +11,7 @@ import textwrap
 from typing import Dict, List, Sequence, TextIO, Tuple
 
 from grader.model import Lab, Outcome, Progress, Result, TestSpec, Verdict
-from grader.report.result import scores_of
+from grader.report.result import scores_of, track
 from grader.report.text import details, for_terminal, row
 from grader.submission.manifest import names
 
@@ -107,16 +107,23 @@ def _totals(result: Result) -> List[str]:
     lines = []
     for lab in result.labs:
         rows = scores_of(result, lab)
-        lines.append(f"Lab {lab.number}: {sum(row[1] for row in rows)}/{sum(row[2] for row in rows)}")
+        tracks = (("core track", False), ("further exercises", True))
+        for name, further in tracks if lab.further else (("", False),):
+            earned, possible = track(rows, further)
+            if any(row[0].further == further for row in rows):
+                lines.append(f"Lab {lab.number}{', ' if name else ''}{name}: {earned}/{possible}")
     if result.infra_errors:
         lines.append(
             f"{len(result.infra_errors)} tests could not be judged and count as neither right nor wrong: grade again")
-    return [*lines, f"Score: {result.score}/{result.max_score}"]
+    return [*lines, f"Score: {result.in_words}"]
 
 
 def _table(result: Result, lab: Lab, paint: Paint) -> List[str]:
     lines: List[str] = []
+    core = True
     for exercise, earned, possible in scores_of(result, lab):
+        if core and exercise.further:
+            core, lines = False, [*lines, "  Further exercises, with points of their own:"]
         colour = "32" if earned == possible else "33" if earned else "31"
         lines.append(f"  {exercise.number:4} {exercise.title:52.52} " + paint(colour, f"{earned:3}/{possible}"))
         fatal = [note for note in result.notes if note.exercise == exercise.number and note.fatal]

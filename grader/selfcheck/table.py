@@ -80,10 +80,10 @@ class SelfCheck:
             starter = self._grade(lab, self.starter)
         if wanted("starter", "starter") and starter:
             yield _row(lab, "starter", "starter", starter,
-                       "" if starter.score == 0 else f"{starter.score} points, must be 0")
+                       "" if earned(starter) == 0 else f"{earned(starter)} points, must be 0")
         if wanted("reference", "reference"):
             yield self._full(lab, "reference", "reference", self.reference)
-        baseline = starter.score if starter else 0
+        baseline = earned(starter) if starter else 0
         yield from parallel([lambda variant=variant: self._varied(lab, variant, baseline) for variant in found], jobs)
 
     def _varied(self, lab: Lab, variant: Variant, baseline: int) -> Row:
@@ -96,7 +96,7 @@ class SelfCheck:
             return self._full(lab, "accepted", variant.name, files)
         result = self._grade(lab, files, self._chosen(lab, variant))
         if variant.kind == "cheaters":
-            gained = result.score - baseline
+            gained = earned(result) - baseline
             trouble = f"gains {gained} points" if gained > 0 else ""
             if variant.refused:
                 return _refused(lab, variant, result, trouble)
@@ -129,6 +129,11 @@ class SelfCheck:
                                          self._seed, self._own)
 
 
+def earned(result: Result) -> int:
+    """All points, of the core track and beside it."""
+    return result.score + result.further_score
+
+
 def judge_mistake(variant: Variant, result: Result, tests: Sequence[TestSpec]) -> str:
     """What is wrong with a mistake's row: tests that fail too much or too little, hints that are not the ones."""
     names = {test.name for test in tests}
@@ -154,7 +159,7 @@ def _refused(lab: Lab, variant: Variant, result: Result, trouble: str) -> Row:
         trouble = trouble or f"could not be judged: {result.infra_errors[0].seen}"
     elif not any(note.fatal for note in result.notes):
         trouble = trouble or "is built, and should be refused"
-    return Row(lab.number, "cheater", variant.name, f"{result.score}/{result.max_score}", trouble, result.outcomes)
+    return Row(lab.number, "cheater", variant.name, result.in_words, trouble, result.outcomes)
 
 
 def _row(lab: Lab, kind: str, name: str, result: Result, trouble: str) -> Row:
@@ -164,4 +169,4 @@ def _row(lab: Lab, kind: str, name: str, result: Result, trouble: str) -> Row:
     if result.infra_errors:
         first = result.infra_errors[0]
         trouble = f"{len(result.infra_errors)} tests could not be judged, as {first.test}: {first.difference or first.seen}"
-    return Row(lab.number, kind, name, f"{result.score}/{result.max_score}", trouble, result.outcomes)
+    return Row(lab.number, kind, name, result.in_words, trouble, result.outcomes)

@@ -10,8 +10,9 @@ row() { printf '  make %-34s %s\n' "$1" "$2"; }
 echo "Mica: an NT-like kernel for 32-bit x86, its labs and its grader."
 echo
 echo "Students"
-row "grade"                          "build, boot, run every lab's tests, show the points"
+row "grade"                          "build, boot, run the tests of every core track, show the points"
 row "grade LAB=$lab TEST=$tests"     "some of them (SEED=n, JOBS=n, JSON=file, EMU=bochs)"
+row "grade FURTHER=all"              "the further exercises too, beside the core track (FURTHER=3.7: one of them)"
 row "watch [EX=$lab.1]"                 "grade an exercise on every save: the first failure, the points, what is next (LAB=n)"
 row "hint EX=$lab.1"                   "the next hint of an exercise (AGAIN=1: those you took); counted in the report, never in points"
 row "run"                            "boot to the kernel debugger's prompt (EMU=bochs, SMP=n, GUI=1, MICA_CHECKED=1)"

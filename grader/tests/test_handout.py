@@ -20,7 +20,7 @@ from grader.handout.publish import Choices, Handout, Published, publishing
 from grader.judge.grading import Grading
 from grader.model import Verdict
 from grader.submission import manifest
-from grader.tests.fixture import QUANTUM, READY, SWITCH, as_student, fails, passes, runner
+from grader.tests.fixture import LAB_PY, QUANTUM, READY, SWITCH, as_student, fails, passes, runner
 from grader.tests.minikernel import KernelCase
 from grader.tree import Tree
 
@@ -350,6 +350,37 @@ class Work(HandoutCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("grade", done.stdout)
         self.assertNotIn("solution", done.stdout)
+
+
+class LeftOut(HandoutCase):
+    """A course that grades one of the further exercises, and leaves another out."""
+
+    def test_a_further_exercise_that_the_course_leaves_out_has_its_reference(self) -> None:
+        """The core track's kernel boots: the object stands in until the student has written the file."""
+        self.put("labs/1-processes/lab.py", LAB_PY.replace('("kernel/ntos/ke/i386/switch.S", ', '(').replace(
+            'quantum.cpp"))', 'quantum.cpp",), further=True), Exercise("1.3", "Switch", 0, ("kernel/ntos/ke/i386/switch.S",), further=True)'))
+        self.put(SWITCH, (self.tree.root / SWITCH).read_text().replace("(1.2)", "(1.3)"))
+        self.put(QUANTUM, (self.tree.root / QUANTUM).read_text().replace("return 0;", "return LAB_NOT_IMPLEMENTED(1);"))
+        self.put("kernel/ntos/ke/ki.h", (self.tree.root / "kernel/ntos/ke/ki.h").read_text() + "#define LAB_NOT_IMPLEMENTED(n) 0x0BADCAFE + (n)\n")
+        self.put("labs/further.txt", "1.3\n")
+        self.handout(lab=1)
+        mine = self.home / "mine"
+        git(self.home, "clone", "-q", "-b", "lab1-processes", str(self.out), str(mine))
+        tree = Tree(mine, mine / "build")
+        kinds = {name for name in self.listing("lab1-processes") if "/reference/" in name or "/starter/" in name}
+        self.assertIn("kernel/prebuilt/reference/ntos/ke/sched/quantum.cpp.obj", kinds)
+        self.assertLessEqual({"kernel/prebuilt/starter/ntos/ke/sched/ready.cpp.obj", "kernel/prebuilt/starter/ntos/ke/i386/switch.S.obj"}, kinds)
+        self.assertEqual(f"{QUANTUM}\n", self.text("lab1-processes", "kernel/prebuilt/further.txt"))
+        self.assertEqual(["1.1", "1.3"], Builder(tree, labs.load(tree)).without_reference(["1.1", "1.2", "1.3"]))
+
+        def image() -> bytes:
+            subprocess.run(["make", "-s", "-f", "kernel/build.mk", "kernel"], cwd=mine, check=True, capture_output=True)
+            return (mine / "build/free/boot/ntoskrnl.exe").read_bytes()
+
+        unwritten, own = (0x0BADCAFF).to_bytes(4, "little"), (123456789).to_bytes(4, "little")
+        self.assertNotIn(unwritten, image())
+        (mine / QUANTUM).write_text('#include "ke/ki.h"\nextern "C" int KiQuantum(int n) { return n + 123456789; }\n')
+        self.assertIn(own, image())
 
 
 class Agreement(HandoutCase):

@@ -19,14 +19,13 @@ from grader.console.machines import Boot, QemuMachine
 from grader.judge.runner import run_tests
 from grader.model import WHOLE, Lab
 from grader.submission import files as submission
+from grader.tests import points
 from grader.tests.machine import needs_emulator
 from grader.tree import this_tree
 
 TREE = this_tree()
 COURSE = labs.load(TREE)
 FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
-POINTS = re.compile(r"^  (\d+\.\d+) +(.+?) +(\d+)/(\d+)$", re.MULTILINE)
-ROW = re.compile(r"^\| `(\w+)` \| (\d+) \|", re.MULTILINE)
 COMMAND = re.compile(r"^make (\w+)((?: [A-Z]+=\S+)*)")
 
 # Lines of a command block, with what they promise.  "": the line only says how to type a command (its form is checked).
@@ -41,6 +40,7 @@ TYPED: Dict[str, str] = {
     "one exercise; TEST= also takes a test's name or a pattern": "",
     "the kernel under gdb, from its first instruction": "",
     "a run's waits and wake-ups as a page": "",
+    "the next hint of that exercise; no points depend on it": "",  # test_hint
     "": "",
 }
 
@@ -63,11 +63,12 @@ SAID: Dict[str, str] = {
     "`make grade`, `make replay` and `make timeline` do not: there the reference stands in for your earlier labs.": "",  # test_handout
     "If it does not, `make grade` says so, and a test waits until you have written every exercise that its kernel needs; it names the "
     "next one.": "",  # test_branches, test_report
-    "- Each of the eight wrong kernels in which one of your scenarios fails is a point; they are not part of your branch, where "
+    "- Each of the eight wrong kernels in which one of your scenarios fails is worth two points; they are not part of your branch, where "
     "`mytest_accepts` tells you whether your file compiles and a correct kernel passes it.": "",
     "- Plant a mistake in your own `event.cpp` and see that a scenario fails: `make mytest LAB=3 TEST=3.3` explores your scenarios on "
     "a kernel with your files of exercise 3.3 and given ones for the rest (`SEED=7`: other schedules).": "",
-    "`make grade LAB=3` ends with `Lab 3: 92/92` on your machine, and with 100 of 100 when you submit (exercise 3.6).": "points 100",
+    "You may try any: `make grade LAB=3 FURTHER=3.7` grades it with the core track, `make grade LAB=3 TEST=3.7` alone.": "",  # test_tracks
+    "`make grade LAB=3` says `Lab 3, core track: 84/84` on your machine, and 100 of 100 when you submit (exercise 3.6).": "points 100",
     "Then write a scenario in which every lock is taken rightly, and see that your finder accuses nobody (in the complete tree "
     "`make explore` says which strategy finds what).": "",
 }
@@ -182,21 +183,20 @@ class Words(unittest.TestCase):
 
     def test_points(self) -> None:
         for lab, text in handouts():
-            shown = {(number, title): (int(have), int(most)) for block in FENCE.findall(text)
-                     for number, title, have, most in POINTS.findall(block)}
-            self.assertTrue(shown, lab.folder)
-            for (number, title), (have, most) in shown.items():
-                exercise = lab.exercise(number)
-                hidden = sum(test.points for test in COURSE.tests if test.hidden and test.exercise == number)
-                self.assertEqual((exercise.title, exercise.points - hidden), (title, most), lab.folder)
-                self.assertLessEqual(have, most)
-            tests = {test.name: test.points for test in COURSE.tests}
-            for name, points in ROW.findall(text):
-                self.assertEqual(tests[name], int(points), f"{lab.folder}: {name}")
+            self.assertEqual(text, points.rewritten(COURSE, lab, text), f"{lab.folder}: python3 -m grader.tests.points")
+            for pattern, least in ((points.META, 2), (points.HEADING, len(lab.exercises)), (points.OUTPUT, len(lab.exercises)), (points.ROW, 3)):
+                self.assertGreaterEqual(len(pattern.findall(text)), least, lab.folder)
+            titles = {(number, title) for block in FENCE.findall(text) for number, title, _, _ in points.OUTPUT.findall(block)}
+            self.assertLessEqual(titles, {(exercise.number, exercise.title) for exercise in lab.exercises})
+            self.assertEqual([], [name for name in points.ROW.findall(text) if name not in {test.name for test in COURSE.tests_of(lab)}])
+            of_tests = sum(int(one) for one in re.findall(r"^\| [`\w][^|]*\| (\d+) \|.*\|$", text, re.MULTILINE))
+            self.assertEqual(sum(exercise.points for exercise in lab.exercises), of_tests, f"{lab.folder}: the rows of tests add up")
             for claim in [one for one in TYPED if one.endswith("nothing is written yet") and one in text]:
                 self.assertEqual(lab.points, int(claim.split()[2].rstrip(":")), lab.folder)
-        points = {lab.number: lab.points for lab in COURSE.labs}
-        self.assertEqual((50, 100), (points[1], points[3]))
+        core = {lab.number: lab.points for lab in COURSE.labs}
+        self.assertEqual((50, 100), (core[1], core[3]))
+        hidden = sum(test.points for test in COURSE.tests if test.hidden and test.lab == 3)
+        self.assertEqual(84, core[3] - hidden)
 
     def test_what_can_be_tested_at_once(self) -> None:
         """A test at the early stage runs before any exercise of lab 1 is needed; one at the ready stage needs them all."""

@@ -1,4 +1,4 @@
-"""Lab 3: synchronization, from the IRQL to the executive resource.  Exercises, points and student files."""
+"""Lab 3: synchronization, from the IRQL to the executive resource.  Exercises, points, hours and student files."""
 
 from grader.model import Exercise, Lab
 
@@ -10,19 +10,19 @@ LAB = Lab(
     driver="lab3.sys",
     explored=True,
     exercises=(
-        Exercise("3.1", "IRQL and DPC delivery", 8, ("kernel/ntos/ke/dpc/dpc.cpp", "kernel/hal/softint.cpp")),
-        Exercise("3.2", "Spin locks, queued locks, lock-free lists", 12,
-                 ("kernel/ntos/ke/locks/spinlock.cpp", "kernel/ntos/ke/locks/queuedlock.cpp", "kernel/ntos/ex/slist.cpp")),
-        Exercise("3.3", "Dispatcher header, wait blocks, events", 10,
-                 ("kernel/ntos/ke/wait/waitsup.cpp", "kernel/ntos/ke/objects/event.cpp")),
-        Exercise("3.4", "Any, all, and time-outs", 12, ("kernel/ntos/ke/wait/wait.cpp", "kernel/ntos/ke/wait/waitmult.cpp")),
-        Exercise("3.5", "Semaphores and mutants", 10, ("kernel/ntos/ke/objects/semaphore.cpp", "kernel/ntos/ke/objects/mutant.cpp")),
-        Exercise("3.6", "A test of your own", 8, ("labs/3-synchronization/mytest.cpp",)),
-        Exercise("3.7", "Timers", 10, ("kernel/ntos/ke/time/timer.cpp",)),
+        Exercise("3.1", "IRQL and DPC delivery", 14, ("kernel/ntos/ke/dpc/dpc.cpp", "kernel/hal/softint.cpp"), hours=3),
+        Exercise("3.2", "Spin locks, queued locks, lock-free lists", 20,
+                 ("kernel/ntos/ke/locks/spinlock.cpp", "kernel/ntos/ke/locks/queuedlock.cpp", "kernel/ntos/ex/slist.cpp"), hours=4),
+        Exercise("3.3", "Dispatcher header, wait blocks, events", 20,
+                 ("kernel/ntos/ke/wait/waitsup.cpp", "kernel/ntos/ke/objects/event.cpp"), hours=4),
+        Exercise("3.4", "Any, all, and time-outs", 20, ("kernel/ntos/ke/wait/wait.cpp", "kernel/ntos/ke/wait/waitmult.cpp"), hours=4),
+        Exercise("3.5", "Semaphores and mutants", 10, ("kernel/ntos/ke/objects/semaphore.cpp", "kernel/ntos/ke/objects/mutant.cpp"), hours=2),
+        Exercise("3.6", "A test of your own", 16, ("labs/3-synchronization/mytest.cpp",), hours=3),
+        Exercise("3.7", "Timers", 10, ("kernel/ntos/ke/time/timer.cpp",), hours=5, further=True),
         Exercise("3.8", "Asynchronous procedure calls", 12,
-                 ("kernel/ntos/ke/apc/apc.cpp", "kernel/ntos/ke/apc/criticalregion.cpp")),
-        Exercise("3.9", "Queues and worker threads", 10, ("kernel/ntos/ke/objects/queue.cpp", "kernel/ntos/ex/worker.cpp")),
+                 ("kernel/ntos/ke/apc/apc.cpp", "kernel/ntos/ke/apc/criticalregion.cpp"), hours=6, further=True),
+        Exercise("3.9", "Queues and worker threads", 10, ("kernel/ntos/ke/objects/queue.cpp", "kernel/ntos/ex/worker.cpp"), hours=4, further=True),
         Exercise("3.10", "Executive resources and push locks", 8,
-                 ("kernel/ntos/ex/resource.cpp", "kernel/ntos/ex/pushlock.cpp")),
+                 ("kernel/ntos/ex/resource.cpp", "kernel/ntos/ex/pushlock.cpp"), hours=5, further=True),
     ),
 )

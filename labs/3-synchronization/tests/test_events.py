@@ -23,7 +23,7 @@ def events(*kinds: int) -> List[Object]:
     return [Object(number, kind) for number, kind in enumerate(kinds)]
 
 
-@test("3.3", points=1, title="set, reset and pulse: states, and what they return", stage="early", features=("DSP-01", "DSP-02", "DSP-03"),
+@test("3.3", points=2, title="set, reset and pulse: states, and what they return", stage="early", features=("DSP-01", "DSP-02", "DSP-03"),
       limit=LIMIT)
 def event_states(t):
     bench = Bench(t, events(*[t.rng.choice(EVENTS) for _ in range(4)], *EVENTS), 1)
@@ -43,7 +43,7 @@ def event_states(t):
         bench.signal_and_wait(0, t.rng.randrange(6), pulse, t.rng.randrange(6), 0)
 
 
-@test("3.3", points=1, title="a notification event releases everybody, in the order of waiting", stage="early",
+@test("3.3", points=2, title="a notification event releases everybody, in the order of waiting", stage="early",
       features=FEATURES + ("DSP-02",), limit=LIMIT)
 def notification_event(t):
     count = t.rng.randint(5, 9)
@@ -61,7 +61,7 @@ def notification_event(t):
     bench.traced(bench.unwaits, "traced-unwait")
 
 
-@test("3.3", points=1, title="a synchronization event releases one, and the signal is gone", stage="early", features=FEATURES + ("DSP-03",),
+@test("3.3", points=2, title="a synchronization event releases one, and the signal is gone", stage="early", features=FEATURES + ("DSP-03",),
       limit=LIMIT)
 def synchronization_event(t):
     count = t.rng.randint(4, 7)
@@ -78,7 +78,7 @@ def synchronization_event(t):
     bench.set_event(0)
 
 
-@test("3.3", points=1, title="a pulse is for those who wait now", stage="early", features=FEATURES + ("DSP-03",), limit=LIMIT)
+@test("3.3", points=2, title="a pulse is for those who wait now", stage="early", features=FEATURES + ("DSP-03",), limit=LIMIT)
 def pulsed_event(t):
     bench = Bench(t, events(*EVENTS), 6)
     for kind in _shuffled(t, 2):
@@ -91,7 +91,7 @@ def pulsed_event(t):
         bench.pulse_event(kind)
 
 
-@test("3.3", points=1, title="the blocks of a wait: lists, keys, ring, and the time-out's timer", stage="early",
+@test("3.3", points=2, title="the blocks of a wait: lists, keys, ring, and the time-out's timer", stage="early",
       features=("DSP-12", "DSP-13", "DSP-16"), limit=LIMIT)
 def wait_blocks(t):
     bench = Bench(t, events(*[SYNCHRONIZATION_EVENT] * 5), 8)
@@ -111,7 +111,7 @@ def wait_blocks(t):
         bench.returns(thread, CANCELLED)
 
 
-@test("3.3", points=1, title="a wait that is over leaves nothing behind", stage="early", features=("DSP-12", "DSP-13", "DSP-14"), limit=LIMIT)
+@test("3.3", points=2, title="a wait that is over leaves nothing behind", stage="early", features=("DSP-12", "DSP-13", "DSP-14"), limit=LIMIT)
 def released_completely(t):
     bench = Bench(t, events(*[t.rng.choice(EVENTS) for _ in range(6)]), 6)
     bench.join_queue(3)
@@ -127,7 +127,7 @@ def released_completely(t):
             bench.reset_event(number)
 
 
-@test("3.3", points=1, title="random signals and waits against the model", stage="early", features=FEATURES + ("DSP-13", "DSP-16"),
+@test("3.3", points=2, title="random signals and waits against the model", stage="early", features=FEATURES + ("DSP-13", "DSP-16"),
       limit=60_000_000)
 def random_events(t):
     kinds = [t.rng.choice(EVENTS) for _ in range(5)]

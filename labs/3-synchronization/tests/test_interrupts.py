@@ -21,7 +21,7 @@ IRQL_NOT_LESS_OR_EQUAL = 0x0A
 BOOT = Hint("irql-boot", HINTS["irql-boot"])
 
 
-@test("3.1", points=1, title="the queue: order, depth, and each DPC once", stage="early", features=("INT-05", "INT-06"), limit=LIMIT)
+@test("3.1", points=2, title="the queue: order, depth, and each DPC once", stage="early", features=("INT-05", "INT-06"), limit=LIMIT)
 def dpc_queue(t):
     bench = DpcBench(t, 7)
     for number, level in zip(t.rng.sample(range(7), 7), (LOW, MEDIUM, MEDIUM_HIGH, MEDIUM, URGENT, URGENT, URGENT)):
@@ -40,7 +40,7 @@ def dpc_queue(t):
     bench.trace()
 
 
-@test("3.1", points=1, title="when a DPC asks for an interrupt", stage="early", features=("INT-05", "INT-06", "INT-08"), limit=LIMIT)
+@test("3.1", points=2, title="when a DPC asks for an interrupt", stage="early", features=("INT-05", "INT-06", "INT-08"), limit=LIMIT)
 def dpc_requests(t):
     bench = DpcBench(t, 8)
     for round_ in range(4):
@@ -59,7 +59,7 @@ def dpc_requests(t):
     bench.trace()
 
 
-@test("3.1", points=1, title="retiring: every DPC once, also those that come meanwhile", stage="early", features=("INT-05", "INT-06"), limit=LIMIT)
+@test("3.1", points=2, title="retiring: every DPC once, also those that come meanwhile", stage="early", features=("INT-05", "INT-06"), limit=LIMIT)
 def dpc_retire(t):
     bench = DpcBench(t, 8)
     bench.retire()
@@ -76,7 +76,7 @@ def dpc_retire(t):
         bench.retire()
 
 
-@test("3.1", points=1, title="lowering the IRQL delivers what was held back, the highest first; a request while it is low is delivered at once", features=("INT-02", "INT-05", "SYH-02"), limit=LIMIT)
+@test("3.1", points=2, title="lowering the IRQL delivers what was held back, the highest first; a request while it is low is delivered at once", features=("INT-02", "INT-05", "SYH-02"), limit=LIMIT)
 def lower_irql(t):
     cases = [(HIGH, PASSIVE, (APC, DISPATCH)), (DISPATCH, APC, (APC, DISPATCH)), (DISPATCH, PASSIVE, (APC,)), (DEVICE, DISPATCH, (APC, DISPATCH)),
              (APC, PASSIVE, (APC,)), (HIGH, APC, (APC,)), (DISPATCH, DISPATCH, (DISPATCH,)), (APC, PASSIVE, (DISPATCH,)), (DEVICE, PASSIVE, ())]

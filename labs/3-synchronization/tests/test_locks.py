@@ -31,7 +31,7 @@ DISPATCH_LEVEL, CLOCK_LEVEL = 2, 28
 CLOCKS = ("KeTickCount", "KiInterruptTime", "KiSystemTime")
 
 
-@test("3.2", points=1, title="a spin lock is taken, tried and freed", stage="early", features=("SYH-05", "HAL-08"), limit=LIMIT)
+@test("3.2", points=2, title="a spin lock is taken, tried and freed", stage="early", features=("SYH-05", "HAL-08"), limit=LIMIT)
 def spin_lock(t):
     guest = t.guest
     locks = [guest.alloc(guest.size("KSPIN_LOCK")) for _ in range(4)]
@@ -90,7 +90,7 @@ def spin_lock_held(t):
     _same(t, 1, guest.u32(lock), "the lock's Value", "lock-stolen")
 
 
-@test("3.2", points=2, title="a queued lock: nodes, numbers, tries, and the IRQL", stage="early", features=("SYH-07", "SYH-08"), limit=LIMIT)
+@test("3.2", points=3, title="a queued lock: nodes, numbers, tries, and the IRQL", stage="early", features=("SYH-07", "SYH-08"), limit=LIMIT)
 def queued_lock(t):
     guest = t.guest
     node_lock = guest.field("KSPIN_LOCK_QUEUE.Lock")[0]
@@ -145,7 +145,7 @@ def queued_lock(t):
     guest.u32(numbered, 0)
 
 
-@test("3.2", points=1, title="a held queued lock: last of the queue, behind the predecessor", stage="early", features=("SYH-07", "SYH-08"), limit=LIMIT)
+@test("3.2", points=2, title="a held queued lock: last of the queue, behind the predecessor", stage="early", features=("SYH-07", "SYH-08"), limit=LIMIT)
 def queued_lock_behind(t):
     guest = t.guest
     node_lock = guest.field("KSPIN_LOCK_QUEUE.Lock")[0]
@@ -164,7 +164,7 @@ def queued_lock_behind(t):
           "the node's Next and Lock, the owner's Lock", "queue-node")
 
 
-@test("3.2", points=1, title="the release hands over to the successor, even to one that is late", stage="early", features=("SYH-07", "SYH-08"), limit=LIMIT)
+@test("3.2", points=2, title="the release hands over to the successor, even to one that is late", stage="early", features=("SYH-07", "SYH-08"), limit=LIMIT)
 def queued_lock_handed_over(t):
     guest = t.guest
     node_lock = guest.field("KSPIN_LOCK_QUEUE.Lock")[0]

@@ -15,12 +15,12 @@ def explored(t, hint: str, *scenarios: str) -> None:
         t.explore(scenario, budget=BUDGET, expected="no order of steps breaks it", hint=t.hint(hint, HINTS[hint]))
 
 
-@test("3.1", points=1, title="a DPC runs once for each time that it was queued", features=("INT-05", "INT-06"), limit=LIMIT, explore=True)
+@test("3.1", points=2, title="a DPC runs once for each time that it was queued", features=("INT-05", "INT-06"), limit=LIMIT, explore=True)
 def race_dpc_runs_once(t):
     explored(t, "race-dpc", "DpcRunsOncePerQueueing", "DpcRunsUnlessRemoved")
 
 
-@test("3.1", points=1, title="a DPC misses no work that comes while it runs", features=("INT-05",), limit=LIMIT, explore=True)
+@test("3.1", points=2, title="a DPC misses no work that comes while it runs", features=("INT-05",), limit=LIMIT, explore=True)
 def race_dpc_misses_nothing(t):
     explored(t, "race-dpc-missed", "DpcMissesNoWork")
     explored(t, "race-dpc-asks", "DpcBehindTheLastAsks")
@@ -31,57 +31,57 @@ def race_falling_irql(t):
     explored(t, "race-falling", "FallingIrqlMissesNothing")
 
 
-@test("3.2", points=1, title="a spin lock excludes", features=("SYH-05", "SYH-01"), limit=LIMIT, explore=True)
+@test("3.2", points=2, title="a spin lock excludes", features=("SYH-05", "SYH-01"), limit=LIMIT, explore=True)
 def race_spin_lock(t):
     explored(t, "race-lock", "SpinLockExcludes", "TriedLockExcludes")
     explored(t, "race-lock-order", "SpinLockOrders")
 
 
-@test("3.2", points=1, title="an in-stack queued lock excludes and loses nobody", features=("SYH-08",), limit=LIMIT, explore=True)
+@test("3.2", points=2, title="an in-stack queued lock excludes and loses nobody", features=("SYH-08",), limit=LIMIT, explore=True)
 def race_in_stack_lock(t):
     explored(t, "race-queued-lock", "InStackLockExcludes")
 
 
-@test("3.2", points=1, title="a numbered queued lock excludes and loses nobody", features=("SYH-07",), limit=LIMIT, explore=True)
+@test("3.2", points=2, title="a numbered queued lock excludes and loses nobody", features=("SYH-07",), limit=LIMIT, explore=True)
 def race_queued_lock(t):
     explored(t, "race-queued-lock", "QueuedLockExcludes")
 
 
-@test("3.2", points=1, title="an interlocked list keeps its entries", features=("SYH-04", "SYH-03"), limit=LIMIT, explore=True)
+@test("3.2", points=2, title="an interlocked list keeps its entries", features=("SYH-04", "SYH-03"), limit=LIMIT, explore=True)
 def race_list(t):
     explored(t, "race-list-link", "ListLinksBeforeItShows")
     explored(t, "race-list", "ListSurvivesAba", "ListKeepsItsEntries")
 
 
-@test("3.3", points=1, title="a signal is not lost between the test and the sleep, nor counted twice", features=("DSP-02", "DSP-03", "DSP-12"),
+@test("3.3", points=2, title="a signal is not lost between the test and the sleep, nor counted twice", features=("DSP-02", "DSP-03", "DSP-12"),
       limit=LIMIT, explore=True)
 def race_signal_is_not_lost(t):
     explored(t, "race-signal", "SignalIsNotLost")
     explored(t, "race-account", "EventKeepsItsAccount")
 
 
-@test("3.3", points=1, title="a notification event releases all, however they come", features=("DSP-02", "DSP-14"), limit=LIMIT, explore=True)
+@test("3.3", points=2, title="a notification event releases all, however they come", features=("DSP-02", "DSP-14"), limit=LIMIT, explore=True)
 def race_notification_releases_all(t):
     explored(t, "race-all-waiters", "NotificationReleasesAll")
 
 
-@test("3.3", points=1, title="a synchronization event lets one in", features=("DSP-03", "DSP-17"), limit=LIMIT, explore=True)
+@test("3.3", points=2, title="a synchronization event lets one in", features=("DSP-03", "DSP-17"), limit=LIMIT, explore=True)
 def race_event_lets_one_in(t):
     explored(t, "race-one-in", "EventLetsOneIn")
 
 
-@test("3.4", points=1, title="a wait for all takes all together", features=("DSP-13", "DSP-14", "ERR-06"), limit=LIMIT, explore=True)
+@test("3.4", points=2, title="a wait for all takes all together", features=("DSP-13", "DSP-14", "ERR-06"), limit=LIMIT, explore=True)
 def race_all_takes_together(t):
     explored(t, "race-together", "AllTakesTogether")
 
 
-@test("3.4", points=1, title="test and sleep are one step, and a wait for any takes one", features=("DSP-13", "DSP-14"), limit=LIMIT, explore=True)
+@test("3.4", points=2, title="test and sleep are one step, and a wait for any takes one", features=("DSP-13", "DSP-14"), limit=LIMIT, explore=True)
 def race_any_takes_one(t):
     explored(t, "race-signal", "SignalIsNotLost")
     explored(t, "race-any", "AnyTakesOne")
 
 
-@test("3.4", points=1, title="signal and time-out meet: one ends the wait, and a wait for all has taken all or nothing",
+@test("3.4", points=2, title="signal and time-out meet: one ends the wait, and a wait for all has taken all or nothing",
       features=("DSP-13", "DSP-16", "INT-09"), limit=LIMIT, explore=True)
 def race_timeout_or_signal(t):
     explored(t, "race-timeout", "TimeoutOrSignal")

@@ -83,7 +83,7 @@ def any_takes_first(t):
     bench.wait_many(5, silent[:t.rng.randint(1, 4)] + [9], False)  # an abandoned mutant
 
 
-@test("3.4", points=1, title="all of several: everything in one step, or nothing", stage="early", features=("DSP-13", "DSP-16"), limit=LIMIT)
+@test("3.4", points=2, title="all of several: everything in one step, or nothing", stage="early", features=("DSP-13", "DSP-16"), limit=LIMIT)
 def all_or_nothing(t):
     objects = [Object(0, SYNCHRONIZATION_EVENT, 1), Object(1, SEMAPHORE, 2, 5), Object(2, MUTANT, 1), Object(3, SYNCHRONIZATION_EVENT),
                Object(4, NOTIFICATION_EVENT), Object(5, MUTANT, 1)]
@@ -113,7 +113,7 @@ def all_or_nothing(t):
     bench.wait_many(waiter, [5, 4], True)  # what the first one gave stays, whatever comes behind it
 
 
-@test("3.4", points=1, title="time-outs: relative, absolute, zero and in the past", stage="early", features=("DSP-14", "HAL-07"), limit=LIMIT)
+@test("3.4", points=2, title="time-outs: relative, absolute, zero and in the past", stage="early", features=("DSP-14", "HAL-07"), limit=LIMIT)
 def timeouts(t):
     bench = WaitBench(t, mixed(t, 6, 0.0) + [Object(6, SYNCHRONIZATION_EVENT)], 9)
     bench.wait(8, _one(bench, MUTANT))  # it has an owner now
@@ -174,7 +174,7 @@ def many_objects(t):
         t.fail(expected="bugcheck 0xC MAXIMUM_WAIT_OBJECTS_EXCEEDED", seen="the call returns")
 
 
-@test("3.4", points=1, title="random waits and signals against the model, until time ends what is left", stage="early",
+@test("3.4", points=2, title="random waits and signals against the model, until time ends what is left", stage="early",
       features=("DSP-12", "DSP-13", "DSP-14", "DSP-16"), limit=100_000_000)
 def random_waits(t):
     kinds = _shuffled(t, [NOTIFICATION_EVENT, SYNCHRONIZATION_EVENT, SYNCHRONIZATION_EVENT, SEMAPHORE, MUTANT, MUTANT])
@@ -192,7 +192,7 @@ def random_waits(t):
     bench.ticks(200)
 
 
-@test("3.4", points=1, title="whole runs: every step and every result of real threads", features=("DSP-12", "DSP-13", "DSP-14", "SCH-08"),
+@test("3.4", points=3, title="whole runs: every step and every result of real threads", features=("DSP-12", "DSP-13", "DSP-14", "SCH-08"),
       limit=100_000_000)
 def waits_of_real_threads(t):
     follow(t, *scripts(t.rng))
