@@ -6,7 +6,7 @@ namespace {
 constexpr ULONG COLUMNS = 80, ROWS = 25;
 constexpr USHORT CRTC_INDEX = 0x3D4, CRTC_DATA = 0x3D5;
 constexpr UCHAR CURSOR_HIGH = 0x0E, CURSOR_LOW = 0x0F;
-constexpr PHYSICAL_ADDRESS TEXT_BUFFER = 0xB8000;
+constexpr ULONG TEXT_BUFFER = 0xB8000;
 
 ULONG Column, Row;
 UCHAR Attribute = 0x07;

@@ -13,13 +13,13 @@ constexpr ULONG RSDP_LENGTH = 20, RSDP_RSDT_FIELD = 16;
 constexpr ULONG MP_POINTER_LENGTH = 16, MP_TABLE_FIELD = 4, MP_HEADER_LENGTH = 44, MP_LENGTH_FIELD = 4;
 constexpr ULONG LARGEST_TABLE = 1u << 20;
 
-Bytes Map(PHYSICAL_ADDRESS address, ULONG length) {
+Bytes Map(ULONG address, ULONG length) {
     const UCHAR* const data = address ? HalpMapTable(address, length) : nullptr;
     return data ? Bytes(data, length) : Bytes();
 }
 
 /// A table that says its own length.
-Bytes MapWhole(PHYSICAL_ADDRESS address, ULONG headerLength, ULONG length) {
+Bytes MapWhole(ULONG address, ULONG headerLength, ULONG length) {
     return length >= headerLength && length <= LARGEST_TABLE ? Map(address, length) : Bytes();
 }
 
@@ -27,7 +27,7 @@ bool HasSignature(Bytes table, PCSTR signature) { return memcmp(table.Data(), si
 
 } // namespace
 
-Bytes HalpMapAcpiTable(PHYSICAL_ADDRESS address) {
+Bytes HalpMapAcpiTable(ULONG address) {
     const Bytes header = Map(address, SDT_HEADER_LENGTH);
     return MapWhole(address, SDT_HEADER_LENGTH, HalpRead32(header, SDT_LENGTH_FIELD));
 }
@@ -48,7 +48,7 @@ bool HalpReadApicTables(const LOADER_PARAMETER_BLOCK& block, HALP_APIC_INFO& inf
     if (HalpParseMadt(HalpFindAcpiTable(block, "APIC"), info)) return true;
     const Bytes pointer = Map(block.MpFloatingPointer, MP_POINTER_LENGTH);
     if (!pointer.Size()) return false;
-    const PHYSICAL_ADDRESS address = HalpRead32(pointer, MP_TABLE_FIELD);
+    const ULONG address = HalpRead32(pointer, MP_TABLE_FIELD);
     const Bytes header = Map(address, MP_HEADER_LENGTH);
     return HalpParseMpTable(pointer, MapWhole(address, MP_HEADER_LENGTH, HalpRead16(header, MP_LENGTH_FIELD)), info);
 }

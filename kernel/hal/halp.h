@@ -74,7 +74,7 @@ void HalpInitializeSerial();
 void HalpReadSoftOff(const LOADER_PARAMETER_BLOCK& block);
 void HalpIdentifyProcessor(KPRCB& prcb);
 /// A pointer to physical memory (tables of the firmware). @returns nullptr if it cannot be mapped.
-const UCHAR* HalpMapTable(PHYSICAL_ADDRESS address, SIZE_T length);
+const UCHAR* HalpMapTable(ULONG address, SIZE_T length);
 
 extern "C" {
 /// `int vector`.

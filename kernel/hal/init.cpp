@@ -7,10 +7,10 @@
 
 HalpInterruptController* HalpController;
 
-const UCHAR* HalpMapTable(PHYSICAL_ADDRESS address, SIZE_T length) {
+const UCHAR* HalpMapTable(ULONG address, SIZE_T length) {
     if (HalpIsBelow(address, length, KeLoaderBlock->DirectMapSize))
         return reinterpret_cast<const UCHAR*>(ULONG_PTR(LDR_SYSTEM_SPACE) + address);
-    return static_cast<const UCHAR*>(MmMapIoSpace(address, length));
+    return static_cast<const UCHAR*>(MmMapIoSpace({.QuadPart = address}, length, MmCached));
 }
 
 extern "C" {

@@ -60,7 +60,8 @@ bool HalpInitializeIoApics(const HALP_APIC_INFO& info) {
     constexpr SIZE_T size = 0x20;
     const RegisterGuard guard;
     for (ULONG i = 0; i < info.IoApicCount; ++i) {
-        auto* const registers = static_cast<volatile UCHAR*>(MmMapIoSpace(info.IoApic[i].Address, size));
+        const PHYSICAL_ADDRESS address{.QuadPart = info.IoApic[i].Address};
+        auto* const registers = static_cast<volatile UCHAR*>(MmMapIoSpace(address, size, MmNonCached));
         if (!registers) return false;
         IoApic& apic = IoApics[i];
         apic = {registers, info.IoApic[i].InputBase, 0};

@@ -43,7 +43,8 @@ void Write(ULONG offset, ULONG value) { *reinterpret_cast<volatile ULONG*>(Regis
 } // namespace
 
 bool HalpMapLocalApic(ULONG physicalAddress) {
-    Registers = static_cast<volatile UCHAR*>(MmMapIoSpace(physicalAddress, REGISTERS_SIZE));
+    const PHYSICAL_ADDRESS address{.QuadPart = physicalAddress};
+    Registers = static_cast<volatile UCHAR*>(MmMapIoSpace(address, REGISTERS_SIZE, MmNonCached));
     return Registers != nullptr;
 }
 

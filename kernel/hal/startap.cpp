@@ -31,7 +31,7 @@ extern "C" {
 extern const UCHAR HalpStartCode[], HalpStartParameters[], HalpStartCodeEnd[];
 }
 
-template <typename T> T* DirectMap(PHYSICAL_ADDRESS address) {
+template <typename T> T* DirectMap(ULONG address) {
     return reinterpret_cast<T*>(ULONG_PTR(LDR_SYSTEM_SPACE) + address);
 }
 
@@ -48,7 +48,7 @@ ULONG FindStartPage(const LOADER_PARAMETER_BLOCK& block) {
 }
 
 HALP_START_PARAMETERS* FillStartPage(ULONG page, const KPROCESSOR_STATE& state) {
-    const PHYSICAL_ADDRESS address = page * PAGE_SIZE;
+    const ULONG address = page * PAGE_SIZE;
     auto* const code = DirectMap<UCHAR>(address);
     RtlCopyMemory(code, HalpStartCode, SIZE_T(HalpStartCodeEnd - HalpStartCode));
     auto* const parameters = reinterpret_cast<HALP_START_PARAMETERS*>(code + (HalpStartParameters - HalpStartCode));

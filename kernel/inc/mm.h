@@ -27,9 +27,9 @@ NTKERNELAPI void NTAPI MmDeleteKernelStack(PVOID PointerKernelStack, BOOLEAN Lar
 NTKERNELAPI PVOID NTAPI MmAllocateContiguousPages(ULONG Pages);
 NTKERNELAPI void NTAPI MmFreeContiguousPages(PVOID Address, ULONG Pages);
 /// Physical address of a mapped one, 0 if it is not. @irql any
-NTKERNELAPI PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(const volatile void* VirtualAddress);
+NTKERNELAPI PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(PVOID BaseAddress);
 /// Physical address of this processor's page directory. @irql any
-NTKERNELAPI PHYSICAL_ADDRESS NTAPI MmGetPageDirectory();
+NTKERNELAPI ULONG_PTR NTAPI MmGetPageDirectory();
 /// A new page directory with the system half shared. @returns its physical address, 0 if memory is short.
 NTKERNELAPI ULONG_PTR NTAPI MmCreatePageDirectory();
 NTKERNELAPI ULONG NTAPI MmQueryFreePages();

@@ -6,7 +6,7 @@
 #include "nt/types.h"
 
 /// Whether a pool block may be paged out.
-enum class POOL_TYPE : UCHAR { NonPagedPool = 0, PagedPool = 1 };
+enum class POOL_TYPE : LONG { NonPagedPool = 0, PagedPool = 1 };
 inline constexpr POOL_TYPE NonPagedPool = POOL_TYPE::NonPagedPool;
 inline constexpr POOL_TYPE PagedPool = POOL_TYPE::PagedPool;
 

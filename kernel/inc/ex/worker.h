@@ -17,7 +17,7 @@ using WORKER_THREAD_ROUTINE = void NTAPI(PVOID Parameter);
 using PWORKER_THREAD_ROUTINE = WORKER_THREAD_ROUTINE*;
 
 /// How urgent a work item is: each kind has a queue and threads of its own.
-enum class WORK_QUEUE_TYPE : UCHAR { CriticalWorkQueue, DelayedWorkQueue, HyperCriticalWorkQueue, MaximumWorkQueue };
+enum class WORK_QUEUE_TYPE : LONG { CriticalWorkQueue, DelayedWorkQueue, HyperCriticalWorkQueue, MaximumWorkQueue };
 inline constexpr WORK_QUEUE_TYPE CriticalWorkQueue = WORK_QUEUE_TYPE::CriticalWorkQueue;
 inline constexpr WORK_QUEUE_TYPE DelayedWorkQueue = WORK_QUEUE_TYPE::DelayedWorkQueue;
 inline constexpr WORK_QUEUE_TYPE HyperCriticalWorkQueue = WORK_QUEUE_TYPE::HyperCriticalWorkQueue;

@@ -66,6 +66,8 @@ struct KAPC {
     KPROCESSOR_MODE ApcMode;
     volatile BOOLEAN Inserted; ///< on a queue
 };
+PUBLIC_SIZE(KAPC, 48);
+PUBLIC_OFFSET(KAPC, Inserted, 46);
 
 /// Which process's address space a thread runs in, and its queued APCs.
 /// shared: the lists under ApcQueueLock; the pending flags are also set by others without it; Process and

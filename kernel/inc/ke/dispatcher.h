@@ -9,6 +9,7 @@
 
 #include "ke/irql.h"
 #include "nt/list.h"
+#include "nt/narrow.h"
 #include "ntstatus.h"
 
 struct KTHREAD;
@@ -36,22 +37,26 @@ enum class KOBJECTS : UCHAR {
 /// shared: KiDispatcherLock guards it; SignalState may be read without, as a snapshot (KeReadStateXxx)
 struct DISPATCHER_HEADER {
     KOBJECTS Type;
+    UCHAR Absolute;          ///< timers: due at a system time, so it follows KeSetSystemTime
     UCHAR Size;              ///< of the whole object, in 32-bit words
     UCHAR Inserted;          ///< timers: in the timer table
-    UCHAR DebugActive;       ///< reserved for debugging
     LONG SignalState;        ///< > 0: signaled (a mutant: 1 free, <= 0 owned, counting recursion downwards)
     LIST_ENTRY WaitListHead; ///< of KWAIT_BLOCK::WaitListEntry, in the order of waiting
 };
 using PDISPATCHER_HEADER = DISPATCHER_HEADER*;
+PUBLIC_SIZE(DISPATCHER_HEADER, 16);
+PUBLIC_OFFSET(DISPATCHER_HEADER, Size, 2);
+PUBLIC_OFFSET(DISPATCHER_HEADER, Inserted, 3);
+PUBLIC_OFFSET(DISPATCHER_HEADER, SignalState, 4);
 
 /// Whether a wait ends with all of its objects, or with any of them.
-enum class WAIT_TYPE : USHORT { WaitAll = 0, WaitAny = 1 };
+enum class WAIT_TYPE : LONG { WaitAll = 0, WaitAny = 1 };
 inline constexpr WAIT_TYPE WaitAll = WAIT_TYPE::WaitAll;
 inline constexpr WAIT_TYPE WaitAny = WAIT_TYPE::WaitAny;
 
 /// Why a thread waits: for tools that show it; the dispatcher does not look at it.
 /// (Documented values. The first seven are for callers of the wait routines, the Wr ones for the kernel's own waits.)
-enum class KWAIT_REASON : UCHAR {
+enum class KWAIT_REASON : LONG {
     Executive,
     FreePage,
     PageIn,
@@ -105,16 +110,18 @@ struct KWAIT_BLOCK {
     DISPATCHER_HEADER* Object;
     KWAIT_BLOCK* NextWaitBlock;
     USHORT WaitKey; ///< index of the object in the wait: STATUS_WAIT_0 + WaitKey is the result of WaitAny
-    WAIT_TYPE WaitType;
+    nt::Narrow<WAIT_TYPE, USHORT> WaitType;
 };
 using PKWAIT_BLOCK = KWAIT_BLOCK*;
+PUBLIC_SIZE(KWAIT_BLOCK, 24);
+PUBLIC_OFFSET(KWAIT_BLOCK, WaitType, 22);
 
 constexpr ULONG THREAD_WAIT_OBJECTS = 3;   ///< objects a wait may name without a KWAIT_BLOCK array of its own
 constexpr ULONG MAXIMUM_WAIT_OBJECTS = 64; ///< at most 64, ERR-04
 constexpr ULONG TIMER_WAIT_BLOCK = 3;      ///< the thread's wait block for its time-out timer
 
 /// Whether an event stays signaled and releases all threads that wait, or releases one and is reset by that.
-enum class EVENT_TYPE : UCHAR { NotificationEvent = 0, SynchronizationEvent = 1 };
+enum class EVENT_TYPE : LONG { NotificationEvent = 0, SynchronizationEvent = 1 };
 inline constexpr EVENT_TYPE NotificationEvent = EVENT_TYPE::NotificationEvent;
 inline constexpr EVENT_TYPE SynchronizationEvent = EVENT_TYPE::SynchronizationEvent;
 
@@ -133,6 +140,7 @@ struct KSEMAPHORE {
     LONG Limit;
 };
 using PKSEMAPHORE = KSEMAPHORE*;
+PUBLIC_SIZE(KSEMAPHORE, 20);
 
 /// A mutual-exclusion object with an owner, which may acquire it again; known to users as a mutex.
 /// shared: KiDispatcherLock guards it
@@ -144,6 +152,8 @@ struct KMUTANT {
     UCHAR ApcDisable;
 };
 using PKMUTANT = KMUTANT*;
+PUBLIC_SIZE(KMUTANT, 32);
+PUBLIC_OFFSET(KMUTANT, OwnerThread, 24);
 
 extern "C" {
 

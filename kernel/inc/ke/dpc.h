@@ -17,7 +17,7 @@ using KDEFERRED_ROUTINE = void NTAPI(PKDPC Dpc, PVOID DeferredContext, PVOID Sys
 using PKDEFERRED_ROUTINE = KDEFERRED_ROUTINE*;
 
 /// Where a DPC goes in its queue, and whether its processor is interrupted for it (ke/dpc/dpcrate.cpp has the table).
-enum class KDPC_IMPORTANCE : UCHAR {
+enum class KDPC_IMPORTANCE : LONG {
     LowImportance = 0,
     MediumImportance = 1,     ///< a new DPC's
     HighImportance = 2,       ///< to the head of the queue
@@ -28,7 +28,7 @@ enum class KDPC_IMPORTANCE : UCHAR {
 /// shared: the DpcLock of the queue it is on guards the entry, the arguments and DpcData; the rest is fixed meanwhile
 struct KDPC {
     UCHAR Type; ///< 19, or 24 for a threaded one
-    KDPC_IMPORTANCE Importance;
+    nt::Narrow<KDPC_IMPORTANCE, UCHAR> Importance;
     UCHAR Number; ///< target processor + 1; 0: the processor that queues it
     UCHAR Reserved;
     LIST_ENTRY DpcListEntry;
@@ -38,9 +38,12 @@ struct KDPC {
     PVOID SystemArgument2;
     PVOID volatile DpcData; ///< the queue it is on; nullptr: not queued
 };
+PUBLIC_SIZE(KDPC, 32);
+PUBLIC_OFFSET(KDPC, DpcListEntry, 4);
+PUBLIC_OFFSET(KDPC, DpcData, 28);
 
 /// Whether a timer that is due releases all threads that wait, or one.
-enum class TIMER_TYPE : UCHAR { NotificationTimer = 0, SynchronizationTimer = 1 };
+enum class TIMER_TYPE : LONG { NotificationTimer = 0, SynchronizationTimer = 1 };
 inline constexpr TIMER_TYPE NotificationTimer = TIMER_TYPE::NotificationTimer;
 inline constexpr TIMER_TYPE SynchronizationTimer = TIMER_TYPE::SynchronizationTimer;
 
@@ -52,9 +55,11 @@ struct KTIMER {
     LIST_ENTRY TimerListEntry; ///< on a chain of KiTimerTableListHead
     KDPC* Dpc;                 ///< queued at expiry; may be nullptr
     LONG Period;               ///< milliseconds; 0: once
-    BOOLEAN Absolute;          ///< due at a system time: follows KeSetSystemTime
 };
 using PKTIMER = KTIMER*;
+PUBLIC_SIZE(KTIMER, 40);
+PUBLIC_OFFSET(KTIMER, DueTime, 16);
+PUBLIC_OFFSET(KTIMER, Period, 36);
 
 // The timer table (timer.cpp): wheels of chains, one array; chain n of wheel w is number w * TIMER_WHEEL_SIZE + n.
 constexpr ULONG TIMER_WHEEL_SIZE = 256;

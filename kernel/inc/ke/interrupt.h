@@ -20,7 +20,7 @@ using KSYNCHRONIZE_ROUTINE = BOOLEAN NTAPI(PVOID SynchronizeContext);
 using PKSYNCHRONIZE_ROUTINE = KSYNCHRONIZE_ROUTINE*;
 
 /// Whether a device's line asks while it is active, or at the moment at which it becomes active.
-enum class KINTERRUPT_MODE : UCHAR { LevelSensitive, Latched };
+enum class KINTERRUPT_MODE : LONG { LevelSensitive, Latched };
 
 /// A service routine connected to an interrupt vector.
 /// shared: entry and Connected change under the lock of all chains (intobj.cpp), DispatchCount under ActualLock; the rest

@@ -26,6 +26,7 @@ struct KQUEUE {
 };
 using PKQUEUE = KQUEUE*;
 using PRKQUEUE = KQUEUE*;
+PUBLIC_SIZE(KQUEUE, 40);
 
 extern "C" {
 /// Makes a queue. @param Count how many of its threads may be active at a time; 0: as many as there are processors.

@@ -35,7 +35,8 @@ enum KSPIN_LOCK_QUEUE_NUMBER : ULONG {
     LockQueueAfdWorkQueueLock = 13,
     LockQueueBcbLock = 14,
     LockQueueMmNonPagedPoolLock = 15,
-    LockQueueMaximumLock = 16,
+    LockQueueUnusedSpare16 = 16,
+    LockQueueMaximumLock = 17,
 };
 
 constexpr ULONG_PTR LOCK_QUEUE_WAIT = 1;  ///< KSPIN_LOCK_QUEUE::Lock: its processor waits for the lock
@@ -49,6 +50,7 @@ struct KSPIN_LOCK_QUEUE {
     volatile ULONG_PTR Lock; ///< address of the KSPIN_LOCK, and LOCK_QUEUE_WAIT or LOCK_QUEUE_OWNER
 };
 using PKSPIN_LOCK_QUEUE = KSPIN_LOCK_QUEUE*;
+PUBLIC_SIZE(KSPIN_LOCK_QUEUE, 8);
 
 /// An acquisition of an in-stack queued lock: a local variable of the routine that holds it.
 /// shared: LockQueue, as above
@@ -57,6 +59,7 @@ struct CAPABILITY("queued spin lock") KLOCK_QUEUE_HANDLE {
     KIRQL OldIrql;
 };
 using PKLOCK_QUEUE_HANDLE = KLOCK_QUEUE_HANDLE*;
+PUBLIC_SIZE(KLOCK_QUEUE_HANDLE, 12);
 
 /// The lock that a node stands for.
 inline PKSPIN_LOCK KeQueuedLockOf(const KSPIN_LOCK_QUEUE* LockQueue) {

@@ -122,7 +122,7 @@ struct KTHREAD {
     NTSTATUS WaitStatus;
     KIRQL WaitIrql; ///< to which IRQL the wait returns
     KPROCESSOR_MODE WaitMode;
-    KWAIT_REASON WaitReason;
+    nt::Narrow<KWAIT_REASON, UCHAR> WaitReason;
     BOOLEAN WaitNext; ///< the dispatcher database is held since KeSetEvent(..., Wait = TRUE) and the like
     BOOLEAN Alertable;
     BOOLEAN Alerted[2];

@@ -5,9 +5,19 @@
 
 #include "nt/types.h"
 
+/// How the processor's caches treat a mapping (documented values). Without page attributes the processor knows two kinds:
+/// what is not MmCached is not cached.
+enum class MEMORY_CACHING_TYPE : LONG { MmNonCached = 0, MmCached = 1, MmWriteCombined = 2 };
+inline constexpr MEMORY_CACHING_TYPE MmNonCached = MEMORY_CACHING_TYPE::MmNonCached;
+inline constexpr MEMORY_CACHING_TYPE MmCached = MEMORY_CACHING_TYPE::MmCached;
+inline constexpr MEMORY_CACHING_TYPE MmWriteCombined = MEMORY_CACHING_TYPE::MmWriteCombined;
+
 extern "C" {
 /// @returns whether reading the address would not fault. @irql any
 NTKERNELAPI BOOLEAN NTAPI MmIsAddressValid(const volatile void* VirtualAddress);
-/// Maps device registers. @returns the virtual address, nullptr if there is no room. @irql <= DISPATCH_LEVEL
-NTKERNELAPI PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes);
+/// Maps device registers or a device's memory. @param CacheType whether the processor's caches may hold it; only
+/// MmCached lets them. @returns the virtual address; nullptr if there is no room, NumberOfBytes is 0 or the range goes
+/// beyond 4 GB. @irql <= DISPATCH_LEVEL
+NTKERNELAPI PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes,
+                                     MEMORY_CACHING_TYPE CacheType);
 }

@@ -31,8 +31,6 @@ using PSTR = char*;
 using KAFFINITY = ULONG;
 /// A scheduling priority, 0..31, or a difference of two of them.
 using KPRIORITY = LONG;
-/// A physical address below 4 GB (the kernel runs without PAE).
-using PHYSICAL_ADDRESS = ULONG;
 /// Number of a physical page (address / PAGE_SIZE).
 using PFN_NUMBER = ULONG;
 
@@ -45,6 +43,9 @@ union LARGE_INTEGER {
     LONGLONG QuadPart;
 };
 using PLARGE_INTEGER = LARGE_INTEGER*;
+
+/// A physical address. The kernel runs without PAE and reaches the first 4 GB only, so it computes with a ULONG inside.
+using PHYSICAL_ADDRESS = LARGE_INTEGER;
 
 #define TRUE true
 #define FALSE false
@@ -85,6 +86,10 @@ using PLARGE_INTEGER = LARGE_INTEGER*;
 
 constexpr ULONG PAGE_SIZE = 4096;
 constexpr ULONG PAGE_SHIFT = 12;
+
+/// Hold a structure to the layout that the public headers give it. The host's pointers are wider, so only the kernel is held.
+#define PUBLIC_SIZE(type, bytes) static_assert(sizeof(PVOID) != 4 || sizeof(type) == (bytes))
+#define PUBLIC_OFFSET(type, field, bytes) static_assert(sizeof(PVOID) != 4 || offsetof(type, field) == (bytes))
 
 #define CONTAINING_RECORD(address, type, field) \
     (reinterpret_cast<type*>(reinterpret_cast<ULONG_PTR>(address) - offsetof(type, field)))

@@ -23,9 +23,7 @@ constexpr ULONG MAXIMUM_PAGES = LDR_DIRECT_MAP_LIMIT / PAGE_SIZE;
 extern KSPIN_LOCK MiPageLock;
 
 /// Virtual address of a physical one, in the direct map.
-inline PVOID MiDirectMap(PHYSICAL_ADDRESS address) {
-    return reinterpret_cast<PVOID>(MM_SYSTEM_RANGE_START + ULONG_PTR(address));
-}
+inline PVOID MiDirectMap(ULONG_PTR address) { return reinterpret_cast<PVOID>(MM_SYSTEM_RANGE_START + address); }
 
 /// Takes `pages` free frames in a row. @returns the first frame's number, 0 if there are none (frame 0 is never free).
 PFN_NUMBER MiAllocateFrames(ULONG pages) REQUIRES_(MiPageLock);

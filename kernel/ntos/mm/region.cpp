@@ -78,16 +78,18 @@ void NTAPI MmDeleteKernelStack(PVOID PointerKernelStack, BOOLEAN LargeStack) {
     RtlClearBits(&MiStackRegion.Pages, end - pages - 1, pages + 1);
 }
 
-PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes) {
-    const ULONG offset = PhysicalAddress & (PAGE_SIZE - 1);
-    const ULONG pages = ULONG((offset + NumberOfBytes + PAGE_SIZE - 1) / PAGE_SIZE);
+PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, MEMORY_CACHING_TYPE CacheType) {
+    const ULONGLONG first4G = 1ull << 32, start = ULONGLONG(PhysicalAddress.QuadPart);
+    if (NumberOfBytes == 0 || start >= first4G || NumberOfBytes > first4G - start) return nullptr;
+    const ULONG offset = ULONG(start) % PAGE_SIZE;
+    const ULONG pages = ULONG((ULONGLONG(offset) + NumberOfBytes + PAGE_SIZE - 1) / PAGE_SIZE);
+    const ULONG uncached = CacheType == MmCached ? 0 : MM_PTE_CACHE_DISABLE | MM_PTE_WRITE_THROUGH;
     nt::SpinLockGuard guard(MiPageLock);
     const ULONG first = RtlFindClearBitsAndSet(&MiIoRegion.Pages, pages, 0);
     if (first == RTL_BITMAP_NOT_FOUND) return nullptr;
     for (ULONG i = 0; i < pages; i++) {
         PVOID const address = PageAddress(MiIoRegion, first + i);
-        *MiGetPteAddress(address) = (PhysicalAddress - offset + i * PAGE_SIZE) | MM_PTE_CACHE_DISABLE |
-                                    MM_PTE_WRITE_THROUGH | MM_PTE_WRITE | MM_PTE_VALID;
+        *MiGetPteAddress(address) = (ULONG(start) - offset + i * PAGE_SIZE) | uncached | MM_PTE_WRITE | MM_PTE_VALID;
     }
     return static_cast<UCHAR*>(PageAddress(MiIoRegion, first)) + offset;
 }

@@ -81,3 +81,34 @@ GUEST_TEST_BUGCHECK(FreeingTwiceIsABugcheck, BAD_POOL_CALLER) {
 GUEST_TEST_BUGCHECK(FreeingWithAnotherTagIsABugcheck, BAD_POOL_CALLER) {
     ExFreePoolWithTag(ExAllocatePoolWithTag(NonPagedPool, 40, TestTag), EX_TAG("Else"));
 }
+
+// MEM-04
+GUEST_TEST(PhysicalAddressesAreEightBytesAndMapWhereTheyPoint) {
+    constexpr ULONG textBuffer = 0xB8000, cell = 6; // the screen's, in a page's middle
+    auto* const mapped =
+        static_cast<volatile UCHAR*>(MmMapIoSpace({.QuadPart = textBuffer + cell}, 2 * PAGE_SIZE, MmNonCached));
+    GUEST_TRUE(mapped != nullptr);
+    GUEST_EQUAL(textBuffer + cell, MmGetPhysicalAddress(const_cast<UCHAR*>(mapped)).QuadPart);
+    GUEST_EQUAL(textBuffer + cell + 2 * PAGE_SIZE - 1, // two pages from a page's middle end in a third
+                MmGetPhysicalAddress(const_cast<UCHAR*>(mapped) + 2 * PAGE_SIZE - 1).QuadPart);
+    auto* const direct = reinterpret_cast<volatile UCHAR*>(MM_SYSTEM_RANGE_START + textBuffer + cell);
+    *direct = 'x';
+    GUEST_EQUAL('x', *mapped);
+    *mapped = 'y';
+    GUEST_EQUAL('y', *direct);
+    GUEST_EQUAL(0, MmGetPhysicalAddress(nullptr).QuadPart);
+}
+
+// MEM-04
+GUEST_TEST(IoSpaceBeyondFourGigabytesIsRefused) {
+    constexpr LONGLONG end = 1LL << 32;
+    const LONGLONG refused[] = {end, end + 0xB8000, -1, LONGLONG(1ull << 63)};
+    for (const LONGLONG address : refused)
+        GUEST_TRUE(MmMapIoSpace({.QuadPart = address}, 1, MmNonCached) == nullptr);
+    GUEST_TRUE(MmMapIoSpace({.QuadPart = end - PAGE_SIZE}, PAGE_SIZE + 1, MmNonCached) == nullptr);
+    GUEST_TRUE(MmMapIoSpace({.QuadPart = 0xB8000}, 0, MmNonCached) == nullptr);
+    GUEST_TRUE(MmMapIoSpace({.QuadPart = 0xB8000}, ~SIZE_T(0), MmNonCached) == nullptr);
+    PVOID const last = MmMapIoSpace({.QuadPart = end - PAGE_SIZE}, PAGE_SIZE, MmNonCached);
+    GUEST_TRUE(last != nullptr);
+    GUEST_EQUAL(end - PAGE_SIZE, MmGetPhysicalAddress(last).QuadPart);
+}

@@ -158,7 +158,7 @@ class Compared(Scene):
         if seen != due:
             self._fail(f"{what} is due at interrupt time {due} ({due - self.model.now:+d})", f"at {seen} ({seen - self.model.now:+d})",
                        after if after == "timer-late" and seen <= self.model.now or after == "deadline-kept" else "due-time")
-        if bool(guest.get(address, "KTIMER.Absolute")) != absolute:
+        if bool(guest.get(address, "DISPATCHER_HEADER.Absolute")) != absolute:
             self._fail(f"{what} has Absolute {absolute}", f"it has {not absolute}", "due-time")
 
     def _released(self, hint: str) -> None:

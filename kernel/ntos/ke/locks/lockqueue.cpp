@@ -23,6 +23,7 @@ extern "C" constinit KSPIN_LOCK KiQueuedSpinLock[LockQueueMaximumLock] = {
     {0, KLOCK_RANK::None},       // LockQueueAfdWorkQueueLock: a driver's own
     {0, KLOCK_RANK::Cache},      // LockQueueBcbLock
     {0, KLOCK_RANK::Pool},       // LockQueueMmNonPagedPoolLock
+    {0, KLOCK_RANK::None},       // LockQueueUnusedSpare16
 };
 
 void KiInitializeLockQueue(PKPRCB Prcb) {

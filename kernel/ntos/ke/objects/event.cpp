@@ -10,8 +10,8 @@ void NTAPI KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State) {
     Event->Header.Type =
         Type == NotificationEvent ? KOBJECTS::EventNotificationObject : KOBJECTS::EventSynchronizationObject;
     Event->Header.Size = sizeof(KEVENT) / sizeof(ULONG);
+    Event->Header.Absolute = FALSE;
     Event->Header.Inserted = FALSE;
-    Event->Header.DebugActive = FALSE;
     Event->Header.SignalState = State;
     InitializeListHead(&Event->Header.WaitListHead);
 }

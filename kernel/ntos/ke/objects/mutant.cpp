@@ -34,8 +34,8 @@ void SetFree(KMUTANT* mutant) REQUIRES_(KiDispatcherLock) {
 void NTAPI KeInitializeMutant(PKMUTANT Mutant, BOOLEAN InitialOwner) {
     Mutant->Header.Type = KOBJECTS::MutantObject;
     Mutant->Header.Size = sizeof(KMUTANT) / sizeof(ULONG);
+    Mutant->Header.Absolute = FALSE;
     Mutant->Header.Inserted = FALSE;
-    Mutant->Header.DebugActive = FALSE;
     Mutant->Header.SignalState = 1;
     InitializeListHead(&Mutant->Header.WaitListHead);
     Mutant->OwnerThread = nullptr;

@@ -10,8 +10,8 @@ void NTAPI KeInitializeSemaphore(PKSEMAPHORE Semaphore, LONG Count, LONG Limit) 
     NT_ASSERT(0 <= Count && Count <= Limit && Limit > 0);
     Semaphore->Header.Type = KOBJECTS::SemaphoreObject;
     Semaphore->Header.Size = sizeof(KSEMAPHORE) / sizeof(ULONG);
+    Semaphore->Header.Absolute = FALSE;
     Semaphore->Header.Inserted = FALSE;
-    Semaphore->Header.DebugActive = FALSE;
     Semaphore->Header.SignalState = Count;
     InitializeListHead(&Semaphore->Header.WaitListHead);
     Semaphore->Limit = Limit;

@@ -25,7 +25,7 @@ void SwitchContext(KTHREAD* oldThread, KTHREAD* newThread) REQUIRES_(AtDispatchL
     EtwTraceEvent(
         ETW_EVENT::ContextSwitch, reinterpret_cast<ULONG_PTR>(oldThread), reinterpret_cast<ULONG_PTR>(newThread),
         ULONG(oldThread->State) | ULONG(UCHAR(oldThread->Priority)) << 8 | ULONG(UCHAR(newThread->Priority)) << 16,
-        ULONG_PTR(oldThread->WaitReason));
+        ULONG_PTR(oldThread->WaitReason.Value));
     NT_ASSERT(!newThread->SwapBusy);
     KPROCESS* const oldProcess = oldThread->ApcState.Process;
     KPROCESS* const newProcess = newThread->ApcState.Process;

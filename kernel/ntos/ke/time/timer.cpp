@@ -205,7 +205,7 @@ void KiSignalTimer(PKTIMER Timer) {
         const LONGLONG period = Timer->Period * UnitsPerMillisecond;
         const LONGLONG due = Timer->DueTime.QuadPart + period; // counted from the due time: no drift
         const LONGLONG now = LONGLONG(KeQueryInterruptTime());
-        Timer->Absolute = FALSE; // only the first due time was a time of day
+        Timer->Header.Absolute = FALSE; // only the first due time was a time of day
         KiInsertTimer(Timer, ULONGLONG(due > now ? due : now + period));
     }
     if (Timer->Dpc) {
@@ -249,7 +249,7 @@ void KiShiftAbsoluteTimers(LONGLONG Change) {
     InitializeListHead(&moved);
     for (LIST_ENTRY& chain : KiTimerTableListHead) {
         for (KTIMER* timer : nt::List<&KTIMER::TimerListEntry>(chain)) {
-            if (!timer->Absolute) continue;
+            if (!timer->Header.Absolute) continue;
             RemoveEntryList(&timer->TimerListEntry);
             InsertTailList(&moved, &timer->TimerListEntry);
         }
@@ -309,7 +309,7 @@ BOOLEAN NTAPI KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PK
     Timer->Header.SignalState = 0;
     Timer->Dpc = Dpc;
     Timer->Period = Period;
-    Timer->Absolute = DueTime.QuadPart > 0;
+    Timer->Header.Absolute = DueTime.QuadPart > 0;
 
     const ULONGLONG due = KiInterruptTimeOf(DueTime);
     if (due <= KeQueryInterruptTime()) {

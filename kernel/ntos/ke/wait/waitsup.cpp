@@ -175,7 +175,7 @@ NTSTATUS KiCommitWait(PKTHREAD Thread, PKWAIT_BLOCK First, PKWAIT_BLOCK Last, co
     if (Last) Last->NextWaitBlock = Deadline.Given ? timerBlock : First;
     if (Deadline.Given) {
         Thread->Timer.Header.SignalState = 0;
-        Thread->Timer.Absolute = Deadline.Absolute;
+        Thread->Timer.Header.Absolute = Deadline.Absolute;
         KiInsertWaitBlock(timerBlock, Thread, &Thread->Timer.Header, ULONG(STATUS_TIMEOUT), WaitAny);
         timerBlock->NextWaitBlock = Thread->WaitBlockList;
         KiInsertTimer(&Thread->Timer, Deadline.DueTime);

@@ -2,8 +2,8 @@
 #include "mm/mi.h"
 #include "rtl/string.h"
 
-PHYSICAL_ADDRESS NTAPI MmGetPageDirectory() {
-    ULONG directory;
+ULONG_PTR NTAPI MmGetPageDirectory() {
+    ULONG_PTR directory;
     __asm__ __volatile__("movl %%cr3, %0" : "=r"(directory));
     return directory & ~(PAGE_SIZE - 1);
 }
@@ -24,15 +24,18 @@ ULONG* MiGetPteAddress(const volatile void* address) {
 
 void MiFlushEntry(PVOID address) { KeFlushSingleTb(address, TRUE); }
 
-PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(const volatile void* VirtualAddress) {
-    const ULONG_PTR address = reinterpret_cast<ULONG_PTR>(VirtualAddress);
-    const ULONG pde = *MiGetPdeAddress(VirtualAddress);
+/// @returns the address's physical one, 0 if it is not mapped.
+static ULONG MiTranslate(const volatile void* virtualAddress) {
+    const ULONG_PTR address = reinterpret_cast<ULONG_PTR>(virtualAddress);
+    const ULONG pde = *MiGetPdeAddress(virtualAddress);
     if ((pde & MM_PTE_VALID) == 0) return 0;
     constexpr ULONG largeOffset = (1u << LARGE_PAGE_SHIFT) - 1;
     if (pde & MM_PTE_LARGE_PAGE) return (pde & ~largeOffset) | (address & largeOffset);
-    const ULONG pte = *MiGetPteAddress(VirtualAddress);
+    const ULONG pte = *MiGetPteAddress(virtualAddress);
     return pte & MM_PTE_VALID ? (pte & ~(PAGE_SIZE - 1)) | (address & (PAGE_SIZE - 1)) : 0;
 }
+
+PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(PVOID BaseAddress) { return {.QuadPart = MiTranslate(BaseAddress)}; }
 
 BOOLEAN NTAPI MmIsAddressValid(const volatile void* VirtualAddress) {
     const ULONG pde = *MiGetPdeAddress(VirtualAddress);
