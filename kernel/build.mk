@@ -19,8 +19,8 @@ LAYOUT         :=
 BASE_O         := $(O)
 OBJ_O          := $(O)
 BASE_OBJ_O     := $(BASE_O)
-# A file has one name, whatever was given: dependency files name their targets by these paths, and they are shared by whoever
-# builds here. It is relative inside of this folder, whose own path may have spaces, and absolute elsewhere.
+# A file has one name, whatever was given: dependency files name their targets by these paths, and all that build here
+# share them. It is relative inside of this folder, whose own path may have spaces, and absolute elsewhere.
 one_name = $(subst $(CURDIR)/,,$(abspath $(subst $(CURDIR)/,,$1)))
 override O       := $(call one_name,$(O))
 override BASE_O  := $(call one_name,$(BASE_O))
@@ -90,7 +90,7 @@ explore_flags  = $(if $(exploring),$(if $(filter $(QUIET_FILES),$1),-DKX_QUIET) 
 # What is done with the object of an instrumented source.
 with_points = $(if $(exploring),$(if $(filter $(EXPLORE_FILES),$1), && $(pointed) $2))
 
-# The end of a compilation: what it said goes to the terminal, and stays beside the object for whoever counts warnings, with
+# The end of a compilation: what it said goes to the terminal, and stays beside the object for the count of warnings, with
 # its exit code for the grader (grader/building/toolverdict.py). Behind a student's file that the compiler did not finish in its processor time
 # (152: SIGXCPU) no other one is compiled: there will be no kernel, and each might take as long.
 told    = 2>$@.said; code=$$?; echo $$code >$@.code; cat $@.said >&2; [ $$code != 152 ] || touch $(too_long); exit $$code
@@ -254,7 +254,7 @@ $(foreach l,$(labs),$(eval $(call driver_rule,tests,$l,$(call lab_sources,$(l:la
 
 # The copies that are loaded carry no debug information, and a checksum that the loader verifies.
 # The sandbox of a grader may lack Python: an image without a checksum is loaded unchecked.
-# Made in $(B)/part and moved: whoever kills the build leaves no half of an image that the next build takes for whole.
+# Made in $(B)/part and moved: a build that is killed leaves no half of an image that the next build takes for whole.
 seal = { ! command -v $(PYTHON) >/dev/null 2>&1 || $(PYTHON) kernel/boot/seal.py $(B)/part/$(@F); } && mv -f $(B)/part/$(@F) $@
 define strip_rule
 $(B)/boot/$(notdir $1): $1

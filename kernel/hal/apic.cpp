@@ -1,8 +1,8 @@
 // Local APICs with I/O APICs, behind the common interface.
 //
 // A vector is made from its level: 0x50 + 4 * IRQL, so the local APIC, which serves the highest vector first, agrees
-// with the IRQL about who is next. Acknowledgement is early (see interrupt.cpp): the local APIC's own priorities never
-// block anything for long. The clock is each processor's local timer.
+// with the IRQL about which interrupt is next. Acknowledgement is early (see interrupt.cpp): the local APIC's own
+// priorities never block anything for long. The clock is each processor's local timer.
 // HAL-02 (APIC), HAL-05, HAL-07
 #include "firmwaretables.h"
 #include "halp.h"

@@ -38,8 +38,8 @@ struct HALP_APIC_INFO {
 /// ISA lines on the inputs of the same number, latched, active high; nothing else known.
 void HalpInitializeApicInfo(HALP_APIC_INFO& info);
 
-/// A processor of the table. Without effect if there is no room, if it is known already (who runs must not be started), or
-/// if the ID is everybody's.
+/// A processor of the table. Without effect if there is no room, if it is known already (a processor that runs must not be
+/// started), or if the ID means all processors.
 void HalpAddProcessor(HALP_APIC_INFO& info, UCHAR localApicId);
 /// How many processors there are beside the one with this ID.
 ULONG HalpCountOtherProcessors(const HALP_APIC_INFO& info, UCHAR self);

@@ -63,8 +63,8 @@ NTKERNELAPI void NTAPI KdPrintBacktrace(ULONG_PTR Eip, ULONG_PTR Frame);
 /// Names a circle of threads that wait for each other: threads, locks, where each waits and where it got what the one
 /// before it waits for. @irql DISPATCH_LEVEL. TOL-06
 void NTAPI KdPrintDeadlock(const KLOCK_WAIT* Waits, ULONG Count);
-/// Who debugs, and so sees every kernel-mode exception before the frame handlers (first chance) and again if none of them
-/// handled it (second chance). Without /DEBUG a routine that passes everything on. A test may put its own here. EXC-02
+/// The debugger's routine: it sees every kernel-mode exception before the frame handlers (first chance), and again if
+/// none of them handled it (second chance). Without /DEBUG a routine that passes everything on. A test may put its own here. EXC-02
 NTKERNELAPI extern PKDEBUG_ROUTINE KiDebugRoutine;
 /// The monitor's prompt; returns on `go`. @param Context of the stopped code: the others are frozen meanwhile;
 /// nullptr: the kernel runs on. @irql any; PASSIVE_LEVEL without a context

@@ -1,8 +1,8 @@
 // Queued spin locks: spin locks whose waiters stand in a queue, each spinning on a node of its own.
 //
-// The lock's Value is the last node of the queue; the first node is the holder's. Who comes appends its node and, if
-// there was one before, spins on its *own* node until the predecessor passes the lock on. So the lock is handed over in
-// the order of arrival, and a release touches one other processor's cache line instead of all.
+// The lock's Value is the last node of the queue; the first node is the holder's. A processor that comes appends its
+// node and, if there was one before, spins on its *own* node until the predecessor passes the lock on. So the lock is
+// handed over in the order of arrival, and a release touches one other processor's cache line instead of all.
 //
 //     Value ---------------------------------.        KSPIN_LOCK_QUEUE
 //                                            v          Next  the processor after it

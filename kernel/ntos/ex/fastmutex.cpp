@@ -6,7 +6,7 @@
 
 namespace {
 
-/// Waits for the mutex, which somebody has. Who releases it hands it over: it is ours when the wait ends.
+/// Waits for the mutex, which another thread has. Its owner hands it over: it is ours when the wait ends.
 void Wait(FAST_MUTEX* mutex) {
     mutex->Contention++;
     KLOCK_NOTE note;

@@ -14,7 +14,7 @@ void TakeOwnership(KGUARDED_MUTEX* mutex) {
     KeNoteLockAcquired(mutex, KLOCK_KIND::GuardedMutex, TRUE);
 }
 
-/// Waits for the mutex, which somebody has. Who releases it hands it over: it is ours when the wait ends.
+/// Waits for the mutex, which another thread has. Its owner hands it over: it is ours when the wait ends.
 void Wait(KGUARDED_MUTEX* mutex) {
     mutex->Contention++;
     KLOCK_NOTE note;

@@ -1,4 +1,4 @@
-// A deadlock in words: who waits for what, who has it, and the code that did both.
+// A deadlock in words: what each thread waits for, which has it, and the code that did both.
 //
 // The addresses are printed as in every stack trace, so that the host puts names to them.
 // In the books: "driver verifier: deadlock detection". TOL-06, DSP-20

@@ -1,4 +1,4 @@
-// Who is debugging: the debugger's look at every exception.
+// KiDebugRoutine: the debugger's look at every exception.
 //
 // The exception dispatcher asks KiDebugRoutine before the frame handlers, and again when none of them handled it. Without
 // /DEBUG, and with /TEST, where a host drives the machine from outside, that is a routine that passes everything on. With

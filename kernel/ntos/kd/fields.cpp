@@ -16,7 +16,7 @@
 #include "ps.h"
 
 extern "C" const FIELD_TABLE_OF<
-    // objects that threads wait for, and who waits
+    // objects that threads wait for, and the waits
     DISPATCHER_HEADER, KWAIT_BLOCK, KEVENT, KSEMAPHORE, KMUTANT, KTIMER, KQUEUE, KGATE,
     // threads, processes, processors
     KTHREAD, ETHREAD, KPROCESS, EPROCESS, KPCR, KPRCB, NT_TIB, KTRAP_FRAME,

@@ -18,7 +18,7 @@ PCSTR KdpFindModule(ULONG_PTR Address, ULONG_PTR* Offset);
 /// One line of a stack trace: `  #2 ntoskrnl.exe+0x1234`.
 void KdpPrintFrame(KD_SESSION& session, ULONG number, ULONG_PTR address);
 
-/// A stack trace: `eip`, then who called whom from `frame` up, inside the given stack.
+/// A stack trace: `eip`, then which routine called which from `frame` up, inside the given stack.
 void KdpPrintChain(KD_SESSION& session, ULONG_PTR eip, ULONG_PTR frame, ULONG_PTR low, ULONG_PTR high);
 /// The stack trace of a thread that does not run, and does not end meanwhile.
 void KdpPrintSavedStack(KD_SESSION& session, const KTHREAD& thread);

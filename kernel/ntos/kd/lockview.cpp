@@ -1,4 +1,4 @@
-// Who has a lock that blocks: as the lock itself says, or, for a push lock, as a checked build's records say.
+// The owners of a lock that blocks: as the lock itself says, or, for a push lock, as a checked build's records say.
 //
 // The lock is read as it is at this moment: a thread that waits for it keeps it in existence, and a picture may be a
 // little out of date. Only a resource's table of owners needs the resource's lock, for a larger one may take its place,

@@ -27,7 +27,7 @@ public:
     /// the latter is said to the user.
     bool NextNumber(ULONG* number);
 
-    /// nullptr while the kernel runs; otherwise nothing moves, and locks must not be taken: who held them is stopped.
+    /// nullptr while the kernel runs; otherwise nothing moves, and locks must not be taken: their holders are stopped.
     [[nodiscard]] CONTEXT* Stopped() const { return m_stopped; }
     /// The user has seen enough (q at the end of a page): a long command may stop early.
     [[nodiscard]] bool HasEnough() const { return m_enough; }

@@ -8,7 +8,7 @@ namespace {
 constexpr ULONG VIEWS = 128;
 KD_THREAD_VIEW Views[VIEWS]; ///< the monitor is used by one person at a time
 
-/// Who alone can signal the object.
+/// The only thread that can signal the object.
 const KTHREAD* OwnerOf(const DISPATCHER_HEADER* object) {
     if (object->Type == KOBJECTS::MutantObject) return CONTAINING_RECORD(object, const KMUTANT, Header)->OwnerThread;
     if (object->Type == KOBJECTS::ThreadObject) return CONTAINING_RECORD(object, const KTHREAD, Header);

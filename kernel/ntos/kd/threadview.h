@@ -41,7 +41,7 @@ struct KD_WAIT_VIEW {
 
 constexpr ULONG KD_LOCK_OWNERS = 4; ///< owners of a lock that a view names
 
-/// The lock that a thread waits for, and who has it.
+/// The lock that a thread waits for, and its owners.
 struct KD_LOCK_VIEW {
     const void* Lock;
     KLOCK_KIND Kind; ///< None: it waits for no lock
@@ -69,7 +69,7 @@ struct KD_THREAD_VIEW {
     KD_LOCK_VIEW Lock;
 };
 
-/// Who has a lock that blocks. @param view Lock and Kind are set; receives the owners
+/// The owners of a lock that blocks. @param view Lock and Kind are set; receives the owners
 void KdpFindLockOwners(const KD_SESSION& session, KD_LOCK_VIEW& view);
 
 /// Every thread of every process, at most `limit`. @returns how many.

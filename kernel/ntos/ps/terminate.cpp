@@ -1,8 +1,9 @@
 // Ending another thread: it does so itself, at a place where that is safe.
 //
-// A thread may hold what others wait for, so nobody can simply stop it. Instead it gets a normal kernel APC whose routine
-// ends it: that runs at PASSIVE_LEVEL only, not in a critical or guarded region, not inside another APC, and interrupts a
-// wait. Who acquires a resource enters a critical region first, and so is not ended while he holds it.
+// A thread may hold what others wait for, so no other thread can simply stop it. Instead it gets a normal
+// kernel APC whose routine ends it: that runs at PASSIVE_LEVEL only, not in a critical or guarded region, not inside
+// another APC, and interrupts a wait. A thread that acquires a resource enters a critical region first, and so is not
+// ended while it holds it.
 // IRQL: PASSIVE_LEVEL.
 // In the books: "thread termination", "asynchronous procedure calls". INT-14, INT-15
 #include "ps/psp.h"

@@ -1,4 +1,4 @@
-// Who holds a spin lock is at DISPATCH_LEVEL, so the same rule forbids a wait there. SYH-05, INT-02
+// The holder of a spin lock is at DISPATCH_LEVEL, so the same rule forbids a wait there. SYH-05, INT-02
 // Expect: cannot call function 'KeWaitForSingleObject' while IRQL 'AtDispatchLevel' is held
 #include "ke.h"
 

@@ -38,7 +38,7 @@ GUEST_TEST(LevelSensitiveChainStopsAtTheFirstThatClaims) {
     GUEST_TRUE(OrderIs("12"));
 }
 
-// INT-03: a vector is shared only by those who all say so, and only in one mode
+// INT-03: a vector is shared only if all of its drivers say so, and only in one mode
 GUEST_TEST(VectorIsSharedOnlyByAgreement) {
     DEVICE sharing, other, exclusive, latched;
     Prepare(sharing, 's', true, KINTERRUPT_MODE::LevelSensitive, true);

@@ -57,7 +57,7 @@ void NTAPI DisconnectInside(PVOID context) {
 
 } // namespace
 
-// HAL-05: whoever connects, the line leads to the first processor
+// HAL-05: whichever processor connects, the line leads to the first processor
 GUEST_TEST(LineLeadsToTheFirstProcessorWhoeverConnects) {
     const ULONG last = Processors() - 1;
     DRIVER driver;

@@ -116,7 +116,7 @@ void NTAPI PlantNone() {
 }
 
 #if !defined(MICA_CHECKED)
-// TOL-06, DSP-15: the free build lets the threads wait for ever; who looks sees why.
+// TOL-06, DSP-15: the free build lets the threads wait for ever; the monitor shows why.
 GUEST_TEST(MonitorDrawsTheCircle) {
     static CHAR text[4096];
     PlantTwoResources();

@@ -53,7 +53,7 @@ struct CONTEST {
 
     volatile LONG Readers;
     volatile LONG Writers;
-    volatile LONG Broken; ///< found together who must not be
+    volatile LONG Broken; ///< threads found together that must not be
     LONG Value;           ///< guarded: not changed by interlocked operations
     volatile LONG Written;
     volatile LONG Seed;
@@ -189,7 +189,7 @@ GUEST_TEST(ManyThreadsShareAResource) {
     GUEST_EQUAL(STATUS_SUCCESS, ExDeleteResourceLite(&shared.Resource));
 }
 
-// DSP-21: whoever began before the rundown is waited for, nobody begins after it.
+// DSP-21: a user that began before the rundown is waited for, none begins after it.
 GUEST_TEST(RundownWaitsForEveryUser) {
     struct USED {
         EX_RUNDOWN_REF Reference;

@@ -1,4 +1,5 @@
-// Freezing the other processors, as the debugger and a bugcheck do: who stands still, for how long, and what comes meanwhile.
+// Freezing the other processors, as the debugger and a bugcheck do: which processors stand still,
+// for how long, and what comes meanwhile.
 //
 // The same tests run on 1, 2 and 4 processors (run.py --smp); on one there is nobody to freeze.
 // TOL-06, TRP-09
@@ -42,7 +43,7 @@ GUEST_TEST(FrozenProcessorsStandStillAndGoOn) {
     GUEST_TRUE(true);
 }
 
-// TOL-06: whoever finds the request when the freeze is over already, stands still for nobody
+// TOL-06: a processor that finds the request when the freeze is over does not stand still
 GUEST_TEST(FreezeThatIsOverFreezesNobody) {
     struct DEAF {
         volatile ULONG Phase; ///< 1: its interrupts are off; 2: it may allow them; 3: it went on
@@ -133,7 +134,7 @@ void NTAPI CallAll(PVOID context) {
 
 } // namespace
 
-// TOL-06, INT-01: who waits in a call on all processors is frozen like anybody else, and the call goes on afterwards
+// TOL-06, INT-01: a processor that waits in a call on all processors is frozen like the others, and the call goes on afterwards
 GUEST_TEST(ProcessorsThatWaitForUsInACallAreFrozen) {
     if (Processors() == 1) return (void)GUEST_TRUE(true);
     CALLER caller = {};

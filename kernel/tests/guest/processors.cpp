@@ -195,7 +195,7 @@ void WakeEachAtOnce() {
 // DSP-14, SCH-13: a signal wakes a thread on another processor long before the next clock tick
 GUEST_TEST(SignalWakesAThreadOnAnIdleProcessorAtOnce) { WakeEachAtOnce(); }
 
-// DSP-14, SCH-12, INT-05: and it preempts whoever runs there
+// DSP-14, SCH-12, INT-05: and it preempts the thread that runs there
 GUEST_TEST(SignalPreemptsAThreadOfAnotherProcessorAtOnce) {
     const SPINNERS busy(8);
     WakeEachAtOnce();
@@ -265,7 +265,7 @@ GUEST_TEST(ClockTicksOnEveryProcessor) {
     }
 }
 
-// SCH-18: nobody was idle when the thread became ready; who becomes idle takes it over
+// SCH-18: no processor was idle when the thread became ready; the one that becomes idle takes it over
 GUEST_TEST(IdleProcessorTakesOverAWaitingThread) {
     if (Processors() == 1) return (void)GUEST_TRUE(true);
     (void)KeSetPriorityThread(KeGetCurrentThread(), 20);

@@ -1,4 +1,4 @@
-// Scheduling on the real machine: who runs, when, and at which priority.
+// Scheduling on the real machine: which thread runs, when, and at which priority.
 // SCH-01, SCH-13
 #include "mm.h"
 #include "ps.h"

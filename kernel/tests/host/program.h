@@ -13,7 +13,7 @@ namespace explore_test {
 /// One step of a processor. Returns whether it could be taken; false: it gives way and tries again.
 using Step = std::function<bool()>;
 
-/// Runs one schedule of the program: `processors[n]` are the steps of processor n + 1. Returns who ran, a digit a step. With `skip`,
+/// Runs one schedule of the program: `processors[n]` are the steps of processor n + 1. Returns which processor ran, a digit a step. With `skip`,
 /// questions whose answer the strategy knows beforehand are not asked.
 inline std::string RunOnce(KxStrategy& strategy, ULONG seed, const std::vector<std::vector<Step>>& processors,
                            ULONG limit = 10'000, bool skip = false) {

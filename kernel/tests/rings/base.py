@@ -35,7 +35,7 @@ class Options:
     jobs: int
     only: str  # a glob over test names; empty: all
     seed: str
-    say: "Callable[[str], None]" = lambda text: None  # a step, for whoever watches
+    say: "Callable[[str], None]" = lambda text: None  # a step, for a person that watches
 
 
 class Ring:

@@ -1,13 +1,13 @@
 // The executive's locks under every schedule: what each must keep, whatever happens in which order.
 //
-// A scenario watches who is inside, and a plain pair of words that only the lock orders.
+// A scenario watches which actors are inside, and a plain pair of words that only the lock orders.
 // In the books: "executive resources", "push locks", "fast mutexes and guarded mutexes". DSP-18..21
 #include "ex.h"
 #include "scenario_main.h"
 
 namespace {
 
-/// Two words that are equal whenever no writer is inside, and who is inside.
+/// Two words that are equal whenever no writer is inside, and which actors are inside.
 /// shared: the words by the lock under test, the counts by interlocked operations
 struct Guarded {
     LONG First;
@@ -172,7 +172,7 @@ struct ResourceTriesAndRecursion {
         nt::CriticalRegionGuard region;
         CHECK(ExAcquireResourceSharedLite(&R.Lock, TRUE));
         Data.BeginRead();
-        CHECK(ExAcquireResourceSharedLite(&R.Lock, FALSE)); // an owner, whoever waits
+        CHECK(ExAcquireResourceSharedLite(&R.Lock, FALSE)); // an owner, whatever waits
         CHECK_EQUAL(2u, ExIsResourceAcquiredSharedLite(&R.Lock));
         Data.EndRead();
         ExReleaseResourceLite(&R.Lock);
@@ -229,7 +229,7 @@ struct PushLockExcludes {
 SCENARIO(PushLockExcludes);
 
 // DSP-21
-/// Three that want it alone: each release finds whom to wake.
+/// Three that want it alone: each release finds the thread to wake.
 struct PushLockWakesEveryWriter {
     static inline EX_PUSH_LOCK Lock;
     static inline Guarded Data;

@@ -1,4 +1,4 @@
-// raise: an exception, to see who is asked about it, and in which order.
+// raise: an exception, to see which debugger and handlers are asked, and in which order.
 //
 // Nobody handles it: the debugger sees it first (`sx on`), then no frame wants it, then the debugger has its second
 // chance, then it is a bugcheck. EXC-02

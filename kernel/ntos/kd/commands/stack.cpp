@@ -1,4 +1,4 @@
-// stack: who called whom: in the stopped code, in the monitor's own thread, or in a thread that does not run.
+// stack: which routine called which: in the stopped code, in the monitor's own thread, or in a thread that does not run.
 #include "kd/kdp.h"
 #include "kd/names.h"
 #include "kd/processorview.h"

@@ -1,6 +1,6 @@
-// waits: the wait-for graph: which threads wait, for what, and for whom.
+// waits: the wait-for graph: which threads wait, for what, and for which thread.
 //
-//     thread -> what it waits for -> who has that -> what he waits for ...
+//     thread -> what it waits for -> the owner of that -> what the owner waits for ...
 //
 // An object has an owner if only one thread can signal it (a mutant, a thread's end) or if it is a lock; the line goes on
 // as long as the owner waits, too. A line that comes back to its beginning is a deadlock.
@@ -44,7 +44,7 @@ const KTHREAD* PrintTarget(KD_SESSION& session, const KD_THREAD_VIEW& view) {
     return wait.Owner;
 }
 
-/// One line of the figure, from a waiting thread to somebody who does not wait, or round to the thread itself.
+/// One line of the figure, from a waiting thread to one that does not wait, or round to the thread itself.
 void PrintLine(KD_SESSION& session, const KD_THREAD_VIEW* views, ULONG count, const KD_THREAD_VIEW& first) {
     session.Print("%6u  %-15s ", first.Id, first.Name);
     const KD_THREAD_VIEW* view = &first;

@@ -66,7 +66,7 @@ struct ApcCall {
 bool TakeKernelApc(KTHREAD* thread, ApcCall* call) {
     nt::SpinLockGuard guard(thread->ApcQueueLock);
     KAPC_STATE& state = thread->ApcState;
-    state.KernelApcPending = FALSE; // from here on, who queues one asks for another delivery
+    state.KernelApcPending = FALSE; // from here on, a thread that queues one asks for another delivery
     LIST_ENTRY* const head = &state.ApcListHead[ULONG(KernelMode)];
     if (IsListEmpty(head)) return false;
 

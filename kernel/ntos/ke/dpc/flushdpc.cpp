@@ -44,6 +44,6 @@ void NTAPI KeFlushQueuedDpcs() {
         Queue(ordinary, number);
         Queue(threaded, number);
     }
-    // Who set the event is done with it before the database is free again, and this thread goes on only then.
+    // The last DPC is done with the event before the database is free again, and this thread goes on only then.
     (void)KeWaitForSingleObject(&flush.Done, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
 }

@@ -74,7 +74,7 @@ void KxSettle() {
 
 namespace {
 
-/// @returns who goes on, KX_NOBODY if nobody can.
+/// @returns the processor that goes on, KX_NOBODY if none can.
 ULONG Decide(ULONG self, bool yield) {
     KX_RUN& run = KxRun;
     const bool tickNow = run.TicksLeft != 0 && run.Step % STEPS_BETWEEN_TICKS == 0;

@@ -1,8 +1,8 @@
-// Private to the explorer: the run in progress, and who does what in it.
+// Private to the explorer: the run in progress, and what each processor does in it.
 //
-// Invariant: while KxActive, exactly the processor KxRun.Baton executes; everybody else waits in KxAwait with interrupts
+// Invariant: while KxActive, exactly the processor KxRun.Baton executes; every other one waits in KxAwait with interrupts
 // off, halts in the idle loop, or does not take part. So the fields of KxRun have one user at a time and need no lock; only
-// Baton itself is read by those who wait.
+// Baton itself is read by those that wait.
 // IRQL: any, with interrupts off where it says so.
 // In the books: none. SYH-01
 #pragma once
@@ -33,7 +33,7 @@ struct KX_STAND {
 constexpr ULONG KX_GUARD = 8192;
 
 /// The run that is explored now.
-/// shared: the baton's holder owns all of it; Baton is read by those who wait
+/// shared: the baton's holder owns all of it; Baton is read by those that wait
 struct KX_RUN {
     UCHAR GuardBefore[KX_GUARD];
     ULONG Quota; ///< so many of the next ordinary points need no question: the strategy would stay (baton.cpp)
@@ -53,7 +53,7 @@ struct KX_RUN {
     ULONG Granted;     ///< Quota as it was given; the difference is not in Step and SinceSwitch yet
     bool Detect;
     bool Trace;
-    bool Fair; ///< who runs long while others could gives way (not under the stock timer)
+    bool Fair; ///< an actor that runs long while others could gives way (not under the stock timer)
     KxStrategy* Strategy;
     const KX_SCENARIO* Scenario;
     KX_OUTCOME Outcome;

@@ -1,8 +1,8 @@
 // PCT: random priorities that change at a few random steps.
 //
 // The processors get distinct priorities above the depth; the highest runnable one runs. At depth - 1 random steps the
-// runner falls to one of the priorities depth - 1 .. 1, and who gives way falls below all of these, so that a spin loop
-// does not keep off the actor that it waits for.
+// runner falls to one of the priorities depth - 1 .. 1, and a runner that gives way falls below all of these, so
+// that a spin loop does not keep off the actor that it waits for.
 // In the books: none. SYH-01
 #include "strategy.h"
 

@@ -28,7 +28,7 @@ void KxTimer::Begin(ULONG seed) {
 }
 
 ULONG KxTimer::Choose(const KX_CHOICE& choice) {
-    const bool canStay = (choice.Runnable & Bit(choice.Current)) != 0; // who spins spins until its time is over
+    const bool canStay = (choice.Runnable & Bit(choice.Current)) != 0; // a spinning actor spins until its time is over
     const ULONGLONG now = nt::ReadTimeStamp();
     if (canStay && now < m_next) return choice.Current;
     while (m_next <= now)

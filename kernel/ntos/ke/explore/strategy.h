@@ -1,7 +1,7 @@
-// Strategies: who goes on after a point.
+// Strategies: which processor goes on after a point.
 //
-// A strategy sees the step, who runs, who could run and whether the runner gives way; it answers with one of those who
-// could run. Its answers follow from the seed and from what it was asked, so a run can be repeated.
+// A strategy sees the step, which processor runs, which could run and whether the runner gives way. It answers with one
+// that could run. Its answers follow from the seed and from what it was asked, so a run can be repeated.
 // Pure code: also built for the host, where its tests are.
 // Locks: none, the baton's holder asks. IRQL: any.
 // In the books: none. "A randomized scheduler with probabilistic guarantees of finding bugs" (Burckhardt and others, 2010)
@@ -13,10 +13,10 @@
 
 /// What is asked at a point.
 struct KX_CHOICE {
-    ULONG Step;     ///< 1, 2, 3 ... of this run; 0: who begins
+    ULONG Step;     ///< 1, 2, 3 ... of this run; 0: which processor begins
     ULONG Current;  ///< processor at the point
     ULONG Runnable; ///< set of processors that can go on, not empty; without Current it cannot
-    bool Yield;     ///< Current waits for somebody else: a spin loop's turn, a tick's end
+    bool Yield;     ///< Current waits for another processor: a spin loop's turn, a tick's end
 };
 
 /// Decides which processor goes on at a preemption point.
@@ -25,7 +25,7 @@ public:
     virtual void Begin(ULONG seed) = 0;
     virtual ULONG Choose(const KX_CHOICE& choice) = 0;
     /// How many of the next questions, the first at step `step`, it would answer with the actor that runs now, as long as that
-    /// one can go on and nobody else comes: they need not be asked. Skip says how many were not.
+    /// one can go on and no other comes: they need not be asked. Skip says how many were not.
     [[nodiscard]] virtual ULONG Stay(ULONG step) const { return 0; }
     virtual void Skip(ULONG questions) {}
 
@@ -39,12 +39,12 @@ protected:
         return (choice.Runnable & Bit(choice.Current)) != 0 &&
                (!choice.Yield || choice.Runnable == Bit(choice.Current));
     }
-    /// Those who could run instead of the current one; if there is nobody, the current one.
+    /// Those that could run instead of the current one; if there is none, the current one.
     static ULONG Others(const KX_CHOICE& choice) {
         const ULONG others = choice.Runnable & ~Bit(choice.Current);
         return others != 0 ? others : choice.Runnable;
     }
-    /// Who goes on when nothing speaks for a change: the current one, or the next in turn.
+    /// The processor that goes on when nothing speaks for a change: the current one, or the next in turn.
     static ULONG Default(const KX_CHOICE& choice) {
         if (CanStay(choice)) return choice.Current;
         const ULONG others = Others(choice);
@@ -106,7 +106,7 @@ private:
     ULONG m_depth = 1, m_steps = 1;
     LONG m_priority[KX_PROCESSORS] = {};
     ULONG m_change[MaximumDepth] = {}; ///< steps at which the runner falls to priority depth - 1 - index
-    LONG m_lowest = 0;                 ///< below everybody: for who gives way
+    LONG m_lowest = 0;                 ///< below all others: for a runner that gives way
 };
 
 /// Like a stock timer: another processor every `period` counts of the time-stamp counter, whatever they do.

@@ -1,7 +1,7 @@
 // The bounded search: all schedules with a few choices against the default, depth first.
 //
-// A run is a row of choices. The search keeps the row of the last run with, at each place, who was not tried there yet;
-// the next run repeats the row up to the last place where somebody is left, takes him there, and goes on by default.
+// A run is a row of choices. The search keeps the row of the last run with, at each place, the processors that were not tried
+// there yet. The next run repeats the row up to the last place where one is left, takes it there, and goes on by default.
 // Invariant: every run follows m_nodes[0..m_prefix) exactly, for the same choices lead to the same questions.
 // In the books: none. SYH-01
 #include "strategy.h"

@@ -1,4 +1,4 @@
-// The exception dispatcher: who is asked about an exception, and in which order.
+// The exception dispatcher: which debugger and handlers are asked about an exception, and in which order.
 //
 // Kernel mode: the debugger's first chance, the handlers of the stack's frames, the debugger's second chance, bugcheck.
 // User mode exceptions come with user mode.

@@ -1,4 +1,4 @@
-// Who acquired a lock: the return addresses above the caller. Checked builds only.
+// Which code acquired a lock: the return addresses above the caller. Checked builds only.
 //
 // Not RtlWalkFrameChain, which may be an exercise that is not written yet: locks are acquired from the first thread on.
 // IRQL: <= APC_LEVEL, in a thread. DSP-20

@@ -49,7 +49,7 @@ extern "C" void NTAPI KiTrap(KTRAP_FRAME* TrapFrame, ULONG Vector) {
     case DivideError: return KiDispatchTrapException(frame, STATUS_INTEGER_DIVIDE_BY_ZERO);
     case Debug: return KiDispatchTrapException(frame, STATUS_SINGLE_STEP);
     case Breakpoint:
-        --frame.Eip; // the exception is at the int3, not behind it; who handles it moves on
+        --frame.Eip; // the exception is at the int3, not behind it; its handler moves on
         return KiDispatchTrapException(frame, STATUS_BREAKPOINT);
     case Overflow: return KiDispatchTrapException(frame, STATUS_INTEGER_OVERFLOW);
     case BoundRange: return KiDispatchTrapException(frame, STATUS_ARRAY_BOUNDS_EXCEEDED);

@@ -47,7 +47,7 @@ inline void KiRequestPendingApcs(PKTHREAD Thread) REQUIRES_(AtDispatchLevel) {
     if (Thread->ApcState.KernelApcPending) HalRequestSoftwareInterrupt(APC_LEVEL);
 }
 
-/// Holds a thread's APC queues for the guard's life, and leaves them as one who may have ended a wait.
+/// Holds a thread's APC queues for the guard's life, and leaves them as a thread that may have ended a wait.
 class SCOPED_CAPABILITY KiApcQueueGuard {
 public:
     explicit KiApcQueueGuard(KSPIN_LOCK& lock) ACQUIRE_(lock, AtDispatchLevel)

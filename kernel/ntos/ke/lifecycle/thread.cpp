@@ -1,7 +1,7 @@
 // The life of a thread: made, started, ended.
 //
-// A thread object is made around a kernel stack that the caller provides; who frees both waits for the thread object and
-// then for SwapBusy to clear, because an ending thread stands on its stack until the last switch.
+// A thread object is made around a kernel stack that the caller provides. The thread that frees both waits for the thread
+// object and then for SwapBusy to clear, because an ending thread stands on its stack until the last switch.
 // Locks: ProcessLock for the process's thread list, KiDispatcherLock for states. IRQL: as each routine says.
 // In the books: "thread internals", "thread states". KPR-11, KPR-22, KPR-23, DSP-07, DSP-08, SCH-03, SCH-04
 #include "ke/ki.h"
@@ -121,7 +121,7 @@ void NTAPI KeTerminateThread(KPRIORITY Increment) {
     (void)KeDisableApcQueuingThread(thread);
     CheckApcs(thread);
     KeCheckNoLocksHeld(thread);
-    // The database is locked before the list is free again: who leaves last also signals last.
+    // The database is locked before the list is free again: the thread that leaves last also signals last.
     const KIRQL oldIrql = KfAcquireSpinLock(&process->ProcessLock);
     NT_ASSERT(oldIrql <= APC_LEVEL && !thread->WaitNext);
     const bool last = LeaveProcess(thread, process);

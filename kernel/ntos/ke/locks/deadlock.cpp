@@ -4,12 +4,12 @@
 // arrow goes from a waiting thread to each owner of what it waits for; a circle is a deadlock. Only the wait that begins
 // now can close one, so the search starts, and must end, at the current thread.
 //
-// Nobody is accused wrongly:
+// No thread is accused wrongly:
 //   - an owner is taken from a record (heldlocks.cpp), which goes away before the lock is given back: as long as the
 //     record lock is held, no owner in the circle has begun to release;
 //   - a thread counts as waiting by its state, which the thread that wakes it changes; only a push lock wakes threads that
-//     are not owners yet, several at once, so who waits to share it waits only for shared owners that were there before
-//     it asked;
+//     are not owners yet, several at once, so a thread that waits to share it waits only for shared owners that
+//     were there before it asked;
 //   - a wait that something else can end (a time-out, an APC, another object of a WaitAny) is no arrow.
 // Locks: KiDispatcherLock for waits and mutants, then KiLockRecordLock. IRQL: DISPATCH_LEVEL.
 // In the books: "driver verifier: deadlock detection". DSP-04, DSP-20, TOL-06

@@ -1,4 +1,4 @@
-// Who holds which spin lock, in checked builds.
+// Which processor holds which spin lock, in checked builds.
 //
 // A processor writes only its own list, and an interrupt leaves the list as it found it.
 // IRQL: >= DISPATCH_LEVEL.

@@ -1,7 +1,7 @@
 // KeSetEventBoostPriority: the signal of a lock that is handed over.
 //
-// The books: executive resources wake an exclusive waiter this way. It runs at once at the priority of who released the
-// lock, so that the lock is not held by a thread that waits for a processor.
+// The books: executive resources wake an exclusive waiter this way. It runs at once, at the priority of the thread
+// that released the lock. So no thread holds the lock while it waits for a processor.
 // Locks: takes KiDispatcherLock. IRQL: <= DISPATCH_LEVEL.
 // In the books: "priority boosts: lock ownership". DSP-03, SCH-19
 #include "ke/ki.h"

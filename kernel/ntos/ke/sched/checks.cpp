@@ -37,7 +37,7 @@ void KiCheckDispatcherDatabase(PKPRCB Prcb) {
     NT_ASSERT(!next || next->State == KTHREAD_STATE::Standby);
     NT_ASSERT(!next || next->NextProcessor == Prcb->Number);
 
-    // Nobody who is ready is better than who will run. A current thread that is on its way off makes no promise, and
+    // No ready thread is better than the one that will run. A current thread that is on its way off makes no promise, and
     // the idle thread keeps one only with the standby thread it is about to run.
     const bool leaving = !idle && current->State != KTHREAD_STATE::Running;
     if (leaving || Prcb->ReadySummary == 0) return;

@@ -1,4 +1,4 @@
-// A thread has become ready: which processor takes it, and whom does it displace?
+// A thread has become ready: which processor takes it, and which thread does it displace?
 //
 // This is where the rule "the highest-priority ready thread runs" is made true for a new arrival. The states involved:
 //

@@ -26,8 +26,8 @@ void NTAPI KiProcessDeferredReadyList() {
             PushEntryList(&inOrder, entry);
         while (SINGLE_LIST_ENTRY* const entry = PopEntryList(&inOrder)) {
             KTHREAD* const thread = CONTAINING_RECORD(entry, KTHREAD, SwapListEntry);
-            // It is on no processor, so no PrcbLock guards it: nobody shall change its priority between the look and
-            // the insertion, or its affinity between the choice and the arrival.
+            // It is on no processor, so no PrcbLock guards it: its priority shall not change between the look and the
+            // insertion, and its affinity not between the choice and the arrival.
             nt::SpinLockAtDpcGuard guard(thread->ReadyLock);
             KiDeferredReadyThread(thread);
         }
@@ -43,11 +43,11 @@ void NTAPI KxQueueReadyThread(PKTHREAD Thread, PKPRCB Prcb) {
     EtwTraceEvent(ETW_EVENT::Ready, reinterpret_cast<ULONG_PTR>(Thread), ULONG_PTR(Thread->Priority), Prcb->Number,
                   atHead);
     KiInsertReadyQueue(Prcb, Thread, atHead);
-    KiOfferReadyThread(Thread, Prcb); // nobody was idle when its processor was chosen, or it lost that one since
+    KiOfferReadyThread(Thread, Prcb); // no processor was idle when its own was chosen, or it lost that one since
 }
 
 void KiOfferReadyThread(PKTHREAD Thread, PKPRCB Prcb) {
-    KeMemoryBarrier(); // the thread is ready before we look who is idle: they look the other way round
+    KeMemoryBarrier(); // publish the thread, then read KiIdleSummary; idle processors do the reverse
     // All of them: one that is told may have got another thread meanwhile, and would pass this one over.
     const KAFFINITY idle = KAFFINITY(KiIdleSummary) & KeActiveProcessors & Thread->Affinity & ~Prcb->SetMember;
     if (idle) KiSendDispatchInterrupt(idle);

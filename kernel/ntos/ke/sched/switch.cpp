@@ -4,8 +4,8 @@
 // is switched away by the dispatch interrupt (KiSwitchToNextThread), which comes as soon as the IRQL falls below
 // DISPATCH_LEVEL and after the DPCs.
 // Invariant: SwapBusy is set from the moment another processor could choose the thread (it is Ready, or its wait may end)
-// until KiSwapContext has left its stack; nobody switches to it before. Who waits for that is not busy himself (he has
-// not begun to leave), or stands on the idle thread: so two processors never wait for each other's thread.
+// until KiSwapContext has left its stack; no processor switches to it before. A processor spins for a busy thread only
+// before it leaves its own thread, or from its idle thread. So two processors never wait for each other.
 // Locks: PrcbLock for the choice, none during the switch. IRQL: SYNCH_LEVEL.
 // In the books: "context switching", "preemption", "dispatch interrupt". SCH-12..14, KPR-06
 #include "ke/ki.h"
