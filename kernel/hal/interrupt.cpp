@@ -110,7 +110,7 @@ void NTAPI HalDisableSystemInterrupt(ULONG Vector, KIRQL Irql) {
     if (level == PASSIVE_LEVEL) return;
     HalpController->Disable(level);
     HalpController->Unmask(level);
-    HalpClearPending(level); // nobody is left to take it
+    HalpClearPending(level); // no routine is left to take it
     KeGetPcr()->IDR |= HalpBit(level);
 }
 }

@@ -35,7 +35,7 @@ template <typename T> T* DirectMap(ULONG address) {
     return reinterpret_cast<T*>(ULONG_PTR(LDR_SYSTEM_SPACE) + address);
 }
 
-/// A page that nobody uses, where a processor in real mode can begin. 0: there is none.
+/// A page that is not used, where a processor in real mode can begin. 0: there is none.
 ULONG FindStartPage(const LOADER_PARAMETER_BLOCK& block) {
     const LIST_ENTRY* const head = &block.MemoryDescriptorListHead;
     for (const LIST_ENTRY* entry = head->Flink; entry != head; entry = entry->Flink) {

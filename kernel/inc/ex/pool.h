@@ -25,7 +25,7 @@ struct EX_PAGE_SOURCE {
 extern "C" {
 /// @param PageSource stays in use for ever. @irql DISPATCH_LEVEL, boot
 NTKERNELAPI BOOLEAN NTAPI ExInitSystem(const EX_PAGE_SOURCE* PageSource);
-/// @param NumberOfBytes 0 gives a block like 1: one that is nobody else's; the block is aligned to 8, to a page if it is a page or larger.
+/// @param NumberOfBytes 0 gives a block like 1: one that no other caller has; the block is aligned to 8, to a page if it is a page or larger.
 /// @returns the block, not cleared, or nullptr. @irql <= DISPATCH_LEVEL (PagedPool: <= APC_LEVEL)
 NTKERNELAPI PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag);
 /// A block that is not one, was freed, or has another tag is a bugcheck (BAD_POOL_CALLER, BAD_POOL_HEADER).

@@ -2,7 +2,7 @@
 //
 // The word, without waiters: Locked, and the number of shared owners (0: one exclusive owner). With waiters (Waiting):
 // the address of the newest wait block instead of the number. Blocks are linked from the newest to the oldest.
-//   Locked          somebody owns it
+//   Locked          a thread owns it
 //   Waiting         the word holds the address of a wait block
 //   Waking          a releasing thread is taking blocks away: only one at a time does
 //   MultipleShared  with Waiting: several shared owners; the oldest block counts them

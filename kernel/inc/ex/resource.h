@@ -1,12 +1,12 @@
 // ERESOURCE, the executive resource: one thread exclusively, or several shared.
 //
 // Invariants, while SpinLock is free:
-//   - ActiveCount is 1 while somebody owns the resource, else 0;
+//   - ActiveCount is 1 while a thread owns the resource, else 0;
 //   - ResourceOwnedExclusive is set exactly while it is owned exclusively: OwnerThreads[0] is the owner and how often it
 //     acquired (OwnerThread 0: handed over to a thread that has not run yet);
 //   - otherwise every shared owner has one entry with its count: OwnerThreads[1] or one of OwnerTable, and ActiveEntries
 //     is the number of shared owners, with threads that it was handed to and that have not run yet;
-//   - nobody waits while the resource is free.
+//   - no thread waits while the resource is free.
 // Starvation: a thread that wants shared access waits behind those that wait for exclusive access; but when an exclusive
 // owner releases, all that wait for shared access come first. So neither side waits for ever.
 // A thread that waits long for a resource lends its owners a priority (boost).
@@ -63,10 +63,10 @@ extern "C" {
 
 /// Makes a resource. @irql <= DISPATCH_LEVEL. @returns STATUS_SUCCESS
 NTKERNELAPI NTSTATUS NTAPI ExInitializeResourceLite(PERESOURCE Resource);
-/// Makes a resource that nobody owns as it was after ExInitializeResourceLite. @returns STATUS_SUCCESS
+/// Makes a resource that no thread owns as it was after ExInitializeResourceLite. @returns STATUS_SUCCESS
 /// @irql <= DISPATCH_LEVEL
 NTKERNELAPI NTSTATUS NTAPI ExReinitializeResourceLite(PERESOURCE Resource);
-/// The end of a resource that nobody owns or waits for; then its memory may be freed. @returns STATUS_SUCCESS
+/// The end of a resource that no thread owns or waits for; then its memory may be freed. @returns STATUS_SUCCESS
 /// @irql <= DISPATCH_LEVEL
 NTKERNELAPI NTSTATUS NTAPI ExDeleteResourceLite(PERESOURCE Resource);
 
@@ -94,7 +94,7 @@ NTKERNELAPI void FASTCALL ExReleaseResourceLite(PERESOURCE Resource);
 /// Gives back one acquisition of another thread, or of an owner pointer. @irql <= DISPATCH_LEVEL
 NTKERNELAPI void NTAPI ExReleaseResourceForThreadLite(PERESOURCE Resource, ERESOURCE_THREAD ResourceThreadId);
 /// Exclusive access of the calling thread becomes shared, and those that wait for shared access join it. On a
-/// resource that nobody owns exclusively it has no effect (checked builds assert); on another thread's it is bugcheck
+/// resource that no thread owns exclusively it has no effect (checked builds assert); on another thread's it is bugcheck
 /// RESOURCE_NOT_OWNED. @irql <= DISPATCH_LEVEL
 NTKERNELAPI void NTAPI ExConvertExclusiveToSharedLite(PERESOURCE Resource);
 /// The calling thread's acquisitions belong to `OwnerPointer` from now on, so that another thread may give them back

@@ -9,7 +9,7 @@
 
 #include "ke/dispatcher.h"
 
-/// A count of users that can be closed: then nobody new gets in, and one waits for the last to leave.
+/// A count of users that can be closed: then no new user gets in, and one thread waits for the last to leave.
 /// shared: changes by interlocked operations
 struct EX_RUNDOWN_REF {
     union {
@@ -37,6 +37,6 @@ NTKERNELAPI void FASTCALL ExReleaseRundownProtection(PEX_RUNDOWN_REF RunRef);
 NTKERNELAPI void FASTCALL ExReleaseRundownProtectionEx(PEX_RUNDOWN_REF RunRef, ULONG Count);
 /// Keeps new users away and waits until the last one has left. One thread calls it. @irql <= APC_LEVEL
 NTKERNELAPI void FASTCALL ExWaitForRundownProtectionRelease(PEX_RUNDOWN_REF RunRef) EXCLUDES_(AtDispatchLevel);
-/// Notes that the rundown is complete although nobody waited: nobody may use it any more. @irql any
+/// Notes that the rundown is complete although no thread waited: the thing may not be used any more. @irql any
 NTKERNELAPI void FASTCALL ExRundownCompleted(PEX_RUNDOWN_REF RunRef);
 }

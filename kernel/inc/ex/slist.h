@@ -7,7 +7,7 @@
 //
 // Invariants: Depth is the length of the list modulo 65536; an entry is on one list at most. Pop reads Next of an entry
 // that another processor may have popped meanwhile: memory that was ever on a list stays readable while the list is used
-// (non-paged, returned to the pool only when nobody pops any more). Any IRQL, no lock; the head is aligned to 8.
+// (non-paged, returned to the pool only when no processor pops any more). Any IRQL, no lock; the head is aligned to 8.
 // In the books: "interlocked singly linked lists", "look-aside lists". SYH-04, SYH-03
 #pragma once
 
@@ -79,7 +79,7 @@ inline bool CompareExchangeSList(volatile SLIST_HEADER* head, SLIST_HEADER excha
 
 extern "C" {
 
-/// Makes the list empty; nobody else uses it yet. @irql any
+/// Makes the list empty; no other thread uses it yet. @irql any
 NTKERNELAPI void NTAPI InitializeSListHead(PSLIST_HEADER ListHead);
 /// Puts an entry in front. @returns the entry that was first, or nullptr. @irql any
 NTKERNELAPI PSLIST_ENTRY FASTCALL InterlockedPushEntrySList(PSLIST_HEADER ListHead, PSLIST_ENTRY ListEntry);
@@ -91,7 +91,7 @@ NTKERNELAPI PSLIST_ENTRY FASTCALL InterlockedFlushSList(PSLIST_HEADER ListHead);
 NTKERNELAPI USHORT NTAPI ExQueryDepthSList(PSLIST_HEADER ListHead);
 }
 
-// The names that drivers use. The lock is for processors without cmpxchg8b; here nobody takes it.
+// The names that drivers use. The lock is for processors without cmpxchg8b; here no routine takes it.
 struct KSPIN_LOCK;
 inline void ExInitializeSListHead(PSLIST_HEADER ListHead) { InitializeSListHead(ListHead); }
 inline PSLIST_ENTRY ExInterlockedPushEntrySList(PSLIST_HEADER ListHead, PSLIST_ENTRY ListEntry, KSPIN_LOCK*) {

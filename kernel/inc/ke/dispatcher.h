@@ -187,7 +187,7 @@ NTKERNELAPI LONG NTAPI KeReadStateSemaphore(PKSEMAPHORE Semaphore);
 /// Makes a mutant, owned by the calling thread if `InitialOwner`. @irql PASSIVE_LEVEL..DISPATCH_LEVEL
 NTKERNELAPI void NTAPI KeInitializeMutant(PKMUTANT Mutant, BOOLEAN InitialOwner);
 /// Releases one level of ownership; as `Abandoned` all of them, whichever thread asks, and marks the mutant, even a free one.
-/// Raises STATUS_MUTANT_NOT_OWNED, or STATUS_ABANDONED of an abandoned one, if somebody else asks (unless `Abandoned`).
+/// Raises STATUS_MUTANT_NOT_OWNED, or STATUS_ABANDONED of an abandoned one, if another thread asks (unless `Abandoned`).
 /// @returns the previous signal state (0: it was owned once; 1: it was free). @irql <= DISPATCH_LEVEL
 NTKERNELAPI LONG NTAPI KeReleaseMutant(PKMUTANT Mutant, KPRIORITY Increment, BOOLEAN Abandoned, BOOLEAN Wait);
 NTKERNELAPI LONG NTAPI KeReadStateMutant(PKMUTANT Mutant);

@@ -28,7 +28,7 @@ constexpr ULONG KX_TRACE_ENTRIES = 16384;
 constexpr ULONG KX_MESSAGE = 192;
 
 /// A routine of a scenario, at PASSIVE_LEVEL. Actors run in their own threads; Prepare, Setup and Check on processor 0 while
-/// nobody else runs, so they must not wait.
+/// no other processor runs, so they must not wait.
 using KX_ROUTINE = void CDECL();
 
 /// A scenario, as SCENARIO(Name) makes it (kernel/tests/scenarios/scenario.h).

@@ -4,7 +4,7 @@
 // do not know their owner. So a thread that waits for such a lock writes it into its own KTHREAD (WaitLock). An APC that
 // interrupts the wait may wait itself, for another lock (then its note takes the place until it is over) or for
 // something else: a note counts only while the thread waits for the object that the note names. Checked builds
-// also keep a record of each lock a thread holds: they refuse a release by somebody else, a lock that is taken against
+// also keep a record of each lock a thread holds: they refuse a release by another thread, a lock that is taken against
 // the order of ranks, and a thread that ends with a lock.
 // Locks: WaitLock belongs to its thread; the records have a spin lock of their own. IRQL: <= APC_LEVEL.
 // In the books: "low-IRQL synchronization", "driver verifier: deadlock detection". DSP-04, DSP-18..21
@@ -21,7 +21,7 @@ enum class KLOCK_KIND : UCHAR {
     GuardedMutex = 4,
     PushLock = 5,
     Thread = 6,  ///< not a lock: the end of a thread, which only that thread can bring about
-    Rundown = 7, ///< not a lock: the last user of something protected; nobody knows the users
+    Rundown = 7, ///< not a lock: the last user of something protected; the users are not known
 };
 
 /// What a thread notes in its KTHREAD while it waits for a lock.
@@ -61,7 +61,7 @@ BOOLEAN NTAPI KeQueryLockWait(const KTHREAD* Thread, KLOCK_NOTE* Note);
 void NTAPI KeTraceLockRelease(PVOID Lock, KLOCK_KIND Kind, BOOLEAN Exclusive, ULONG Waiters);
 
 /// Gives a lock that blocks a place in the order of locks: it is acquired only while every ranked lock that the thread
-/// holds has a smaller rank. Checked builds hold everybody to it. @param Rank 0: no place
+/// holds has a smaller rank. Checked builds check each acquisition. @param Rank 0: no place
 NTKERNELAPI void NTAPI KeSetLockRank(PVOID Lock, ULONG Rank);
 /// The threads that hold a lock, as far as records are kept. @param Stopped the kernel stands still: takes no lock, for
 /// its holder could not give it back. @returns how many, at most `Limit`. @irql <= DISPATCH_LEVEL
@@ -78,7 +78,7 @@ void NTAPI KeNoteLockAcquired(PVOID Lock, KLOCK_KIND Kind, BOOLEAN Exclusive);
 [[nodiscard]] BOOLEAN NTAPI KeNoteLockReleased(PVOID Lock, PKTHREAD Thread);
 /// What the calling thread has of the lock is shared now.
 void NTAPI KeNoteLockShared(PVOID Lock);
-/// What the calling thread has of the lock belongs to nobody that the records know.
+/// What the calling thread has of the lock belongs to no thread that the records know.
 void NTAPI KeForgetLock(PVOID Lock, PKTHREAD Thread);
 /// The thread may not have any lock now: it ends, or goes back to a pool of threads.
 void NTAPI KeCheckNoLocksHeld(PKTHREAD Thread);

@@ -68,7 +68,7 @@ inline PKSPIN_LOCK KeQueuedLockOf(const KSPIN_LOCK_QUEUE* LockQueue) {
 
 extern "C" {
 
-/// The system's queued locks; everybody acquires them through the routines below.
+/// The system's queued locks; they are acquired through the routines below.
 NTKERNELAPI extern KSPIN_LOCK KiQueuedSpinLock[LockQueueMaximumLock];
 
 // In-stack queued locks. The handle stands for the lock until the release; nt::InStackQueuedSpinLockGuard also tells the
@@ -101,7 +101,7 @@ NTKERNELAPI void NTAPI KeReleaseInStackQueuedSpinLockForDpc(PKLOCK_QUEUE_HANDLE 
 
 /// @returns the old IRQL. @irql <= DISPATCH_LEVEL
 NTKERNELAPI KIRQL FASTCALL KeAcquireQueuedSpinLock(KSPIN_LOCK_QUEUE_NUMBER Number) ACQUIRE_(AtDispatchLevel);
-/// Acquires the lock if nobody holds it. @param OldIrql the IRQL before; the IRQL is changed only on success.
+/// Acquires the lock if it is free. @param OldIrql the IRQL before; the IRQL is changed only on success.
 /// @returns whether it is this processor's now. @irql <= DISPATCH_LEVEL
 NTKERNELAPI BOOLEAN FASTCALL KeTryToAcquireQueuedSpinLock(KSPIN_LOCK_QUEUE_NUMBER Number, KIRQL* OldIrql)
     TRY_ACQUIRE_(true, AtDispatchLevel);

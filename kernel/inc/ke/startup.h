@@ -1,4 +1,4 @@
-// What start-up code and debuggers name of the dispatcher: everybody else leaves it alone.
+// What start-up code and debuggers name of the dispatcher: other code leaves it alone.
 //
 // Order at boot, per processor: fill KPRCB::Number and SetMember, KiInitializeDispatcher, KiInitializeIdleThread (now
 // there is a current thread), interrupts on, and when nothing is left to do for the boot code: KiIdleLoop.

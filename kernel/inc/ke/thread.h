@@ -99,7 +99,7 @@ struct KTHREAD {
 
     // Scheduling
     volatile KTHREAD_STATE State; // P
-    volatile UCHAR SwapBusy;      ///< its context is still being saved: nobody may switch to it yet
+    volatile UCHAR SwapBusy;      ///< its context is still being saved: no processor may switch to it yet
     SCHAR Priority;               // P: current priority
     SCHAR BasePriority;           // P
     SCHAR PriorityDecrement;      ///< P: boost still to be taken back at quantum end, beyond one level

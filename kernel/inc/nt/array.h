@@ -6,7 +6,7 @@
 
 namespace nt {
 
-/// A view of `Size()` consecutive elements owned by somebody else. Indexing is checked in checked builds.
+/// A view of `Size()` consecutive elements that another object owns. Indexing is checked in checked builds.
 template <typename T> class Span {
 public:
     constexpr Span() = default;

@@ -114,7 +114,7 @@ PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULON
     if (!page) return nullptr;
     nt::SpinLockGuard guard(PoolLock);
     AddPage(page, sizeClass);
-    return TakeBlock(sizeClass, Tag); // before anybody else can take the page's blocks
+    return TakeBlock(sizeClass, Tag); // before another processor can take the page's blocks
 }
 
 void NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag) {

@@ -59,7 +59,7 @@ void ExpGrowOwnerTable(PERESOURCE Resource) {
     const ULONG newSize = oldSize ? oldSize * 2 : FirstTable;
     auto* const table =
         static_cast<OWNER_ENTRY*>(ExAllocatePoolWithTag(NonPagedPool, newSize * sizeof(OWNER_ENTRY), ExpOwnerTag));
-    if (!table) { // shared access cannot fail for lack of memory: somebody will free some
+    if (!table) { // shared access cannot fail for lack of memory: other threads will free some
         LARGE_INTEGER interval = KeRelativeMilliseconds(RetryMilliseconds);
         (void)KeDelayExecutionThread(KernelMode, FALSE, &interval);
         return;

@@ -15,7 +15,7 @@ namespace {
 constexpr LONG MaximumWaiters = 0x7FFF'FFFF;
 
 /// What the parameter 3 of RESOURCE_NOT_OWNED says.
-ULONG_PTR OwnerTableOf(PERESOURCE resource) NO_THREAD_SAFETY_ANALYSIS { // the system stops: nobody else matters
+ULONG_PTR OwnerTableOf(PERESOURCE resource) NO_THREAD_SAFETY_ANALYSIS { // the system stops: no other thread matters
     return reinterpret_cast<ULONG_PTR>(resource->OwnerTable);
 }
 
@@ -25,7 +25,7 @@ void ExpResourceNotOwned(PERESOURCE Resource, ERESOURCE_THREAD Thread) {
     KeBugCheckEx(RESOURCE_NOT_OWNED, reinterpret_cast<ULONG_PTR>(Resource), Thread, OwnerTableOf(Resource), 0);
 }
 
-// Nobody else knows the resource yet.
+// No other thread knows the resource yet.
 NTSTATUS NTAPI ExInitializeResourceLite(PERESOURCE Resource) NO_THREAD_SAFETY_ANALYSIS {
     RtlZeroMemory(Resource, sizeof(*Resource));
     KeInitializeSpinLock(&Resource->SpinLock, KLOCK_RANK::Object);

@@ -10,7 +10,7 @@ namespace {
 
 LONG Word(ULONG bits) { return static_cast<LONG>(bits); }
 
-/// Changes the word from `seen` to `wanted`. @returns whether nobody else was faster
+/// Changes the word from `seen` to `wanted`. @returns whether no other processor was faster
 bool Change(PEX_SPIN_LOCK lock, ULONG seen, ULONG wanted) {
     return InterlockedCompareExchange(&lock->Value, Word(wanted), Word(seen)) == Word(seen);
 }

@@ -30,7 +30,7 @@ BOOLEAN TakeBreakpoint(CONTEXT* context) {
     return TRUE;
 }
 
-/// Nobody debugs.
+/// No debugger.
 BOOLEAN NTAPI KdpStub(KTRAP_FRAME*, EXCEPTION_RECORD*, CONTEXT*, BOOLEAN) { return FALSE; }
 
 /// The monitor debugs.

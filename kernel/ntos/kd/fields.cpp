@@ -20,7 +20,7 @@ extern "C" const FIELD_TABLE_OF<
     DISPATCHER_HEADER, KWAIT_BLOCK, KEVENT, KSEMAPHORE, KMUTANT, KTIMER, KQUEUE, KGATE,
     // threads, processes, processors
     KTHREAD, ETHREAD, KPROCESS, EPROCESS, KPCR, KPRCB, NT_TIB, KTRAP_FRAME,
-    // what runs in somebody else's context
+    // what runs in another thread's context
     KDPC, KDPC_DATA, KAPC, KAPC_STATE, KINTERRUPT,
     // locks
     KSPIN_LOCK, KSPIN_LOCK_QUEUE, ERESOURCE, OWNER_ENTRY, FAST_MUTEX, KGUARDED_MUTEX, EX_PUSH_LOCK,

@@ -36,7 +36,7 @@ extern ULONG MiFreePageCount GUARDED_BY(MiPageLock);
 ULONG* MiGetPdeAddress(const volatile void* address);
 /// @returns nullptr if the directory entry is not valid or maps a large page.
 ULONG* MiGetPteAddress(const volatile void* address);
-/// Forgets every processor's translation of a page. Not needed where the entry was invalid: nobody remembers that.
+/// Forgets every processor's translation of a page. Not needed where the entry was invalid: no processor remembers that.
 void MiFlushEntry(PVOID address);
 /// Forgets all of the processor's translations.
 void MiFlushAll();

@@ -37,7 +37,7 @@ static bool MiTakeOverMemory(LOADER_PARAMETER_BLOCK* LoaderBlock) REQUIRES_(AtDi
     if (MiInitializeFrames(LoaderBlock) == 0) return FALSE;
     if (!MiInitializeRegion(&MiStackRegion, MM_STACK_REGION, StackBits, StackPages)) return FALSE;
     if (!MiInitializeRegion(&MiIoRegion, MM_IO_REGION, IoBits, IoPages)) return FALSE;
-    // The loader ran below 4 MB; from here on the user half is nobody's, and a null pointer faults.
+    // The loader ran below 4 MB; from here on the user half is empty, and a null pointer faults.
     for (ULONG pde = 0; pde < PTE_PER_PAGE / 2; pde++)
         MiGetPdeAddress(nullptr)[pde] = 0;
     MiFlushAll();

@@ -11,7 +11,7 @@ constexpr ULONG ID_STEP = 4; ///< process and thread IDs are multiples of four
 
 /// The next process or thread ID: both come from one sequence, so no two objects share one. @irql any
 ULONG PspNextId();
-/// Starts the reaper, the thread that frees the stacks of ended threads (nobody can free the stack he stands on).
+/// Starts the reaper, the thread that frees the stacks of ended threads (a thread cannot free the stack that it stands on).
 NTSTATUS PspInitializeReaper();
 /// Hands an ending thread to the reaper. Called by that thread, as its last act but KeTerminateThread.
 void PspQueueToReaper(PETHREAD Thread);

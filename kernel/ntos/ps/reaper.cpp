@@ -1,4 +1,4 @@
-// The reaper: frees the kernel stacks of ended threads, and the threads themselves when nobody refers to them.
+// The reaper: frees the kernel stacks of ended threads, and the threads themselves when no reference is left.
 //
 // An ending thread still stands on its stack, so it hands itself over and terminates; the reaper waits until the thread
 // object is signaled and its last context switch is complete (SwapBusy clear), and only then frees.

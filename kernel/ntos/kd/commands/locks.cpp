@@ -22,7 +22,7 @@ struct RESOURCE_VIEW {
 };
 RESOURCE_VIEW Resources[MaximumResources]; ///< the monitor is used by one person at a time
 
-/// Copies the resources that somebody owns. @returns how many
+/// Copies the resources that threads own. @returns how many
 // The list's lock keeps the resources in existence; their fields are a picture of the moment.
 ULONG CopyResources(const KD_SESSION& session, ULONG* all) NO_THREAD_SAFETY_ANALYSIS {
     KdpLock guard(session, ExpResourceSpinLock);

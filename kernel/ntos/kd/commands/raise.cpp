@@ -1,6 +1,6 @@
 // raise: an exception, to see which debugger and handlers are asked, and in which order.
 //
-// Nobody handles it: the debugger sees it first (`sx on`), then no frame wants it, then the debugger has its second
+// No handler takes it: the debugger sees it first (`sx on`), then no frame wants it, then the debugger has its second
 // chance, then it is a bugcheck. EXC-02
 #include "kd/commands.h"
 #include "rtl/exception.h"

@@ -1,6 +1,6 @@
-// spin: threads that compute for ever, so that the ready queues have somebody in them.
+// spin: threads that compute for ever, so that the ready queues have threads in them.
 //
-// While they compute, the prompt's own thread runs above them: otherwise nobody could type `spin 0` on one processor.
+// While they compute, the prompt's own thread runs above them: otherwise `spin 0` could not be typed on one processor.
 // `threads` shows it. Locks: none; the monitor is used by one person at a time, and the threads only read Stop.
 // In the books: "thread scheduling", "thread states", "quantum". SCH-01, SCH-03
 #include "kd/commands.h"

@@ -12,7 +12,7 @@
 // In the books: "software interrupts: DPC interrupt generation rules". INT-05, INT-06, INT-07
 #include "ke/ki.h"
 
-// Nobody shares it yet.
+// No other processor shares it yet.
 static void InitializeQueue(KDPC_DATA& queue) NO_THREAD_SAFETY_ANALYSIS {
     KeInitializeSpinLock(&queue.DpcLock, KLOCK_RANK::Dpc);
     InitializeListHead(&queue.DpcListHead);

@@ -23,7 +23,7 @@ void Check(ULONG count, ULONG limit, ULONG_PTR which) {
 
 void NTAPI KiCheckDpcWatchdog(KIRQL InterruptedIrql) {
     KPRCB* const prcb = KeGetCurrentPrcb();
-    // The idle thread is at DISPATCH_LEVEL all the time, and that keeps nobody out.
+    // The idle thread is at DISPATCH_LEVEL all the time, and that keeps no thread out.
     const bool idle = prcb->CurrentThread == prcb->IdleThread && !prcb->DpcRoutineActive;
     if (InterruptedIrql < DISPATCH_LEVEL || idle) {
         prcb->DpcWatchdogCount = 0;

@@ -28,7 +28,7 @@ bool CallServiceRoutine(KINTERRUPT& interrupt) REQUIRES_(AtDispatchLevel) {
     return interrupt.ServiceRoutine(&interrupt, interrupt.ServiceContext);
 }
 
-/// One pass over the chain. @returns whether anybody claimed the interrupt.
+/// One pass over the chain. @returns whether a service routine claimed the interrupt.
 bool CallChain(LIST_ENTRY& head, bool stopAtFirst) REQUIRES_(AtDispatchLevel) {
     bool claimed = false;
     for (KINTERRUPT* interrupt : Chain(head)) {
@@ -40,7 +40,7 @@ bool CallChain(LIST_ENTRY& head, bool stopAtFirst) REQUIRES_(AtDispatchLevel) {
 }
 
 /// A level-sensitive line stays up until every device is served: one claimant is enough, the line brings the rest. A
-/// latched line tells of an edge only once: pass after pass until nobody claims.
+/// latched line tells of an edge only once: pass after pass until no service routine claims.
 void ServeVector(LIST_ENTRY& head) REQUIRES_(AtDispatchLevel) {
     if (Chain(head).Front()->Mode == KINTERRUPT_MODE::LevelSensitive) {
         (void)CallChain(head, true);

@@ -122,7 +122,7 @@ void KxStop() {
     if (KeGetCurrentProcessorNumber() == KX_CONDUCTOR) KxLeave();
     KxRun.Baton = KX_CONDUCTOR;
     for (;;)
-        KxAwait(KX_NOBODY - 1); // nobody has that number: it stands here until the machine is restored
+        KxAwait(KX_NOBODY - 1); // no processor has that number: it stands here until the machine is restored
 }
 
 void KxTakeInterrupts() {
@@ -149,7 +149,7 @@ void KxReach(KX_POINT Kind, const volatile void* Object, ULONG Size, ULONG_PTR P
         run.Idle |= ULONG(object) & ~run.Participants; // one that joins was halting
         run.Participants |= ULONG(object);
         run.Pending |= ULONG(object);
-        return; // nobody else goes on before it is really sent
+        return; // no other actor goes on before it is really sent
     case KX_POINT::IpiEntry: run.Pending &= ~Bit(self); break;
     case KX_POINT::Idle:
         if (KeGetPcr()->IRR & DEVICE_LEVELS) return; // an interrupt was held back: it will not halt

@@ -8,14 +8,14 @@
 #include "rtl/string.h"
 
 extern "C" {
-volatile ULONG KxActive; // shared: written by the conductor while nobody else runs, and by a bugcheck
+volatile ULONG KxActive; // shared: written by the conductor while no other processor runs, and by a bugcheck
 KX_CONTROL KxControl;    // shared: the baton's holder, and the host while the machine stands
 
 __attribute__((noinline)) void CDECL KxSetActive(ULONG Active) { KxActive = Active; }
 
 /// Written when a call is over. A host that waits for the write keeps what its emulator has translated, which a breakpoint costs; so
 /// it has a page of its own.
-/// shared: written by the conductor, read by nobody
+/// shared: written by the conductor, not read
 alignas(PAGE_SIZE) volatile ULONG KxFinished[PAGE_SIZE / sizeof(ULONG)];
 }
 
@@ -58,7 +58,7 @@ KxStrategy* ChooseStrategy() {
     }
 }
 
-/// DPCs that nobody was interrupted for: the clock would see to them.
+/// DPCs that no processor was interrupted for: the clock would see to them.
 KAFFINITY ForgottenDpcs() {
     KAFFINITY processors = 0;
     for (ULONG p = 0; p < ULONG(KeNumberProcessors) && p < KX_PROCESSORS; p++) {
@@ -68,7 +68,7 @@ KAFFINITY ForgottenDpcs() {
     return processors;
 }
 
-/// Nobody can go on. @returns whether that is the end of the run
+/// No actor can go on. @returns whether that is the end of the run
 bool IsOver() {
     KX_RUN& run = KxRun;
     const KAFFINITY forgotten = ForgottenDpcs();
@@ -220,7 +220,7 @@ PCSTR Prepare(const KX_SCENARIO& scenario) {
     if (!TimeStopped) KxStopTime();
     TimeStopped = true;
     KxRun.Scenario = &scenario;
-    KeActiveProcessors = KeActiveProcessors & ~CONDUCTOR_BIT; // nobody is sent to the conductor's processor any more
+    KeActiveProcessors = KeActiveProcessors & ~CONDUCTOR_BIT; // no thread is sent to the conductor's processor any more
     if (scenario.Prepare) scenario.Prepare();
     if (!KxGatherActors(scenario.ActorCount))
         return "a processor does not come to rest, or an actor's thread does not come";

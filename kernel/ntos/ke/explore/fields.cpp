@@ -7,7 +7,7 @@
 extern "C" const FIELD_TABLE_OF<
     // what the host tells the explorer, and is told
     KX_CONTROL, KX_LOT, KX_LOT_DONE, KX_SCRIPT_ENTRY, KX_SCENARIO, KX_RACE, KX_ACCESS, KX_TRACE_ENTRY,
-    // what nobody else touches
+    // what no other code touches
     KX_RUN, KX_STRATEGIES,
     // values
     KX_STRATEGY, KX_OUTCOME, KX_POINT>

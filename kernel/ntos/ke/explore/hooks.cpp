@@ -55,7 +55,7 @@ HOOK(store, KX_POINT::Store, 4)
 HOOK(store, KX_POINT::Store, 8)
 HOOK(store, KX_POINT::Store, 16)
 
-/// The same way's notice that a call does not return: nobody asked for it.
+/// The same way's notice that a call does not return: no code asked for it.
 NTKERNELAPI void CDECL __asan_handle_no_return() {}
 
 /// memset of an instrumented source: a point at each word.

@@ -18,7 +18,7 @@ constexpr ULONG KX_CONDUCTOR = 0; ///< the processor that conducts and keeps the
 /// Why the conductor has the baton.
 enum class KX_ERRAND : ULONG {
     Turn,  ///< the strategy chose it: a tick, or an interrupt is pending for it
-    Quiet, ///< nobody can go on
+    Quiet, ///< no actor can go on
     Stop,  ///< the run has failed in a way that it cannot go on from
 };
 
@@ -28,7 +28,7 @@ struct KX_STAND {
     ULONG_PTR Frame;
 };
 
-/// Bytes around what the explorer keeps, which nobody uses: a routine that reads them looks for what lies between, and the
+/// Bytes around what the explorer keeps, which no code uses: a routine that reads them looks for what lies between, and the
 /// host is told of it (grader/guest/running.py).
 constexpr ULONG KX_GUARD = 8192;
 
@@ -87,7 +87,7 @@ constexpr bool KxIsOrdinary(KX_POINT kind) {
            kind == KX_POINT::Release || kind == KX_POINT::Pending || kind == KX_POINT::Released;
 }
 
-/// @returns whether the point is passed already: the processor that runs goes on, and nobody asks. No interrupt can come
+/// @returns whether the point is passed already: the processor that runs goes on without a question. No interrupt can come
 /// to it meanwhile, for only others, or it itself at another kind of point, could send one.
 inline bool KxPassQuickly(KX_POINT kind, const volatile void* object, ULONG size, ULONG_PTR pc, ULONG_PTR frame) {
     if (KxRun.Quota == 0 || !KxIsOrdinary(kind)) return false;
@@ -139,7 +139,7 @@ void KxTracePoint(KX_POINT kind, ULONG size, ULONG_PTR pc, ULONG_PTR object);
 extern "C" {
 /// Calls routine(argument) so that KxLeave, deeper on the same processor, can end the call. @returns whether it did
 bool CDECL KxCall(void(CDECL* Routine)(PVOID), PVOID Argument);
-/// The only writer of KxActive: the host watches that nobody else switches the points off.
+/// The only writer of KxActive: the host watches that no other code switches the points off.
 void CDECL KxSetActive(ULONG Active);
 [[noreturn]] void CDECL KxLeave();
 }

@@ -1,4 +1,4 @@
-// What a failed run leaves in KxControl: outcome, message, where everybody stands.
+// What a failed run leaves in KxControl: outcome, message, where each actor stands.
 //
 // The first failure of a batch is kept whole; later ones are counted.
 // Locks: none, the baton's holder writes. IRQL: any.

@@ -46,7 +46,7 @@ void KxCatchUp() {
     // The next tick of which the lowest wheel of the timer table looks the same as at the run before.
     const ULONG hands = TIMER_WHEEL_SIZE - ULONG(KiTimerHand() % TIMER_WHEEL_SIZE) + 1;
     const LONGLONG time = LONGLONG(hands) * KeMaximumIncrement;
-    KiWriteTime(KiInterruptTime, KiReadTime(KiInterruptTime) + time); // nobody else writes or reads
+    KiWriteTime(KiInterruptTime, KiReadTime(KiInterruptTime) + time); // no other processor writes or reads
     KiWriteTime(KiSystemTime, KiReadTime(KiSystemTime) + time);
     KiWriteTime(KeTickCount, KiReadTime(KeTickCount) + hands);
     (void)KeInsertQueueDpc(&KiTimerExpireDpc, nullptr, nullptr);

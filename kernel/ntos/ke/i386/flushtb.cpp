@@ -1,7 +1,7 @@
 // Translations that must be forgotten: on this processor by an instruction, on the others by asking them to.
 //
 // A page table entry that becomes invalid, or leads elsewhere, is still in the translation look-aside buffers of every
-// processor that used it. The caller changes the entry first; when these routines return, nobody uses the old one.
+// processor that used it. The caller changes the entry first; when these routines return, no processor uses the old one.
 // Locks: none; callers may hold spin locks (the others answer at IPI_LEVEL, also while they spin). IRQL: < IPI_LEVEL.
 // In the books: "translation look-aside buffer". MEM-04, INT-01
 #include "i386/cpu.h"

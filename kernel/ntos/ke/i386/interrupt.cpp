@@ -1,7 +1,7 @@
 // Interrupts: from an IDT vector to the routine that was connected to it.
 //
 // KiInterruptHandler[] is indexed by vector. Entries change atomically, so that dispatching needs no lock. An interrupt
-// that nobody connected is counted and shown once: the HAL masks every line at boot, so it is a sign of a mistake, but
+// that no driver connected is counted and shown once: the HAL masks every line at boot, so it is a sign of a mistake, but
 // no reason to stop.
 // In the books: "trap dispatching: interrupt dispatching". TRP-07, INT-02
 #include "ki386.h"

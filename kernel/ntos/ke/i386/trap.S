@@ -59,7 +59,7 @@ KiTrapEntry:
     movl %ebp, %esi
     movl %esp, %ebp                         // the frame is a link of the frame chain
     .cfi_startproc
-    .cfi_signal_frame                       // nobody called: the saved Eip is the interrupted instruction itself
+    .cfi_signal_frame                       // not a call: the saved Eip is the interrupted instruction itself
     FRAME_AT_EBP 0
     pushl %esi
     pushl %ebp
@@ -90,7 +90,7 @@ KiRestoreFrame:
     addl $4, %esp                           // ErrCode
     iretl
 
-// Somebody changed the interrupted kernel stack pointer: it moved up to TempEsp. Eip, SegCs and EFlags are copied to
+// A handler changed the interrupted kernel stack pointer: it moved up to TempEsp. Eip, SegCs and EFlags are copied to
 // below it, from the top down because the places may overlap.
 KiEditedStack:
     movl TF_TEMP_ESP(%esp), %eax

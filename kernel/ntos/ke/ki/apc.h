@@ -22,7 +22,7 @@ extern "C" {
 void NTAPI KiInsertQueueApc(PKAPC Apc, KPRIORITY Increment) REQUIRES_(Apc->Thread->ApcQueueLock, AtDispatchLevel);
 }
 
-/// Makes a new thread's APC state. Nobody else knows the thread yet.
+/// Makes a new thread's APC state. No other thread knows it yet.
 void KiInitializeThreadApcs(PKTHREAD Thread, PKPROCESS Process);
 /// Makes the suspend APC and the semaphore that a suspended thread waits for.
 void KiInitializeThreadSuspension(PKTHREAD Thread);

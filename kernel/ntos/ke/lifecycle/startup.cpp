@@ -1,13 +1,13 @@
 // The dispatcher's part of start-up.
 //
-// Runs before the processor's first thread and with interrupts off, so there is nobody to lock out.
+// Runs before the processor's first thread and with interrupts off, so there is nothing to lock out.
 // IRQL: >= DISPATCH_LEVEL.
 // In the books: "kernel initialization". BOO-04
 #include "ke/ki.h"
 
 extern "C" constinit KSPIN_LOCK KiDispatcherLock = {0, KLOCK_RANK::Dispatcher};
 
-// Nobody shares these structures yet: the locks they are guarded by are made here.
+// No other code uses these structures yet: the locks they are guarded by are made here.
 static void InitializeProcessorQueues(PKPRCB Prcb) NO_THREAD_SAFETY_ANALYSIS {
     KeInitializeSpinLock(&Prcb->PrcbLock, KLOCK_RANK::Prcb);
     Prcb->ReadySummary = 0;
@@ -28,7 +28,7 @@ void NTAPI KiInitializeDispatcher(PKPRCB Prcb) {
     KiInitializeProcessList();
 }
 
-// As above: the processor has no thread yet, so nobody else looks at its fields.
+// As above: the processor has no thread yet, so no other code looks at its fields.
 void NTAPI KiInitializeIdleThread(PKPRCB Prcb, PKTHREAD Thread, PKPROCESS Process, PVOID KernelStack,
                                   PVOID StackLimit) NO_THREAD_SAFETY_ANALYSIS {
     KiInitializeThreadObject(Thread, KernelStack, StackLimit, Process);

@@ -71,7 +71,7 @@ void CheckMutexes(KTHREAD* thread) REQUIRES_(KiDispatcherLock) {
 
 } // namespace
 
-// Before the first thread: nobody shares the list yet.
+// Before the first thread: the list is not shared yet.
 void KiInitializeProcessList() NO_THREAD_SAFETY_ANALYSIS { InitializeListHead(&KiProcessListHead); }
 
 void KiInitializeThreadObject(PKTHREAD Thread, PVOID KernelStack, PVOID StackLimit, PKPROCESS Process) {
@@ -144,5 +144,5 @@ void NTAPI KeTerminateThread(KPRIORITY Increment) {
     KiSetThreadState(thread, KTHREAD_STATE::Terminated);
     KiUnlockDispatcherDatabaseFromSynchLevel();
     (void)KiSwapThread();
-    KeBugCheckEx(MICA_THREAD_RETURNED, reinterpret_cast<ULONG_PTR>(thread), 0, 0, 0); // nobody switches to it any more
+    KeBugCheckEx(MICA_THREAD_RETURNED, reinterpret_cast<ULONG_PTR>(thread), 0, 0, 0); // no processor switches to it any more
 }

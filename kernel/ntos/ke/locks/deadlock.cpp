@@ -81,7 +81,7 @@ bool FollowObjects(KTHREAD* thread) REQUIRES_(KiDispatcherLock, KiLockRecordLock
     do {
         timed = timed || block == &thread->WaitBlock[TIMER_WAIT_BLOCK];
         block = block->NextWaitBlock;
-        if (!block || ++objects > MAXIMUM_WAIT_OBJECTS + 1) return false; // not a ring: somebody else's finding
+        if (!block || ++objects > MAXIMUM_WAIT_OBJECTS + 1) return false; // not a ring: another check finds that
     } while (block != first);
     if (timed || (objects > 1 && !all)) return false;
     do {

@@ -204,7 +204,7 @@ ULONG KeQueryHeldLocks(const KTHREAD* Thread, BOOLEAN Stopped, KLOCK_HELD* Locks
     return CopyHeld(Thread, Locks, Limit);
 }
 
-// Between two machines of the host: nobody holds a lock.
+// Between two machines of the host: no thread holds a lock.
 void KiForgetLockRecords() NO_THREAD_SAFETY_ANALYSIS {
     FreeRecords = {};
     UsedRecords = 0;

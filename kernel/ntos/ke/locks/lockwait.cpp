@@ -1,7 +1,7 @@
 // What a thread waits for when it waits for a lock: kept in its KTHREAD for the monitor and the deadlock finder.
 //
 // Only the thread itself writes the note; Kind is cleared first and written last. A thread in a gate wait may go on
-// while somebody reads: the sequence tells it.
+// while another processor reads: the sequence tells it.
 // In the books: "low-IRQL synchronization". DSP-18..21
 #include "ke/lockgraph.h"
 #include "ke/ki.h"

@@ -33,7 +33,7 @@ void MakeReady(KTHREAD* thread) REQUIRES_(AtDispatchLevel) {
     KiDeferredReadyThread(thread);
 }
 
-/// Takes the thread off its gate's list; nobody but the caller ends its wait now.
+/// Takes the thread off its gate's list; only the caller ends its wait now.
 void LeaveGate(KTHREAD* thread, NTSTATUS status) REQUIRES_(thread->ThreadLock) {
     RemoveEntryList(&thread->WaitBlock[0].WaitListEntry);
     thread->GateObject = nullptr;

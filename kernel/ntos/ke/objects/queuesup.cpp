@@ -26,7 +26,7 @@ void KiLeaveQueue(PKTHREAD Thread) {
 
 PLIST_ENTRY NTAPI KeRundownQueue(PRKQUEUE Queue) {
     KiDispatcherGuard guard;
-    // First the threads that belong to it: a wait that ends now is nobody's business any more.
+    // First the threads that belong to it: a wait that ends now does not concern the queue any more.
     while (!IsListEmpty(&Queue->ThreadListHead)) {
         KTHREAD* const thread = CONTAINING_RECORD(RemoveHeadList(&Queue->ThreadListHead), KTHREAD, QueueListEntry);
         thread->Queue = nullptr;

@@ -20,7 +20,7 @@ PKPRCB NTAPI KiChooseProcessor(const KTHREAD* Thread) {
     const KAFFINITY candidates = idle != 0 ? idle : allowed;
 
     const ULONG wishes[] = {Thread->IdealProcessor, Thread->NextProcessor, KeGetCurrentProcessorNumber()};
-    const ULONG wishCount = idle != 0 ? 3 : 2; // running here is worth a wish only if it costs nobody anything
+    const ULONG wishCount = idle != 0 ? 3 : 2; // running here is worth a wish only if it costs no other thread its turn
     for (ULONG i = 0; i < wishCount; i++) {
         if (candidates & (1u << wishes[i])) return KiProcessorBlock[wishes[i]];
     }

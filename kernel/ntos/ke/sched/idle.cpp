@@ -12,7 +12,7 @@
 
 namespace {
 
-// A DPC that was taken back leaves its request behind: until that is cleared, nobody interrupts for the next one.
+// A DPC that was taken back leaves its request behind: until that is cleared, no interrupt is asked for the next one.
 bool HasDpcs(const KPRCB* prcb) { return prcb->DpcData.DpcQueueDepth != 0 || prcb->DpcInterruptRequested; }
 
 /// A hint: a processor that sets the next thread asks for the dispatch interrupt, too.

@@ -45,7 +45,7 @@ KTHREAD* FindThread(KPRCB* from, KAFFINITY processors) REQUIRES_(from->PrcbLock)
 /// Makes a thread of `from` the next thread of `prcb`, which is idle. @returns whether `prcb` has one now
 bool TakeThread(KPRCB* from, KPRCB* prcb) NO_THREAD_SAFETY_ANALYSIS {
     const TwoPrcbGuard guard(from, prcb);
-    if (prcb->NextThread) return true; // somebody was quicker, and brought one
+    if (prcb->NextThread) return true; // another processor was quicker, and brought one
     KTHREAD* const thread = FindThread(from, prcb->SetMember);
     if (!thread) return false;
     KiRemoveReadyQueue(from, thread);

@@ -76,7 +76,7 @@ void NTAPI KiRequestDispatchInterrupt(PKPRCB Prcb) {
 }
 
 void KiBoostToCaller(PKTHREAD Thread) {
-    // A DPC signals in nobody's name: the thread that it interrupted has nothing to do with it.
+    // A DPC signals in no thread's name: the one that it interrupted has nothing to do with it.
     const bool refused = Thread->DisableBoost || (Thread->Process->ProcessFlags & KPROCESS_DISABLE_BOOST) != 0 ||
                          KeGetCurrentPrcb()->DpcRoutineActive;
     const KPRIORITY wanted = KeGetCurrentThread()->Priority;

@@ -1,6 +1,6 @@
 // Freezing: one processor shows or changes the system, the others stand still with their registers on show.
 //
-// The target waits with interrupts off, so nothing of it moves. After a bugcheck nobody is thawed: the targets halt.
+// The target waits with interrupts off, so nothing of it moves. After a bugcheck no target is thawed: the targets halt.
 // Locks: none; the first processor that asks is the owner, another that asks meanwhile is frozen itself.
 // IRQL: any; interrupts are off while frozen.
 // In the books: "crash dump analysis", "kernel debugging". TRP-09, TOL-06
@@ -33,7 +33,7 @@ KAFFINITY NotFrozen(KAFFINITY processors) {
 /// does. Another one's freeze ends: it may be the bugcheck's processor that waits here.
 void WaitForThaw(const KPRCB& prcb) {
     while (prcb.IpiFrozen == TARGET_FROZEN) {
-        const LONG owner = Owner; // read once: a thaw may come between two looks, and nobody is no bugcheck's owner
+        const LONG owner = Owner; // read once: a thaw may come between two looks; 0 is no owner
         if (owner != 0 && owner == KiBugCheckOwner) HalProcessorHalt(); // for ever
         YieldProcessor();
     }
@@ -59,7 +59,7 @@ void NTAPI KiFreezeTargetExecution(KTRAP_FRAME* TrapFrame) {
         RtlCaptureContext(&context);
         prcb.DebuggerSavedIRQL = KeGetCurrentIrql();
     }
-    // The request may be an old one: only while the freeze lasts is there somebody to thaw.
+    // The request may be an old one: only while the freeze lasts is there a processor to thaw.
     if (InterlockedCompareExchange(&prcb.IpiFrozen, TARGET_FROZEN, FREEZE_WANTED) == FREEZE_WANTED) WaitForThaw(prcb);
 }
 
@@ -76,7 +76,7 @@ void NTAPI KeFreezeExecution() {
     KPRCB& prcb = *KeGetCurrentPrcb();
     const auto self = LONG(prcb.Number) + 1;
     while (InterlockedCompareExchange(&Owner, self, 0) != 0 && Owner != self) {
-        KiIpiProcessRequests(nullptr); // somebody else was first
+        KiIpiProcessRequests(nullptr); // another processor was first
         YieldProcessor();
     }
     if (Depth++ != 0) return;

@@ -1,4 +1,4 @@
-// The clock interrupt: time goes on, and somebody pays for it.
+// The clock interrupt: time goes on, and the running thread pays for it.
 //
 // Runs at CLOCK_LEVEL, so it takes no lock of the dispatcher: what is due is left to a DPC, and a used-up quantum to the
 // dispatch interrupt.

@@ -1,4 +1,4 @@
-// System time, interrupt time, tick count: what the clock keeps and everybody reads.
+// System time, interrupt time, tick count: what the clock keeps and all others read.
 //
 // Interrupt time runs from boot and is never adjusted; relative due times count in it. System time is interrupt time
 // plus what KeSetSystemTime says; absolute due times are converted when a timer is set and moved when it is changed.

@@ -46,7 +46,7 @@ BOOLEAN NTAPI MmIsAddressValid(const volatile void* VirtualAddress) {
 ULONG_PTR NTAPI MmCreatePageDirectory() {
     auto* const directory = static_cast<ULONG*>(MmAllocateContiguousPages(1));
     if (!directory) return 0;
-    // The user half is empty, the system half is everybody's. MEM-06
+    // The user half is empty, all page directories share the system half. MEM-06
     constexpr ULONG half = PTE_PER_PAGE / 2;
     RtlCopyMemory(directory + half, MiGetPdeAddress(nullptr) + half, half * sizeof(ULONG));
     return reinterpret_cast<ULONG_PTR>(directory) - MM_SYSTEM_RANGE_START;

@@ -108,6 +108,6 @@ _RtlRaiseException@4:
     pushl %eax                          // Context, for RtlRestoreContext
     pushl %eax
     pushl %ecx
-    call _KiRaiseException@8            // returns if somebody wants to go on
+    call _KiRaiseException@8            // returns if a handler wants to go on
     call _RtlRestoreContext@4
     ud2
