@@ -144,5 +144,5 @@ void NTAPI KeTerminateThread(KPRIORITY Increment) {
     KiSetThreadState(thread, KTHREAD_STATE::Terminated);
     KiUnlockDispatcherDatabaseFromSynchLevel();
     (void)KiSwapThread();
-    KeBugCheckEx(MICA_THREAD_RETURNED, reinterpret_cast<ULONG_PTR>(thread), 0, 0, 0); // no processor switches to it any more
+    KeBugCheckEx(MICA_THREAD_RETURNED, reinterpret_cast<ULONG_PTR>(thread), 0, 0, 0); // it never runs again
 }
