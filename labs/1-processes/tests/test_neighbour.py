@@ -34,6 +34,11 @@ def placed_on_the_other_processor(t):
         neighbours.set_priority(1, priority)
     neighbours.set_priority(-1 - there, 5)  # below a ready thread: there is a next thread now
     neighbours.set_priority(0, t.rng.randint(1, 4))  # and now it is another one
+    neighbours = Neighbours(t, 4, {there: 9})
+    neighbours.place(0, t.rng.randint(1, 8), there)
+    neighbours.set_priority(0, t.rng.randint(10, 28))  # from its queue to the next thread
+    for number in range(1, 4):  # as good as that; of three calls in a row one is long after the boot
+        neighbours.place(number, neighbours.threads[0].priority, there)
 
 
 @test("1.3", points=1, title="an idle processor takes any thread; one whose thread leaves takes the better one", features=FEATURES,

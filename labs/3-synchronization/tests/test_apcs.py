@@ -187,9 +187,9 @@ def apc_regions(t):
         while counts[kind]:
             guest.call(f"KeLeave{kind}Region")
             counts[kind] -= 1
-    for number in range(2):
-        if number not in bench.queues[KERNEL]:
-            bench.insert(number, by=0)
+    empty()
+    for number in (1, 0):
+        bench.insert(number, by=0)  # the special one goes before the normal one
     bench._say("T0: KeEnterGuardedRegion(), KiDeliverApc()")
     guest.call("KeEnterGuardedRegion")
     bench.bench._act(0, APC_LEVEL)

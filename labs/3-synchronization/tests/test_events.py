@@ -115,6 +115,10 @@ def wait_blocks(t):
 def released_completely(t):
     bench = Bench(t, events(*[t.rng.choice(EVENTS) for _ in range(6)]), 6)
     bench.join_queue(3)
+    first, other = t.rng.sample(range(6), 2)
+    bench.wait_many(0, (first, other), False)
+    bench.set_event(first)
+    bench.reset_event(first)
     for _ in range(4):
         for thread in _shuffled(t, 6):
             numbers = [t.rng.randrange(6) for _ in range(t.rng.randint(1, 8))]
@@ -130,9 +134,10 @@ def released_completely(t):
 @test("3.3", points=2, title="random signals and waits against the model", stage="early", features=FEATURES + ("DSP-13", "DSP-16"),
       limit=60_000_000)
 def random_events(t):
-    kinds = [t.rng.choice(EVENTS) for _ in range(5)]
+    kinds = [*t.rng.sample(EVENTS, 2), *(t.rng.choice(EVENTS) for _ in range(3))]
     objects = events(*kinds) + [Object(5, SEMAPHORE, 0, 3), Object(6, MUTANT, 1), Object(7, SYNCHRONIZATION_TIMER), Object(8, NOTIFICATION_TIMER)]
     bench = Bench(t, objects, 8)
+    _one_is_let_in(t, bench)
     _each_kind(t, bench)
     for _ in range(150):
         idle = [thread.number for thread in bench.model.threads if thread.wait is None]
@@ -145,6 +150,16 @@ def random_events(t):
             signal = t.rng.choice((bench.set_event, bench.set_event, bench.pulse_event))
             signal(t.rng.randrange(5), t.rng.randint(0, 4))
             bench.reset_event(t.rng.randrange(5))
+
+
+def _one_is_let_in(t, bench: Bench) -> None:
+    """Two wait for a synchronization event, the first of them for another one, too; each signal lets one in."""
+    event = next(one.number for one in bench.model.objects if one.kind == SYNCHRONIZATION_EVENT)
+    first, second = t.rng.sample(range(8), 2)
+    bench.wait_many(first, t.rng.sample((event, 1 - event), 2), False)
+    bench.wait(second, event)
+    for _ in range(2):
+        bench.set_event(event, t.rng.randint(0, 4))
 
 
 def _each_kind(t, bench: Bench) -> None:

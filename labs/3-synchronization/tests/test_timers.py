@@ -163,6 +163,7 @@ def expiry(t):
     bench.ticks(TURN - 100)
     for _ in range(20):
         bench.ticks(t.rng.randint(3, 10))
+    _go_down_together(t, bench, range(13, 16))
 
 
 @test("3.7", points=1, title="waiters: a notification timer frees all, a synchronization timer one", stage="early",
@@ -218,10 +219,7 @@ def once_round(t):
     bench.ticks(200)
     bench.ticks(TURN)
     bench.ticks(5 * TURN)
-    ahead = TURN - bench.clock % TURN
-    for number in _shuffled(t, range(3)):  # on wheel 1, of the last tick of the next chain there: they go down together
-        bench.set_timer(number, t.rng.randrange(bench.increment) - (ahead + TURN - 1) * bench.increment)
-    bench.ticks(ahead + t.rng.randint(1, 200))
+    _go_down_together(t, bench, range(3))
     for number in range(1, 14):
         bench.set_timer(number, _in_ticks(t, bench, 1, 1500))
     for _ in range(3):
@@ -233,6 +231,14 @@ def once_round(t):
     bench.set_timer(1, -(TURN - t.rng.randint(1, late - 3)) * bench.increment)
     bench.ticks(0)
     bench.ticks(TURN)
+
+
+def _go_down_together(t, bench: Bench, numbers) -> None:
+    """Timers on wheel 1, of the last tick of the next chain there; the clock goes past the beginning of that chain in one step."""
+    ahead = TURN - bench.clock % TURN
+    for number in _shuffled(t, numbers):
+        bench.set_timer(number, t.rng.randrange(bench.increment) - (ahead + TURN - 1) * bench.increment)
+    bench.ticks(ahead + t.rng.randint(1, 200))
 
 
 def _disturbed(t) -> None:
@@ -275,7 +281,9 @@ def _far_away(t) -> None:
 
 @test("3.7", points=1, title="random timers and time-outs against the model", stage="early", features=FEATURES + ("DSP-14",), limit=3 * LIMIT)
 def random_timers(t):
+    _disturbed(t)
     bench = Bench(t, timers(t, 8), 6, 3)
+    _go_down_together(t, bench, range(3))
     bench.set_timer(0, _in_ticks(t, bench, 1, 2), 50)
     bench.ticks(3)
     for _ in range(110):
