@@ -81,6 +81,7 @@ def _grade(tree: Tree, options: argparse.Namespace) -> int:
     remarks = [_of_seed(result.student_seed, grading.seed_origin, options.submission) if has_seed(chosen_labs) else "",
                sandbox_note() if options.submission else "", *grading.builder.remarks,
                left_out(course, chosen_labs) if not options.test else "",
+               milestones(result) if tree.is_handout and not options.submission else "",
                next_step(tree, result) if tree.is_handout and not options.submission and not options.test else ""]
     write_report(for_screen(result, options.submission, tree.out), sys.stdout, tuple(filter(None, remarks)),
                  () if options.submission else manifest.unsubmitted(tree.root, course.submitted))
@@ -116,6 +117,14 @@ def next_step(tree: Tree, result: Result) -> str:
                 return (f"next: exercise {exercise.number}, {exercise.title}. Read labs/{lab.folder}/README.md; "
                         f"make watch EX={exercise.number} grades it on every save.")
     return ""
+
+
+def milestones(result: Result) -> str:
+    """What the solved exercises show in a kernel that boots."""
+    solved = [exercise for lab in result.labs for exercise, earned, possible in results.scores_of(result, lab)
+              if exercise.shows and earned == possible > 0]
+    return "" if not solved else "solved, and to be seen at the prompt of `make run` when your kernel boots: " + "; ".join(
+        f"{exercise.number} {' '.join(f'`{command}`' for command in exercise.shows)}" for exercise in solved)
 
 
 def left_out(course: Course, chosen: Sequence[Lab]) -> str:

@@ -12,7 +12,7 @@ from typing import FrozenSet, List, Sequence
 
 from grader import further, labs
 from grader.commands import watch
-from grader.commands.grade import left_out
+from grader.commands.grade import left_out, milestones
 from grader.errors import GraderError
 from grader.model import Exercise, Lab, Outcome, Result, Verdict
 from grader.report import github, gradescope, junit, terminal
@@ -64,6 +64,12 @@ class Reports(unittest.TestCase):
         self.assertTrue(told.endswith("Lab 3, core track: 4/4\nLab 3, further exercises: 2/5\nScore: 4/4 + further 2/5\n"), told)
         self.assertTrue(self.text(result(outcome("3.1", 4, 4))).endswith("Lab 3, core track: 4/4\nScore: 4/4\n"))
         self.assertTrue(self.text(result(outcome("3.7", 5, 5))).endswith("Lab 3, further exercises: 5/5\nScore: further 5/5\n"))
+
+    def test_milestones_of_what_is_solved(self) -> None:
+        shows = replace(LAB, exercises=(replace(CORE, shows=("spin 3", "ready")), replace(MORE, shows=("timers",))))
+        self.assertEqual("solved, and to be seen at the prompt of `make run` when your kernel boots: 3.1 `spin 3` `ready`",
+                         milestones(replace(BOTH, labs=(shows,))))
+        self.assertEqual("", milestones(BOTH))
 
     def test_a_lab_without_further_exercises_has_no_tracks(self) -> None:
         one = replace(result(outcome("3.1", 4, 4)), labs=(replace(LAB, exercises=(CORE,)),))

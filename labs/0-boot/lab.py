@@ -11,7 +11,7 @@ LAB = Lab(
     seed="labs/0-boot/seed.txt",
     exercises=(
         Exercise("0.1", "Follow a trap with gdb", 6, ("labs/0-boot/answers.txt",), hours=2),
-        Exercise("0.2", "Walk the frame chain", 8, ("kernel/ntos/rtl/i386/backtrace.cpp",), hours=2),
-        Exercise("0.3", "A monitor command: uptime", 6, ("kernel/ntos/kd/commands/uptime.cpp",), hours=1),
+        Exercise("0.2", "Walk the frame chain", 8, ("kernel/ntos/rtl/i386/backtrace.cpp",), hours=2, shows=("stack",)),
+        Exercise("0.3", "A monitor command: uptime", 6, ("kernel/ntos/kd/commands/uptime.cpp",), hours=1, shows=("uptime",)),
     ),
 )

@@ -10,11 +10,12 @@ LAB = Lab(
     driver="lab1.sys",
     alone=("1.1", "1.4", "1.2", "1.3"),
     exercises=(
-        Exercise("1.1", "Ready queues and ready summary", 12, ("kernel/ntos/ke/sched/ready.cpp",), hours=2),
+        Exercise("1.1", "Ready queues and ready summary", 12, ("kernel/ntos/ke/sched/ready.cpp",), hours=2, shows=("spin 3", "ready")),
         Exercise("1.2", "First frame and context switch", 12,
-                 ("kernel/ntos/ke/i386/threadframe.cpp", "kernel/ntos/ke/i386/ctxswap.S"), hours=4),
+                 ("kernel/ntos/ke/i386/threadframe.cpp", "kernel/ntos/ke/i386/ctxswap.S"), hours=4, shows=("stack 12",)),
         Exercise("1.3", "Preemption and quantum end", 14,
-                 ("kernel/ntos/ke/sched/dispatch.cpp", "kernel/ntos/ke/sched/quantum.cpp", "kernel/ntos/ke/sched/priority.cpp"), hours=7),
-        Exercise("1.4", "Boost, decay and starvation relief", 12, ("kernel/ntos/ke/sched/policy.cpp",), hours=4),
+                 ("kernel/ntos/ke/sched/dispatch.cpp", "kernel/ntos/ke/sched/quantum.cpp", "kernel/ntos/ke/sched/priority.cpp"), hours=7,
+                 shows=("spin 3", "ring 12")),
+        Exercise("1.4", "Boost, decay and starvation relief", 12, ("kernel/ntos/ke/sched/policy.cpp",), hours=4, shows=("spin 1 10", "spin 1 3", "threads")),
     ),
 )

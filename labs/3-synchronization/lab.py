@@ -14,7 +14,7 @@ LAB = Lab(
         Exercise("3.2", "Spin locks, queued locks, lock-free lists", 20,
                  ("kernel/ntos/ke/locks/spinlock.cpp", "kernel/ntos/ke/locks/queuedlock.cpp", "kernel/ntos/ex/slist.cpp"), hours=4),
         Exercise("3.3", "Dispatcher header, wait blocks, events", 20,
-                 ("kernel/ntos/ke/wait/waitsup.cpp", "kernel/ntos/ke/objects/event.cpp"), hours=4),
+                 ("kernel/ntos/ke/wait/waitsup.cpp", "kernel/ntos/ke/objects/event.cpp"), hours=4, shows=("waits",)),
         Exercise("3.4", "Any, all, and time-outs", 20, ("kernel/ntos/ke/wait/wait.cpp", "kernel/ntos/ke/wait/waitmult.cpp"), hours=4),
         Exercise("3.5", "Semaphores and mutants", 10, ("kernel/ntos/ke/objects/semaphore.cpp", "kernel/ntos/ke/objects/mutant.cpp"), hours=2),
         Exercise("3.6", "A test of your own", 16, ("labs/3-synchronization/mytest.cpp",), hours=3),
