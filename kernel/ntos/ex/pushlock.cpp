@@ -5,16 +5,12 @@
 // IRQL: <= APC_LEVEL with normal kernel APCs disabled.
 // In the books: "push locks". DSP-21
 #include "ex/exp.h"
+#include "ex/lockword.h"
 
 namespace {
 
-ULONG_PTR Read(const EX_PUSH_LOCK* lock) { return reinterpret_cast<ULONG_PTR>(lock->Ptr); }
-
-/// Changes the word from `expected` to `value`. @returns whether it still was `expected`.
-bool Replace(EX_PUSH_LOCK* lock, ULONG_PTR expected, ULONG_PTR value) {
-    PVOID const old = reinterpret_cast<PVOID>(expected);
-    return InterlockedCompareExchangePointer<void>(&lock->Ptr, reinterpret_cast<PVOID>(value), old) == old;
-}
+using nt::lockword::Read;
+using nt::lockword::Replace;
 
 EX_PUSH_LOCK_WAIT_BLOCK* NewestBlock(ULONG_PTR word) {
     return reinterpret_cast<EX_PUSH_LOCK_WAIT_BLOCK*>(word & ~EX_PUSH_LOCK_PTR_BITS);

@@ -2,6 +2,7 @@
 //
 // In the books: "rundown protection". DSP-21
 #include "ex/exp.h"
+#include "ex/lockword.h"
 
 namespace {
 
@@ -12,12 +13,8 @@ struct WAIT_BLOCK {
     KEVENT WakeEvent;
 };
 
-ULONG_PTR Read(const EX_RUNDOWN_REF* reference) { return reinterpret_cast<ULONG_PTR>(reference->Ptr); }
-
-bool Replace(EX_RUNDOWN_REF* reference, ULONG_PTR expected, ULONG_PTR value) {
-    PVOID const old = reinterpret_cast<PVOID>(expected);
-    return InterlockedCompareExchangePointer<void>(&reference->Ptr, reinterpret_cast<PVOID>(value), old) == old;
-}
+using nt::lockword::Read;
+using nt::lockword::Replace;
 
 } // namespace
 
