@@ -1,7 +1,7 @@
 """The numbers of the handouts, from the manifests: `python3 -m grader.tests.points` writes them anew; test_handouts.py compares.
 
-Of a handout that is: points and hours of the lab; of each exercise its points, its hours where they are said, the line of the
-expected output, and the points of its tests.
+Of a handout that is: points and hours of the lab; the rows of its track; of each exercise its points, its hours where they are said, the
+line of the expected output, and the points of its tests.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ HOURS = re.compile(r"^\*([A-Z][a-z ]+), \d+(?: to \d+)? hours?\b", re.MULTILINE)
 OUTPUT = re.compile(r"^  (\d+\.\d+) +(.+?) +(\d+)/(\d+)$", re.MULTILINE)
 ROW = re.compile(r"^\| `(\w+)` \| \d+ \|", re.MULTILINE)
 META = re.compile(r"^\| (points|hours) \| .*$", re.MULTILINE)
+TRACK = re.compile(r"^\| ((?:\*further:\* )?)(\d+\.\d+) [^|]+ \| \d+ hours?, \d+ points \|", re.MULTILINE)
 
 
 def rewritten(course: labs.Course, lab: Lab, text: str) -> str:
@@ -47,7 +48,13 @@ def rewritten(course: labs.Course, lab: Lab, text: str) -> str:
         count = f"{have:3}/{most}"
         return found[0][:end] + " " * max(len(found[0]) - end - len(count), 1) + count
 
-    return OUTPUT.sub(output, "".join(parts))
+    def track(found: "re.Match[str]") -> str:
+        one = _exercise(lab, found[2])
+        if not one:
+            return found[0]
+        return f"| {'*further:* ' * one.further}{one.number} {one.title} | {hours(one.hours)}, {one.points} points |"
+
+    return TRACK.sub(track, OUTPUT.sub(output, "".join(parts)))
 
 
 def hours(count: int) -> str:

@@ -27,6 +27,7 @@ from grader.guest.stops import CodeRead
 from grader.images.pe import EXPORT_DIRECTORY
 from grader.judge.services import SERVICES
 from grader.model import Kernel, KernelSet, TestSpec
+from grader.pictures.__main__ import LOAD, STORE
 from grader.replay import arrivals, replay
 from grader.tests.machine import needs_emulator
 from grader.tree import Tree, this_tree
@@ -79,6 +80,23 @@ class OnTheKernel(unittest.TestCase):
         text = (Path(self.folder.name) / failure.page).read_text()
         self.assertTrue("writes Counter" in text and "Counter = Counter + 1" in text,
                         "the page shows the accesses and their source")
+
+    def test_the_handout_of_lab_3_walks_back_through_this_race(self) -> None:
+        """Its report, its four accesses, and the source of the scenario are in the handout as they are here."""
+        failure, context = self.failure("LostUpdate")
+        handout = " ".join((ROOT / "labs/3-synchronization/README.md").read_text(encoding="utf-8").split())
+        accesses = [f"step {entry.step} actor {entry.processor - 1} {'reads' if entry.kind == LOAD else 'writes'} Counter"
+                    for entry in context.found.trace if entry.kind in (LOAD, STORE)]  # type: ignore[union-attr]
+        self.assertEqual(4, len(accesses))
+        self.assertIn(" ".join(accesses), handout)
+        self.assertIn(" ".join(f"seen {failure.seen} {failure.difference}".split()), handout)
+        self.assertIn(f"The seed `{failure.token}` passes now.", handout)
+        source = (ROOT / "kernel/tests/scenarios/planted/updates.inc").read_text(encoding="utf-8")
+        lines = source[source.index("    static inline volatile LONG Counter;"):source.index("};\n\nstruct LostUpdateMended")]
+        self.assertIn(" ".join(lines.split()), handout)
+        again, _ = self.context("LostUpdateMended")
+        again.forced = parse(failure.token)
+        again.explore("LostUpdateMended")
 
     def test_data_race_names_both_accesses_with_lines_and_stacks(self) -> None:
         failure, _ = self.failure("UnlockedStatistic")

@@ -69,8 +69,12 @@ SAID: Dict[str, str] = {
     "a kernel with your files of exercise 3.3 and given ones for the rest (`SEED=7`: other schedules).": "",
     "You may try any: `make grade LAB=3 FURTHER=3.7` grades it with the core track, `make grade LAB=3 TEST=3.7` alone.": "",  # test_tracks
     "`make grade LAB=3` says `Lab 3, core track: 84/84` on your machine, and 100 of 100 when you submit (exercise 3.6).": "points 100",
-    "Then write a scenario in which every lock is taken rightly, and see that your finder accuses nobody (in the complete tree "
+    "Then write a scenario in which every lock is taken rightly, and see that your finder reports nothing (in the complete tree "
     "`make explore` says which strategy finds what).": "",
+    "When you are stuck, `make hint EX=3.3` shows the next of several hints: the first ones say what to draw, the last ones tell the "
+    "steps.": "",
+    **{f"`make hint EX=3.{number}` shows one of several at a time; the last ones are the steps.": "" for number in (1, 2, 3, 4, 5, 7, 8, 9, 10)},
+    "`spin_lock` tests one routine at a time: begin there.": "",
 }
 
 # What `$ make run` shows, by the exercises that are solved.
