@@ -280,7 +280,7 @@ class Ends(unittest.TestCase):
             text, file = t.guest.alloc(32), t.guest.alloc(64)
             t.guest.write(text, b"Thread != nullptr\0")
             t.guest.write(file, b"kernel/ntos/ke/sched/ready.cpp\0")
-            t.guest.call("RtlAssert", text, file, 18)
+            t.guest.call("RtlAssert", text, file, 18, 0)
 
         outcome = self.outcome_of(breaks)
         self.assertEqual(outcome.seen, "a broken contract: Thread != nullptr (kernel/ntos/ke/sched/ready.cpp:18)")

@@ -33,9 +33,9 @@ void HalpReadSoftOff(const LOADER_PARAMETER_BLOCK& block) {
     SoftOff = HalpParseSoftOff(fadt, HalpMapAcpiTable(HalpDsdtAddress(fadt)));
 }
 
-extern "C" void NTAPI HalReturnToFirmware(FIRMWARE_REENTRY Routine, UCHAR ExitCode) {
+extern "C" void NTAPI HalReturnToFirmware(FIRMWARE_REENTRY Routine) {
     nt::cpu::DisableInterrupts();
-    if (Routine != FIRMWARE_REENTRY::HalRebootRoutine) WRITE_PORT_UCHAR(ISA_DEBUG_EXIT, ExitCode);
+    if (Routine != FIRMWARE_REENTRY::HalRebootRoutine) WRITE_PORT_UCHAR(ISA_DEBUG_EXIT, 0);
     if (Routine == FIRMWARE_REENTRY::HalPowerDownRoutine) PowerDown();
     if (Routine == FIRMWARE_REENTRY::HalRebootRoutine) Reboot();
     for (;;)

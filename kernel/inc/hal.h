@@ -83,8 +83,8 @@ NTHALAPI void NTAPI HalDebugPutString(PCSTR Text);
 NTHALAPI LONG NTAPI HalDebugGetChar();
 /// How the machine is to be left.
 enum class FIRMWARE_REENTRY : UCHAR { HalHaltRoutine, HalPowerDownRoutine, HalRebootRoutine };
-/// Stops or restarts the machine. `ExitCode` is given to an emulator that can return one.
-[[noreturn]] NTHALAPI void NTAPI HalReturnToFirmware(FIRMWARE_REENTRY Routine, UCHAR ExitCode);
+/// Stops or restarts the machine. An emulator that can return a code ends with 0.
+[[noreturn]] NTHALAPI void NTAPI HalReturnToFirmware(FIRMWARE_REENTRY Routine);
 }
 
 /// Kernel routines that the HAL's interrupt handlers call.

@@ -91,11 +91,11 @@ NTKERNELAPI void FASTCALL KeReleaseInStackQueuedSpinLockFromDpcLevel(PKLOCK_QUEU
 // For DPC routines that may run as threaded DPCs: the IRQL is raised only if it must be.
 
 /// @returns the old IRQL. @irql <= DISPATCH_LEVEL, in a DPC
-NTKERNELAPI KIRQL NTAPI KeAcquireSpinLockForDpc(PKSPIN_LOCK SpinLock) ACQUIRE_(SpinLock);
-NTKERNELAPI void NTAPI KeReleaseSpinLockForDpc(PKSPIN_LOCK SpinLock, KIRQL OldIrql) RELEASE_(SpinLock);
-NTKERNELAPI void NTAPI KeAcquireInStackQueuedSpinLockForDpc(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
+NTKERNELAPI KIRQL FASTCALL KeAcquireSpinLockForDpc(PKSPIN_LOCK SpinLock) ACQUIRE_(SpinLock);
+NTKERNELAPI void FASTCALL KeReleaseSpinLockForDpc(PKSPIN_LOCK SpinLock, KIRQL OldIrql) RELEASE_(SpinLock);
+NTKERNELAPI void FASTCALL KeAcquireInStackQueuedSpinLockForDpc(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
     ACQUIRE_(LockHandle);
-NTKERNELAPI void NTAPI KeReleaseInStackQueuedSpinLockForDpc(PKLOCK_QUEUE_HANDLE LockHandle) RELEASE_(LockHandle);
+NTKERNELAPI void FASTCALL KeReleaseInStackQueuedSpinLockForDpc(PKLOCK_QUEUE_HANDLE LockHandle) RELEASE_(LockHandle);
 
 // Numbered queued locks: the node is the processor's own.
 

@@ -30,39 +30,39 @@ private:
 
 extern "C" {
 
-PLIST_ENTRY FASTCALL ExInterlockedInsertHeadList(PLIST_ENTRY ListHead, PLIST_ENTRY ListEntry, PKSPIN_LOCK Lock) {
+PLIST_ENTRY NTAPI ExInterlockedInsertHeadList(PLIST_ENTRY ListHead, PLIST_ENTRY ListEntry, PKSPIN_LOCK Lock) {
     AnyLevelGuard guard(*Lock);
     PLIST_ENTRY const first = IsListEmpty(ListHead) ? nullptr : ListHead->Flink;
     InsertHeadList(ListHead, ListEntry);
     return first;
 }
 
-PLIST_ENTRY FASTCALL ExInterlockedInsertTailList(PLIST_ENTRY ListHead, PLIST_ENTRY ListEntry, PKSPIN_LOCK Lock) {
+PLIST_ENTRY NTAPI ExInterlockedInsertTailList(PLIST_ENTRY ListHead, PLIST_ENTRY ListEntry, PKSPIN_LOCK Lock) {
     AnyLevelGuard guard(*Lock);
     PLIST_ENTRY const last = IsListEmpty(ListHead) ? nullptr : ListHead->Blink;
     InsertTailList(ListHead, ListEntry);
     return last;
 }
 
-PLIST_ENTRY FASTCALL ExInterlockedRemoveHeadList(PLIST_ENTRY ListHead, PKSPIN_LOCK Lock) {
+PLIST_ENTRY NTAPI ExInterlockedRemoveHeadList(PLIST_ENTRY ListHead, PKSPIN_LOCK Lock) {
     AnyLevelGuard guard(*Lock);
     return IsListEmpty(ListHead) ? nullptr : RemoveHeadList(ListHead);
 }
 
-PSINGLE_LIST_ENTRY FASTCALL ExInterlockedPushEntryList(PSINGLE_LIST_ENTRY ListHead, PSINGLE_LIST_ENTRY ListEntry,
-                                                       PKSPIN_LOCK Lock) {
+PSINGLE_LIST_ENTRY NTAPI ExInterlockedPushEntryList(PSINGLE_LIST_ENTRY ListHead, PSINGLE_LIST_ENTRY ListEntry,
+                                                    PKSPIN_LOCK Lock) {
     AnyLevelGuard guard(*Lock);
     PSINGLE_LIST_ENTRY const first = ListHead->Next;
     PushEntryList(ListHead, ListEntry);
     return first;
 }
 
-PSINGLE_LIST_ENTRY FASTCALL ExInterlockedPopEntryList(PSINGLE_LIST_ENTRY ListHead, PKSPIN_LOCK Lock) {
+PSINGLE_LIST_ENTRY NTAPI ExInterlockedPopEntryList(PSINGLE_LIST_ENTRY ListHead, PKSPIN_LOCK Lock) {
     AnyLevelGuard guard(*Lock);
     return PopEntryList(ListHead);
 }
 
-ULONG FASTCALL ExInterlockedAddUlong(ULONG* Addend, ULONG Increment, PKSPIN_LOCK Lock) {
+ULONG NTAPI ExInterlockedAddUlong(ULONG* Addend, ULONG Increment, PKSPIN_LOCK Lock) {
     AnyLevelGuard guard(*Lock);
     const ULONG before = *Addend;
     *Addend = before + Increment;

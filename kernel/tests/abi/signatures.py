@@ -1,8 +1,8 @@
 """Exported names with their argument bytes: `_KeSetEvent@12` (stdcall), `@KfLowerIrql@4` (fastcall), `_DbgPrint` (cdecl, data).
 
-A driver's compiler takes the decoration from the public headers, its linker the image from the import libraries (libntoskrnl.a,
-libhal.a).  Mica's image must have the plain name, and behind it a routine of the same decoration: it pops the bytes that the caller
-has pushed.
+A driver's compiler makes the decorated name from the public headers; the linker looks for it in the import libraries (libntoskrnl.a,
+libhal.a) and writes the plain name and the image into the driver.  That image of Mica must have the plain name, and behind it a routine
+of the same decoration: it pops the bytes that the caller has pushed.  Where headers and libraries differ, one of them is wrong: either will do.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ def compare(build: Path) -> Iterator[Compared]:
     groups: Dict[str, Compared] = {}
     for name in sorted(exported & set(known)):
         homes = [module for module in IMAGES if name in libraries[module]]
-        wanted = declared.get(name) or libraries[known[name]][name]
-        found = forms(images, homes[0], name) or forms(images, homes[-1], name)
+        wanted = {libraries[known[name]][name], declared.get(name, libraries[known[name]][name])}
+        found = forms(images, homes[0], name) or forms(images, homes[-1], name)  # of a name of both libraries, either image will do
         told = groups.setdefault(_component(name), Compared(_component(name)))
         told.compared += 1
         if not found:
             told.differences[f"name({name})"] = f"public in {' and '.join(IMAGES[one] for one in homes)}, Mica in another image"
-        elif wanted not in found:
-            told.differences[f"name({name})"] = f"public {wanted}, Mica {' or '.join(sorted(found))}"
+        elif not wanted & found:
+            told.differences[f"name({name})"] = f"public {' or '.join(sorted(wanted))}, Mica {' or '.join(sorted(found))}"
     yield from groups.values()
 
 
@@ -65,7 +65,8 @@ def headers(names: "list[str]") -> Dict[str, str]:
 
 
 def forms(images: Dict[str, PeImage], module: str, name: str) -> Set[str]:
-    """The decorated names of what an export leads to; forwarders are followed."""
+    """The decorations of what an export leads to, around its own name; forwarders are followed."""
+    asked = name
     for _ in range(4):
         lead = images[module].export_table.get(name) if module in images else None
         if not isinstance(lead, str):
@@ -73,7 +74,7 @@ def forms(images: Dict[str, PeImage], module: str, name: str) -> Set[str]:
         module, _, name = lead.partition(".")
     if lead is None:
         return set()
-    return {_bare(raw) for raw, rva in raw_symbols(images[module]) if rva == lead and undecorate(raw) == name}
+    return {_bare(raw.replace(name, asked, 1)) for raw, rva in raw_symbols(images[module]) if rva == lead and undecorate(raw) == name}
 
 
 _tables: "Dict[Path, list[tuple[str, int]]]" = {}
@@ -94,5 +95,5 @@ def _bare(name: str) -> str:
 
 def _component(name: str) -> str:
     match = re.match(r"(?:READ|WRITE)|Interlocked|_|[A-Z][a-z]+", name)
-    return {"Kf": "Ke", "Kef": "Ke", "Ki": "Ke", "Exf": "Ex", "Interlocked": "Ex", "READ": "Hal", "WRITE": "Hal", "Hal": "Hal", "Dbg": "Kd",
+    return {"Kf": "Ke", "Kef": "Ke", "Ki": "Ke", "Exf": "Ex", "Exfi": "Ex", "Exi": "Ex", "_": "crt", "Interlocked": "Ex", "READ": "Hal", "WRITE": "Hal", "Hal": "Hal", "Dbg": "Kd",
             "Probe": "Mm"}.get(match[0], match[0]) if match else "crt"

@@ -176,3 +176,76 @@ GUEST_TEST_BUGCHECK(AssertionStopsTheSystem, MICA_ASSERTION_FAILED) { RtlAssert(
 GUEST_TEST_BUGCHECK(BugcheckCommandStopsTheSystem, MANUALLY_INITIATED_CRASH) {
     (void)KdExecuteCommand("bugcheck", Output, sizeof(Output));
 }
+
+namespace {
+
+/// Calls a helper that shifts edx:eax by cl.
+#define SHIFTED(helper, value, count)                                             \
+    [](ULONGLONG number, ULONG by) {                                              \
+        __asm__ __volatile__("call " helper : "+A"(number) : "c"(by) : "memory"); \
+        return number;                                                            \
+    }(value, count)
+
+struct DIVIDED {
+    ULONGLONG Quotient;
+    ULONGLONG Remainder;
+};
+
+/// Calls a helper that leaves the quotient in edx:eax and the remainder in ebx:ecx.
+#define DIVIDED_BY(helper, dividend, divisor)                                                         \
+    [](ULONGLONG up, ULONGLONG down) {                                                                \
+        ULONGLONG quotient;                                                                           \
+        ULONG low, high;                                                                              \
+        __asm__ __volatile__("pushl 4(%4)\n\tpushl (%4)\n\tpushl 4(%3)\n\tpushl (%3)\n\tcall " helper \
+                             : "=A"(quotient), "=c"(low), "=b"(high)                                  \
+                             : "S"(&up), "D"(&down)                                                   \
+                             : "memory");                                                             \
+        return DIVIDED{quotient, ULONGLONG(high) << 32 | low};                                        \
+    }(dividend, divisor)
+
+} // namespace
+
+// EXE-01
+GUEST_TEST(HelpersShiftByAnyCount) {
+    constexpr ULONGLONG numbers[] = {0x8123'4567'89AB'CDEF, 0x0000'0001'8000'0000, 1};
+    for (const ULONGLONG number : numbers) {
+        for (ULONG by = 0; by < 64; by++) {
+            GUEST_EQUAL(number << by, SHIFTED("__allshl", number, by));
+            GUEST_EQUAL(number >> by, SHIFTED("__aullshr", number, by));
+            GUEST_EQUAL(ULONGLONG(LONGLONG(number) >> by), SHIFTED("__allshr", number, by));
+        }
+        GUEST_EQUAL(0ull, SHIFTED("__allshl", number, 64));
+        GUEST_EQUAL(0ull, SHIFTED("__aullshr", number, 200));
+        GUEST_EQUAL(LONGLONG(number) < 0 ? ~0ull : 0, SHIFTED("__allshr", number, 64));
+    }
+}
+
+// EXE-01
+GUEST_TEST(HelpersDivideWithRemainder) {
+    constexpr LONGLONG numbers[] = {
+        1, -1, 7, -7, 10'000'000, 0x1'0000'0001, -0x7FFF'FFFF'FFFF'FFFF, 0x7FFF'FFFF'0000'0003};
+    for (const LONGLONG up : numbers) {
+        for (const LONGLONG down : numbers) {
+            const DIVIDED is = DIVIDED_BY("__alldvrm", ULONGLONG(up), ULONGLONG(down));
+            GUEST_EQUAL(up / down, LONGLONG(is.Quotient));
+            GUEST_EQUAL(up % down, LONGLONG(is.Remainder));
+            const DIVIDED plain = DIVIDED_BY("__aulldvrm", ULONGLONG(up), ULONGLONG(down));
+            GUEST_EQUAL(ULONGLONG(up) / ULONGLONG(down), plain.Quotient);
+            GUEST_EQUAL(ULONGLONG(up) % ULONGLONG(down), plain.Remainder);
+        }
+    }
+}
+
+// EXE-01
+GUEST_TEST(ProbeMakesRoomOnTheStack) {
+    constexpr ULONG rooms[] = {0, 4, 40, 4096, 5000};
+    for (const ULONG bytes : rooms) {
+        ULONG before, after, kept = 0x1234'5678, room = bytes;
+        __asm__ __volatile__("movl %%esp, %%esi\n\tcall __alloca_probe\n\tmovl %%esp, %%edi\n\tmovl %%esi, %%esp"
+                             : "=S"(before), "=D"(after), "+c"(kept), "+a"(room)
+                             :
+                             : "memory");
+        GUEST_EQUAL(before - after, bytes);
+        GUEST_EQUAL(0x1234'5678u, kept);
+    }
+}

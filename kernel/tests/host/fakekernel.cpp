@@ -22,7 +22,7 @@ void NTAPI KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR Parameter1, ULONG_PTR Para
 
 void NTAPI KeBugCheck(ULONG BugCheckCode) { KeBugCheckEx(BugCheckCode, 0, 0, 0, 0); }
 
-void NTAPI RtlAssert(PCSTR Expression, PCSTR File, ULONG Line) {
+void NTAPI RtlAssert(PCSTR Expression, PCSTR File, ULONG Line, PCSTR) {
     char text[512];
     std::snprintf(text, sizeof(text), "%s:%u: %s", File, Line, Expression);
     if (host::Machine* const machine = host::Machine::Current()) machine->Stop({MICA_ASSERTION_FAILED, {}, text});

@@ -2,4 +2,4 @@
 #include "kd/commands.h"
 #include "hal.h"
 
-KD_COMMAND(reboot, "", "restart the machine") { HalReturnToFirmware(FIRMWARE_REENTRY::HalRebootRoutine, 0); }
+KD_COMMAND(reboot, "", "restart the machine") { HalReturnToFirmware(FIRMWARE_REENTRY::HalRebootRoutine); }
