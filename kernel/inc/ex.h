@@ -5,6 +5,7 @@
 #include "ex/fastmutex.h"
 #include "ex/guardedmutex.h"
 #include "ex/interlocked.h"
+#include "ex/lookaside.h"
 #include "ex/pool.h"
 #include "ex/slist.h"
 #include "ex/spinlock.h"

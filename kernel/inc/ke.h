@@ -4,6 +4,7 @@
 
 #include "ke/apc.h"
 #include "ke/bugcheck.h"
+#include "ke/devicequeue.h"
 #include "ke/dispatcher.h"
 #include "ke/dpc.h"
 #include "ke/gate.h"

@@ -149,11 +149,15 @@ struct KMUTANT {
     LIST_ENTRY MutantListEntry; ///< on the owner's KTHREAD::MutantListHead
     KTHREAD* OwnerThread;
     BOOLEAN Abandoned; ///< the owner ended without releasing: the next wait returns STATUS_ABANDONED
-    UCHAR ApcDisable;
+    UCHAR ApcDisable;  ///< 1: a mutex
 };
 using PKMUTANT = KMUTANT*;
 PUBLIC_SIZE(KMUTANT, 32);
 PUBLIC_OFFSET(KMUTANT, OwnerThread, 24);
+/// A mutant of the kernel's own: its owner gets no normal kernel APC, and must release it before it ends (mutex.cpp).
+using KMUTEX = KMUTANT;
+using PKMUTEX = KMUTEX*;
+using PRKMUTEX = KMUTEX*;
 
 extern "C" {
 
@@ -192,12 +196,26 @@ NTKERNELAPI void NTAPI KeInitializeMutant(PKMUTANT Mutant, BOOLEAN InitialOwner)
 NTKERNELAPI LONG NTAPI KeReleaseMutant(PKMUTANT Mutant, KPRIORITY Increment, BOOLEAN Abandoned, BOOLEAN Wait);
 NTKERNELAPI LONG NTAPI KeReadStateMutant(PKMUTANT Mutant);
 
+/// Makes a mutex that is free. A thread acquires it by a wait, and again if it owns it. From the first acquisition to the
+/// last release the owner is in a critical region. An owner that ends is a bugcheck (THREAD_TERMINATE_HELD_MUTEX).
+/// @param Level not used. @irql any
+NTKERNELAPI void NTAPI KeInitializeMutex(PRKMUTEX Mutex, ULONG Level);
+/// Releases one level of ownership. Raises STATUS_MUTANT_NOT_OWNED if another thread asks. @param Wait as of KeSetEvent.
+/// @returns the previous signal state (0: it was owned once). @irql <= DISPATCH_LEVEL
+NTKERNELAPI LONG NTAPI KeReleaseMutex(PRKMUTEX Mutex, BOOLEAN Wait);
+/// @returns 1 if it is free. @irql <= DISPATCH_LEVEL
+NTKERNELAPI LONG NTAPI KeReadStateMutex(PRKMUTEX Mutex);
+
 /// Waits until the object is signaled or the time is over.
 /// @param Timeout in 100 ns: negative relative to now, positive absolute system time, 0 only tests, nullptr for ever.
 /// @returns STATUS_SUCCESS, STATUS_TIMEOUT, STATUS_ABANDONED (a mutant whose owner ended).
 /// @irql PASSIVE_LEVEL or APC_LEVEL; <= DISPATCH_LEVEL with a time-out of zero (nt::TestObject)
 NTKERNELAPI NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode,
                                                  BOOLEAN Alertable, PLARGE_INTEGER Timeout) EXCLUDES_(AtDispatchLevel);
+
+/// KeWaitForSingleObject by the name that some drivers use for a mutex.
+NTKERNELAPI NTSTATUS NTAPI KeWaitForMutexObject(PRKMUTEX Mutex, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode,
+                                                BOOLEAN Alertable, PLARGE_INTEGER Timeout) EXCLUDES_(AtDispatchLevel);
 
 /// Waits for any one or all of `Count` objects. WaitAll takes nothing until all can be taken. Its caller names each
 /// semaphore and synchronization object once, and no mutant that he owns as often as one can: that takes too much.

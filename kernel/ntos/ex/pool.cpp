@@ -7,6 +7,7 @@
 #include "ex.h"
 #include "ke/bugcheck.h"
 #include "ke/spinlock.h"
+#include "rtl/exception.h"
 #include "nt/list.h"
 
 namespace {
@@ -63,7 +64,7 @@ PVOID TakeBlock(ULONG sizeClass, ULONG tag) REQUIRES_(PoolLock) {
 }
 
 PVOID AllocateLarge(SIZE_T bytes, ULONG tag) {
-    const ULONG pages = ULONG((bytes + PAGE_SIZE - 1) / PAGE_SIZE);
+    const ULONG pages = bytes ? ULONG((bytes + PAGE_SIZE - 1) / PAGE_SIZE) : 1;
     PVOID const address = PageSource->Allocate(pages);
     if (!address) return nullptr;
     {
@@ -94,6 +95,31 @@ void FreeLarge(PVOID address, ULONG tag) {
     PageSource->Free(address, pages);
 }
 
+PVOID Allocate(POOL_TYPE type, SIZE_T bytes, ULONG tag) {
+    if (bytes >= PAGE_SIZE / 2 - sizeof(POOL_HEADER) || (type & POOL_CACHE_ALIGNED)) return AllocateLarge(bytes, tag);
+    ULONG sizeClass = 0;
+    while (ClassSize(sizeClass) < bytes + sizeof(POOL_HEADER))
+        sizeClass++;
+    {
+        nt::SpinLockGuard guard(PoolLock);
+        if (PVOID const block = TakeBlock(sizeClass, tag)) return block;
+    }
+    auto* const page = static_cast<UCHAR*>(PageSource->Allocate(1));
+    if (!page) return nullptr;
+    nt::SpinLockGuard guard(PoolLock);
+    AddPage(page, sizeClass);
+    return TakeBlock(sizeClass, tag); // before another processor can take the page's blocks
+}
+
+/// The bytes of a block that begins a page; 0: there is none at this address.
+SIZE_T SizeOfLarge(PVOID address) {
+    nt::SpinLockGuard guard(PoolLock);
+    for (const LARGE_BLOCK& block : LargeTable) {
+        if (block.Address == address) return SIZE_T(block.Pages) * PAGE_SIZE;
+    }
+    return 0;
+}
+
 } // namespace
 
 BOOLEAN NTAPI ExInitSystem(const EX_PAGE_SOURCE* NewPageSource) {
@@ -102,19 +128,17 @@ BOOLEAN NTAPI ExInitSystem(const EX_PAGE_SOURCE* NewPageSource) {
 }
 
 PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag) {
-    if (NumberOfBytes >= PAGE_SIZE / 2 - sizeof(POOL_HEADER)) return AllocateLarge(NumberOfBytes, Tag);
-    ULONG sizeClass = 0;
-    while (ClassSize(sizeClass) < NumberOfBytes + sizeof(POOL_HEADER))
-        sizeClass++;
-    {
-        nt::SpinLockGuard guard(PoolLock);
-        if (PVOID const block = TakeBlock(sizeClass, Tag)) return block;
-    }
-    auto* const page = static_cast<UCHAR*>(PageSource->Allocate(1));
-    if (!page) return nullptr;
-    nt::SpinLockGuard guard(PoolLock);
-    AddPage(page, sizeClass);
-    return TakeBlock(sizeClass, Tag); // before another processor can take the page's blocks
+    PVOID const block = Allocate(PoolType, NumberOfBytes, Tag);
+    if (block) return block;
+    if (PoolType & POOL_MUST_SUCCEED) KeBugCheckEx(MUST_SUCCEED_POOL_EMPTY, NumberOfBytes, 0, 0, 0);
+    if (PoolType & POOL_RAISE_IF_ALLOCATION_FAILURE) ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
+    return nullptr;
+}
+
+SIZE_T NTAPI ExQueryPoolBlockSize(PVOID PoolBlock, BOOLEAN* QuotaCharged) {
+    *QuotaCharged = FALSE;
+    if ((reinterpret_cast<ULONG_PTR>(PoolBlock) & (PAGE_SIZE - 1)) == 0) return SizeOfLarge(PoolBlock);
+    return ClassSize(HeaderOf(static_cast<SINGLE_LIST_ENTRY*>(PoolBlock))->SizeClass) - sizeof(POOL_HEADER);
 }
 
 void NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag) {

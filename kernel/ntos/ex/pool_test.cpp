@@ -5,10 +5,12 @@
 #define ExInitSystem PoolInitialize
 #define ExAllocatePoolWithTag PoolAllocate
 #define ExFreePoolWithTag PoolFree
+#define ExQueryPoolBlockSize PoolBlockSize
 #include "pool.cpp"
 #undef ExInitSystem
 #undef ExAllocatePoolWithTag
 #undef ExFreePoolWithTag
+#undef ExQueryPoolBlockSize
 
 #include "ke.h"
 #include "machine.h"
@@ -21,9 +23,11 @@ constexpr ULONG Tag = 0x74736554;
 
 ULONG PagesGiven;
 ULONG PagesFreed;
+bool OutOfPages;
 std::function<void()> AfterAPage; ///< what comes as soon as the pool's lock is free again
 
 PVOID NTAPI GivePages(ULONG pages) {
+    if (OutOfPages) return nullptr;
     PagesGiven += pages;
     if (AfterAPage) {
         static KDPC dpc;
@@ -46,6 +50,7 @@ protected:
         static constexpr EX_PAGE_SOURCE source = {GivePages, FreePages};
         PagesGiven = PagesFreed = 0;
         AfterAPage = nullptr;
+        OutOfPages = false;
         EXPECT_TRUE(PoolInitialize(&source));
     }
 };
@@ -89,4 +94,45 @@ TEST_F(PoolTest, LargeBlocksArePagesThatComeBack) {
         PoolFree(block, Tag);
         EXPECT_EQ(PagesFreed, 3u);
     });
+}
+
+TEST_F(PoolTest, ABlockKnowsItsBytes) {
+    Run([&] {
+        for (const SIZE_T bytes : {0, 1, 8, 9, 100, 2000, 2040, 2041, 4096, 5000}) {
+            PVOID const block = PoolAllocate(PagedPool, bytes, Tag);
+            BOOLEAN charged = TRUE;
+            const SIZE_T size = PoolBlockSize(block, &charged);
+            EXPECT_GE(size, bytes);
+            EXPECT_LE(size, bytes < 2040 ? 2 * bytes + 24 : bytes + PAGE_SIZE);
+            EXPECT_FALSE(charged);
+            memset(block, 0xCC, size); // all of it is the caller's
+            PoolFree(block, Tag);
+        }
+    });
+}
+
+TEST_F(PoolTest, CacheAlignedBlocksAreOfEverySize) {
+    Run([&] {
+        for (const SIZE_T bytes : {0, 1, 100, 5000}) {
+            PVOID const block = PoolAllocate(NonPagedPoolCacheAligned, bytes, Tag);
+            EXPECT_EQ(reinterpret_cast<ULONG_PTR>(block) % 64, 0u);
+            PoolFree(block, Tag);
+        }
+    });
+}
+
+TEST_F(PoolTest, TheTypeSaysWhatALackOfMemoryIs) {
+    ULONG raised = 0;
+    RunUntilBugCheck(MUST_SUCCEED_POOL_EMPTY, [&] {
+        OutOfPages = true;
+        EXPECT_EQ(PoolAllocate(NonPagedPool, 5000, Tag), nullptr);
+        try {
+            (void)PoolAllocate(PagedPool | POOL_RAISE_IF_ALLOCATION_FAILURE, 5000, Tag);
+        } catch (const host::RaisedStatus& status) {
+            raised = ULONG(status.Status);
+        }
+        (void)PoolAllocate(NonPagedPoolMustSucceed, 5000, Tag);
+    });
+    EXPECT_EQ(raised, ULONG(STATUS_INSUFFICIENT_RESOURCES));
+    EXPECT_EQ(machine->Stopped().Parameter[0], 5000u);
 }

@@ -2,6 +2,7 @@
 //
 // IRQL: PASSIVE_LEVEL.
 // In the books: "system worker threads". SYS-09, SYS-10
+#include "ex/explookaside.h"
 #include "ex/expwork.h"
 #include "ex/onesecond.h"
 
@@ -21,6 +22,7 @@ constexpr ULONG_PTR DynamicFlag = 0x80; ///< in a thread's start context, beside
 
 const EX_THREAD_SOURCE* ThreadSource; // shared: written at boot, read-only afterwards
 EX_ONE_SECOND_DUTY BalanceDuty = {ExpBalanceWorkerThreads, nullptr, {}};
+EX_ONE_SECOND_DUTY LookasideDuty = {ExpAdjustLookasideDepth, nullptr, {}};
 
 bool StartPool(ULONG type) {
     EX_WORK_QUEUE& queue = ExWorkerQueue[type];
@@ -69,5 +71,6 @@ BOOLEAN NTAPI ExInitializeThreads(const EX_THREAD_SOURCE* Source) {
         if (!StartPool(type)) return FALSE;
     }
     ExRegisterOneSecondDuty(&BalanceDuty);
+    ExRegisterOneSecondDuty(&LookasideDuty);
     return TRUE;
 }

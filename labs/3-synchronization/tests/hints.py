@@ -27,7 +27,7 @@ HINTS = {
     "wait-status": "The result of a wait: WaitAny the index of the object, with STATUS_ABANDONED added for an abandoned mutant; WaitAll "
                    "STATUS_SUCCESS or STATUS_ABANDONED; STATUS_TIMEOUT when time has ended it.",
     "commit-status": "KiCommitWait returns what KiSwapThread returns: the status with which the wait was ended, whatever that is.",
-    "satisfied": "KiSatisfyWait returns STATUS_SUCCESS, and for a mutant what KiTakeMutant returns: a wait that is satisfied at once returns that.",
+    "satisfied": "KiSatisfyWait returns STATUS_SUCCESS, and for a mutant what KiSatisfyMutant returns: a wait that is satisfied at once returns that.",
     "released-status": "KiWaitTest finds the result: of a WaitAny KiWaitAnyStatus, of a WaitAll what KiTestWaitAll said. KiUnwaitThread keeps in WaitStatus "
                        "what it is given.",
     "previous-state": "A call that changes an object's state returns the state before the change.",

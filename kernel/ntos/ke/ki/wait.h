@@ -36,6 +36,9 @@ bool KiTestWaitAll(PKTHREAD Thread, NTSTATUS* Status) REQUIRES_(KiDispatcherLock
 /// Makes `Thread`, which may have it, the mutant's owner or an owner once more.
 /// @returns STATUS_SUCCESS, STATUS_ABANDONED, or STATUS_MUTANT_LIMIT_EXCEEDED (nothing is changed then).
 NTSTATUS KiTakeMutant(PKMUTANT Mutant, PKTHREAD Thread) REQUIRES_(KiDispatcherLock);
+/// As KiTakeMutant; and the new owner of a mutex gets no normal kernel APC until it has released the mutex. `Thread` is the
+/// calling thread, or waits.
+NTSTATUS KiSatisfyMutant(PKMUTANT Mutant, PKTHREAD Thread) REQUIRES_(KiDispatcherLock);
 
 /// Locks the database for a wait, unless KeSetEvent(..., Wait = TRUE) and the like left it locked. Kernel APCs that may
 /// run first have run.

@@ -61,7 +61,8 @@ void CheckApcs(const KTHREAD* thread) {
 }
 
 /// A mutant is abandoned; a mutex (ApcDisable) is the kernel's, whose data would stay half changed.
-void CheckMutexes(KTHREAD* thread) REQUIRES_(KiDispatcherLock) {
+void CheckMutexes(KTHREAD* thread) {
+    KiDispatcherGuard guard;
     for (const KMUTANT* mutant : nt::List<&KMUTANT::MutantListEntry>(thread->MutantListHead)) {
         if (mutant->ApcDisable)
             KeBugCheckEx(THREAD_TERMINATE_HELD_MUTEX, reinterpret_cast<ULONG_PTR>(thread),
@@ -119,6 +120,7 @@ void NTAPI KeTerminateThread(KPRIORITY Increment) {
     KPROCESS* const process = thread->Process;
     NT_ASSERT(thread->ApcState.Process == process); // a thread does not end while it is attached to another process
     (void)KeDisableApcQueuingThread(thread);
+    CheckMutexes(thread); // before its regions: owning a mutex is one
     CheckApcs(thread);
     KeCheckNoLocksHeld(thread);
     // The database is locked before the list is free again: the thread that leaves last also signals last.
@@ -128,7 +130,6 @@ void NTAPI KeTerminateThread(KPRIORITY Increment) {
     KefAcquireSpinLockAtDpcLevel(&KiDispatcherLock);
     KefReleaseSpinLockFromDpcLevel(&process->ProcessLock);
     thread->WaitIrql = oldIrql;
-    CheckMutexes(thread);
     KiAbandonMutants(thread);
     KiLeaveQueue(thread);
     EtwTraceEvent(ETW_EVENT::ThreadEnd, reinterpret_cast<ULONG_PTR>(thread), 0, 0, 0);

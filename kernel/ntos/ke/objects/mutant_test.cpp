@@ -167,8 +167,7 @@ TEST_F(MutantTest, ThreadThatEndsWithAMutexIsABugcheck) {
     KMUTANT mutant, mutex;
     RunUntilBugCheck(THREAD_TERMINATE_HELD_MUTEX, [&] {
         KeInitializeMutant(&mutant, FALSE);
-        KeInitializeMutant(&mutex, FALSE);
-        mutex.ApcDisable = 1; // what makes it one
+        KeInitializeMutex(&mutex, 0);
         Thread* const owner = machine->Spawn(9, [&] {
             Await(&mutant);
             Await(&mutex);

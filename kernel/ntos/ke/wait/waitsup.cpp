@@ -18,9 +18,9 @@ bool KiIsSignaled(const DISPATCHER_HEADER* Object, const KTHREAD* Thread) {
 }
 
 /// Takes a signaled object for `Thread`, whose wait it satisfies. A signal of a synchronization event or timer is for
-/// one thread; a semaphore's unit is, too; a mutant gets an owner (KiTakeMutant: given). The signal of every other
+/// one thread; a semaphore's unit is, too; a mutant gets an owner (KiSatisfyMutant: given). The signal of every other
 /// object is for all threads.
-/// @returns STATUS_SUCCESS; of a mutant what KiTakeMutant returns
+/// @returns STATUS_SUCCESS; of a mutant what KiSatisfyMutant returns
 /// Callers rely on: the object's wait list and the thread are as before.
 NTSTATUS KiSatisfyWait(PDISPATCHER_HEADER Object, PKTHREAD Thread) {
     // LAB(3.3) begin
@@ -28,7 +28,7 @@ NTSTATUS KiSatisfyWait(PDISPATCHER_HEADER Object, PKTHREAD Thread) {
     case KOBJECTS::EventSynchronizationObject:
     case KOBJECTS::TimerSynchronizationObject: Object->SignalState = 0; return STATUS_SUCCESS;
     case KOBJECTS::SemaphoreObject: Object->SignalState--; return STATUS_SUCCESS;
-    case KOBJECTS::MutantObject: return KiTakeMutant(CONTAINING_RECORD(Object, KMUTANT, Header), Thread);
+    case KOBJECTS::MutantObject: return KiSatisfyMutant(CONTAINING_RECORD(Object, KMUTANT, Header), Thread);
     default: return STATUS_SUCCESS; // notification objects, processes, threads: the signal stays
     }
     // LAB(3.3) else
