@@ -4,25 +4,27 @@ HINTS = {
     # lists and rings
     "wait-boot": "The kernel signals and waits before any test begins. Where it gave up look at blocks and rings that are not whole, and at pointers that may be "
                  "nullptr; where it waits for ever somebody was not released, or waits for what is signaled already.",
-    "wait-order": "Who waits longest is first: a wait block goes to the tail of the object's list, and the list is walked from its head.",
+    "wait-order": "The thread that waits longest is first: a wait block goes to the tail of the object's list, and the list is walked "
+                  "from its head.",
     "block-missing": "A waiting thread has one block on the list of every object that it waits for.",
     "block-left": "A thread whose wait is over still has a block on a list. Take all its blocks away: walk the ring once round.",
-    "block-wrong": "A wait block does not say who waits for what: Thread, Object, WaitKey (the index in the wait) and WaitType.",
+    "block-wrong": "A wait block does not say which thread waits for which object: Thread, Object, WaitKey (the index in the wait) and "
+                   "WaitType.",
     "ring-open": "The blocks of one wait form a ring through NextWaitBlock: from WaitBlockList over every object's block, the time-out's as "
                  "the last, back to the first.",
-    "ring-touched": "KiInsertWaitBlock fills the block and puts it on its object's list. NextWaitBlock belongs to those who make the ring: the wait for several "
-                    "objects, and KiCommitWait.",
+    "ring-touched": "KiInsertWaitBlock fills the block and puts it on its object's list. NextWaitBlock belongs to the routines that make "
+                    "the ring: the wait for several objects, and KiCommitWait.",
     "list-broken": "A list's links are broken: from its head, Flink must lead round to the head again, and Blink the same way back.",
     # signals
-    "signal-kept": "A synchronization object's signal is for one thread: whoever's wait it satisfies consumes it.",
-    "signal-lost": "The object's state is not what the calls made it: a notification object stays signaled, and nobody takes what nobody waits "
-                   "for.",
+    "signal-kept": "A synchronization object's signal is for one thread: the thread whose wait it satisfies consumes it.",
+    "signal-lost": "The object's state is not what the calls made it: a notification object stays signaled, and a signal stays as long as"
+                   " no thread takes it.",
     "released-too-many": "More threads were released than the signal allows: each one takes its part of the signal, and SignalState is looked at again before "
                          "the next.",
     "released-too-few": "A thread whose wait is satisfied was not released: go on through the list as long as the object is signaled.",
     "released-order": "The threads were released in another order than the one in which they began to wait.",
-    "reset": "A reset leaves the event not signaled, and releases nobody.",
-    "pulse": "A pulse releases those who wait at this moment, and leaves the object not signaled.",
+    "reset": "A reset leaves the event not signaled, and releases no thread.",
+    "pulse": "A pulse releases the threads that wait at this moment, and leaves the object not signaled.",
     # what a wait returns
     "wait-status": "The result of a wait: WaitAny the index of the object, with STATUS_ABANDONED added for an abandoned mutant; WaitAll "
                    "STATUS_SUCCESS or STATUS_ABANDONED; STATUS_TIMEOUT when time has ended it.",
@@ -67,7 +69,8 @@ HINTS = {
     "timer-left": "The wait is over and its timer still runs: it would end a later wait. Take it out of the table.",
     "due-time": "A time-out is relative to now when it is negative, a system time when it is positive; KiInterruptTimeOf makes interrupt time of "
                 "both.",
-    "timeout-only-tests": "A time-out of zero, or one in the past, has Passed (KiUpdateDeadline) and only tests: nobody waits, nothing changes.",
+    "timeout-only-tests": "A time-out of zero, or one in the past, has Passed (KiUpdateDeadline) and only tests: no thread waits, nothing"
+                          " changes.",
     "object-first": "The objects come before the time: what is signaled is taken, even if the time-out is zero or in the past. For a WaitAny one that is signaled "
                     "is enough.",
     "mutant-again": "A mutant that the thread owns already is as good as a signaled one: KiIsSignaled knows that, SignalState alone does not.",
@@ -79,15 +82,17 @@ HINTS = {
     "semaphore-limit": "The count never passes the limit, not even for a moment, and an adjustment that would do it changes nothing.",
     "semaphore-units": "Each thread that is released takes one unit; what is left is the count.",
     "mutant-recursion": "SignalState of a mutant counts down with each acquisition by its owner and up with each release; it is free at 1.",
-    "mutant-owner": "OwnerThread and the owner's MutantListHead say who owns the mutant exactly while its SignalState is 0 or below.",
+    "mutant-owner": "OwnerThread and the owner's MutantListHead name the mutant's owner exactly while its SignalState is 0 or below.",
     "mutant-order": "A thread's mutants are on its MutantListHead in the order in which it took them: one that it takes goes to the tail.",
-    "mutant-not-owned": "Only the owner releases a mutant; for anybody else a status is raised and nothing changes.",
-    "mutant-abandoned": "Who gets an abandoned mutant is told once: STATUS_ABANDONED, and Abandoned is cleared by it.",
-    "mutant-freed": "A release as Abandoned gives back all levels at once, whoever asks, and marks the mutant; one that is free already is only marked.",
+    "mutant-not-owned": "Only the owner releases a mutant; for any other thread a status is raised and nothing changes.",
+    "mutant-abandoned": "One thread hears that a mutant was abandoned, the next owner: STATUS_ABANDONED, and Abandoned is cleared by "
+                        "that.",
+    "mutant-freed": "A release as Abandoned gives back all levels at once, whichever thread asks, and marks the mutant; one that is free "
+                    "already is only marked.",
     "traced-release": "KiTraceSignal tells each change, with the states before and after it, before anybody is released by it: a timeline takes the "
                       "last signal for the cause of a wake-up.",
-    "mutant-taken": "KiTakeMutant returns STATUS_ABANDONED to who gets an abandoned mutant, STATUS_MUTANT_LIMIT_EXCEEDED to an owner who has it too often, and "
-                    "otherwise STATUS_SUCCESS.",
+    "mutant-taken": "KiTakeMutant returns STATUS_ABANDONED to a thread that gets an abandoned mutant, STATUS_MUTANT_LIMIT_EXCEEDED to an "
+                    "owner that has it too often, and otherwise STATUS_SUCCESS.",
     "mutant-all": "A thread that ends abandons every mutant it owns, in the order in which it took them: each is marked as Abandoned, and free.",
     # timers
     "chain-order": "A timer goes to the tail of its chain, and those of a higher wheel's chain go to lower wheels in their order.",
@@ -108,12 +113,12 @@ HINTS = {
     "traced-timer": "KiInsertTimer traces TimerSet with the timer and its due time, KiSignalTimer traces TimerExpire with the timer and the tick count, before it "
                     "signals it.",
     # races: by the scenario that broke
-    "race-signal": "The object is tested and the thread put to sleep in one hold of the database: a signal in between would find nobody on the "
-                   "list, and nobody would wake the thread.",
+    "race-signal": "The object is tested and the thread put to sleep in one hold of the database: a signal in between finds no block on "
+                   "the list, and does not wake the thread.",
     "race-account": "The state is read and changed in one hold of the database, and what is returned is what it was: what was read before the hold "
                     "may have been taken by somebody else meanwhile.",
     "race-all-waiters": "Each waiter on the list is released, and none may be between the test and the list at that moment.",
-    "race-one-in": "Two threads were let in by one signal: who is released consumes the signal before anybody else looks at it.",
+    "race-one-in": "Two threads were let in by one signal: a released thread consumes the signal before another thread looks at it.",
     "race-together": "All objects are looked at, and then all are taken, without letting go of the database in between.",
     "race-any": "A wait for any takes one object: its other blocks leave their lists before another signal can find them.",
     "race-timeout": "The signal and the time-out are both on their way: the first one to lock the database ends the wait, takes the blocks off "
@@ -128,7 +133,7 @@ HINTS = {
 HINTS.update({
     # IRQL and DPCs
     "dpc-order": "HighImportance goes to the head of the queue, everything else to the tail.",
-    "dpc-twice": "A DPC is on one queue at most: only who changes DpcData from nullptr inserts it.",
+    "dpc-twice": "A DPC is on one queue at most: only the call that changes DpcData from nullptr inserts it.",
     "dpc-arguments": "The arguments of a DPC are those of the call that inserted it; a call that finds it queued changes nothing.",
     "dpc-depth": "DpcQueueDepth is the length of the list, at every moment at which the lock is free.",
     "dpc-count": "DpcCount is the number of insertions into the queue, ever: the clock computes the rate of DPCs from it.",
@@ -149,7 +154,8 @@ HINTS.update({
                      "HalRequestSoftwareInterrupt(DISPATCH_LEVEL).",
     "dpc-irql": "A DPC's routine runs at DISPATCH_LEVEL, with no lock held; and no call leaves its queue locked.",
     "irql-deliver": "What is pending above the new IRQL is delivered when it falls, the highest level first, and nothing that is not above it.",
-    "irql-request": "A request on a processor whose IRQL is below it, with interrupts on, is delivered at once: nobody else will come for it.",
+    "irql-request": "A request on a processor whose IRQL is below it, with interrupts on, is delivered at once: no later moment delivers "
+                    "it.",
     "irql-bit": "A level's bit in KPCR::IRR is cleared before it is delivered: what is asked for meanwhile must not be lost.",
     "irql-level": "A software interrupt is delivered at its own IRQL and with interrupts on; afterwards the IRQL is the one that was asked for.",
     "irql-flag": "With the interrupt flag off nothing is delivered, and the flag is afterwards what it was before.",
@@ -160,23 +166,27 @@ HINTS.update({
     # locks
     "lock-boot": "Every part of the kernel takes these locks before any test begins. Where it waits for ever a lock looks held that nobody has: it was not given "
                  "back, or is waited for when it is free. Where it gave up look at a node's links.",
-    "lock-taken": "A free lock is taken by one exchange; its Value is not 0 as long as somebody has it.",
+    "lock-taken": "A free lock is taken by one exchange; its Value is not 0 as long as a processor has it.",
     "lock-anywhere": "What a lock does follows from its word alone: wherever it lies, whatever its number is, on each processor, early and late.",
     "lock-not-freed": "The release makes the lock free, or the next one's.",
     "lock-stolen": "The lock is held by another processor: spin until it is free, and change nothing of it.",
     "lock-line": "Each exchange takes the lock's cache line away from its holder: while the lock is held only read it, and exchange again when it "
                  "looks free.",
-    "lock-yield": "Whoever spins calls YieldProcessor in each round: the processor then leaves its units to another thread, and saves energy.",
+    "lock-yield": "A processor that spins calls YieldProcessor in each round: it then leaves its units to another thread, and saves "
+                  "energy.",
     "lock-try": "A try does not spin: FALSE, and lock and node are as if nothing had happened.",
     "lock-try-free": "A try of a free lock takes it and says TRUE, and lock and node are then as after an acquisition. Its interlocked operation returns the old "
                      "value: that one tells who was first.",
-    "queue-node": "A node's Lock is the lock's address with LOCK_QUEUE_WAIT while it waits, with LOCK_QUEUE_OWNER while it owns it, and without "
-                  "either otherwise; Next is nullptr while nobody is behind.",
+    "queue-node": "A node's Lock is the lock's address with LOCK_QUEUE_WAIT while it waits, with LOCK_QUEUE_OWNER while it owns it, and "
+                  "without either otherwise; Next is nullptr while no processor is behind.",
     "queue-link": "A processor that comes second makes its node the last one of the queue, links itself behind its predecessor, and spins on its "
                   "own node.",
-    "queue-handover": "The release hands the lock to the successor through *his* node; the lock's Value stays the last node of the queue.",
-    "queue-alone": "Who is alone is done with one exchange: a free lock is taken without a predecessor to link to, and freed without a successor to wait for.",
-    "queue-late": "The lock's Value names another node, so somebody has come, and has not linked himself yet: wait for his address in Next.",
+    "queue-handover": "The release hands the lock to the successor through the *successor's* node; the lock's Value stays the last node "
+                      "of the queue.",
+    "queue-alone": "A processor that is alone needs one exchange: a free lock is taken without a predecessor to link to, and freed "
+                   "without a successor to wait for.",
+    "queue-late": "The lock's Value names another node, so another processor has come, and has not linked itself yet: wait for its "
+                  "address in Next.",
     # lists
     "slist-order": "The list is a stack: push puts an entry in front, pop takes the first, flush takes all.",
     "slist-depth": "Depth counts the entries, Sequence every change; both change with the first entry in one step.",
@@ -202,24 +212,29 @@ HINTS.update({
     "traced-queue": "Each insertion is traced (TraceSignal), when SignalState is what it will be and before a thread is woken; and each wait that begins: Wait with "
                     "the thread, 1 object, WaitAny, and whether there is a time-out.",
     # resources
-    "resource-active": "ActiveCount is 1 while somebody owns the resource, else 0; of the flags only ResourceOwnedExclusive is a release's.",
-    "resource-noted": "ExpNoteReleased comes first in a release: it tells those who look at locks that one is given back for which others wait.",
-    "resource-grant": "The exclusive owner may acquire it again, shared owners share; whoever else wants it otherwise waits, or gets FALSE.",
+    "resource-active": "ActiveCount is 1 while a thread owns the resource, else 0; of the flags only ResourceOwnedExclusive is a "
+                       "release's.",
+    "resource-noted": "ExpNoteReleased comes first in a release: it traces that a resource is given back for which other threads wait.",
+    "resource-grant": "The exclusive owner may acquire it again, shared owners share; every other thread waits, or gets FALSE.",
     "resource-count": "OwnerCount is how often its thread has the resource, ActiveEntries how many threads share it.",
-    "resource-noted-owner": "CountShared notes who shares. Without room for the name it says so: then nothing else changes, and TableFull is the answer.",
-    "resource-waiters": "NumberOfSharedWaiters and NumberOfExclusiveWaiters count those that wait, and nobody to whom it was handed over.",
-    "resource-handover": "Whoever leaves last hands over at once: after an exclusive owner all that wait to share, else the next exclusive one.",
+    "resource-noted-owner": "CountShared notes the thread that shares. Without room for the name it says so: then nothing else changes, "
+                            "and TableFull is the answer.",
+    "resource-waiters": "NumberOfSharedWaiters and NumberOfExclusiveWaiters count the threads that wait. A thread to which the resource "
+                        "was handed over waits no more.",
+    "resource-handover": "The thread that leaves last hands over at once: after an exclusive owner to all that wait to share, else to the"
+                         " next exclusive one.",
     "resource-behind": "A thread that wants to share waits behind those that wait for exclusive access, unless it shares already or was told to starve "
                        "them.",
     # push locks
     "push-word": "Without waiters the word is Locked and the number of shared owners; with waiters the newest block's address and the flags.",
-    "push-flags": "Whoever begins to wait behind others puts his block before theirs: the address is new, and all the flags that the word has stay.",
-    "push-grant": "Not Locked: anybody gets it. Locked by sharers, without waiters: one more may share. Otherwise: wait.",
+    "push-flags": "A thread that begins to wait behind others puts its block before theirs: the address is new, and all the flags that "
+                  "the word has stay.",
+    "push-grant": "Not Locked: any thread gets it. Locked by sharers, without waiters: one more may share. Otherwise: wait.",
     "push-count": "The first to wait behind several shared owners keeps their number in its block, and the word has MultipleShared.",
-    "push-convert": "The new sharer stays the owner: it lets in those that want to share if the oldest does, and wakes nobody else.",
+    "push-convert": "The new sharer stays the owner: it wakes the waiting threads if the oldest wants to share, and no thread otherwise.",
     "push-again": "The word may change between the look and the exchange: if Replace fails, nothing of what was seen counts, and all begins with a new look.",
-    "push-wake": "The release of the last owner wakes the oldest that waits for it alone, or everybody if the oldest wants to share or is the only "
-                 "one.",
+    "push-wake": "The release of the last owner wakes the oldest that waits for it alone, or all threads if the oldest wants to share or "
+                 "is the only one.",
 })
 
 HINTS.update({
@@ -229,7 +244,8 @@ HINTS.update({
     "traced-apc": "KiInsertQueueApc traces ApcQueue when the APC is on its queue, KiDeliverApc traces ApcRun before each kernel routine, with what etw.h names.",
     "apc-arguments": "KeInsertQueueApc keeps its two arguments in the APC, before the APC is queued; a call that is refused keeps nothing.",
     "apc-refused": "An APC that is queued already, or whose thread takes none any more, changes nothing: FALSE.",
-    "apc-environment": "An APC for another environment than its thread's present one goes on that environment's queue, and nobody is told.",
+    "apc-environment": "An APC for another environment than its thread's present one goes on that environment's queue, and the thread is "
+                       "told nothing.",
     "apc-told": "A kernel APC for the thread's present environment sets KernelApcPending, and then the thread is told: the current one by the APC "
                 "interrupt, another one by TellThread.",
     "apc-held": "A normal kernel APC is not delivered inside another one or in a critical region, and nothing at all in a guarded region.",
@@ -260,29 +276,30 @@ HINTS.update({
                 "processors may have looked at it at the same time.",
     "race-dpc-missed": "A DPC is off its queue, and free to be queued again, before its routine is called: what comes while it runs needs "
                        "another run.",
-    "race-dpc-asks": "The queue is found empty and the processor ceases to be active in one step, under the queue's lock: a DPC that comes between "
-                     "the two asks for no interrupt, and nobody runs it.",
-    "race-falling": "First the IRQL falls, then the pending interrupts are looked at, until none is above it: one that comes between a look and "
-                    "the fall would be noted as pending, and nobody would look again.",
-    "race-lock-order": "KiAfterAcquireLock when the lock has been taken, KiBeforeReleaseLock before it is free: checked builds and the explorer know "
-                       "by them who holds what.",
+    "race-dpc-asks": "The queue is found empty and the processor ceases to be active in one step, under the queue's lock: a DPC that "
+                     "comes between the two asks for no interrupt, and no processor runs it.",
+    "race-falling": "First the IRQL falls, then the pending interrupts are looked at, until none is above it: one that comes between a "
+                    "look and the fall would be noted as pending, and nothing would look again.",
+    "race-lock-order": "KiAfterAcquireLock when the lock has been taken, KiBeforeReleaseLock before it is free: by these calls checked "
+                       "builds and the explorer know the holder.",
     "race-lock": "Test and set are one instruction: between a test and a store another processor does the same.",
-    "race-queued-lock": "Three moments: a node is complete before it becomes the tail; it waits before its predecessor can see it; and an empty "
-                        "Next does not mean that nobody is coming.",
+    "race-queued-lock": "Three moments: a node is complete before it becomes the tail; it waits before its predecessor can see it; and an"
+                        " empty Next does not mean that no processor is coming.",
     "race-list-link": "From the exchange on another processor may take the entry and follow its Next: the entry is linked to the one behind it "
                       "before the exchange puts it on the list, anew in each attempt.",
     "race-list": "Between reading the head and replacing it the first entry may have gone, come back, and have another one behind it: the "
                  "sequence makes the difference.",
-    "race-apc-lost": "The APC was queued while its thread was falling asleep: who queues it looks at the thread's state, who sleeps looks at "
-                     "the pending APC, and both under the same lock.",
+    "race-apc-lost": "The APC was queued while its thread was falling asleep: the inserter looks at the thread's state, the thread looks "
+                     "at the pending APC before it sleeps, and both do it under the same lock.",
     "race-apc-region": "Look again when the region is left, after the count is back to zero; and at the count each time before an APC is taken.",
     "race-apc-once": "Inserted changes under the APC queue's lock, and is FALSE again before the APC's routine is called.",
     "race-queue": "An entry is on the list or given to one thread, under the database's lock; a time-out that comes too late has nothing to end.",
     "race-concurrency": "CurrentCount changes wherever a thread of the queue becomes active or stops: at its first call, when it blocks on "
                         "anything, when its wait ends.",
-    "race-resource": "Owner, count and waiters change in one hold of the resource's spin lock; the lock is handed over before anybody is woken.",
-    "race-push-lock": "Between the look at the word and its exchange somebody may have come: if the exchange fails, look again; and a waiter "
-                      "goes to sleep only after it is on the list.",
+    "race-resource": "Owner, count and waiters change in one hold of the resource's spin lock; the lock is handed over before a thread is"
+                     " woken.",
+    "race-push-lock": "Between the look at the word and its exchange another thread may have come: if the exchange fails, look again; and"
+                      " a waiter goes to sleep only after it is on the list.",
 })
 
 HINTS.update({
@@ -310,7 +327,8 @@ HINTS.update({
                  "Inserted says whether the APC is on it.",
     "queue-steps": "An entry is on EntryListHead, counted by SignalState, or given to one waiting thread, and then it is on no list. A thread that waits has one block on "
                    "the queue's list.",
-    "resource-steps": "A release by a thread that owns the resource counts one down; only one that does not own it is told so (ExpResourceNotOwned). Who waits is handed the resource only when nobody owns it any more.",
+    "resource-steps": "A release by a thread that owns the resource counts one down; a thread that does not own it comes to "
+                      "ExpResourceNotOwned. A waiting thread is handed the resource only when no thread owns it any more.",
     "push-steps": "Each turn reads the word once, decides by what it read, and ends only if the word was replaced. The list of blocks is what the word's address bits "
                   "say while Waiting is set, and nothing otherwise.",
 })

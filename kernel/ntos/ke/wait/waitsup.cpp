@@ -159,8 +159,8 @@ void KiInsertWaitBlock(PKWAIT_BLOCK Block, PKTHREAD Thread, PDISPATCHER_HEADER O
 /// - The blocks of the wait form a ring: from WaitBlockList through every block, and from the last one back to the
 ///   first. The routines that end the wait find it by this ring.
 /// - A time-out (Deadline.Given) is one more block, the last of the ring: WaitBlock[TIMER_WAIT_BLOCK]. The thread waits
-///   with it for its own timer, as a WaitAny with the key STATUS_TIMEOUT. The timer is not signaled, has
-///   Deadline.Absolute, and runs until Deadline.DueTime (KiInsertTimer).
+///   with it for its own timer, as a WaitAny with the key STATUS_TIMEOUT. The timer is not signaled, its
+///   Header.Absolute is Deadline.Absolute, and it runs until Deadline.DueTime (KiInsertTimer).
 /// - A thread that waits is not active in its KQUEUE (Queue, if it is set): KiActivateWaiterQueue has been called for
 ///   it.
 /// - From the moment at which the database is free, another processor may end this wait and choose the thread to run,
