@@ -1,6 +1,6 @@
 // Alerts: a nudge that ends an alertable wait, or is remembered for the next one.
 //
-// A thread has one flag a mode. A kernel alert ends every alertable wait, a user alert only those in user mode's name. An
+// A thread has one flag per mode. A kernel alert ends every alertable wait, a user alert only those in user mode's name. An
 // alert is consumed by the wait that it ends.
 // Locks: ApcQueueLock, under it KiDispatcherLock for the flags and the wait. IRQL: <= DISPATCH_LEVEL.
 // In the books: "waiting for dispatcher objects: alertable waits". INT-12

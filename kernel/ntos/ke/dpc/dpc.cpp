@@ -1,4 +1,4 @@
-// Deferred procedure calls: work that an interrupt leaves for later, on the same processor and before any thread.
+// Deferred procedure calls: work that an interrupt leaves for later, at DISPATCH_LEVEL, before threads go on.
 //
 // Invariants: Dpc->DpcData is the queue whose list the DPC is on, nullptr while it is on none. DpcQueueDepth is the
 // length of the list. A DPC in an ordinary queue is never forgotten: either KiRetireDpcList runs there and will find

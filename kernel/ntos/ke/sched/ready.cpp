@@ -1,4 +1,4 @@
-// Ready queues: one list a priority, and the ready summary that tells which of them have threads.
+// Ready queues: one list per priority, and the ready summary that tells which of them have threads.
 //
 // Invariant, whenever PrcbLock is free: bit p of ReadySummary is set exactly when DispatcherReadyListHead[p] is not
 // empty. A thread is on the list of its own Priority (through WaitListEntry) exactly while its State is Ready; the

@@ -7,7 +7,7 @@
 // the timers of that chain go to lower wheels; on wheel 0 they expire.
 //
 // So setting and cancelling a timer is a link and an unlink, and from being set to its expiry a timer is moved three
-// times at most, however many there are. Within a tick, timers expire in no particular order.
+// times at most, however many there are. Within a tick, timers do not expire in the order of their due times.
 // The books' table has one wheel of 256 (512) chains, each sorted by due time: expiry looks at the first of a chain only,
 // but setting a timer walks past all that share its chain, and these are many if timers are many. Expiring more cheaply
 // and setting at a cost that grows was right for a few hundred timers, most of them cancelled late.

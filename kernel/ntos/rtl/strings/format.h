@@ -37,6 +37,7 @@ private:
 
 constexpr SIZE_T UNLIMITED = ~SIZE_T(0);
 
+/// The letters before a conversion that say how wide its argument is: h, l, ll or I64, w.
 enum class Length { None, Short, Long, LongLong, Wide };
 constexpr LONG NO_PRECISION = -1;
 
