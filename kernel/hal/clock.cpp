@@ -9,7 +9,7 @@ static ULONG HalpTimeIncrement;
 
 void HalpStartClock() {
     HalpTimeIncrement = HalpController->StartClock(); // interrupts are off
-    KeSetTimeIncrement(HalpTimeIncrement);
+    KeSetTimeIncrement(HalpTimeIncrement, HalpTimeIncrement);
 }
 
 extern "C" void NTAPI HalpClockInterrupt(KTRAP_FRAME* TrapFrame, ULONG Vector) {

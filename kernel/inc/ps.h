@@ -28,6 +28,13 @@ struct ETHREAD {
 };
 using PETHREAD = ETHREAD*;
 
+/// Which thread of which process.
+struct CLIENT_ID {
+    HANDLE UniqueProcess;
+    HANDLE UniqueThread;
+};
+using PCLIENT_ID = CLIENT_ID*;
+
 extern "C" {
 NTKERNELAPI extern EPROCESS* PsInitialSystemProcess;
 NTKERNELAPI extern EPROCESS* PsIdleProcess;
@@ -37,8 +44,26 @@ NTKERNELAPI BOOLEAN NTAPI PsInitSystem(ULONG Phase);
 /// Makes a system thread and starts it. @param Thread receives a referenced object (PsDereferenceThread); may be
 /// nullptr. @param Priority 1..31. @param Name at most 15 characters, for debuggers. @returns STATUS_SUCCESS;
 /// STATUS_INVALID_PARAMETER: the priority; STATUS_INSUFFICIENT_RESOURCES. @irql PASSIVE_LEVEL
-NTKERNELAPI NTSTATUS NTAPI PsCreateSystemThread(PETHREAD* Thread, PCSTR Name, KPRIORITY Priority,
-                                                PKSTART_ROUTINE StartRoutine, PVOID StartContext);
+NTKERNELAPI NTSTATUS NTAPI PsStartSystemThread(PETHREAD* Thread, PCSTR Name, KPRIORITY Priority,
+                                               PKSTART_ROUTINE StartRoutine, PVOID StartContext);
+/// The same as drivers know it: a thread of priority 8, in the System process, with a handle.
+/// @param ThreadHandle receives a handle, which ZwClose gives back. @param ObjectAttributes not looked at: there are no names
+/// yet. @param ProcessHandle must be nullptr, the System process. @param ClientId receives the IDs; may be nullptr.
+/// @returns STATUS_SUCCESS; STATUS_INVALID_HANDLE; STATUS_INSUFFICIENT_RESOURCES. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI PsCreateSystemThread(HANDLE* ThreadHandle, ULONG DesiredAccess, PVOID ObjectAttributes,
+                                                HANDLE ProcessHandle, PCLIENT_ID ClientId, PKSTART_ROUTINE StartRoutine,
+                                                PVOID StartContext);
+/// References the thread of a handle. @param ObjectType must be nullptr: types come with the object manager.
+/// @param HandleInformation must be nullptr. @returns STATUS_SUCCESS; STATUS_INVALID_HANDLE; STATUS_OBJECT_TYPE_MISMATCH.
+/// @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI ObReferenceObjectByHandle(HANDLE Handle, ULONG DesiredAccess, PVOID ObjectType,
+                                                     KPROCESSOR_MODE AccessMode, PVOID* Object,
+                                                     PVOID HandleInformation);
+/// Counts a reference to a thread, or gives it back. @returns how many there are now. @irql <= DISPATCH_LEVEL
+NTKERNELAPI LONG FASTCALL ObfReferenceObject(PVOID Object);
+NTKERNELAPI LONG FASTCALL ObfDereferenceObject(PVOID Object);
+/// Gives a handle back, and its reference. @returns STATUS_SUCCESS; STATUS_INVALID_HANDLE. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI ZwClose(HANDLE Handle);
 /// Ends the calling system thread. In a critical or guarded region that is a bugcheck (KERNEL_APC_PENDING_DURING_EXIT).
 /// @irql PASSIVE_LEVEL
 [[noreturn]] NTKERNELAPI void NTAPI PsTerminateSystemThread(NTSTATUS ExitStatus);

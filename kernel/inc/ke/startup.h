@@ -64,6 +64,6 @@ NTKERNELAPI void NTAPI KiCheckDpcWatchdog(KIRQL InterruptedIrql);
 
 /// The balance-set manager: relieves starved threads. Called once a second, by a thread above them. @irql <= DISPATCH_LEVEL
 NTKERNELAPI void NTAPI KeBalanceSetManager(PVOID Context);
-/// Called by the HAL before it starts the clock: no call of KeUpdateSystemTime will pass a longer interval. In 100 ns.
-NTKERNELAPI void NTAPI KeSetTimeIncrement(ULONG MaximumIncrement);
+/// Called by the HAL before it starts the clock: no call of KeUpdateSystemTime will pass an interval outside of these, in 100 ns.
+NTKERNELAPI void NTAPI KeSetTimeIncrement(ULONG MaximumIncrement, ULONG MinimumIncrement);
 }

@@ -24,6 +24,7 @@ using ULONG_PTR = uintptr_t;
 using LONG_PTR = intptr_t;
 using SIZE_T = size_t;
 using PVOID = void*;
+using HANDLE = PVOID;
 using PCSTR = const char*;
 using PSTR = char*;
 

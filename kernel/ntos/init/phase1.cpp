@@ -38,14 +38,14 @@ void SetSystemTimeFromClock() {
 void StartDpcThreads() {
     for (ULONG number = 0; number < ULONG(KeNumberProcessors); number++) {
         const auto context = reinterpret_cast<PVOID>(ULONG_PTR(number));
-        Require(NT_SUCCESS(PsCreateSystemThread(nullptr, "DpcThread", HIGH_PRIORITY, KiExecuteDpc, context)), 4);
+        Require(NT_SUCCESS(PsStartSystemThread(nullptr, "DpcThread", HIGH_PRIORITY, KiExecuteDpc, context)), 4);
         while (KeNumberProcessors > 1 && !KiProcessorBlock[number]->ThreadDpcEnable)
             KeStallExecutionProcessor(10);
     }
 }
 
 NTSTATUS NTAPI CreateThread(PCSTR name, KPRIORITY priority, PKSTART_ROUTINE startRoutine, PVOID startContext) {
-    return PsCreateSystemThread(nullptr, name, priority, startRoutine, startContext);
+    return PsStartSystemThread(nullptr, name, priority, startRoutine, startContext);
 }
 
 /// Worker threads and the one-second thread, with its first duty.

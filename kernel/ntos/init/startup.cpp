@@ -75,6 +75,6 @@ extern "C" [[noreturn]] void NTAPI KiSystemStartup(PLOADER_PARAMETER_BLOCK Loade
     KeAssertDispatchLevel();
     InitializeExecutive(block);
     if (KeLoaderOptions.Test) KdTestPoint(KD_STAGE::Early);
-    Require(NT_SUCCESS(PsCreateSystemThread(nullptr, "Phase1", PHASE1_PRIORITY, Phase1Initialization, LoaderBlock)), 4);
+    Require(NT_SUCCESS(PsStartSystemThread(nullptr, "Phase1", PHASE1_PRIORITY, Phase1Initialization, LoaderBlock)), 4);
     KiIdleLoop();
 }

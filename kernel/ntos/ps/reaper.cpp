@@ -35,7 +35,7 @@ void NTAPI Reaper(PVOID) {
 
 NTSTATUS PspInitializeReaper() {
     KeInitializeEvent(&ReaperEvent, SynchronizationEvent, FALSE);
-    return PsCreateSystemThread(nullptr, "Reaper", ReaperPriority, Reaper, nullptr);
+    return PsStartSystemThread(nullptr, "Reaper", ReaperPriority, Reaper, nullptr);
 }
 
 void PspQueueToReaper(PETHREAD Thread) {

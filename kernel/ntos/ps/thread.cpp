@@ -19,8 +19,8 @@ void NTAPI PspFreeApc(PKAPC apc) { ExFreePoolWithTag(apc, 0); }
 
 } // namespace
 
-NTSTATUS NTAPI PsCreateSystemThread(PETHREAD* Thread, PCSTR Name, KPRIORITY Priority, PKSTART_ROUTINE StartRoutine,
-                                    PVOID StartContext) {
+NTSTATUS NTAPI PsStartSystemThread(PETHREAD* Thread, PCSTR Name, KPRIORITY Priority, PKSTART_ROUTINE StartRoutine,
+                                   PVOID StartContext) {
     if (Priority <= LOW_PRIORITY || Priority > HIGH_PRIORITY) return STATUS_INVALID_PARAMETER;
     auto* const thread = static_cast<ETHREAD*>(ExAllocatePoolWithTag(NonPagedPool, sizeof(ETHREAD), PS_THREAD_TAG));
     if (!thread) return STATUS_INSUFFICIENT_RESOURCES;

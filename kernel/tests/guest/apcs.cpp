@@ -79,7 +79,7 @@ struct TARGET {
         Stop = 0;
         Rounds = 0;
         Status = STATUS_UNSUCCESSFUL;
-        GUEST_EQUAL(STATUS_SUCCESS, PsCreateSystemThread(&Thread, "Target", priority, body, this));
+        GUEST_EQUAL(STATUS_SUCCESS, PsStartSystemThread(&Thread, "Target", priority, body, this));
         if (affinity) KeSetAffinityThread(&Thread->Tcb, affinity);
     }
     void Join() {
@@ -258,7 +258,7 @@ GUEST_TEST(NoneIsLostFromManyProcessors) {
                         nullptr, KernelMode, nullptr);
         KeInitializeApc(&sender.Normal, thread, OriginalApcEnvironment, SENDER::KernelRoutine, SENDER::Rundown,
                         SENDER::NormalRoutine, KernelMode, nullptr);
-        GUEST_EQUAL(STATUS_SUCCESS, PsCreateSystemThread(&sender.Thread, "Sender", Below, SENDER::Body, &sender));
+        GUEST_EQUAL(STATUS_SUCCESS, PsStartSystemThread(&sender.Thread, "Sender", Below, SENDER::Body, &sender));
         KeSetAffinityThread(&sender.Thread->Tcb, KAFFINITY(1) << (i % ULONG(KeNumberProcessors)));
     }
     for (SENDER& sender : senders) {

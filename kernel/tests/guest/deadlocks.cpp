@@ -13,7 +13,7 @@ void Sleep(LONG milliseconds) {
     (void)KeDelayExecutionThread(KernelMode, FALSE, &interval);
 }
 
-void Start(PCSTR name, PKSTART_ROUTINE routine) { (void)PsCreateSystemThread(nullptr, name, 9, routine, nullptr); }
+void Start(PCSTR name, PKSTART_ROUTINE routine) { (void)PsStartSystemThread(nullptr, name, 9, routine, nullptr); }
 
 ERESOURCE First;
 ERESOURCE Second;

@@ -23,7 +23,7 @@ void Join(PETHREAD thread) {
 
 PETHREAD Start(PKSTART_ROUTINE routine, PVOID context, KPRIORITY priority = Below) {
     PETHREAD thread = nullptr;
-    GUEST_EQUAL(STATUS_SUCCESS, PsCreateSystemThread(&thread, "Locker", priority, routine, context));
+    GUEST_EQUAL(STATUS_SUCCESS, PsStartSystemThread(&thread, "Locker", priority, routine, context));
     return thread;
 }
 

@@ -49,7 +49,7 @@ GUEST_TEST(TwoThreadsHandOverInTurn) {
         KeInitializeGate(&game.Ping);
         KeInitializeGate(&game.Pong);
         PETHREAD thread;
-        GUEST_EQUAL(STATUS_SUCCESS, PsCreateSystemThread(&thread, "Answer", priority, Answer, &game));
+        GUEST_EQUAL(STATUS_SUCCESS, PsStartSystemThread(&thread, "Answer", priority, Answer, &game));
         for (LONG i = 0; i < Rounds; i++) {
             KeSignalGateBoostPriority(&game.Ping);
             KeWaitForGate(&game.Pong, KWAIT_REASON::WrKernel, KernelMode);
@@ -67,7 +67,7 @@ GUEST_TEST(SignalWakesOneOfSeveral) {
     KeInitializeGate(&game.Ping);
     PETHREAD threads[3];
     for (PETHREAD& thread : threads)
-        GUEST_EQUAL(STATUS_SUCCESS, PsCreateSystemThread(&thread, "Waiter", 7, WaitOnce, &game));
+        GUEST_EQUAL(STATUS_SUCCESS, PsStartSystemThread(&thread, "Waiter", 7, WaitOnce, &game));
     Sleep(20);
     for (PETHREAD thread : threads)
         GUEST_TRUE(thread->Tcb.State == KTHREAD_STATE::GateWait);
@@ -133,7 +133,7 @@ void NTAPI AnswerEvents(PVOID StartContext) {
 ULONGLONG Play(RACE& race, bool gates) {
     PETHREAD thread;
     const LONG priority = KeQueryPriorityThread(KeGetCurrentThread());
-    if (!NT_SUCCESS(PsCreateSystemThread(&thread, "Answer", priority, gates ? AnswerGates : AnswerEvents, &race)))
+    if (!NT_SUCCESS(PsStartSystemThread(&thread, "Answer", priority, gates ? AnswerGates : AnswerEvents, &race)))
         return 0;
     const ULONGLONG start = Stamp();
     for (LONG i = 0; i < Rounds; i++) {

@@ -29,7 +29,7 @@ void Join(PETHREAD thread) {
 PETHREAD Start(PCSTR name, ULONG processor, PKSTART_ROUTINE routine, PVOID context) {
     PETHREAD thread = nullptr;
     PsInitialSystemProcess->Pcb.Affinity = Only(processor); // new threads inherit it
-    GUEST_EQUAL(STATUS_SUCCESS, PsCreateSystemThread(&thread, name, 10, routine, context));
+    GUEST_EQUAL(STATUS_SUCCESS, PsStartSystemThread(&thread, name, 10, routine, context));
     PsInitialSystemProcess->Pcb.Affinity = ~KAFFINITY(0);
     return thread;
 }
@@ -47,7 +47,7 @@ void NTAPI Fleeting(PVOID) {
 void NTAPI MakeThreads(PVOID) {
     while (!Stop) {
         PETHREAD thread;
-        if (!NT_SUCCESS(PsCreateSystemThread(&thread, "Fleeting", 9, Fleeting, nullptr))) continue;
+        if (!NT_SUCCESS(PsStartSystemThread(&thread, "Fleeting", 9, Fleeting, nullptr))) continue;
         Newest = thread->UniqueThreadId;
         Made = Made + 1;
         (void)KeWaitForSingleObject(thread, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);

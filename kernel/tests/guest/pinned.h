@@ -33,7 +33,7 @@ inline PETHREAD StartOn(KAFFINITY affinity, ULONG ideal, KPRIORITY priority, PKS
     process.Affinity = affinity;
     process.ThreadSeed = UCHAR(ideal);
     PETHREAD thread = nullptr;
-    GUEST_EQUAL(STATUS_SUCCESS, PsCreateSystemThread(&thread, "Processors", priority, routine, context));
+    GUEST_EQUAL(STATUS_SUCCESS, PsStartSystemThread(&thread, "Processors", priority, routine, context));
     process.Affinity = ~KAFFINITY(0);
     return thread;
 }

@@ -51,7 +51,7 @@ void Open(POOL& pool, ULONG maximum, void (*handle)(POOL& pool, ITEM& item)) {
     KeInitializeQueue(&pool.Queue, maximum);
     pool.Handle = handle;
     for (PETHREAD& thread : pool.Thread)
-        GUEST_EQUAL(STATUS_SUCCESS, PsCreateSystemThread(&thread, "Server", WorkerPriority, Serve, &pool));
+        GUEST_EQUAL(STATUS_SUCCESS, PsStartSystemThread(&thread, "Server", WorkerPriority, Serve, &pool));
     Sleep(20);
     GUEST_EQUAL(0u, pool.Queue.CurrentCount); // all wait
 }

@@ -37,7 +37,7 @@ void Join(PETHREAD thread) {
 
 PETHREAD Start(KPRIORITY priority, PKSTART_ROUTINE routine, PVOID context) {
     PETHREAD thread = nullptr;
-    GUEST_EQUAL(STATUS_SUCCESS, PsCreateSystemThread(&thread, "Runner", priority, routine, context));
+    GUEST_EQUAL(STATUS_SUCCESS, PsStartSystemThread(&thread, "Runner", priority, routine, context));
     return thread;
 }
 

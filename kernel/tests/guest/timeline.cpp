@@ -116,8 +116,8 @@ GUEST_TEST(BoundedBufferWithAClock) {
                       {"Ticker", High, Ticker, 0}};
     PETHREAD threads[sizeof(cast) / sizeof(cast[0])];
     for (ULONG i = 0; i < sizeof(cast) / sizeof(cast[0]); i++) {
-        GUEST_EQUAL(STATUS_SUCCESS, PsCreateSystemThread(&threads[i], cast[i].Name, cast[i].Priority, cast[i].Routine,
-                                                         reinterpret_cast<PVOID>(LONG_PTR(cast[i].First))));
+        GUEST_EQUAL(STATUS_SUCCESS, PsStartSystemThread(&threads[i], cast[i].Name, cast[i].Priority, cast[i].Routine,
+                                                        reinterpret_cast<PVOID>(LONG_PTR(cast[i].First))));
     }
     for (PETHREAD thread : threads)
         Join(thread);

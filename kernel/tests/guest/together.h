@@ -41,7 +41,7 @@ inline ULONG GuestTogether(void (*Routine)(ULONG index, PVOID context), PVOID Co
     GUEST_TOGETHER together{Routine, Context, count, 0, LONG(count)};
     PETHREAD threads[GUEST_TOGETHER_MAXIMUM];
     for (ULONG i = 0; i < count; i++) {
-        if (!GUEST_TRUE(NT_SUCCESS(PsCreateSystemThread(&threads[i], "Together", 8, GuestTogetherThread, &together))))
+        if (!GUEST_TRUE(NT_SUCCESS(PsStartSystemThread(&threads[i], "Together", 8, GuestTogetherThread, &together))))
             return 0;
     }
     for (ULONG i = 0; i < count; i++) {

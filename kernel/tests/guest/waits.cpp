@@ -40,7 +40,7 @@ void NTAPI WaitOnce(PVOID StartContext) {
 void Start(WAITER& waiter, PVOID object, volatile LONG* released) {
     waiter.Object = object;
     waiter.Released = released;
-    GUEST_EQUAL(STATUS_SUCCESS, PsCreateSystemThread(&waiter.Thread, "Waiter", Below, WaitOnce, &waiter));
+    GUEST_EQUAL(STATUS_SUCCESS, PsStartSystemThread(&waiter.Thread, "Waiter", Below, WaitOnce, &waiter));
 }
 
 void Join(WAITER& waiter) {

@@ -158,7 +158,7 @@ struct Helper {
         constexpr KPRIORITY priority = 8;
         constexpr KAFFINITY processorOfActor0 = 1 << 1;
         PETHREAD thread;
-        CHECK_EQUAL(STATUS_SUCCESS, PsCreateSystemThread(&thread, "Helper", priority, Serve, nullptr));
+        CHECK_EQUAL(STATUS_SUCCESS, PsStartSystemThread(&thread, "Helper", priority, Serve, nullptr));
         (void)KeSetAffinityThread(&thread->Tcb, processorOfActor0);
     }
     static void Setup() { Served = 0; }

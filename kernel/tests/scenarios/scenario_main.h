@@ -28,7 +28,7 @@ inline NTSTATUS KxStartActors() {
     static constexpr PCSTR names[KX_MAXIMUM_ACTORS] = {"Actor 0", "Actor 1", "Actor 2"};
     constexpr KPRIORITY priority = 8;
     for (ULONG_PTR i = 0; i < KX_MAXIMUM_ACTORS; i++)
-        NT_TRY(PsCreateSystemThread(nullptr, names[i], priority, KxActorThread, reinterpret_cast<PVOID>(i)));
+        NT_TRY(PsStartSystemThread(nullptr, names[i], priority, KxActorThread, reinterpret_cast<PVOID>(i)));
 #endif
     return STATUS_SUCCESS;
 }

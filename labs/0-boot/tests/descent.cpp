@@ -160,6 +160,6 @@ static void NTAPI Lab0Thread(PVOID context) {
 NTSTATUS NTAPI DriverEntry(PVOID DriverObject, PVOID RegistryPath) {
     const ULONG seed = KeLoaderOptions.Seed;
     if (KeLoaderOptions.Test || seed == 0) return STATUS_SUCCESS;
-    return PsCreateSystemThread(nullptr, "lab0", 8, Lab0Thread, reinterpret_cast<PVOID>(seed));
+    return PsStartSystemThread(nullptr, "lab0", 8, Lab0Thread, reinterpret_cast<PVOID>(seed));
 }
 }

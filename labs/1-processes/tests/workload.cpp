@@ -152,7 +152,7 @@ NTEXPORT NTSTATUS NTAPI Lab1Prepare() {
         LAB_ACTOR& actor = stage.Actors[i];
         KeInitializeEvent(&Gates[i], SynchronizationEvent, FALSE);
         NT_TRY(
-            PsCreateSystemThread(&actor.Thread, "actor", KPRIORITY(actor.Priority), Actor, reinterpret_cast<PVOID>(i)));
+            PsStartSystemThread(&actor.Thread, "actor", KPRIORITY(actor.Priority), Actor, reinterpret_cast<PVOID>(i)));
     }
     return STATUS_SUCCESS;
 }

@@ -231,7 +231,7 @@ NTEXPORT NTSTATUS NTAPI Lab3Prepare() {
         LAB_ACTOR& actor = stage.Actors[i];
         KeInitializeEvent(&Gates[i], SynchronizationEvent, FALSE);
         NT_TRY(
-            PsCreateSystemThread(&actor.Thread, "actor", KPRIORITY(actor.Priority), Actor, reinterpret_cast<PVOID>(i)));
+            PsStartSystemThread(&actor.Thread, "actor", KPRIORITY(actor.Priority), Actor, reinterpret_cast<PVOID>(i)));
     }
     return STATUS_SUCCESS;
 }

@@ -52,7 +52,7 @@ ULONG Start(ULONG count, ULONG priority) {
     for (; made < count; made++) {
         CHAR name[16];
         (void)RtlStringCbPrintf(name, sizeof(name), "Spin%u", Count + 1); // it fits
-        if (!NT_SUCCESS(PsCreateSystemThread(&Spinners[Count], name, KPRIORITY(priority), Spin, nullptr))) break;
+        if (!NT_SUCCESS(PsStartSystemThread(&Spinners[Count], name, KPRIORITY(priority), Spin, nullptr))) break;
         Count++;
     }
     if (Count == 0) (void)KeSetPriorityThread(Prompt, PromptPriority);

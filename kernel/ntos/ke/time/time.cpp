@@ -42,8 +42,8 @@ void NTAPI KeQueryTickCount(PLARGE_INTEGER TickCount) { TickCount->QuadPart = Ki
 
 ULONG NTAPI KeQueryTimeIncrement() { return KeMaximumIncrement; }
 
-void NTAPI KeSetTimeIncrement(ULONG MaximumIncrement) {
-    NT_ASSERT(MaximumIncrement != 0);
+void NTAPI KeSetTimeIncrement(ULONG MaximumIncrement, [[maybe_unused]] ULONG MinimumIncrement) {
+    NT_ASSERT(MinimumIncrement != 0 && MinimumIncrement <= MaximumIncrement);
     KeMaximumIncrement = MaximumIncrement;
 }
 

@@ -38,7 +38,7 @@ inline ULONG BenchOnAllProcessors(void (*Routine)(ULONG iterations, PVOID contex
     KeInitializeEvent(&crowd.Go, NotificationEvent, FALSE);
     PETHREAD threads[BenchMaximumProcessors];
     for (ULONG i = 0; i < count; i++)
-        if (!NT_SUCCESS(PsCreateSystemThread(&threads[i], "Crowd", BenchPriority, BenchCrowdThread, &crowd))) return 0;
+        if (!NT_SUCCESS(PsStartSystemThread(&threads[i], "Crowd", BenchPriority, BenchCrowdThread, &crowd))) return 0;
     (void)KeWaitForSingleObject(&crowd.All, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
     (void)KeSetEvent(&crowd.Go, 0, FALSE);
     for (ULONG i = 0; i < count; i++) {

@@ -82,7 +82,7 @@ NTEXPORT ULONG NTAPI BenchFarWakeUp(ULONG Iterations) {
     game.Iterations = Iterations;
     KeSetAffinityThread(KeGetCurrentThread(), 1);
     PETHREAD other;
-    if (!NT_SUCCESS(PsCreateSystemThread(&other, "FarPonger", BenchPriority, FarPonger, &game))) return 0;
+    if (!NT_SUCCESS(PsStartSystemThread(&other, "FarPonger", BenchPriority, FarPonger, &game))) return 0;
     for (ULONG i = 0; i < Iterations; i++) {
         (void)KeSetEvent(&game.Ping, 0, FALSE);
         (void)KeWaitForSingleObject(&game.Pong, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
@@ -100,7 +100,7 @@ NTEXPORT ULONG NTAPI BenchQueue(ULONG Iterations) {
     hand.Iterations = Iterations;
     const KPRIORITY before = KeSetPriorityThread(KeGetCurrentThread(), BenchPriority);
     PETHREAD server;
-    if (!NT_SUCCESS(PsCreateSystemThread(&server, "Server", BenchPriority, Server, &hand))) return 0;
+    if (!NT_SUCCESS(PsStartSystemThread(&server, "Server", BenchPriority, Server, &hand))) return 0;
     for (ULONG i = 0; i < Iterations; i++) {
         (void)KeInsertQueue(&hand.Requests, &hand.Entry);
         if (KeRemoveQueue(&hand.Answers, KernelMode, nullptr) != &hand.Entry) return 0;

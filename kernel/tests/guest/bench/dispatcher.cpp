@@ -37,7 +37,7 @@ NTEXPORT ULONG NTAPI BenchContextSwitch(ULONG Iterations) {
     game.Iterations = Iterations;
     const KPRIORITY before = KeSetPriorityThread(KeGetCurrentThread(), BenchPriority);
     PETHREAD other;
-    if (!NT_SUCCESS(PsCreateSystemThread(&other, "Ponger", BenchPriority, Ponger, &game))) return 0;
+    if (!NT_SUCCESS(PsStartSystemThread(&other, "Ponger", BenchPriority, Ponger, &game))) return 0;
     for (ULONG i = 0; i < Iterations; i++) {
         (void)KeSetEvent(&game.Ping, 0, FALSE);
         (void)KeWaitForSingleObject(&game.Pong, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
