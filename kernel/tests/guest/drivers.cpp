@@ -136,7 +136,7 @@ GUEST_TEST_BUGCHECK(AThreadMustNotEndWithAMutex, THREAD_TERMINATE_HELD_MUTEX) {
     static KMUTEX mutex;
     KeInitializeMutex(&mutex, 0);
     PETHREAD thread;
-    GUEST_TRUE(NT_SUCCESS(PsCreateSystemThread(&thread, "Owner", 8, EndWithMutex, &mutex)));
+    GUEST_TRUE(NT_SUCCESS(PsStartSystemThread(&thread, "Owner", 8, EndWithMutex, &mutex)));
     (void)KeWaitForSingleObject(thread, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
 }
 
