@@ -75,6 +75,8 @@ SAID: Dict[str, str] = {
     "steps.": "",
     **{f"`make hint EX=3.{number}` shows one of several at a time; the last ones are the steps.": "" for number in (1, 2, 3, 4, 5, 7, 8, 9, 10)},
     "`spin_lock` tests one routine at a time: begin there.": "",
+    "When 3.1 to 3.5 are written, your kernel boots (`make run`), and each exercise shows itself at the debugger's prompt.": "",  # test_milestones
+    "Type this on four processors, too (`make run SMP=4`).": "",
 }
 
 # What `$ make run` shows, by the exercises that are solved.
