@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import annotations, briefs, folders, layers, layout, processor, sizes, tidy
+from . import annotations, briefs, exceptions, folders, layers, layout, processor, sizes, tidy
 from .base import Tree
 from .commands import load
 from ..errors import GraderError
@@ -20,7 +20,7 @@ def checks(tree: Tree, out: Path, jobs: int) -> "list[tuple[str, object]]":
         return load(tree.root, tree.root / out / "compile_commands.json")
     return [("layers", lambda: layers.check(tree)), ("processor", lambda: processor.check(tree)),
             ("sizes", lambda: sizes.check(tree)), ("folders", lambda: folders.check(tree)),
-            ("briefs", lambda: briefs.check(tree)), ("layout", lambda: layout.check(tree)),
+            ("briefs", lambda: briefs.check(tree)), ("exceptions", lambda: exceptions.check(tree)), ("layout", lambda: layout.check(tree)),
             ("annotations", lambda: annotations.check(tree, commands())),
             ("tidy", lambda: tidy.check(tree, commands(), tree.root / out / "style" / "tidy", jobs))]
 
@@ -30,7 +30,7 @@ def main(argv: "list[str]") -> int:
     parser.add_argument("--out", default="build")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--only", default="",
-                        help="one check: layers, processor, sizes, folders, briefs, layout, annotations, tidy")
+                        help="one check: layers, processor, sizes, folders, briefs, exceptions, layout, annotations, tidy")
     parser.add_argument("--write", action="store_true", help="lay out every source")
     args = parser.parse_args(argv)
     tree = Tree.of(Path(__file__).resolve().parents[2])

@@ -6,7 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from grader.style import annotations, briefs, folders, layers, layout, processor, sizes, tidy
+from grader.style import annotations, briefs, exceptions, folders, layers, layout, processor, sizes, tidy
 from grader.style.base import Tree
 from grader.style.commands import Command, options
 
@@ -56,6 +56,32 @@ class BriefsTest(StyleTest):
 
     def test_this_tree_keeps_it(self) -> None:
         self.assertEqual([], self.texts(briefs.check(Tree.of(ROOT))))
+
+
+class ExceptionsTest(StyleTest):
+    WITHOUT = ["void F() NO_THREAD_SAFETY_ANALYSIS {", "}"]
+
+    def found(self, lines: "list[str]", name: str = "kernel/ntos/ke/a.cpp") -> "list[str]":
+        return self.texts(exceptions.check(self.tree({name: "\n".join(lines) + "\n"})))
+
+    def test_exception_without_a_reason_is_found(self) -> None:
+        for lines in (self.WITHOUT, ["/// What F does.", *self.WITHOUT], ["// A reason.", "void G() {}", *self.WITHOUT], ["// A reason.", "", *self.WITHOUT],
+                      ["void F(int a,", "       int b) NO_THREAD_SAFETY_ANALYSIS {"]):
+            with self.subTest(lines):
+                self.assertEqual(1, len(self.found(lines)))
+        self.assertEqual(1, len(self.found(self.WITHOUT, "labs/1-processes/tests/a.cpp")))
+
+    def test_reason_stands_on_the_line_or_above_the_routine(self) -> None:
+        for lines in (["// A reason.", *self.WITHOUT], ["void F() NO_THREAD_SAFETY_ANALYSIS { // a hint"],
+                      ["/// What F does.", "// A reason.", *self.WITHOUT], ["// A reason.", "/// What F does.", *self.WITHOUT],
+                      ["// A reason.", "void F(int a,", "       int b) NO_THREAD_SAFETY_ANALYSIS {"], ["// NO_THREAD_SAFETY_ANALYSIS is a word."],
+                      ["void F() IMPLEMENTS_LOCK {"]):
+            with self.subTest(lines):
+                self.assertEqual([], self.found(lines))
+        self.assertEqual([], self.found(self.WITHOUT, "kernel/inc/nt/annotations.h"))
+
+    def test_every_exception_of_the_tree_has_its_reason(self) -> None:
+        self.assertEqual([], self.texts(exceptions.check(Tree.of(ROOT))))
 
 
 class LayersTest(StyleTest):

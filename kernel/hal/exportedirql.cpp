@@ -21,13 +21,13 @@ void NTAPI HalpRaiseIrql(KIRQL NewIrql, KIRQL* OldIrql) { *OldIrql = KfRaiseIrql
 KIRQL NTAPI HalpRaiseIrqlToSynchLevel() { return KfRaiseIrql(SYNCH_LEVEL); }
 void NTAPI HalpLowerIrql(KIRQL NewIrql) { KfLowerIrql(NewIrql); }
 
-void NTAPI HalpAcquireSpinLock(PKSPIN_LOCK SpinLock, KIRQL* OldIrql) NO_THREAD_SAFETY_ANALYSIS {
+void NTAPI HalpAcquireSpinLock(PKSPIN_LOCK SpinLock, KIRQL* OldIrql) IMPLEMENTS_LOCK {
     *OldIrql = KfAcquireSpinLock(SpinLock);
 }
-KIRQL FASTCALL HalpAcquireSpinLockRaiseToSynch(PKSPIN_LOCK SpinLock) NO_THREAD_SAFETY_ANALYSIS {
+KIRQL FASTCALL HalpAcquireSpinLockRaiseToSynch(PKSPIN_LOCK SpinLock) IMPLEMENTS_LOCK {
     return KfAcquireSpinLock(SpinLock);
 }
-void NTAPI HalpReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql) NO_THREAD_SAFETY_ANALYSIS {
+void NTAPI HalpReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql) IMPLEMENTS_LOCK {
     KfReleaseSpinLock(SpinLock, NewIrql);
 }
 

@@ -15,7 +15,7 @@ KIRQL FASTCALL KfRaiseIrql(KIRQL NewIrql) {
     return old;
 }
 
-KIRQL NTAPI KeRaiseIrqlToDpcLevel() NO_THREAD_SAFETY_ANALYSIS { return KfRaiseIrql(DISPATCH_LEVEL); }
+KIRQL NTAPI KeRaiseIrqlToDpcLevel() IMPLEMENTS_LOCK { return KfRaiseIrql(DISPATCH_LEVEL); }
 
 void FASTCALL HalClearSoftwareInterrupt(KIRQL RequestIrql) { HalpClearPending(RequestIrql); }
 

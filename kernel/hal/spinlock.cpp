@@ -5,13 +5,13 @@
 // The annotations are on the declarations; the bodies are below the analysis.
 extern "C" {
 
-KIRQL FASTCALL KfAcquireSpinLock(PKSPIN_LOCK SpinLock) NO_THREAD_SAFETY_ANALYSIS {
+KIRQL FASTCALL KfAcquireSpinLock(PKSPIN_LOCK SpinLock) IMPLEMENTS_LOCK {
     const KIRQL oldIrql = KfRaiseIrql(DISPATCH_LEVEL);
     KefAcquireSpinLockAtDpcLevel(SpinLock);
     return oldIrql;
 }
 
-void FASTCALL KfReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL OldIrql) NO_THREAD_SAFETY_ANALYSIS {
+void FASTCALL KfReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL OldIrql) IMPLEMENTS_LOCK {
     KefReleaseSpinLockFromDpcLevel(SpinLock);
     KfLowerIrql(OldIrql);
 }

@@ -63,6 +63,7 @@ class SCOPED_CAPABILITY SharedSpinLockGuard {
 public:
     explicit SharedSpinLockGuard(EX_SPIN_LOCK& lock) ACQUIRE_SHARED_(lock) ACQUIRE_(AtDispatchLevel)
         : m_lock(lock), m_oldIrql(ExAcquireSpinLockShared(&lock)) {}
+    // The analysis takes the release of a shared hold for one of an exclusive hold.
     ~SharedSpinLockGuard() RELEASE_GENERIC_() NO_THREAD_SAFETY_ANALYSIS { ExReleaseSpinLockShared(&m_lock, m_oldIrql); }
     SharedSpinLockGuard(const SharedSpinLockGuard&) = delete;
     SharedSpinLockGuard& operator=(const SharedSpinLockGuard&) = delete;

@@ -7,7 +7,7 @@
 // In the books: "dispatcher objects", "waiting for dispatcher objects". DSP-01..05, DSP-12..14, DSP-16
 #pragma once
 
-#include "ke/irql.h"
+#include "ke/spinlock.h"
 #include "nt/list.h"
 #include "nt/narrow.h"
 #include "ntstatus.h"
@@ -143,10 +143,10 @@ using PKSEMAPHORE = KSEMAPHORE*;
 PUBLIC_SIZE(KSEMAPHORE, 20);
 
 /// A mutual-exclusion object with an owner, which may acquire it again; known to users as a mutex.
-/// shared: KiDispatcherLock guards it
+/// shared: KiDispatcherLock guards it; owner and Abandoned may be read without, as a snapshot
 struct KMUTANT {
     DISPATCHER_HEADER Header;
-    LIST_ENTRY MutantListEntry; ///< on the owner's KTHREAD::MutantListHead
+    LIST_ENTRY MutantListEntry GUARDED_BY(KiDispatcherLock); ///< on the owner's KTHREAD::MutantListHead
     KTHREAD* OwnerThread;
     BOOLEAN Abandoned; ///< the owner ended without releasing: the next wait returns STATUS_ABANDONED
     UCHAR ApcDisable;  ///< 1: a mutex
@@ -239,7 +239,7 @@ NTKERNELAPI NTSTATUS NTAPI KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOL
 namespace nt {
 /// Takes the object if it is signaled, without waiting: what the compiler lets code at DISPATCH_LEVEL do (a DPC that polls).
 /// @returns STATUS_TIMEOUT if it is not signaled, else as KeWaitForSingleObject. @irql <= DISPATCH_LEVEL
-inline NTSTATUS TestObject(PVOID object) NO_THREAD_SAFETY_ANALYSIS {
+inline NTSTATUS TestObject(PVOID object) NO_THREAD_SAFETY_ANALYSIS { // with a time-out of zero nothing waits
     LARGE_INTEGER now{};
     return KeWaitForSingleObject(object, KWAIT_REASON::Executive, KernelMode, FALSE, &now);
 }

@@ -48,13 +48,13 @@ inline constexpr TIMER_TYPE NotificationTimer = TIMER_TYPE::NotificationTimer;
 inline constexpr TIMER_TYPE SynchronizationTimer = TIMER_TYPE::SynchronizationTimer;
 
 /// An object that becomes signaled at its due time, once or periodically, and may queue a DPC then.
-/// shared: KiDispatcherLock guards it
+/// shared: KiDispatcherLock guards it; DueTime may be read without, as a snapshot
 struct KTIMER {
     DISPATCHER_HEADER Header;
-    LARGE_INTEGER DueTime;     ///< interrupt time at which it expires, 100 ns units
-    LIST_ENTRY TimerListEntry; ///< on a chain of KiTimerTableListHead
-    KDPC* Dpc;                 ///< queued at expiry; may be nullptr
-    LONG Period;               ///< milliseconds; 0: once
+    LARGE_INTEGER DueTime;                                  ///< interrupt time at which it expires, 100 ns units
+    LIST_ENTRY TimerListEntry GUARDED_BY(KiDispatcherLock); ///< on a chain of KiTimerTableListHead
+    KDPC* Dpc GUARDED_BY(KiDispatcherLock);                 ///< queued at expiry; may be nullptr
+    LONG Period GUARDED_BY(KiDispatcherLock);               ///< milliseconds; 0: once
 };
 using PKTIMER = KTIMER*;
 PUBLIC_SIZE(KTIMER, 40);

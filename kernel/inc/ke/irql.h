@@ -56,7 +56,7 @@ NTHALAPI KIRQL NTAPI KeRaiseIrqlToDpcLevel() ACQUIRE_(AtDispatchLevel);
 inline KIRQL KeRaiseIrqlToSynchLevel() ACQUIRE_(AtDispatchLevel) { return KeRaiseIrqlToDpcLevel(); }
 
 /// Lowers from DISPATCH_LEVEL and gives the capability back.
-inline void KeLowerIrql(KIRQL NewIrql) RELEASE_(AtDispatchLevel) NO_THREAD_SAFETY_ANALYSIS { KfLowerIrql(NewIrql); }
+inline void KeLowerIrql(KIRQL NewIrql) RELEASE_(AtDispatchLevel) IMPLEMENTS_LOCK { KfLowerIrql(NewIrql); }
 
 /// Tells the analysis (and, in checked builds, verifies) that the code runs at DISPATCH_LEVEL or above: for interrupt
 /// and DPC routines, which are called through pointers.
@@ -92,4 +92,4 @@ private:
 
 #include "nt/assert.h"
 
-inline void KeAssertDispatchLevel() NO_THREAD_SAFETY_ANALYSIS { NT_ASSERT(KeGetCurrentIrql() >= DISPATCH_LEVEL); }
+inline void KeAssertDispatchLevel() { NT_ASSERT(KeGetCurrentIrql() >= DISPATCH_LEVEL); }

@@ -69,7 +69,8 @@ struct KPRCB {
     ULONG ReadySummary GUARDED_BY(PrcbLock);
     ULONG QueueIndex GUARDED_BY(PrcbLock); ///< where the next starvation scan goes on
     LIST_ENTRY DispatcherReadyListHead[MAXIMUM_PRIORITY] GUARDED_BY(PrcbLock); ///< of KTHREAD::WaitListEntry
-    SINGLE_LIST_ENTRY DeferredReadyListHead; // own processor, at SYNCH_LEVEL; of KTHREAD::SwapListEntry
+    SINGLE_LIST_ENTRY
+    DeferredReadyListHead GUARDED_BY(AtDispatchLevel); // own processor, at SYNCH_LEVEL; of KTHREAD::SwapListEntry
     LIST_ENTRY
     WaitListHead GUARDED_BY(PrcbLock); ///< of KTHREAD::WaitListEntry, threads that wait with a swappable stack
 

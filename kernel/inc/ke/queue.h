@@ -16,13 +16,14 @@
 #include "ke/dispatcher.h"
 
 /// A queue of entries for a pool of threads, which limits how many of them work at a time.
-/// shared: KiDispatcherLock guards it; MaximumCount is fixed when the queue is made
+/// shared: KiDispatcherLock guards it; CurrentCount may be read without, as a snapshot; MaximumCount is fixed when the queue is made
 struct KQUEUE {
     DISPATCHER_HEADER Header; ///< SignalState: entries in the queue; WaitListHead: threads that wait for one
-    LIST_ENTRY EntryListHead; ///< the entries, oldest first
+    LIST_ENTRY EntryListHead GUARDED_BY(KiDispatcherLock); ///< the entries, oldest first
     volatile ULONG CurrentCount;
     ULONG MaximumCount;
-    LIST_ENTRY ThreadListHead; ///< of KTHREAD::QueueListEntry: threads that belong to the queue
+    LIST_ENTRY
+    ThreadListHead GUARDED_BY(KiDispatcherLock); ///< of KTHREAD::QueueListEntry: threads that belong to the queue
 };
 using PKQUEUE = KQUEUE*;
 using PRKQUEUE = KQUEUE*;

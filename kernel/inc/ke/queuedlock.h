@@ -123,6 +123,7 @@ public:
     explicit InStackQueuedSpinLockGuard(KSPIN_LOCK& lock) ACQUIRE_(lock, AtDispatchLevel) NO_THREAD_SAFETY_ANALYSIS {
         KeAcquireInStackQueuedSpinLock(&lock, &m_handle);
     }
+    // The analysis was told of the lock.
     ~InStackQueuedSpinLockGuard() RELEASE_() NO_THREAD_SAFETY_ANALYSIS { KeReleaseInStackQueuedSpinLock(&m_handle); }
     InStackQueuedSpinLockGuard(const InStackQueuedSpinLockGuard&) = delete;
     InStackQueuedSpinLockGuard& operator=(const InStackQueuedSpinLockGuard&) = delete;
@@ -135,7 +136,7 @@ private:
 class SCOPED_CAPABILITY InStackQueuedSpinLockAtDpcGuard {
 public:
     explicit InStackQueuedSpinLockAtDpcGuard(KSPIN_LOCK& lock) ACQUIRE_(lock)
-        REQUIRES_(AtDispatchLevel) NO_THREAD_SAFETY_ANALYSIS {
+        REQUIRES_(AtDispatchLevel) NO_THREAD_SAFETY_ANALYSIS { // told of the lock
         KeAcquireInStackQueuedSpinLockAtDpcLevel(&lock, &m_handle);
     }
     // Clang counts AtDispatchLevel as the guard's own because the constructor requires it, so the destructor gives it back.
@@ -153,9 +154,10 @@ private:
 class SCOPED_CAPABILITY QueuedSpinLockGuard {
 public:
     explicit QueuedSpinLockGuard(KSPIN_LOCK_QUEUE_NUMBER number)
-        ACQUIRE_(KiQueuedSpinLock[number], AtDispatchLevel) NO_THREAD_SAFETY_ANALYSIS
+        ACQUIRE_(KiQueuedSpinLock[number], AtDispatchLevel) NO_THREAD_SAFETY_ANALYSIS // told of the lock
         : m_number(number),
           m_oldIrql(KeAcquireQueuedSpinLock(number)) {}
+    // As InStackQueuedSpinLockGuard's.
     ~QueuedSpinLockGuard() RELEASE_() NO_THREAD_SAFETY_ANALYSIS { KeReleaseQueuedSpinLock(m_number, m_oldIrql); }
     QueuedSpinLockGuard(const QueuedSpinLockGuard&) = delete;
     QueuedSpinLockGuard& operator=(const QueuedSpinLockGuard&) = delete;

@@ -66,6 +66,9 @@ NTKERNELAPI void FASTCALL KefReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) R
 NTKERNELAPI BOOLEAN FASTCALL KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) TRY_ACQUIRE_(true, SpinLock)
     REQUIRES_(AtDispatchLevel);
 
+/// The dispatcher database's.
+NTKERNELAPI extern KSPIN_LOCK KiDispatcherLock;
+
 /// @returns whether the lock is free at this moment: a hint. @irql any
 NTKERNELAPI BOOLEAN FASTCALL KeTestSpinLock(PKSPIN_LOCK SpinLock);
 }
@@ -88,6 +91,17 @@ inline void KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) RELEASE_(SpinLoc
 }
 
 namespace nt {
+
+/// Tells the analysis that the lock is as good as held: it is, by a way that the analysis cannot follow, or no other code can
+/// reach what it guards. A comment at the call says which. No code.
+inline void AssumeHeld(const volatile KSPIN_LOCK& lock) ASSERT_CAPABILITY_(lock);
+/// The same of DISPATCH_LEVEL.
+inline void AssumeDispatchLevel() ASSERT_CAPABILITY_(AtDispatchLevel);
+/// Tells the analysis that fields are read without their lock, as they are at this moment. Writes stay refused. No code.
+inline void AssumeSnapshot(const volatile KSPIN_LOCK& lock) ASSERT_SHARED_CAPABILITY_(lock);
+inline void AssumeHeld(const volatile KSPIN_LOCK&) {}
+inline void AssumeDispatchLevel() {}
+inline void AssumeSnapshot(const volatile KSPIN_LOCK&) {}
 
 /// Raises to DISPATCH_LEVEL and holds a spin lock for the guard's life.
 class SCOPED_CAPABILITY SpinLockGuard {

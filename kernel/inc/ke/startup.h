@@ -19,7 +19,6 @@ struct KSYSTEM_TIME {
 extern "C" {
 
 /// Guards the dispatcher database: dispatcher headers, wait blocks, the timer table.
-NTKERNELAPI extern KSPIN_LOCK KiDispatcherLock;
 /// The timer table (timer.cpp). Chain n of the first wheel holds the timers that expire at a tick of n modulo
 /// TIMER_WHEEL_SIZE, soon.
 NTKERNELAPI extern LIST_ENTRY KiTimerTableListHead[TIMER_TABLE_SIZE] GUARDED_BY(KiDispatcherLock);

@@ -1,9 +1,10 @@
 // KTHREAD and KPROCESS: what the kernel layer knows of a thread and of a process.
 //
 // The kernel layer schedules threads; ETHREAD and EPROCESS (ps.h) contain these and add what the executive needs.
-// Locks: "D" fields are guarded by the dispatcher database lock, "P" fields by the PRCB lock of the processor that the
-// thread runs on or is queued for, "T" by the thread itself (only it writes them). A thread's State is written under
-// the P lock; entering Waiting also holds D.
+// Locks: GUARDED_BY where clang can follow. The letters are locks that it cannot name: "D" the dispatcher database lock, for
+// fields that the thread itself also reads when its wait is over, or that a gate's wait uses under ThreadLock instead; "P"
+// the PRCB lock of the processor that the thread runs on or is queued for, which changes; "T" none, only the thread itself
+// writes the field. A thread's State is written under the P lock; entering Waiting also holds D.
 // Invariant: State says which list WaitListEntry is on: Ready -> a ready queue of KPRCB DispatcherReadyListHead;
 // DeferredReady -> a KPRCB DeferredReadyListHead (through SwapListEntry); otherwise none.
 // In the books: "thread internals", "thread scheduling". KPR-01..23, SCH-03..10, ERR-07
@@ -54,17 +55,18 @@ struct KPROCESS {
     volatile LONG ActiveProcessors;  ///< processors that run one of its threads now, a bit each; interlocked
     ULONG KernelTime;                ///< clock ticks of ended threads in kernel mode
     ULONG UserTime;                  ///< the same in user mode
-    LIST_ENTRY ReadyListHead;        // D; ready threads that wait for the process to come into memory
-    LIST_ENTRY ThreadListHead;       // ProcessLock; of KTHREAD::ThreadListEntry
+    LIST_ENTRY
+    ReadyListHead GUARDED_BY(KiDispatcherLock);        ///< ready threads that wait for the process to come into memory
+    LIST_ENTRY ThreadListHead GUARDED_BY(ProcessLock); ///< of KTHREAD::ThreadListEntry
     KSPIN_LOCK ProcessLock;
     KAFFINITY Affinity;         ///< processors its threads may run on
     volatile LONG ProcessFlags; ///< KPROCESS_*
     SCHAR BasePriority;         ///< of its new threads
     SCHAR QuantumReset;         ///< units of a full quantum of its threads
     UCHAR State;
-    UCHAR ThreadSeed;            ///< ideal processor of its next thread
-    LIST_ENTRY ProcessListEntry; // D; on KiProcessListHead while it has threads
-    ULONG StackCount;            ///< threads whose kernel stack is in memory
+    UCHAR ThreadSeed;                                         ///< ideal processor of its next thread
+    LIST_ENTRY ProcessListEntry GUARDED_BY(KiDispatcherLock); ///< on KiProcessListHead while it has threads
+    ULONG StackCount;                                         ///< threads whose kernel stack is in memory
 };
 
 /// What KiDeferredReadyThread does to the priority of a thread that becomes ready (KTHREAD::AdjustReason).
@@ -108,8 +110,8 @@ struct KTHREAD {
     SCHAR QuantumReset; ///< units of a full quantum
     BOOLEAN Preempted;  ///< P: goes to the head of its ready queue: it did not use up its turn
     BOOLEAN DisableBoost;
-    ADJUST_REASON AdjustReason; // D
-    SCHAR AdjustIncrement;      // D
+    ADJUST_REASON AdjustReason; // D until it is on a deferred ready list; then that processor's
+    SCHAR AdjustIncrement;      // D: as AdjustReason
     UCHAR NextProcessor;        ///< P: processor it runs on, is Standby for or is queued for
     UCHAR IdealProcessor;
     KAFFINITY Affinity;
@@ -123,19 +125,19 @@ struct KTHREAD {
     KIRQL WaitIrql; ///< to which IRQL the wait returns
     KPROCESSOR_MODE WaitMode;
     nt::Narrow<KWAIT_REASON, UCHAR> WaitReason;
-    BOOLEAN WaitNext; ///< the dispatcher database is held since KeSetEvent(..., Wait = TRUE) and the like
+    BOOLEAN WaitNext; ///< T: the dispatcher database is held since KeSetEvent(..., Wait = TRUE) and the like
     BOOLEAN Alertable;
-    BOOLEAN Alerted[2];
+    BOOLEAN Alerted[2] GUARDED_BY(KiDispatcherLock);
     KWAIT_BLOCK* WaitBlockList;                     ///< first block of the ring of the current wait
     KWAIT_BLOCK WaitBlock[THREAD_WAIT_OBJECTS + 1]; ///< built-in blocks; [TIMER_WAIT_BLOCK] is the time-out's
     KTIMER Timer;                                   ///< for time-outs
     LIST_ENTRY WaitListEntry;        // P: on a ready queue (Ready) or the processor's wait list (Waiting)
     SINGLE_LIST_ENTRY SwapListEntry; ///< on a deferred ready list
-    LIST_ENTRY MutantListHead;       // D: of KMUTANT::MutantListEntry, mutants it owns
-    KQUEUE* Queue;                   // D: the queue it belongs to: that of its last KeRemoveQueue
-    LIST_ENTRY QueueListEntry;       // D: on its queue's ThreadListHead
-    LIST_ENTRY* QueueEntry;          // D: what KeInsertQueue handed to it while it waited
-    KGATE* GateObject;               // gate's lock and ThreadLock: the gate it waits for (GateWait)
+    LIST_ENTRY MutantListHead GUARDED_BY(KiDispatcherLock); ///< of KMUTANT::MutantListEntry, mutants it owns
+    KQUEUE* Queue; // D: the queue it belongs to: that of its last KeRemoveQueue
+    LIST_ENTRY QueueListEntry GUARDED_BY(KiDispatcherLock); ///< on its queue's ThreadListHead
+    LIST_ENTRY* QueueEntry;                                 // D: what KeInsertQueue handed to it while it waited
+    KGATE* GateObject GUARDED_BY(ThreadLock); ///< and by the gate's lock: the gate it waits for (GateWait)
 
     // APCs (ApcQueueLock, if it says nothing else)
     KSPIN_LOCK ApcQueueLock;
@@ -150,14 +152,14 @@ struct KTHREAD {
     };
     BOOLEAN ApcQueueable;           ///< FALSE: it ends
     KAPC_ENVIRONMENT ApcStateIndex; ///< attached or not; T
-    SCHAR SuspendCount;
-    SCHAR FreezeCount;
+    SCHAR SuspendCount GUARDED_BY(ApcQueueLock);
+    SCHAR FreezeCount GUARDED_BY(ApcQueueLock);
     KAPC SuspendApc;
     KSEMAPHORE SuspendSemaphore; ///< D; a suspended thread waits for it, in its suspend APC
 
     // Identity
-    KPROCESS* Process;          ///< the process it belongs to (ApcState.Process while attached differs)
-    LIST_ENTRY ThreadListEntry; // KPROCESS::ProcessLock
+    KPROCESS* Process; ///< the process it belongs to (ApcState.Process while attached differs)
+    LIST_ENTRY ThreadListEntry GUARDED_BY(Process->ProcessLock);
     KPROCESSOR_MODE PreviousMode;
     BOOLEAN SystemThread;
     BOOLEAN KernelStackResident;

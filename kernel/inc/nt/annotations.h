@@ -24,7 +24,11 @@
 #define RELEASE_SHARED_(...) MICA_ATTRIBUTE(release_shared_capability(__VA_ARGS__))
 #define RELEASE_GENERIC_(...) MICA_ATTRIBUTE(release_generic_capability(__VA_ARGS__))
 #define EXCLUDES_(...) MICA_ATTRIBUTE(locks_excluded(__VA_ARGS__))
+#define ASSERT_SHARED_CAPABILITY_(...) MICA_ATTRIBUTE(assert_shared_capability(__VA_ARGS__))
 #define ASSERT_CAPABILITY_(...) MICA_ATTRIBUTE(assert_capability(__VA_ARGS__))
 #define RETURN_CAPABILITY_(x) MICA_ATTRIBUTE(lock_returned(x))
-/// The body does what the analysis cannot follow; a comment beside it says why it is right.
+/// The body does what the analysis cannot follow; a comment beside it says why it is right. Where one lock is the matter,
+/// nt::AssumeHeld or nt::AssumeSnapshot (ke/spinlock.h) say that of this lock only, and the rest stays checked.
 #define NO_THREAD_SAFETY_ANALYSIS MICA_ATTRIBUTE(no_thread_safety_analysis)
+/// The body is what takes or gives back a lock, or raises the IRQL: what its declaration says, nobody else can check.
+#define IMPLEMENTS_LOCK MICA_ATTRIBUTE(no_thread_safety_analysis)

@@ -34,7 +34,7 @@ inline void ExpNoteAcquired(PERESOURCE Resource, BOOLEAN Exclusive) {
     KeNoteLockAcquired(Resource, KLOCK_KIND::Resource, Exclusive);
 }
 /// The event of a release that others wait for. Reads without the lock: what it tells is a hint.
-inline void ExpTraceReleased(PERESOURCE Resource) NO_THREAD_SAFETY_ANALYSIS {
+inline void ExpTraceReleased(PERESOURCE Resource) NO_THREAD_SAFETY_ANALYSIS { // a hint
     const ULONG waiters = ULONG(Resource->NumberOfSharedWaiters) + ULONG(Resource->NumberOfExclusiveWaiters);
     const bool exclusive = (Resource->Flag & ResourceOwnedExclusive) != 0;
     if (waiters != 0) KeTraceLockRelease(Resource, KLOCK_KIND::Resource, exclusive, waiters);

@@ -9,12 +9,13 @@ namespace {
 /// Holds the lock against every processor and every interrupt of this one.
 class SCOPED_CAPABILITY AnyLevelGuard {
 public:
-    explicit AnyLevelGuard(KSPIN_LOCK& lock) ACQUIRE_(lock) NO_THREAD_SAFETY_ANALYSIS
+    explicit AnyLevelGuard(KSPIN_LOCK& lock)
+        ACQUIRE_(lock) NO_THREAD_SAFETY_ANALYSIS // at any level, with interrupts off
         : m_lock(lock),
           m_oldIrql(KfRaiseIrql(HIGH_LEVEL)) {
         KefAcquireSpinLockAtDpcLevel(&lock);
     }
-    ~AnyLevelGuard() RELEASE_() NO_THREAD_SAFETY_ANALYSIS {
+    ~AnyLevelGuard() RELEASE_() NO_THREAD_SAFETY_ANALYSIS { // at any level, with interrupts off
         KefReleaseSpinLockFromDpcLevel(&m_lock);
         KfLowerIrql(m_oldIrql);
     }

@@ -60,45 +60,39 @@ void ReleaseExclusive(PEX_SPIN_LOCK lock) {
 // The routines are what the annotations describe; their bodies are below the analysis.
 extern "C" {
 
-KIRQL NTAPI ExAcquireSpinLockShared(PEX_SPIN_LOCK SpinLock) NO_THREAD_SAFETY_ANALYSIS {
+KIRQL NTAPI ExAcquireSpinLockShared(PEX_SPIN_LOCK SpinLock) IMPLEMENTS_LOCK {
     const KIRQL oldIrql = KfRaiseIrql(DISPATCH_LEVEL);
     AcquireShared(SpinLock);
     return oldIrql;
 }
 
-void NTAPI ExReleaseSpinLockShared(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql) NO_THREAD_SAFETY_ANALYSIS {
+void NTAPI ExReleaseSpinLockShared(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql) IMPLEMENTS_LOCK {
     ReleaseShared(SpinLock);
     KfLowerIrql(OldIrql);
 }
 
-void NTAPI ExAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock) NO_THREAD_SAFETY_ANALYSIS {
-    AcquireShared(SpinLock);
-}
+void NTAPI ExAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock) IMPLEMENTS_LOCK { AcquireShared(SpinLock); }
 
-void NTAPI ExReleaseSpinLockSharedFromDpcLevel(PEX_SPIN_LOCK SpinLock) NO_THREAD_SAFETY_ANALYSIS {
-    ReleaseShared(SpinLock);
-}
+void NTAPI ExReleaseSpinLockSharedFromDpcLevel(PEX_SPIN_LOCK SpinLock) IMPLEMENTS_LOCK { ReleaseShared(SpinLock); }
 
-KIRQL NTAPI ExAcquireSpinLockExclusive(PEX_SPIN_LOCK SpinLock) NO_THREAD_SAFETY_ANALYSIS {
+KIRQL NTAPI ExAcquireSpinLockExclusive(PEX_SPIN_LOCK SpinLock) IMPLEMENTS_LOCK {
     const KIRQL oldIrql = KfRaiseIrql(DISPATCH_LEVEL);
     AcquireExclusive(SpinLock);
     return oldIrql;
 }
 
-void NTAPI ExReleaseSpinLockExclusive(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql) NO_THREAD_SAFETY_ANALYSIS {
+void NTAPI ExReleaseSpinLockExclusive(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql) IMPLEMENTS_LOCK {
     ReleaseExclusive(SpinLock);
     KfLowerIrql(OldIrql);
 }
 
-void NTAPI ExAcquireSpinLockExclusiveAtDpcLevel(PEX_SPIN_LOCK SpinLock) NO_THREAD_SAFETY_ANALYSIS {
-    AcquireExclusive(SpinLock);
-}
+void NTAPI ExAcquireSpinLockExclusiveAtDpcLevel(PEX_SPIN_LOCK SpinLock) IMPLEMENTS_LOCK { AcquireExclusive(SpinLock); }
 
-void NTAPI ExReleaseSpinLockExclusiveFromDpcLevel(PEX_SPIN_LOCK SpinLock) NO_THREAD_SAFETY_ANALYSIS {
+void NTAPI ExReleaseSpinLockExclusiveFromDpcLevel(PEX_SPIN_LOCK SpinLock) IMPLEMENTS_LOCK {
     ReleaseExclusive(SpinLock);
 }
 
-BOOLEAN NTAPI ExTryConvertSharedSpinLockExclusive(PEX_SPIN_LOCK SpinLock) NO_THREAD_SAFETY_ANALYSIS {
+BOOLEAN NTAPI ExTryConvertSharedSpinLockExclusive(PEX_SPIN_LOCK SpinLock) IMPLEMENTS_LOCK {
     NT_ASSERT(KeGetCurrentIrql() >= DISPATCH_LEVEL);
     for (;;) {
         const ULONG seen = Read(SpinLock);

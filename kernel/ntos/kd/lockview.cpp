@@ -24,7 +24,7 @@ void Add(KD_LOCK_VIEW& view, const OWNER_ENTRY& entry) {
 }
 
 /// @returns whether the lock is held now
-bool TryLock(KSPIN_LOCK* lock) NO_THREAD_SAFETY_ANALYSIS {
+bool TryLock(KSPIN_LOCK* lock) NO_THREAD_SAFETY_ANALYSIS { // a try among several
     for (ULONG i = 0; i < LOCK_TRIES; i++) {
         if (KeTryToAcquireSpinLockAtDpcLevel(lock)) return true;
         YieldProcessor();

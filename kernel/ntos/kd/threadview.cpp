@@ -9,13 +9,13 @@ constexpr ULONG VIEWS = 128;
 KD_THREAD_VIEW Views[VIEWS]; ///< the monitor is used by one person at a time
 
 /// The only thread that can signal the object.
-const KTHREAD* OwnerOf(const DISPATCHER_HEADER* object) {
+const KTHREAD* OwnerOf(const DISPATCHER_HEADER* object) REQUIRES_(KiDispatcherLock) {
     if (object->Type == KOBJECTS::MutantObject) return CONTAINING_RECORD(object, const KMUTANT, Header)->OwnerThread;
     if (object->Type == KOBJECTS::ThreadObject) return CONTAINING_RECORD(object, const KTHREAD, Header);
     return nullptr;
 }
 
-void CopyWaits(const KD_SESSION& session, const KTHREAD& thread, KD_THREAD_VIEW& view) {
+void CopyWaits(const KD_SESSION& session, const KTHREAD& thread, KD_THREAD_VIEW& view) REQUIRES_(KiDispatcherLock) {
     view.WaitCount = 0;
     view.Lock = {};
     const bool waits = thread.State == KTHREAD_STATE::Waiting || thread.State == KTHREAD_STATE::GateWait;
@@ -35,7 +35,7 @@ void CopyWaits(const KD_SESSION& session, const KTHREAD& thread, KD_THREAD_VIEW&
     } while (block && block != thread.WaitBlockList && view.WaitCount <= MAXIMUM_WAIT_OBJECTS);
 }
 
-void Copy(const KD_SESSION& session, const KTHREAD& thread, KD_THREAD_VIEW& view) {
+void Copy(const KD_SESSION& session, const KTHREAD& thread, KD_THREAD_VIEW& view) REQUIRES_(KiDispatcherLock) {
     view.Thread = &thread;
     view.State = thread.State;
     view.Priority = thread.Priority;
@@ -57,7 +57,9 @@ void Copy(const KD_SESSION& session, const KTHREAD& thread, KD_THREAD_VIEW& view
 ULONG KdpViewThreads(const KD_SESSION& session, KD_THREAD_VIEW* views, ULONG limit) {
     ULONG count = 0;
     for (const KPRCB* prcb : KiProcessorBlock) { // idle threads are on no list
-        if (prcb && prcb->IdleThread && count < limit) Copy(session, *prcb->IdleThread, views[count++]);
+        if (!prcb || !prcb->IdleThread || count == limit) continue;
+        KdpLock states(session, KiDispatcherLock);
+        Copy(session, *prcb->IdleThread, views[count++]);
     }
     for (EPROCESS* process : nt::List<&EPROCESS::ActiveProcessLinks>(PsActiveProcessHead)) {
         KdpLock threads(session, process->Pcb.ProcessLock);

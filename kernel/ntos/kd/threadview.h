@@ -14,13 +14,14 @@
 constexpr ULONG KD_SWITCH_FRAME_EBP = 5;
 
 /// A spin lock, unless the kernel stands still.
-class KdpLock {
+// Where it stands still, no other code can reach what the lock guards: to the analysis the guard always holds it.
+class SCOPED_CAPABILITY KdpLock {
 public:
-    KdpLock(const KD_SESSION& session, KSPIN_LOCK& lock) NO_THREAD_SAFETY_ANALYSIS
+    KdpLock(const KD_SESSION& session, KSPIN_LOCK& lock) ACQUIRE_(lock) NO_THREAD_SAFETY_ANALYSIS
         : m_lock(session.Stopped() ? nullptr : &lock) {
         if (m_lock) m_oldIrql = KfAcquireSpinLock(m_lock);
     }
-    ~KdpLock() NO_THREAD_SAFETY_ANALYSIS {
+    ~KdpLock() RELEASE_() NO_THREAD_SAFETY_ANALYSIS { // gives back what the constructor took
         if (m_lock) KfReleaseSpinLock(m_lock, m_oldIrql);
     }
     KdpLock(const KdpLock&) = delete;

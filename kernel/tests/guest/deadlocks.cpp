@@ -66,8 +66,14 @@ void NTAPI MutantThread(PVOID) {
 }
 
 // When every other thread has left, nobody changes it any more.
-bool IsOwned(const ERESOURCE& resource) NO_THREAD_SAFETY_ANALYSIS { return resource.ActiveCount != 0; }
-ULONG WaitsFor(const ERESOURCE& resource) NO_THREAD_SAFETY_ANALYSIS { return resource.ContentionCount; }
+bool IsOwned(const ERESOURCE& resource) {
+    nt::AssumeSnapshot(resource.SpinLock);
+    return resource.ActiveCount != 0;
+}
+ULONG WaitsFor(const ERESOURCE& resource) {
+    nt::AssumeSnapshot(resource.SpinLock);
+    return resource.ContentionCount;
+}
 
 } // namespace
 

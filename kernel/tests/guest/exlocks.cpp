@@ -28,8 +28,14 @@ PETHREAD Start(PKSTART_ROUTINE routine, PVOID context, KPRIORITY priority = Belo
 }
 
 // When every other thread has left, nobody changes it any more.
-ULONG OwnersOf(const ERESOURCE& resource) NO_THREAD_SAFETY_ANALYSIS { return resource.ActiveEntries; }
-bool IsOwned(const ERESOURCE& resource) NO_THREAD_SAFETY_ANALYSIS { return resource.ActiveCount != 0; }
+ULONG OwnersOf(const ERESOURCE& resource) {
+    nt::AssumeSnapshot(resource.SpinLock);
+    return resource.ActiveEntries;
+}
+bool IsOwned(const ERESOURCE& resource) {
+    nt::AssumeSnapshot(resource.SpinLock);
+    return resource.ActiveCount != 0;
+}
 
 bool Contains(PCSTR text, PCSTR wanted) {
     for (; *text; text++) {

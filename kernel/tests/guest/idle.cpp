@@ -33,7 +33,7 @@ struct HOLDER {
     volatile bool Stop;
 };
 
-void NTAPI HoldLock(PVOID context) NO_THREAD_SAFETY_ANALYSIS {
+void NTAPI HoldLock(PVOID context) {
     auto& me = *static_cast<HOLDER*>(context);
     KPRCB* const prcb = KiProcessorBlock[me.Target];
     const KIRQL old = KfAcquireSpinLock(&prcb->PrcbLock);

@@ -35,6 +35,7 @@ void Count(COUNTER& counter) {
     InterlockedDecrement(&counter.Inside);
 }
 
+// It returns with the lock held.
 void EnterShared(COUNTER& c) NO_THREAD_SAFETY_ANALYSIS { ExAcquireSpinLockSharedAtDpcLevel(&c.ReadersAndWriters); }
 
 /// Ends a shared acquisition, or, if it can be converted, counts first. @returns whether it counted
@@ -265,6 +266,7 @@ GUEST_TEST(InterlockedOperationsLoseNothing) {
 GUEST_TEST_BUGCHECK(QueuedLockAcquiredTwice, SPIN_LOCK_ALREADY_OWNED) {
     static KSPIN_LOCK lock;
     static KLOCK_QUEUE_HANDLE handles[2];
+    // It returns with the lock held, and the second time that is the mistake.
     const auto acquire = [](ULONG i) NO_THREAD_SAFETY_ANALYSIS { KeAcquireInStackQueuedSpinLock(&lock, &handles[i]); };
     acquire(0);
     acquire(1);

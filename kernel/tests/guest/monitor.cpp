@@ -184,7 +184,7 @@ struct CHANGED {
     volatile ULONG Phase; ///< 1: it is being changed; 2: enough
 };
 
-void NTAPI ChangeTable(PVOID context) NO_THREAD_SAFETY_ANALYSIS {
+void NTAPI ChangeTable(PVOID context) {
     auto& changed = *static_cast<CHANGED*>(context);
     const KIRQL oldIrql = KfAcquireSpinLock(&changed.Resource.SpinLock);
     OWNER_ENTRY* const table = changed.Resource.OwnerTable;

@@ -302,7 +302,7 @@ GUEST_TEST(SpinLockAndInterlockedCountExactly) {
     static COUNTERS counters;
     counters = {};
     KeInitializeSpinLock(&counters.Lock);
-    const auto count = [](PVOID) __attribute__((stdcall)) NO_THREAD_SAFETY_ANALYSIS {
+    const auto count = [](PVOID) __attribute__((stdcall)) NO_THREAD_SAFETY_ANALYSIS { // a call through a pointer
         for (ULONG i = 0; i < rounds; i++) {
             const KIRQL old = KfAcquireSpinLock(&counters.Lock);
             const ULONG value = counters.Guarded;

@@ -213,6 +213,7 @@ struct Faults {
 /// Ends at another level than it began.
 struct EndsRaised {
     static inline KIRQL OldIrql;
+    // The level stays raised when the actor has ended.
     static void Actor0() NO_THREAD_SAFETY_ANALYSIS { OldIrql = KeRaiseIrqlToDpcLevel(); }
     static void Actor1() {}
 };

@@ -8,7 +8,7 @@ constexpr ULONG LONGEST_CHAIN = 64; ///< far more timers than the system has
 
 /// The table's chains end where they begin, forwards and backwards, and a timer is on them if and only if it says so.
 /// Check runs alone, so nothing guards the walk.
-void CheckTable(const KTIMER& timer) NO_THREAD_SAFETY_ANALYSIS {
+void CheckTable(const KTIMER& timer) NO_THREAD_SAFETY_ANALYSIS { // nothing else runs any more
     ULONG found = 0;
     for (const LIST_ENTRY& head : KiTimerTableListHead) {
         ULONG length = 0;

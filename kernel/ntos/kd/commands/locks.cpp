@@ -23,13 +23,13 @@ struct RESOURCE_VIEW {
 RESOURCE_VIEW Resources[MaximumResources]; ///< the monitor is used by one person at a time
 
 /// Copies the resources that threads own. @returns how many
-// The list's lock keeps the resources in existence; their fields are a picture of the moment.
-ULONG CopyResources(const KD_SESSION& session, ULONG* all) NO_THREAD_SAFETY_ANALYSIS {
+ULONG CopyResources(const KD_SESSION& session, ULONG* all) {
     KdpLock guard(session, ExpResourceSpinLock);
     ULONG count = 0;
     *all = 0;
     for (const ERESOURCE* resource : nt::List<&ERESOURCE::SystemResourcesList>(ExpSystemResourcesList)) {
         (*all)++;
+        nt::AssumeSnapshot(resource->SpinLock); // the list's lock keeps it in existence
         if (resource->ActiveCount == 0 || count == MaximumResources) continue;
         RESOURCE_VIEW& view = Resources[count++];
         view = {.Lock = {.Lock = resource,

@@ -36,7 +36,7 @@ NAME NameOf(const KTHREAD* thread) {
     return name;
 }
 
-void CopyQueues(const KD_SESSION& session, KPRCB& prcb, QUEUE_VIEW& view) NO_THREAD_SAFETY_ANALYSIS {
+void CopyQueues(const KD_SESSION& session, KPRCB& prcb, QUEUE_VIEW& view) {
     KdpLock lock(session, prcb.PrcbLock);
     view.Summary = prcb.ReadySummary;
     view.Current = NameOf(prcb.CurrentThread);

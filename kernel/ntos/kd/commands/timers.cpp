@@ -18,7 +18,7 @@ struct TIMER_VIEW {
 constexpr ULONG LIMIT = 64;
 TIMER_VIEW Views[LIMIT];
 
-ULONG CopyTimers(const KD_SESSION& session) NO_THREAD_SAFETY_ANALYSIS {
+ULONG CopyTimers(const KD_SESSION& session) {
     KdpLock lock(session, KiDispatcherLock);
     ULONG count = 0;
     for (ULONG chain = 0; chain < TIMER_TABLE_SIZE; chain++) {

@@ -22,11 +22,13 @@ void NTAPI SuspendThread(PVOID, PVOID, PVOID) {
     (void)KeWaitForSingleObject(&thread->SuspendSemaphore, KWAIT_REASON::Suspended, KernelMode, FALSE, nullptr);
 }
 
-bool IsSuspended(const KTHREAD* thread) { return thread->SuspendCount != 0 || thread->FreezeCount != 0; }
+bool IsSuspended(const KTHREAD* thread) REQUIRES_(thread->ApcQueueLock) {
+    return thread->SuspendCount != 0 || thread->FreezeCount != 0;
+}
 
 /// The first reason to stand still: the APC goes out, or, if it has not run since the last resume, its unit comes back.
-// The caller holds the lock that KiInsertQueueApc asks for: SuspendApc.Thread is the thread.
-void Hold(KTHREAD* thread) REQUIRES_(thread->ApcQueueLock, AtDispatchLevel) NO_THREAD_SAFETY_ANALYSIS {
+void Hold(KTHREAD* thread) REQUIRES_(thread->ApcQueueLock, AtDispatchLevel) {
+    nt::AssumeHeld(thread->SuspendApc.Thread->ApcQueueLock); // SuspendApc.Thread is the thread
     if (!thread->SuspendApc.Inserted) return KiInsertQueueApc(&thread->SuspendApc, RESUME_INCREMENT);
     nt::SpinLockAtDpcGuard guard(KiDispatcherLock);
     thread->SuspendSemaphore.Header.SignalState--;

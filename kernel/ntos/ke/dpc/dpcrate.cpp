@@ -12,8 +12,8 @@
 // In the books: "software interrupts: DPC interrupt generation rules". INT-05, INT-06, INT-07
 #include "ke/ki.h"
 
-// No other processor shares it yet.
-static void InitializeQueue(KDPC_DATA& queue) NO_THREAD_SAFETY_ANALYSIS {
+static void InitializeQueue(KDPC_DATA& queue) {
+    nt::AssumeHeld(queue.DpcLock); // no other processor shares the queue yet
     KeInitializeSpinLock(&queue.DpcLock, KLOCK_RANK::Dpc);
     InitializeListHead(&queue.DpcListHead);
     queue.DpcQueueDepth = 0;

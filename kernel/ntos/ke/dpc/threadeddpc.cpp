@@ -59,22 +59,20 @@ void NTAPI KiExecuteDpc(PVOID StartContext) {
     }
 }
 
-// The routines are what the annotations describe; their bodies are below the analysis.
-
-KIRQL FASTCALL KeAcquireSpinLockForDpc(PKSPIN_LOCK SpinLock) NO_THREAD_SAFETY_ANALYSIS {
+KIRQL FASTCALL KeAcquireSpinLockForDpc(PKSPIN_LOCK SpinLock) IMPLEMENTS_LOCK {
     const KIRQL oldIrql = KeGetCurrentIrql();
     if (oldIrql < DISPATCH_LEVEL) return KfAcquireSpinLock(SpinLock);
     KefAcquireSpinLockAtDpcLevel(SpinLock);
     return oldIrql;
 }
 
-void FASTCALL KeReleaseSpinLockForDpc(PKSPIN_LOCK SpinLock, KIRQL OldIrql) NO_THREAD_SAFETY_ANALYSIS {
+void FASTCALL KeReleaseSpinLockForDpc(PKSPIN_LOCK SpinLock, KIRQL OldIrql) IMPLEMENTS_LOCK {
     KefReleaseSpinLockFromDpcLevel(SpinLock);
     if (OldIrql < DISPATCH_LEVEL) KfLowerIrql(OldIrql);
 }
 
 void FASTCALL KeAcquireInStackQueuedSpinLockForDpc(PKSPIN_LOCK SpinLock,
-                                                   PKLOCK_QUEUE_HANDLE LockHandle) NO_THREAD_SAFETY_ANALYSIS {
+                                                   PKLOCK_QUEUE_HANDLE LockHandle) IMPLEMENTS_LOCK {
     const KIRQL oldIrql = KeGetCurrentIrql();
     if (oldIrql < DISPATCH_LEVEL) {
         KeAcquireInStackQueuedSpinLock(SpinLock, LockHandle);
@@ -84,7 +82,7 @@ void FASTCALL KeAcquireInStackQueuedSpinLockForDpc(PKSPIN_LOCK SpinLock,
     }
 }
 
-void FASTCALL KeReleaseInStackQueuedSpinLockForDpc(PKLOCK_QUEUE_HANDLE LockHandle) NO_THREAD_SAFETY_ANALYSIS {
+void FASTCALL KeReleaseInStackQueuedSpinLockForDpc(PKLOCK_QUEUE_HANDLE LockHandle) IMPLEMENTS_LOCK {
     const KIRQL oldIrql = LockHandle->OldIrql;
     KeReleaseInStackQueuedSpinLockFromDpcLevel(LockHandle);
     if (oldIrql < DISPATCH_LEVEL) KfLowerIrql(oldIrql);

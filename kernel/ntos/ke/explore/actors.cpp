@@ -77,9 +77,10 @@ template <typename Condition> bool WaitUntil(Condition come) {
 }
 
 /// Nothing of what ran before still goes on on the processor.
-bool IsQuiet(ULONG processor) NO_THREAD_SAFETY_ANALYSIS { // a snapshot
+bool IsQuiet(ULONG processor) {
     const KPRCB* const prcb = KiProcessorBlock[processor];
     const volatile KPRCB* const shared = prcb;
+    nt::AssumeSnapshot(shared->PrcbLock);
     const bool parked = processor <= KX_MAXIMUM_ACTORS && Actors[processor - 1].Parked;
     return parked || (shared->CurrentThread == prcb->IdleThread && !shared->NextThread &&
                       shared->DpcData.DpcQueueDepth == 0 && shared->IdleHalt);
@@ -120,6 +121,7 @@ bool KxGatherActors(ULONG count) {
 }
 
 void KxResetActors() {
+    nt::AssumeHeld(KiDispatcherLock); // every processor stands still
     for (ACTOR& actor : Actors) {
         if (!actor.Parked) continue;
         KTHREAD& thread = *actor.Thread; // the current thread of its processor, which stands still

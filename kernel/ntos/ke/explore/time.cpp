@@ -12,7 +12,7 @@ namespace {
 void NTAPI StopClock(PVOID) { HalStopClock(); }
 
 /// Timers that were running belong to system threads that would wake up in the middle of some run: they lose them.
-void TakeTimersAway() NO_THREAD_SAFETY_ANALYSIS {
+void TakeTimersAway() {
     const KIRQL oldIrql = KiLockDispatcherDatabase();
     for (LIST_ENTRY& chain : KiTimerTableListHead) {
         while (!IsListEmpty(&chain)) {
@@ -32,8 +32,8 @@ void KxStopTime() {
     TakeTimersAway();
 }
 
-// Only asks whether the chains are empty, while nothing runs.
-bool KxTimersPending() NO_THREAD_SAFETY_ANALYSIS {
+bool KxTimersPending() {
+    nt::AssumeSnapshot(KiDispatcherLock); // nothing runs meanwhile
     for (LIST_ENTRY& chain : KiTimerTableListHead) {
         if (!IsListEmpty(&chain)) return true;
     }

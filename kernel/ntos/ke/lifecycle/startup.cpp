@@ -7,8 +7,9 @@
 
 extern "C" constinit KSPIN_LOCK KiDispatcherLock = {0, KLOCK_RANK::Dispatcher};
 
-// No other code uses these structures yet: the locks they are guarded by are made here.
-static void InitializeProcessorQueues(PKPRCB Prcb) NO_THREAD_SAFETY_ANALYSIS {
+static void InitializeProcessorQueues(PKPRCB Prcb) {
+    nt::AssumeHeld(Prcb->PrcbLock); // no other code uses the processor's structures yet
+    nt::AssumeDispatchLevel();
     KeInitializeSpinLock(&Prcb->PrcbLock, KLOCK_RANK::Prcb);
     Prcb->ReadySummary = 0;
     Prcb->QueueIndex = LOW_PRIORITY + 1;
@@ -28,9 +29,9 @@ void NTAPI KiInitializeDispatcher(PKPRCB Prcb) {
     KiInitializeProcessList();
 }
 
-// As above: the processor has no thread yet, so no other code looks at its fields.
 void NTAPI KiInitializeIdleThread(PKPRCB Prcb, PKTHREAD Thread, PKPROCESS Process, PVOID KernelStack,
-                                  PVOID StackLimit) NO_THREAD_SAFETY_ANALYSIS {
+                                  PVOID StackLimit) {
+    nt::AssumeHeld(Prcb->PrcbLock); // the processor has no thread yet: no other code looks at its fields
     KiInitializeThreadObject(Thread, KernelStack, StackLimit, Process);
     Thread->Priority = Thread->BasePriority = LOW_PRIORITY;
     Thread->Affinity = Thread->UserAffinity = Prcb->SetMember;

@@ -72,8 +72,10 @@ void CheckMutexes(KTHREAD* thread) {
 
 } // namespace
 
-// Before the first thread: the list is not shared yet.
-void KiInitializeProcessList() NO_THREAD_SAFETY_ANALYSIS { InitializeListHead(&KiProcessListHead); }
+void KiInitializeProcessList() {
+    nt::AssumeHeld(KiDispatcherLock); // before the first thread: the list is not shared yet
+    InitializeListHead(&KiProcessListHead);
+}
 
 void KiInitializeThreadObject(PKTHREAD Thread, PVOID KernelStack, PVOID StackLimit, PKPROCESS Process) {
     RtlZeroMemory(Thread, sizeof(*Thread));

@@ -21,8 +21,9 @@ KPRIORITY ClampToClass(KPRIORITY priority, KPRIORITY classPriority) {
 
 /// Runs `change` while the thread cannot change its place: with the lock of the processor that it belongs to. (A thread that
 /// is on no processor's books is held by its ReadyLock, which the caller has.)
-template <typename Change> // of a template the analysis does not know what its caller holds: the dispatcher database
-void UnderProcessorLock(KTHREAD* thread, Change change) NO_THREAD_SAFETY_ANALYSIS {
+template <typename Change>
+void UnderProcessorLock(KTHREAD* thread,
+                        Change change) NO_THREAD_SAFETY_ANALYSIS { // it knows no lock of a template's caller
     for (;;) {
         KPRCB* const prcb = KiThreadProcessor(thread);
         nt::SpinLockAtDpcGuard guard(prcb->PrcbLock);

@@ -12,10 +12,8 @@ void NTAPI KiAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) STANDARD(KeAcquireS
 void NTAPI KiReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) STANDARD(KeReleaseSpinLockFromDpcLevel, 4);
 
 void NTAPI KiInitializeSpinLock(PKSPIN_LOCK SpinLock) { KeInitializeSpinLock(SpinLock); }
-void NTAPI KiAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) NO_THREAD_SAFETY_ANALYSIS {
-    KefAcquireSpinLockAtDpcLevel(SpinLock);
-}
-void NTAPI KiReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) NO_THREAD_SAFETY_ANALYSIS {
+void NTAPI KiAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) IMPLEMENTS_LOCK { KefAcquireSpinLockAtDpcLevel(SpinLock); }
+void NTAPI KiReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) IMPLEMENTS_LOCK {
     KefReleaseSpinLockFromDpcLevel(SpinLock);
 }
 }

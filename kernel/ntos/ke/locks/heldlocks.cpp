@@ -69,12 +69,13 @@ ULONG RankOf(const void* lock) REQUIRES_(KiLockRecordLock) {
 }
 
 /// The record lock, unless the kernel stands still.
-class RECORD_GUARD {
+// Where it stands still, no other code can reach what the lock guards: to the analysis the guard always holds it.
+class SCOPED_CAPABILITY RECORD_GUARD {
 public:
-    explicit RECORD_GUARD(BOOLEAN stopped) NO_THREAD_SAFETY_ANALYSIS : m_locked(!stopped) {
+    explicit RECORD_GUARD(BOOLEAN stopped) ACQUIRE_(KiLockRecordLock) NO_THREAD_SAFETY_ANALYSIS : m_locked(!stopped) {
         if (m_locked) m_oldIrql = KfAcquireSpinLock(&KiLockRecordLock);
     }
-    ~RECORD_GUARD() NO_THREAD_SAFETY_ANALYSIS {
+    ~RECORD_GUARD() RELEASE_() NO_THREAD_SAFETY_ANALYSIS { // gives back what the constructor took
         if (m_locked) KfReleaseSpinLock(&KiLockRecordLock, m_oldIrql);
     }
     RECORD_GUARD(const RECORD_GUARD&) = delete;
@@ -85,8 +86,7 @@ private:
     KIRQL m_oldIrql{};
 };
 
-// The two are called with a RECORD_GUARD, which holds the lock where that is possible.
-ULONG CopyOwners(const void* lock, PKTHREAD* owners, ULONG limit) NO_THREAD_SAFETY_ANALYSIS {
+ULONG CopyOwners(const void* lock, PKTHREAD* owners, ULONG limit) REQUIRES_(KiLockRecordLock) {
     ULONG count = 0;
     for (KI_LOCK_RECORD* record = KiNextOwner(lock, nullptr); record && count < limit;
          record = KiNextOwner(lock, record))
@@ -94,7 +94,7 @@ ULONG CopyOwners(const void* lock, PKTHREAD* owners, ULONG limit) NO_THREAD_SAFE
     return count;
 }
 
-ULONG CopyHeld(const KTHREAD* thread, KLOCK_HELD* locks, ULONG limit) NO_THREAD_SAFETY_ANALYSIS {
+ULONG CopyHeld(const KTHREAD* thread, KLOCK_HELD* locks, ULONG limit) REQUIRES_(KiLockRecordLock) {
     LIST_ENTRY* const head = const_cast<LIST_ENTRY*>(&thread->HeldLocks);
     ULONG count = 0;
     for (const KI_LOCK_RECORD* record : nt::List<&KI_LOCK_RECORD::ThreadLink>(*head)) {
@@ -204,8 +204,8 @@ ULONG KeQueryHeldLocks(const KTHREAD* Thread, BOOLEAN Stopped, KLOCK_HELD* Locks
     return CopyHeld(Thread, Locks, Limit);
 }
 
-// Between two machines of the host: no thread holds a lock.
-void KiForgetLockRecords() NO_THREAD_SAFETY_ANALYSIS {
+void KiForgetLockRecords() {
+    nt::AssumeHeld(KiLockRecordLock); // between two machines of the host: no thread holds a lock
     FreeRecords = {};
     UsedRecords = 0;
     KiLockSequence = 0;

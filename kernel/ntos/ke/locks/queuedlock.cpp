@@ -95,42 +95,38 @@ PKSPIN_LOCK_QUEUE OwnNode(KSPIN_LOCK_QUEUE_NUMBER number) { return &KeGetCurrent
 } // namespace
 
 void FASTCALL KeAcquireInStackQueuedSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock,
-                                                       PKLOCK_QUEUE_HANDLE LockHandle) NO_THREAD_SAFETY_ANALYSIS {
+                                                       PKLOCK_QUEUE_HANDLE LockHandle) IMPLEMENTS_LOCK {
     Acquire(SpinLock, &LockHandle->LockQueue);
 }
 
-void FASTCALL KeReleaseInStackQueuedSpinLockFromDpcLevel(PKLOCK_QUEUE_HANDLE LockHandle) NO_THREAD_SAFETY_ANALYSIS {
+void FASTCALL KeReleaseInStackQueuedSpinLockFromDpcLevel(PKLOCK_QUEUE_HANDLE LockHandle) IMPLEMENTS_LOCK {
     Release(&LockHandle->LockQueue);
 }
 
-void FASTCALL KeAcquireInStackQueuedSpinLock(PKSPIN_LOCK SpinLock,
-                                             PKLOCK_QUEUE_HANDLE LockHandle) NO_THREAD_SAFETY_ANALYSIS {
+void FASTCALL KeAcquireInStackQueuedSpinLock(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle) IMPLEMENTS_LOCK {
     LockHandle->OldIrql = KfRaiseIrql(DISPATCH_LEVEL);
     Acquire(SpinLock, &LockHandle->LockQueue);
 }
 
-void FASTCALL KeReleaseInStackQueuedSpinLock(PKLOCK_QUEUE_HANDLE LockHandle) NO_THREAD_SAFETY_ANALYSIS {
+void FASTCALL KeReleaseInStackQueuedSpinLock(PKLOCK_QUEUE_HANDLE LockHandle) IMPLEMENTS_LOCK {
     const KIRQL oldIrql = LockHandle->OldIrql;
     Release(&LockHandle->LockQueue);
     KfLowerIrql(oldIrql);
 }
 
-void FASTCALL KeAcquireQueuedSpinLockAtDpcLevel(PKSPIN_LOCK_QUEUE LockQueue) NO_THREAD_SAFETY_ANALYSIS {
+void FASTCALL KeAcquireQueuedSpinLockAtDpcLevel(PKSPIN_LOCK_QUEUE LockQueue) IMPLEMENTS_LOCK {
     Acquire(KeQueuedLockOf(LockQueue), LockQueue);
 }
 
-void FASTCALL KeReleaseQueuedSpinLockFromDpcLevel(PKSPIN_LOCK_QUEUE LockQueue) NO_THREAD_SAFETY_ANALYSIS {
-    Release(LockQueue);
-}
+void FASTCALL KeReleaseQueuedSpinLockFromDpcLevel(PKSPIN_LOCK_QUEUE LockQueue) IMPLEMENTS_LOCK { Release(LockQueue); }
 
-KIRQL FASTCALL KeAcquireQueuedSpinLock(KSPIN_LOCK_QUEUE_NUMBER Number) NO_THREAD_SAFETY_ANALYSIS {
+KIRQL FASTCALL KeAcquireQueuedSpinLock(KSPIN_LOCK_QUEUE_NUMBER Number) IMPLEMENTS_LOCK {
     const KIRQL oldIrql = KfRaiseIrql(DISPATCH_LEVEL);
     Acquire(&KiQueuedSpinLock[Number], OwnNode(Number));
     return oldIrql;
 }
 
-BOOLEAN FASTCALL KeTryToAcquireQueuedSpinLock(KSPIN_LOCK_QUEUE_NUMBER Number,
-                                              KIRQL* OldIrql) NO_THREAD_SAFETY_ANALYSIS {
+BOOLEAN FASTCALL KeTryToAcquireQueuedSpinLock(KSPIN_LOCK_QUEUE_NUMBER Number, KIRQL* OldIrql) IMPLEMENTS_LOCK {
     PKSPIN_LOCK const lock = &KiQueuedSpinLock[Number];
     const KIRQL oldIrql = KfRaiseIrql(DISPATCH_LEVEL);
     KiBeforeTryToAcquireLock(lock);
@@ -143,7 +139,7 @@ BOOLEAN FASTCALL KeTryToAcquireQueuedSpinLock(KSPIN_LOCK_QUEUE_NUMBER Number,
     return TRUE;
 }
 
-void FASTCALL KeReleaseQueuedSpinLock(KSPIN_LOCK_QUEUE_NUMBER Number, KIRQL OldIrql) NO_THREAD_SAFETY_ANALYSIS {
+void FASTCALL KeReleaseQueuedSpinLock(KSPIN_LOCK_QUEUE_NUMBER Number, KIRQL OldIrql) IMPLEMENTS_LOCK {
     Release(OwnNode(Number));
     KfLowerIrql(OldIrql);
 }

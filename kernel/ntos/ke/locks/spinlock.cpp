@@ -20,7 +20,7 @@ namespace {
 /// - Checked builds know the holders: KiBeforeAcquireLock says that this processor wants the lock, before it may have
 ///   to wait; KiAfterAcquireLock says that it has the lock.
 /// Callers rely on: this processor sees everything that the former holder wrote.
-void FASTCALL KefAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) NO_THREAD_SAFETY_ANALYSIS {
+void FASTCALL KefAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) IMPLEMENTS_LOCK {
     // LAB(3.2) begin
     KiBeforeAcquireLock(SpinLock);
     while (InterlockedExchange(&SpinLock->Value, Held) != Free) {
@@ -36,7 +36,7 @@ void FASTCALL KefAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) NO_THREAD_SAFET
 /// Takes the lock if it is free, and never waits. A FALSE answer has changed nothing: the lock is its holder's as
 /// before. KiBeforeTryToAcquireLock says that this processor wants the lock, KiAfterAcquireLock that it has it.
 /// @returns whether this processor has the lock now
-BOOLEAN FASTCALL KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) NO_THREAD_SAFETY_ANALYSIS {
+BOOLEAN FASTCALL KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) IMPLEMENTS_LOCK {
     // LAB(3.2) begin
     KiBeforeTryToAcquireLock(SpinLock);
     if (SpinLock->Value != Free || InterlockedExchange(&SpinLock->Value, Held) != Free) return FALSE;
@@ -50,7 +50,7 @@ BOOLEAN FASTCALL KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) NO_THREA
 /// Frees the lock. KiBeforeReleaseLock is told while this processor still has it.
 /// Callers rely on: the next holder sees everything that was written while this processor had the lock (nt/atomic.h
 /// says which stores keep that promise).
-void FASTCALL KefReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) NO_THREAD_SAFETY_ANALYSIS {
+void FASTCALL KefReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) IMPLEMENTS_LOCK {
     // LAB(3.2) begin
     KiBeforeReleaseLock(SpinLock);
     WriteULongPtrRelease(&SpinLock->Value, Free);

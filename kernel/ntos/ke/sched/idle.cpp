@@ -16,7 +16,8 @@ namespace {
 bool HasDpcs(const KPRCB* prcb) { return prcb->DpcData.DpcQueueDepth != 0 || prcb->DpcInterruptRequested; }
 
 /// A hint: a processor that sets the next thread asks for the dispatch interrupt, too.
-bool HasNextThread(const KPRCB* prcb) NO_THREAD_SAFETY_ANALYSIS {
+bool HasNextThread(const KPRCB* prcb) {
+    nt::AssumeSnapshot(prcb->PrcbLock);
     return __atomic_load_n(&prcb->NextThread, __ATOMIC_ACQUIRE) != nullptr;
 }
 

@@ -13,13 +13,13 @@ namespace {
 /// Two processors' locks in their order. The analysis cannot follow an order that depends on numbers.
 class TwoPrcbGuard {
 public:
-    TwoPrcbGuard(KPRCB* one, KPRCB* other) NO_THREAD_SAFETY_ANALYSIS
+    TwoPrcbGuard(KPRCB* one, KPRCB* other) NO_THREAD_SAFETY_ANALYSIS // an order by numbers
         : m_first(one->Number < other->Number ? one : other),
           m_second(m_first == one ? other : one) {
         KefAcquireSpinLockAtDpcLevel(&m_first->PrcbLock);
         KefAcquireSpinLockAtDpcLevel(&m_second->PrcbLock);
     }
-    ~TwoPrcbGuard() NO_THREAD_SAFETY_ANALYSIS {
+    ~TwoPrcbGuard() NO_THREAD_SAFETY_ANALYSIS { // an order by numbers
         KefReleaseSpinLockFromDpcLevel(&m_second->PrcbLock);
         KefReleaseSpinLockFromDpcLevel(&m_first->PrcbLock);
     }
@@ -43,8 +43,10 @@ KTHREAD* FindThread(KPRCB* from, KAFFINITY processors) REQUIRES_(from->PrcbLock)
 }
 
 /// Makes a thread of `from` the next thread of `prcb`, which is idle. @returns whether `prcb` has one now
-bool TakeThread(KPRCB* from, KPRCB* prcb) NO_THREAD_SAFETY_ANALYSIS {
+bool TakeThread(KPRCB* from, KPRCB* prcb) REQUIRES_(AtDispatchLevel) {
     const TwoPrcbGuard guard(from, prcb);
+    nt::AssumeHeld(from->PrcbLock); // by the guard, both
+    nt::AssumeHeld(prcb->PrcbLock);
     if (prcb->NextThread) return true; // another processor was quicker, and brought one
     KTHREAD* const thread = FindThread(from, prcb->SetMember);
     if (!thread) return false;
@@ -54,7 +56,8 @@ bool TakeThread(KPRCB* from, KPRCB* prcb) NO_THREAD_SAFETY_ANALYSIS {
 }
 
 /// A hint: the priority of a processor's best ready thread; less than any priority if it has none.
-KPRIORITY BestPriority(const KPRCB* prcb) NO_THREAD_SAFETY_ANALYSIS {
+KPRIORITY BestPriority(const KPRCB* prcb) {
+    nt::AssumeSnapshot(prcb->PrcbLock);
     const ULONG summary = __atomic_load_n(&prcb->ReadySummary, __ATOMIC_RELAXED);
     return summary ? 31 - __builtin_clz(summary) : LOW_PRIORITY - 1;
 }

@@ -8,7 +8,8 @@ using IdleScheduleTest = KernelTest;
 namespace {
 
 /// Puts a thread that never ran on a processor's ready queue, as a busy processor would have it.
-Thread* Queue(Machine& machine, ULONG processor, KPRIORITY priority, KAFFINITY affinity) NO_THREAD_SAFETY_ANALYSIS {
+Thread* Queue(Machine& machine, ULONG processor, KPRIORITY priority,
+              KAFFINITY affinity) NO_THREAD_SAFETY_ANALYSIS { // one host thread
     Thread* const thread = machine.Make(priority, [] {});
     thread->Tcb.Affinity = affinity;
     const nt::DispatchLevelGuard level;
@@ -20,7 +21,7 @@ Thread* Queue(Machine& machine, ULONG processor, KPRIORITY priority, KAFFINITY a
 }
 
 /// One look of processor 0, which has no next thread. What it took goes back, so that the next look finds it again.
-KTHREAD* Look() NO_THREAD_SAFETY_ANALYSIS {
+KTHREAD* Look() NO_THREAD_SAFETY_ANALYSIS { // one host thread
     const nt::DispatchLevelGuard level;
     KPRCB* const prcb = KiProcessorBlock[0];
     const bool found = KiIdleSchedule(prcb);
@@ -31,7 +32,7 @@ KTHREAD* Look() NO_THREAD_SAFETY_ANALYSIS {
 }
 
 /// Ends what a test queued: nobody shall run these threads.
-void Forget(ULONG processors) NO_THREAD_SAFETY_ANALYSIS {
+void Forget(ULONG processors) NO_THREAD_SAFETY_ANALYSIS { // one host thread
     const nt::DispatchLevelGuard level;
     for (ULONG i = 0; i < processors; i++)
         while (KiSelectReadyThread(LOW_PRIORITY, KiProcessorBlock[i])) {}

@@ -66,8 +66,8 @@ LIST_ENTRY* ChainOf(ULONG wheel, ULONGLONG hand) REQUIRES_(KiDispatcherLock) {
 
 } // namespace
 
-// Before the first thread: nobody shares the table yet.
-void KiInitializeTimerTable() NO_THREAD_SAFETY_ANALYSIS {
+void KiInitializeTimerTable() {
+    nt::AssumeHeld(KiDispatcherLock); // before the first thread: the table is not shared yet
     for (LIST_ENTRY& chain : KiTimerTableListHead)
         InitializeListHead(&chain);
     NextHand = KiTimerHand() + 1;
@@ -77,7 +77,8 @@ void KiInitializeTimerTable() NO_THREAD_SAFETY_ANALYSIS {
 
 // Only looks at two aligned words: what is due is decided under the lock, by the DPC. A timer that is being inserted
 // right now is not missed: KiInsertTimer looks at the clock afterwards.
-bool KiHasTimers(ULONGLONG Hand) NO_THREAD_SAFETY_ANALYSIS {
+bool KiHasTimers(ULONGLONG Hand) {
+    nt::AssumeHeld(KiDispatcherLock);
     LIST_ENTRY* const chain = ChainOf(0, Hand);
     if (__atomic_load_n(&chain->Flink, __ATOMIC_SEQ_CST) != chain) return true;
     return BeginsChain(1, Hand) && __atomic_load_n(&RunningTimers, __ATOMIC_SEQ_CST) != 0;
