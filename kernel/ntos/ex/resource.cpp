@@ -73,7 +73,7 @@ void HandOverShared(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
 
 /// The exclusive owner has given back its last acquisition. The resource is handed over: to all that wait for shared
 /// access if there are any, else to one that waits for exclusive access. If no thread waits, no thread owns it: the
-/// invariants of ex/resource.h say what that means.
+/// invariants of ex/resource.h say what that means. The other flags are not this routine's.
 [[maybe_unused]] void LeaveExclusive(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
     // LAB(3.10) begin
     resource->Flag &= USHORT(~ResourceOwnedExclusive);

@@ -16,9 +16,9 @@ void NTAPI KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State) {
     InitializeListHead(&Event->Header.WaitListHead);
 }
 
-/// Signals the event, and releases the threads whose wait that satisfies. Each call is traced (KiTraceSignal), before
-/// the state changes and before a thread is released. A caller with `Wait` keeps the database for the wait that follows
-/// (KiFinishSignal).
+/// Signals the event, and releases the threads whose wait that satisfies, with a boost of `Increment`. Each call is
+/// traced (KiTraceSignal), before the state changes and before a thread is released. A caller with `Wait` keeps the
+/// database for the wait that follows (KiFinishSignal).
 /// @returns the previous state
 LONG NTAPI KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait) {
     // LAB(3.3) begin

@@ -71,7 +71,7 @@ NTSTATUS KiTakeMutant(PKMUTANT Mutant, PKTHREAD Thread) {
 }
 
 /// The owner gives back one acquisition. With the last one the mutant is free, and the thread that waits longest gets
-/// it.
+/// it, with a boost of `Increment`.
 ///
 /// - Of a thread that does not own the mutant the call changes nothing and raises STATUS_MUTANT_NOT_OWNED, or
 ///   STATUS_ABANDONED if the mutant is an abandoned one. The database is free then, also for a caller with `Wait`.

@@ -96,8 +96,8 @@ LONG NTAPI KeInsertHeadQueue(PRKQUEUE Queue, PLIST_ENTRY Entry) {
 /// - It may have the oldest entry at once if the active threads are not more than MaximumCount; the thread is one of
 ///   them.
 /// - Otherwise it waits for the queue as KeWaitForSingleObject waits for its object: the same things end the wait in
-///   the same order, it goes on after a kernel APC, and it is traced as a wait for one object. The wait is not
-///   alertable, and its reason is WrQueue.
+///   the same order, it goes on after a kernel APC, and it is traced as a wait for one object. The wait has the
+///   caller's mode, is not alertable, and its reason is WrQueue.
 /// - A thread that has given an entry to this one has left it in KTHREAD::QueueEntry.
 /// @returns the entry (HandOut), or the status of the wait as a pointer
 /// Callers rely on: a thread that waits here is not active, a thread that has an entry is.

@@ -17,8 +17,8 @@ void NTAPI KeInitializeSemaphore(PKSEMAPHORE Semaphore, LONG Count, LONG Limit) 
     Semaphore->Limit = Limit;
 }
 
-/// Adds `Adjustment` units. They release waiting threads in the order in which these began to wait: each takes one
-/// unit.
+/// Adds `Adjustment` units. They release waiting threads in the order in which these began to wait, with a boost of
+/// `Increment`: each thread takes one unit.
 ///
 /// - An adjustment that is negative, or with which the count would exceed Limit, changes nothing and raises
 ///   STATUS_SEMAPHORE_LIMIT_EXCEEDED (RtlRaiseStatus). The database is free then, also for a caller with `Wait`.

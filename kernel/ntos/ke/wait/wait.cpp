@@ -31,7 +31,7 @@ KI_DEADLINE KiComputeDeadline(const LARGE_INTEGER* Timeout) {
 /// - Every other wait has one block: WaitBlock[0], a WaitAny with key 0. It is traced each time it begins (the event
 ///   Wait, with one object).
 /// - Between the look at the object and the sleep the database is not free (KiBeginWait, KiCommitWait): no signal comes
-///   in between.
+///   in between. KiBeginWait hears the caller's reason, mode, and whether the wait is alertable.
 /// - The caller never sees STATUS_KERNEL_APC. With this status KiCommitWait says that a kernel APC has interrupted the
 ///   wait and has run: the call goes on waiting as if it had just been made, but its time counts from the first time
 ///   (KiUpdateDeadline).
