@@ -1,7 +1,7 @@
 // Push locks: acquire, wait, release, wake.
 //
 // Acquire tries to change the word; if that is not possible now, it pushes a wait block and sleeps, and tries again when
-// it is woken. Release gives the word back first; if there are waiters and nobody wakes them yet, it does.
+// it is woken. Release gives the word back first; if there are waiters and no thread wakes them yet, it does.
 // IRQL: <= APC_LEVEL with normal kernel APCs disabled.
 // In the books: "push locks". DSP-21
 #include "ex/exp.h"
@@ -160,7 +160,7 @@ void Wake(EX_PUSH_LOCK* lock, bool ownedShared) {
                 return;
             }
         }
-        // The only one, or the oldest wants to share: everybody tries again, so that all who share can go together.
+        // The only one, or the oldest wants to share: every thread tries again, so that all that share can go together.
         const ULONG_PTR left = ownedShared ? EX_PUSH_LOCK_SHARE_INC | EX_PUSH_LOCK_LOCK : 0;
         if (!Replace(lock, word, left)) continue;
         WakeAll(NewestBlock(word));

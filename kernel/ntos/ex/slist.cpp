@@ -19,7 +19,7 @@ PSLIST_ENTRY FASTCALL InterlockedPushEntrySList(PSLIST_HEADER ListHead, PSLIST_E
     for (;;) {
         const SLIST_HEADER seen = nt::ReadSList(ListHead);
         SLIST_HEADER wanted = seen;
-        ListEntry->Next = seen.Next.Next; // before anybody can find the entry
+        ListEntry->Next = seen.Next.Next; // before another processor can find the entry
         wanted.Next.Next = ListEntry;
         wanted.Depth = USHORT(seen.Depth + 1);
         wanted.Sequence = USHORT(seen.Sequence + 1);

@@ -45,7 +45,7 @@ void NTAPI ExQueueWorkItem(PWORK_QUEUE_ITEM WorkItem, WORK_QUEUE_TYPE QueueType)
 /// - A thread of the start never ends. A dynamic thread ends (it returns) when it got no item for
 ///   ExpDynamicThreadTimeout, and DynamicThreadCount is one less.
 /// - WorkItemsProcessed of the queue counts the items that threads have taken, also those whose routine still runs.
-/// - From the moment at which its routine runs the item belongs to its owner, who may free it or queue it again: this
+/// - From the moment at which its routine runs the item belongs to its owner, which may free it or queue it again: this
 ///   routine reads nothing of it any more.
 /// - After each routine ExpCheckWorkerThread (given) hears what was run, and looks at the state of the thread.
 void NTAPI ExpWorkerThread(PVOID StartContext) {

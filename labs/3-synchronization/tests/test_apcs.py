@@ -60,7 +60,7 @@ def apc_environment(t):
     bench._equal(f"A1 is for environment {ATTACHED}", f"A1 is for environment {index}", "apc-environment")
 
 
-@test("3.8", points=2, title="who is told: the current thread, one that waits, one that is ready", stage="early", features=("INT-10", "INT-12"),
+@test("3.8", points=2, title="which thread is told: the current one, one that waits, one that is ready", stage="early", features=("INT-10", "INT-12"),
       limit=LIMIT)
 def apc_tells(t):
     for kind in t.rng.sample(("current", "ready", "waits", "critical", "guarded", "user", "alertable"), 7):

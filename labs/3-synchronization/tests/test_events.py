@@ -43,7 +43,7 @@ def event_states(t):
         bench.signal_and_wait(0, t.rng.randrange(6), pulse, t.rng.randrange(6), 0)
 
 
-@test("3.3", points=2, title="a notification event releases everybody, in the order of waiting", stage="early",
+@test("3.3", points=2, title="a notification event releases every thread, in the order of waiting", stage="early",
       features=FEATURES + ("DSP-02",), limit=LIMIT)
 def notification_event(t):
     count = t.rng.randint(5, 9)
@@ -78,7 +78,7 @@ def synchronization_event(t):
     bench.set_event(0)
 
 
-@test("3.3", points=2, title="a pulse is for those who wait now", stage="early", features=FEATURES + ("DSP-03",), limit=LIMIT)
+@test("3.3", points=2, title="a pulse is for the threads that wait now", stage="early", features=FEATURES + ("DSP-03",), limit=LIMIT)
 def pulsed_event(t):
     bench = Bench(t, events(*EVENTS), 6)
     for kind in _shuffled(t, 2):

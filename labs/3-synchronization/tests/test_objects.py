@@ -153,7 +153,7 @@ def mutant_not_owner(t):
     bench.wait(2, 0)
 
 
-@test("3.5", points=1, title="the last release hands the mutant to who waits longest", stage="early", features=("DSP-04", "DSP-14"),
+@test("3.5", points=1, title="the last release hands the mutant to the thread that waits longest", stage="early", features=("DSP-04", "DSP-14"),
       limit=LIMIT)
 def mutant_handed_over(t):
     bench = Bench(t, [Object(0, MUTANT, 1), Object(1, MUTANT, 1)], 6)
@@ -171,7 +171,7 @@ def mutant_handed_over(t):
             bench.wait(thread, 0)
 
 
-@test("3.5", points=1, title="a thread that ends abandons what it owns, and who comes next is told", stage="early",
+@test("3.5", points=1, title="a thread that ends abandons what it owns, and the next owner is told", stage="early",
       features=("DSP-04", "ERR-05"), limit=LIMIT)
 def mutant_abandoned(t):
     count = t.rng.randint(4, 6)

@@ -68,7 +68,7 @@ def queue_concurrency(t):
     pool.insert()
 
 
-@test("3.9", points=1, title="time-outs, and who belongs to the queue", stage="early", features=FEATURES + ("DSP-14",), limit=LIMIT)
+@test("3.9", points=1, title="time-outs, and which threads belong to the queue", stage="early", features=FEATURES + ("DSP-14",), limit=LIMIT)
 def queue_timeouts(t):
     pool = Pool(t, 3, 4, 1)
     pool.remove(0, 0)

@@ -37,12 +37,12 @@ def race_spin_lock(t):
     explored(t, "race-lock-order", "SpinLockOrders")
 
 
-@test("3.2", points=2, title="an in-stack queued lock excludes and loses nobody", features=("SYH-08",), limit=LIMIT, explore=True)
+@test("3.2", points=2, title="an in-stack queued lock excludes and loses no processor", features=("SYH-08",), limit=LIMIT, explore=True)
 def race_in_stack_lock(t):
     explored(t, "race-queued-lock", "InStackLockExcludes")
 
 
-@test("3.2", points=2, title="a numbered queued lock excludes and loses nobody", features=("SYH-07",), limit=LIMIT, explore=True)
+@test("3.2", points=2, title="a numbered queued lock excludes and loses no processor", features=("SYH-07",), limit=LIMIT, explore=True)
 def race_queued_lock(t):
     explored(t, "race-queued-lock", "QueuedLockExcludes")
 
@@ -124,11 +124,11 @@ def race_queue_concurrency(t):
     explored(t, "race-concurrency", "QueueLetsOneWork")
 
 
-@test("3.10", points=1, title="a resource: readers together, a writer alone, nobody left asleep", features=("DSP-20",), limit=LIMIT, explore=True)
+@test("3.10", points=1, title="a resource: readers together, a writer alone, no thread left asleep", features=("DSP-20",), limit=LIMIT, explore=True)
 def race_resource(t):
     explored(t, "race-resource", "ResourceKeepsWritersAlone", "ResourceConverts", "ResourceAnswersAtOnce")
 
 
-@test("3.10", points=1, title="a push lock: readers together, a writer alone, nobody left asleep", features=("DSP-21",), limit=LIMIT, explore=True)
+@test("3.10", points=1, title="a push lock: readers together, a writer alone, no thread left asleep", features=("DSP-21",), limit=LIMIT, explore=True)
 def race_push_lock(t):
     explored(t, "race-push-lock", "PushLockExcludes", "PushLockKeepsWritersAlone", "PushLockWaitsForBoth", "PushLockTakenWhileWaking")

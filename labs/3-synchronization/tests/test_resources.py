@@ -101,7 +101,7 @@ def push_lock_word(t):
                 lock.acquire(t.rng.choice(free), exclusive, attempt=not lock._allowed(exclusive) or t.rng.random() < 0.4)
 
 
-@test("3.10", points=1, title="a push lock with waiters: blocks, the number of sharers, and who is woken", stage="early", features=("DSP-21",),
+@test("3.10", points=1, title="a push lock with waiters: blocks, the number of sharers, and which threads are woken", stage="early", features=("DSP-21",),
       limit=3 * LIMIT)
 def push_lock_waiters(t):
     lock = PushLock(t, 7)

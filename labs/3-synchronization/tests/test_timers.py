@@ -143,7 +143,7 @@ def overtaken(t):
         bench.insert_meanwhile(number, ticks, gone)
 
 
-@test("3.7", points=1, title="the clock goes on: who is due expires, and nobody else", stage="early", features=FEATURES, limit=2 * LIMIT)
+@test("3.7", points=1, title="the clock goes on: what is due expires, and nothing else", stage="early", features=FEATURES, limit=2 * LIMIT)
 def expiry(t):
     _disturbed(t)
     bench = Bench(t, timers(t, 16), 4, 4)

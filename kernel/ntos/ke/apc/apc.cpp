@@ -127,7 +127,7 @@ BOOLEAN NTAPI KeInsertQueueApc(PKAPC Apc, PVOID SystemArgument1, PVOID SystemArg
 /// - On a kernel queue all special APCs (IsSpecial) stand before all normal ones. Each kind, and each user queue, is in
 ///   the order of insertion.
 /// - The thread of a kernel APC for its present environment cannot miss it (ki/apc.h: how an APC finds its moment).
-///   KernelApcPending is TRUE before anybody looks where the thread is. The current thread finds out by the APC
+///   KernelApcPending is TRUE before this routine looks where the thread is. The current thread finds out by the APC
 ///   interrupt, any other by TellThread.
 /// - A user APC for the present environment ends the wait of another thread if that wait allows it (TellThread); the
 ///   current thread needs no message.

@@ -1,8 +1,8 @@
 // Critical and guarded regions: stretches of code in which a thread's APCs wait.
 //
 // The counts go downwards from 0 and belong to their thread alone, so no lock is needed: a delivery to this thread, by
-// an interrupt, sees either the region or no region. A delivery that finds a region leaves, and nobody repeats it: the
-// end of the region must.
+// an interrupt, sees either the region or no region. A delivery that finds a region leaves, and is not repeated: the
+// end of the region must ask for another.
 // IRQL: <= APC_LEVEL.
 // In the books: "critical regions and guarded regions". INT-15
 #include "ke/ki.h"
