@@ -19,8 +19,9 @@ struct GUARDED {
         mutex->SpecialApcDisable = KeGetCurrentThread()->SpecialApcDisable;
     }
     static void BeforeRelease([[maybe_unused]] KGUARDED_MUTEX* mutex) {
+        [[maybe_unused]] const KTHREAD* const thread = KeGetCurrentThread();
         // Regions nest like the mutexes inside them.
-        NT_ASSERT(mutex->SpecialApcDisable == KeGetCurrentThread()->SpecialApcDisable);
+        NT_ASSERT(mutex->SpecialApcDisable == thread->SpecialApcDisable);
         NT_ASSERT(KeAreAllApcsDisabled());
     }
 };
