@@ -70,7 +70,7 @@ TEST_F(GuardedMutexTest, WaitersSleepOnTheGateAndGetItInTheOrderTheyCame) {
 
 // DSP-19
 TEST_F(GuardedMutexTest, OnlyItsOwnerMayReleaseAndOnlyInItsRegion) {
-    RunUntilAssertion("Owner == thread", [&] {
+    RunUntilAssertion("Owner == KeGetCurrentThread()", [&] {
         KGUARDED_MUTEX mutex;
         KeInitializeGuardedMutex(&mutex);
         KeAcquireGuardedMutex(&mutex);
