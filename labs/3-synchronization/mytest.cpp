@@ -274,47 +274,36 @@ struct ListIsFlushedOnce {
     }
 };
 
-// DSP-21: whoever shares from now on what was his alone keeps writers out. A delay ends when nobody else can go on: the
-// others wait for the lock by then.
-struct ConvertedKeepsWritersOut {
-    static inline EX_PUSH_LOCK Lock;
-    static inline volatile LONG Writes;
-    static void Setup() {
-        ExInitializePushLock(&Lock);
-        Writes = 0;
+// INT-05: a DPC's routine gets the arguments of the call that has queued it; a call that finds it queued changes nothing
+struct DpcKeepsItsArguments {
+    static constexpr ULONG Calls = 4;
+    static inline KDPC Dpc;
+    static inline volatile LONG Queued[Calls], Ran[Calls];
+    static void NTAPI Routine(PKDPC, PVOID, PVOID argument1, PVOID) {
+        CHECK(ULONG_PTR(argument1) < Calls);
+        InterlockedIncrement(&Ran[ULONG_PTR(argument1)]);
     }
-    static void Delay() {
-        LARGE_INTEGER interval;
-        interval.QuadPart = -Ticks * LONGLONG(KeQueryTimeIncrement());
-        CHECK_EQUAL(STATUS_SUCCESS, KeDelayExecutionThread(KernelMode, FALSE, &interval));
+    static void Setup() {
+        KeInitializeDpc(&Dpc, Routine, nullptr);
+        for (ULONG i = 0; i < Calls; i++)
+            Queued[i] = Ran[i] = 0;
+    }
+    static void Queue(ULONG_PTR number) {
+        if (KeInsertQueueDpc(&Dpc, reinterpret_cast<PVOID>(number), nullptr)) InterlockedIncrement(&Queued[number]);
     }
     static void Actor0() {
-        KeEnterCriticalRegion();
-        ExAcquirePushLockExclusive(&Lock);
-        Delay();
-        const LONG before = Writes;
-        ExConvertPushLockExclusiveToShared(&Lock);
-        Delay();
-        CHECK_EQUAL(before, LONG(Writes));
-        ExReleasePushLockShared(&Lock);
-        KeLeaveCriticalRegion();
+        const KIRQL oldIrql = KfRaiseIrql(DISPATCH_LEVEL); // the DPC stays on this processor's queue
+        Queue(0);
+        Queue(1);
+        KfLowerIrql(oldIrql);
     }
     static void Actor1() {
-        KeEnterCriticalRegion();
-        ExAcquirePushLockShared(&Lock);
-        ExReleasePushLockShared(&Lock);
-        KeLeaveCriticalRegion();
-    }
-    static void Actor2() {
-        KeEnterCriticalRegion();
-        ExAcquirePushLockExclusive(&Lock);
-        InterlockedIncrement(&Writes);
-        ExReleasePushLockExclusive(&Lock);
-        KeLeaveCriticalRegion();
+        Queue(2);
+        Queue(3);
     }
     static void Check() {
-        CHECK_EQUAL(1, LONG(Writes));
-        CHECK_EQUAL(0u, ULONG(Lock.Value));
+        for (ULONG i = 0; i < Calls; i++)
+            CHECK_EQUAL(LONG(Queued[i]), LONG(Ran[i]));
     }
 };
 
@@ -342,7 +331,7 @@ SCENARIO(TwoUnits);
 SCENARIO(AbandonedIsFree);
 SCENARIO(QueuedLockExcludes);
 SCENARIO(ListIsFlushedOnce);
-SCENARIO(ConvertedKeepsWritersOut);
+SCENARIO(DpcKeepsItsArguments);
 // LAB(3.6) else
 //| SCENARIO(Increments);
 // LAB(3.6) end

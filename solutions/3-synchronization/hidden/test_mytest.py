@@ -49,7 +49,7 @@ def mytest_wrong_7(t):
     t.catches()
 
 
-@test("3.6", points=2, title="your scenarios find wrong kernel 8", stage="none", features=("DSP-21",),
-      scenarios=FILE, wrong="push-lock-freed-by-conversion")
+@test("3.6", points=2, title="your scenarios find wrong kernel 8", stage="none", features=("INT-05",),
+      scenarios=FILE, wrong="dpc-arguments-of-a-refused-call")
 def mytest_wrong_8(t):
     t.catches()
