@@ -19,16 +19,15 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional, Sequence
+from typing import Dict, Iterable, List, Mapping, Optional, Sequence
 
 from grader import git
-from grader.building import hooked, linkable, locking, objects, plaincode, remarks, room, sandbox, toolverdict
+from grader.building import advice, hooked, linkable, locking, objects, plaincode, remarks, room, sandbox, toolverdict
 from grader.building.toolverdict import Finding
 from grader.errors import GraderError, InfraError
 from grader.images.pe import PeImage
@@ -85,7 +84,7 @@ class Builder:
                         break
             if done.returncode != 0:
                 raise self._not_built(said)
-            self.remarks += [text for text in future_files(said) if text not in self.remarks]
+            self.remarks += [text for text in advice.future_files(said) if text not in self.remarks]
             for line in said.splitlines():
                 if ": left out, " in line:
                     self._progress.say(line)
@@ -101,9 +100,9 @@ class Builder:
         log = self._log(said)
         if toolverdict.of_courseware(said):
             new = [name for name in self._unknown() if name.endswith((".cpp", ".S")) and name.startswith("kernel/")][:5]
-            return GraderError(f"the kernel does not build ({_last_line(said)})" + (f"; sources not known to git: {', '.join(new)}" if new else "")
-                               + f"; the whole log is in {log}. " + _advice(self._tree))
-        return InfraError(room.shortage(self._tree.out) or f"the kernel does not build, and no source is to blame ({_last_line(said)}): see "
+            return GraderError(f"the kernel does not build ({advice.last_line(said)})" + (f"; sources not known to git: {', '.join(new)}" if new else "")
+                               + f"; the whole log is in {log}. " + advice.of_tree(self._tree))
+        return InfraError(room.shortage(self._tree.out) or f"the kernel does not build, and no source is to blame ({advice.last_line(said)}): see "
                           f"that the machine has memory and disk to spare, and try again; the whole log is in {log}")
 
     def _unknown(self) -> List[str]:
@@ -180,6 +179,13 @@ class Builder:
         return all(self._tree.has_reference(name, flavour if flavour == EXPLORED else "")
                    for name in exercise.files if name.startswith("kernel/"))
 
+    def with_given(self, submission: Submission, changed: Mapping[str, bytes], flavour: str = EXPLORED) -> Kernel:
+        """The base with other texts of sources that no exercise writes, and with the student's files that have no reference here."""
+        alone = [name for lab in self._course.labs for exercise in lab.exercises if not self._has_reference(exercise, flavour)
+                 for name in exercise.files]
+        mixed = replace(submission, files={**submission.files, **changed})
+        return self._overlay(mixed, tuple(dict.fromkeys([*alone, *changed])), flavour, self._fingerprint(self.base(flavour)))
+
     def without_reference(self, numbers: Iterable[str]) -> List[str]:
         """Those of these exercises whose reference is not in this tree."""
         wanted = set(numbers)
@@ -228,7 +234,7 @@ class Builder:
                     f"BASE_OBJ_O={self._shared(base.parent)}", *self.switch(flavour), *self._references(own)]),
                     replace(view, read=(*view.read, kernel.parent)), self._tree.root)
                 if done.code != 0:
-                    raise InfraError(f"a kernel could not be linked in another order: {_last_line(done.output)}; grade again")
+                    raise InfraError(f"a kernel could not be linked in another order: {advice.last_line(done.output)}; grade again")
                 self._share(base, out / flavour)
                 results.replace(out / STAMP, b"{}")
                 self._prune(keep=out)
@@ -477,29 +483,3 @@ def _clear(out: Path) -> None:
     for path in out.iterdir():
         if path.name != "build.lock":
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-
-
-_FUTURE = re.compile(r"[Ww]arning: File ['`\"]?(.+?)['`\"]? has modification time")
-
-
-def future_files(output: str) -> List[str]:
-    """make's remark on files that are dated in the future, as a sentence that helps; nothing where there are none."""
-    names = list(dict.fromkeys(_FUTURE.findall(output)))
-    if not names:
-        return []
-    more = f" and {len(names) - 1} more files are" if len(names) > 1 else " is"
-    return [f"{names[0]}{more} dated in the future, so every run builds again what depends on it. "
-            "See that the clock is right (date), then: find . -newermt now -exec touch {} +"]
-
-
-def _advice(tree: Tree) -> str:
-    """What to do when our own sources do not compile, as `make kernel` says it."""
-    done = subprocess.run(["bash", str(tree.root / "grader/setup/advice.sh")], stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, errors="replace", check=False)
-    return done.stdout.strip() or "What to do: make doctor"
-
-
-def _last_line(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if "error" in line.lower()]
-    return (errors or lines or ["no message"])[0][:200]

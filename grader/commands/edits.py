@@ -21,7 +21,8 @@ from typing import Dict, Iterator, List, Tuple
 
 from grader import git, labs
 from grader.errors import GraderError
-from grader.selfcheck import edits, variants
+from grader.building import edits
+from grader.selfcheck import variants
 from grader.tree import Tree
 
 Files = Dict[str, bytes]

@@ -8,7 +8,7 @@
     Base: reference                                                (or starter; cheaters: starter unless said)
     Refused: yes                                                   (cheaters that the build must refuse)
 
-    In ready.cpp, KiRemoveReadyQueue:                              (the edits: see edits.py)
+    In ready.cpp, KiRemoveReadyQueue:                              (the form: building/edits.py)
     -    if (IsListEmpty(head)) ...
 """
 
@@ -23,7 +23,7 @@ from typing import Dict, Iterable, List, Mapping, Set, Tuple
 from grader.errors import GraderError
 from grader.handout import regions
 from grader.model import Lab
-from grader.selfcheck import edits
+from grader.building import edits
 from grader.tree import Tree
 
 DIFF = re.compile(r"^(diff --git|--- a/)", re.M)  # below a header: not yet edits

@@ -8,7 +8,7 @@ import unittest
 from typing import Dict, List
 
 from grader import cli
-from grader.selfcheck import edits
+from grader.building import edits
 from grader.tests.fixture import READY, SWITCH, TreeCase, as_student
 
 CODE = """\
