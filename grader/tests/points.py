@@ -17,6 +17,7 @@ HEADING = re.compile(r"^## (\d+\.\d+) (.+?) \((?:further, )?\d+ points\)$", re.M
 HOURS = re.compile(r"^\*([A-Z][a-z ]+), \d+(?: to \d+)? hours?\b", re.MULTILINE)
 OUTPUT = re.compile(r"^  (\d+\.\d+) +(.+?) +(\d+)/(\d+)$", re.MULTILINE)
 ROW = re.compile(r"^\| `(\w+)` \| \d+ \|", re.MULTILINE)
+LIST = re.compile(r"^\| ((?:\*further:\* )?)(\d+\.\d+) (.+?) \| \d+ hours?, \d+ points \|", re.MULTILINE)
 META = re.compile(r"^\| (points|hours) \| .*$", re.MULTILINE)
 TRACK = re.compile(r"^\| ((?:\*further:\* )?)(\d+\.\d+) [^|]+ \| \d+ hours?, \d+ points \|", re.MULTILINE)
 
@@ -35,6 +36,7 @@ def rewritten(course: labs.Course, lab: Lab, text: str) -> str:
             title = heading[2]  # type: ignore[index]
             part = f"## {exercise.number} {title} ({'further, ' * exercise.further}{exercise.points} points)" + part[part.index("\n"):]
             part = HOURS.sub(lambda found: f"*{found[1]}, {hours(exercise.hours)}", part, count=1)  # type: ignore[union-attr]
+        part = LIST.sub(lambda found: _listed(lab, found), part)
         part = META.sub(lambda found: f"| {found[1]} | {of_lab(lab, found[1])} |", part)
         parts[index] = ROW.sub(lambda found: f"| `{found[1]}` | {points.get(found[1], '?')} |", part)
 
@@ -70,6 +72,14 @@ def of_lab(lab: Lab, what: str) -> str:
     which = f"{lab.core[0].number} to {lab.core[-1].number}", f"{lab.further[0].number} to {lab.further[-1].number}"
     return f"{core} for the core track, {which[0]}; {more} for the further exercises, {which[1]}" + (
         ", which count apart" if what == "points" else "")
+
+
+def _listed(lab: Lab, found: "re.Match[str]") -> str:
+    """The row of an exercise in a table of all of them."""
+    one = _exercise(lab, found[2])
+    if not one:
+        return found[0]
+    return f"| {'*further:* ' * one.further}{one.number} {one.title} | {hours(one.hours)}, {one.points} points |"
 
 
 def _exercise(lab: Lab, number: str) -> Optional[Exercise]:

@@ -65,6 +65,7 @@ SAID: Dict[str, str] = {
     "next one.": "",  # test_branches, test_report
     "- Each of the eight wrong kernels in which one of your scenarios fails is worth two points; they are not part of your branch, where "
     "`mytest_accepts` tells you whether your file compiles and a correct kernel passes it.": "",
+    "`make mytest LAB=3` explores your scenarios on the right kernel, then on these two:": "",  # test_practice
     "- Plant a mistake in your own `event.cpp` and see that a scenario fails: `make mytest LAB=3 TEST=3.3` explores your scenarios on "
     "a kernel with your files of exercise 3.3 and given ones for the rest (`SEED=7`: other schedules).": "",
     "You may try any: `make grade LAB=3 FURTHER=3.7` grades it with the core track, `make grade LAB=3 TEST=3.7` alone.": "",  # test_tracks
