@@ -1,9 +1,19 @@
-// Shorthands of tests with APCs: an APC with a lambda.
+// Shorthands of tests with APCs: an APC with a lambda, who runs, and how often something happened.
 #pragma once
 
 #include "machine.h"
 
 namespace host {
+
+inline KTHREAD& Self() { return *KeGetCurrentThread(); }
+
+/// How many events of a kind the machine recorded.
+inline ULONG CountEvents(const Machine& machine, ETW_EVENT kind) {
+    ULONG count = 0;
+    for (const Event& event : machine.Events())
+        count += event.Kind == kind ? 1 : 0;
+    return count;
+}
 
 /// An APC of a thread. `Kernel` runs at APC_LEVEL; `Normal`, if given, at PASSIVE_LEVEL (or it is a user APC, which
 /// nobody delivers in a machine without user mode).

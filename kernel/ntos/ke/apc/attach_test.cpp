@@ -8,8 +8,6 @@ using AttachTest = KernelTest;
 
 namespace {
 
-KTHREAD& Self() { return *KeGetCurrentThread(); }
-
 /// An APC that notes in which process it runs.
 struct Noted : Apc {
     std::vector<KPROCESS*> Where;

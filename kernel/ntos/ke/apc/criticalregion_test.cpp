@@ -6,10 +6,6 @@
 using namespace host;
 using CriticalRegionTest = KernelTest;
 
-namespace {
-KTHREAD& Self() { return *KeGetCurrentThread(); }
-} // namespace
-
 // INT-15
 TEST_F(CriticalRegionTest, HoldsBackNormalApcsOnly) {
     Run([&] {

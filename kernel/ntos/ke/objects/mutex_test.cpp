@@ -6,12 +6,6 @@
 using namespace host;
 using MutexTest = KernelTest;
 
-namespace {
-
-KTHREAD& Self() { return *KeGetCurrentThread(); }
-
-} // namespace
-
 // DSP-04, INT-15
 TEST_F(MutexTest, NormalApcsWaitForTheLastRelease) {
     Run([&] {
