@@ -19,6 +19,7 @@ from typing import Any, Dict
 from grader.timeline.model import KINDS, Timeline, check
 
 HERE = Path(__file__).resolve().parent
+SCRIPTS = ("page.js", "sidebar.js")  # of the page's one script, in their order
 ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
@@ -60,13 +61,22 @@ def embedded(value: Any) -> str:
     return text
 
 
+def script() -> str:
+    """The page's script."""
+    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
 def render(timeline: Timeline) -> str:
     """The page."""
-    parts = {name: (HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js")}
-    digests = {name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for name, text in parts.items()}
-    policy = (f"default-src 'none'; script-src 'sha256-{digests['page.js']}'; "
-              f"style-src 'sha256-{digests['page.css']}'; base-uri 'none'; form-action 'none'")
+    style = (HERE / "page.css").read_text(encoding="utf-8")
+    code = script()
+    policy = (f"default-src 'none'; script-src 'sha256-{_digest(code)}'; "
+              f"style-src 'sha256-{_digest(style)}'; base-uri 'none'; form-action 'none'")
     page = (HERE / "page.html").read_text(encoding="utf-8")
     texts = {"POLICY": html.escape(policy, quote=False), "TITLE": html.escape(timeline.title),
-             "STYLE": parts["page.css"], "SCRIPT": parts["page.js"], "DATA": embedded(data(timeline))}
+             "STYLE": style, "SCRIPT": code, "DATA": embedded(data(timeline))}
     return re.sub("@(" + "|".join(texts) + ")@", lambda match: texts[match[1]], page)
