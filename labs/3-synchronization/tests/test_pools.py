@@ -255,8 +255,8 @@ def work_balance(t):
                         hint=t.hint("work-balance", HINTS["work-balance"]))
                 place, registers = guest.go_on(STEPS)
                 continue
-            made.append(guest.u32(esp + 4) & 0xFF)
-            t.check(bool(guest.u32(esp + 4) >> 8 & 0xFF), asked=asked, expected="the new thread is dynamic", seen="it is not",
+            made.append(guest.u32(esp + 4))
+            t.check(bool(guest.u32(esp + 8) & 0xFF), asked=asked, expected="the new thread is dynamic", seen="it is not",
                     hint=t.hint("work-balance", HINTS["work-balance"]))
             status = INSUFFICIENT_RESOURCES if made[-1] in failing else 0  # the host says whether it could be made
             place, registers = guest.go_on(STEPS, eip=guest.u32(esp), esp=esp + 4, eax=status)
