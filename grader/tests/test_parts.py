@@ -128,6 +128,8 @@ class GuestRing(unittest.TestCase):
         text = "// What it tests.\n// machine: memory=16\n// machine: processors=4 disk=pages:32\n#include \"x.h\"\n"
         fixed = Machine(processors=4, disks=(Disk("pages", 32),))
         self.assertEqual([Machine(16, 1), fixed], self.machines(text, 1))
+        plan = self.ring.Plan(Path("out/free"), "", False, "0", False, {})
+        self.assertEqual([Path("out/free"), Path("out/checked")], [plan.folder(Machine(flavour=one)) for one in ("", "checked")])
         self.assertEqual([Machine(16, 2), fixed], self.machines(text, 2))
 
 

@@ -158,6 +158,10 @@ class Plan:
     checked: bool
     named: "dict[str, List[str]]"
 
+    def folder(self, machine: Machine) -> Path:
+        """The kernel that a machine boots."""
+        return self.build.parent / machine.flavour if machine.flavour else self.build
+
     def chosen(self, test: GuestTest) -> bool:
         return not self.only or fnmatch.fnmatch(test.full_name, self.only)
 
@@ -188,7 +192,7 @@ def run_driver(plan: Plan, driver: str, machine: Machine) -> Iterator[dict]:
     """Boots a driver on a machine and runs its tests.  Those on another than the usual machine are named apart."""
     named, processors = plan.named, machine.processors
     suffix = machine.label + ",steps" * plan.single_step
-    with Session(plan.build, f"{driver}.sys", machine) as session:
+    with Session(plan.folder(machine), f"{driver}.sys", machine) as session:
         session.boot(Guest(session))
         try:
             session.restore("ready")
@@ -213,6 +217,14 @@ def run_driver(plan: Plan, driver: str, machine: Machine) -> Iterator[dict]:
             yield line
 
 
+def make(out: Path, flavour: str) -> None:
+    """Brings a flavour of the kernel up to date.  The explored one has no guest tests: their folder holds its scenarios."""
+    if flavour == "explore":
+        raise GraderError("guest tests are for the free and the checked kernel; scenarios run on the explored one")
+    subprocess.run(["make", "-s", "-f", "kernel/build.mk", "kernel", f"O={out}", "MICA_CHECKED=" + "1" * (flavour == "checked"),
+                    "MICA_EXPLORE="], cwd=ROOT, check=True, stdout=sys.stderr)
+
+
 def may_hold(driver: str, only: str) -> bool:
     """Whether a test `driver.name` can match the glob: what is in front of its first wildcard decides."""
     literal, name = re.split(r"[*?[]", only, maxsplit=1)[0], f"{driver}."
@@ -232,12 +244,15 @@ def main(argv: List[str]) -> int:
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args(argv)
     build = ROOT / arguments.out / ("checked" if arguments.checked else "free")
-    subprocess.run(["make", "-s", "-f", "kernel/build.mk", "kernel", f"O={arguments.out}",
-                    *(["MICA_CHECKED=1"] if arguments.checked else [])], cwd=ROOT, check=True, stdout=sys.stderr)
+    make(arguments.out, build.name)
     plan = Plan(build, arguments.only, arguments.single_step, arguments.seed or "0", arguments.checked, features())
     wanted = [name for name in drivers(build) if may_hold(name, arguments.only)]
     if 0 < arguments.sample < len(wanted):
         wanted = random.Random(plan.seed).sample(wanted, arguments.sample)
+    jobs = list(dict.fromkeys((driver, with_pic(machine) if arguments.pic else machine) for number in arguments.smp.split(",")
+                              for driver in wanted for machine in machines(driver, int(number))))
+    for flavour in sorted({machine.flavour for _, machine in jobs} - {"", build.name}):
+        make(arguments.out, flavour)
     ok, ran = True, 0
 
     def work(job: "tuple[str, Machine]") -> List[dict]:
@@ -251,8 +266,6 @@ def main(argv: List[str]) -> int:
         return []
 
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        jobs = list(dict.fromkeys((driver, with_pic(machine) if arguments.pic else machine) for number in arguments.smp.split(",")
-                                  for driver in wanted for machine in machines(driver, int(number))))
         for lines in pool.map(work, jobs):
             for line in lines:
                 ok, ran = ok and line["ok"], ran + 1
