@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Tuple
 
 from grader import git, labs
-from grader.errors import GraderError
 from grader.building import edits
+from grader.errors import GraderError
+from grader.report.result import write
 from grader.selfcheck import variants
 from grader.tree import Tree
 
@@ -52,7 +53,7 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
                 continue
             header, _, body = path.read_text(encoding="utf-8").partition("\n\n")
             made = _mended(tree, body, whole, options.since, base)
-            path.write_text(f"{header}\n\n{_text(made)}", encoding="utf-8")
+            write(path, f"{header}\n\n{_text(made)}".encode())
             mended += 1
             print(f"{path.relative_to(tree.root)}: written anew")
         except GraderError as error:

@@ -9,10 +9,19 @@ from grader.errors import GraderError
 from grader.explore.schedule import is_token
 
 
+class Together(argparse.Action):
+    """An option that is given again adds to what was given before."""
+
+    def __call__(self, parser, namespace, values, option_string=None) -> None:
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, f"{before},{values}" if before and values else before or values)
+
+
 def add_selection(parser: argparse.ArgumentParser) -> None:
     """Which labs, tests, seed and submission."""
     parser.add_argument("--lab", default="", metavar="N", help="one lab (default: all)")
-    parser.add_argument("--test", default="", metavar="GLOB", help="tests by name, glob or exercise number")
+    parser.add_argument("--test", default="", metavar="GLOB", action=Together,
+                        help="tests by name, glob or exercise number; several: with a comma, or the option again")
     parser.add_argument("--seed",
                         default="",
                         metavar="N",

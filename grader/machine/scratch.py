@@ -29,10 +29,12 @@ class Scratch:
         self.path = fresh.rename(parent / fresh.name.replace("mica-new-", PREFIX))  # under its name it is always locked
 
     def remove(self) -> None:
-        if self._owner >= 0:
-            shutil.rmtree(self.path, ignore_errors=True)
-            os.close(self._owner)
-            self._owner = -1
+        owner, self._owner = self._owner, -1  # a signal may end the machine while its folder is removed, and come here again
+        if owner >= 0:
+            try:
+                shutil.rmtree(self.path, ignore_errors=True)
+            finally:
+                os.close(owner)
 
 
 def _place(megabytes: int) -> Path:

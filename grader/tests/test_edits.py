@@ -6,6 +6,7 @@ import contextlib
 import io
 import unittest
 from typing import Dict, List
+from unittest import mock
 
 from grader import cli
 from grader.building import edits
@@ -195,6 +196,14 @@ class Command(TreeCase):
         self.assertEqual(self.edits("--check")[0], 1)
         self.assertEqual(self.edits()[0], 0)
         self.assertEqual(self.text(), EDIT + "In ready.cpp, KiInsert:\n-    Second();\n")
+
+    def test_an_edit_is_written_whole_or_not_at_all(self) -> None:
+        self.put(self.path, EDIT + f"--- a/{READY}\n+++ b/{READY}\n@@ -1,5 +1,4 @@\n void KiInsert() {{\n     First();\n-    Second();\n     Third();\n }}\n")
+        before = self.text()
+        with mock.patch("os.replace", side_effect=OSError(28, "No space left on device")):
+            code, said = self.edits()
+        self.assertEqual((code, self.text()), (1, before))
+        self.assertIn("No space left on device", said)
 
     def test_a_routine_that_moved_is_found(self) -> None:
         self.put(self.path, EDIT + "In ready.cpp, KiInsert:\n-    Second();\n")

@@ -279,6 +279,11 @@ class CommandLine(TreeCase):
         self.assertTrue(out.endswith("Lab 1: 8/8\nScore: 8/8\ngrade: exit 0 (full marks)\n"))
         self.assertIn("[4/4] PASS", err)
 
+    def test_tests_that_are_named_one_by_one_all_run(self) -> None:
+        names = ALL[:3]
+        _, out, err = self.run_grader("grade", "--test", names[0], "--test", f"{names[1]},{names[2]}", "--test", "", "--submission", str(self.tree.root))
+        self.assertIn("[3/3] PASS", err, out)
+
     def test_points_lost(self) -> None:
         code, out, _ = self.run_grader("grade", judge=fails)
         self.assertEqual((code, out.splitlines()[-1]), (1, "grade: exit 1 (points lost)"))

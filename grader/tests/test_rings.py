@@ -39,6 +39,15 @@ def options(**more) -> Options:
     return Options(ROOT, Path("build"), 1, more.get("only", ""), "")
 
 
+class Clock:
+    """Stands still but for what a test adds: a machine that is slow is not taken for a program that is silent."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
 class RunnerTest(unittest.TestCase):
     def run_ring(self, ring: Ring, **more) -> "tuple[list[Outcome], str]":
         said = io.StringIO()
@@ -55,13 +64,14 @@ class RunnerTest(unittest.TestCase):
     def test_a_program_may_take_its_time_while_it_speaks_and_is_ended_when_it_is_silent(self) -> None:
         line = json.dumps({"name": "a.b", "ok": True})
         speaks = f"import time\nfor n in range(6):\n    print({line!r}, flush=True); time.sleep(0.3)"
-        silent = f"import time\nprint({line!r}, flush=True); time.sleep(60)"
-        speaks, silent = (text.replace("{", "{{").replace("}", "}}") for text in (speaks, silent))
-        with mock.patch("rings.program.SILENT_SECONDS", 1.2):
-            found = list(ProgramRing("x", "y", [sys.executable, "-c", speaks]).run(options()))
-            self.assertEqual([one.ok for one in found], [True] * 6)
-            found = list(ProgramRing("x", "y", [sys.executable, "-c", silent]).run(options()))
-        self.assertEqual([one.ok for one in found], [True, False])
+        silent = f"import time\nprint({line!r}, flush=True); time.sleep(600)"
+        for program, seconds, wanted in ((speaks, 1.0, [True] * 6), (silent, 2.0, [True, False])):
+            found, clock = [], Clock()
+            with mock.patch("rings.program.SILENT_SECONDS", 1.2), mock.patch("rings.program.time", clock):
+                for outcome in ProgramRing("x", "y", [sys.executable, "-c", program.replace("{", "{{").replace("}", "}}")]).run(options()):
+                    found.append(outcome)
+                    clock.now += seconds
+            self.assertEqual([one.ok for one in found], wanted)
         self.assertIn("said nothing for 1.2 s", found[-1].seen)
 
     def test_the_page_of_times_names_what_the_run_waited_for(self) -> None:
@@ -127,11 +137,19 @@ class RunnerTest(unittest.TestCase):
 
 class BuildTest(unittest.TestCase):
     def test_build_that_goes_on_has_no_limit_and_a_silent_one_has(self) -> None:
-        talks = [sys.executable, "-uc", "import time\nfor n in range(8): print(n); time.sleep(0.2)"]
-        heard = []
-        done = run(talks, timeout=1.2, each_line=heard.append)
-        self.assertEqual((0, [str(n) for n in range(8)]), (done.returncode, heard))
-        done = run([sys.executable, "-uc", "import time\nprint('x'); time.sleep(60)"], timeout=1.0, each_line=heard.append)
+        def says(program: str, seconds: float) -> "tuple[subprocess.CompletedProcess, list[str]]":
+            heard, clock = [], Clock()
+
+            def each_line(line: str) -> None:
+                heard.append(line)
+                clock.now += seconds
+
+            with mock.patch("rings.base.time", clock):
+                return run([sys.executable, "-uc", "import time\n" + program], timeout=1.0, each_line=each_line), heard
+
+        done, heard = says("for n in range(4): print(n); time.sleep(0.7)", 0.9)
+        self.assertEqual((0, [str(n) for n in range(4)]), (done.returncode, heard))
+        done, _ = says("print('x'); time.sleep(600)", 2.0)
         self.assertNotEqual(0, done.returncode)
         self.assertIn("said nothing for 1 s", done.stdout)
 

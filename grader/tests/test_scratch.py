@@ -42,6 +42,18 @@ class Folders(unittest.TestCase):
         one.remove()
         self.assertEqual(self.left(), [])
 
+    def test_an_end_that_comes_while_it_is_removed_removes_it_once(self) -> None:
+        one = Scratch(64)
+        removes = scratch.shutil.rmtree
+
+        def interrupted(*given, **more) -> None:
+            one.remove()
+            removes(*given, **more)
+
+        with mock.patch.object(scratch.shutil, "rmtree", interrupted):
+            one.remove()
+        self.assertEqual(self.left(), [])
+
     def test_the_living_are_left_alone(self) -> None:
         one, other = Scratch(64), Scratch(64)
         self.assertTrue(one.path.is_dir() and other.path.is_dir())
