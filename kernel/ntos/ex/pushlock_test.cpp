@@ -43,6 +43,15 @@ protected:
             ExReleasePushLockExclusive(&lock);
         });
     }
+    /// What pushlock.h promises of the word at every moment.
+    void ExpectInvariants() const {
+        const ULONG_PTR word = lock.Value;
+        if (lock.MultipleShared) {
+            EXPECT_TRUE(lock.Locked && lock.Waiting) << std::hex << word;
+            EXPECT_FALSE(lock.Waking) << std::hex << word;
+        }
+        if (lock.Waking) EXPECT_TRUE(lock.Waiting) << std::hex << word;
+    }
     void AwaitAll(const std::vector<Thread*>& threads) {
         for (Thread* thread : threads)
             Await(&thread->Tcb);
@@ -166,6 +175,42 @@ TEST_F(PushLockTest, AFasterThreadMayTakeItBeforeTheWokenOne) {
 }
 
 // DSP-21
+TEST_F(PushLockTest, AnotherThreadMayTakeItWhileABlockIsTakenAway) {
+    Run([&] {
+        // The word in the middle of a wake: the waking thread does not own the lock, and walks the list of blocks.
+        EX_PUSH_LOCK_WAIT_BLOCK block{};
+        block.Exclusive = TRUE;
+        const ULONG_PTR list = reinterpret_cast<ULONG_PTR>(&block) | EX_PUSH_LOCK_WAITING | EX_PUSH_LOCK_WAKING;
+        for (const bool exclusive : {true, false}) {
+            lock.Value = list;
+            exclusive ? ExAcquirePushLockExclusive(&lock) : ExAcquirePushLockShared(&lock);
+            EXPECT_EQ(lock.Value, list | EX_PUSH_LOCK_LOCK) << "the blocks and the waking thread stay";
+            EXPECT_FALSE(ExTryAcquirePushLockShared(&lock)) << "no thread joins while threads wait";
+            ExReleasePushLock(&lock);
+            EXPECT_EQ(lock.Value, list) << "the thread that has set Waking wakes";
+        }
+        lock.Value = 0;
+    });
+}
+
+// DSP-21
+TEST_F(PushLockTest, SeveralSharersAreGoneBeforeAThreadWakes) {
+    Run([&] {
+        for (int i = 0; i < 3; i++)
+            ExAcquirePushLockShared(&lock);
+        const std::vector<Thread*> threads{Exclusive(9, 1), Shared(9, 0)};
+        for (int left = 3; left > 0; left--) {
+            EXPECT_TRUE(lock.MultipleShared);
+            ExpectInvariants();
+            ExReleasePushLockShared(&lock);
+        }
+        EXPECT_FALSE(lock.MultipleShared);
+        AwaitAll(threads);
+        EXPECT_EQ(order, "xs");
+    });
+}
+
+// DSP-21
 TEST_F(PushLockTest, ConvertLetsThoseInThatWaitToShare) {
     Run([&] {
         ExAcquirePushLockExclusive(&lock);
@@ -213,6 +258,7 @@ TEST_F(PushLockTest, RandomUseOnSeveralProcessorsKeepsReadersAndWritersApart) {
                             EXPECT_TRUE(!exclusive || readers == 0);
                             (exclusive ? writers : readers)++;
                             entered++;
+                            ExpectInvariants();
                             if (random() % 2) Sleep(random() % 3 + 1);
                             if (random() % 2) machine->LetOthersRun();
                             (exclusive ? writers : readers)--;
@@ -224,6 +270,7 @@ TEST_F(PushLockTest, RandomUseOnSeveralProcessorsKeepsReadersAndWritersApart) {
                                 readers--;
                             }
                             ExReleasePushLock(&lock);
+                            ExpectInvariants();
                         }
                     }));
                 }
