@@ -96,8 +96,8 @@ void NTAPI KeInitializeDpc(PKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID 
 ///   moment, for two different queues: one of them succeeds.
 /// - An ordinary DPC that needs an interrupt (KiDpcNeedsInterrupt) gets it: DpcInterruptRequested of its processor is
 ///   TRUE, and the request goes to this processor (HalRequestSoftwareInterrupt) or to the other one
-///   (KiSendDispatchInterrupt, which takes its SetMember). Until then no processor can find the queue empty or change
-///   it.
+///   (KiSendDispatchInterrupt, which takes its SetMember). From the insertion to the
+///   request no other processor changes the queue or finds it empty.
 /// - A threaded DPC asks for its processor's DPC thread (KiRequestDpcThread, called while no queue's lock is held).
 /// @returns whether this call has inserted the DPC
 /// Callers rely on: under a queue's lock, DpcData says truly whether the DPC is on that queue's list.
