@@ -13,7 +13,7 @@ from grader.errors import GraderError
 from grader.images.coff import CoffFile
 
 GCC = "i686-w64-mingw32-gcc"
-BASELINE = ("-D_X86_", "-D_WIN32_WINNT=0x0502", "-DWINVER=0x0502", "-DNTDDI_VERSION=0x05020000",
+BASELINE = ("-D_X86_", "-D_WIN32_WINNT=0x0502", "-DWINVER=0x0502", "-DNTDDI_VERSION=0x05020200",
             "-DSYSTEM_POWER_STATE_CONTEXT=ULONG")  # wdm.h names the last one before Vista, and has it from Vista on only
 SECTION = ".answers"
 NOTHING = 1 << 64  # no answer is so large
