@@ -12,8 +12,7 @@
 
 static volatile LONG Checks, Failures;
 
-static void Check(int ok, const char* what)
-{
+static void Check(int ok, const char* what) {
     InterlockedIncrement(&Checks);
     if (!ok && InterlockedIncrement(&Failures) <= 8) DbgPrint("ABI FAILED %s\n", what);
 }
@@ -29,20 +28,19 @@ static struct Range Ranges[256];
 static ULONG RangeCount;
 
 /* A structure of its own, with canaries: use it as name.It. */
-#define GUARDED(type, name)     \
-    static struct {             \
-        ULONG Before[WORDS];    \
-        type It;                \
-        ULONG Behind[WORDS];    \
+#define GUARDED(type, name)  \
+    static struct {          \
+        ULONG Before[WORDS]; \
+        type It;             \
+        ULONG Behind[WORDS]; \
     } name
-#define GUARD(name)                     \
-    do {                                \
+#define GUARD(name)                            \
+    do {                                       \
         Arm((name).Before, #name " (before)"); \
         Arm((name).Behind, #name " (behind)"); \
     } while (0)
 
-static void Arm(ULONG* words, const char* name)
-{
+static void Arm(ULONG* words, const char* name) {
     int i;
     for (i = 0; i < WORDS; i++)
         words[i] = CANARY;
@@ -50,8 +48,7 @@ static void Arm(ULONG* words, const char* name)
     Ranges[RangeCount++].Name = name;
 }
 
-static void CheckCanaries(void)
-{
+static void CheckCanaries(void) {
     ULONG i, j;
     for (i = 0; i < RangeCount; i++) {
         for (j = 0; j < WORDS; j++) {
@@ -65,8 +62,7 @@ static void CheckCanaries(void)
 }
 
 /* ---- threads --------------------------------------------------------------------------------------------------- */
-static PVOID StartThread(PKSTART_ROUTINE routine, PVOID context)
-{
+static PVOID StartThread(PKSTART_ROUTINE routine, PVOID context) {
     HANDLE handle = NULL;
     PVOID thread = NULL;
     CHECK(NT_SUCCESS(PsCreateSystemThread(&handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, routine, context)));
@@ -75,21 +71,18 @@ static PVOID StartThread(PKSTART_ROUTINE routine, PVOID context)
     return thread;
 }
 
-static void EndThread(PVOID thread)
-{
+static void EndThread(PVOID thread) {
     CHECK(KeWaitForSingleObject(thread, Executive, KernelMode, FALSE, NULL) == STATUS_SUCCESS);
     ObDereferenceObject(thread);
 }
 
-static NTSTATUS WaitFor(PVOID object, LONGLONG timeout)
-{
+static NTSTATUS WaitFor(PVOID object, LONGLONG timeout) {
     LARGE_INTEGER time;
     time.QuadPart = timeout;
     return KeWaitForSingleObject(object, Executive, KernelMode, FALSE, &time);
 }
 
-static void Sleep(LONGLONG milliseconds)
-{
+static void Sleep(LONGLONG milliseconds) {
     LARGE_INTEGER time;
     time.QuadPart = MILLISECONDS(milliseconds);
     KeDelayExecutionThread(KernelMode, FALSE, &time);
@@ -97,8 +90,7 @@ static void Sleep(LONGLONG milliseconds)
 
 static void Run(void);
 
-NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
-{
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING path) {
     UNREFERENCED_PARAMETER(driver);
     UNREFERENCED_PARAMETER(path);
     Run();
