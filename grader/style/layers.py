@@ -84,7 +84,7 @@ def check(tree: Tree) -> "list[Finding]":
 
 def broken_rule(name: str, bracket: str, included: str, headers: "set[str]") -> str:
     """What is wrong with the file `name` including `included`; empty: nothing."""
-    is_test = name.endswith("_test.cpp") or name in HOST_ONLY or name.startswith("kernel/tests/host/")
+    is_test = name.endswith("_test.cpp") or name in HOST_ONLY or name.startswith(("kernel/tests/host/", "kernel/tests/abi/drivers/"))
     if bracket == "<":
         return "" if included in FREESTANDING or is_test else f"<{included}> is not freestanding"
     public = f"kernel/inc/{included}"
