@@ -21,6 +21,9 @@ struct FAST_MUTEX {
     KIRQL OldIrql; ///< of the owner, before it acquired
 };
 using PFAST_MUTEX = FAST_MUTEX*;
+PUBLIC_SIZE(FAST_MUTEX, 32);
+PUBLIC_OFFSET(FAST_MUTEX, Event, 12);
+PUBLIC_OFFSET(FAST_MUTEX, OldIrql, 28);
 
 extern "C" {
 /// Makes a mutex that is free. @irql any

@@ -22,6 +22,10 @@ struct KGUARDED_MUTEX {
     SHORT SpecialApcDisable;
 };
 using PKGUARDED_MUTEX = KGUARDED_MUTEX*;
+PUBLIC_SIZE(KGUARDED_MUTEX, 32);
+PUBLIC_OFFSET(KGUARDED_MUTEX, Gate, 12);
+PUBLIC_OFFSET(KGUARDED_MUTEX, KernelApcDisable, 28);
+PUBLIC_OFFSET(KGUARDED_MUTEX, SpecialApcDisable, 30);
 
 extern "C" {
 /// Makes a mutex that is free. @irql any

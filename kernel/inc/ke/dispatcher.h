@@ -36,10 +36,15 @@ enum class KOBJECTS : UCHAR {
 /// The common head of every waitable object.
 /// shared: KiDispatcherLock guards it; SignalState may be read without, as a snapshot (KeReadStateXxx)
 struct DISPATCHER_HEADER {
-    KOBJECTS Type;
-    UCHAR Absolute;          ///< timers: due at a system time, so it follows KeSetSystemTime
-    UCHAR Size;              ///< of the whole object, in 32-bit words
-    UCHAR Inserted;          ///< timers: in the timer table
+    union {
+        struct {
+            KOBJECTS Type;
+            UCHAR Absolute; ///< timers: due at a system time, so it follows KeSetSystemTime
+            UCHAR Size;     ///< of the whole object, in 32-bit words
+            UCHAR Inserted; ///< timers: in the timer table
+        };
+        volatile LONG Lock; ///< the four as one word: a gate's lock is the highest bit of it
+    };
     LONG SignalState;        ///< > 0: signaled (a mutant: 1 free, <= 0 owned, counting recursion downwards)
     LIST_ENTRY WaitListHead; ///< of KWAIT_BLOCK::WaitListEntry, in the order of waiting
 };

@@ -1,24 +1,25 @@
 // Gates: the fastest way to put one thread to sleep and to wake it.
 //
 // A gate is a synchronization event that only KeWaitForGate waits for: one gate, no time-out, not alertable. So neither
-// needs the dispatcher database: the gate has a lock of its own, a waiting thread is in state GateWait, and the thread that signals
-// hands the gate to the first waiter and gives that thread straight to a processor's ready structure.
+// needs the dispatcher database: the gate has a lock of its own, the highest bit of Header.Lock. A waiting thread is in
+// state GateWait, and the thread that signals hands the gate to the first waiter and gives that thread straight to a
+// processor's ready structure.
 // Guarded mutexes and push locks put their waiters to sleep this way.
 // Invariants: no thread waits for a gate that is signaled. A thread that waits has GateObject set and its first wait
-// block on the gate's WaitListHead; both are changed under GateLock and the thread's ThreadLock.
-// Locks: GateLock, then KTHREAD::ThreadLock. In the books: "dispatcher objects: gates", "guarded mutexes". DSP-10
+// block on the gate's WaitListHead; both are changed under the gate's lock and the thread's ThreadLock.
+// Locks: the gate's, then KTHREAD::ThreadLock. In the books: "dispatcher objects: gates", "guarded mutexes". DSP-10
 #pragma once
 
 #include "ke/dispatcher.h"
 #include "ke/spinlock.h"
 
 /// A small event for locks: it releases one thread at a time, and has a lock of its own.
-/// shared: GateLock guards it; a thread that waits for a gate keeps it in existence
-struct KGATE {
+/// shared: its lock guards it; a thread that waits for a gate keeps it in existence
+struct CAPABILITY("gate") KGATE {
     DISPATCHER_HEADER Header; ///< SignalState 1: the next wait returns at once and consumes it
-    KSPIN_LOCK GateLock;
 };
 using PKGATE = KGATE*;
+PUBLIC_SIZE(KGATE, 16);
 
 extern "C" {
 /// Makes a gate that is not signaled. @irql any

@@ -56,6 +56,13 @@ struct KDPC_DATA {
     volatile ULONG DpcCount; ///< DPCs queued since boot
 };
 
+/// A spin lock that a processor holds.
+/// shared: written by its own processor only
+struct KHELD_SPIN_LOCK {
+    KSPIN_LOCK* volatile Lock;
+    KLOCK_RANK Rank; ///< when it was acquired
+};
+
 /// A processor's control block: the threads it runs and will run, its ready queues, DPCs and counters.
 /// shared: written by its own processor only, where a field does not say otherwise; others read hints
 struct KPRCB {
@@ -91,9 +98,9 @@ struct KPRCB {
     ULONG ContextSwitches;  ///< KeContextSwitches
     ULONG InterruptNesting; ///< ISRs active on this processor
 
-    // Checked builds: the spin locks held, in order of acquisition
-    KSPIN_LOCK* HeldLocks[16];
-    ULONG HeldLockCount;
+    // Checked builds: the spin locks held, in order of acquisition; others look for a lock's holder here
+    KHELD_SPIN_LOCK HeldLocks[16];
+    volatile ULONG HeldLockCount;
 
     KSPIN_LOCK_QUEUE LockQueue[LockQueueMaximumLock]; ///< its nodes in the queues of the numbered queued locks
 

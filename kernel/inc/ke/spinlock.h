@@ -1,9 +1,10 @@
 // Spin locks: mutual exclusion between processors, for code at DISPATCH_LEVEL or above.
 //
 // Invariant: the holder of a spin lock runs at DISPATCH_LEVEL or above, so it cannot be preempted by a thread that spins
-// for the same lock. Hold it for a few instructions. In checked builds a lock carries a rank and an owner: locks are
-// taken in rising rank, and the processor's list of held locks is checked at every acquisition and release
-// (ke/locks/lockchecks.cpp). A lock is used either through these routines or as a queued lock (queuedlock.h), never both ways.
+// for the same lock. Hold it for a few instructions. Checked builds know the rank of a lock and who holds it, both kept
+// beside the lock: locks are taken in rising rank, and the processor's list of held locks is checked at every acquisition
+// and release (ke/locks/lockchecks.cpp). A lock is used either through these routines or as a queued lock
+// (queuedlock.h), never both ways.
 // In the books: "spin locks" (synchronization at high IRQL). SYH-05, SYH-01, SYH-09, HAL-08
 #pragma once
 
@@ -16,7 +17,7 @@ enum class KLOCK_RANK : UCHAR {
     Cache = 12,       ///< cache manager
     Object = 16,      ///< locks of the executive's objects
     Memory = 24,      ///< memory manager: page frames, system space
-    Gate = 26,        ///< KGATE::GateLock
+    Gate = 26,        ///< a gate's lock
     Thread = 28,      ///< KTHREAD::ThreadLock
     ApcQueue = 30,    ///< KTHREAD::ApcQueueLock
     Dispatcher = 32,  ///< KiDispatcherLock
@@ -25,27 +26,28 @@ enum class KLOCK_RANK : UCHAR {
     LockRecords = 44, ///< checked builds: records of locks that block
     Prcb = 48,        ///< KPRCB::PrcbLock: ready queues, NextThread
     Dpc = 56,         ///< KPRCB::DpcLock
-    Interrupt = 64,   ///< an interrupt object's lock
     Pool = 72,        ///< pool free lists
     Debug = 80,       ///< serial line and monitor
 };
 
 /// A lock for which processors wait by looking again and again; held at DISPATCH_LEVEL or above.
-/// shared: Value changes by interlocked operations; Owner is written by the holder; Rank is fixed when the lock is made
+/// The public headers call it a ULONG_PTR; here it is a type of its own, so that the compiler can follow it.
+/// shared: Value changes by interlocked operations
 struct CAPABILITY("spin lock") KSPIN_LOCK {
     volatile ULONG_PTR Value; ///< 0 free; held: 1, or of a queued lock the last KSPIN_LOCK_QUEUE of its queue
-    KLOCK_RANK Rank;
-    volatile UCHAR Owner; ///< checked builds: number of the processor that holds it, plus 1; 0: nobody
 };
 using PKSPIN_LOCK = KSPIN_LOCK*;
-
-inline void KeInitializeSpinLock(PKSPIN_LOCK SpinLock, KLOCK_RANK Rank = KLOCK_RANK::None) {
-    SpinLock->Value = 0;
-    SpinLock->Rank = Rank;
-    SpinLock->Owner = 0;
-}
+PUBLIC_SIZE(KSPIN_LOCK, 4);
 
 extern "C" {
+
+/// Makes a lock that is free and has no rank. @irql any
+NTKERNELAPI void NTAPI KeInitializeSpinLock(PKSPIN_LOCK SpinLock);
+/// Gives a lock its place in the order of locks, which checked builds hold everybody to. @param Rank KLOCK_RANK::None:
+/// no place any more; memory that goes back to the pool loses its ranks by itself. @irql any
+NTKERNELAPI void NTAPI KeSetSpinLockRank(PKSPIN_LOCK SpinLock, KLOCK_RANK Rank);
+/// The memory holds no locks any more: their ranks are forgotten. @irql <= DISPATCH_LEVEL
+void NTAPI KeForgetSpinLockRanks(const void* Address, SIZE_T Length);
 
 /// Raises to DISPATCH_LEVEL and spins until the lock is this processor's. @returns the old IRQL.
 /// @irql <= DISPATCH_LEVEL
@@ -71,6 +73,12 @@ NTKERNELAPI extern KSPIN_LOCK KiDispatcherLock;
 
 /// @returns whether the lock is free at this moment: a hint. @irql any
 NTKERNELAPI BOOLEAN FASTCALL KeTestSpinLock(PKSPIN_LOCK SpinLock);
+}
+
+/// Makes a lock with a rank.
+inline void KeInitializeSpinLock(PKSPIN_LOCK SpinLock, KLOCK_RANK Rank) {
+    KeInitializeSpinLock(SpinLock);
+    KeSetSpinLockRank(SpinLock, Rank);
 }
 
 /// The documented names of the pairs above.

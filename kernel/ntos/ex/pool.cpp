@@ -32,7 +32,7 @@ constexpr ULONG ClassCount = 8;    // 16 .. 2048
 constexpr ULONG LargeBlocks = 512;
 
 const EX_PAGE_SOURCE* PageSource; // written once at boot
-constinit KSPIN_LOCK PoolLock = {0, KLOCK_RANK::Pool};
+constinit KSPIN_LOCK PoolLock = {};
 SINGLE_LIST_ENTRY FreeLists[ClassCount] GUARDED_BY(PoolLock);
 LARGE_BLOCK LargeTable[LargeBlocks] GUARDED_BY(PoolLock);
 
@@ -92,6 +92,7 @@ void FreeLarge(PVOID address, ULONG tag) {
         }
     }
     if (pages == 0) KeBugCheckEx(BAD_POOL_CALLER, 7, reinterpret_cast<ULONG_PTR>(address), tag, 0);
+    KeForgetSpinLockRanks(address, SIZE_T(pages) * PAGE_SIZE);
     PageSource->Free(address, pages);
 }
 
@@ -123,6 +124,8 @@ SIZE_T SizeOfLarge(PVOID address) {
 } // namespace
 
 BOOLEAN NTAPI ExInitSystem(const EX_PAGE_SOURCE* NewPageSource) {
+    KeInitializeSpinLock(&PoolLock, KLOCK_RANK::Pool);
+    KeInitializeSpinLock(&ExpResourceSpinLock, KLOCK_RANK::Object);
     PageSource = NewPageSource;
     return PageSource->Allocate && PageSource->Free;
 }
@@ -151,5 +154,6 @@ void NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag) {
         KeBugCheckEx(BAD_POOL_CALLER, 10, reinterpret_cast<ULONG_PTR>(P), header->Tag, Tag);
     if (header->SizeClass >= ClassCount) KeBugCheckEx(BAD_POOL_HEADER, 2, reinterpret_cast<ULONG_PTR>(P), Tag, 0);
     header->State = BLOCK_STATE::Free;
+    KeForgetSpinLockRanks(P, ClassSize(header->SizeClass) - sizeof(POOL_HEADER));
     PushEntryList(&FreeLists[header->SizeClass], body);
 }

@@ -7,7 +7,7 @@
 
 extern "C" {
 constinit LIST_ENTRY ExpSystemResourcesList = {&ExpSystemResourcesList, &ExpSystemResourcesList};
-constinit KSPIN_LOCK ExpResourceSpinLock = {0, KLOCK_RANK::Object};
+constinit KSPIN_LOCK ExpResourceSpinLock = {};
 }
 
 namespace {

@@ -1,9 +1,9 @@
 // Private to ke: the dispatcher's locks and the routines that its files share.
 //
-// Lock order, that of KLOCK_RANK (checked builds refuse another): KPROCESS::ProcessLock -> KGATE::GateLock ->
+// Lock order, that of KLOCK_RANK (checked builds refuse another): KPROCESS::ProcessLock -> Gate (a KGATE's own) ->
 // KTHREAD::ThreadLock -> KTHREAD::ApcQueueLock -> KiDispatcherLock -> KTHREAD::ReadyLock -> TimeLock (time.cpp) ->
-// KiLockRecordLock (checked builds) -> KPRCB::PrcbLock (lower processor number first) -> KDPC_DATA::DpcLock ->
-// KINTERRUPT::SpinLock.
+// KiLockRecordLock (checked builds) -> KPRCB::PrcbLock (lower processor number first) -> KDPC_DATA::DpcLock.
+// An interrupt object's lock is held above DISPATCH_LEVEL only, where no other lock but a DpcLock is acquired.
 // Routines of this folder that run under a lock say so in their declaration, and clang refuses a call without it.
 // In the books: "dispatcher database", "thread scheduling".
 #pragma once

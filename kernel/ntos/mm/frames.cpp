@@ -8,7 +8,7 @@ RTL_BITMAP FrameMap GUARDED_BY(MiPageLock) = {MAXIMUM_PAGES, FrameBits}; // set:
 ULONG FrameHint GUARDED_BY(MiPageLock);
 } // namespace
 
-constinit KSPIN_LOCK MiPageLock = {0, KLOCK_RANK::Pool};
+constinit KSPIN_LOCK MiPageLock = {};
 ULONG MiFreePageCount;
 
 ULONG MiInitializeFrames(LOADER_PARAMETER_BLOCK* loaderBlock) {

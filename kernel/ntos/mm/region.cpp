@@ -44,7 +44,10 @@ static bool MiTakeOverMemory(LOADER_PARAMETER_BLOCK* LoaderBlock) REQUIRES_(AtDi
     return TRUE;
 }
 
-BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) { return MiTakeOverMemory(LoaderBlock); }
+BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) {
+    KeInitializeSpinLock(&MiPageLock, KLOCK_RANK::Pool);
+    return MiTakeOverMemory(LoaderBlock);
+}
 
 PVOID NTAPI MmCreateKernelStack(BOOLEAN LargeStack) {
     const ULONG pages = (LargeStack ? LargeStackSize : KERNEL_STACK_SIZE) / PAGE_SIZE;

@@ -31,5 +31,6 @@ BOOLEAN NTAPI PsInitSystem(ULONG Phase) {
         InitializeProcess(&SystemProcess, SYSTEM_PROCESS_ID, "System", SystemBasePriority);
         return TRUE;
     }
+    PspInitializeThreadHandles();
     return NT_SUCCESS(PspInitializeReaper());
 }

@@ -11,6 +11,8 @@ constexpr ULONG ID_STEP = 4; ///< process and thread IDs are multiples of four
 
 /// The next process or thread ID: both come from one sequence, so no two objects share one. @irql any
 ULONG PspNextId();
+/// Makes the lock of the threads' handles; once, before the first handle.
+void PspInitializeThreadHandles();
 /// Starts the reaper, the thread that frees the stacks of ended threads (a thread cannot free the stack that it stands on).
 NTSTATUS PspInitializeReaper();
 /// Hands an ending thread to the reaper. Called by that thread, as its last act but KeTerminateThread.

@@ -8,7 +8,7 @@
 
 namespace {
 
-constinit KSPIN_LOCK ReaperLock = {0, KLOCK_RANK::Object};
+constinit KSPIN_LOCK ReaperLock = {};
 LIST_ENTRY ReaperListHead GUARDED_BY(ReaperLock) = {&ReaperListHead, &ReaperListHead};
 KEVENT ReaperEvent; // shared: its own dispatcher header
 constexpr KPRIORITY ReaperPriority = 16;
@@ -34,6 +34,7 @@ void NTAPI Reaper(PVOID) {
 } // namespace
 
 NTSTATUS PspInitializeReaper() {
+    KeInitializeSpinLock(&ReaperLock, KLOCK_RANK::Object);
     KeInitializeEvent(&ReaperEvent, SynchronizationEvent, FALSE);
     return PsStartSystemThread(nullptr, "Reaper", ReaperPriority, Reaper, nullptr);
 }

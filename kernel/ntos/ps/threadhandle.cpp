@@ -20,7 +20,7 @@ struct THREAD_HANDLE {
     PETHREAD Thread;
 };
 
-constinit KSPIN_LOCK HandleLock = {0, KLOCK_RANK::Object};
+constinit KSPIN_LOCK HandleLock = {};
 LIST_ENTRY HandleListHead GUARDED_BY(HandleLock) = {&HandleListHead, &HandleListHead};
 ULONG LastNumber GUARDED_BY(HandleLock) = KERNEL_HANDLE;
 
@@ -34,6 +34,8 @@ THREAD_HANDLE* Find(ULONG number) REQUIRES_(HandleLock) {
 }
 
 } // namespace
+
+void PspInitializeThreadHandles() { KeInitializeSpinLock(&HandleLock, KLOCK_RANK::Object); }
 
 NTSTATUS NTAPI PsCreateSystemThread(HANDLE* ThreadHandle, ULONG, PVOID, HANDLE ProcessHandle, PCLIENT_ID ClientId,
                                     PKSTART_ROUTINE StartRoutine, PVOID StartContext) {

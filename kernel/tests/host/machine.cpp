@@ -31,6 +31,7 @@ void NTAPI SendDispatchInterrupt(KAFFINITY processors) { Machine::Current()->Wak
 
 /// The kernel's globals as they are before boot: another test's machine was here.
 void ResetKernel() {
+    KiForgetAllSpinLockRanks();
     KeInitializeSpinLock(&KiDispatcherLock, KLOCK_RANK::Dispatcher);
     KeInitializeSpinLock(&KiLockRecordLock, KLOCK_RANK::LockRecords);
     KeInitializeSpinLock(&ExpResourceSpinLock, KLOCK_RANK::Object);

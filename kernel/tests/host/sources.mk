@@ -36,6 +36,7 @@ HOST_SOURCES += kernel/ntos/ke/sched/idle.cpp
 HOST_SOURCES += kernel/ntos/ke/sched/idleschedule.cpp
 HOST_SOURCES += kernel/ntos/ke/locks/lockchecks.cpp
 HOST_SOURCES += kernel/ntos/ke/locks/lockqueue.cpp
+HOST_SOURCES += kernel/ntos/ke/locks/lockranks.cpp
 HOST_SOURCES += kernel/ntos/ke/objects/mutant.cpp
 HOST_SOURCES += kernel/ntos/ke/objects/mutex.cpp
 HOST_SOURCES += kernel/ntos/ke/sched/policy.cpp

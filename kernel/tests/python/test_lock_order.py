@@ -10,8 +10,7 @@ KERNEL = Path(__file__).resolve().parents[2]
 KE = KERNEL / "ntos" / "ke"
 RANK = re.compile(r"^    (\w+) = (\d+),", re.MULTILINE)
 MADE = re.compile(r"KeInitializeSpinLock\(&(?:\w+(?:->|\.))?(\w+), KLOCK_RANK::(\w+)\)|"
-                  r"KSPIN_LOCK (\w+)(?: = )?\{0, KLOCK_RANK::(\w+)\}")
-NOT_KES = {"KiInterruptLock"}  # a file's own, of the rank of KINTERRUPT::SpinLock
+                  r"KLOCK_RANK (\w+)Rank = KLOCK_RANK::(\w+);")  # a gate's: one bit, which its code gives a rank
 
 
 def ranks() -> "dict[str, int]":
@@ -27,7 +26,7 @@ def locks() -> "dict[str, str]":
             continue
         for member, its, variable, rank in MADE.findall(source.read_text()):
             found[member or variable] = its or rank
-    return {name: rank for name, rank in found.items() if name not in NOT_KES}
+    return found
 
 
 def order() -> "list[str]":

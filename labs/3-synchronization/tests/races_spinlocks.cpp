@@ -33,7 +33,7 @@ struct Placed {
     static KSPIN_LOCK* Choose() {
         const ULONG drawn = KX_DRAW(PLACES * LOCKS);
         KSPIN_LOCK* const chosen = At(drawn % PLACES, drawn / PLACES);
-        KeInitializeSpinLock(chosen, chosen->Rank);
+        KeInitializeSpinLock(chosen);
         return chosen;
     }
 
@@ -42,20 +42,15 @@ private:
         switch (place) {
         case 1: return &KeGetCurrentPrcb()->DpcData.DpcLock;         // of a processor to which no DPC goes during a run
         case 2: return &KiQueuedSpinLock[LockQueueAfdWorkQueueLock]; // nobody's: as good as any variable of the kernel
-        case 3: return InArea(static_cast<UCHAR*>(KeGetPcr()->NtTib.StackLimit) + STACK_OFFSET, number);
+        case 3: return reinterpret_cast<KSPIN_LOCK*>(ULONG_PTR(KeGetPcr()->NtTib.StackLimit) + STACK_OFFSET) + number;
         case 4:
             if (!InPool)
                 InPool = static_cast<KSPIN_LOCK*>(ExAllocatePoolWithTag(NonPagedPool, sizeof InDriver, EX_TAG("Lock")));
-            if (InPool) return InArea(InPool, number);
+            if (InPool) return InPool + number;
             break;
         default: break;
         }
-        return InArea(InDriver, number);
-    }
-    static KSPIN_LOCK* InArea(PVOID area, ULONG number) {
-        KSPIN_LOCK* const lock = static_cast<KSPIN_LOCK*>(area) + number;
-        lock->Rank = KLOCK_RANK::None;
-        return lock;
+        return InDriver + number;
     }
 };
 

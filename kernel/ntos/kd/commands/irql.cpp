@@ -7,8 +7,8 @@ namespace {
 /// The spin locks that a processor holds (checked builds know) and the numbered queued ones that it holds or waits for.
 void PrintLocks(KD_SESSION& session, const KPRCB& prcb) {
     for (ULONG i = 0; i < prcb.HeldLockCount; i++)
-        session.Print("  holds spin lock %p, rank %u\n", prcb.HeldLocks[i],
-                      static_cast<ULONG>(prcb.HeldLocks[i]->Rank));
+        session.Print("  holds spin lock %p, rank %u\n", prcb.HeldLocks[i].Lock,
+                      static_cast<ULONG>(prcb.HeldLocks[i].Rank));
     for (ULONG number = 0; number < LockQueueMaximumLock; number++) {
         const ULONG_PTR bits = prcb.LockQueue[number].Lock;
         if (bits & (LOCK_QUEUE_WAIT | LOCK_QUEUE_OWNER))

@@ -17,7 +17,7 @@ namespace {
 constexpr ULONG VECTORS = 256;
 // shared: changed (under KiInterruptLock, with interrupts off) and walked by the one processor that a vector is sent to
 LIST_ENTRY KiInterruptChain[VECTORS];
-KSPIN_LOCK KiInterruptLock{0, KLOCK_RANK::Interrupt};
+constinit KSPIN_LOCK KiInterruptLock = {};
 
 using Chain = nt::List<&KINTERRUPT::InterruptListEntry>;
 
@@ -98,7 +98,7 @@ void NTAPI KeInitializeInterrupt(PKINTERRUPT Interrupt, PKSERVICE_ROUTINE Servic
     NT_ASSERT(UCHAR(ProcessorNumber) < MAXIMUM_PROCESSORS && KiProcessorBlock[UCHAR(ProcessorNumber)]);
     RtlZeroMemory(Interrupt, sizeof *Interrupt);
     InitializeListHead(&Interrupt->InterruptListEntry);
-    KeInitializeSpinLock(&Interrupt->SpinLock, KLOCK_RANK::Interrupt);
+    KeInitializeSpinLock(&Interrupt->SpinLock);
     Interrupt->ServiceRoutine = ServiceRoutine;
     Interrupt->ServiceContext = ServiceContext;
     Interrupt->ActualLock = SpinLock ? SpinLock : &Interrupt->SpinLock;

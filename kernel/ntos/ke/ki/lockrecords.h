@@ -36,5 +36,7 @@ void KiCheckDeadlock(PKTHREAD Thread) REQUIRES_(AtDispatchLevel);
 #else
 inline void KiCheckDeadlock(PKTHREAD) {}
 #endif
+/// Part of KiInitializeDispatcher, once.
+void KiInitializeLockRecords();
 /// Host tests: another machine was here.
 void KiForgetLockRecords();

@@ -34,7 +34,8 @@ LONGLONG KiSystemTimeAhead();
 /// A clock tick: interrupt time, system time and tick count go on. @irql CLOCK_LEVEL, the clock's processor
 void KiAdvanceTimes(ULONG Increment) REQUIRES_(AtDispatchLevel);
 
-/// Part of KiInitializeDispatcher, once.
+/// Parts of KiInitializeDispatcher, once.
+void KiInitializeTime();
 void KiInitializeTimerTable();
 /// The tick of the timer table that the clock has reached. A barrier: a routine that puts a timer into the table and then asks how far
 /// the clock is, and the clock, which goes on and then looks at the table, do not miss each other.

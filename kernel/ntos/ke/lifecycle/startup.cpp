@@ -4,8 +4,9 @@
 // IRQL: >= DISPATCH_LEVEL.
 // In the books: "kernel initialization". BOO-04
 #include "ke/ki.h"
+#include "ke/ki/lockrecords.h"
 
-extern "C" constinit KSPIN_LOCK KiDispatcherLock = {0, KLOCK_RANK::Dispatcher};
+extern "C" constinit KSPIN_LOCK KiDispatcherLock = {};
 
 static void InitializeProcessorQueues(PKPRCB Prcb) {
     nt::AssumeHeld(Prcb->PrcbLock); // no other code uses the processor's structures yet
@@ -25,6 +26,9 @@ void NTAPI KiInitializeDispatcher(PKPRCB Prcb) {
     KiInitializeLockQueue(Prcb);
     KiInitializeDpcQueues(Prcb);
     if (Prcb->Number != 0) return;
+    KeInitializeSpinLock(&KiDispatcherLock, KLOCK_RANK::Dispatcher);
+    KiInitializeTime();
+    KiInitializeLockRecords();
     KiInitializeTimerTable();
     KiInitializeProcessList();
 }

@@ -7,11 +7,9 @@
 #define STANDARD(name, bytes) __asm__("_" #name "@" #bytes)
 
 extern "C" {
-void NTAPI KiInitializeSpinLock(PKSPIN_LOCK SpinLock) STANDARD(KeInitializeSpinLock, 4);
 void NTAPI KiAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) STANDARD(KeAcquireSpinLockAtDpcLevel, 4);
 void NTAPI KiReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) STANDARD(KeReleaseSpinLockFromDpcLevel, 4);
 
-void NTAPI KiInitializeSpinLock(PKSPIN_LOCK SpinLock) { KeInitializeSpinLock(SpinLock); }
 void NTAPI KiAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) IMPLEMENTS_LOCK { KefAcquireSpinLockAtDpcLevel(SpinLock); }
 void NTAPI KiReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) IMPLEMENTS_LOCK {
     KefReleaseSpinLockFromDpcLevel(SpinLock);

@@ -12,7 +12,7 @@
 
 #if defined(MICA_CHECKED) || defined(MICA_HOST)
 
-extern "C" constinit KSPIN_LOCK KiLockRecordLock = {0, KLOCK_RANK::LockRecords};
+extern "C" constinit KSPIN_LOCK KiLockRecordLock = {};
 
 namespace {
 
@@ -105,6 +105,8 @@ ULONG CopyHeld(const KTHREAD* thread, KLOCK_HELD* locks, ULONG limit) REQUIRES_(
 }
 
 } // namespace
+
+void KiInitializeLockRecords() { KeInitializeSpinLock(&KiLockRecordLock, KLOCK_RANK::LockRecords); }
 
 void NTAPI KeSetLockRank(PVOID Lock, ULONG Rank) {
     nt::SpinLockGuard guard(KiLockRecordLock);
@@ -217,6 +219,7 @@ void KiForgetLockRecords() {
 
 #else
 
+void KiInitializeLockRecords() {}
 void NTAPI KeSetLockRank(PVOID, ULONG) {}
 ULONG NTAPI KeQueryLockOwners(const void*, BOOLEAN, PKTHREAD*, ULONG) { return 0; }
 ULONG KeQueryHeldLocks(const KTHREAD*, BOOLEAN, KLOCK_HELD*, ULONG) { return 0; }

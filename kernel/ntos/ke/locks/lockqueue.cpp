@@ -6,27 +6,32 @@
 // In the books: "queued spin locks". SYH-07
 #include "ke/ki.h"
 
-extern "C" constinit KSPIN_LOCK KiQueuedSpinLock[LockQueueMaximumLock] = {
-    {0, KLOCK_RANK::Dispatcher}, // LockQueueDispatcherLock
-    {0, KLOCK_RANK::Object},     // LockQueueExpansionLock
-    {0, KLOCK_RANK::Memory},     // LockQueuePfnLock
-    {0, KLOCK_RANK::Memory},     // LockQueueSystemSpaceLock
-    {0, KLOCK_RANK::Cache},      // LockQueueVacbLock
-    {0, KLOCK_RANK::Cache},      // LockQueueMasterLock
-    {0, KLOCK_RANK::Pool},       // LockQueueNonPagedPoolLock
-    {0, KLOCK_RANK::Io},         // LockQueueIoCancelLock
-    {0, KLOCK_RANK::Object},     // LockQueueWorkQueueLock
-    {0, KLOCK_RANK::Io},         // LockQueueIoVpbLock
-    {0, KLOCK_RANK::Io},         // LockQueueIoDatabaseLock
-    {0, KLOCK_RANK::Io},         // LockQueueIoCompletionLock
-    {0, KLOCK_RANK::None},       // LockQueueNtfsStructLock: a file system's own
-    {0, KLOCK_RANK::None},       // LockQueueAfdWorkQueueLock: a driver's own
-    {0, KLOCK_RANK::Cache},      // LockQueueBcbLock
-    {0, KLOCK_RANK::Pool},       // LockQueueMmNonPagedPoolLock
-    {0, KLOCK_RANK::None},       // LockQueueUnusedSpare16
+extern "C" constinit KSPIN_LOCK KiQueuedSpinLock[LockQueueMaximumLock] = {};
+
+static constexpr KLOCK_RANK Ranks[LockQueueMaximumLock] = {
+    KLOCK_RANK::Dispatcher, // LockQueueDispatcherLock
+    KLOCK_RANK::Object,     // LockQueueExpansionLock
+    KLOCK_RANK::Memory,     // LockQueuePfnLock
+    KLOCK_RANK::Memory,     // LockQueueSystemSpaceLock
+    KLOCK_RANK::Cache,      // LockQueueVacbLock
+    KLOCK_RANK::Cache,      // LockQueueMasterLock
+    KLOCK_RANK::Pool,       // LockQueueNonPagedPoolLock
+    KLOCK_RANK::Io,         // LockQueueIoCancelLock
+    KLOCK_RANK::Object,     // LockQueueWorkQueueLock
+    KLOCK_RANK::Io,         // LockQueueIoVpbLock
+    KLOCK_RANK::Io,         // LockQueueIoDatabaseLock
+    KLOCK_RANK::Io,         // LockQueueIoCompletionLock
+    KLOCK_RANK::None,       // LockQueueNtfsStructLock: a file system's own
+    KLOCK_RANK::None,       // LockQueueAfdWorkQueueLock: a driver's own
+    KLOCK_RANK::Cache,      // LockQueueBcbLock
+    KLOCK_RANK::Pool,       // LockQueueMmNonPagedPoolLock
+    KLOCK_RANK::None,       // LockQueueUnusedSpare16
 };
 
 void KiInitializeLockQueue(PKPRCB Prcb) {
     for (ULONG number = 0; number < LockQueueMaximumLock; number++)
         Prcb->LockQueue[number] = {nullptr, reinterpret_cast<ULONG_PTR>(&KiQueuedSpinLock[number])};
+    if (Prcb->Number != 0) return;
+    for (ULONG number = 0; number < LockQueueMaximumLock; number++)
+        KeSetSpinLockRank(&KiQueuedSpinLock[number], Ranks[number]);
 }

@@ -26,7 +26,7 @@ TEST_F(QueuedLockTest, FirstComerOwnsTheLockAndIsItsTail) {
         EXPECT_EQ(lock.Value, AddressOf(&handle.LockQueue));
         EXPECT_EQ(handle.LockQueue.Lock, AddressOf(&lock) | LOCK_QUEUE_OWNER);
         EXPECT_EQ(handle.LockQueue.Next, nullptr);
-        EXPECT_EQ(KeGetCurrentPrcb()->HeldLocks[0], &lock);
+        EXPECT_EQ(KeGetCurrentPrcb()->HeldLocks[0].Lock, &lock);
         KeReleaseInStackQueuedSpinLock(&handle);
         EXPECT_EQ(lock.Value, 0u);
         EXPECT_EQ(handle.LockQueue.Lock, AddressOf(&lock));
@@ -119,7 +119,7 @@ TEST_F(QueuedLockTest, ChecksOfPlainLocksHoldForQueuedOnes) {
         nt::QueuedSpinLockGuard pool(LockQueueNonPagedPoolLock);
         nt::QueuedSpinLockGuard frames(LockQueuePfnLock);
     });
-    KiQueuedSpinLock[LockQueueNonPagedPoolLock] = {0, KLOCK_RANK::Pool}; // the machine stopped with it held
+    KiQueuedSpinLock[LockQueueNonPagedPoolLock].Value = 0; // the machine stopped with it held
 }
 
 // SYH-07

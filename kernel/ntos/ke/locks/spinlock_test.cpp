@@ -2,6 +2,8 @@
 #include "ke/ki.h"
 #include "waits.h"
 
+#include <vector>
+
 using namespace host;
 using SpinLockTest = KernelTest;
 
@@ -14,13 +16,13 @@ TEST_F(SpinLockTest, HolderIsAtDispatchLevelAndOnTheProcessorsList) {
             nt::SpinLockGuard guard(lock);
             EXPECT_EQ(unsigned(KeGetCurrentIrql()), unsigned(DISPATCH_LEVEL));
             EXPECT_EQ(lock.Value, 1u);
-            EXPECT_EQ(lock.Owner, KeGetCurrentProcessorNumber() + 1);
+            EXPECT_EQ(KiSpinLockHolder(&lock), KeGetCurrentPrcb());
             EXPECT_EQ(KeGetCurrentPrcb()->HeldLockCount, 1u);
-            EXPECT_EQ(KeGetCurrentPrcb()->HeldLocks[0], &lock);
+            EXPECT_EQ(KeGetCurrentPrcb()->HeldLocks[0].Lock, &lock);
         }
         EXPECT_EQ(unsigned(KeGetCurrentIrql()), unsigned(PASSIVE_LEVEL));
         EXPECT_EQ(lock.Value, 0u);
-        EXPECT_EQ(lock.Owner, 0u);
+        EXPECT_EQ(KiSpinLockHolder(&lock), nullptr);
         EXPECT_EQ(KeGetCurrentPrcb()->HeldLockCount, 0u);
     });
 }
@@ -64,6 +66,64 @@ TEST_F(SpinLockTest, RanksMustRise) {
         KeInitializeEvent(&event, NotificationEvent, FALSE);
         KeSetEvent(&event, 0, FALSE); // takes the dispatcher database, which comes before the pool
     });
+}
+
+// SYH-05: a rank is the address's until another lock is made there, or the memory is given back
+TEST_F(SpinLockTest, ARankGoesWithItsLock) {
+    Run([&] {
+        KSPIN_LOCK locks[3];
+        for (KSPIN_LOCK& lock : locks)
+            KeInitializeSpinLock(&lock, KLOCK_RANK::Io);
+        KeSetSpinLockRank(&locks[0], KLOCK_RANK::Cache);
+        EXPECT_EQ(KiSpinLockRank(&locks[0]), KLOCK_RANK::Cache);
+        KeInitializeSpinLock(&locks[0]);
+        EXPECT_EQ(KiSpinLockRank(&locks[0]), KLOCK_RANK::None);
+        KeForgetSpinLockRanks(&locks[1], sizeof(KSPIN_LOCK));
+        EXPECT_EQ(KiSpinLockRank(&locks[1]), KLOCK_RANK::None);
+        EXPECT_EQ(KiSpinLockRank(&locks[2]), KLOCK_RANK::Io);
+    });
+}
+
+// SYH-05
+TEST_F(SpinLockTest, FreedMemoryLosesTheRanksOfAllItsLocks) {
+    Run([&] {
+        std::vector<KSPIN_LOCK> locks(300); // more than a granule of the table, and not in step with it
+        for (KSPIN_LOCK& lock : locks)
+            KeInitializeSpinLock(&lock, KLOCK_RANK::Pool);
+        KeForgetSpinLockRanks(&locks[1], 298 * sizeof(KSPIN_LOCK));
+        for (size_t i = 0; i < locks.size(); i++)
+            EXPECT_EQ(KiSpinLockRank(&locks[i]), i == 0 || i == 299 ? KLOCK_RANK::Pool : KLOCK_RANK::None) << i;
+    });
+}
+
+// SYH-05
+TEST_F(SpinLockTest, WithoutRoomForRanksNothingIsClaimed) {
+    Run([&] {
+        std::vector<KSPIN_LOCK> locks(20'000); // more than the table has places
+        for (KSPIN_LOCK& lock : locks)
+            KeInitializeSpinLock(&lock, KLOCK_RANK::Pool);
+        EXPECT_TRUE(KiSpinLockRanksAreLost());
+        nt::SpinLockGuard guard(locks[0]);
+        KEVENT event;
+        KeInitializeEvent(&event, NotificationEvent, FALSE);
+        KeSetEvent(&event, 0, FALSE); // against the order, but the order is not known any more
+    });
+}
+
+// SYH-05: a broken acquisition lets two processors in
+TEST_F(SpinLockTest, ASecondHolderIsCaught) {
+    RunUntilAssertion(
+        "KiSpinLockHolder",
+        [&] {
+            KSPIN_LOCK lock;
+            KeInitializeSpinLock(&lock);
+            nt::DispatchLevelGuard level;
+            KHELD_SPIN_LOCK& place = KiProcessorBlock[1]->HeldLocks[0];
+            place.Lock = &lock;
+            KiProcessorBlock[1]->HeldLockCount = 1;
+            KefAcquireSpinLockAtDpcLevel(&lock);
+        },
+        2);
 }
 
 // SYH-05

@@ -3,13 +3,42 @@
 // Compare KeSetEvent: there the database is locked, wait blocks of any kind of wait are looked at, and the thread goes
 // through the deferred ready list. Here the signal takes the gate's lock, takes the first thread off the list, and calls
 // KiDeferredReadyThread itself.
-// Locks: GateLock -> ThreadLock; then, without these, what KiDeferredReadyThread takes. A thread that belongs to a KQUEUE
+// Locks: the gate's -> ThreadLock; then, without these, what KiDeferredReadyThread takes. A thread that belongs to a KQUEUE
 // costs the dispatcher database after all: the queue's count of active threads is kept there.
 // IRQL: KeWaitForGate <= APC_LEVEL, KeSignalGateBoostPriority <= DISPATCH_LEVEL.
 // In the books: "dispatcher objects: gates", "gate wait state". DSP-10, SCH-07
 #include "ke/ki.h"
 
 namespace {
+
+constexpr LONG Locked = LONG(0x80000000); ///< in Header.Lock; no byte of the header uses this bit
+constexpr KLOCK_RANK GateRank = KLOCK_RANK::Gate;
+
+/// The gate's word, as the checks of spin locks know it: an address.
+PKSPIN_LOCK LockOf(KGATE& gate) { return reinterpret_cast<PKSPIN_LOCK>(const_cast<LONG*>(&gate.Header.Lock)); }
+
+/// Holds a gate's lock: a spin lock that is one bit.
+class SCOPED_CAPABILITY GateGuard {
+public:
+    explicit GateGuard(KGATE& gate) ACQUIRE_(gate) REQUIRES_(AtDispatchLevel) NO_THREAD_SAFETY_ANALYSIS : m_gate(gate) {
+        KiBeforeAcquireLock(LockOf(gate), GateRank);
+        while ((InterlockedOr(&gate.Header.Lock, Locked) & Locked) != 0) {
+            while ((gate.Header.Lock & Locked) != 0)
+                YieldProcessor();
+        }
+        KiAfterAcquireLock(LockOf(gate), GateRank);
+    }
+    // Clang counts AtDispatchLevel as the guard's own because the constructor requires it, so the destructor gives it back.
+    ~GateGuard() RELEASE_() ACQUIRE_(AtDispatchLevel) NO_THREAD_SAFETY_ANALYSIS {
+        KiBeforeReleaseLock(LockOf(m_gate));
+        InterlockedAnd(&m_gate.Header.Lock, ~Locked);
+    }
+    GateGuard(const GateGuard&) = delete;
+    GateGuard& operator=(const GateGuard&) = delete;
+
+private:
+    KGATE& m_gate;
+};
 
 /// A thread that waits for a gate lets another thread of its queue go on. The signal may have come already: then the
 /// queue counts one too many for a moment, and this puts it right and looks for a waiter that was passed over.
@@ -42,7 +71,7 @@ void LeaveGate(KTHREAD* thread, NTSTATUS status) REQUIRES_(thread->ThreadLock) {
 }
 
 /// Takes the first waiter off the list. @returns nullptr if there was none: the gate is signaled then
-KTHREAD* TakeWaiter(KGATE* gate) REQUIRES_(gate->GateLock, AtDispatchLevel) {
+KTHREAD* TakeWaiter(KGATE* gate) REQUIRES_(gate, AtDispatchLevel) {
     EtwTraceEvent(ETW_EVENT::Signal, reinterpret_cast<ULONG_PTR>(gate), ULONG_PTR(gate->Header.Type),
                   ULONG_PTR(gate->Header.SignalState), 1);
     if (IsListEmpty(&gate->Header.WaitListHead)) {
@@ -57,7 +86,7 @@ KTHREAD* TakeWaiter(KGATE* gate) REQUIRES_(gate->GateLock, AtDispatchLevel) {
 }
 
 /// Puts the thread on the gate's list, in state GateWait, unless the gate is signaled. @returns whether it waits
-bool EnterGate(KGATE* gate, KTHREAD* thread) REQUIRES_(gate->GateLock, AtDispatchLevel) {
+bool EnterGate(KGATE* gate, KTHREAD* thread) REQUIRES_(gate, AtDispatchLevel) {
     if (gate->Header.SignalState > 0) {
         gate->Header.SignalState = 0;
         return false;
@@ -86,7 +115,6 @@ void FASTCALL KeInitializeGate(PKGATE Gate) {
     Gate->Header.Type = KOBJECTS::GateObject;
     Gate->Header.Size = sizeof(KGATE) / sizeof(ULONG);
     InitializeListHead(&Gate->Header.WaitListHead);
-    KeInitializeSpinLock(&Gate->GateLock, KLOCK_RANK::Gate);
 }
 
 void FASTCALL KeWaitForGate(PKGATE Gate, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode) {
@@ -98,7 +126,7 @@ void FASTCALL KeWaitForGate(PKGATE Gate, KWAIT_REASON WaitReason, KPROCESSOR_MOD
     thread->WaitIrql = KeRaiseIrqlToDpcLevel();
     bool waits;
     {
-        nt::SpinLockAtDpcGuard guard(Gate->GateLock);
+        GateGuard guard(*Gate);
         waits = EnterGate(Gate, thread);
     }
     if (!waits) {
@@ -113,7 +141,7 @@ void FASTCALL KeSignalGateBoostPriority(PKGATE Gate) {
     const KIRQL oldIrql = KeRaiseIrqlToDpcLevel();
     KTHREAD* thread;
     {
-        nt::SpinLockAtDpcGuard guard(Gate->GateLock);
+        GateGuard guard(*Gate);
         thread = TakeWaiter(Gate);
     }
     if (thread) MakeReady(thread);

@@ -84,12 +84,12 @@ TEST_F(GateTest, NeitherSignalNorWaitNeedsTheDispatcherDatabase) {
         Sleep(1);
         const KIRQL old = KiLockDispatcherDatabase();
         KiUnlockDispatcherDatabaseFromSynchLevel();
-        // The lock as another processor would hold it: whoever touches it from here on would spin for ever.
+        // The lock as another processor would hold it: a routine that touches it from here on would spin for ever.
         KiDispatcherLock.Value = 1;
-        KiDispatcherLock.Owner = UCHAR(KeGetCurrentProcessorNumber() + 1); // found out by the checks instead
+        KiAfterAcquireLock(&KiDispatcherLock, KLOCK_RANK::None); // the checks catch that routine instead
         KeSignalGateBoostPriority(&gate);
+        KiBeforeReleaseLock(&KiDispatcherLock);
         KiDispatcherLock.Value = 0;
-        KiDispatcherLock.Owner = 0;
         KfLowerIrql(old);
         Sleep(1);
         EXPECT_TRUE(woken);

@@ -15,7 +15,9 @@ constinit KSYSTEM_TIME KeTickCount = {};      // shared: the same
 constinit ULONG KeMaximumIncrement = 100'000; // shared: the HAL sets it before the clock starts; 10 ms until then
 }
 
-static constinit KSPIN_LOCK TimeLock = {0, KLOCK_RANK::Timer};
+static constinit KSPIN_LOCK TimeLock = {};
+
+void KiInitializeTime() { KeInitializeSpinLock(&TimeLock, KLOCK_RANK::Timer); }
 
 LONGLONG KiReadTime(const KSYSTEM_TIME& Time) {
     for (;;) {
