@@ -2,10 +2,11 @@
 //
 // Invariants, while SpinLock is free:
 //   - ActiveCount is 1 while a thread owns the resource, else 0;
-//   - ResourceOwnedExclusive is set exactly while it is owned exclusively: OwnerThreads[0] is the owner and how often it
+//   - ResourceOwnedExclusive is set exactly while it is owned exclusively: OwnerEntry is the owner and how often it
 //     acquired (OwnerThread 0: handed over to a thread that has not run yet);
-//   - otherwise every shared owner has one entry with its count: OwnerThreads[1] or one of OwnerTable, and ActiveEntries
+//   - otherwise every shared owner has one entry with its count: OwnerEntry or one of OwnerTable, and ActiveEntries
 //     is the number of shared owners, with threads that it was handed to and that have not run yet;
+//   - SharedWaiters and ExclusiveWaiters exist while a thread waits for them: the first one that must wait makes them;
 //   - no thread waits while the resource is free.
 // Starvation: a thread that wants shared access waits behind those that wait for exclusive access; but when an exclusive
 // owner releases, all that wait for shared access come first. So neither side waits for ever.
@@ -32,6 +33,7 @@ struct OWNER_ENTRY {
     };
 };
 using POWNER_ENTRY = OWNER_ENTRY*;
+PUBLIC_SIZE(OWNER_ENTRY, 8);
 
 // ERESOURCE::Flag
 constexpr USHORT ResourceDisableBoost = 0x08;   ///< its owners get no boost
@@ -43,21 +45,22 @@ struct ERESOURCE {
     POWNER_ENTRY OwnerTable GUARDED_BY(SpinLock); ///< nullptr until a second thread shares the resource
     SHORT ActiveCount GUARDED_BY(SpinLock);
     USHORT Flag GUARDED_BY(SpinLock);
-    PKSEMAPHORE SharedWaiters; ///< a unit for each thread that shared access is handed to
-    PKEVENT ExclusiveWaiters;  ///< signaled when exclusive access is handed to one thread
-    OWNER_ENTRY OwnerThreads[2] GUARDED_BY(SpinLock);
+    PKSEMAPHORE volatile SharedWaiters; ///< a unit for each thread that shared access is handed to. Set under SpinLock
+    PKEVENT volatile ExclusiveWaiters;  ///< signaled when exclusive access is handed to one thread. Set under SpinLock
+    OWNER_ENTRY OwnerEntry GUARDED_BY(SpinLock);
     ULONG ActiveEntries GUARDED_BY(SpinLock);
     ULONG ContentionCount GUARDED_BY(SpinLock); ///< waits so far
     ULONG NumberOfSharedWaiters GUARDED_BY(SpinLock);
     ULONG NumberOfExclusiveWaiters GUARDED_BY(SpinLock);
     PVOID Address; ///< the code that made it
     KSPIN_LOCK SpinLock;
-
-    // What SharedWaiters and ExclusiveWaiters point to: part of the resource, so that nothing is allocated by a wait.
-    KSEMAPHORE SharedSemaphore;
-    KEVENT ExclusiveEvent;
 };
 using PERESOURCE = ERESOURCE*;
+PUBLIC_SIZE(ERESOURCE, 56);
+PUBLIC_OFFSET(ERESOURCE, SharedWaiters, 16);
+PUBLIC_OFFSET(ERESOURCE, OwnerEntry, 24);
+PUBLIC_OFFSET(ERESOURCE, ContentionCount, 36);
+PUBLIC_OFFSET(ERESOURCE, Address, 48);
 
 extern "C" {
 

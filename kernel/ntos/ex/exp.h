@@ -8,12 +8,18 @@
 
 constexpr KPRIORITY ExpLockIncrement = 1;           ///< boost of a thread that a lock was handed to
 constexpr ULONG ExpOwnerTag = EX_TAG("ReTa");       ///< owner tables
+constexpr ULONG ExpWaiterTag = EX_TAG("ReWa");      ///< what threads wait for
 constexpr ERESOURCE_THREAD ExpOwnerPointerBits = 3; ///< both set: the owner is a pointer, no thread
 
 /// The entry of a shared owner: of `Thread`, or with 0 a free one. @returns nullptr if there is none.
 POWNER_ENTRY ExpFindOwner(PERESOURCE Resource, ERESOURCE_THREAD Thread) REQUIRES_(Resource->SpinLock);
 /// Makes the table of owners larger; the caller, whose look for a free entry failed, looks again. @irql <= APC_LEVEL
 void ExpGrowOwnerTable(PERESOURCE Resource) EXCLUDES_(Resource->SpinLock, AtDispatchLevel);
+/// Makes SharedWaiters and ExclusiveWaiters for the first thread that must wait; the caller looks again whether it must.
+/// @irql <= APC_LEVEL
+void ExpMakeWaiters(PERESOURCE Resource) EXCLUDES_(Resource->SpinLock, AtDispatchLevel);
+/// Frees them: nobody owns the resource or waits for it. @irql <= DISPATCH_LEVEL
+void ExpDeleteWaiters(PERESOURCE Resource);
 /// Waits until a releasing thread has handed the resource to this one, and lends the owners a priority if that takes
 /// long. @param Waiters the resource's SharedWaiters or ExclusiveWaiters. @irql <= APC_LEVEL
 void ExpWaitForResource(PERESOURCE Resource, PVOID Waiters) EXCLUDES_(Resource->SpinLock, AtDispatchLevel);

@@ -25,8 +25,8 @@ bool IsOwnedExclusive(const ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
 [[maybe_unused]] void OwnExclusive(ERESOURCE* resource, ERESOURCE_THREAD thread) REQUIRES_(resource->SpinLock) {
     resource->ActiveCount = 1;
     resource->Flag |= ResourceOwnedExclusive;
-    resource->OwnerThreads[0].OwnerThread = thread;
-    resource->OwnerThreads[0].OwnerCount = 1;
+    resource->OwnerEntry.OwnerThread = thread;
+    resource->OwnerEntry.OwnerCount = 1;
 }
 
 /// Adds one to what `thread` has of a shared resource. @returns false if there is no free entry for a new owner.
@@ -77,7 +77,7 @@ void HandOverShared(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
 [[maybe_unused]] void LeaveExclusive(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
     // LAB(3.10) begin
     resource->Flag &= USHORT(~ResourceOwnedExclusive);
-    resource->OwnerThreads[0].OwnerThread = 0;
+    resource->OwnerEntry.OwnerThread = 0;
     resource->ActiveCount = 0;
     if (resource->NumberOfSharedWaiters != 0) {
         HandOverShared(resource);
@@ -103,7 +103,7 @@ void HandOverShared(ERESOURCE* resource) REQUIRES_(resource->SpinLock) {
     // LAB(3.10) end
 }
 
-enum class GRANT { Granted, TableFull, MustWait };
+enum class GRANT { Granted, TableFull, MustWait, NobodyWaitedYet };
 
 /// Grants shared access to `thread` now, or says why not. An answer other than Granted has changed nothing.
 ///
@@ -116,8 +116,8 @@ enum class GRANT { Granted, TableFull, MustWait };
 GRANT TryShared(ERESOURCE* resource, ERESOURCE_THREAD thread, SHARED_RULE rule) REQUIRES_(resource->SpinLock) {
     // LAB(3.10) begin
     if (IsOwnedExclusive(resource)) {
-        if (resource->OwnerThreads[0].OwnerThread != thread) return GRANT::MustWait;
-        resource->OwnerThreads[0].OwnerCount++; // the exclusive owner: counted as another exclusive acquisition
+        if (resource->OwnerEntry.OwnerThread != thread) return GRANT::MustWait;
+        resource->OwnerEntry.OwnerCount++; // the exclusive owner: counted as another exclusive acquisition
         return GRANT::Granted;
     }
     const bool owner = ExpFindOwner(resource, thread) != nullptr;
@@ -132,6 +132,18 @@ GRANT TryShared(ERESOURCE* resource, ERESOURCE_THREAD thread, SHARED_RULE rule) 
     // LAB(3.10) else
     //| LAB_NOT_IMPLEMENTED("3.10");
     // LAB(3.10) end
+}
+
+/// Grants exclusive access now, if the resource is nobody's or this thread's alone.
+GRANT TryExclusive(ERESOURCE* resource, ERESOURCE_THREAD thread) REQUIRES_(resource->SpinLock) {
+    if (resource->ActiveCount == 0) {
+        OwnExclusive(resource, thread);
+    } else if (IsOwnedExclusive(resource) && resource->OwnerEntry.OwnerThread == thread) {
+        resource->OwnerEntry.OwnerCount++;
+    } else {
+        return GRANT::MustWait;
+    }
+    return GRANT::Granted;
 }
 
 /// Shared access was handed to this thread while it waited: it is counted, but its name is nowhere yet.
@@ -155,12 +167,17 @@ BOOLEAN AcquireShared(ERESOURCE* resource, BOOLEAN wait, SHARED_RULE rule) {
             grant = TryShared(resource, thread, rule);
             if (grant == GRANT::MustWait) {
                 if (!wait) return FALSE;
-                resource->NumberOfSharedWaiters++;
-                resource->ContentionCount++;
+                if (!resource->SharedWaiters) {
+                    grant = GRANT::NobodyWaitedYet;
+                } else {
+                    resource->NumberOfSharedWaiters++;
+                    resource->ContentionCount++;
+                }
             }
         }
         if (grant == GRANT::TableFull) ExpGrowOwnerTable(resource);
-    } while (grant == GRANT::TableFull);
+        if (grant == GRANT::NobodyWaitedYet) ExpMakeWaiters(resource);
+    } while (grant == GRANT::TableFull || grant == GRANT::NobodyWaitedYet);
 
     if (grant == GRANT::MustWait) {
         ExpWaitForResource(resource, resource->SharedWaiters);
@@ -175,24 +192,28 @@ BOOLEAN AcquireShared(ERESOURCE* resource, BOOLEAN wait, SHARED_RULE rule) {
 BOOLEAN NTAPI ExAcquireResourceExclusiveLite(PERESOURCE Resource, BOOLEAN Wait) {
     ExpBeginAcquire(Resource, Wait);
     const ERESOURCE_THREAD thread = ExGetCurrentResourceThread();
-    bool granted = true;
-    {
-        nt::SpinLockGuard guard(Resource->SpinLock);
-        if (Resource->ActiveCount == 0) {
-            OwnExclusive(Resource, thread);
-        } else if (IsOwnedExclusive(Resource) && Resource->OwnerThreads[0].OwnerThread == thread) {
-            Resource->OwnerThreads[0].OwnerCount++;
-        } else {
-            if (!Wait) return FALSE;
-            Resource->NumberOfExclusiveWaiters++;
-            Resource->ContentionCount++;
-            granted = false;
+    GRANT grant;
+    do {
+        {
+            nt::SpinLockGuard guard(Resource->SpinLock);
+            grant = TryExclusive(Resource, thread);
+            if (grant == GRANT::MustWait) {
+                if (!Wait) return FALSE;
+                if (!Resource->ExclusiveWaiters) {
+                    grant = GRANT::NobodyWaitedYet;
+                } else {
+                    Resource->NumberOfExclusiveWaiters++;
+                    Resource->ContentionCount++;
+                }
+            }
         }
-    }
-    if (!granted) {
+        if (grant == GRANT::NobodyWaitedYet) ExpMakeWaiters(Resource);
+    } while (grant == GRANT::NobodyWaitedYet);
+
+    if (grant == GRANT::MustWait) {
         ExpWaitForResource(Resource, Resource->ExclusiveWaiters);
         nt::SpinLockGuard guard(Resource->SpinLock);
-        Resource->OwnerThreads[0].OwnerThread = thread;
+        Resource->OwnerEntry.OwnerThread = thread;
     }
     ExpNoteAcquired(Resource, TRUE);
     return TRUE;
@@ -218,7 +239,7 @@ void NTAPI ExReleaseResourceForThreadLite(PERESOURCE Resource, ERESOURCE_THREAD 
     ExpNoteReleased(Resource, ResourceThreadId);
     nt::SpinLockGuard guard(Resource->SpinLock);
     const bool exclusive = IsOwnedExclusive(Resource);
-    OWNER_ENTRY* const entry = exclusive ? &Resource->OwnerThreads[0] : ExpFindOwner(Resource, ResourceThreadId);
+    OWNER_ENTRY* const entry = exclusive ? &Resource->OwnerEntry : ExpFindOwner(Resource, ResourceThreadId);
     if (!entry || entry->OwnerThread != ResourceThreadId) ExpResourceNotOwned(Resource, ResourceThreadId);
     if (--entry->OwnerCount != 0) return;
     if (exclusive) {
@@ -241,11 +262,8 @@ void NTAPI ExConvertExclusiveToSharedLite(PERESOURCE Resource) {
     nt::SpinLockGuard guard(Resource->SpinLock);
     NT_ASSERT(IsOwnedExclusive(Resource));
     if (!IsOwnedExclusive(Resource)) return; // a free build leaves what is shared as it is
-    OWNER_ENTRY* const owner = &Resource->OwnerThreads[0];
-    if (owner->OwnerThread != thread) ExpResourceNotOwned(Resource, thread);
-    Resource->Flag &= USHORT(~ResourceOwnedExclusive);
-    Resource->OwnerThreads[1] = *owner; // free: an exclusively owned resource has no shared owner
-    owner->OwnerThread = 0;
+    if (Resource->OwnerEntry.OwnerThread != thread) ExpResourceNotOwned(Resource, thread);
+    Resource->Flag &= USHORT(~ResourceOwnedExclusive); // and the entry of the exclusive owner is that of a shared one
     Resource->ActiveEntries = 1;
     HandOverShared(Resource);
 }

@@ -238,6 +238,60 @@ TEST_F(ResourceTest, SharedAccessWaitsForMemoryAndDoesNotFail) {
     });
 }
 
+// DSP-20: what threads wait for is made by the first one that must wait
+TEST_F(ResourceTest, WaitingNeedsMemoryOnceAndDoesNotFail) {
+    RunWith([&] {
+        EXPECT_TRUE(ExAcquireResourceExclusiveLite(&resource, TRUE));
+        EXPECT_EQ(resource.SharedWaiters, nullptr);
+        EXPECT_EQ(resource.ExclusiveWaiters, nullptr);
+        PoolFailures = 3;
+        Thread* const writer = Exclusive(9, 0);
+        Thread* const reader = Shared(9, 0); // both look for memory at a time
+        EXPECT_EQ(resource.ContentionCount, 0u);
+        Sleep(3);
+        EXPECT_EQ(PoolFailures, 0u);
+        EXPECT_EQ(resource.ContentionCount, 2u);
+        ExReleaseResourceLite(&resource);
+        Await(&writer->Tcb);
+        Await(&reader->Tcb);
+        EXPECT_EQ(order, "sx");
+    });
+}
+
+// DSP-20
+TEST_F(ResourceTest, AThreadThatFoundNoMemoryLooksAgainWhetherItMustWait) {
+    RunWith([&] {
+        EXPECT_TRUE(ExAcquireResourceExclusiveLite(&resource, TRUE));
+        PoolFailures = 1;
+        Thread* const writer = Exclusive(9, 0);
+        ExReleaseResourceLite(&resource); // while it waits for memory
+        Await(&writer->Tcb);
+        EXPECT_EQ(order, "x");
+        EXPECT_EQ(resource.ContentionCount, 0u);
+    });
+}
+
+// DSP-20
+TEST_F(ResourceTest, TwoThreadsThatWaitFirstShareOneSemaphoreAndEvent) {
+    RunWith([&] {
+        EXPECT_TRUE(ExAcquireResourceExclusiveLite(&resource, TRUE));
+        PoolFailures = 1; // the first of them pauses, the second makes both objects meanwhile
+        Thread* const writer = Exclusive(9, 0);
+        Thread* const reader = Shared(9, 0);
+        KSEMAPHORE* const semaphore = resource.SharedWaiters;
+        KEVENT* const event = resource.ExclusiveWaiters;
+        EXPECT_NE(semaphore, nullptr);
+        Sleep(3);
+        EXPECT_EQ(resource.SharedWaiters, semaphore);
+        EXPECT_EQ(resource.ExclusiveWaiters, event);
+        EXPECT_EQ(resource.ContentionCount, 2u);
+        ExReleaseResourceLite(&resource);
+        Await(&writer->Tcb);
+        Await(&reader->Tcb);
+        EXPECT_EQ(order, "sx");
+    });
+}
+
 // DSP-20
 TEST_F(ResourceTest, ReleaseByWhoDoesNotOwnItStopsTheSystem) {
     const auto releaseUnowned = [&](bool shared) {

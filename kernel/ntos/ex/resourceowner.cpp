@@ -1,4 +1,4 @@
-// The owners of a resource: their table, and the priority that a thread which waits long lends them.
+// The owners of a resource: their table, what threads wait for, and the priority that a thread which waits long lends them.
 //
 // The first shared owner has a place in the resource itself; the table is made when a second one comes, and doubled when
 // it is full. It never shrinks before the resource is deleted.
@@ -9,7 +9,8 @@
 
 namespace {
 
-constexpr ULONG FirstTable = 4;         ///< entries of the first table; entry 0 holds the size
+constexpr ULONG FirstTable = 4; ///< entries of the first table; entry 0 holds the size
+constexpr LONG MaximumWaiters = 0x7FFF'FFFF;
 constexpr LONG RetryMilliseconds = 10;  ///< between two tries to get memory
 constexpr LONG BoostMilliseconds = 500; ///< how long a thread waits before its priority is lent to the owners
 constexpr KPRIORITY BoostPriority = 14; ///< what an owner is raised to
@@ -32,17 +33,56 @@ void BoostOwners(PERESOURCE resource) {
     const KPRIORITY waiting = KeQueryPriorityThread(KeGetCurrentThread());
     nt::SpinLockGuard guard(resource->SpinLock);
     if ((resource->Flag & ResourceDisableBoost) != 0) return;
-    Boost(resource->OwnerThreads[0], waiting);
-    Boost(resource->OwnerThreads[1], waiting);
+    Boost(resource->OwnerEntry, waiting);
     if (!resource->OwnerTable) return;
     for (ULONG i = 1; i < resource->OwnerTable[0].TableSize; i++)
         Boost(resource->OwnerTable[i], waiting);
 }
 
+/// An acquisition cannot fail for lack of memory: it tries again when other threads have freed some.
+void WaitForMemory() {
+    LARGE_INTEGER interval = KeRelativeMilliseconds(RetryMilliseconds);
+    (void)KeDelayExecutionThread(KernelMode, FALSE, &interval);
+}
+
+template <typename T> T* NewWaitObject() {
+    return static_cast<T*>(ExAllocatePoolWithTag(NonPagedPool, sizeof(T), ExpWaiterTag));
+}
+
+void FreeWaitObject(PVOID object) {
+    if (object) ExFreePoolWithTag(object, ExpWaiterTag);
+}
+
 } // namespace
 
+void ExpMakeWaiters(PERESOURCE Resource) {
+    KSEMAPHORE* semaphore = NewWaitObject<KSEMAPHORE>();
+    KEVENT* event = NewWaitObject<KEVENT>();
+    if (semaphore && event) {
+        KeInitializeSemaphore(semaphore, 0, MaximumWaiters);
+        KeInitializeEvent(event, SynchronizationEvent, FALSE);
+        nt::SpinLockGuard guard(Resource->SpinLock);
+        if (!Resource->SharedWaiters) { // else another thread was faster
+            Resource->SharedWaiters = semaphore;
+            Resource->ExclusiveWaiters = event;
+            return;
+        }
+    } else {
+        WaitForMemory();
+    }
+    FreeWaitObject(semaphore);
+    FreeWaitObject(event);
+}
+
+void ExpDeleteWaiters(PERESOURCE Resource) {
+    FreeWaitObject(Resource->SharedWaiters);
+    FreeWaitObject(Resource->ExclusiveWaiters);
+    Resource->SharedWaiters = nullptr;
+    Resource->ExclusiveWaiters = nullptr;
+}
+
 POWNER_ENTRY ExpFindOwner(PERESOURCE Resource, ERESOURCE_THREAD Thread) {
-    if (Resource->OwnerThreads[1].OwnerThread == Thread) return &Resource->OwnerThreads[1];
+    if (Resource->OwnerEntry.OwnerThread == Thread) return &Resource->OwnerEntry;
     if (!Resource->OwnerTable) return nullptr;
     for (ULONG i = 1; i < Resource->OwnerTable[0].TableSize; i++) {
         if (Resource->OwnerTable[i].OwnerThread == Thread) return &Resource->OwnerTable[i];
@@ -59,11 +99,7 @@ void ExpGrowOwnerTable(PERESOURCE Resource) {
     const ULONG newSize = oldSize ? oldSize * 2 : FirstTable;
     auto* const table =
         static_cast<OWNER_ENTRY*>(ExAllocatePoolWithTag(NonPagedPool, newSize * sizeof(OWNER_ENTRY), ExpOwnerTag));
-    if (!table) { // shared access cannot fail for lack of memory: other threads will free some
-        LARGE_INTEGER interval = KeRelativeMilliseconds(RetryMilliseconds);
-        (void)KeDelayExecutionThread(KernelMode, FALSE, &interval);
-        return;
-    }
+    if (!table) return WaitForMemory();
     RtlZeroMemory(table, newSize * sizeof(OWNER_ENTRY));
 
     OWNER_ENTRY* unused = table;
@@ -98,8 +134,8 @@ void NTAPI ExSetResourceOwnerPointer(PERESOURCE Resource, PVOID OwnerPointer) {
     KeForgetLock(Resource, KeGetCurrentThread());
     nt::SpinLockGuard guard(Resource->SpinLock);
     if ((Resource->Flag & ResourceOwnedExclusive) != 0) {
-        if (Resource->OwnerThreads[0].OwnerThread != thread) ExpResourceNotOwned(Resource, thread);
-        Resource->OwnerThreads[0].OwnerThread = pointer;
+        if (Resource->OwnerEntry.OwnerThread != thread) ExpResourceNotOwned(Resource, thread);
+        Resource->OwnerEntry.OwnerThread = pointer;
         return;
     }
     OWNER_ENTRY* const entry = ExpFindOwner(Resource, thread);

@@ -12,8 +12,6 @@ constinit KSPIN_LOCK ExpResourceSpinLock = {};
 
 namespace {
 
-constexpr LONG MaximumWaiters = 0x7FFF'FFFF;
-
 /// What the parameter 3 of RESOURCE_NOT_OWNED says.
 ULONG_PTR OwnerTableOf(PERESOURCE resource) NO_THREAD_SAFETY_ANALYSIS { // the system stops: no other thread matters
     return reinterpret_cast<ULONG_PTR>(resource->OwnerTable);
@@ -29,10 +27,6 @@ void ExpResourceNotOwned(PERESOURCE Resource, ERESOURCE_THREAD Thread) {
 NTSTATUS NTAPI ExInitializeResourceLite(PERESOURCE Resource) NO_THREAD_SAFETY_ANALYSIS {
     RtlZeroMemory(Resource, sizeof(*Resource));
     KeInitializeSpinLock(&Resource->SpinLock, KLOCK_RANK::Object);
-    KeInitializeSemaphore(&Resource->SharedSemaphore, 0, MaximumWaiters);
-    KeInitializeEvent(&Resource->ExclusiveEvent, SynchronizationEvent, FALSE);
-    Resource->SharedWaiters = &Resource->SharedSemaphore;
-    Resource->ExclusiveWaiters = &Resource->ExclusiveEvent;
     Resource->Address = __builtin_return_address(0);
     KeSetLockRank(Resource, 0);
     nt::SpinLockGuard guard(ExpResourceSpinLock);
@@ -58,6 +52,8 @@ NTSTATUS NTAPI ExDeleteResourceLite(PERESOURCE Resource) {
         Resource->OwnerTable = nullptr;
     }
     if (table) ExFreePoolWithTag(table, ExpOwnerTag);
+    ExpDeleteWaiters(Resource);
+    KeSetSpinLockRank(&Resource->SpinLock, KLOCK_RANK::None);
     KeSetLockRank(Resource, 0);
     return STATUS_SUCCESS;
 }
@@ -90,14 +86,14 @@ void NTAPI ExDisableResourceBoostLite(PERESOURCE Resource) {
 BOOLEAN NTAPI ExIsResourceAcquiredExclusiveLite(PERESOURCE Resource) {
     nt::SpinLockGuard guard(Resource->SpinLock);
     return (Resource->Flag & ResourceOwnedExclusive) != 0 &&
-           Resource->OwnerThreads[0].OwnerThread == ExGetCurrentResourceThread();
+           Resource->OwnerEntry.OwnerThread == ExGetCurrentResourceThread();
 }
 
 ULONG NTAPI ExIsResourceAcquiredSharedLite(PERESOURCE Resource) {
     nt::SpinLockGuard guard(Resource->SpinLock);
     const ERESOURCE_THREAD thread = ExGetCurrentResourceThread();
     if ((Resource->Flag & ResourceOwnedExclusive) != 0) {
-        return Resource->OwnerThreads[0].OwnerThread == thread ? ULONG(Resource->OwnerThreads[0].OwnerCount) : 0;
+        return Resource->OwnerEntry.OwnerThread == thread ? ULONG(Resource->OwnerEntry.OwnerCount) : 0;
     }
     const OWNER_ENTRY* const entry = ExpFindOwner(Resource, thread);
     return entry ? ULONG(entry->OwnerCount) : 0;

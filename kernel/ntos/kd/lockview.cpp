@@ -35,8 +35,7 @@ bool TryLock(KSPIN_LOCK* lock) NO_THREAD_SAFETY_ANALYSIS { // a try among severa
 // Whether the lock is held depends on the session, which the analysis cannot see.
 void AddResourceOwners(const KD_SESSION& session, KD_LOCK_VIEW& view, ERESOURCE& resource) NO_THREAD_SAFETY_ANALYSIS {
     const bool locked = !session.Stopped() && TryLock(&resource.SpinLock);
-    for (const OWNER_ENTRY& entry : resource.OwnerThreads)
-        Add(view, entry);
+    Add(view, resource.OwnerEntry);
     if (!locked && !session.Stopped()) return; // no table rather than one that is gone
     const OWNER_ENTRY* const table = resource.OwnerTable;
     for (ULONG i = 1; table && i < table[0].TableSize; i++)

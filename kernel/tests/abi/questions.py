@@ -29,7 +29,7 @@ STRUCTURES: "Dict[str, List[Name]]" = {
     "KGATE": ["Header"],
     "KGUARDED_MUTEX": ["Count", "Owner", "Contention", "Gate", "KernelApcDisable", "SpecialApcDisable"],
     "FAST_MUTEX": ["Count", "Owner", "Contention", "Event", "OldIrql"],
-    "ERESOURCE": ["SystemResourcesList", "OwnerTable", "ActiveCount", "Flag", "SharedWaiters", "ExclusiveWaiters", "OwnerThreads", "ContentionCount",
+    "ERESOURCE": ["SystemResourcesList", "OwnerTable", "ActiveCount", "Flag", "SharedWaiters", "ExclusiveWaiters", "OwnerEntry", "ContentionCount",
                   "ActiveEntries", "NumberOfSharedWaiters", "NumberOfExclusiveWaiters", "Address", "SpinLock"],
     "OWNER_ENTRY": ["OwnerThread", "OwnerCount"],
     "EX_RUNDOWN_REF": ["Count", "Ptr"],

@@ -172,8 +172,7 @@ class Resource:
     def _owners(self) -> Dict[int, int]:
         guest = self.guest
         size = guest.size("OWNER_ENTRY")
-        places = self.address + guest.field("ERESOURCE.OwnerThreads")[0]
-        entries = [places] if self.exclusive is not None else [places, places + size]  # the first is the exclusive owner's
+        entries = [self.address + guest.field("ERESOURCE.OwnerEntry")[0]]
         table = guest.get(self.address, "ERESOURCE.OwnerTable")
         if table and self.exclusive is None:
             entries += [table + size * index for index in range(1, guest.get(table, "OWNER_ENTRY.OwnerCount"))]

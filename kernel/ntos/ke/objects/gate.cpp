@@ -20,7 +20,7 @@ PKSPIN_LOCK LockOf(KGATE& gate) { return reinterpret_cast<PKSPIN_LOCK>(const_cas
 /// Holds a gate's lock: a spin lock that is one bit.
 class SCOPED_CAPABILITY GateGuard {
 public:
-    explicit GateGuard(KGATE& gate) ACQUIRE_(gate) REQUIRES_(AtDispatchLevel) NO_THREAD_SAFETY_ANALYSIS : m_gate(gate) {
+    explicit GateGuard(KGATE& gate) ACQUIRE_(gate) REQUIRES_(AtDispatchLevel) IMPLEMENTS_LOCK : m_gate(gate) {
         KiBeforeAcquireLock(LockOf(gate), GateRank);
         while ((InterlockedOr(&gate.Header.Lock, Locked) & Locked) != 0) {
             while ((gate.Header.Lock & Locked) != 0)
