@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ex/fastmutex.h"
+#include "ex/features.h"
 #include "ex/guardedmutex.h"
 #include "ex/interlocked.h"
 #include "ex/lookaside.h"
@@ -10,7 +11,9 @@
 #include "ex/slist.h"
 #include "ex/spinlock.h"
 #include "ex/pushlock.h"
+#include "ex/registers.h"
 #include "ex/onesecond.h"
 #include "ex/resource.h"
 #include "ex/rundown.h"
+#include "ex/time.h"
 #include "ex/worker.h"

@@ -27,6 +27,13 @@ NTHALAPI ULONG NTAPI READ_PORT_ULONG(USHORT Port);
 NTHALAPI void NTAPI WRITE_PORT_UCHAR(USHORT Port, UCHAR Value);
 NTHALAPI void NTAPI WRITE_PORT_USHORT(USHORT Port, USHORT Value);
 NTHALAPI void NTAPI WRITE_PORT_ULONG(USHORT Port, ULONG Value);
+/// Reads the port `Count` times into the buffer, or writes the buffer's units to the port one after the other. @irql any
+NTHALAPI void NTAPI READ_PORT_BUFFER_UCHAR(USHORT Port, UCHAR* Buffer, ULONG Count);
+NTHALAPI void NTAPI READ_PORT_BUFFER_USHORT(USHORT Port, USHORT* Buffer, ULONG Count);
+NTHALAPI void NTAPI READ_PORT_BUFFER_ULONG(USHORT Port, ULONG* Buffer, ULONG Count);
+NTHALAPI void NTAPI WRITE_PORT_BUFFER_UCHAR(USHORT Port, const UCHAR* Buffer, ULONG Count);
+NTHALAPI void NTAPI WRITE_PORT_BUFFER_USHORT(USHORT Port, const USHORT* Buffer, ULONG Count);
+NTHALAPI void NTAPI WRITE_PORT_BUFFER_ULONG(USHORT Port, const ULONG* Buffer, ULONG Count);
 
 /// Prepares the interrupt controller of a processor; phase 0. Interrupts are off. @irql HIGH_LEVEL
 NTHALAPI void NTAPI HalInitializeProcessor(ULONG Number, LOADER_PARAMETER_BLOCK* LoaderBlock);

@@ -4,9 +4,11 @@
 
 #include "ke/apc.h"
 #include "ke/bugcheck.h"
+#include "ke/bugcheckcallback.h"
 #include "ke/devicequeue.h"
 #include "ke/dispatcher.h"
 #include "ke/dpc.h"
+#include "ke/floatstate.h"
 #include "ke/gate.h"
 #include "ke/interrupt.h"
 #include "ke/ipi.h"

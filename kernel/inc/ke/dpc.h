@@ -93,6 +93,9 @@ NTKERNELAPI void NTAPI KeInitializeTimerEx(PKTIMER Timer, TIMER_TYPE Type);
 NTKERNELAPI BOOLEAN NTAPI KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PKDPC Dpc);
 /// Stops the timer. Its DPC may still be queued. @returns whether it was running. @irql <= DISPATCH_LEVEL
 NTKERNELAPI BOOLEAN NTAPI KeCancelTimer(PKTIMER Timer);
+/// The same for a notification timer that runs once.
+NTKERNELAPI void NTAPI KeInitializeTimer(PKTIMER Timer);
+NTKERNELAPI BOOLEAN NTAPI KeSetTimer(PKTIMER Timer, LARGE_INTEGER DueTime, PKDPC Dpc);
 NTKERNELAPI BOOLEAN NTAPI KeReadStateTimer(PKTIMER Timer);
 
 /// System time: 100 ns units since 1 January 1601 (UTC). @irql any. HAL-07
@@ -104,8 +107,3 @@ NTKERNELAPI void NTAPI KeQueryTickCount(PLARGE_INTEGER TickCount);
 /// Length of a clock interrupt's interval in 100 ns units. @irql any
 NTKERNELAPI ULONG NTAPI KeQueryTimeIncrement();
 }
-
-inline BOOLEAN KeSetTimer(PKTIMER Timer, LARGE_INTEGER DueTime, PKDPC Dpc) {
-    return KeSetTimerEx(Timer, DueTime, 0, Dpc);
-}
-inline void KeInitializeTimer(PKTIMER Timer) { KeInitializeTimerEx(Timer, NotificationTimer); }

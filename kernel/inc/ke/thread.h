@@ -115,7 +115,7 @@ struct KTHREAD {
     UCHAR NextProcessor;        ///< P: processor it runs on, is Standby for or is queued for
     UCHAR IdealProcessor;
     KAFFINITY Affinity;
-    KAFFINITY UserAffinity;
+    KAFFINITY UserAffinity; ///< D: as it was asked for; Affinity differs while SystemAffinityActive
     ULONG ContextSwitches;
     ULONG WaitTime;       ///< low part of the tick count when it became ready or began to wait
     KSPIN_LOCK ReadyLock; ///< held while a processor is chosen for it, and while priority or affinity are changed
@@ -174,6 +174,10 @@ struct KTHREAD {
     const void* volatile WaitLockObject; ///< while it waits for this
     volatile ULONG WaitLockSequence;     ///< when that began, on the count that records of held locks use
     LIST_ENTRY HeldLocks;                ///< checked builds: records of the locks it holds, under a lock of theirs
+
+    // Between a pair of calls of its own
+    PVOID NpxArea; ///< T: where its floating-point registers go while it does not run; nullptr: it uses none
+    BOOLEAN SystemAffinityActive; ///< D: from KeSetSystemAffinityThread to KeRevertToUserAffinityThread
 };
 
 extern "C" {
@@ -207,6 +211,18 @@ NTKERNELAPI void NTAPI KeBoostPriorityThread(PKTHREAD Thread, KPRIORITY Incremen
 NTKERNELAPI BOOLEAN NTAPI KeSetDisableBoostThread(PKTHREAD Thread, BOOLEAN Disable);
 /// Restricts the thread to processors. @returns the old set. @irql <= DISPATCH_LEVEL
 NTKERNELAPI KAFFINITY NTAPI KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity);
+/// Restricts the calling thread to processors, until KeRevertToUserAffinityThread; it runs on one of them when this returns. What
+/// KeSetAffinityThread says meanwhile holds afterwards. @irql <= APC_LEVEL
+NTKERNELAPI void NTAPI KeSetSystemAffinityThread(KAFFINITY Affinity);
+NTKERNELAPI void NTAPI KeRevertToUserAffinityThread();
+/// @returns the set of all processors that run. @irql any
+NTKERNELAPI KAFFINITY NTAPI KeQueryActiveProcessors();
+/// @returns clock ticks in kernel mode. @param UserTime receives those in user mode. @irql any
+NTKERNELAPI ULONG NTAPI KeQueryRuntimeThread(PKTHREAD Thread, ULONG* UserTime);
+/// @returns on whose behalf the calling thread works: UserMode in a system service that user mode has called. @irql any
+NTKERNELAPI KPROCESSOR_MODE NTAPI KeGetPreviousMode();
+/// @returns a distance in bytes at which data of different processors share no cache line. @irql any
+NTKERNELAPI ULONG NTAPI KeGetRecommendedSharedDataAlignment();
 /// @returns the old ideal processor. @irql <= DISPATCH_LEVEL
 NTKERNELAPI UCHAR NTAPI KeSetIdealProcessorThread(PKTHREAD Thread, UCHAR Processor);
 /// Changes a process's base priority and that of its threads. @irql <= DISPATCH_LEVEL

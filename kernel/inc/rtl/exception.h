@@ -88,7 +88,10 @@ extern "C" {
 NTKERNELAPI void NTAPI RtlRaiseException(EXCEPTION_RECORD* ExceptionRecord);
 /// Raises `Status` as an exception that cannot be continued.
 [[noreturn]] NTKERNELAPI void NTAPI RtlRaiseStatus(NTSTATUS Status);
-[[noreturn]] inline void ExRaiseStatus(NTSTATUS Status) { RtlRaiseStatus(Status); }
+/// The names under which drivers raise: the same, an access violation, a misaligned address. Supplied by the executive.
+[[noreturn]] NTKERNELAPI void NTAPI ExRaiseStatus(NTSTATUS Status);
+[[noreturn]] NTKERNELAPI void NTAPI ExRaiseAccessViolation();
+[[noreturn]] NTKERNELAPI void NTAPI ExRaiseDatatypeMisalignment();
 /// Walks the registration chain. @returns whether a handler continued execution (with `Context`, maybe changed).
 NTKERNELAPI BOOLEAN NTAPI RtlDispatchException(EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context);
 /// Calls the termination handlers of every frame below `TargetFrame` (nullptr: of all), takes those frames off the

@@ -149,3 +149,51 @@ GUEST_TEST(DeviceQueuesLetOneRequestThrough) {
     GUEST_EQUAL(0, device.Wrong);
     GUEST_TRUE(!device.Queue.Busy && IsListEmpty(&device.Queue.DeviceListHead));
 }
+
+namespace {
+
+constexpr ULONG CALLED_BACK = 0x4D434231; // what the routine below makes of the bugcheck
+
+void NTAPI ChangeTheCode(PVOID buffer, ULONG length) {
+    if (buffer == &KiBugCheckData && length == 4 && KeGetCurrentIrql() == HIGH_LEVEL) KiBugCheckData[0] = CALLED_BACK;
+}
+
+} // namespace
+
+// TRP-09: the routine has run when the system stands still, and the code that it wrote shows it
+GUEST_TEST_BUGCHECK(ABugcheckCallsTheDriverBack, CALLED_BACK) {
+    static KBUGCHECK_CALLBACK_RECORD record;
+    KeInitializeCallbackRecord(&record);
+    GUEST_TRUE(KeRegisterBugCheckCallback(&record, ChangeTheCode, &KiBugCheckData, 4,
+                                          reinterpret_cast<const UCHAR*>("drivers")));
+    KeBugCheckEx(MANUALLY_INITIATED_CRASH, 0, 0, 0, 0);
+}
+
+// SCH-18: the thread is on each processor in turn, and then again where it may be by itself
+GUEST_TEST(AThreadVisitsEveryProcessor) {
+    KTHREAD* const thread = KeGetCurrentThread();
+    const KAFFINITY before = thread->Affinity;
+    for (ULONG number = 0; number < ULONG(KeNumberProcessors); number++) {
+        KeSetSystemAffinityThread(1u << number);
+        GUEST_EQUAL(number, KeGetCurrentProcessorNumber());
+        GUEST_TRUE(KeSetAffinityThread(thread, before) == before); // holds afterwards
+        GUEST_EQUAL(number, KeGetCurrentProcessorNumber());
+    }
+    KeRevertToUserAffinityThread();
+    GUEST_TRUE(thread->Affinity == before && !thread->SystemAffinityActive);
+    GUEST_TRUE(KeQueryActiveProcessors() == (1u << ULONG(KeNumberProcessors)) - 1);
+}
+
+// DSP-09: the older names
+GUEST_TEST(ATimerThatRunsOnceByItsOlderNames) {
+    KTIMER timer;
+    KeInitializeTimer(&timer);
+    GUEST_TRUE(!KeSetTimer(&timer, KeRelativeMilliseconds(20), nullptr));
+    GUEST_EQUAL(STATUS_SUCCESS, KeWaitForSingleObject(&timer, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr));
+    GUEST_TRUE(KeReadStateTimer(&timer)); // a notification timer stays signaled
+    LARGE_INTEGER now, local, back;
+    KeQuerySystemTime(&now);
+    ExSystemTimeToLocalTime(&now, &local);
+    ExLocalTimeToSystemTime(&local, &back);
+    GUEST_TRUE(back.QuadPart == now.QuadPart);
+}

@@ -125,6 +125,10 @@ void NTAPI KiInitializeContextThread(PKTHREAD Thread, PKSYSTEM_ROUTINE SystemRou
     });
 }
 
+// Fibers keep the host's own registers.
+void KiSaveNpx(PVOID) {}
+void KiLoadNpx(PVOID) {}
+
 void FASTCALL KiSwapContext(PKTHREAD OldThread, PKTHREAD NewThread) {
     if (OldThread->ApcState.Process != NewThread->ApcState.Process) KiLoadDirectoryTable(NewThread->ApcState.Process);
     KeGetCurrentPrcb()->ContextSwitches++;

@@ -1,6 +1,8 @@
 // The parts of the kernel that the dispatcher calls and that end differently on the host: bugcheck, assertion, raised
 // status, event ring.
 #include "deadlock.h"
+#include "debugoutput.h"
+#include "kd.h"
 #include "ke/ki/lockrecords.h"
 #include "machine.h"
 #include "rtl/exception.h"
@@ -27,6 +29,18 @@ void NTAPI RtlAssert(PCSTR Expression, PCSTR File, ULONG Line, PCSTR) {
     std::snprintf(text, sizeof(text), "%s:%u: %s", File, Line, Expression);
     if (host::Machine* const machine = host::Machine::Current()) machine->Stop({MICA_ASSERTION_FAILED, {}, text});
     throw host::BrokenAssertion{text};
+}
+
+std::string host::DebugOutput;
+
+extern "C" ULONG CDECL DbgPrint(PCSTR Format, ...) {
+    char text[512];
+    va_list arguments;
+    va_start(arguments, Format);
+    std::vsnprintf(text, sizeof(text), Format, arguments);
+    va_end(arguments);
+    host::DebugOutput += text;
+    return 0;
 }
 
 void NTAPI RtlRaiseStatus(NTSTATUS Status) { throw host::RaisedStatus{Status}; }

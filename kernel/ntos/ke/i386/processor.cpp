@@ -4,6 +4,7 @@
 // anything that uses fs, and announced when the others may count on it.
 // In the books: "processor control region and control block". INT-01, ARC-03
 #include "ki386.h"
+#include "ke/ki/context.h"
 #include "ke/ki/ipi.h"
 
 extern "C" {
@@ -50,6 +51,7 @@ void NTAPI KiLoadProcessor(PKPRCB Prcb) {
     const KPCR& pcr = *CONTAINING_RECORD(Prcb, const KPCR, PrcbData);
     KiLoadGdt(pcr);
     KiLoadIdt(pcr);
+    KiInitializeNpx();
 }
 
 void NTAPI KiAnnounceProcessor(PKPRCB Prcb) {

@@ -46,6 +46,12 @@ void FASTCALL KiSwapContext(PKTHREAD OldThread, PKTHREAD NewThread);
 void KiThreadStartup();
 }
 
+/// Saves and loads the floating-point registers of a thread that uses them, into KTHREAD::NpxArea. @irql SYNCH_LEVEL
+void KiSaveNpx(PVOID Area);
+void KiLoadNpx(PVOID Area);
+/// Makes this processor's floating-point unit ready, with SSE if there is SSE. Once a processor.
+void KiInitializeNpx();
+
 /// Part of KiInitializeDispatcher, once.
 void KiInitializeProcessList();
 /// KeInitializeThread without a first frame: all that an idle thread needs, which runs already.

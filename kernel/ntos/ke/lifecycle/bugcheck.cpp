@@ -12,6 +12,7 @@
 #include "i386/trap.h"
 #include "kd.h"
 #include "ke/lifecycle/bugcodes.h"
+#include "ke/ki/bugcheckcallback.h"
 #include "ke/ki/ipi.h"
 #include "ke/explore.h"
 #include "ke/options.h"
@@ -95,6 +96,7 @@ void Show(const ULONG_PTR (&data)[5], const CONTEXT& context, KIRQL irql) {
     EtwTraceEvent(ETW_EVENT::BugCheck, data[0], data[1], data[2], data[3]);
     KeFreezeExecution();
     Show(data, context, irql);
+    (void)KiCallBugCheckCallbacks();
     if (KeLoaderOptions.Debug && !KeLoaderOptions.Test) KdEnterMonitor(&context);
     KiBugCheckStop();
 }

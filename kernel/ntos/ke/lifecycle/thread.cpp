@@ -14,6 +14,8 @@ namespace {
 
 void InitializeWaiting(KTHREAD* thread) {
     InitializeListHead(&thread->WaitListEntry);
+    thread->NpxArea = nullptr;
+    thread->SystemAffinityActive = FALSE;
     InitializeListHead(&thread->MutantListHead);
     InitializeListHead(&thread->QueueListEntry);
     InitializeListHead(&thread->HeldLocks);

@@ -130,15 +130,36 @@ BOOLEAN NTAPI KeSetDisableBoostThread(PKTHREAD Thread, BOOLEAN Disable) {
     return old;
 }
 
+/// The thread may run on these processors from now on; if it runs on another one, it leaves that.
+static void ChangeAffinity(PKTHREAD thread, KAFFINITY affinity) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
+    nt::SpinLockAtDpcGuard ready(thread->ReadyLock);
+    NT_ASSERT((affinity & KeActiveProcessors) != 0);
+    thread->Affinity = affinity;
+    while (!LeaveProcessor(thread, KiThreadProcessor(thread)))
+        YieldProcessor();
+}
+
 KAFFINITY NTAPI KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity) {
     KiDispatcherGuard guard;
-    nt::SpinLockAtDpcGuard ready(Thread->ReadyLock);
-    NT_ASSERT((Affinity & KeActiveProcessors) != 0);
-    const KAFFINITY old = Thread->Affinity;
-    Thread->Affinity = Thread->UserAffinity = Affinity;
-    while (!LeaveProcessor(Thread, KiThreadProcessor(Thread)))
-        YieldProcessor();
+    const KAFFINITY old = Thread->UserAffinity;
+    Thread->UserAffinity = Affinity;
+    if (!Thread->SystemAffinityActive) ChangeAffinity(Thread, Affinity);
     return old;
+}
+
+void NTAPI KeSetSystemAffinityThread(KAFFINITY Affinity) {
+    KiDispatcherGuard guard;
+    KTHREAD* const thread = KeGetCurrentThread();
+    thread->SystemAffinityActive = TRUE;
+    ChangeAffinity(thread, Affinity);
+}
+
+void NTAPI KeRevertToUserAffinityThread() {
+    KiDispatcherGuard guard;
+    KTHREAD* const thread = KeGetCurrentThread();
+    NT_ASSERT(thread->SystemAffinityActive);
+    thread->SystemAffinityActive = FALSE;
+    ChangeAffinity(thread, thread->UserAffinity);
 }
 
 UCHAR NTAPI KeSetIdealProcessorThread(PKTHREAD Thread, UCHAR Processor) {

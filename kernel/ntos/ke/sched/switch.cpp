@@ -35,7 +35,9 @@ void SwitchContext(KTHREAD* oldThread, KTHREAD* newThread) REQUIRES_(AtDispatchL
         InterlockedOr(&newProcess->ActiveProcessors, processor);
     }
     KiRequestPendingApcs(newThread);
+    if (oldThread->NpxArea) KiSaveNpx(oldThread->NpxArea);
     KiSwapContext(oldThread, newThread);
+    if (oldThread->NpxArea) KiLoadNpx(oldThread->NpxArea); // it runs again, maybe on another processor
 }
 
 /// The best thread for a processor whose current thread leaves it. One that another processor is still leaving stays (or
