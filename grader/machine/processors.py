@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from typing import Dict, List, Optional, Tuple
 
-CR0_PAGING, CR0_TASK_SWITCHED, CR0_MUST = 0x80000000, 0x8, 0x80000011  # PG, ET, PE
+CR0_PAGING, CR0_MUST = 0x80000000, 0x80000011  # PG, ET, PE
 CR4_MUST = 0x10  # 4 MB pages
+CR0_FLOATING, CR4_FLOATING = 0x2E, 0x600  # MP, EM, TS, NE; OSFXSR, OSXMMEXCPT: of the floating-point unit, which translates nothing
 IDT_LIMIT, GDT_LIMIT = 0x7FF, 0x5F
 FLAT = 0xFFFFFFFF
 KERNEL_CODE, KERNEL_DATA, USER_CODE, USER_DATA = 0x08, 0x10, 0x1B, 0x23
@@ -40,7 +41,7 @@ class Processor:
         """What is not as it must be, in words, or None.  `idt`: where the kernel's interrupt dispatch table is."""
         values = self.values
         wrong: List[Tuple[str, int, int]] = [
-            ("CR0", values["CR0"] & ~CR0_TASK_SWITCHED, CR0_MUST), ("CR4", values["CR4"], CR4_MUST), ("EFER", values["EFER"], 0),
+            ("CR0", values["CR0"] & ~CR0_FLOATING, CR0_MUST), ("CR4", values["CR4"] & ~CR4_FLOATING, CR4_MUST), ("EFER", values["EFER"], 0),
             ("DR7", values["DR7"] & 0xFF, 0), ("line A20", values["A20"], 1), ("system management mode", values["SMM"], 0),
             ("the base of the IDT", self.tables["IDT"][0], idt), ("the limit of the IDT", self.tables["IDT"][1], IDT_LIMIT),
             ("the limit of the GDT", self.tables["GDT"][1], GDT_LIMIT), ("the LDT's selector", self.segments["LDT"][0], 0),

@@ -47,6 +47,7 @@ class SetUp(unittest.TestCase):
     def test_an_honest_processor(self) -> None:
         self.assertEqual("", self.complaint(HONEST))
         self.assertEqual("", self.complaint(HONEST.replace("CR0=80000011", "CR0=80000019")), "behind a task switch")
+        self.assertEqual("", self.complaint(HONEST.replace("CR0=80000011", "CR0=80000033").replace("CR4=00000010", "CR4=00000610")), "with floating point")
         self.assertEqual("", self.complaint(HONEST.replace("CS =0008", "CS =001b").replace("SS =0010", "SS =0023")), "in user mode")
 
     def test_each_change_is_named(self) -> None:

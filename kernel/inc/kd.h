@@ -50,6 +50,11 @@ using KDEBUG_ROUTINE = BOOLEAN NTAPI(KTRAP_FRAME* TrapFrame, EXCEPTION_RECORD* E
                                      BOOLEAN SecondChance);
 using PKDEBUG_ROUTINE = KDEBUG_ROUTINE*;
 
+constexpr ULONG DPFLTR_ERROR_LEVEL = 0;
+constexpr ULONG DPFLTR_WARNING_LEVEL = 1;
+constexpr ULONG DPFLTR_TRACE_LEVEL = 2;
+constexpr ULONG DPFLTR_INFO_LEVEL = 3;
+
 constexpr ULONG KD_OWNER_TAG = 0x4143494D; // "MICA"
 
 extern "C" {
@@ -58,6 +63,15 @@ NTKERNELAPI extern const KDDEBUGGER_DATA KdDebuggerDataBlock;
 NTKERNELAPI void NTAPI KdInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock);
 /// Prints on COM1 and the screen. At most 512 characters at a time. @irql any
 NTKERNELAPI ULONG CDECL DbgPrint(PCSTR Format, ...) __attribute__((format(printf, 1, 2)));
+/// Prints if the component's filter lets the level pass: at first errors only. @param Level 0..31 (DPFLTR_XXX_LEVEL), or a
+/// mask of such bits. @returns as DbgPrint; 0 if it did not pass. @irql any
+NTKERNELAPI ULONG CDECL DbgPrintEx(ULONG ComponentId, ULONG Level, PCSTR Format, ...)
+    __attribute__((format(printf, 3, 4)));
+NTKERNELAPI ULONG NTAPI vDbgPrintEx(ULONG ComponentId, ULONG Level, PCSTR Format, va_list Arguments);
+/// @returns a status of value 1 if such messages are printed, else 0; STATUS_INVALID_PARAMETER: an unknown component
+NTKERNELAPI NTSTATUS NTAPI DbgQueryDebugFilterState(ULONG ComponentId, ULONG Level);
+/// Lets messages of this level pass, or holds them back (but not errors). @returns STATUS_INVALID_PARAMETER as above
+NTKERNELAPI NTSTATUS NTAPI DbgSetDebugFilterState(ULONG ComponentId, ULONG Level, BOOLEAN State);
 /// Prints a stack trace, an address a line as `  #n image+0xoffset`, from `Frame` up. @irql any
 NTKERNELAPI void NTAPI KdPrintBacktrace(ULONG_PTR Eip, ULONG_PTR Frame);
 /// Names a circle of threads that wait for each other: threads, locks, where each waits and where it got what the one

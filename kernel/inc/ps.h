@@ -5,6 +5,7 @@
 #pragma once
 
 #include "ke.h"
+#include "rtl/ustring.h"
 
 /// A process of the executive: the scheduler's part, its ID and its name.
 struct EPROCESS {
@@ -76,4 +77,16 @@ NTKERNELAPI NTSTATUS NTAPI PspTerminateThreadByPointer(PETHREAD Thread, NTSTATUS
 NTKERNELAPI void NTAPI PsReferenceThread(PETHREAD Thread);
 /// Gives a reference back; the last one frees the object. @irql <= DISPATCH_LEVEL
 NTKERNELAPI void NTAPI PsDereferenceThread(PETHREAD Thread);
+
+/// The process whose address space the calling thread runs in. @irql any
+NTKERNELAPI PEPROCESS NTAPI PsGetCurrentProcess();
+/// The IDs of the calling thread and of the process that it belongs to. @irql any
+NTKERNELAPI HANDLE NTAPI PsGetCurrentProcessId();
+NTKERNELAPI HANDLE NTAPI PsGetCurrentThreadId();
+NTKERNELAPI HANDLE NTAPI PsGetThreadId(const ETHREAD* Thread);
+NTKERNELAPI HANDLE NTAPI PsGetProcessId(const EPROCESS* Process);
+NTKERNELAPI BOOLEAN NTAPI PsIsSystemThread(const ETHREAD* Thread);
+/// The release of NT whose interface this is. Each may be nullptr. @returns whether it is a checked build. @irql any
+NTKERNELAPI BOOLEAN NTAPI PsGetVersion(ULONG* MajorVersion, ULONG* MinorVersion, ULONG* BuildNumber,
+                                       PUNICODE_STRING CSDVersion);
 }

@@ -221,6 +221,7 @@ NTKERNELAPI KAFFINITY NTAPI KeQueryActiveProcessors();
 NTKERNELAPI ULONG NTAPI KeQueryRuntimeThread(PKTHREAD Thread, ULONG* UserTime);
 /// @returns on whose behalf the calling thread works: UserMode in a system service that user mode has called. @irql any
 NTKERNELAPI KPROCESSOR_MODE NTAPI KeGetPreviousMode();
+NTKERNELAPI KPROCESSOR_MODE NTAPI ExGetPreviousMode();
 /// @returns a distance in bytes at which data of different processors share no cache line. @irql any
 NTKERNELAPI ULONG NTAPI KeGetRecommendedSharedDataAlignment();
 /// @returns the old ideal processor. @irql <= DISPATCH_LEVEL

@@ -1,6 +1,6 @@
 // Boot drivers: every image beyond the kernel and the HAL has its entry point called once, in load order.
 //
-// There is no I/O manager yet, so DriverEntry gets no driver object. BOO-04
+// There is no I/O manager yet: DriverEntry gets nullptr for its driver object and for its registry path. BOO-04
 #include "kd.h"
 #include "ldr.h"
 #include "ntstatus.h"

@@ -197,3 +197,31 @@ GUEST_TEST(ATimerThatRunsOnceByItsOlderNames) {
     ExLocalTimeToSystemTime(&local, &back);
     GUEST_TRUE(back.QuadPart == now.QuadPart);
 }
+
+// SYS-02
+GUEST_TEST(ADriverKnowsWhereItRuns) {
+    GUEST_TRUE(PsGetCurrentProcess() == PsInitialSystemProcess);
+    GUEST_EQUAL(4, reinterpret_cast<ULONG_PTR>(PsGetCurrentProcessId()));
+    const auto* const thread = CONTAINING_RECORD(KeGetCurrentThread(), ETHREAD, Tcb);
+    GUEST_TRUE(PsGetCurrentThreadId() == PsGetThreadId(thread) && PsGetThreadId(thread) != nullptr);
+    GUEST_TRUE(PsGetProcessId(PsIdleProcess) == nullptr && PsIsSystemThread(thread));
+    GUEST_EQUAL(KernelMode, ExGetPreviousMode());
+    ULONG major = 0, minor = 0, build = 0;
+    UNICODE_STRING pack;
+    (void)PsGetVersion(&major, &minor, &build, &pack);
+    GUEST_TRUE(major == 5 && minor == 2 && build == 3790 && pack.Length == 0);
+}
+
+// TOL-06
+GUEST_TEST(TheFilterLetsErrorsPass) {
+    constexpr ULONG COMPONENT = 77;
+    const auto passes = [](ULONG level) { return static_cast<LONG>(DbgQueryDebugFilterState(COMPONENT, level)); };
+    GUEST_TRUE(passes(DPFLTR_ERROR_LEVEL) == 1 && passes(DPFLTR_INFO_LEVEL) == 0);
+    GUEST_EQUAL(0, DbgPrintEx(COMPONENT, DPFLTR_INFO_LEVEL, "%s", "this is not printed\n"));
+    GUEST_EQUAL(STATUS_SUCCESS, DbgSetDebugFilterState(COMPONENT, DPFLTR_INFO_LEVEL, TRUE));
+    GUEST_TRUE(passes(DPFLTR_INFO_LEVEL) == 1 && passes(DPFLTR_TRACE_LEVEL) == 0);
+    GUEST_TRUE(passes(1u << DPFLTR_INFO_LEVEL | 1u << 31) == 1); // a mask: one bit is enough
+    GUEST_EQUAL(STATUS_SUCCESS, DbgSetDebugFilterState(COMPONENT, ~0u, FALSE));
+    GUEST_TRUE(passes(DPFLTR_INFO_LEVEL) == 0 && passes(DPFLTR_ERROR_LEVEL) == 1);
+    GUEST_TRUE(DbgQueryDebugFilterState(4000, 0) == STATUS_INVALID_PARAMETER);
+}

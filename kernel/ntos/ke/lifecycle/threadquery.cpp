@@ -14,6 +14,8 @@ ULONG NTAPI KeQueryRuntimeThread(PKTHREAD Thread, ULONG* UserTime) {
 
 KPROCESSOR_MODE NTAPI KeGetPreviousMode() { return KeGetCurrentThread()->PreviousMode; }
 
+KPROCESSOR_MODE NTAPI ExGetPreviousMode() { return KeGetPreviousMode(); }
+
 ULONG NTAPI KeGetRecommendedSharedDataAlignment() {
     constexpr ULONG CACHE_LINE = 64;
     return CACHE_LINE;

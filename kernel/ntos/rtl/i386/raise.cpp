@@ -20,3 +20,5 @@ namespace {
 void RtlpRaiseBecauseOf(NTSTATUS status, EXCEPTION_RECORD* cause) { RaiseForGood(status, cause); }
 
 extern "C" void NTAPI RtlRaiseStatus(NTSTATUS Status) { RaiseForGood(Status, nullptr); }
+
+extern "C" void NTAPI ExRaiseException(EXCEPTION_RECORD* ExceptionRecord) { RtlRaiseException(ExceptionRecord); }
