@@ -55,6 +55,7 @@ class Exercise:
     hours: int = 0  # for a student of the course, with reading; the handout and the syllabus say the same
     shows: Tuple[str, ...] = ()  # a milestone: what to type at the prompt of `make run` to see it at work; the handout shows the answer
     further: bool = False  # beside the core track, with points of its own: graded where a course or a student chooses it
+    timed: bool = False  # explored files: they may ask how late it is, as their reference does; a test compares
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,7 @@ class Kernel:
     error: str = ""  # not empty: it was not built; the compiler's message for the student's own file
     warnings: str = ""  # what the compiler said about the student's files though they compile
     trouble: str = ""  # not empty: it was not built, by trouble of the machine: there is nothing to judge
+    without: Tuple[Tuple[str, str], ...] = ()  # (exercise, message): other exercises, whose files were refused; their stubs stand in
 
     @property
     def boot(self) -> Path:

@@ -155,6 +155,7 @@ class Builder:
             parts = [kernel.directory for kernel in compiled.values() if not kernel.error and not kernel.trouble]
             always = [name for exercise in alone if not compiled[exercise.number].error for name in exercise.files]
             missing = next((kernel.trouble for kernel in compiled.values() if kernel.trouble), "")
+            refused = tuple((number, kernel.error) for number, kernel in compiled.items() if kernel.error)
 
             def overlay(exercise: Exercise) -> Kernel:
                 own = compiled.get(exercise.number)
@@ -163,7 +164,7 @@ class Builder:
                 if missing:  # every kernel holds these files
                     return Kernel(self.base(flavour), trouble=missing)
                 files = tuple(dict.fromkeys([*exercise.files, *always]))
-                kernel = self._overlay(submission, files, flavour, fingerprint, parts)
+                kernel = replace(self._overlay(submission, files, flavour, fingerprint, parts), without=refused)
                 return replace(kernel, warnings=own.warnings) if own else kernel
 
             kernels = {exercise.number: kernel for exercise, kernel in zip(exercises, pool.map(overlay, exercises))}
@@ -353,8 +354,7 @@ class Builder:
             path, model = object_of(out / flavour, name), self._model(name, flavour)
             made = path.read_bytes()
             explored = name in self._course.explored
-            together = next((one.files for lab in self._course.labs for one in lab.exercises if name in one.files), (name,))
-            timeless = explored and objects.is_timeless(self._model(one, flavour) for one in together)
+            timeless = explored and not any(name in one.files and one.timed for lab in self._course.labs for one in lab.exercises)
             refused = objects.objections(name, made, model, courseware, explored, timeless)
             refused = refused or linkable.objections(name, made, model)
             if flavour == EXPLORED and explored:

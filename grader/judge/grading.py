@@ -95,6 +95,8 @@ class Grading:
                 notes.append(ExerciseNote(exercise, "not graded: " + kernels[exercise].trouble, fatal=True))
             elif kernels[exercise].warnings:
                 notes.append(ExerciseNote(exercise, kernels[exercise].warnings))
+            notes += [ExerciseNote(exercise, f"its kernel holds no exercise {other}, whose files were refused: {error.splitlines()[0]}")
+                      for other, error in kernels[exercise].without]
         alone = self.builder.without_reference(exercise.number for lab in labs for exercise in lab.exercises)
         if alone:
             notes.append(ExerciseNote("", f"this branch has no reference of exercise {', '.join(alone)}: their tests run on a kernel of all "

@@ -53,7 +53,7 @@ class Journey(unittest.TestCase):
     def git(cls, *words: str, folder: "Path | None" = None) -> str:
         return as_student(folder or cls.clone, *words)
 
-    def grade(self, *options: str) -> dict:
+    def grade(self, *options: str, lab: int = LAB) -> dict:
         """Grades in the clone, as its own `make grade` does; returns the canonical result."""
         target = self.home / "result.json"
         environment = {
@@ -62,7 +62,7 @@ class Journey(unittest.TestCase):
         }
         done = subprocess.run([
             sys.executable, "-m", "grader", "grade", "--lab",
-            str(LAB), "--json",
+            str(lab), "--json",
             str(target), *options
         ],
                               cwd=self.clone,
@@ -120,6 +120,24 @@ class Journey(unittest.TestCase):
         self.assertTrue(lines, done.stderr)
         self.assertEqual(lines, [line for line in reference.splitlines() if line and not line.startswith("#")])
 
+    def test_5_reference_of_an_explored_lab_is_taken_where_no_reference_is(self) -> None:
+        """What its files may ask for is known in a branch that has the starter's objects only.  A file that is refused is named wherever
+        its exercise is missed."""
+        lab = self.course.lab(3)
+        self.git("stash", "-q")
+        self.git("checkout", "-q", lab.branch)
+        diff = self.home / "solution.diff"
+        diff.write_text(solution.diff(self.tree, self.course, str(lab.number)))
+        self.git("apply", str(diff))
+        first = next(one for one in lab.exercises if one.timed)
+        result = self.grade("--test", first.number, lab=lab.number)
+        self.assertEqual((sum(test["points"] for test in result["tests"]), result["notes"][1:]), (first.points, []))
+        broken = self.clone / first.files[0]
+        broken.write_text(broken.read_text() + "\nint here = there;\n")
+        result = self.grade("--test", "lower_irql", lab=lab.number)
+        said = "\n".join(note["text"] for note in result["notes"])
+        self.assertIn(f"its kernel holds no exercise {first.number}, whose files were refused: {first.files[0]}:", said)
+
 
 @unittest.skipUnless(all(map(shutil.which, TOOLS)), f"needs {', '.join(TOOLS)}")
 class WithReference(Journey):
@@ -129,8 +147,9 @@ class WithReference(Journey):
     test_2_reference_in_the_branch_has_full_marks = None  # type: ignore[assignment]
     test_3_next_lab_merges_into_solved_work = None  # type: ignore[assignment]
     test_4_answers_command_finds_what_the_tree_has = None  # type: ignore[assignment]
+    test_5_reference_of_an_explored_lab_is_taken_where_no_reference_is = None  # type: ignore[assignment]
 
-    def test_5_one_exercise_alone_has_its_points(self) -> None:
+    def test_6_one_exercise_alone_has_its_points(self) -> None:
         for name in self.course.lab(LAB).exercise("1.2").files:
             source = self.tree.root / name
             (self.clone / name).write_text(split(name, source.read_text()).reference)

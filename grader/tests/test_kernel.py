@@ -15,11 +15,13 @@ from pathlib import Path
 from unittest import mock
 
 from grader.api import Context, TestFailure
+from grader.building import objects
 from grader.guest import Guest
 from grader.guest.booting import Place, boot
 from grader.guest.session import Session
 from grader.guest.stops import IdleTooLong, TooManyInstructions
 from grader.judge.runner import run_tests
+from grader.labs import manifests
 from grader.machine import qemu
 from grader.machine.parts import Machine
 from grader.model import Kernel, KernelSet, Outcome, Verdict
@@ -48,6 +50,14 @@ class Images(unittest.TestCase):
         made = [path for path in KERNEL.rglob("*") if path.suffix in (".o", ".obj", ".elf", ".exe", ".dll", ".sys", ".lib", ".img")]
         self.assertGreater(len(made), 100)
         self.assertEqual([], [str(path.relative_to(KERNEL)) for path in made if here in path.read_bytes()])
+
+    def test_exercises_ask_for_the_time_as_their_manifest_says(self) -> None:
+        """A branch without the reference has the manifest alone to know it from."""
+        asked = {exercise.number: not objects.is_timeless((KERNEL / "obj" / f"{name[len('kernel/'):]}.obj").read_bytes()
+                                                          for name in exercise.files if name.startswith("kernel/"))
+                 for lab in manifests(ROOT) if lab.explored for exercise in lab.exercises}
+        said = {exercise.number: exercise.timed for lab in manifests(ROOT) if lab.explored for exercise in lab.exercises}
+        self.assertEqual(asked, said)
 
 
 @built
