@@ -35,10 +35,11 @@ ULONG_PTR ChecksumOf(const KBUGCHECK_REASON_CALLBACK_RECORD& record) {
 /// Holds the lists against every processor and every interrupt of this one.
 class ListGuard {
 public:
+    // KfRaiseIrql makes no capability: the level is a value.
     ListGuard() NO_THREAD_SAFETY_ANALYSIS : m_oldIrql(KfRaiseIrql(HIGH_LEVEL)) {
         KefAcquireSpinLockAtDpcLevel(&CallbackLock);
     }
-    ~ListGuard() NO_THREAD_SAFETY_ANALYSIS {
+    ~ListGuard() NO_THREAD_SAFETY_ANALYSIS { // gives back what the constructor took
         KefReleaseSpinLockFromDpcLevel(&CallbackLock);
         KfLowerIrql(m_oldIrql);
     }
