@@ -75,6 +75,7 @@ SAID: Dict[str, str] = {
     "When you are stuck, `make hint EX=3.3` shows the next of several hints: the first ones say what to draw, the last ones tell the "
     "steps.": "",
     **{f"`make hint EX=3.{number}` shows one of several at a time; the last ones are the steps.": "" for number in (1, 2, 3, 4, 5, 7, 8, 9, 10)},
+    "- `make hint EX=3.6` shows one of several at a time; the last ones are the steps.": "",
     "`spin_lock` tests one routine at a time: begin there.": "",
     "When 3.1 to 3.5 are written, your kernel boots (`make run`), and each exercise shows itself at the debugger's prompt.": "",  # test_milestones
     "Type this on four processors, too (`make run SMP=4`).": "",
