@@ -86,8 +86,6 @@ extern "C" {
 /// Raises an exception at the caller: debugger, frame handlers, debugger, bugcheck (EXC-02). Returns if a handler
 /// continues execution. Sets ExceptionAddress.
 NTKERNELAPI void NTAPI RtlRaiseException(EXCEPTION_RECORD* ExceptionRecord);
-/// The name under which drivers raise.
-NTKERNELAPI void NTAPI ExRaiseException(EXCEPTION_RECORD* ExceptionRecord);
 /// Raises `Status` as an exception that cannot be continued.
 [[noreturn]] NTKERNELAPI void NTAPI RtlRaiseStatus(NTSTATUS Status);
 /// The names under which drivers raise: the same, an access violation, a misaligned address. Supplied by the executive.

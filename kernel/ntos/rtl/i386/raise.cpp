@@ -20,5 +20,3 @@ namespace {
 void RtlpRaiseBecauseOf(NTSTATUS status, EXCEPTION_RECORD* cause) { RaiseForGood(status, cause); }
 
 extern "C" void NTAPI RtlRaiseStatus(NTSTATUS Status) { RaiseForGood(Status, nullptr); }
-
-extern "C" void NTAPI ExRaiseException(EXCEPTION_RECORD* ExceptionRecord) { RtlRaiseException(ExceptionRecord); }

@@ -90,7 +90,7 @@ template <typename Char> NO_BUILTIN SIZE_T Span(const Char* text, const Char* se
     return length;
 }
 
-template <typename Char, typename Change> NO_BUILTIN Char* Change(Char* text, SIZE_T count, Change change) {
+template <typename Char, typename Mapping> NO_BUILTIN Char* Change(Char* text, SIZE_T count, Mapping change) {
     for (SIZE_T i = 0; i < count && text[i]; i++)
         text[i] = change(text[i]);
     return text;
