@@ -33,7 +33,7 @@ endif
 # What these tools would read from the environment and take for arguments (lld-link takes LINK for options).
 unexport LINK _LINK_ LIB LIBPATH INCLUDE CPATH C_INCLUDE_PATH CPLUS_INCLUDE_PATH CCC_OVERRIDE_OPTIONS CCC_ADD_ARGS CDPATH
 
-flavour := $(if $(filter 1 yes,$(MICA_EXPLORE)),explore,$(if $(filter 1 yes,$(MICA_CHECKED)),checked,free))
+flavour := $(if $(filter 1 yes all,$(MICA_EXPLORE)),explore,$(if $(filter 1 yes,$(MICA_CHECKED)),checked,free))
 exploring := $(filter explore,$(flavour))
 B       := $(O)/$(flavour)
 BASE_B  := $(BASE_O)/$(flavour)
@@ -77,9 +77,11 @@ LDFLAGS  := /machine:x86 /nodefaultlib /safeseh:no /debug:dwarf /subsystem:nativ
             /incremental:no /opt:ref /opt:noicf /timestamp:0 /nologo /driver /align:4096 /filealign:512
 
 # The explore flavour (kernel/ntos/ke/explore/README.md): the labs' explored files (kernel/student.mk) and scenarios call
-# a hook at every load and store. The explorer itself and the event ring, which everybody writes, have no preemption points.
-EXPLORE_FILES  = $(EXPLORED_FILES) kernel/tests/scenarios/%
+# a hook at every load and store; with MICA_EXPLORE=all all of ke and ex does (in an $(O) of its own: build/all). The explorer itself
+# and the event ring, which everybody writes, have no preemption points.
+EXPLORE_FILES  = $(EXPLORED_FILES) $(if $(filter all,$(MICA_EXPLORE)),$(EVERY_FILE)) kernel/tests/scenarios/%
 QUIET_FILES   := kernel/ntos/ke/explore/% kernel/ntos/etw/%
+EVERY_FILE    := $(filter-out $(QUIET_FILES),$(shell find kernel/ntos/ke kernel/ntos/ex -name '*.cpp' ! -name '*_test.cpp'))
 # (whole objects that a source fills or copies: the address sanitizer makes calls of them. Nothing else of it is wanted; the
 # calls go to the explorer, and the empty constructor that it leaves is taken out)
 instrument    := -fsanitize-coverage=func,trace-loads,trace-stores -include kernel/inc/nt/builtins.h -Xclang -fsanitize=kernel-address \
@@ -151,7 +153,7 @@ objects: $(call objects,$(ntos_src) $(hal_src))
 # Where the tree lies does not count: a tree that is moved or copied is not built anew.
 # (the last word changes with how targets are named: dependency files of another naming would be passed over)
 compiler   := $(shell $(CXX) --version 2>/dev/null | head -n 1)
-flags_text := $(subst $(CURDIR),.,$(CXXFLAGS) $(ASFLAGS)) $(if $(exploring),$(instrument) $(pointed) $(EXPLORED_FILES)) $(compiler) relative
+flags_text := $(subst $(CURDIR),.,$(CXXFLAGS) $(ASFLAGS)) $(if $(exploring),$(instrument) $(pointed) $(EXPLORE_FILES)) $(compiler) relative
 ifneq ($(file <$(flags_file)),$(flags_text))
 $(shell mkdir -p $(dir $(flags_file)))
 $(file >$(flags_file),$(flags_text))

@@ -412,7 +412,7 @@ class Builder:
     def switch(self, flavour: str) -> List[str]:
         """What build.mk is told for a flavour that the environment does not choose; in the sandbox it cannot read the manifests."""
         if flavour == EXPLORED:
-            return ["MICA_EXPLORE=1", "EXPLORED_FILES=" + " ".join(self._course.instrumented)]
+            return ["MICA_EXPLORE=" + ("all" if os.environ.get("MICA_EXPLORE") == "all" else "1"), "EXPLORED_FILES=" + " ".join(self._course.instrumented)]
         return [] if flavour == self.flavour else ["MICA_CHECKED=" + ("1" if flavour == "checked" else "")]
 
     def _make(self, out: Path, targets: Sequence[str], options: Sequence[str]) -> List[str]:

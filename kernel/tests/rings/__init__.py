@@ -26,6 +26,9 @@ RINGS: "list[Ring]" = [
 ]
 
 # What takes too long for every change: `make soak`.
-LONG_RINGS: "list[Ring]" = [ProgramRing("steps", "all guest tests with interrupts between any two instructions", STEPS)]
+LONG_RINGS: "list[Ring]" = [
+    ProgramRing("schedules", "the kernel's own scenarios, with preemption points in all of ke and ex", ["python3", "kernel/tests/scenarios/run.py"]),
+    ProgramRing("steps", "all guest tests with interrupts between any two instructions", STEPS),
+]
 
 __all__ = ["LONG_RINGS", "RINGS", "Options", "Outcome", "Ring"]

@@ -88,9 +88,10 @@ constexpr bool KxIsOrdinary(KX_POINT kind) {
 }
 
 /// @returns whether the point is passed already: the processor that runs goes on without a question. No interrupt can come
-/// to it meanwhile, for only others, or it itself at another kind of point, could send one.
+/// to it meanwhile, for only others, or it itself at another kind of point, could send one. (A processor that an interrupt has
+/// woken comes to ordinary points without the baton, if the interrupt's own code has points: it waits.)
 inline bool KxPassQuickly(KX_POINT kind, const volatile void* object, ULONG size, ULONG_PTR pc, ULONG_PTR frame) {
-    if (KxRun.Quota == 0 || !KxIsOrdinary(kind)) return false;
+    if (KxRun.Quota == 0 || !KxIsOrdinary(kind) || KxRun.Baton != KeGetPcr()->Number) return false;
     if (KxRun.Detect) KxDetect(kind, reinterpret_cast<ULONG_PTR>(object), size, pc, frame);
     KxRun.Quota--;
     return true;
