@@ -109,6 +109,9 @@ NTKERNELAPI void NTAPI KeQueryStackBounds(ULONG_PTR Address, ULONG_PTR* StackLow
 /// The frame chain: follows saved EBPs from `Frame` upwards within [StackLow, StackHigh) and stores return addresses.
 /// Stops at a frame that is misaligned, outside the stack or not above the one before; never faults on a bad chain.
 /// @returns the number of addresses stored. @irql any
-NTKERNELAPI ULONG NTAPI RtlWalkFrameChain(PVOID* Callers, ULONG Count, ULONG_PTR Frame, ULONG_PTR StackLow,
-                                          ULONG_PTR StackHigh);
+NTKERNELAPI ULONG NTAPI RtlWalkFrames(PVOID* Callers, ULONG Count, ULONG_PTR Frame, ULONG_PTR StackLow,
+                                      ULONG_PTR StackHigh);
+/// The same from the caller upwards, as drivers call it: Callers[0] is where this call returns to.
+/// @param Flags 0: the kernel stack; 1: the user stack, which no thread has yet. @returns the number of addresses stored. @irql any
+NTKERNELAPI ULONG NTAPI RtlWalkFrameChain(PVOID* Callers, ULONG Count, ULONG Flags);
 }

@@ -46,7 +46,7 @@ extern "C" void NTAPI KdPrintBacktrace(ULONG_PTR Eip, ULONG_PTR Frame) {
     ULONG_PTR high;
     KeQueryStackBounds(Frame, &low, &high);
     PVOID callers[BACKTRACE_FRAMES];
-    const ULONG count = RtlWalkFrameChain(callers, BACKTRACE_FRAMES, Frame, low, high);
+    const ULONG count = RtlWalkFrames(callers, BACKTRACE_FRAMES, Frame, low, high);
 
     KD_SESSION session(nullptr);
     ULONG number = 0;

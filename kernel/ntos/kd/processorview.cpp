@@ -19,7 +19,7 @@ void CopyThread(const KTHREAD* thread, KD_PROCESSOR_VIEW& view) {
 void CopyCallers(KD_PROCESSOR_VIEW& view) {
     ULONG_PTR low, high;
     KeQueryStackBounds(view.Context.Ebp, &low, &high);
-    view.CallerCount = RtlWalkFrameChain(view.Callers, KD_PROCESSOR_FRAMES, view.Context.Ebp, low, high);
+    view.CallerCount = RtlWalkFrames(view.Callers, KD_PROCESSOR_FRAMES, view.Context.Ebp, low, high);
 }
 
 void Copy(const KPRCB& prcb, KD_PROCESSOR_VIEW& view) {

@@ -25,7 +25,7 @@ void Copy(const KTHREAD& thread, SAVED_STACK& stack) {
     if (saved < low || saved + (KD_SWITCH_FRAME_EBP + 2) * sizeof(ULONG_PTR) > high) return;
     const auto* const words = reinterpret_cast<const ULONG_PTR*>(saved);
     PVOID callers[FRAMES];
-    const ULONG count = RtlWalkFrameChain(callers, FRAMES, words[KD_SWITCH_FRAME_EBP], low, high);
+    const ULONG count = RtlWalkFrames(callers, FRAMES, words[KD_SWITCH_FRAME_EBP], low, high);
     stack.Frames[stack.Count++] = words[KD_SWITCH_FRAME_EBP + 1];
     for (ULONG i = 0; i < count && callers[i]; i++)
         stack.Frames[stack.Count++] = reinterpret_cast<ULONG_PTR>(callers[i]);
@@ -54,7 +54,7 @@ bool Find(const KD_SESSION& session, const KTHREAD* wanted, SAVED_STACK& stack) 
 
 void KdpPrintChain(KD_SESSION& session, ULONG_PTR eip, ULONG_PTR frame, ULONG_PTR low, ULONG_PTR high) {
     PVOID callers[FRAMES];
-    const ULONG count = RtlWalkFrameChain(callers, FRAMES, frame, low, high);
+    const ULONG count = RtlWalkFrames(callers, FRAMES, frame, low, high);
     KdpPrintFrame(session, 0, eip);
     for (ULONG i = 0; i < count && callers[i]; i++)
         KdpPrintFrame(session, i + 1, reinterpret_cast<ULONG_PTR>(callers[i]));

@@ -1,4 +1,4 @@
-"""0.2: RtlWalkFrameChain on stacks that the host makes, and on a real one.
+"""0.2: RtlWalkFrames on stacks that the host makes, and on a real one.
 
 Every call is injected with a chain drawn by the host; the model in chains.py computes what must be stored.
 """
@@ -42,13 +42,13 @@ def _prepare(t, size: int = STACK_BYTES, capacity: int = CAPACITY) -> Tuple[Stac
 
 def _expect(t, stack: Stack, callers: int, frame: int, count: int, low: int, high: int, hint: Optional[str],
             what: str, capacity: int = CAPACITY) -> None:
-    """Calls RtlWalkFrameChain and compares result, stored addresses and the words behind them."""
+    """Calls RtlWalkFrames and compares result, stored addresses and the words behind them."""
     t.guest.write(stack.base, bytes(stack.data))
     expected = walk(stack.word, count, frame, low, high)
-    asked = (f"RtlWalkFrameChain(Callers, {count}, Frame={frame:#010x}, StackLow={low:#010x}, StackHigh={high:#010x}): "
+    asked = (f"RtlWalkFrames(Callers, {count}, Frame={frame:#010x}, StackLow={low:#010x}, StackHigh={high:#010x}): "
              f"{what}")
     t.asking(asked, hint=_hint(t, hint))
-    returned = t.guest.call("RtlWalkFrameChain", callers, count, frame, low, high)
+    returned = t.guest.call("RtlWalkFrames", callers, count, frame, low, high)
     words = list(struct.unpack(f"<{capacity}I", t.guest.read(callers, capacity * WORD)))
     stored = words[:returned] if returned <= capacity else words
     if stored and expected and stored[0] != expected[0] and stored[0] == stack.word(frame):
@@ -160,7 +160,7 @@ def frames_live(t):
     expected = walk(guest.u32, CAPACITY, frame, low, high)
     t.infra(len(expected) >= 3, "the interrupted thread has a frame chain of at least 3")
     callers = guest.alloc(CAPACITY * WORD)
-    returned = _call_below(t, "RtlWalkFrameChain", callers, CAPACITY, frame, low, high)
+    returned = _call_below(t, "RtlWalkFrames", callers, CAPACITY, frame, low, high)
     stored: List[int] = [guest.u32(callers + index * WORD) for index in range(min(returned, CAPACITY))]
     t.check(stored == expected, asked="in the clock interrupt: the frame chain of the interrupted thread's stack",
             expected=show(expected), seen=show(stored), hint=_hint(t, "frame-slots"))

@@ -1,6 +1,6 @@
 // Which code acquired a lock: the return addresses above the caller. Checked builds only.
 //
-// Not RtlWalkFrameChain, which may be an exercise that is not written yet: locks are acquired from the first thread on.
+// Not RtlWalkFrames, which may be an exercise that is not written yet: locks are acquired from the first thread on.
 // IRQL: <= APC_LEVEL, in a thread. DSP-20
 #include "ke/ki/lockrecords.h"
 

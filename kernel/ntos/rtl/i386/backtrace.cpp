@@ -1,4 +1,4 @@
-// RtlWalkFrameChain: which routine called which, read off the stack.
+// RtlWalkFrames: which routine called which, read off the stack.
 //
 // Every function of this kernel begins with `push ebp; mov ebp, esp` (-fno-omit-frame-pointer). So EBP points to a pair
 // of words: the caller's EBP, and above it the address that the function returns to.
@@ -33,8 +33,8 @@ struct FRAME {
 /// - The routine takes no lock, allocates nothing and calls nothing.
 /// @param Count of entries that `Callers` has room for; more are not stored.
 /// @returns how many are stored: n. The memory behind Callers[n - 1] is as it was.
-extern "C" ULONG NTAPI RtlWalkFrameChain(PVOID* Callers, ULONG Count, ULONG_PTR Frame, ULONG_PTR StackLow,
-                                         ULONG_PTR StackHigh) {
+extern "C" ULONG NTAPI RtlWalkFrames(PVOID* Callers, ULONG Count, ULONG_PTR Frame, ULONG_PTR StackLow,
+                                     ULONG_PTR StackHigh) {
     // LAB(0.2) begin
     ULONG stored = 0;
     ULONG_PTR lowest = StackLow; // the next pair must not lie below this

@@ -23,7 +23,7 @@ public:
     /// What a walk from word `from` stores, in a result array that ends in canaries.
     [[nodiscard]] std::vector<ULONG_PTR> Walk(ULONG_PTR frame, ULONG count, ULONG_PTR low, ULONG_PTR high) const {
         std::vector<PVOID> callers(count + 2, reinterpret_cast<PVOID>(CANARY));
-        const ULONG stored = RtlWalkFrameChain(callers.data(), count, frame, low, high);
+        const ULONG stored = RtlWalkFrames(callers.data(), count, frame, low, high);
         EXPECT_LE(stored, count);
         std::vector<ULONG_PTR> result;
         for (ULONG i = 0; i < callers.size(); i++) {
@@ -65,7 +65,7 @@ TEST(FrameChainTest, StoresReturnAddressesInnermostFirst) {
 TEST(FrameChainTest, StoresAtMostCount) {
     EXPECT_EQ(Three(0).Walk(2, 2), (Addresses{100, 200}));
     EXPECT_EQ(Three(0).Walk(2, 0), Addresses{});
-    EXPECT_EQ(RtlWalkFrameChain(nullptr, 0, 0, 0, 0), 0u);
+    EXPECT_EQ(RtlWalkFrames(nullptr, 0, 0, 0, 0), 0u);
 }
 
 TEST(FrameChainTest, LastPairMayTouchTheTopOfTheStack) {

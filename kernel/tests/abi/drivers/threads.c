@@ -41,6 +41,16 @@ static void Threads(void)
     CHECK(Order == 1 && Priority == 12);
 }
 
+NTSYSAPI ULONG NTAPI RtlWalkFrameChain(PVOID* callers, ULONG count, ULONG flags);
+
+static __attribute__((noinline)) void Callers(void)
+{
+    PVOID callers[3] = {NULL, NULL, (PVOID)CANARY};
+    CHECK(RtlWalkFrameChain(callers, 2, 1) == 0 && callers[0] == NULL);
+    CHECK(RtlWalkFrameChain(callers, 2, 0) >= 1 && callers[2] == (PVOID)CANARY);
+    CHECK((ULONG_PTR)callers[0] - (ULONG_PTR)Callers < 4096); /* the first one is in this routine */
+}
+
 static void Pool(void)
 {
     static const SIZE_T sizes[] = {1, 8, 40, 500, 4000, 4096, 9000};
@@ -85,6 +95,7 @@ static void Run(void)
     GUARD(Worked);
     GUARD(Client);
     Threads();
+    Callers();
     Pool();
     WorkItems(DelayedWorkQueue);
     WorkItems(CriticalWorkQueue);
