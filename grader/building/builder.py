@@ -367,8 +367,8 @@ class Builder:
     def _model(self, name: str, flavour: str) -> bytes:
         """The object that a student's file stands in for."""
         part, base = name[len("kernel/"):] + ".obj", self.base(flavour)
-        shipped = self._tree.root / "kernel/prebuilt" / (EXPLORED if flavour == EXPLORED else "")
-        return next(path for path in (shipped / "reference" / part, shipped / "starter" / part, base / "obj" / part) if path.is_file()).read_bytes()
+        shipped, compiled = self._tree.root / "kernel/prebuilt" / (EXPLORED if flavour == EXPLORED else ""), self._shared(base.parent) / base.name / "obj"
+        return next(path for path in (shipped / "reference" / part, shipped / "starter" / part, compiled / part) if path.is_file()).read_bytes()
 
     @staticmethod
     def _image_objections(own: Path, base: Path) -> List[str]:

@@ -320,6 +320,17 @@ class Work(HandoutCase):
         result = Grading(tree, course, runner(passes)).grade("", course.labs, course.tests)
         self.assertEqual((result.score, result.max_score), (11, 11))
 
+    def test_a_given_file_is_changed_for_a_practice_kernel(self) -> None:
+        given = "kernel/ntos/ke/given.cpp"
+        self.put(given, 'extern "C" int KiGiven() { return 1; }\n')
+        self.handout(reference="all")
+        git(self.mine, "fetch", "-q")
+        tree = self.branch("lab1-processes")
+        grading = Grading(tree, labs.load(tree), runner())
+        kernel = grading.builder.with_given(grading.read(""), {given: b'extern "C" int KiGiven() { return 123456789; }\n'}, grading.builder.flavour)
+        self.assertEqual("", kernel.error + kernel.trouble)
+        self.assertIn((123456789).to_bytes(4, "little"), (kernel.directory / "obj/ntos/ke/given.cpp.obj").read_bytes())
+
     def test_a_students_own_object_is_not_graded_as_the_reference(self) -> None:
         tree = self.branch("lab1-processes")
         object_file = self.mine / "kernel/prebuilt/reference/ntos/ke/sched/ready.cpp.obj"
