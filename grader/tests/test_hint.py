@@ -20,7 +20,7 @@ from grader.commands import hint
 from grader.errors import GraderError
 from grader.hints import markdown, record, stages
 from grader.judge.grading import default_seed
-from grader.model import Result
+from grader.model import Kernel, KernelSet, Result
 from grader.report import gradescope, junit, terminal
 from grader.report.result import from_json, to_bytes, to_json
 from grader.submission.files import Submission, read
@@ -228,10 +228,8 @@ class InAGrading(HintCase):
     def grade(self, name: str = "work") -> Result:
         course = labs.load(self.tree)
         self.builder = mock.Mock(remarks=(), without_reference=lambda numbers: [])
-        kernels = mock.MagicMock()
-        kernels.__getitem__.return_value = mock.Mock(error="", trouble="", warnings="")
-        kernels.own_tests = {}
-        self.builder.build.return_value = kernels
+        keys = {key for test in course.tests for key in (test.exercise, test.kernel)}
+        self.builder.build.return_value = KernelSet({key: Kernel(self.home) for key in keys}, self.home)
         grading = Grading(self.tree, course, fake(passes), builder=self.builder)
         return grading.grade(str(self.home / name), course.labs, list(course.tests), own_seed=1)
 
