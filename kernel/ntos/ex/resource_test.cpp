@@ -478,7 +478,7 @@ TEST_F(ResourceTest, RandomUseOnSeveralProcessorsKeepsReadersAndWritersApart) {
 TEST_F(ResourceTest, ConvertingWhatIsSharedIsAContractBroken) {
     RunUntilAssertion("IsOwnedExclusive", [&] {
         ERESOURCE resource;
-        ExInitializeResourceLite(&resource);
+        EXPECT_EQ(ExInitializeResourceLite(&resource), STATUS_SUCCESS);
         KeEnterCriticalRegion();
         EXPECT_TRUE(ExAcquireResourceSharedLite(&resource, TRUE));
         ExConvertExclusiveToSharedLite(&resource);

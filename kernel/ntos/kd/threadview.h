@@ -14,7 +14,7 @@
 constexpr ULONG KD_SWITCH_FRAME_EBP = 5;
 
 /// A spin lock, unless the kernel stands still.
-// Where it stands still, no other code can reach what the lock guards: to the analysis the guard always holds it.
+/// Where it stands still, no other code can reach what the lock guards: to the analysis the guard always holds it.
 class SCOPED_CAPABILITY KdpLock {
 public:
     KdpLock(const KD_SESSION& session, KSPIN_LOCK& lock) ACQUIRE_(lock) NO_THREAD_SAFETY_ANALYSIS
