@@ -79,7 +79,7 @@ def objections(name: str, text: str, explored: bool, scenario: bool = False) -> 
         elif explored and LIBRARY.fullmatch(word):
             object_to(match.start(), f"{word}: a routine of the library, within which the explorer cannot stop; write its steps here")
         elif scenario and ROUTINE.fullmatch(word) and not re.match(r"\s*\(", plain[match.end():]):
-            object_to(match.start(), f"{word}: a scenario calls the kernel's routines, and takes the address of none")
+            object_to(match.start(), f"{word}: a scenario calls the kernel's routines, and uses neither their addresses nor the kernel's variables")
         elif explored and UNSEEN.fullmatch(word):
             object_to(match.start(), f"{word}: it touches memory where the explorer cannot look; assign the fields")
         elif explored and (word.startswith("__") or re.match(r"_[A-Z]", word)) and not SEEN.fullmatch(word):

@@ -62,12 +62,13 @@ SAID: Dict[str, str] = {
     "`make run` and `make gdb` boot a kernel of your files alone: they need your labs 0 and 1.": "",
     "`make grade`, `make replay` and `make timeline` do not: there the reference stands in for your earlier labs.": "",  # test_handout
     "If it does not, `make grade` says so, and a test waits until you have written every exercise that its kernel needs; it names the "
-    "next one.": "",  # test_branches, test_report
+    "one at which the kernel stopped.": "",  # test_branches, test_report
     "- Each of the eight wrong kernels in which one of your scenarios fails is worth two points; they are not part of your branch, where "
     "`mytest_accepts` tells you whether your file compiles and a correct kernel passes it.": "",
     "`make mytest LAB=3` explores your scenarios on the right kernel, then on these two:": "",  # test_practice
     "- Plant a mistake in your own `event.cpp` and see that a scenario fails: `make mytest LAB=3 TEST=3.3` explores your scenarios on "
-    "a kernel with your files of exercise 3.3 and given ones for the rest (`SEED=7`: other schedules).": "",
+    "a kernel with your files of exercise 3.3 and given ones for the rest (your own, where your clone has no reference; `SEED=7`: "
+    "other schedules).": "",
     "You may try any: `make grade LAB=3 FURTHER=3.7` grades it with the core track, `make grade LAB=3 TEST=3.7` alone.": "",  # test_tracks
     "`make grade LAB=3` says `Lab 3, core track: 84/84` on your machine, and 100 of 100 when you submit (exercise 3.6).": "points 100",
     "Then write a scenario in which every lock is taken rightly, and see that your finder reports nothing (in the complete tree "
