@@ -308,10 +308,10 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """0 full marks, 1 points lost, 2 could not grade."""
+        """0 full marks, 1 points lost, 2 could not grade.  A test without points of its own can cost others' where these are hidden."""
         if self.infra_errors or not self.outcomes:
             return 2
-        return 0 if all(outcome.points == outcome.max_points for outcome in self.outcomes) else 1
+        return 0 if all(outcome.verdict is Verdict.PASS for outcome in self.outcomes) else 1
 
 
 def lab_of(exercise: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import json
 import unittest
@@ -151,6 +152,12 @@ class Grade(TreeCase):
         result = self.grade()
         self.assertEqual((result.score, result.exit_code), (3, 1))
         self.assertIn(f"the submission has no {READY}", result.outcomes[0].seen)
+
+    def test_a_failure_is_no_full_marks_even_without_points(self) -> None:
+        """A branch's test of the student's own scenarios has no points: they are those of the hidden ones."""
+        result = self.grade()
+        lost = dataclasses.replace(result.outcomes[0], verdict=Verdict.FAIL, points=0, max_points=0)
+        self.assertEqual(dataclasses.replace(result, outcomes=(lost, *result.outcomes[1:])).exit_code, 1)
 
     def test_infra_error_is_exit_code_2(self) -> None:
         self.assertEqual(self.grade(lambda test, seed: fails(test, seed, Verdict.INFRA_ERROR)).exit_code, 2)
