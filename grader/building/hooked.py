@@ -96,6 +96,7 @@ def _stopping(routines: List[Tuple[str, List[_Instruction]]]) -> Set[str]:
 def _unpaid(code: List[_Instruction], constants: Set[str]) -> List[_Instruction]:
     """Follows every path.  What a hook paid for, in words, is known in front of each instruction: the least of all paths."""
     index = {one.at: number for number, one in enumerate(code)}
+    frame = _frame(code)
     paid: Dict[int, int] = {}
     unpaid = set()
     ahead = [(0, 0)]
@@ -113,7 +114,7 @@ def _unpaid(code: List[_Instruction], constants: Set[str]) -> List[_Instruction]
         if hook:
             left = max(1, int(hook[1]) // WORD)
         else:
-            words = _words(one, code[number - 1] if number else one, constants)
+            words = _words(one, code[number - 1] if number else one, constants, frame)
             if words > left:
                 unpaid.add(number)
             left = max(0, left - words)
@@ -125,7 +126,17 @@ def _unpaid(code: List[_Instruction], constants: Set[str]) -> List[_Instruction]
     return [code[number] for number in sorted(unpaid)]
 
 
-def _words(one: _Instruction, before: _Instruction, constants: Set[str]) -> int:
+def _frame(code: List[_Instruction]) -> Tuple[str, ...]:
+    """The registers that lead into the routine's own frame.  A frame that the routine aligns and that has handlers is reached by
+    %esi: the compiler gives it the address and keeps it for that.  The code that unwinds such a frame finds it from %ebp."""
+    aligned = next((number for number, one in enumerate(code) if one.mnemonic == "andl" and re.fullmatch(r"\$-\d+, ?%esp", one.operands)), len(code))
+    based = any(one.mnemonic == "movl" and one.operands.replace(" ", "") == "%esp,%esi" for one in code[aligned:aligned + 3])
+    funclet = any(re.fullmatch(r"leal -\d+\(%ebp\), %esi", f"{one.mnemonic} {one.operands}")
+                  and re.fullmatch(r"\d+\(%esi\), %ebp", after.operands) for one, after in zip(code[:4], code[1:5]))
+    return (*_FRAME, "%esi") if based or funclet else _FRAME
+
+
+def _words(one: _Instruction, before: _Instruction, constants: Set[str], frame: Tuple[str, ...]) -> int:
     """How many words of shared memory an instruction touches."""
     if one.mnemonic.startswith(("lea", "nop", "ret")) or one.mnemonic.startswith(("j", "call")) and "*" not in one.operands:
         return 0
@@ -136,7 +147,7 @@ def _words(one: _Instruction, before: _Instruction, constants: Set[str]) -> int:
     if before.names == ["__imp_" + _SWITCH] and one.mnemonic == "movl" and one.operands.startswith(f"({before.operands.rpartition(',')[2].strip()})"):
         return 0
     shared = [match for match in _MEMORY.finditer(one.operands)
-              if match[1] != "%fs:" and match[2].split(",")[0].strip() not in _FRAME]
+              if match[1] != "%fs:" and match[2].split(",")[0].strip() not in frame]
     rest = [part.strip() for part in _MEMORY.sub("", one.operands).split(",")]
     count = len(shared) + sum(bool(_PLACE.fullmatch(part)) and not part.startswith("%fs:") for part in rest)
     if one.mnemonic.startswith("rep") or "8b" in one.mnemonic:

@@ -63,6 +63,13 @@ class Objects(unittest.TestCase):
             with self.subTest(text):
                 self.assertEqual(self.said(text), [])
 
+    def test_an_aligned_frame_with_handlers_is_the_routines_own(self) -> None:
+        """Its base is %esi.  What is reached by another pointer needs its points as ever."""
+        text = ("void Use(int*); struct GUARD { ~GUARD() { Use(nullptr); } };\n"
+                "int Deep(volatile int* a) { GUARD guard; alignas(16) int here[4]; Use(here); Use(here + *a); return here[2]; }")
+        self.assertIn(b"Deep", self.made(text))
+        self.assertEqual(self.said(text), [])
+
     def test_whole_objects_are_filled_and_copied_word_by_word(self) -> None:
         for text, name in (("void Fill(WORDS* a) { *a = {}; }", "KxSetMemory"), ("void Copy(WORDS* a, const WORDS* b) { *a = *b; }", "KxCopyMemory"),
                            ("void Fill(UCHAR* a, ULONG n) { RtlZeroMemory(a, n); RtlCopyMemory(a, a + 9, 7); }", "KxCopyMemory"),

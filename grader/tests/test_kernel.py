@@ -242,7 +242,7 @@ class UnderGdb(unittest.TestCase):
         kernels = KernelSet({"9.1": Kernel(KERNEL)}, Path("/nonexistent"))
         _, shown = under_gdb(commands, lambda arguments: replay.replay(
             kernels, dataclasses.replace(test, driver=DRIVER), 1, this_tree().root, said.append, False, arguments))
-        for wanted in (r"\* +\d+ +0x\w+  Phase1 +Running", r"Reaper +Waiting .*KiSwapThread\+0x", r"ReadySummary 0x",
+        for wanted in (r"\* +\d+ +0x\w+  Phase1 +Running", r"Reaper +Waiting .*(?:KiSwapThread|SwitchContext)\+0x", r"ReadySummary 0x",
                        r"current: Phase1", r"Reaper\(\d+, 0x\w+\): Executive, any of 1", r"KeWaitForSingleObject \(",
                        r"KiThreadStartup \(\)", r"back in the thread that runs",
                        r"Phase1 runs: these are its registers", r"back where the replay began", r"Interval = 0x\w+",

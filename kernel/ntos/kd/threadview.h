@@ -14,9 +14,10 @@
 constexpr ULONG KD_SWITCH_FRAME_EBP = 5;
 
 /// A spin lock, unless the kernel stands still.
-/// Where it stands still, no other code can reach what the lock guards: to the analysis the guard always holds it.
+/// Where it stands still, no other code can reach what the lock guards.
 class SCOPED_CAPABILITY KdpLock {
 public:
+    // To the analysis the guard always holds the lock.
     KdpLock(const KD_SESSION& session, KSPIN_LOCK& lock) ACQUIRE_(lock) NO_THREAD_SAFETY_ANALYSIS
         : m_lock(session.Stopped() ? nullptr : &lock) {
         if (m_lock) m_oldIrql = KfAcquireSpinLock(m_lock);

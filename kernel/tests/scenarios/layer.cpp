@@ -55,7 +55,7 @@ struct AttachedThreadTakesItsApcsAtHome {
         if (KeIsAttachedProcess()) InterlockedIncrement(&Abroad);
         if (InterlockedIncrement(&Ran) == 2) (void)KeSetEvent(&Done, 0, FALSE);
     }
-    static void Setup() NO_THREAD_SAFETY_ANALYSIS {
+    static void Setup() NO_THREAD_SAFETY_ANALYSIS { // the actors have not begun
         KeInitializeEvent(&Known, NotificationEvent, FALSE);
         KeInitializeEvent(&Done, NotificationEvent, FALSE);
         Subject = nullptr;
@@ -122,7 +122,7 @@ struct TimerIsSetByTwo {
     static void Actor2() {
         if (KeCancelTimer(&Timer)) InterlockedIncrement(&Stopped);
     }
-    static void Check() NO_THREAD_SAFETY_ANALYSIS {
+    static void Check() NO_THREAD_SAFETY_ANALYSIS { // the actors have ended
         if (KeCancelTimer(&Timer)) InterlockedIncrement(&Stopped);
         CHECK(!Timer.Header.Inserted);
         CHECK(Stopped + Expired <= Started); // (two that expire before the DPC runs are one run of it)
