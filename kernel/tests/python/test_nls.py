@@ -22,7 +22,7 @@ def code_page(name: str) -> list[int]:
 def capitals() -> dict[int, int]:
     """Small letter to capital, as the rows of the header say."""
     pairs: dict[int, int] = {}
-    for row in re.findall(r"^    {(0x\w+), (0x\w+), (\d), (-?\d+)},$", (STRINGS / "casetable.h").read_text(), re.M):
+    for row in re.findall(r"{(0x\w+), (0x\w+), (\d), (-?\d+)}", (STRINGS / "casetable.h").read_text()):
         first, last, step, distance = int(row[0], 16), int(row[1], 16), int(row[2]), int(row[3])
         assert (last - first) % step == 0, row
         pairs.update({letter: letter + distance for letter in range(first, last + 1, step)})
@@ -54,8 +54,9 @@ class Tables(unittest.TestCase):
         self.assertEqual(seen, expected)
 
     def test_rows_are_in_order(self) -> None:
-        rows = re.findall(r"^    {(0x\w+), (0x\w+),", (STRINGS / "casetable.h").read_text(), re.M)
+        rows = re.findall(r"{(0x\w+), (0x\w+),", (STRINGS / "casetable.h").read_text())
         ends = [int(number, 16) for row in rows for number in row]
+        self.assertGreater(len(ends), 100)
         self.assertEqual(ends, sorted(ends))
 
 
