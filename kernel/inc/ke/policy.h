@@ -15,7 +15,7 @@ class KSCHEDULING_POLICY {
 public:
     /// A wait of `thread` ended with `increment` (e.g. of KeSetEvent). Sets PriorityDecrement and Quantum as the policy
     /// wants. @returns the thread's new priority. Book: variable threads (< 16) that may be boosted get
-    /// min(BasePriority + increment, 15), never less than now; a boost is taken back by decay.
+    /// min(BasePriority + increment, 15) if that is more than what the wait has left them; decay takes a boost back.
     virtual KPRIORITY PriorityAfterWait(KTHREAD& thread, KPRIORITY increment) = 0;
 
     /// `thread` used up its quantum. Sets Quantum (to QuantumReset) and PriorityDecrement. @returns its new priority.

@@ -101,7 +101,7 @@ struct KTHREAD {
 
     // Scheduling
     volatile KTHREAD_STATE State; // P
-    volatile UCHAR SwapBusy;      ///< its context is still being saved: no processor may switch to it yet
+    volatile UCHAR SwapBusy;      ///< a processor still uses its stack or saves its context: none may switch to it yet
     SCHAR Priority;               // P: current priority
     SCHAR BasePriority;           // P
     SCHAR PriorityDecrement;      ///< P: boost still to be taken back at quantum end, beyond one level

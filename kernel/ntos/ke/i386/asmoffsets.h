@@ -1,4 +1,4 @@
-// Offsets of C++ structures for the assembly of this folder; context.cpp asserts each of them. Nothing but macros.
+// Offsets of C++ structures for the assembly of this folder; switchsup.cpp asserts each of them. Nothing but macros.
 #pragma once
 
 #include "i386/trapframe.h"
