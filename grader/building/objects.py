@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterable, List, Mapping, Sequence, Set
+from typing import Dict, List, Mapping, Sequence, Set
 
 from grader.images.coff import CODE, COMDAT, STATIC, CoffError, CoffFile
 from grader.images.pe import undecorate
@@ -49,11 +49,6 @@ def demands(data: bytes) -> Set[str]:
     """The names that an object expects of others, without decoration."""
     names = {one.name for one in CoffFile(data).symbols() if one.demanded}
     return {undecorate(name[len(IMPORT):] if name.startswith(IMPORT) else name) for name in names}
-
-
-def is_timeless(references: Iterable[bytes]) -> bool:
-    """Whether none of an exercise's objects, as the reference has them, asks for the time."""
-    return not any(demands(data).intersection(CLOCKS) for data in references)
 
 
 def local_names(data: bytes) -> List[str]:

@@ -15,7 +15,6 @@ from pathlib import Path
 from unittest import mock
 
 from grader.api import Context, TestFailure
-from grader.building import objects
 from grader.guest import Guest
 from grader.guest.booting import Place, boot
 from grader.guest.session import Session
@@ -26,6 +25,7 @@ from grader.machine import qemu
 from grader.machine.parts import Machine
 from grader.model import Kernel, KernelSet, Outcome, Verdict
 from grader.replay import replay
+from grader.tests.compiled import is_timeless
 from grader.tests.machine import guest_at, needs_emulator, spec, under_gdb
 from grader.tree import this_tree
 from grader.views.ring import RECORD, RECORDS, Event
@@ -53,8 +53,8 @@ class Images(unittest.TestCase):
 
     def test_exercises_ask_for_the_time_as_their_manifest_says(self) -> None:
         """A branch without the reference has the manifest alone to know it from."""
-        asked = {exercise.number: not objects.is_timeless((KERNEL / "obj" / f"{name[len('kernel/'):]}.obj").read_bytes()
-                                                          for name in exercise.files if name.startswith("kernel/"))
+        asked = {exercise.number: not is_timeless((KERNEL / "obj" / f"{name[len('kernel/'):]}.obj").read_bytes()
+                                                  for name in exercise.files if name.startswith("kernel/"))
                  for lab in manifests(ROOT) if lab.explored for exercise in lab.exercises}
         said = {exercise.number: exercise.timed for lab in manifests(ROOT) if lab.explored for exercise in lab.exercises}
         self.assertEqual(asked, said)

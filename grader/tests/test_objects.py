@@ -7,7 +7,7 @@ from typing import List
 
 from grader.building import linkable, objects
 from grader.images import coff
-from grader.tests.compiled import REFERENCE, CompiledCase
+from grader.tests.compiled import REFERENCE, CompiledCase, is_timeless
 
 COURSEWARE = {"KdTestPoint": {"_KdTestPoint@4"}, "LabScratch": {"_LabScratch"}, "KiSelect": {"_KiSelect@4"}, "KeLength": {"_KeLength@4"}}
 
@@ -59,8 +59,8 @@ class ObjectTest(CompiledCase):
         reference = self.compile(REFERENCE)
         for text, name in ((late, "KeTickCount"), (direct, "KeQueryInterruptTime")):
             student = self.compile(REFERENCE + text)
-            self.assertTrue(objects.is_timeless([reference]))
-            self.assertFalse(objects.is_timeless([reference, student]))
+            self.assertTrue(is_timeless([reference]))
+            self.assertFalse(is_timeless([reference, student]))
             self.assertEqual([], objects.objections("a.cpp", student, reference, {}, True, False))
             self.assertIn(f"uses {name}: nothing in this exercise depends on how late it is",
                           objects.objections("a.cpp", student, reference, {}, True, True)[0])
