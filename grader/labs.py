@@ -127,8 +127,8 @@ def select(course: Course, lab: str = "", pattern: str = "") -> Tuple[List[Lab],
 
 
 def _matches(test: TestSpec, pattern: str) -> bool:
-    return any(
-        fnmatch.fnmatchcase(test.name, part) or part == test.exercise for part in pattern.replace(",", " ").split())
+    """`pattern`: names of tests and numbers of exercises, each with * ? [] where several are meant."""
+    return any(fnmatch.fnmatchcase(name, part) for part in pattern.replace(",", " ").split() for name in (test.name, test.exercise))
 
 
 def _names_of(lab: Lab) -> Sequence[str]:

@@ -239,6 +239,9 @@ class Progress:
     def say(self, text: str) -> None:
         """A step that is not a test: building, booting."""
 
+    def note(self, text: str) -> None:
+        """Lines that stay on the screen: what to know before the first build."""
+
     def started(self, test: TestSpec) -> None:
         """A test begins."""
 

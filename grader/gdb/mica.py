@@ -47,7 +47,14 @@ class Kernel:
         if not prcbs:
             raise GraderError("the kernel has no processor block yet: let it run a little further")
         self.prcbs = prcbs
-        self.threads = Threads(self.view, self.symbols.address("PsActiveProcessHead"), prcbs[0], prcbs[1:])
+        own = prcbs[selected_processor() % len(prcbs)]
+        self.threads = Threads(self.view, self.symbols.address("PsActiveProcessHead"), own, [prcb for prcb in prcbs if prcb != own])
+
+
+def selected_processor() -> int:
+    """The processor whose registers gdb shows: to gdb it is a thread, and it counts from 1."""
+    chosen = gdb.selected_thread()
+    return chosen.num - 1 if chosen is not None else 0
 
 
 def kernel_image() -> Path:
@@ -118,7 +125,7 @@ class SwitchCommand(Command):
         go_back()
         for number, prcb in enumerate(kernel.prcbs):
             if thread.address == kernel.view.get(prcb, "KPRCB.CurrentThread"):
-                here = gdb.selected_thread() is None or gdb.selected_thread().num == number + 1
+                here = selected_processor() == number
                 return [f"{thread.name or hex(thread.address)} runs" + (": these are its registers" if here else
                         f" on processor {number}: `thread {number + 1}` shows its registers")]
         context = tables.saved_context(kernel.view, thread)

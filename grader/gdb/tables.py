@@ -13,20 +13,28 @@ from grader.views.threads import PRIORITIES, READY, Thread, Threads
 from grader.views.waits import reason_name, waits_of
 
 WAITING, GATE_WAIT = 5, 8
+# A processor changes KPRCB.CurrentThread before it changes the stack; outside a switch the two agree.
+SWITCHED_TO = "KPRCB.CurrentThread already, but ESP lies on another stack: normal in the middle of a switch, wrong elsewhere"
+SWITCHED_FROM = "ESP lies on its stack still, but KPRCB.CurrentThread is another: normal in the middle of a switch, wrong elsewhere"
 SWITCH_FRAME = struct.Struct("<7I")  # KSWITCH_FRAME: ExceptionList, EFlags, Edi, Esi, Ebx, Ebp, ReturnAddress
 
 
 def threads(source: Threads, symbols: Symbols, esp: int) -> List[str]:
-    """A line a thread.  `*`: the thread whose kernel stack ESP lies on."""
+    """A line a thread.  `*`: the thread whose kernel stack ESP lies on.  `source.prcb`: the processor whose ESP that is."""
     lines = ["    tid  thread      name             state          pri base  quantum  where"]
     current = source.view.get(source.prcb, "KPRCB.CurrentThread")
+    elsewhere = {source.view.get(prcb, "KPRCB.CurrentThread"): source.view.get(prcb, "KPRCB.Number") for prcb in source.others}
     for thread in source.all():
         here = thread.stack_low <= esp < thread.stack_high
         mark = "*" if here else " "
-        where = "runs" if thread.address == current else position(source.view, symbols, thread)
-        if here != (thread.address == current):
-            where += "  (ESP lies on its stack, but KPRCB.CurrentThread is another)" if here else \
-                     "  (KPRCB.CurrentThread, but ESP lies on another stack)"
+        if thread.address == current:
+            where = "runs" if here else SWITCHED_TO
+        elif here:
+            where = SWITCHED_FROM
+        elif thread.address in elsewhere:
+            where = f"runs on processor {elsewhere[thread.address]}"
+        else:
+            where = position(source.view, symbols, thread)
         lines.append(f"{mark} {thread.identifier:5}  {thread.address:#010x}  {thread.name:15}  {thread.state_name:13}  "
                      f"{thread.priority:3} {thread.base_priority:4}  {thread.quantum:7}  {where}")
     return lines

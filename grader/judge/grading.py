@@ -15,7 +15,7 @@ from grader.labs import Course
 from grader.model import WHOLE, ExerciseNote, KernelSet, Lab, Outcome, Progress, Result, Runner, TestSpec
 from grader.mytest import kernels as own_tests
 from grader.report import result as results
-from grader.submission import files as submissions, manifest
+from grader.submission import files as submissions, manifest, unwritten
 from grader.submission.files import Submission
 from grader.submission.studentseed import StudentSeed, complete_tree_seed, student_seed
 from grader.tree import Tree
@@ -52,7 +52,17 @@ class Grading:
         if not source and not self.tree.is_handout:
             kernels = self.builder.reference(own, [test.kernel for test in tests])
             return self._run(kernels, submission, labs, tests, seed, own)
+        self._say_what_is_unwritten(submission)
         return self.grade_files(submission, labs, tests, seed, own)
+
+    def _say_what_is_unwritten(self, submission: Submission) -> None:
+        """Before the first build: every exercise that a kernel needs from this submission, and does not get."""
+        exercises = [exercise for lab in self.course.labs for exercise in lab.exercises]
+        alone = self.builder.without_reference(exercise.number for exercise in exercises)
+        lines = unwritten.listed([exercise for exercise in exercises if exercise.number in alone], submission)
+        if lines:
+            self._progress.note("\n".join(["This branch has no reference of these exercises, and they are not written yet. A kernel stops where it "
+                                           "comes to one of them:", *lines]))
 
     def grade_files(self, submission: Submission, labs: Sequence[Lab], tests: Sequence[TestSpec],
                     seed: Optional[int], own: Optional[int]) -> Result:

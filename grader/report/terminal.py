@@ -41,6 +41,10 @@ class TerminalProgress(Progress):
     def say(self, text: str) -> None:
         self._show(text, keep=not self._paint.terminal)
 
+    def note(self, text: str) -> None:
+        self.clear()
+        self._show(text, keep=True)
+
     def started(self, test: TestSpec) -> None:
         if self._paint.terminal:
             self._show(f"[{self._done}/{self.total}] {test.exercise} {test.name}")

@@ -18,7 +18,7 @@ from grader.commands import grade as grade_command
 from grader.errors import GraderError, InfraError
 from grader.judge.grading import Grading, default_seed
 from grader.judge.verdict import judge
-from grader.model import WHOLE, Kernel, KernelSet, Outcome, TestSpec, Verdict
+from grader.model import WHOLE, Kernel, KernelSet, Outcome, Progress, TestSpec, Verdict
 from grader.report import result as results
 from grader.submission import manifest
 from grader.submission.files import Submission
@@ -65,6 +65,10 @@ class Select(TreeCase):
         self.assertEqual(self.names("", "insert_at_tail"), ALL[:1])
         self.assertEqual(self.names("1", "*_t*"), [ALL[0], ALL[3]])
         self.assertEqual(self.names("", "1.2"), ALL[2:])
+        self.assertEqual(self.names("", "1.[23]"), ALL[2:])
+        self.assertEqual(self.names("", "?.1"), ALL[:2])
+        self.assertEqual(self.names("", "1.*"), ALL)
+        self.assertEqual(self.names("", "[it]*"), [ALL[0], ALL[3]])
         self.assertEqual(self.names("", "insert*, threads*"), [ALL[0], ALL[3]])
 
     def test_unknown_lists_what_exists(self) -> None:
@@ -179,6 +183,29 @@ class Grade(TreeCase):
     def test_default_seed_is_too_long_to_search_for(self) -> None:
         for index in range(200):
             self.assertEqual(len(str(default_seed(Submission({"a": bytes([index])}, ())))), 15)
+
+    def test_all_unwritten_exercises_are_listed_before_the_first_build(self) -> None:
+        """Where the branch has no reference: a kernel stops at the first stub, and says nothing of the others."""
+        self.put(BRANCH_FILE, '{"lab": 1}')
+        (self.student / READY).write_text('void f() { LAB_NOT_IMPLEMENTED("1.1"); }\n')
+        (self.student / SWITCH).unlink()
+        told = []
+
+        class Noting(Progress):
+            def note(self, text: str) -> None:
+                told.append(text)
+
+        course = labs.load(self.tree)
+        builder = FakeBuilder(self.tree, course)
+        made = builder.build
+        builder.build = lambda *arguments: (told.append("build"), made(*arguments))[1]  # type: ignore[method-assign, assignment, func-returns-value]
+        Grading(self.tree, course, runner(passes), Noting(), builder=builder).grade(str(self.student), course.labs, course.tests)
+        self.assertEqual("build", told[1])
+        self.assertEqual([f"  1.1 Ready queues: LAB_NOT_IMPLEMENTED stands in {READY}", f"  1.2 Switch: no file {SWITCH}"], told[0].splitlines()[1:])
+        told.clear()
+        self.put("kernel/prebuilt/reference/" + READY[len("kernel/"):] + ".obj", "")
+        Grading(self.tree, course, runner(passes), Noting(), builder=builder).grade(str(self.student), course.labs, course.tests)
+        self.assertEqual([f"  1.2 Switch: no file {SWITCH}"], told[0].splitlines()[1:])
 
     def test_student_seed_reaches_the_kernels(self) -> None:
         (self.student / "labs/0-boot").mkdir(parents=True)

@@ -280,10 +280,11 @@ class Terminal(unittest.TestCase):
     def test_progress_is_plain_lines_off_a_terminal(self) -> None:
         stream = io.StringIO()
         progress = TerminalProgress(stream, 2)
+        progress.note("two exercises\nare not written")
         progress.say("building")
         progress.finished(FAILED)
         progress.clear()
-        self.assertEqual(stream.getvalue(), "building\n[1/2] FAIL  1.1 order\n")
+        self.assertEqual(stream.getvalue(), "two exercises\nare not written\nbuilding\n[1/2] FAIL  1.1 order\n")
 
     def test_progress_calls_no_test_a_failure_that_came_to_an_unwritten_routine(self) -> None:
         stream = io.StringIO()

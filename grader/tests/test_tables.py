@@ -16,7 +16,7 @@ from grader.views.threads import Threads
 KTHREAD = (
     "Process:4 State:1 Priority:1 BasePriority:1 Quantum:1 WaitReason:1 pad:3 StackLimit:4 InitialStack:4 "
     "KernelStack:4 WaitBlockList:4 WaitListEntry:8 ThreadListEntry:8 GateObject:4")
-KPRCB = "CurrentThread:4 NextThread:4 IdleThread:4 ReadySummary:4 DispatcherReadyListHead:256"
+KPRCB = "CurrentThread:4 NextThread:4 IdleThread:4 ReadySummary:4 DispatcherReadyListHead:256 Number:1"
 OTHERS = {
     "DISPATCHER_HEADER": "Type:1 pad:3 SignalState:4 WaitListHead:8",
     "KWAIT_BLOCK": "WaitListEntry:8 Thread:4 Object:4 NextWaitBlock:4 WaitKey:2 WaitType:2",
@@ -26,7 +26,7 @@ OTHERS = {
 }
 READY, RUNNING, STANDBY, WAITING, GATE_WAIT = 1, 2, 3, 5, 8
 BASE, SIZE = 0x80000000, 0x10000
-PRCB, PROCESSES, PROCESS, EVENT = BASE + 0x100, BASE + 0x400, BASE + 0x500, BASE + 0x600
+PRCB, PROCESSES, PROCESS, EVENT, OTHER_PRCB = BASE + 0x100, BASE + 0x400, BASE + 0x500, BASE + 0x600, BASE + 0x700
 
 
 def layout() -> Layout:
@@ -116,8 +116,19 @@ class Tables(unittest.TestCase):
 
     def test_threads_name_a_current_thread_that_does_not_run(self) -> None:
         lines = tables.threads(self.kernel.source, no_symbols(), self.second + 0x500)
-        self.assertIn("but KPRCB.CurrentThread is another", lines[3])
-        self.assertIn("ESP lies on another stack", lines[1])
+        self.assertIn("but KPRCB.CurrentThread is another: normal in the middle of a switch", lines[3])
+        self.assertIn("ESP lies on another stack: normal in the middle of a switch", lines[1])
+
+    def test_threads_of_the_processor_that_gdb_shows(self) -> None:
+        """Its own ESP lies on its own current thread's stack, whatever runs on processor 0."""
+        self.kernel.set(OTHER_PRCB, "KPRCB.CurrentThread", self.second)
+        self.kernel.set(OTHER_PRCB, "KPRCB.Number", 3)
+        both = Threads(self.kernel.view, PROCESSES, PRCB, [OTHER_PRCB])
+        swapped = Threads(self.kernel.view, PROCESSES, OTHER_PRCB, [PRCB])
+        lines = tables.threads(both, no_symbols(), self.runner + 0x500)
+        self.assertEqual(("* ", "runs", "  ", "runs on processor 3"), (lines[1][:2], lines[1].split("  ")[-1], lines[3][:2], lines[3].split("  ")[-1]))
+        lines = tables.threads(swapped, no_symbols(), self.second + 0x500)
+        self.assertEqual(("  ", "runs on processor 0", "* ", "runs"), (lines[1][:2], lines[1].split("  ")[-1], lines[3][:2], lines[3].split("  ")[-1]))
 
     def test_ready_in_order(self) -> None:
         text = self.text(tables.ready(self.kernel.source))
