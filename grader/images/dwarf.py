@@ -8,6 +8,7 @@ Invariants
 In the books: "symbol files".  TOL-07.  In the format's document: "DWARF 4", chapters 4, 5 and 7.
 """
 
+# size: one format; the variables, their types and the units that hold both are read together.
 from __future__ import annotations
 
 import bisect
