@@ -1,0 +1,72 @@
+// Virtual address descriptors: which ranges of a process's user space are in use, and for what.
+//
+// A VAD is a node of the process's tree and stands for one range of pages that was reserved or mapped at once. The tree is
+// ordered by address and balanced (AVL): the two subtrees of a node differ in height by at most one, so looking an
+// address up takes a number of steps that grows with the logarithm of the number of ranges.
+//
+// Invariants, checked by MiCheckVadTree: ranges do not overlap; StartingVpn <= EndingVpn; Balance is the right subtree's
+// height less the left one's. Reserved and committed pages of one private range differ only in their PTEs, and in
+// MemCommit for those whose PTEs are still 0.
+// Lock: MMADDRESS_SPACE::AddressCreationLock. IRQL: APC_LEVEL while held.
+// In the books: "virtual address descriptors". POL-06
+#pragma once
+
+#include "mm/addressspace.h"
+#include "mm/i386/pte.h"
+#include "nt/types.h"
+
+/// What a range was made by, MMVAD_FLAGS::VadType.
+enum MI_VAD_TYPE : ULONG {
+    VadNone = 0, ///< private memory, or a view of data
+    VadDevicePhysicalMemory = 1,
+    VadImageMap = 2, ///< a view of an image
+    VadAwe = 3,
+    VadWriteWatch = 4,
+    VadLargePages = 5,
+    VadRotatePhysical = 6,
+};
+
+/// What is true of a whole range.
+struct MMVAD_FLAGS {
+    ULONG CommitCharge : 19; ///< pages that are charged for it; MM_MAX_COMMIT: charged elsewhere
+    ULONG NoChange : 1;      ///< neither free nor change its protection
+    ULONG VadType : 3;
+    ULONG MemCommit : 1; ///< pages whose PTE is 0 are committed
+    ULONG Protection : 5;
+    ULONG PrivateMemory : 1;
+    ULONG ViewUnmap : 1; ///< a section's views inherit: shared with a child
+    ULONG LockedRange : 1;
+};
+constexpr ULONG MM_MAX_COMMIT = 0x7FFFF;
+
+struct CONTROL_AREA;
+
+/// A range of a process. A private one ends after Flags; the rest belongs to views of sections.
+struct MMVAD {
+    MMADDRESS_NODE Node;
+    MMVAD_FLAGS Flags;
+    CONTROL_AREA* ControlArea;
+    MMPTE* FirstPrototypePte; ///< of the range's first page
+    MMPTE* LastContiguousPte; ///< the last one that lies in a row with it
+};
+using PMMVAD = MMVAD*;
+
+/// @returns the node whose range holds the page, or nullptr.
+MMADDRESS_NODE* MiLocateAddressInTree(ULONG vpn, MM_AVL_TABLE* table);
+/// @returns a node whose range shares a page with first..last (the lowest such one), or nullptr.
+MMADDRESS_NODE* MiCheckForConflictingNode(ULONG first, ULONG last, const MM_AVL_TABLE* table);
+/// Adds a range that conflicts with none. The caller owns the node's memory.
+void MiInsertNode(MMADDRESS_NODE* node, MM_AVL_TABLE* table);
+void MiRemoveNode(MMADDRESS_NODE* node, MM_AVL_TABLE* table);
+/// The range with the next higher or lower address; nullptr at the end.
+MMADDRESS_NODE* MiGetNextNode(const MMADDRESS_NODE* node);
+MMADDRESS_NODE* MiGetPreviousNode(const MMADDRESS_NODE* node);
+/// Finds room for `pages` pages between lowest and highest (inclusive page numbers), the lowest possible. @param alignment in
+/// pages, a power of two. @param[out] start first page number. @returns whether there is room.
+bool MiFindEmptyAddressRange(const MM_AVL_TABLE* table, ULONG pages, ULONG alignment, ULONG lowest, ULONG highest,
+                             ULONG* start);
+/// The same, the highest possible (MEM_TOP_DOWN).
+bool MiFindEmptyAddressRangeDown(const MM_AVL_TABLE* table, ULONG pages, ULONG alignment, ULONG lowest, ULONG highest,
+                                 ULONG* start);
+/// Checked builds and tests: the invariants above. @returns the first node that breaks one, or nullptr.
+const MMADDRESS_NODE* MiCheckVadTree(const MM_AVL_TABLE* table);
