@@ -27,7 +27,7 @@ from grader.guest import Guest
 from grader.guest.stops import Bugcheck, GuestStop
 from grader.judge.judgement import Hint, TestFailure
 from grader.machine.parts import EXPLORED, Disk, Machine
-from grader.model import OwnTest, Stage, TestSpec
+from grader.model import SEED_MISSING, OwnTest, Stage, TestSpec
 from grader.submission import studenttext
 from grader.views.ring import Event, Record
 
@@ -110,7 +110,7 @@ class Context:
             name = self.spec.seed_file
             self.fail(expected=f"{name}, which picks the questions",
                       seen=f"cannot judge: {name} is missing",
-                      hint=self.hint("seed-missing", f"Run `make seed`, answer the questions of that seed, and submit {name} with your "
+                      hint=self.hint(SEED_MISSING, f"Run `make seed`, answer the questions of that seed, and submit {name} with your "
                                      "answers. An instructor can give the seed of the class list (--student-seed)."))
         return self._student_seed
 

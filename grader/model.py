@@ -22,6 +22,7 @@ from grader.machine.parts import Machine
 
 WHOLE = "whole"  # the kernel that holds every file of the student
 NOT_WRITTEN = "not-implemented"  # the hint id of a test that came to LAB_NOT_IMPLEMENTED
+SEED_MISSING = "seed-missing"  # the hint id of a test whose questions a seed picks that the submission does not have
 HINTS_TAKEN = "hints-taken.txt"  # a student's record of the hints that were taken, in the lab's folder
 EXPLORE = "/explore"  # behind a kernel's key: the flavour whose schedules can be explored; another flavour is named in the same way
 
@@ -323,6 +324,6 @@ def lab_of(exercise: str) -> int:
 
 
 __all__ = [
-    "HINTS_TAKEN", "NOT_WRITTEN", "WHOLE", "Exercise", "ExerciseNote", "Kernel", "KernelSet", "Lab", "Outcome", "OwnTest", "Progress", "Result", "Runner",
+    "HINTS_TAKEN", "NOT_WRITTEN", "SEED_MISSING", "WHOLE", "Exercise", "ExerciseNote", "Kernel", "KernelSet", "Lab", "Outcome", "OwnTest", "Progress", "Result", "Runner",
     "Stage", "TestSpec", "Verdict", "lab_of",
 ]

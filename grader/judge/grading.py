@@ -12,7 +12,7 @@ from grader.errors import GraderError
 from grader.hints import record
 from grader.judge.runner import run_tests
 from grader.labs import Course
-from grader.model import WHOLE, ExerciseNote, KernelSet, Lab, Outcome, Progress, Result, Runner, TestSpec
+from grader.model import WHOLE, ExerciseNote, KernelSet, Lab, Outcome, Progress, Result, Runner, TestSpec, Verdict
 from grader.mytest import kernels as own_tests
 from grader.report import result as results
 from grader.submission import files as submissions, manifest, unwritten
@@ -90,7 +90,7 @@ class Grading:
         lost = [test.name for test in tests if test.name not in outcomes]
         if lost:
             raise GraderError(f"the runner gave no outcome for {', '.join(lost)}; report this with the log")
-        notes = self._notes(kernels, submission, labs, tests)
+        notes = self._notes(kernels, submission, labs, tests) + self._on_own_kernel(labs, list(outcomes.values()))
         return Result(chosen, own, tuple(labs), tuple(outcomes[test.name] for test in tests), notes, submission.digest,
                       hints=tuple(record.of_files(submission.files, labs).items()))
 
@@ -107,17 +107,22 @@ class Grading:
                 notes.append(ExerciseNote(exercise, kernels[exercise].warnings))
             notes += [ExerciseNote(exercise, f"its kernel holds no exercise {other}, whose files were refused: {error.splitlines()[0]}")
                       for other, error in kernels[exercise].without]
-        alone = self.builder.without_reference(exercise.number for lab in labs for exercise in lab.exercises)
-        if alone:
-            notes.append(ExerciseNote("", f"this branch has no reference of exercise {', '.join(alone)}: their tests run on a kernel of all "
-                                      "your files. Your instructor's grading puts the reference in place of the exercises that a test is "
-                                      "not about."))
         broken = [key for key, kernel in kernels.kernels.items()
                   if kernel.error and key != WHOLE and "/" not in key]
         if broken and any(test.whole for test in tests):
             notes.append(ExerciseNote("", "tests on the whole kernel ran with the reference in place of exercise "
                                       + ", ".join(sorted(broken))))
         return tuple(notes)
+
+    def _on_own_kernel(self, labs: Sequence[Lab], outcomes: Sequence[Outcome]) -> "tuple[ExerciseNote, ...]":
+        """Where a test failed on a kernel of the student's files alone: a mistake in another exercise can be the reason.  Nothing, where
+        all passed."""
+        alone = self.builder.without_reference(exercise.number for lab in labs for exercise in lab.exercises)
+        if not any(one.exercise in alone and one.verdict is not Verdict.PASS for one in outcomes):
+            return ()
+        return (ExerciseNote("", f"For your information: your clone holds no reference of exercise {', '.join(alone)}. So their tests ran on "
+                             "a kernel of all your files, and a test can fail because of another exercise. Your instructor's grading puts "
+                             "the reference in place of the other exercises."),)
 
 
 def _obstacle(kernels: KernelSet, test: TestSpec) -> str:

@@ -10,13 +10,13 @@ import json
 from typing import Any, Dict, List
 
 from grader.model import Outcome, Result, Verdict
-from grader.report.text import details, for_terminal
+from grader.report.text import details, for_terminal, hints_taken
 
 
 def render(result: Result) -> bytes:
     """results.json; an infra-error leaves `score` out, so that Gradescope shows "failed to execute" and no zero."""
     data: Dict[str, Any] = {
-        "output": "\n\n".join([*_tracks(result), *(for_terminal(note.text) for note in result.notes)]),
+        "output": "\n\n".join([*_tracks(result), *(for_terminal(note.text) for note in result.notes), hints_taken(result)]),
         "output_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",

@@ -18,8 +18,8 @@ def render(result: Result) -> bytes:
                 continue
             title = for_xml(f"{exercise.number} {exercise.title}{' (further)' if exercise.further else ''}")
             suite = ET.SubElement(root, "testsuite", {"name": title, **_counts(mine)})
-            for _, count in [one for one in result.hints if one[0] == exercise.number]:
-                ET.SubElement(ET.SubElement(suite, "properties"), "property", name="hints-taken", value=str(count))
+            taken = dict(result.hints).get(exercise.number, 0)
+            ET.SubElement(ET.SubElement(suite, "properties"), "property", name="hints-taken", value=str(taken))
             for outcome in mine:
                 _case(suite, outcome)
             notes = [note.text for note in result.notes if note.exercise == exercise.number]

@@ -10,9 +10,9 @@ import shutil
 import textwrap
 from typing import Dict, List, Sequence, TextIO, Tuple
 
-from grader.model import Lab, Outcome, Progress, Result, TestSpec, Verdict
+from grader.model import SEED_MISSING, Lab, Outcome, Progress, Result, TestSpec, Verdict
 from grader.report.result import scores_of, track
-from grader.report.text import details, for_terminal, row
+from grader.report.text import details, for_terminal, hints_taken, row
 from grader.submission.manifest import names
 
 _WORDS = {Verdict.PASS: "PASS", Verdict.FAIL: "FAIL", Verdict.STUDENT_CRASH: "CRASH", Verdict.INFRA_ERROR: "NOT GRADED"}
@@ -93,18 +93,12 @@ def write_report(result: Result, stream: TextIO, remarks: "tuple[str, ...]" = ()
         lines += ["", paint("33", remark)]
     lines += [] if lines[-1] == "" else [""]
     lines += [f"seed {result.seed}  (make grade SEED={result.seed} asks the same questions again)"]
-    if result.hints:
-        lines += [hints_taken(result)]
+    lines += [hints_taken(result)]
     lines += _totals(result)
     if unsubmitted:
         lines[-1] += paint("33", f"  (with files that will not be submitted: {names(unsubmitted)}. Your instructor's score may differ)")
     stream.write("\n".join(lines) + "\n")
     stream.flush()
-
-
-def hints_taken(result: Result) -> str:
-    """How many staged hints were taken, in a line."""
-    return "hints taken (no points depend on them): " + ", ".join(f"{exercise}: {count}" for exercise, count in result.hints)
 
 
 def _totals(result: Result) -> List[str]:
@@ -147,12 +141,12 @@ def _table(result: Result, lab: Lab, paint: Paint) -> List[str]:
 
 
 def alike(outcomes: Sequence[Outcome]) -> List[List[Outcome]]:
-    """Failures that ended in the same way at the same place, together: one mistake makes them all."""
+    """Failures that ended in the same way at the same place, or for want of the same file, together: one mistake makes them all."""
     groups: Dict[object, List[Outcome]] = {}
     for one in outcomes:
         crash = one.verdict is Verdict.STUDENT_CRASH
         end = one.verdict, one.seen.partition(":")[0] if crash else one.seen, one.where, one.backtrace, one.hint_id
-        groups.setdefault(end if one.backtrace else one.test, []).append(one)
+        groups.setdefault(end if one.backtrace or one.hint_id == SEED_MISSING else one.test, []).append(one)
     return list(groups.values())
 
 
@@ -160,7 +154,7 @@ def _also(outcomes: Sequence[Outcome]) -> List[str]:
     """The other tests of a group."""
     if not outcomes:
         return []
-    names = f"{', '.join(one.test for one in outcomes)} (0/{sum(one.max_points for one in outcomes)}): the same end at the same place"
+    names = f"{', '.join(one.test for one in outcomes)} (0/{sum(one.max_points for one in outcomes)}): {'the same end at the same place' if outcomes[0].backtrace else 'for the same reason'}"
     return ["  " + line for line in row("also", names, width() - 8)]
 
 

@@ -50,6 +50,11 @@ def details(outcome: Outcome, width: int = 0) -> str:
     return "\n".join(lines)
 
 
+def hints_taken(result: Result) -> str:
+    """How many staged hints were taken, in a line."""
+    return "hints taken (no points depend on them): " + (", ".join(f"{exercise}: {count}" for exercise, count in result.hints) or "0")
+
+
 def row(label: str, text: str, width: int) -> List[str]:
     """One label and its text, which may have lines of its own."""
     lines = [part for line in for_terminal(text).splitlines()

@@ -13,7 +13,7 @@ from grader.commands.grade import own_lab
 from grader.commands.handout import told
 from grader.errors import GraderError
 from grader.judge.grading import Grading
-from grader.tests.fixture import QUANTUM, READY, SWITCH, passes, runner
+from grader.tests.fixture import QUANTUM, READY, SWITCH, fails, passes, runner
 from grader.tests.test_handout import ANSWERS, TIMERS, UPTIME, HandoutCase, git
 from grader.tree import Tree
 
@@ -168,9 +168,11 @@ class WithoutReference(HandoutCase):
         self.assertIn((99887766).to_bytes(4, "little"), self.image("1.1"))
         self.assertNotEqual(first, self.image("1.1"))
 
-    def test_the_report_says_what_the_branch_lacks(self) -> None:
-        result = self.grading.grade("", self.course.labs, self.course.tests)
-        self.assertTrue(any("no reference of exercise 1.1, 1.2" in note.text for note in result.notes))
+    def test_the_report_says_what_the_branch_lacks_where_a_test_failed(self) -> None:
+        says = lambda grading: any("no reference of exercise 1.1, 1.2" in note.text  # noqa: E731
+                                   for note in grading.grade("", self.course.labs, self.course.tests).notes)
+        self.assertTrue(says(Grading(self.branch, self.course, runner(fails))))
+        self.assertFalse(says(self.grading), "full marks need no explanation")
         self.assertEqual(self.branch.branch_lab, 1)
         self.assertEqual((own_lab(self.branch, ""), own_lab(self.branch, "0.2"), own_lab(self.tree, "")), ("1", "", ""))
 

@@ -267,6 +267,16 @@ class InAGrading(HintCase):
         shown = io.StringIO()
         terminal.write_report(result, shown)
         self.assertIn("\nhints taken (no points depend on them): 1.1: 2\nLab 1:", shown.getvalue())
+        self.assertIn("hints taken (no points depend on them): 1.1: 2", json.loads(gradescope.render(result))["output"])
+
+    def test_no_hint_is_a_count_too(self) -> None:
+        self.work("work")
+        result = self.grade()
+        self.assertIn(b'<property name="hints-taken" value="0" />', junit.render(result))
+        self.assertIn("hints taken (no points depend on them): 0", json.loads(gradescope.render(result))["output"])
+        shown = io.StringIO()
+        terminal.write_report(result, shown)
+        self.assertIn("\nhints taken (no points depend on them): 0\nLab 1:", shown.getvalue())
 
     def test_an_older_result_has_none(self) -> None:
         data = to_json(Result(1, 1, (), ()))

@@ -11,7 +11,7 @@ import unittest
 import xml.etree.ElementTree as ET
 from unittest import mock
 
-from grader.model import ExerciseNote, Outcome, Result, Verdict
+from grader.model import SEED_MISSING, ExerciseNote, Outcome, Result, Verdict
 from grader.report import result as results
 from grader.report import canonical, github, gradescope, junit
 from grader.report.terminal import TerminalProgress, write_report
@@ -162,7 +162,7 @@ class JUnit(unittest.TestCase):
     def test_counts_and_elements(self) -> None:
         root = self.root(outcome("good"), FAILED, CRASHED, LOST)
         self.assertEqual((root.get("tests"), root.get("failures"), root.get("errors")), ("4", "2", "1"))
-        self.assertEqual([len(suite) for suite in root.findall("testsuite")], [2, 2])
+        self.assertEqual([len(suite.findall("testcase")) for suite in root.findall("testsuite")], [2, 2])
         self.assertEqual(root.find(".//testcase[@name='lost']/error").get("type"),
                          "infra-error")  # type: ignore[union-attr]
         self.assertEqual(root.find(".//testcase[@name='crash']/failure").get("type"),
@@ -244,6 +244,13 @@ class Terminal(unittest.TestCase):
         self.assertIn("CRASH  a  0/2", text)
         self.assertIn("also      b (0/2): the same end at the same place\n", text)
         self.assertIn("CRASH  c  0/2", text)
+
+    def test_a_missing_seed_is_said_once(self) -> None:
+        missing = dict(verdict=Verdict.FAIL, hint_id=SEED_MISSING, seen="cannot judge: seed.txt is missing", hint="Run `make seed`")
+        text = self.text(outcome("a", **missing), outcome("b", **missing), outcome("c", **missing))  # type: ignore[arg-type]
+        self.assertEqual((1, 1), (text.count("is missing"), text.count("make seed")))
+        self.assertIn("FAIL  a  0/2", text)
+        self.assertIn("also      b, c (0/4): for the same reason\n", text)
 
     def test_wrong_answers_stay_apart(self) -> None:
         wrong = dict(verdict=Verdict.FAIL, seen="A C B", where="kernel/x.cpp:1")
