@@ -18,6 +18,7 @@ from grader.judge.grading import Grading, default_runner
 from grader.model import Verdict
 from grader.report.terminal import Paint
 from grader.selfcheck.memo import Memo
+from grader.selfcheck.sampling import Sample, number_of_commit
 from grader.selfcheck.table import Row, SelfCheck
 from grader.tree import Tree
 
@@ -27,8 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("lab_position", nargs="?", default="", metavar="LAB", help="one lab (default: all)")
     parser.add_argument("--lab", default="", metavar="N", help="one lab (default: all)")
     parser.add_argument("--only", default="", metavar="GLOB", help="rows by name")
-    parser.add_argument("--seed", default="", metavar="N", help="the master seed (default: from each row's content)")
-    parser.add_argument("--sample", action="store_true", help="of each row the tests that it names and a few others, for make test")
+    parser.add_argument("--seed", default="", metavar="N", help="the master seed (default: from the reference's content); with --sample "
+                        "the number that draws (default: from the commit)")
+    parser.add_argument("--sample", action="store_true", help="a draw of the mistakes and of each row's tests, for make test")
     parser.add_argument("--jsonl", action="store_true", help="a JSON line a row, for make test")
     parser.add_argument("--jobs", default="2", metavar="N", help="machines at once")
 
@@ -38,12 +40,18 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     course = labs.load(tree)
     chosen, _ = labs.select(course, options.lab or options.lab_position)
     jobs = number(options.jobs, "JOBS", 1) or 2
-    check = SelfCheck(Grading(tree, course, Memo(default_runner(), course), jobs=jobs), master_seed(options.seed), options.sample)
+    seed, sample = master_seed(options.seed), None
+    if options.sample:
+        draw = number_of_commit(tree, 0) if seed is None else seed
+        seed, sample = None, Sample(tree, course.labs, draw)
+        if options.jsonl and not options.only:
+            print(f"note: {sample.in_words}; the same again: make test TEST='selfcheck:*' SEED={draw}", flush=True)
+    check = SelfCheck(Grading(tree, course, Memo(default_runner(), course), jobs=jobs), seed, sample)
     rows = (row for lab in chosen for row in check.rows(lab, options.only, jobs))
-    return speak(rows) if options.jsonl else draw(rows)
+    return speak(rows) if options.jsonl else show(rows)
 
 
-def draw(rows: Iterable[Row]) -> int:
+def show(rows: Iterable[Row]) -> int:
     """The table for people."""
     paint = Paint(sys.stdout)
     good = bad = 0

@@ -6,7 +6,7 @@ A child inherits what its parent has (fork), so the calls may be closures; the r
 from __future__ import annotations
 
 import multiprocessing
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import Callable, Dict, Iterator, List, Sequence, Tuple, TypeVar
 
 T = TypeVar("T")
@@ -19,21 +19,29 @@ def parallel(calls: "Sequence[Callable[[], T]]", jobs: int) -> "Iterator[T]":
             yield call()
         return
     context = multiprocessing.get_context("fork")
-    running: "Dict[int, Tuple[multiprocessing.process.BaseProcess, Connection]]" = {}
-    started = 0
+    running: "Dict[Connection, Tuple[int, multiprocessing.process.BaseProcess]]" = {}
+    ended: "Dict[int, Tuple[bool, object]]" = {}
+    started = told = 0
     try:
-        for index in range(len(calls)):
+        while told < len(calls):
             while started < len(calls) and len(running) < jobs:
                 ours, theirs = context.Pipe(duplex=False)
                 child = context.Process(target=_run, args=(calls[started], theirs), daemon=False)
                 child.start()
                 theirs.close()
-                running[started] = (child, ours)
+                running[ours] = (started, child)
                 started += 1
-            child, ours = running.pop(index)
-            yield _result(child, ours)
+            for pipe in wait(list(running)):  # whichever ends first makes room for the next; the results are told in order
+                index, child = running.pop(pipe)
+                ended[index] = _end(child, pipe)
+            while told in ended:
+                good, value = ended.pop(told)
+                if not good:
+                    raise value  # type: ignore[misc]
+                yield value  # type: ignore[misc]
+                told += 1
     finally:
-        for child, ours in running.values():
+        for _, child in running.values():
             child.terminate()
             child.join()
 
@@ -46,15 +54,16 @@ def _run(call: "Callable[[], T]", theirs: Connection) -> None:
     theirs.close()
 
 
-def _result(child: "multiprocessing.process.BaseProcess", ours: Connection) -> "T":  # type: ignore[type-var]
+def _end(child: "multiprocessing.process.BaseProcess", ours: Connection) -> "Tuple[bool, object]":
+    """Whether a call came to its end, and its result or its exception."""
     try:
         good, value = ours.recv()
     except EOFError:
+        child.join()
         good, value = False, RuntimeError(f"a child process ended with {child.exitcode} and said nothing")
     child.join()
-    if not good:
-        raise value
-    return value
+    ours.close()
+    return good, value
 
 
 __all__: List[str] = ["parallel"]

@@ -9,8 +9,7 @@ Rows of the table, for each lab
               what `Perhaps:` names may come or not
   cheater     no more points than the starter
 
-With `sample` a mistake's row runs the tests that it names and SAMPLE of the others, a cheater's row SAMPLE_CHEATER tests: another
-choice for each state of the tests and solutions.  The whole table is `make selfcheck`.
+With a sample (sampling.py) some of the mistakes have a row, and a row of a mistake or a cheater runs some of the tests.
 
 One master seed serves all rows, and a kernel that a row shares with an earlier one is not judged twice (memo.py).
 """
@@ -18,7 +17,6 @@ One master seed serves all rows, and a kernel that a row shares with an earlier 
 from __future__ import annotations
 
 import fnmatch
-import random
 from dataclasses import dataclass
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
@@ -28,12 +26,12 @@ from grader.judge.grading import Grading, default_seed
 from grader.model import Lab, Outcome, Result, TestSpec, Verdict
 from grader.selfcheck import variants
 from grader.selfcheck.parallel import parallel
+from grader.selfcheck.sampling import Sample
 from grader.selfcheck.variants import Variant
 from grader.submission.files import Submission
 from grader.submission.studentseed import complete_tree_seed
 
 Files = Mapping[str, bytes]
-SAMPLE, SAMPLE_CHEATER = 2, 10
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Row:
 class SelfCheck:
     """Runs the table for the labs of a tree."""
 
-    def __init__(self, grading: Grading, seed: Optional[int], sample: bool = False) -> None:
+    def __init__(self, grading: Grading, seed: Optional[int], sample: Optional[Sample] = None) -> None:
         self._grading = grading
         tree, course = grading.tree, grading.course
         marked = sources.marked(tree, course)
@@ -70,11 +68,13 @@ class SelfCheck:
         self._seed = default_seed(Submission(self.reference, ())) if seed is None else seed
 
     def rows(self, lab: Lab, only: str = "", jobs: int = 1) -> Iterator[Row]:
-        """The rows of one lab, `jobs` at a time; `only` is a glob over their names."""
+        """The rows of one lab, `jobs` at a time; `only` is a glob over their names, and a row that is asked for so is there with a
+        sample too."""
         def wanted(kind: str, name: str) -> bool:
             return not only or any(fnmatch.fnmatchcase(text, only) for text in (name, f"lab{lab.number}.{kind}.{name}"))
 
-        found = [variant for variant in variants.of_lab(self._grading.tree, lab) if wanted(variant.word, variant.name)]
+        found = [variant for variant in variants.of_lab(self._grading.tree, lab) if wanted(variant.word, variant.name)
+                 and (only or not self._sample or self._sample.takes(variant))]
         starter = None
         if wanted("starter", "starter") or any(variant.kind == "cheaters" for variant in found):
             starter = self._grade(lab, self.starter)
@@ -106,18 +106,7 @@ class SelfCheck:
     def _chosen(self, lab: Lab, variant: Variant) -> List[TestSpec]:
         """The tests that a row runs."""
         tests = self._grading.course.tests_of(lab)
-        if not self._sample or variant.refused:  # where the build refuses, nothing runs
-            return tests
-        names = [test.name for test in tests]
-        chosen = random.Random(f"{self._seed} {variant.name} {len(names)}")
-        named = variant.failed(names)
-        own = [test.name for test in tests if test.exercise == variant.exercise]
-        if variant.kind == "cheaters":
-            wanted = set(chosen.sample(names, min(SAMPLE_CHEATER, len(names))))
-        else:
-            others = sorted(set(own or names) - named)
-            wanted = named | set(chosen.sample(others, min(SAMPLE, len(others))))
-        return [test for test in tests if test.name in wanted]
+        return self._sample.tests(variant, tests) if self._sample else tests
 
     def _full(self, lab: Lab, kind: str, name: str, files: Files) -> Row:
         result = self._grade(lab, files)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 import unittest
+from pathlib import Path
 from typing import List
 
 from grader import labs
@@ -22,6 +24,19 @@ class Parallel(unittest.TestCase):
         calls = [lambda n=n: (time.sleep(0.02 * (5 - n)), n)[1] for n in range(5)]
         self.assertEqual(list(parallel(calls, 2)), list(range(5)))
         self.assertEqual(list(parallel(calls, 1)), list(range(5)))
+
+    def test_a_long_call_keeps_no_place_empty(self) -> None:
+        """The first call waits for the last one, which must begin while the first one runs."""
+        with tempfile.TemporaryDirectory() as folder:
+            last = Path(folder) / "last"
+
+            def first() -> bool:
+                end = time.monotonic() + 60
+                while not last.exists() and time.monotonic() < end:
+                    time.sleep(0.01)
+                return last.exists()
+
+            self.assertEqual(list(parallel([first, lambda: 1, lambda: 2, lambda: last.touch()], 2)), [True, 1, 2, None])
 
     def test_each_call_has_a_process(self) -> None:
         self.assertEqual(len({os.getpid(), *parallel([os.getpid] * 3, 2)}), 4)

@@ -74,6 +74,12 @@ class RunnerTest(unittest.TestCase):
             self.assertEqual([one.ok for one in found], wanted)
         self.assertIn("said nothing for 1.2 s", found[-1].seen)
 
+    def test_a_note_of_a_program_is_shown(self) -> None:
+        program = "print('note: drawn by 7', flush=True); print('{{\"name\": \"a.b\", \"ok\": true}}')"
+        outcomes, said = self.run_ring(ProgramRing("x", "y", [sys.executable, "-c", program]))
+        self.assertEqual([True], [one.ok for one in outcomes])
+        self.assertIn("drawn by 7\n", said)
+
     def test_the_page_of_times_names_what_the_run_waited_for(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             page = times.write([times.RingTime("guest", 9.0, [(8.0, "a.<b>"), (0.01, "c.d")]), times.RingTime("host", 1.0)], Path(folder))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import unittest
 from pathlib import Path
 from typing import Dict
 from unittest import mock
 
-from grader import cli, labs
+from grader import cli, git, labs
 from grader.building.builder import Builder
 from grader.commands import selfcheck as command
 from grader.commands import stability
@@ -18,6 +19,7 @@ from grader.errors import GraderError
 from grader.judge.grading import Grading
 from grader.model import KernelSet, Outcome, TestSpec
 from grader.selfcheck import variants
+from grader.selfcheck.sampling import Sample, drawn, number_of_commit
 from grader.selfcheck.table import SelfCheck
 from grader.submission.files import Submission
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase, fails, passes, runner
@@ -105,12 +107,42 @@ class Table(TreeCase):
         asked = []
         grading = Grading(self.tree, course, runner(lambda test, seed: asked.append(test.name) or judge(test, seed)),
                           builder=TextBuilder(self.tree, course))
-        check = SelfCheck(grading, None, sample=True)
-        with mock.patch("grader.selfcheck.table.SAMPLE", 1):
+        check = SelfCheck(grading, None, Sample(self.tree, course.labs, 1))
+        with mock.patch("grader.selfcheck.sampling.OTHERS", 1):
             rows = {row.name: row.trouble for row in check.rows(course.labs[0], "right")}
             self.assertEqual((rows["right"], "bit_follows_queue" in asked, len(asked)), ("", True, 2))
             rows = {row.name: row.trouble for row in check.rows(course.labs[0], "few")}
         self.assertIn("does not fail insert_at_tail", rows["few"])
+
+    def test_a_sample_draws_mistakes_of_each_exercise_and_takes_everything_else(self) -> None:
+        for exercise, count in (("1.1", 12), ("1.2", 1)):
+            for index in range(count):
+                self.variant("mistakes", f"m{exercise[-1]}-{index}", f"Mistake: m\nExercise: {exercise}\nFails: bit_*\nHint: summary")
+        self.variant("accepted", "good", "Accepted: a", new="BIT BY BIT")
+        self.variant("cheaters", "vain", "Cheat: prints PASS", old="STUB", new="STUB PASS", starter=True)
+        course = labs.load(self.tree)
+        found = variants.of_lab(self.tree, course.labs[0])
+
+        def taken(draw: int) -> "frozenset[str]":
+            with mock.patch("grader.selfcheck.sampling.drawn", lambda mistakes, draw: drawn(mistakes, draw, 4)):
+                sample = Sample(self.tree, course.labs, draw)
+            return frozenset(variant.name for variant in found if sample.takes(variant))
+
+        for draw in range(20):
+            self.assertLessEqual({"good", "vain", "m2-0"}, taken(draw))
+            self.assertEqual((len(taken(draw)), taken(draw)), (3 + 4, taken(draw)))
+        self.assertEqual(frozenset().union(*map(taken, range(60))), {variant.name for variant in found}, "each has its turn")
+
+    def test_the_commit_draws(self) -> None:
+        self.assertEqual(number_of_commit(self.tree, 17), 17, "no repository")
+        git.ask(self.tree.root, "init", "-q")
+        numbers = set()
+        for text in ("one", "two"):
+            self.put("README.md", text)
+            git.ask(self.tree.root, "add", "README.md")
+            git.ask(self.tree.root, "commit", "-qm", text, settings=("user.name=a", "user.email=a@b.c"))
+            numbers.add(number_of_commit(self.tree, 17))
+        self.assertEqual(len(numbers - {17}), 2)
 
     def test_accepted(self) -> None:
         self.variant("accepted", "good", "Accepted: a", new="BIT BY BIT")
@@ -172,6 +204,19 @@ class Table(TreeCase):
         self.assertEqual([line["name"] for line in lines[:2]], ["lab1.starter.starter", "lab1.reference.reference"])
         self.assertEqual({line["name"]: line["features"] for line in lines[2:]}["lab1.test.insert_at_tail"], ["SCH-16"])
         self.assertTrue(all(line["ok"] for line in lines))
+
+    def test_json_lines_of_a_sample_say_how_it_is_drawn_again(self) -> None:
+        for index in range(6):
+            self.variant("mistakes", f"m-{index}", "Mistake: m\nExercise: 1.1\nFails: bit_*\nHint: summary")
+        with mock.patch("grader.selfcheck.sampling.drawn", lambda mistakes, draw: drawn(mistakes, draw, 2)):
+            code, text = self.run_command("selfcheck", "--jsonl", "--sample")
+            again = re.search(r"\Anote: 2 of 6 mistakes; .* SEED=(\d+)\n", text)
+            self.assertTrue(code == 0 and again, text)
+            self.assertEqual(self.run_command("selfcheck", "--jsonl", "--sample", "--seed", again[1])[1], text)
+            rows = {json.loads(line)["name"] for line in text.splitlines()[1:] if ".mistake." in line}
+            self.assertEqual(len(rows), 2)
+            code, text = self.run_command("selfcheck", "--jsonl", "--sample", "--only", "m-*")
+        self.assertEqual(len({json.loads(line)["name"] for line in text.splitlines()}), 6, "what is asked for by name is there")
 
     def test_stability_command(self) -> None:
         code, text = self.run_command("stability", "--runs", "4", "--load", "--submission", str(self.tree.root))

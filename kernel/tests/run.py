@@ -52,8 +52,11 @@ def run_ring(ring: Ring, options: Options, spent: "RingTime | None" = None) -> "
             row = f"{ring.name:<13}{len(outcomes):>5} so far   {time.monotonic() - started:.0f} s   {text}"
             print("\033[K" + row[:shutil.get_terminal_size((80, 24)).columns - 1], end="\r", flush=True)
 
+    def note(text: str) -> None:
+        print(("\033[K" if live else "") + f"{'':<13}{text}", flush=True)
+
     try:
-        for outcome in ring.run(dataclasses.replace(options, say=step)):
+        for outcome in ring.run(dataclasses.replace(options, say=step, note=note)):
             outcomes.append(outcome)
             spent.waits.append((time.monotonic() - heard, outcome.name))
             heard = time.monotonic()

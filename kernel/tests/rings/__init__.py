@@ -21,7 +21,7 @@ RINGS: "list[Ring]" = [
                 ["python3", "kernel/tests/console/run.py", "--emu", "qemu"]),
     ProgramRing("bochs", "the same in Bochs, and guest tests by themselves",
                 ["python3", "kernel/tests/console/run.py", "--emu", "bochs"]),
-    ProgramRing("selfcheck", "labs: starter, reference, accepted, mistakes, cheaters; of each row the tests that it names and a sample of the others",
+    ProgramRing("selfcheck", "labs: starter, reference, accepted, cheaters, and the mistakes that the commit draws; of these rows the tests that they name, and others",
                 ["python3", "-m", "grader", "selfcheck", "--jsonl", "--sample", "--jobs", "{jobs}"]),
 ]
 

@@ -36,6 +36,7 @@ class Options:
     only: str  # a glob over test names; empty: all
     seed: str
     say: "Callable[[str], None]" = lambda text: None  # a step, for a person that watches
+    note: "Callable[[str], None]" = lambda text: None  # what stays on the terminal and in the log of a run
 
 
 class Ring:

@@ -1,7 +1,7 @@
 """A ring that is a program: it prints one JSON line a test, everything else is its log.
 
 A line: {"name": "suite.test", "ok": true, "features": ["SCH-17"], "expected": "", "seen": "", "seed": 1, "repeat": "",
-"where": "file:line"}; name and ok suffice for a pass. Exit status 0: all passed, 1: a test failed, 2 and NOTHING: no
+"where": "file:line"}; name and ok suffice for a pass. A line `note: ...` is shown. Exit status 0: all passed, 1: a test failed, 2 and NOTHING: no
 test has that name, any other: the ring itself broke, which counts as a failed test.
 """
 
@@ -20,6 +20,7 @@ from typing import Iterator
 from .base import Options, Outcome, Ring, tail
 
 NOTHING = "no test is called "  # what a program says, with status 2, when nothing has the name of --only
+NOTE = "note: "
 SILENT_SECONDS = 900  # without a test's line: the ring hangs
 
 
@@ -70,7 +71,9 @@ class ProgramRing(Ring):
                 for line in process.stdout:
                     guard.heard()
                     outcome = self.parse(line)
-                    if outcome is None:
+                    if line.startswith(NOTE):
+                        options.note(line[len(NOTE):].strip())
+                    elif outcome is None:
                         log.append(line)
                     elif not options.only or fnmatch.fnmatch(outcome.name, options.only):
                         any_failed, any_ran = any_failed or not outcome.ok, True
