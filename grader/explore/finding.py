@@ -12,7 +12,7 @@ from typing import Callable, List, Optional, Protocol, Sequence, Tuple
 
 from grader.explore.control import Access, Entry, Found, Ran
 
-LOAD, STORE = 1, 2  # KX_POINT
+LOAD, STORE, ACQUIRED, RELEASE, RELEASED = 1, 2, 8, 9, 19  # KX_POINT
 LOOKS = 3
 INSIDE = ("kernel/ntos/", "kernel/hal/", "kernel/inc/")  # where an actor waits, but not what it was asked to do
 
@@ -155,9 +155,23 @@ def _last(ran: Ran, lines: Places) -> str:
     told = []
     for one in pair:
         place = lines.place(one.pc - 1)
-        told.append(f"{side(one.processor)} {_entry(one, lines)} ({one.size} bytes) at step {one.step}"
+        told.append(f"{side(one.processor)} {_entry(one, lines)} ({_lock(ran, one) or f'{one.size} bytes'}) at step {one.step}"
                     + (f", {place}" if place else ""))
     return "\n".join(["the last two accesses of both sides to the same memory:", *told]) if told else ""
+
+
+def _lock(ran: Ran, access: Entry) -> str:
+    """What the word of a lock said when it was accessed; nothing of other memory.  The points of the lock routines tell which side
+    had the lock: its word is a number, or a node's address."""
+    moves = [one for one in ran.trace if one.object == access.object and one.kind in (ACQUIRED, RELEASE, RELEASED)]
+    if not moves:
+        return ""
+    at = next(index for index, one in enumerate(ran.trace) if one is access)
+    held = ""
+    for one in ran.trace[:at]:
+        if one.object == access.object and one.kind in (ACQUIRED, RELEASE, RELEASED):
+            held = "" if one.kind == RELEASED else side(one.processor)
+    return f"a lock, held by {held}" if held else "a lock, free"
 
 
 def _does(ran: Ran, access: Access, lines: Places) -> str:

@@ -1,6 +1,7 @@
 """One schedule by name: how the explorer is to choose who goes on, in a form that people can type.
 
-    walk-1f2e            random walk with seed 0x1f2e
+    walk-1f2e            random walk with seed 0x1f2e: at each point another processor goes on with a chance of 1 in 4
+    walk-1f2e.p400       ... with a chance of 400 in 65536
     pct3-77.k250         PCT of depth 3, calibrated for runs of 250 steps
     jit-12.j2-40         a switch after 2 to 40 points
     exh-17:2-45:1        at step 17 processor 2 goes on, at step 45 processor 1; else whoever runs goes on

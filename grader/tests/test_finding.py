@@ -143,6 +143,19 @@ class FindingTest(unittest.TestCase):
         reads = tuple(replace(one, kind=1) for one in ran.trace)
         self.assertEqual("", finding.tell(replace(ran, trace=reads), Places()).difference, "two reads are no conflict")  # type: ignore[arg-type]
 
+    def test_word_of_a_lock_is_told_by_its_holder(self) -> None:
+        """The word is a number, or a node's address: neither says who has the lock."""
+        pc, lock = 0x80100011, 0x5000
+        trace = (Entry(1, 1, 2, 2, 4, pc, lock), Entry(2, 1, 8, 2, 0, 0, lock), Entry(3, 2, 1, 2, 4, pc, lock),
+                 Entry(4, 1, 9, 2, 0, 0, lock), Entry(5, 1, 2, 2, 4, pc, lock), Entry(6, 1, 19, 2, 0, 0, lock))
+        ran = replace(raced(), found=Found.CHECK, race=None, step=9, message="two inside", place="a.cpp:3")
+        told = finding.tell(replace(ran, trace=trace), Places()).difference.splitlines()  # type: ignore[arg-type]
+        self.assertIn("actor 1 (processor 2) reads V5000.of4 (a lock, held by actor 0 (processor 1)) at step 3", told[1])
+        self.assertIn("actor 0 (processor 1) writes V5000.of4 (a lock, held by actor 0 (processor 1)) at step 5", told[2])
+        again = (*trace, Entry(7, 2, 1, 2, 4, pc, lock), Entry(8, 1, 2, 2, 4, pc, lock))
+        told = finding.tell(replace(ran, trace=again), Places()).difference.splitlines()  # type: ignore[arg-type]
+        self.assertIn("actor 1 (processor 2) reads V5000.of4 (a lock, free) at step 7", told[1])
+
     def test_side_that_waits_is_shown_in_the_students_file(self) -> None:
         ran = Ran(1, Found.DEADLOCK, parse("walk-7"), waiting=((), (0x80100011, 0x80100021), ()))
         own = finding.stands(ran, Places(), lambda file: file.endswith("queue.cpp"))  # type: ignore[arg-type]

@@ -105,7 +105,7 @@ class PlantedRaces(OfDriver):
 class Machine(OfDriver):
     driver = "machine"
     ENDS: Dict[str, Found] = {"Stops": Found.BUGCHECK, "Faults": Found.BUGCHECK, "EndsRaised": Found.CHECK,
-                              "SpinsForEver": Found.NO_PROGRESS, "Canary": Found.CHECK}
+                              "WrongPointer": Found.CHECK, "SpinsForEver": Found.NO_PROGRESS, "Canary": Found.CHECK}
 
     def test_scenarios_end_as_they_say(self) -> None:
         for name in scenarios(self.session):
@@ -113,6 +113,9 @@ class Machine(OfDriver):
                 with self.subTest(name, schedule=schedule.kind):
                     ran = self.run_batch(name, schedule, 60)
                     self.assertEqual(ran.found, self.ENDS.get(name, Found.NOTHING), ran.message)
+
+    def test_pointers_that_differ_are_told_as_addresses(self) -> None:
+        self.assertEqual("Seen is 0x80123450, not 0xffdff120", self.run_batch("WrongPointer", WALK).message)
 
     def test_run_of_a_batch_is_the_run_alone(self) -> None:
         for name in ("TokenRing", "TimeGoesOn", "PeriodicTimer", "DpcEverywhere", "CallEverybody", "Helper", "ThreadedDpc"):

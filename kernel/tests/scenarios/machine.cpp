@@ -218,6 +218,13 @@ struct EndsRaised {
     static void Actor1() {}
 };
 
+/// Compares two addresses that differ: the message has them as a debugger shows them.
+struct WrongPointer {
+    static inline PVOID Seen;
+    static void Setup() { Seen = reinterpret_cast<PVOID>(0x8012'3450); }
+    static void Actor0() { CHECK_EQUAL(reinterpret_cast<PVOID>(0xFFDF'F120), Seen); }
+};
+
 /// Spins for ever without giving way.
 struct SpinsForEver {
     static inline volatile LONG Flag;
@@ -251,5 +258,6 @@ SCENARIO(ThreadedDpc);
 SCENARIO(Stops);
 SCENARIO(Faults);
 SCENARIO(EndsRaised);
+SCENARIO(WrongPointer);
 SCENARIO(SpinsForEver);
 SCENARIO(SpinsRudely);

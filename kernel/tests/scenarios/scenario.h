@@ -70,7 +70,12 @@ template <typename A, typename B> inline void KxCheckEqual(A expected, B seen, P
     const LONGLONG wanted = KxAsNumber(expected), found = KxAsNumber(seen);
     (void)what, (void)file, (void)line;
 #if defined(MICA_EXPLORE)
-    if (wanted != found) KxFail(file, line, "%s is %d, not %d", what, LONG(found), LONG(wanted));
+    if (wanted == found) return;
+    if constexpr (__is_pointer(A) || __is_pointer(B)) {
+        KxFail(file, line, "%s is 0x%08x, not 0x%08x", what, ULONG(found), ULONG(wanted));
+    } else {
+        KxFail(file, line, "%s is %d, not %d", what, LONG(found), LONG(wanted));
+    }
 #else
     (void)wanted, (void)found;
 #endif

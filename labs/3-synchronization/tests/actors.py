@@ -14,6 +14,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from .dispatcher import (ABANDONED, MILLISECOND, MUTANT, NOTIFICATION_EVENT, SEMAPHORE, SYNCHRONIZATION_EVENT, Dispatcher, Object, status_name)
 from .hints import HINTS
+from .scene import WAITING
 
 STEP, SET, RESET, PULSE, RELEASE_SEMAPHORE, RELEASE_MUTANT, WAIT_ANY, WAIT_ALL, DELAY, END = range(10)
 NAMES = ("step", "set", "reset", "pulse", "release", "release", "wait", "wait-all", "delay", "end")
@@ -238,7 +239,7 @@ class _Run:
             wanted = self.play.upcoming()
             if wanted is None:
                 break
-            self.t.asking(self._asked(), self._hint("released-too-few"))
+            self.t.asking(self._asked(), self._hint("run-stuck"))
             place = places[wanted[2] is not None]
             other = places[wanted[2] is None]
             self._go_to(place, other, wanted)
@@ -246,7 +247,7 @@ class _Run:
             slept = self.play.slept
             self.done.append(self._show(wanted))
             self.play.go_on(wanted)
-        self.t.asking(self._asked() + " - the end", self._hint("released-too-few"))
+        self.t.asking(self._asked() + " - the end", self._hint("run-stuck"))
         self.guest.finish()
         self._states()
 
@@ -264,11 +265,19 @@ class _Run:
         self.t.check(words[0] < len(self.threads) and self.threads[words[0]] == thread, asked=self._asked(), expected="an actor on its own stack",
                      seen=f"A{words[0]} announces itself on the stack of {thread:#010x}")
         if seen != wanted:
-            same = seen[:2] == wanted[:2] and result == (wanted[2] is not None)
-            hint = "wait-status" if same else "released-order"
-            if not same and wanted[2] is not None and not result:
-                hint = "waited-in-vain" if self.done and self.done[-1] == self._show((*wanted[:2], None)) else "released-too-few"
-            self.t.fail(asked=self._asked(), expected=self._show(wanted), seen=self._show(seen), hint=self._hint(hint))
+            self.t.fail(asked=self._asked(), expected=self._show(wanted), seen=self._show(seen), hint=self._hint(self._cause(wanted, seen)))
+
+    def _cause(self, wanted: Tuple[int, int, Optional[int]], seen: Tuple[int, int, Optional[int]]) -> str:
+        """The hint of a stop that is not the one that must come: by what the two threads do, in the guest and in the model."""
+        if seen[:2] == wanted[:2] and (seen[2] is None) == (wanted[2] is None):
+            return "wait-status" if self.made[wanted[0]][wanted[1]].code in (WAIT_ANY, WAIT_ALL, DELAY) else "previous-state"
+        if wanted[2] is not None and self.done and self.done[-1] == self._show((*wanted[:2], None)):
+            return "waited-in-vain"  # it began just now, and what it waits for is there
+        waiting = self.guest.get(self.threads[wanted[0]], "KTHREAD.State") == WAITING
+        too_early = self.play.waits[seen[0]]  # in the model that thread waits still
+        if waiting:
+            return "released-order" if too_early else "released-too-few"
+        return "released-too-many" if too_early else "run-order"
 
     def _hold(self, fresh: bool) -> None:
         """Time stands still while actors run."""

@@ -22,7 +22,11 @@ HINTS = {
     "released-too-many": "More threads were released than the signal allows: each one takes its part of the signal, and SignalState is looked at again before "
                          "the next.",
     "released-too-few": "A thread whose wait is satisfied was not released: go on through the list as long as the object is signaled.",
-    "released-order": "The threads were released in another order than the one in which they began to wait.",
+    "released-order": "Another thread was released than the one whose turn it is: of those whose wait is satisfied, the thread that began to wait first comes "
+                      "first.",
+    "run-order": "Both threads may run, and the one with the higher priority goes first: look at what was given to the scheduler of the thread that is missing.",
+    "run-stuck": "Here no thread comes to its next step. Either a thread that should be released waits still, or a thread does not come out of a call. `mica waits` "
+                 "in a replay shows which thread waits, and for what.",
     "reset": "A reset leaves the event not signaled, and releases no thread.",
     "pulse": "A pulse releases the threads that wait at this moment, and leaves the object not signaled.",
     # what a wait returns
@@ -112,20 +116,18 @@ HINTS = {
     "timer-cost": "A timer goes to the tail of its chain by one InsertTailList: what KiInsertTimer costs does not depend on how many timers run.",
     "traced-timer": "KiInsertTimer traces TimerSet with the timer and its due time, KiSignalTimer traces TimerExpire with the timer and the tick count, before it "
                     "signals it.",
-    # races: by the scenario that broke
-    "race-signal": "The object is tested and the thread put to sleep in one hold of the database: a signal in between finds no block on "
-                   "the list, and does not wake the thread.",
-    "race-account": "The state is read and changed in one hold of the database, and what is returned is what it was: what was read before the hold "
-                    "may have been taken by somebody else meanwhile.",
-    "race-all-waiters": "Each waiter on the list is released, and none may be between the test and the list at that moment.",
-    "race-one-in": "Two threads were let in by one signal: a released thread consumes the signal before another thread looks at it.",
-    "race-together": "All objects are looked at, and then all are taken, without letting go of the database in between.",
+    # races: what every schedule must keep; the run shows which step broke it
+    "race-signal": "No signal comes between a thread's test of an object and its block on the object's list: both lie in one hold of the database. "
+                   "A signal between the two would find no thread to wake.",
+    "race-account": "A call changes the state that it returns: the look, the change and what is returned belong to one hold of the database.",
+    "race-all-waiters": "A notification event releases each thread on its list, and no thread is between its test and that list at this moment.",
+    "race-one-in": "One signal lets one thread in: a released thread has consumed the signal before another thread looks at it.",
+    "race-together": "All objects are looked at, and then all are taken, in one hold of the database.",
     "race-any": "A wait for any takes one object: its other blocks leave their lists before another signal can find them.",
-    "race-timeout": "The signal and the time-out are both on their way: the first one to lock the database ends the wait, takes the blocks off "
-                    "all lists and stops the timer; the second must find nothing. What the wait returns is decided then: who looks at the object "
-                    "again later sees a signal that he has not taken.",
+    "race-timeout": "One of the two ends a wait, the signal or the time-out: the first one to lock the database. From then on nothing of the wait "
+                    "is left for the other one to find, and what the wait returns does not change any more.",
     "race-nothing-taken": "A wait for all that ends by its time-out leaves every object as it found it.",
-    "race-units": "The count is read and written in one hold of the database: units get lost or are made otherwise.",
+    "race-units": "The count is read and written in one hold of the database: no unit is lost, and none is made.",
     "race-owner": "Owner, list and state of a mutant change in one hold of the database, the old owner's before the new one is let in.",
     "race-timers": "Set, cancel and expiry change the table in one hold of the database each; an expiring timer has left it before it signals.",
 }
@@ -148,8 +150,9 @@ HINTS.update({
     "dpc-missing": "TRUE says that the DPC is on the list of its processor's queue now (KiDpcQueue): every way to it leads past the insertion.",
     "dpc-lost": "Every DPC that was queued runs once: go on until the ordinary queue (KPRCB::DpcData) is empty, also with what comes while routines run.",
     "dpc-busy": "A DPC is free before its routine runs (DpcData nullptr, off the list): the routine may queue it again or free it.",
-    "dpc-flags": "When the queue is empty DpcRoutineActive and DpcInterruptRequested are cleared under its lock; while DPCs run, the first one "
-                 "is set.",
+    "dpc-flags": "Interrupts and other processors decide by DpcRoutineActive and DpcInterruptRequested whether an interrupt must be asked for "
+                 "(KiDpcNeedsInterrupt). Whenever the queue's lock is free both must be true to the facts: does a processor run the DPCs of this "
+                 "queue now, and is an interrupt for them still to come?",
     "dpc-interrupt": "Ask for the interrupt when KiDpcNeedsInterrupt says so, and only then: DpcInterruptRequested, then "
                      "HalRequestSoftwareInterrupt(DISPATCH_LEVEL).",
     "dpc-irql": "A DPC's routine runs at DISPATCH_LEVEL, with no lock held; and no call leaves its queue locked.",
@@ -181,12 +184,12 @@ HINTS.update({
                   "without either otherwise; Next is nullptr while no processor is behind.",
     "queue-link": "A processor that comes second makes its node the last one of the queue, links itself behind its predecessor, and spins on its "
                   "own node.",
-    "queue-handover": "The release hands the lock to the successor through the *successor's* node; the lock's Value stays the last node "
-                      "of the queue.",
+    "queue-handover": "After the release the processor that waits longest has the lock, and that processor reads its own node only. The queue "
+                      "behind it is as it was. Compare both with what is seen.",
     "queue-alone": "A processor that is alone needs one exchange: a free lock is taken without a predecessor to link to, and freed "
                    "without a successor to wait for.",
-    "queue-late": "The lock's Value names another node, so another processor has come, and has not linked itself yet: wait for its "
-                  "address in Next.",
+    "queue-late": "Two words tell whether a processor is behind: the lock's Value and the own node's Next. Here they disagree. Which of the two "
+                  "does an acquisition change first, and what follows for a release that sees them so?",
     # lists
     "slist-order": "The list is a stack: push puts an entry in front, pop takes the first, flush takes all.",
     "slist-depth": "Depth counts the entries, Sequence every change; both change with the first entry in one step.",
@@ -272,25 +275,24 @@ HINTS.update({
 })
 
 HINTS.update({
-    "race-dpc": "Whether a DPC is queued is decided by one interlocked operation on DpcData, or by looking again under the queue's lock: two "
-                "processors may have looked at it at the same time.",
+    "race-dpc": "Two processors may look at the same DPC at the same time. One step decides which of them queues it, or takes it off.",
     "race-dpc-missed": "A DPC is off its queue, and free to be queued again, before its routine is called: what comes while it runs needs "
                        "another run.",
-    "race-dpc-asks": "The queue is found empty and the processor ceases to be active in one step, under the queue's lock: a DPC that "
-                     "comes between the two asks for no interrupt, and no processor runs it.",
+    "race-dpc-asks": "No DPC comes between the moment at which the queue is found empty and the moment at which the processor ceases to be active: "
+                     "it would ask for no interrupt, and no processor would run it.",
     "race-falling": "First the IRQL falls, then the pending interrupts are looked at, until none is above it: one that comes between a "
                     "look and the fall would be noted as pending, and nothing would look again.",
     "race-lock-order": "KiAfterAcquireLock when the lock has been taken, KiBeforeReleaseLock before it is free: by these calls checked "
                        "builds and the explorer know the holder.",
-    "race-lock": "Test and set are one instruction: between a test and a store another processor does the same.",
+    "race-lock": "No processor comes between the test of a free lock and the change that takes it.",
     "race-queued-lock": "Three moments: a node is complete before it becomes the tail; it waits before its predecessor can see it; and an"
                         " empty Next does not mean that no processor is coming.",
     "race-list-link": "From the exchange on another processor may take the entry and follow its Next: the entry is linked to the one behind it "
                       "before the exchange puts it on the list, anew in each attempt.",
     "race-list": "Between reading the head and replacing it the first entry may have gone, come back, and have another one behind it: the "
                  "sequence makes the difference.",
-    "race-apc-lost": "The APC was queued while its thread was falling asleep: the inserter looks at the thread's state, the thread looks "
-                     "at the pending APC before it sleeps, and both do it under the same lock.",
+    "race-apc-lost": "An APC may be queued while its thread falls asleep. Either the inserter sees a thread that waits, or the thread sees the "
+                     "pending APC before it sleeps.",
     "race-apc-region": "Look again when the region is left, after the count is back to zero; and at the count each time before an APC is taken.",
     "race-apc-once": "Inserted changes under the APC queue's lock, and is FALSE again before the APC's routine is called.",
     "race-queue": "An entry is on the list or given to one thread, under the database's lock; a time-out that comes too late has nothing to end.",

@@ -11,8 +11,10 @@ BUDGET = 60_000_000  # guest instructions: about a thousand schedules, a second 
 
 
 def explored(t, hint: str, *scenarios: str) -> None:
+    """The hint says what the scenario asks of every schedule: it was written before the run, and names no cause."""
     for scenario in scenarios:
-        t.explore(scenario, budget=BUDGET, expected="no order of steps breaks it", hint=t.hint(hint, HINTS[hint]))
+        t.explore(scenario, budget=BUDGET, expected="no order of steps breaks it",
+                  hint=t.hint(hint, f"This must hold under every schedule; see in the timeline whether it is what broke. {HINTS[hint]}"))
 
 
 @test("3.1", points=2, title="a DPC runs once for each time that it was queued", features=("INT-05", "INT-06"), limit=LIMIT, explore=True)
