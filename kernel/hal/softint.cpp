@@ -24,16 +24,16 @@ static void DeliverLevel(KIRQL level) {
 //| // Room for helpers of your own.
 // LAB(3.1) end
 
-/// Delivers everything that is pending above `target`, always the highest level first. On return nothing above `target`
-/// is pending, and the IRQL is `target`. Interrupts are off when it is called and when it returns.
+/// Interrupts that were held back above `target` have their turn. Interrupts are off when it is called and when it
+/// returns; then nothing above `target` is pending, and the IRQL is `target`.
 ///
-/// - KPCR::IRR has a bit for each pending level (HalpGetPending, HalpHighestAbove, HalpClearPending). It changes here
-///   only while interrupts are off. A level that is asked for again while it is being delivered is delivered again.
-/// - DISPATCH_LEVEL is delivered by KiDispatchInterrupt, APC_LEVEL by KiDeliverApc(KernelMode, nullptr, nullptr): they
-///   run at their level with interrupts on, and their bit is clear. Interrupts do not come on before the IRQL is that
-///   level.
-/// - A device level (DEVICE_LEVEL_FIRST and above) is delivered by HalpReplayInterrupt, with its bit clear and
-///   interrupts off.
+/// - At each moment the highest pending level has its turn, also if it was asked for during another delivery.
+/// - KPCR::IRR has a bit for each pending level (HalpGetPending, HalpHighestAbove, HalpClearPending). A level's bit is
+///   clear before its handler begins, so a level that is asked for while its handler runs is delivered once more.
+///   Interrupts change these bits, too: here they are read and changed only while interrupts are off.
+/// - A handler of a software interrupt runs at its level with interrupts on. Interrupts do not come on before the IRQL
+///   is that level. DISPATCH_LEVEL is KiDispatchInterrupt's, APC_LEVEL KiDeliverApc's (KernelMode, nullptr, nullptr).
+/// - A device level (DEVICE_LEVEL_FIRST and above) is HalpReplayInterrupt's, which is called with interrupts off.
 /// - A delivery may switch threads, and this thread may go on on another processor: what was read of the processor
 ///   before is worth nothing then.
 void HalpDeliverPending(KIRQL target) {

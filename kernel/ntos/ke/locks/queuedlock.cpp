@@ -41,8 +41,9 @@ void Enqueue(PKSPIN_LOCK lock, PKSPIN_LOCK_QUEUE node) {
     // LAB(3.2) end
 }
 
-/// Takes the lock if it is free, and never waits. After a false answer the lock is as before, no other processor has
-/// seen the node, and the node's Lock has neither bit.
+/// Takes the lock if it is free, and never waits. After a true answer node and lock are as after Enqueue. After a false
+/// answer the lock is as before, no other processor has seen the node, and the node's Lock is the lock's address with
+/// neither bit.
 /// @returns whether the node is the first of the queue now
 bool TryEnqueue(PKSPIN_LOCK lock, PKSPIN_LOCK_QUEUE node) {
     // LAB(3.2) begin

@@ -51,7 +51,8 @@ LONG NTAPI KeResetEvent(PRKEVENT Event) {
 void NTAPI KeClearEvent(PRKEVENT Event) { (void)KeResetEvent(Event); }
 
 /// Signals the event for the threads that wait at this moment, and leaves it not signaled: threads that come later
-/// wait. Both changes are traced, and `Wait` is as in KeSetEvent. @returns the previous state
+/// wait. The pulse is traced as two changes: from the previous state to 1, and from what the released threads have left
+/// of the signal to 0. `Wait` is as in KeSetEvent. @returns the previous state
 LONG NTAPI KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait) {
     // LAB(3.3) begin
     const KIRQL oldIrql = KiLockDispatcherDatabase();

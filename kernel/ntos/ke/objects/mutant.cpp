@@ -77,9 +77,12 @@ NTSTATUS KiTakeMutant(PKMUTANT Mutant, PKTHREAD Thread) {
 ///   STATUS_ABANDONED if the mutant is an abandoned one. The database is free then, also for a caller with `Wait`.
 /// - With `Abandoned` any thread may call it: the mutant is an abandoned one afterwards, and free. A mutant that was
 ///   free already is marked, and nothing else of it changes.
-/// - Each change is traced (KiTraceSignal) with the states before and after it; a thread is released after that.
+/// - Each call that changes or marks the mutant is traced once (KiTraceSignal), with the states before and after it. A
+///   thread is released after that.
 /// @returns the state before the call
-/// Callers rely on: when a waiting thread gets the mutant, nothing of the old owner is written any more.
+/// Callers rely on: what the mutant says of its old owner (SignalState, OwnerThread, its place on that thread's list)
+/// is gone before a waiting thread becomes the next owner. Nothing is written to the mutant for the old owner after
+/// that.
 LONG NTAPI KeReleaseMutant(PKMUTANT Mutant, KPRIORITY Increment, BOOLEAN Abandoned, BOOLEAN Wait) {
     // LAB(3.5) begin
     const KIRQL oldIrql = KiLockDispatcherDatabase();

@@ -24,17 +24,18 @@ KI_DEADLINE KiComputeDeadline(const LARGE_INTEGER* Timeout) {
 
 /// Waits until the object is signaled or the time is over.
 ///
-/// - Three things end a wait at once. The object comes first: if it is signaled, or a mutant that the thread owns
-///   already, it is taken. KiTestAlert comes next: a status other than STATUS_SUCCESS is the result. The time comes
-///   last: if it has Passed, the result is STATUS_TIMEOUT. In these two cases the object is as before.
-/// - A wait that ends at once makes no wait block, no switch and no event (KiEndWait).
-/// - Every other wait has one block: WaitBlock[0], a WaitAny with key 0. It is traced each time it begins (the event
-///   Wait, with one object).
-/// - Between the look at the object and the sleep the database is not free (KiBeginWait, KiCommitWait): no signal comes
-///   in between. KiBeginWait hears the caller's reason, mode, and whether the wait is alertable.
-/// - The caller never sees STATUS_KERNEL_APC. With this status KiCommitWait says that a kernel APC has interrupted the
-///   wait and has run: the call goes on waiting as if it had just been made, but its time counts from the first time
-///   (KiUpdateDeadline).
+/// - What is true already when the wait begins ends it at once. An object that the thread can have is taken, also a
+///   mutant that it owns already. Otherwise a status of KiTestAlert that is not STATUS_SUCCESS is the result; otherwise
+///   STATUS_TIMEOUT, if the time has Passed. What comes earlier in this order hides what comes later.
+/// - A wait that ends so (KiEndWait) leaves no wait block, makes no switch and no event, and an object that was not
+///   taken is as before.
+/// - Every other wait has one block: WaitBlock[0], a WaitAny with key 0. Each beginning of such a wait is an event
+///   Wait with one object.
+/// - No signal is lost: from the look at the object to the sleep this call has the database (KiBeginWait,
+///   KiCommitWait).
+/// - Reason, mode and whether the wait is alertable are the caller's (KiBeginWait).
+/// Callers rely on: a kernel APC that interrupts the wait and has run (STATUS_KERNEL_APC) is not seen. The wait is then
+/// as if it had just been asked for, but for its time-out, which counts from the call (KiUpdateDeadline).
 NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode, BOOLEAN Alertable,
                                      PLARGE_INTEGER Timeout) {
     // LAB(3.4) begin

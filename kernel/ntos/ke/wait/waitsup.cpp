@@ -44,7 +44,8 @@ NTSTATUS KiSatisfyWait(PDISPATCHER_HEADER Object, PKTHREAD Thread) {
 /// - The result of a WaitAny is made of the block's WaitKey and of what satisfying the wait has returned
 ///   (KiWaitAnyStatus); that of a WaitAll is what KiTestWaitAll has said.
 /// - On return the object is not signaled, or every thread that still waits for it waits for other objects, too.
-/// - A thread may have several blocks on this list. A release takes all of them away.
+/// - A thread has several blocks on this object's wait list if its wait names the object several times. One release
+///   takes all of them off the list.
 void NTAPI KiWaitTest(PDISPATCHER_HEADER Object, KPRIORITY Increment) {
     // LAB(3.3) begin
     LIST_ENTRY* const head = &Object->WaitListHead;
@@ -67,14 +68,17 @@ void NTAPI KiWaitTest(PDISPATCHER_HEADER Object, KPRIORITY Increment) {
     // LAB(3.3) end
 }
 
-/// Ends the wait of `Thread`, which returns `Status`, and makes the thread ready (KiReadyThread). Nothing of the wait
-/// is left then: the blocks may lie on the thread's stack, and a ready thread may run on another processor.
+/// Ends the wait of `Thread`, whose call returns `Status`. The thread waits, and WaitBlockList leads to the ring of its
+/// blocks.
 ///
-/// - No list leads to a wait block of the thread, and the thread's timer does not run (Header.Inserted; KiRemoveTimer).
-/// - The scheduler finds its boost in AdjustReason (AdjustUnwait) and AdjustIncrement, the thread its result in
-///   WaitStatus.
-/// - A thread that belongs to a KQUEUE (Queue is set) is active in it again (KiResumeInQueue: given).
-/// - The event Unwait is traced, with the thread, the status and the increment.
+/// - On return the thread is ready (KiReadyThread), and its wait has left nothing behind: no object's wait list has one
+///   of its blocks, and its timer does not run. WaitBlockList and the ring may stay as they are: they count only while
+///   a thread waits.
+/// - A ready thread may run on another processor at once, and its blocks may lie on its stack. So everything that the
+///   thread or the scheduler will look at is true before: the result is in WaitStatus, the boost in AdjustReason
+///   (AdjustUnwait) and AdjustIncrement, and a thread that belongs to a KQUEUE (Queue is set) is active in it again
+///   (KiResumeInQueue: given).
+/// - Each end of a wait is one event Unwait, with the thread, the status and the increment.
 /// Callers rely on: a thread that was released can begin its next wait at once.
 void NTAPI KiUnwaitThread(PKTHREAD Thread, NTSTATUS Status, KPRIORITY Increment) {
     // LAB(3.3) begin
@@ -152,22 +156,25 @@ void KiInsertWaitBlock(PKWAIT_BLOCK Block, PKTHREAD Thread, PDISPATCHER_HEADER O
     // LAB(3.3) end
 }
 
-/// The current thread waits from now on and gives up the processor (KiSwapThread), with the database free. `First` to
-/// `Last` are the blocks of its objects: on their lists, and linked from `First` to `Last` by NextWaitBlock. Both are
-/// nullptr if it waits for time alone.
+/// Lets the current thread wait until KiUnwaitThread ends its wait, and gives up the processor (KiSwapThread). The
+/// database is held when it is called, and free when another thread runs.
 ///
-/// - The blocks of the wait form a ring: from WaitBlockList through every block, and from the last one back to the
-///   first. The routines that end the wait find it by this ring.
-/// - A time-out (Deadline.Given) is one more block, the last of the ring: WaitBlock[TIMER_WAIT_BLOCK]. The thread waits
-///   with it for its own timer, as a WaitAny with the key STATUS_TIMEOUT. The timer is not signaled, its
-///   Header.Absolute is Deadline.Absolute, and it runs until Deadline.DueTime (KiInsertTimer).
-/// - A thread that waits is not active in its KQUEUE (Queue, if it is set): KiActivateWaiterQueue has been called for
-///   it.
-/// - From the moment at which the database is free, another processor may end this wait and choose the thread to run,
-///   although the thread's stack is still in use here. So everything that processor looks at is true by then: the ring,
-///   the timer, the state Waiting (KiSetThreadState), WaitTime (the low part of KeTickCount), and SwapBusy, which makes
-///   it wait for the switch.
-/// @returns the status of the wait, as KiSwapThread returns it when the thread runs again
+/// What the caller has made: `First` to `Last`, the blocks of the thread's objects, each on its object's list and
+/// linked to the next one by NextWaitBlock. Both are nullptr if the thread waits for time alone.
+///
+/// What is true of a thread that waits:
+/// - From WaitBlockList NextWaitBlock leads once through every block of the wait and back to the first.
+/// - A time-out (Deadline.Given) is a wait for one more object, the thread's own timer. Its block, the last of the
+///   ring, is WaitBlock[TIMER_WAIT_BLOCK]: a WaitAny with the key STATUS_TIMEOUT, so that time alone ends a wait of
+///   either type.
+/// - That timer runs until Deadline.DueTime, Header.Absolute is Deadline.Absolute, and no earlier time-out has left it
+///   signaled.
+/// - The thread is not active in its KQUEUE (Queue, if it is set; KiActivateWaiterQueue).
+/// - Its state is Waiting (KiSetThreadState), and WaitTime is the low part of KeTickCount when the wait began. SwapBusy
+///   keeps other processors off its stack until the switch is over.
+/// Callers rely on: all of this is true, in whatever order it was made, before the database is free. From then on
+/// another processor may end the wait and choose the thread, although its stack is still in use here.
+/// @returns the status with which the wait was ended, as KiSwapThread returns it when the thread runs again
 NTSTATUS KiCommitWait(PKTHREAD Thread, PKWAIT_BLOCK First, PKWAIT_BLOCK Last, const KI_DEADLINE& Deadline) {
     // LAB(3.3) begin
     KWAIT_BLOCK* const timerBlock = &Thread->WaitBlock[TIMER_WAIT_BLOCK];
