@@ -62,10 +62,10 @@ struct MM_ADDRESS_SPACE {
     FAST_MUTEX AddressCreationLock;
     MM_AVL_TABLE VadRoot; ///< MMVAD; under AddressCreationLock
     MMSUPPORT Vm;
-    PFN_NUMBER DirectoryFrame; ///< of its page directory
-    ULONG CommitCharge;        ///< pages that it has committed
-    ULONG CommitChargeLimit;   ///< 0: none but the system's
-    ULONG CommitChargePeak;
+    PFN_NUMBER DirectoryFrame;  ///< of its page directory
+    volatile LONG CommitCharge; ///< pages that it has committed; interlocked
+    ULONG CommitChargeLimit;    ///< 0: none but the system's
+    volatile LONG CommitChargePeak;
     SIZE_T VirtualSize; ///< bytes of all its ranges
     SIZE_T PeakVirtualSize;
     ULONG NumberOfLockedPages;

@@ -3,7 +3,7 @@
 //        31            12  11    10   9   8 7 6 5 4 3 2 1 0
 // valid  | page frame    |  -  |Prot|CoW| G L D A C T O W 1 |    the processor's own; CoW and Prot are ours
 //        31            12  11    10   9   5  4    1  0
-// paged  | offset in page file| 0 | 0  |protect| file | 0 |    out on a page file; file and offset 0: demand zero
+// paged  | offset in page file| 0 | 0  |protect| file | 0 |    out on a page file; file and offset 0: demand zero, or decommitted
 // trans. | page frame    |  1  | 0  |protect| C T O W| 0 |    still in memory, on no working set's behalf
 // proto. | address >> 9, the upper 21 | 1 |  R  | address >> 2, the lower 7 | 0 |   look at that prototype PTE
 //
@@ -103,24 +103,6 @@ union MMPTE {
 static_assert(sizeof(MMPTE) == 4);
 using PMMPTE = MMPTE*;
 
-/// What an entry says about its page.
-enum class MI_PTE_KIND : UCHAR {
-    Zero,       ///< never used; the VAD tells
-    Valid,      ///< in memory, the processor uses it
-    DemandZero, ///< committed, no page yet
-    PageFile,   ///< on a page file
-    Transition, ///< in memory, in no working set
-    Prototype,  ///< a prototype PTE knows (a subsection, if this is itself a prototype PTE)
-};
-
-constexpr MI_PTE_KIND MiPteKind(MMPTE pte) {
-    if (pte.Long == 0) return MI_PTE_KIND::Zero;
-    if (pte.Long & 1) return MI_PTE_KIND::Valid;
-    if (pte.Long & 1u << 10) return MI_PTE_KIND::Prototype;
-    if (pte.Long & 1u << 11) return MI_PTE_KIND::Transition;
-    return (pte.Long >> 12) == 0 && (pte.Long & 0x1E) == 0 ? MI_PTE_KIND::DemandZero : MI_PTE_KIND::PageFile;
-}
-
 /// How a page may be used, as five bits of a software PTE, of a VAD and of a working set entry hold it: one of the first
 /// eight values, and what is added to it.
 enum MM_PROTECTION : ULONG {
@@ -134,9 +116,30 @@ enum MM_PROTECTION : ULONG {
     MM_EXECUTE_WRITECOPY = 7,
     MM_NOCACHE = 8,
     MM_GUARD_PAGE = 16, ///< the first use raises STATUS_GUARD_PAGE_VIOLATION and takes this bit away
-    MM_NOACCESS = 24,
+    MM_NOACCESS = 24,   ///< committed, and each use raises STATUS_ACCESS_VIOLATION
+    MM_DECOMMIT = 16,   ///< of a PTE: this page is not committed, whatever its range says
 };
 constexpr ULONG MM_PROTECTION_MASK = 31;
+
+/// What an entry says about its page.
+enum class MI_PTE_KIND : UCHAR {
+    Zero,        ///< never used; the VAD tells
+    Valid,       ///< in memory, the processor uses it
+    DemandZero,  ///< committed, no page yet
+    Decommitted, ///< not committed, although its range may say so
+    PageFile,    ///< on a page file
+    Transition,  ///< in memory, in no working set
+    Prototype,   ///< a prototype PTE knows (a subsection, if this is itself a prototype PTE)
+};
+
+constexpr MI_PTE_KIND MiPteKind(MMPTE pte) {
+    if (pte.Long == 0) return MI_PTE_KIND::Zero;
+    if (pte.Long & 1) return MI_PTE_KIND::Valid;
+    if (pte.Long & 1u << 10) return MI_PTE_KIND::Prototype;
+    if (pte.Long & 1u << 11) return MI_PTE_KIND::Transition;
+    if (pte.Long >> 12 != 0 || (pte.Long & 0x1E) != 0) return MI_PTE_KIND::PageFile;
+    return pte.Long >> 5 == MM_DECOMMIT ? MI_PTE_KIND::Decommitted : MI_PTE_KIND::DemandZero;
+}
 
 #if defined(__i386__)
 /// The page table entry and the page directory entry of an address, in the current address space: page tables are mapped

@@ -1,0 +1,63 @@
+// The tables of protections. What each routine promises: protect.h.
+//
+// In the books: "protecting memory". POL-06
+#include "mm/protect.h"
+
+namespace {
+
+constexpr ULONG ADDITIONS = PAGE_GUARD | PAGE_NOCACHE;
+
+/// By the lower three bits of an MM_PROTECTION: the PAGE_* value of the same use.
+constexpr ULONG PageValue[8] = {
+    0,
+    PAGE_READONLY,
+    PAGE_EXECUTE,
+    PAGE_EXECUTE_READ,
+    PAGE_READWRITE,
+    PAGE_WRITECOPY,
+    PAGE_EXECUTE_READWRITE,
+    PAGE_EXECUTE_WRITECOPY,
+};
+constexpr ULONG USE_MASK = 7;
+
+/// Bits of a PTE: MMPTE_HARDWARE's Write, CopyOnWrite and CacheDisable.
+constexpr ULONG WRITE = 1u << 1, COPY = 1u << 9, UNCACHED = 1u << 4;
+
+} // namespace
+
+const ULONG MmProtectToPteMask[MM_PROTECTION_MASK + 1] = {
+    // none, read, execute, execute+read, write, copy, execute+write, execute+copy
+    0, 0, 0, 0, WRITE, COPY, WRITE, COPY,
+    // the same, not cached
+    0, UNCACHED, UNCACHED, UNCACHED, WRITE | UNCACHED, COPY | UNCACHED, WRITE | UNCACHED, COPY | UNCACHED,
+    // guard pages, and pages without access: never valid
+};
+
+ULONG MiMakeProtectionMask(ULONG protect) {
+    const ULONG additions = protect & ADDITIONS;
+    if (protect == PAGE_NOACCESS) return MM_NOACCESS;
+    if (additions == ADDITIONS) return MM_INVALID_PROTECTION;
+
+    const ULONG added = additions == PAGE_GUARD ? MM_GUARD_PAGE : additions == PAGE_NOCACHE ? MM_NOCACHE : 0;
+    for (ULONG use = MM_READONLY; use <= USE_MASK; use++) {
+        if ((protect & ~ADDITIONS) == PageValue[use]) return use | added;
+    }
+    return MM_INVALID_PROTECTION;
+}
+
+ULONG MiPageProtection(ULONG protection) {
+    if (protection == MM_NOACCESS) return PAGE_NOACCESS;
+    const ULONG use = PageValue[protection & USE_MASK];
+    if (use == 0) return 0;
+    return use | (protection & MM_GUARD_PAGE ? PAGE_GUARD : 0) | (protection & MM_NOCACHE ? PAGE_NOCACHE : 0);
+}
+
+bool MiIsAccessAllowed(ULONG protection, MI_ACCESS access) {
+    const ULONG use = protection & USE_MASK;
+    switch (access) {
+    case MI_ACCESS::Write: return use >= MM_READWRITE;
+    case MI_ACCESS::Read:                                  // the processor reads what it may execute
+    case MI_ACCESS::Execute: return use != MM_ZERO_ACCESS; // and executes what it may read
+    }
+    return false;
+}
