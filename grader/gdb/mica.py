@@ -101,7 +101,7 @@ class ThreadsCommand(Command):
 class ReadyCommand(Command):
     def lines(self, argument: str) -> "list[str]":
         kernel = Kernel()
-        prcb = int(gdb.parse_and_eval(f"(unsigned int)({argument})")) if argument else kernel.prcbs[0]
+        prcb = int(gdb.parse_and_eval(f"(unsigned int)({argument})")) if argument else kernel.threads.prcb
         return tables.ready(kernel.threads, prcb, labels)
 
 
@@ -216,7 +216,7 @@ def install() -> None:
     MicaCommand()
     ThreadsCommand("threads",
                    "Every thread: state, priorities, quantum, and where it stands. `*` marks whose stack ESP lies on.")
-    ReadyCommand("ready", "mica ready [PRCB]: the ready queues of processor 0, or of the KPRCB at an address (mica ready Prcb), "
+    ReadyCommand("ready", "mica ready [PRCB]: the ready queues of the processor that gdb shows, or of the KPRCB at an address (mica ready Prcb), "
                           "and whether ReadySummary agrees with them.")
     WaitsCommand("waits", "Waiting threads, and the objects that they wait for.")
     SwitchCommand("switch-to", "mica switch-to ADDRESS|NUMBER|NAME: look at another thread's stack.")

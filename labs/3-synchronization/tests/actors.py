@@ -270,7 +270,7 @@ class _Run:
     def _cause(self, wanted: Tuple[int, int, Optional[int]], seen: Tuple[int, int, Optional[int]]) -> str:
         """The hint of a stop that is not the one that must come: by what the two threads do, in the guest and in the model."""
         if seen[:2] == wanted[:2] and (seen[2] is None) == (wanted[2] is None):
-            return "wait-status" if self.made[wanted[0]][wanted[1]].code in (WAIT_ANY, WAIT_ALL, DELAY) else "previous-state"
+            return "wait-status" if self.made[wanted[0]][wanted[1]].code in (WAIT_ANY, WAIT_ALL, DELAY) else "run-state"
         if wanted[2] is not None and self.done and self.done[-1] == self._show((*wanted[:2], None)):
             return "waited-in-vain"  # it began just now, and what it waits for is there
         waiting = self.guest.get(self.threads[wanted[0]], "KTHREAD.State") == WAITING

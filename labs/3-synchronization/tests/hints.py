@@ -25,6 +25,8 @@ HINTS = {
     "released-order": "Another thread was released than the one whose turn it is: of those whose wait is satisfied, the thread that began to wait first comes "
                       "first.",
     "run-order": "Both threads may run, and the one with the higher priority goes first: look at what was given to the scheduler of the thread that is missing.",
+    "run-state": "The call returns the state before its change. Either it returns something else, or an earlier call or wait has left another state: look in `asked` "
+                 "which of them changed this object last.",
     "run-stuck": "Here no thread comes to its next step. Either a thread that should be released waits still, or a thread does not come out of a call. `mica waits` "
                  "in a replay shows which thread waits, and for what.",
     "reset": "A reset leaves the event not signaled, and releases no thread.",
