@@ -37,6 +37,19 @@ struct KDDEBUGGER_DATA {
     PVOID KeTickCount;
     PVOID EtwSequence;
     PVOID ExpSystemResourcesList;
+    // Where the regions of system space begin and end (mm/layout.h)
+    PVOID MmHighestUserAddress;
+    PVOID MmSystemRangeStart;
+    PVOID MmUserProbeAddress;
+    PVOID MmNonPagedPoolStart;
+    PVOID MmNonPagedPoolExpansionStart;
+    PVOID MmNonPagedPoolEnd;
+    PVOID MmPagedPoolStart;
+    PVOID MmPagedPoolEnd;
+    PVOID MmSystemPteStart;
+    PVOID MmSystemPteEnd;
+    PVOID MmNumberOfPhysicalPages;
+    PVOID MmHighestPhysicalPage;
 };
 /// How far the boot has come, for a host that tests the kernel. The host names them in grader/model.py (Stage).
 enum class KD_STAGE : ULONG {

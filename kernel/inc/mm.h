@@ -5,13 +5,13 @@
 #pragma once
 
 #include "ke/irql.h"
+#include "mm/layout.h"
 #include "mm/pages.h"
 #include "ntstatus.h"
 
 struct LOADER_PARAMETER_BLOCK;
 
-constexpr ULONG_PTR MM_SYSTEM_RANGE_START = 0x80000000; ///< physical memory is mapped from here (first 256 MB)
-constexpr ULONG_PTR MM_STACK_REGION = 0xC8000000;       ///< kernel stacks, 4 KB pages, each below a guard page
+constexpr ULONG_PTR MM_STACK_REGION = 0xC8000000; ///< kernel stacks, 4 KB pages, each below a guard page
 constexpr ULONG_PTR MM_STACK_REGION_END = 0xCA000000;
 constexpr ULONG_PTR MM_IO_REGION = 0xFE000000; ///< device registers (local APIC and the like), not cached
 constexpr ULONG KERNEL_STACK_SIZE = 12 * 1024;

@@ -8,11 +8,12 @@
 #include "ke.h"
 #include "ke/startup.h"
 #include "ldr.h"
+#include "mm/layout.h"
 #include "ps.h"
 
 namespace {
 
-constexpr ULONG DATA_BLOCK_VERSION = 2;
+constexpr ULONG DATA_BLOCK_VERSION = 3;
 
 constexpr PVOID AddressOf(const volatile void* object) { return const_cast<PVOID>(object); }
 
@@ -34,4 +35,16 @@ extern "C" constinit const KDDEBUGGER_DATA KdDebuggerDataBlock = {
     .KeTickCount = AddressOf(&KeTickCount),
     .EtwSequence = AddressOf(&EtwSequence),
     .ExpSystemResourcesList = AddressOf(&ExpSystemResourcesList),
+    .MmHighestUserAddress = AddressOf(&MmHighestUserAddress),
+    .MmSystemRangeStart = AddressOf(&MmSystemRangeStart),
+    .MmUserProbeAddress = AddressOf(&MmUserProbeAddress),
+    .MmNonPagedPoolStart = AddressOf(&MmNonPagedPoolStart),
+    .MmNonPagedPoolExpansionStart = AddressOf(&MmNonPagedPoolExpansionStart),
+    .MmNonPagedPoolEnd = AddressOf(&MmNonPagedPoolEnd),
+    .MmPagedPoolStart = AddressOf(&MmPagedPoolStart),
+    .MmPagedPoolEnd = AddressOf(&MmPagedPoolEnd),
+    .MmSystemPteStart = AddressOf(&MmSystemPteStart),
+    .MmSystemPteEnd = AddressOf(&MmSystemPteEnd),
+    .MmNumberOfPhysicalPages = AddressOf(&MmNumberOfPhysicalPages),
+    .MmHighestPhysicalPage = AddressOf(&MmHighestPhysicalPage),
 };

@@ -1,4 +1,5 @@
 // Regions of system space that are mapped page by page: kernel stacks with their guard pages, device registers.
+#include "mm/init/layout.h"
 #include "mm/mi.h"
 
 namespace {
@@ -46,6 +47,7 @@ static bool MiTakeOverMemory(LOADER_PARAMETER_BLOCK* LoaderBlock) REQUIRES_(AtDi
 
 BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) {
     KeInitializeSpinLock(&MiPageLock, KLOCK_RANK::Pool);
+    (void)MiInitializeLayout(*LoaderBlock);
     return MiTakeOverMemory(LoaderBlock);
 }
 

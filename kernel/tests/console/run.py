@@ -25,7 +25,7 @@ from grader.console.machines import Boot, Machine, machine  # noqa: E402
 
 BOOT_SECONDS, ANSWER_SECONDS, TESTS_SECONDS = 90, 30, 300
 GUEST_LINE = re.compile(r"^GUEST (\w+) (ok|FAILED)\s*$")
-COMMANDS = ("help", "threads", "ready", "waits", "irql", "timers", "ring", "stack", "bugcheck", "spin")
+COMMANDS = ("help", "threads", "ready", "waits", "irql", "timers", "ring", "stack", "bugcheck", "spin", "memmap")
 
 
 class Failure(Exception):
@@ -70,7 +70,7 @@ def threads_shows_states(started: Machine) -> None:
 
 
 def commands_answer(started: Machine) -> None:
-    for command in ("ready", "waits", "irql", "timers", "ring", "stack"):
+    for command in ("ready", "waits", "irql", "timers", "ring", "stack", "memmap"):
         text = ask(started, command)
         body = text.replace(PROMPT.decode(), "").strip()
         if len(body) <= len(command):

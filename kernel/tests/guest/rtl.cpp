@@ -2,6 +2,7 @@
 #include "etw.h"
 #include "guest_main.h"
 #include "ldr.h"
+#include "mm/layout.h"
 #include "rtl/crt.h"
 
 namespace {
@@ -107,6 +108,8 @@ GUEST_TEST(DataBlockDescribesTheKernel) {
     GUEST_EQUAL(sizeof(KDDEBUGGER_DATA), KdDebuggerDataBlock.Size);
     GUEST_TRUE(KdDebuggerDataBlock.PsLoadedModuleList == &PsLoadedModuleList);
     GUEST_TRUE(KdDebuggerDataBlock.EtwRing == &EtwRing);
+    GUEST_TRUE(KdDebuggerDataBlock.MmNonPagedPoolStart == &MmNonPagedPoolStart);
+    GUEST_TRUE(KdDebuggerDataBlock.MmSystemPteEnd == &MmSystemPteEnd);
     const KD_FIELD* const state = FindField("KTHREAD.State");
     GUEST_TRUE(state && state->Offset == offsetof(KTHREAD, State) && state->Size == 1);
     const KD_FIELD* const size = FindField("sizeof KTHREAD");

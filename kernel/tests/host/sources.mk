@@ -77,6 +77,7 @@ HOST_SOURCES += kernel/hal/apictables.cpp
 HOST_SOURCES += kernel/ntos/kd/commands.cpp
 HOST_SOURCES += kernel/ntos/kd/commands/help.cpp
 HOST_SOURCES += kernel/ntos/kd/commands/uptime.cpp
+HOST_SOURCES += kernel/ntos/mm/init/layout.cpp
 HOST_SOURCES += kernel/ntos/kd/lineedit.cpp
 HOST_SOURCES += kernel/ntos/kd/session.cpp
 HOST_SOURCES += kernel/ntos/rtl/bitmap.cpp
