@@ -102,7 +102,7 @@ struct KTHREAD {
     // Scheduling
     volatile KTHREAD_STATE State; // P
     volatile UCHAR SwapBusy;      ///< a processor still uses its stack or saves its context: none may switch to it yet
-    SCHAR Priority;               // P: current priority
+    SCHAR Priority;               // P: current priority; to change, D or ReadyLock besides
     SCHAR BasePriority;           // P
     SCHAR PriorityDecrement;      ///< P: boost still to be taken back at quantum end, beyond one level
     SCHAR Saturation;

@@ -49,10 +49,10 @@ HINTS = {
     "switch-cr3-always": "CR3 was loaded although both threads run in one process: every load throws away the TLB. Compare "
                          "ApcState.Process first.",
     "switch-cr3-never": "The new thread runs in another process: load CR3 from its DirectoryTableBase.",
-    "switch-busy-early": "SwapBusy is what keeps another processor from going on with the thread. While ESP is still on the thread's stack, both would "
-                         "run on it: clear SwapBusy behind the change of ESP.",
-    "switch-busy-late": "SwapBusy is clear, so another processor may run the old thread by now, and its fields are not what they were. Read and write of "
-                        "OldThread what the switch needs first, and clear SwapBusy last.",
+    "switch-busy-early": "No two processors use one stack. As long as SwapBusy is set, no other processor goes on with this thread. Which stack does this "
+                         "processor still use at the moment when you clear it, and is the frame on it complete?",
+    "switch-busy-late": "A thread whose SwapBusy is clear belongs to the processor that goes on with it: that one may run it by now, and change any of its "
+                        "fields. Which of your instructions behind that moment still reads or writes OldThread?",
     "switch-swapbusy": "OldThread->SwapBusy must be clear when its stack is left, or no processor can ever switch to it again.",
     "switch-counts": "One switch counts one: ContextSwitches of the new thread and of the processor.",
 }

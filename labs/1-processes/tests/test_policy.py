@@ -134,6 +134,7 @@ def scan_finds_starved(t):
     guest.set(guest.pcr(), "KPCR.Irql", DISPATCH_LEVEL)
     soon, _, later = sorted(islice(times(t.rng), 3))  # soon after the boot, a tick count less a waiting time wraps
     _scans(t, *_ready_threads(t.rng), setting=(ANOTHERS, soon), index=t.rng.randint(2, 5), count=4)
+    _scans(t, *_last_of_its_queue(), setting=(ANOTHERS, soon), index=3, count=2)
     # More threads than a scan looks at in the queues 0 and 15, which are no scan's business: it goes from 14 to 1 and not through them.
     _scans(t, *_crowd_outside(t.rng), setting=(NOBODYS, later), index=14, count=1)
 
@@ -214,6 +215,12 @@ def _ready_threads(rng) -> "tuple[list[int], list[bool]]":
     rng.shuffle(tail)
     threads = upper[:2] + tail
     return [priority for priority, _ in threads], [starved for _, starved in threads]
+
+
+def _last_of_its_queue() -> "tuple[list[int], list[bool]]":
+    """As many threads in queue 3 as a scan looks at: it ends with the last one there, and the next scan begins there again.  One of
+    them is starved, so the second scan comes to queue 5."""
+    return [3] * SCAN_THREADS + [5], [number == 0 for number in range(SCAN_THREADS)] + [True]
 
 
 def _crowd_outside(rng) -> "tuple[list[int], list[bool]]":

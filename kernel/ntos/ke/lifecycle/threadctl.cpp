@@ -1,6 +1,8 @@
 // What others may say about a thread's scheduling: priorities, boosts, processors, giving up the turn.
 //
-// Locks: takes KiDispatcherLock, then the thread's ReadyLock. IRQL: <= DISPATCH_LEVEL.
+// Each change of priority holds KiDispatcherLock (KiSetPriorityThread, the scan for starved threads) or the ReadyLock
+// (the thread becomes ready, its quantum ends). The routines here hold both: what they read stays true.
+// Locks: takes KiDispatcherLock, then the thread's ReadyLock, then PrcbLocks, one at a time. IRQL: <= DISPATCH_LEVEL.
 // In the books: "thread priorities", "priority boosts", "affinity and ideal processor". SCH-02, SCH-03, SCH-18, SCH-19
 #include "ke/ki.h"
 
@@ -19,20 +21,6 @@ KPRIORITY ClampToClass(KPRIORITY priority, KPRIORITY classPriority) {
                                      : Clamp(priority, LOW_PRIORITY + 1, HIGHEST_VARIABLE_PRIORITY);
 }
 
-/// Runs `change` while the thread cannot change its place: with the lock of the processor that it belongs to. (A thread that
-/// is on no processor's books is held by its ReadyLock, which the caller has.)
-template <typename Change>
-void UnderProcessorLock(KTHREAD* thread,
-                        Change change) NO_THREAD_SAFETY_ANALYSIS { // it knows no lock of a template's caller
-    for (;;) {
-        KPRCB* const prcb = KiThreadProcessor(thread);
-        nt::SpinLockAtDpcGuard guard(prcb->PrcbLock);
-        if (KiThreadProcessor(thread) != prcb) continue; // it moved before we had the lock
-        change(prcb);
-        return;
-    }
-}
-
 /// A new base priority, and with it a new turn, without what was left of a boost. A quantum that ends from now on leaves the
 /// priority at the new base or above.
 void SetBase(KTHREAD* thread, KPRIORITY base) {
@@ -41,15 +29,11 @@ void SetBase(KTHREAD* thread, KPRIORITY base) {
     thread->PriorityDecrement = 0;
 }
 
-/// A ready or standby thread leaves a processor that it may not use any more; a running one leaves at its next switch.
-/// @returns false if the thread moved before the lock was held: look again
-bool LeaveProcessor(KTHREAD* thread, KPRCB* prcb) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
+/// Takes a thread from a processor that it may not use any more, if it is there. A ready or standby thread leaves at
+/// once; a running one leaves at its next switch.
+void LeaveProcessor(KTHREAD* thread, KPRCB* prcb) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
     nt::SpinLockAtDpcGuard guard(prcb->PrcbLock);
-    if (KiThreadProcessor(thread) != prcb) return false;
-    if (thread->Affinity & prcb->SetMember) {
-        if (thread->State == KTHREAD_STATE::Ready) KiOfferReadyThread(thread, prcb); // it may go to more processors now
-        return true;
-    }
+    if (KiThreadProcessor(thread) != prcb) return;
     switch (thread->State) {
     case KTHREAD_STATE::Ready:
         KiRemoveReadyQueue(prcb, thread);
@@ -66,7 +50,13 @@ bool LeaveProcessor(KTHREAD* thread, KPRCB* prcb) REQUIRES_(KiDispatcherLock, At
     case KTHREAD_STATE::Running: KiRequestDispatchInterrupt(prcb); break; // KiSwitchToNextThread sees it must leave
     default: break;
     }
-    return true;
+}
+
+/// Tells the processors about a thread that is ready on `prcb`'s queues: it may go to more of them now.
+void OfferIfReady(KTHREAD* thread, KPRCB* prcb) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
+    nt::SpinLockAtDpcGuard guard(prcb->PrcbLock);
+    const bool ready = KiThreadProcessor(thread) == prcb && thread->State == KTHREAD_STATE::Ready;
+    if (ready) KiOfferReadyThread(thread, prcb);
 }
 
 } // namespace
@@ -75,11 +65,8 @@ KPRIORITY NTAPI KeSetPriorityThread(PKTHREAD Thread, KPRIORITY Priority) {
     NT_ASSERT(Priority > LOW_PRIORITY && Priority <= HIGH_PRIORITY);
     KiDispatcherGuard guard;
     nt::SpinLockAtDpcGuard ready(Thread->ReadyLock);
-    KPRIORITY oldPriority = 0;
-    UnderProcessorLock(Thread, [&](KPRCB*) {
-        oldPriority = Thread->Priority;
-        SetBase(Thread, Priority);
-    });
+    const KPRIORITY oldPriority = Thread->Priority;
+    SetBase(Thread, Priority);
     KiSetPriorityThread(Thread, Priority, KPRIORITY_CHANGE::Set);
     return oldPriority;
 }
@@ -89,15 +76,12 @@ LONG NTAPI KeSetBasePriorityThread(PKTHREAD Thread, LONG Increment) {
     nt::SpinLockAtDpcGuard ready(Thread->ReadyLock);
     const KPRIORITY processBase = Thread->Process->BasePriority;
     const KPRIORITY newBase = ClampToClass(processBase + Increment, processBase);
-    KPRIORITY oldBase = 0, priority = 0;
-    UnderProcessorLock(Thread, [&](KPRCB*) {
-        oldBase = Thread->BasePriority;
-        // Between the classes a boost means nothing; within one, what is left of a boost stays on top of the new base.
-        const bool sameClass = IsRealtime(oldBase) == IsRealtime(newBase);
-        const KPRIORITY boost = sameClass ? Thread->Priority - Thread->PriorityDecrement - oldBase : 0;
-        priority = ClampToClass(newBase + (boost > 0 ? boost : 0), newBase);
-        SetBase(Thread, newBase);
-    });
+    const KPRIORITY oldBase = Thread->BasePriority;
+    // Between the classes a boost means nothing; within one, what is left of a boost stays on top of the new base.
+    const bool sameClass = IsRealtime(oldBase) == IsRealtime(newBase);
+    const KPRIORITY boost = sameClass ? Thread->Priority - Thread->PriorityDecrement - oldBase : 0;
+    const KPRIORITY priority = ClampToClass(newBase + (boost > 0 ? boost : 0), newBase);
+    SetBase(Thread, newBase);
     KiSetPriorityThread(Thread, priority, KPRIORITY_CHANGE::Set);
     return oldBase - processBase;
 }
@@ -109,18 +93,9 @@ KPRIORITY NTAPI KeQueryPriorityThread(PKTHREAD Thread) { return Thread->Priority
 void NTAPI KeBoostPriorityThread(PKTHREAD Thread, KPRIORITY Increment) {
     KiDispatcherGuard guard;
     nt::SpinLockAtDpcGuard ready(Thread->ReadyLock);
-    KPRIORITY priority = 0;
-    // A ready thread is boosted here, where the scan for starved threads cannot relieve it meanwhile. Another one cannot
-    // starve before KiSetPriorityThread has it: that takes seconds.
-    UnderProcessorLock(Thread, [&](KPRCB* prcb) NO_THREAD_SAFETY_ANALYSIS { // runs under the locks of the caller
-        const KPRIORITY old = Thread->Priority;
-        priority = IsRealtime(old) ? old : Clamp(old + Increment, old, HIGHEST_VARIABLE_PRIORITY);
-        if (Thread->State != KTHREAD_STATE::Ready || priority == old) return;
-        KiRemoveReadyQueue(prcb, Thread);
-        KiChangePriority(Thread, priority, KPRIORITY_CHANGE::Boost);
-        KiReadyThread(Thread);
-    });
-    if (!IsRealtime(priority)) KiSetPriorityThread(Thread, priority, KPRIORITY_CHANGE::Boost);
+    const KPRIORITY old = Thread->Priority;
+    if (IsRealtime(old)) return;
+    KiSetPriorityThread(Thread, Clamp(old + Increment, old, HIGHEST_VARIABLE_PRIORITY), KPRIORITY_CHANGE::Boost);
 }
 
 BOOLEAN NTAPI KeSetDisableBoostThread(PKTHREAD Thread, BOOLEAN Disable) {
@@ -130,13 +105,21 @@ BOOLEAN NTAPI KeSetDisableBoostThread(PKTHREAD Thread, BOOLEAN Disable) {
     return old;
 }
 
-/// The thread may run on these processors from now on; if it runs on another one, it leaves that.
+/// The thread may run on these processors from now on. If another processor has it, the thread leaves that.
+/// A thread that changes its processor meanwhile is not missed: the one that moves it reads the new affinity, or has held
+/// the PrcbLock of the processor that gets it before this routine comes there.
 static void ChangeAffinity(PKTHREAD thread, KAFFINITY affinity) REQUIRES_(KiDispatcherLock, AtDispatchLevel) {
     nt::SpinLockAtDpcGuard ready(thread->ReadyLock);
     NT_ASSERT((affinity & KeActiveProcessors) != 0);
     thread->Affinity = affinity;
-    while (!LeaveProcessor(thread, KiThreadProcessor(thread)))
-        YieldProcessor();
+    for (ULONG number = 0; number < ULONG(KeNumberProcessors); number++) {
+        KPRCB* const prcb = KiProcessorBlock[number];
+        if (affinity & prcb->SetMember) {
+            OfferIfReady(thread, prcb);
+        } else {
+            LeaveProcessor(thread, prcb);
+        }
+    }
 }
 
 KAFFINITY NTAPI KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity) {

@@ -31,14 +31,12 @@ private:
     KPRCB* const m_second;
 };
 
-/// The best ready thread of `from` that may run on `processors`; it stays on its queue. nullptr if there is none.
+/// The best ready thread of `from` that may run on `processors`; it stays on its queue. nullptr if there is none. An idle
+/// processor has the time to look at all queues.
 KTHREAD* FindThread(KPRCB* from, KAFFINITY processors) REQUIRES_(from->PrcbLock) {
-    for (ULONG summary = from->ReadySummary; summary != 0;) {
-        const ULONG priority = 31 - ULONG(__builtin_clz(summary));
+    for (KPRIORITY priority = HIGH_PRIORITY; priority >= LOW_PRIORITY; priority--)
         for (KTHREAD* thread : nt::List<&KTHREAD::WaitListEntry>(from->DispatcherReadyListHead[priority]))
             if (thread->Affinity & processors) return thread;
-        summary &= ~(1u << priority);
-    }
     return nullptr;
 }
 
@@ -55,24 +53,25 @@ bool TakeThread(KPRCB* from, KPRCB* prcb) REQUIRES_(AtDispatchLevel) {
     return true;
 }
 
-/// A hint: the priority of a processor's best ready thread; less than any priority if it has none.
-KPRIORITY BestPriority(const KPRCB* prcb) {
+/// A hint: which queues of a processor have threads.
+ULONG SummaryOf(const KPRCB* prcb) {
     nt::AssumeSnapshot(prcb->PrcbLock);
-    const ULONG summary = __atomic_load_n(&prcb->ReadySummary, __ATOMIC_RELAXED);
-    return summary ? 31 - __builtin_clz(summary) : LOW_PRIORITY - 1;
+    return __atomic_load_n(&prcb->ReadySummary, __ATOMIC_RELAXED);
 }
 
-/// The processor of `candidates` with the best ready thread, the next one after `prcb` among equals; nullptr: none has one.
+/// The processor of `candidates` with the best ready thread; nullptr: none has one. Of two summaries the greater number
+/// has the higher bit, or the same: so its thread is better, or as good. The next one after `prcb` comes first among
+/// equals.
 KPRCB* BestOf(KAFFINITY candidates, const KPRCB* prcb) {
     KPRCB* best = nullptr;
-    KPRIORITY highest = LOW_PRIORITY - 1;
+    ULONG greatest = 0;
     for (ULONG i = 1; i < MAXIMUM_PROCESSORS; i++) {
         const ULONG number = (prcb->Number + i) % MAXIMUM_PROCESSORS;
         if (!(candidates & (1u << number))) continue;
         KPRCB* const other = KiProcessorBlock[number];
-        const KPRIORITY priority = BestPriority(other);
-        if (priority <= highest) continue;
-        highest = priority;
+        const ULONG summary = SummaryOf(other);
+        if (summary <= greatest) continue;
+        greatest = summary;
         best = other;
     }
     return best;

@@ -2,7 +2,8 @@
 //
 // Policy answers questions with numbers; it never touches a queue or a state. Only the scan for starved threads below
 // is mechanism: it asks the policy about ready threads, and moves each thread that gets a new priority.
-// Locks: the three routines run under whatever protects the given thread (ki/policy.h); the scan takes the PrcbLock.
+// Locks: the three routines run under what protects the given thread (ki/policy.h); the scan takes the dispatcher
+// database, then the PrcbLock.
 // IRQL: SYNCH_LEVEL.
 // In the books: "priority boosts", "quantum", "balance set manager". SCH-03, SCH-11, SCH-19, ARC-04
 #include "ke/ki.h"
@@ -99,17 +100,18 @@ KPRIORITY KiDefaultPolicy::PriorityWhenStarved(KTHREAD& thread, ULONG ticks) {
 ///   with reason KPRIORITY_CHANGE::Starvation.
 /// - A scan has a price, and the price has a limit: one call asks about READY_SCAN_THREADS threads and relieves
 ///   READY_SCAN_BOOSTS threads at most.
-/// - The limit is fair: calls go on where the call before ended. KPRCB::QueueIndex is the queue at which a call begins.
-///   It becomes the queue at which the call ended, or stays the same if the call saw all queues.
+/// - A call goes on where the call before ended. KPRCB::QueueIndex is the queue at which a call begins. A call that has
+///   reached a limit sets it to the queue of the last thread that it asked about, even if that thread was the last of
+///   its queue. A call that reaches no limit sees all queues, and leaves QueueIndex as it is.
 /// - Only the queues of the priorities 1..14 are visited, upwards and round: 14 is followed by 1. Each queue is visited
 ///   from its head.
 /// @returns how many threads were relieved.
 ///
-/// Callers rely on: the relieved threads are placed before this returns, and without the PrcbLock held
-/// (KiExitDispatcher does both).
+/// Callers rely on: the relieved threads are placed before this returns (the end of KiDispatcherGuard does it), and the
+/// PrcbLock is free then.
 ULONG NTAPI KiScanReadyQueues(PKPRCB Prcb) {
+    const KiDispatcherGuard database; // nobody else sets a priority meanwhile
     ULONG relieved = 0;
-    const KIRQL oldIrql = KeRaiseIrqlToSynchLevel();
     // LAB(1.4) begin
     {
         nt::SpinLockAtDpcGuard guard(Prcb->PrcbLock);
@@ -136,6 +138,5 @@ ULONG NTAPI KiScanReadyQueues(PKPRCB Prcb) {
     // LAB(1.4) else
     //| LAB_NOT_IMPLEMENTED("1.4");
     // LAB(1.4) end
-    KiExitDispatcher(oldIrql);
     return relieved;
 }

@@ -13,11 +13,13 @@
 /// - No ready thread has a higher priority than the next thread or, without a next thread, the current thread. Every
 ///   other thread is better than the idle thread.
 /// - No next thread has a lower priority than the current thread.
-/// - The choice has changed only if one of these rules was broken: an equal priority displaces neither the next thread
-///   nor the current one.
-/// - A thread that lost its place to the new choice keeps its claim, as in KiDeferredReadyThread: a former next thread
-///   is before its equals, a current thread is Preempted. A current thread that keeps the processor after all is not
-///   Preempted. One that is not Running any more has no claim.
+/// - If the first two rules held before, nothing has changed. A thread of equal priority takes the place of neither the
+///   next thread nor the current one.
+/// - A thread that lost its place to the new choice keeps its claim to the rest of its turn, as in
+///   KiDeferredReadyThread. A former next thread is on its ready queue, before its equals. A current thread that is
+///   Running is Preempted. One that is not Running any more leaves the processor by itself: its Preempted stays as it
+///   was.
+/// - A current thread that loses a next thread, and so keeps the processor, is not Preempted.
 /// - If there is a new next thread, the processor has been asked to look at it.
 void NTAPI KiReconsiderNextThread(PKPRCB Prcb) {
     // LAB(1.3) begin

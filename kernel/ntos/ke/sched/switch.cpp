@@ -95,6 +95,12 @@ void RetireDpcs(KPRCB* prcb) REQUIRES_(AtDispatchLevel) {
     }
 }
 
+/// The clock has found no units left for the current thread of this processor. Its priority may change.
+void EndQuantum(KTHREAD* current) REQUIRES_(AtDispatchLevel) {
+    nt::SpinLockAtDpcGuard ready(current->ReadyLock);
+    KiQuantumEnd();
+}
+
 } // namespace
 
 NTSTATUS NTAPI KiSwapThread() {
@@ -156,7 +162,7 @@ void NTAPI KiDispatchInterrupt() {
     if (prcb->DpcData.DpcQueueDepth != 0 || prcb->DpcInterruptRequested) RetireDpcs(prcb);
     if (prcb->QuantumEnd) {
         prcb->QuantumEnd = FALSE;
-        if (prcb->CurrentThread != prcb->IdleThread) KiQuantumEnd();
+        if (prcb->CurrentThread != prcb->IdleThread) EndQuantum(prcb->CurrentThread);
     }
     KiSwitchToNextThread();
 }
