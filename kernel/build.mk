@@ -67,8 +67,11 @@ codegen  := -ffreestanding -fno-rtti -fexceptions -fms-extensions -mno-sse -mno-
             -mno-stack-arg-probe -fno-threadsafe-statics -fno-stack-protector -fno-omit-frame-pointer \
             -fno-optimize-sibling-calls -fno-jump-tables -fno-builtin-printf -gdwarf-4 -mllvm -dwarf-linkage-names=Abstract
 defines  := $(if $(filter checked,$(flavour)),-DMICA_CHECKED=1) $(if $(exploring),-DMICA_EXPLORE=1)
-# (newer compilers write __FILE__ with the target's backslashes once it is mapped, unless they are told: asked, not known)
-slashes  := $(if $(shell $(CXX) -fno-file-reproducible -E -x c /dev/null >/dev/null 2>&1 && echo yes),-fno-file-reproducible)
+# (newer compilers write __FILE__ with the target's backslashes once it is mapped, unless they are told: asked, not known. One call
+# asks for that and for the compiler's name: make is called some thousand times by the tests)
+answers  := $(shell said=$$($(CXX) -fno-file-reproducible --version 2>/dev/null) && echo known; echo "$${said%%$$'\n'*}")
+compiler := $(filter-out known,$(answers))
+slashes  := $(if $(filter known,$(answers)),-fno-file-reproducible)
 # (what a file would know of the moment at which it is compiled is the same at every moment)
 moment   := -Wno-builtin-macro-redefined '-D__DATE__="Jan  1 2000"' '-D__TIME__="00:00:00"' '-D__TIMESTAMP__="Sat Jan  1 00:00:00 2000"'
 reprod   := $(moment) $(slashes) '-ffile-prefix-map=$(CURDIR)/=' '-ffile-prefix-map=$(CURDIR)=.' -no-canonical-prefixes
@@ -154,7 +157,6 @@ objects: $(call objects,$(ntos_src) $(hal_src))
 # Each object depends on the flags it was built with: a changed build.mk or variable builds it anew.
 # Where the tree lies does not count: a tree that is moved or copied is not built anew.
 # (the last word changes with how targets are named: dependency files of another naming would be passed over)
-compiler   := $(shell $(CXX) --version 2>/dev/null | head -n 1)
 flags_text := $(subst $(CURDIR),.,$(CXXFLAGS) $(ASFLAGS)) $(if $(exploring),$(instrument) $(pointed) $(EXPLORE_FILES)) $(compiler) relative
 ifneq ($(file <$(flags_file)),$(flags_text))
 $(shell mkdir -p $(dir $(flags_file)))
