@@ -3,10 +3,12 @@
 // Page files, mapped files and images stand behind this interface: a loader's file in memory, a device, and later the
 // files of the I/O manager. The memory manager knows nothing else of them.
 //
+// Invariants: a transfer ends exactly once, by its completion routine. Of two transfers that run at the same time and share a
+// page of the backing, none writes: a backing chooses the order itself.
 // In the books: "paging I/O", "page files". PFN-15, POL-08
 #pragma once
 
-#include "nt/list.h"
+#include "ke/devicequeue.h"
 #include "nt/types.h"
 #include "ntstatus.h"
 
@@ -14,19 +16,21 @@ struct MM_BACKING;
 
 /// A transfer of pages that are not in a row in memory but are in a row on the backing. The requester keeps it, and all that
 /// it points to, until the completion routine has been called.
-/// shared: fixed while the transfer runs; Status is written before the completion routine is called
+/// shared: fixed while the transfer runs; Status and Information are written before the completion routine is called
 struct MM_TRANSFER {
     ULONGLONG Offset;         ///< in bytes, a multiple of PAGE_SIZE
     ULONG Pages;              ///< 1..MM_MAXIMUM_TRANSFER
     const PFN_NUMBER* Frames; ///< where in memory: one frame a page
     BOOLEAN Write;            ///< to the backing
-    NTSTATUS Status;          ///< how it ended: STATUS_SUCCESS, STATUS_IN_PAGE_ERROR's cause otherwise
-    ULONG
-    Information; ///< bytes that were transferred; a read beyond the end gives fewer, the rest is the caller's to clear
+    /// How it ended. STATUS_END_OF_FILE: it begins at or behind the backing's end, or would write beyond it.
+    NTSTATUS Status;
+    /// Bytes that were transferred, from the first page on. A read that reaches beyond the end ends well and gives fewer; the
+    /// rest is the caller's to clear.
+    ULONG Information;
     /// Called once the transfer has ended, at DISPATCH_LEVEL or below, on any processor; perhaps before Start returns.
     void(NTAPI* Completion)(MM_TRANSFER* Transfer);
-    PVOID Context;   ///< the requester's
-    LIST_ENTRY Link; ///< the backing's, while the transfer runs
+    PVOID Context;                  ///< the requester's
+    KDEVICE_QUEUE_ENTRY QueueEntry; ///< the backing's, while the transfer runs
 };
 constexpr ULONG MM_MAXIMUM_TRANSFER = 16;
 
@@ -47,3 +51,23 @@ struct MM_BACKING {
     volatile LONG ReferenceCount;
     void(NTAPI* Delete)(MM_BACKING* Backing); ///< called when the last reference goes; nullptr: it is never deleted
 };
+
+/// Looks whether a transfer lies on a backing of `Size` bytes. @param Bytes receives how many of its bytes do.
+/// @returns STATUS_SUCCESS, STATUS_END_OF_FILE, or STATUS_INVALID_PARAMETER: no pages, too many, or not at a page's start
+inline NTSTATUS MmCheckTransfer(const MM_TRANSFER& Transfer, ULONGLONG Size, ULONG* Bytes) {
+    *Bytes = 0;
+    if (Transfer.Pages - 1 >= MM_MAXIMUM_TRANSFER || Transfer.Offset % PAGE_SIZE != 0) return STATUS_INVALID_PARAMETER;
+    if (Transfer.Offset >= Size) return STATUS_END_OF_FILE;
+    const ULONG wanted = Transfer.Pages * PAGE_SIZE;
+    const ULONGLONG present = Size - Transfer.Offset;
+    if (present < wanted && Transfer.Write) return STATUS_END_OF_FILE;
+    *Bytes = present < wanted ? ULONG(present) : wanted;
+    return STATUS_SUCCESS;
+}
+
+/// Ends a transfer: the last that a backing does with it. @irql <= DISPATCH_LEVEL
+inline void MmCompleteTransfer(MM_TRANSFER* Transfer, NTSTATUS Status, ULONG Information) {
+    Transfer->Status = Status;
+    Transfer->Information = Information;
+    Transfer->Completion(Transfer);
+}

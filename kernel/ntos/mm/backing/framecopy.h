@@ -1,0 +1,8 @@
+// Bytes between memory that is mapped and a page frame that need not be. Private to mm.
+#pragma once
+
+#include "nt/types.h"
+
+/// Copies the first `bytes` bytes (at most a page) of a frame, or to it. @irql <= DISPATCH_LEVEL
+void MiCopyFromFrame(PVOID to, PFN_NUMBER frame, ULONG bytes);
+void MiCopyToFrame(PFN_NUMBER frame, const void* from, ULONG bytes);
