@@ -39,6 +39,7 @@ FLOORS = (
 )
 # Headers that stand on another floor than their names suggest.
 CONTRACT = re.compile(r"i386/trap\.h|ke/\w+\.h|kd\.h|etw\.h|mm/pages\.h")  # trap frames, structures, locks; print; events; pages
+MEMORY = {"ps/process.h"}  # EPROCESS: the memory manager gets to the address space through it
 GROUND = {"ntstatus.h", "ntimage.h", "ldr.h", "ke/bugcheck.h"}  # everybody may stop the system
 HOST_ONLY = {"kernel/boot/pe_builder.h"}  # makes PE images for host tests
 FREESTANDING = {"stdarg.h", "stddef.h", "stdint.h", "limits.h", "float.h", "intrin.h", "excpt.h"}
@@ -52,6 +53,8 @@ def header_component(header: str) -> str:
         return "nt"
     if CONTRACT.fullmatch(header):
         return "contract"
+    if header in MEMORY:
+        return "mm"
     component = header.split("/")[0].rsplit(".", 1)[0]
     return component if component in HEIGHT else ""
 

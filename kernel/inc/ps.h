@@ -5,16 +5,8 @@
 #pragma once
 
 #include "ke.h"
+#include "ps/process.h"
 #include "rtl/ustring.h"
-
-/// A process of the executive: the scheduler's part, its ID and its name.
-struct EPROCESS {
-    KPROCESS Pcb;
-    ULONG UniqueProcessId;
-    LIST_ENTRY ActiveProcessLinks; ///< on PsActiveProcessHead
-    CHAR ImageFileName[16];
-};
-using PEPROCESS = EPROCESS*;
 
 /// A thread of the executive: the scheduler's part, its ID, its name and what it began with.
 struct ETHREAD {

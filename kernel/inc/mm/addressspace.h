@@ -3,6 +3,7 @@
 // Locks, in the order in which they are taken: AddressCreationLock (which ranges there are: the VAD tree), then
 // Vm.WorkingSetMutex (the page tables of the user's half and the working set list), then MmPfnLock. A page fault takes the
 // second and third only.
+// Vm.Flags change under LockQueueExpansionLock.
 // IRQL: APC_LEVEL while one of the first two is held; a page fault at DISPATCH_LEVEL is a bugcheck.
 // In the books: "virtual address descriptors", "working sets". POL-06, PFN-11, PFN-13
 #pragma once
@@ -29,6 +30,7 @@ struct MM_AVL_TABLE {
 };
 
 struct MMWSL;
+struct MI_WORKING_SET_CALLS;
 
 /// What is true of a working set.
 struct MMSUPPORT_FLAGS {
@@ -52,10 +54,14 @@ struct MMSUPPORT {
     ULONG MinimumWorkingSetSize;
     ULONG MaximumWorkingSetSize;
     MMWSL* VmWorkingSetList; ///< in hyperspace; valid in its own address space only (the system's: everywhere)
-    ULONG Claim;             ///< pages that it could do without, as ageing estimates
+    const MI_WORKING_SET_CALLS* Calls; ///< what it asks of page tables and pages (ws/wsl.h)
+    ULONG Claim;                       ///< pages that it could do without, as ageing estimates
     ULONG WorkingSetSize;
     FAST_MUTEX WorkingSetMutex;
 };
+
+constexpr ULONG MM_MINIMUM_WORKING_SET = 50; ///< pages, of a process that asked for no other limits (documented values)
+constexpr ULONG MM_MAXIMUM_WORKING_SET = 345;
 
 /// A process's address space.
 struct MM_ADDRESS_SPACE {
@@ -72,3 +78,9 @@ struct MM_ADDRESS_SPACE {
     ULONG NumberOfPrivatePages;
     BOOLEAN Deleted; ///< it is being deleted: no range can be made any more
 };
+
+extern "C" {
+/// Makes an address space without ranges, and an empty working set with the usual limits.
+/// @param DirectoryTableBase physical address of its page directory. @irql any
+NTKERNELAPI void NTAPI MmInitializeAddressSpace(MM_ADDRESS_SPACE* AddressSpace, ULONG_PTR DirectoryTableBase);
+}

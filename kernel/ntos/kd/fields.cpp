@@ -20,6 +20,8 @@ extern "C" const FIELD_TABLE_OF<
     DISPATCHER_HEADER, KWAIT_BLOCK, KEVENT, KSEMAPHORE, KMUTANT, KTIMER, KQUEUE, KGATE,
     // threads, processes, processors
     KTHREAD, ETHREAD, KPROCESS, EPROCESS, KPCR, KPRCB, NT_TIB, KTRAP_FRAME,
+    // address spaces
+    MM_ADDRESS_SPACE, MMSUPPORT, MM_AVL_TABLE, MMADDRESS_NODE,
     // what runs in another thread's context
     KDPC, KDPC_DATA, KAPC, KAPC_STATE, KINTERRUPT,
     // locks

@@ -13,6 +13,7 @@ constexpr KPRIORITY SystemBasePriority = 8;
 void InitializeProcess(EPROCESS* process, ULONG id, PCSTR name, KPRIORITY basePriority) {
     ULONG_PTR directory[2] = {MmGetPageDirectory(), 0};
     KeInitializeProcess(&process->Pcb, basePriority, ~KAFFINITY(0), directory);
+    MmInitializeAddressSpace(&process->AddressSpace, directory[0]);
     process->UniqueProcessId = id;
     InsertTailList(&PsActiveProcessHead, &process->ActiveProcessLinks);
     (void)RtlStringCbPrintf(process->ImageFileName, sizeof(process->ImageFileName), "%s", name); // a constant that fits

@@ -1,0 +1,19 @@
+// A process of the executive: parts of several components in one structure.
+//
+// Each component knows its part; the structure stands on the memory manager's floor (grader/style/layers.py), so that the
+// memory manager gets from the scheduler's part, which the processor leads to, to the address space.
+// In the books: "process and thread internals". SYS-01, POL-06
+#pragma once
+
+#include "ke/thread.h"
+#include "mm/addressspace.h"
+
+/// A process of the executive: the scheduler's part, its ID and its name, its address space.
+struct EPROCESS {
+    KPROCESS Pcb;
+    ULONG UniqueProcessId;
+    LIST_ENTRY ActiveProcessLinks; ///< on PsActiveProcessHead
+    CHAR ImageFileName[16];
+    MM_ADDRESS_SPACE AddressSpace;
+};
+using PEPROCESS = EPROCESS*;
