@@ -16,7 +16,7 @@ from grader.errors import GraderError
 from grader.guest.booting import Place, boot, place_of
 from grader.guest.session import STAGES, USUAL, Session
 from grader.labs import Course
-from grader.machine.parts import EXPLORED, Disk, Machine, parse
+from grader.machine.parts import EXPLORED, Disk, Machine, page_file, parse
 from grader.model import Kernel, KernelSet, Stage
 from grader.submission.files import Submission
 from grader.tests.machine import grade, needs_emulator, probe_folder, spec
@@ -35,7 +35,7 @@ class Words(unittest.TestCase):
 
     def test_word_that_means_nothing_is_told(self) -> None:
         for text in ("memory=much", "disk", "memory", "turbo=1", "disk=pages", "flavour=sweet", "disk=a:1 disk=a:2", "disk=a-b:1",
-                     "floppy=a:b floppy=c:d floppy=e:f"):
+                     "floppy=a:b floppy=c:d floppy=e:f", "pagefile", "pagefile=much", "pagefile=8:floppy", "pagefile=8 pagefile=8"):
             with self.subTest(text), self.assertRaises(GraderError):
                 parse(text)
 
@@ -44,6 +44,19 @@ class Words(unittest.TestCase):
         self.assertEqual("@4", Machine(processors=4).label)
         self.assertEqual("@2,32MB,pages,volume,a,edu", RICH.label)
         self.assertEqual("@checked,HAL=PIC", Machine(flavour="checked", options="/HAL=PIC").label)
+
+    def test_page_file_has_a_disk_and_a_driver(self) -> None:
+        for text, label, words in (("pagefile=48", "@pagefile", ("size=67108864,mem-path=/there/pagefile.memory", "ivshmem-plain,memdev=pagefile")),
+                                   ("pagefile=48:ide disk=a:8", "@pagefile:ide,a", ("if=ide,index=0,id=pagefile,", "if=ide,index=1,id=a,"))):
+            machine = parse(text).on(1)
+            self.assertEqual((label, ("pagedisk.sys",)), (machine.label, machine.drivers))
+            line = " ".join(machine.arguments(Path("/there")))
+            for word in words:
+                self.assertIn(word, line)
+        self.assertEqual((), RICH.drivers)
+        for wrong in ({"image": "a.img", "bus": "ide", "page_file": True}, {"megabytes": 8, "bus": "memory"}):
+            with self.subTest(wrong), self.assertRaises(GraderError):
+                Disk("a", **wrong)
 
     def test_any_number_of_processors_is_chosen_once(self) -> None:
         self.assertEqual((4, 2, 1), (Machine(processors=0).on(4).processors, RICH.on(4).processors, Machine().on(4).processors))

@@ -5,7 +5,7 @@ stage, is called by injection, and is judged from what it left in GuestResult, o
 A driver names its machines in the head of a source, a line for each (grader/machine/parts.py has the words); a driver without a
 line runs on the usual one:
 
-    // machine: memory=16 disk=pages:32
+    // machine: memory=16 pagefile=32
 """
 
 from __future__ import annotations
