@@ -30,6 +30,7 @@ constexpr ULONG KERNEL_MODE_EXCEPTION_NOT_HANDLED = 0x8E;
 constexpr ULONG MACHINE_CHECK_EXCEPTION = 0x9C;
 constexpr ULONG ATTEMPTED_SWITCH_FROM_DPC = 0xB8;
 constexpr ULONG BAD_POOL_CALLER = 0xC2;
+constexpr ULONG SYSTEM_PTE_MISUSE = 0xDA; ///< parameters: 1 not of the region, 2 free already; first entry, entries
 constexpr ULONG DRIVER_VERIFIER_DETECTED_VIOLATION = 0xC4; ///< parameter 1 0x1001: a deadlock; lock, thread, threads
 constexpr ULONG VERIFIER_DEADLOCK_DETECTED = 0x1001;
 constexpr ULONG TIMER_OR_DPC_INVALID = 0xC7;               ///< parameters: 0 (a timer that runs is made anew), timer

@@ -136,3 +136,4 @@ HOST_SOURCES += kernel/ntos/mm/vad/free.cpp
 HOST_SOURCES += kernel/ntos/mm/vad/pagestate.cpp
 HOST_SOURCES += kernel/ntos/mm/vad/protectpages.cpp
 HOST_SOURCES += kernel/ntos/mm/vad/query.cpp
+HOST_SOURCES += kernel/ntos/mm/sysptes/sysptes.cpp
