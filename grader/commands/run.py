@@ -13,10 +13,11 @@ from grader.console import PROMPT, STOP, terminal
 from grader.console.backtrace import Annotate, Names
 from grader.console.machines import Boot, machine
 from grader.errors import GraderError
-from grader.machine.parts import Machine
+from grader.machine.parts import Machine, page_file
 from grader.tree import Tree
 
 PROBE_SECONDS = 120
+PAGE_FILE_MB = 64
 _UNWRITTEN = re.compile(rb"^exercise ([0-9.]+) is not implemented: ([\w./-]+:[0-9]+)\r?$", re.MULTILINE)
 
 
@@ -41,7 +42,7 @@ def boot_of(tree: Tree, options: argparse.Namespace) -> Boot:
         words.append(f"/SMP={processors}")
     seeded = any(word.startswith("/SEED=") for word in words)
     more = tuple(lab.driver for lab in labs.manifests(tree.root) if seeded and lab.seed and lab.driver)  # the questions' trap is in it
-    return Boot(folder(tree, options.checked), " ".join(words), Machine(processors=processors), window=options.gui, more=more)
+    return Boot(folder(tree, options.checked), " ".join(words), Machine(processors=processors, disks=(page_file(PAGE_FILE_MB, "ide"),)), window=options.gui, more=more)
 
 
 def folder(tree: Tree, checked: bool) -> Path:

@@ -228,7 +228,7 @@ BOCHS = """display_library: term
 cpu: count={processors}, ips=50000000
 log: {folder}/bochs.log
 ata0-master: type=disk, path="{folder}/disk.img", mode=flat, cylinders={cylinders}, heads={heads}, spt={sectors}
-boot: disk
+{pages}boot: disk
 panic: action=fatal
 error: action=ignore
 info: action=ignore
@@ -246,11 +246,12 @@ class BochsMachine(Machine):
         if not shutil.which("bochs"):
             raise GraderError("bochs is not installed: make doctor")
         cylinders = self.copy_disk()
+        pages = "".join(self.page_disk(disk.megabytes) for disk in self.boot.machine.disks)
         self.descriptor, self.other = pty.openpty()
         raw(self.other)
         (self.folder / "commands").write_text("c\n")  # Debian's Bochs begins in its debugger
         (self.folder / "bochsrc").write_text(BOCHS.format(firmware=firmware.lines(),
-            memory=self.boot.machine.memory_mb, processors=1, folder=self.folder, cylinders=cylinders, heads=HEADS, sectors=SECTORS,
+            memory=self.boot.machine.memory_mb, processors=1, folder=self.folder, cylinders=cylinders, heads=HEADS, sectors=SECTORS, pages=pages,
             clock="sync=realtime, time0=local" if self.boot.realtime else "sync=none, time0=946684800",
             com1=os.ttyname(self.other)))
         self.display, screen = pty.openpty()
@@ -259,6 +260,14 @@ class BochsMachine(Machine):
             stdout=screen, stderr=screen, env={**os.environ, "TERM": "vt100"}, start_new_session=True)
         os.close(screen)
         os.set_blocking(self.display, False)
+
+    def page_disk(self, megabytes: int) -> str:
+        """A disk for a page file, and the line that names it."""
+        path = self.folder / "pagefile.img"
+        cylinder = HEADS * SECTORS * DISK_SECTOR
+        cylinders = -(-(megabytes << 20) // cylinder)
+        disks.page_file(path, megabytes, cylinders * cylinder)
+        return f'ata0-slave: type=disk, path="{path}", mode=flat, cylinders={cylinders}, heads={HEADS}, spt={SECTORS}\n'
 
     def copy_disk(self) -> int:
         """A copy of the disk, filled up to whole cylinders: Bochs wants the exact size."""
@@ -310,7 +319,8 @@ def raw(descriptor: int) -> None:
 
 def machine(emulator: str, boot: Boot) -> Machine:
     if emulator == "bochs":
-        if boot.options or boot.machine != Parts(memory_mb=boot.machine.memory_mb):
-            raise GraderError("Bochs boots the disk as it is: SMP, SEED, APPEND and other disks are for QEMU")
+        pages = tuple(disk for disk in boot.machine.disks[:1] if disk.page_file and disk.bus == "ide")
+        if boot.options or boot.machine != Parts(memory_mb=boot.machine.memory_mb, disks=pages):
+            raise GraderError("Bochs boots the disk as it is: SMP, SEED, APPEND and disks but a page file's are for QEMU")
         return BochsMachine(boot)
     return QemuMachine(boot)

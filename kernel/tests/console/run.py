@@ -22,7 +22,9 @@ sys.path.insert(0, str(ROOT))
 from grader.console import PROMPT  # noqa: E402
 from grader.console.backtrace import Annotate, Names  # noqa: E402
 from grader.console.machines import Boot, Machine, machine  # noqa: E402
+from grader.machine.parts import Machine as Parts, page_file  # noqa: E402
 
+PAGE_FILE_MB = 2  # as kernel/tests/guest/pagedevice.cpp says
 BOOT_SECONDS, ANSWER_SECONDS, TESTS_SECONDS = 90, 30, 300
 GUEST_LINE = re.compile(r"^GUEST (\w+) (ok|FAILED)\s*$")
 COMMANDS = ("help", "threads", "ready", "waits", "irql", "timers", "ring", "stack", "bugcheck", "spin", "memmap")
@@ -159,8 +161,8 @@ def self_tests(emulator: str, folder: Path) -> "Dict[str, Tuple[bool, str]]":
     with tempfile.TemporaryDirectory(prefix="mica-selftest-") as scratch:
         own = Path(scratch)
         drivers = [path for path in sorted((folder / "tests").glob("*.sys")) if not path.name.startswith(("lab", "bench"))]
-        make_disk(folder, own, "/SELFTEST", [each.name for each in drivers])
-        with machine(emulator, Boot(own, realtime=False)) as started:
+        make_disk(folder, own, "/SELFTEST", ["pagedisk.sys", *(each.name for each in drivers)])
+        with machine(emulator, Boot(own, realtime=False, machine=Parts(disks=(page_file(PAGE_FILE_MB, "ide"),)))) as started:
             said = plain(started.read_until(PROMPT, TESTS_SECONDS)) or started.trouble()
     found: "Dict[str, Tuple[bool, str]]" = {}
     lines = said.splitlines()
