@@ -49,6 +49,7 @@ class Event(enum.IntEnum):
     LOCK_RELEASE = 24
     IPI_SEND = 25
     IPI_RECEIVE = 26
+    PFN_TRANSITION = 27
 
 
 class Lock(enum.IntEnum):

@@ -13,31 +13,32 @@ enum class ETW_EVENT : UCHAR {
     None = 0,
     ContextSwitch =
         1, ///< Argument: old thread, new thread, old state | old priority << 8 | new priority << 16, wait reason
-    ThreadState = 2,   ///< thread, old state, new state, priority
-    Ready = 3,         ///< thread, priority, processor, at head
-    Priority = 4,      ///< thread, old, new, reason (0 set, 1 boost, 2 decay, 3 starvation)
-    QuantumEnd = 5,    ///< thread, priority
-    Wait = 6,          ///< thread, object count, wait type, time-out given
-    Unwait = 7,        ///< thread, status, increment
-    Signal = 8,        ///< object, type, old state, new state
-    DpcQueue = 9,      ///< dpc, routine, processor
-    DpcRun = 10,       ///< dpc, routine
-    TimerSet = 11,     ///< timer, due time low, due time high
-    TimerExpire = 12,  ///< timer, tick
-    Interrupt = 13,    ///< vector, irql
-    Mark = 14,         ///< for tests and tools: four values of theirs
-    ThreadCreate = 15, ///< thread, priority, start routine
-    ThreadEnd = 16,    ///< thread
-    BugCheck = 17,     ///< code, parameters 1..3
-    ApcQueue = 18,     ///< apc, thread, mode (0 kernel, 1 user) | 2 if special, environment
-    ApcRun = 19,       ///< apc, thread, kernel routine, normal routine or 0
-    DpcEnd = 20,       ///< dpc, routine, 1 if threaded
-    WaitObject = 21,   ///< thread, object, wait key, object's type: one for each object of a wait, after Wait
-    LockWait = 22,     ///< lock, ETW_LOCK, thread: it must wait for the lock
-    LockAcquire = 23,  ///< lock, ETW_LOCK, thread: that wait has ended
-    LockRelease = 24,  ///< lock, ETW_LOCK, thread that gives it back, others that wait for it
-    IpiSend = 25,      ///< set of target processors, kind of request (ETW_IPI), detail of its own
-    IpiReceive = 26,   ///< kinds of request, a bit each (1 << ETW_IPI)
+    ThreadState = 2,    ///< thread, old state, new state, priority
+    Ready = 3,          ///< thread, priority, processor, at head
+    Priority = 4,       ///< thread, old, new, reason (0 set, 1 boost, 2 decay, 3 starvation)
+    QuantumEnd = 5,     ///< thread, priority
+    Wait = 6,           ///< thread, object count, wait type, time-out given
+    Unwait = 7,         ///< thread, status, increment
+    Signal = 8,         ///< object, type, old state, new state
+    DpcQueue = 9,       ///< dpc, routine, processor
+    DpcRun = 10,        ///< dpc, routine
+    TimerSet = 11,      ///< timer, due time low, due time high
+    TimerExpire = 12,   ///< timer, tick
+    Interrupt = 13,     ///< vector, irql
+    Mark = 14,          ///< for tests and tools: four values of theirs
+    ThreadCreate = 15,  ///< thread, priority, start routine
+    ThreadEnd = 16,     ///< thread
+    BugCheck = 17,      ///< code, parameters 1..3
+    ApcQueue = 18,      ///< apc, thread, mode (0 kernel, 1 user) | 2 if special, environment
+    ApcRun = 19,        ///< apc, thread, kernel routine, normal routine or 0
+    DpcEnd = 20,        ///< dpc, routine, 1 if threaded
+    WaitObject = 21,    ///< thread, object, wait key, object's type: one for each object of a wait, after Wait
+    LockWait = 22,      ///< lock, ETW_LOCK, thread: it must wait for the lock
+    LockAcquire = 23,   ///< lock, ETW_LOCK, thread: that wait has ended
+    LockRelease = 24,   ///< lock, ETW_LOCK, thread that gives it back, others that wait for it
+    IpiSend = 25,       ///< set of target processors, kind of request (ETW_IPI), detail of its own
+    IpiReceive = 26,    ///< kinds of request, a bit each (1 << ETW_IPI)
+    PfnTransition = 27, ///< page frame, old state | new state << 8 (MMLISTS), address of its PTE, reference count
 };
 
 /// What kind of lock a LockXxx event speaks of: one that blocks. No processor waits long for a spin lock, and a thread that need not wait
