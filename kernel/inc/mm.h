@@ -4,6 +4,7 @@
 // In the books: "memory management", "kernel stacks". MEM-01, MEM-02
 #pragma once
 
+#include "ex/pool.h"
 #include "ke/irql.h"
 #include "mm/layout.h"
 #include "mm/pages.h"
@@ -13,6 +14,8 @@ struct LOADER_PARAMETER_BLOCK;
 
 constexpr ULONG_PTR MM_STACK_REGION = 0xC8000000; ///< kernel stacks, 4 KB pages, each below a guard page
 constexpr ULONG_PTR MM_STACK_REGION_END = 0xCA000000;
+constexpr ULONG_PTR MM_NONPAGED_POOL =
+    0xD0000000;                                ///< non-paged pool, while the map of all memory lies where it belongs
 constexpr ULONG_PTR MM_IO_REGION = 0xFE000000; ///< device registers (local APIC and the like), not cached
 constexpr ULONG KERNEL_STACK_SIZE = 12 * 1024;
 
@@ -26,6 +29,13 @@ NTKERNELAPI void NTAPI MmDeleteKernelStack(PVOID PointerKernelStack, BOOLEAN Lar
 /// Physical pages in a row, mapped; zeroed. @returns the address or nullptr. @irql <= DISPATCH_LEVEL
 NTKERNELAPI PVOID NTAPI MmAllocateContiguousPages(ULONG Pages);
 NTKERNELAPI void NTAPI MmFreeContiguousPages(PVOID Address, ULONG Pages);
+/// The pools' pages, as EX_PAGE_SOURCE describes them.
+PVOID NTAPI MmAllocatePoolPages(POOL_TYPE PoolType, ULONG Pages);
+ULONG NTAPI MmFreePoolPages(PVOID Address);
+BOOLEAN NTAPI MmDeterminePoolType(const volatile void* Address, POOL_TYPE* PoolType);
+ULONG NTAPI MmQueryPoolPages(POOL_TYPE PoolType);
+/// @returns whether the page level of both pools is in order: their runs, bitmaps and sums. @irql <= DISPATCH_LEVEL
+NTKERNELAPI BOOLEAN NTAPI MmCheckPools();
 /// Physical address of a mapped one, 0 if it is not. @irql any
 NTKERNELAPI PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(PVOID BaseAddress);
 /// Physical address of this processor's page directory. @irql any

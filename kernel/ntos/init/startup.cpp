@@ -45,7 +45,8 @@ void BecomeIdleThread(KPRCB* prcb, const LOADER_PARAMETER_BLOCK& block) {
 /// The parts of the kernel that live in memory the memory manager gives out. @irql DISPATCH_LEVEL
 void InitializeExecutive(LOADER_PARAMETER_BLOCK& block) REQUIRES_(AtDispatchLevel) {
     Require(MmInitSystem(&block), 1);
-    static constexpr EX_PAGE_SOURCE pages = {MmAllocateContiguousPages, MmFreeContiguousPages};
+    static constexpr EX_PAGE_SOURCE pages = {MmAllocatePoolPages, MmFreePoolPages, MmDeterminePoolType,
+                                             MmQueryPoolPages};
     Require(ExInitSystem(&pages), 2);
     InitializeEventRing();
     KPRCB* const prcb = KeGetCurrentPrcb();

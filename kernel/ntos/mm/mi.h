@@ -48,7 +48,11 @@ struct MI_REGION {
     RTL_BITMAP Pages; ///< set: in use
 };
 
-/// Makes the page tables of a region. @returns false if memory is short.
+/// Makes the page tables of a part of system space. @returns false if memory is short.
+bool MiMakePageTables(ULONG_PTR base, ULONG pages) REQUIRES_(MiPageLock);
+/// Makes the ranges of the pools, with their page tables (pool/poolpages.cpp). @returns false if memory is short.
+bool MiInitializePools();
+/// Makes a region with its page tables. @returns false if memory is short.
 BOOLEAN MiInitializeRegion(MI_REGION* region, ULONG_PTR base, ULONG* bitmap, ULONG pages) REQUIRES_(MiPageLock);
 extern MI_REGION MiStackRegion GUARDED_BY(MiPageLock);
 extern MI_REGION MiIoRegion GUARDED_BY(MiPageLock);

@@ -18,19 +18,24 @@ PVOID PageAddress(const MI_REGION& region, ULONG page) {
 MI_REGION MiStackRegion;
 MI_REGION MiIoRegion;
 
+bool MiMakePageTables(ULONG_PTR base, ULONG pages) {
+    for (ULONG page = 0; page < pages; page += PTE_PER_PAGE) {
+        const PFN_NUMBER frame = MiAllocateFrames(1);
+        if (frame == 0) return false;
+        auto* const table = static_cast<ULONG*>(MiDirectMap(frame * PAGE_SIZE));
+        for (ULONG i = 0; i < PTE_PER_PAGE; i++)
+            table[i] = 0;
+        auto* const address = reinterpret_cast<PVOID>(base + ULONG_PTR(page) * PAGE_SIZE);
+        *MiGetPdeAddress(address) = frame * PAGE_SIZE | MM_PTE_WRITE | MM_PTE_VALID;
+    }
+    return true;
+}
+
 BOOLEAN MiInitializeRegion(MI_REGION* region, ULONG_PTR base, ULONG* bitmap, ULONG pages) {
     region->Base = base;
     RtlInitializeBitMap(&region->Pages, bitmap, pages);
     RtlClearAllBits(&region->Pages);
-    for (ULONG page = 0; page < pages; page += PTE_PER_PAGE) {
-        const PFN_NUMBER frame = MiAllocateFrames(1);
-        if (frame == 0) return FALSE;
-        auto* const table = static_cast<ULONG*>(MiDirectMap(frame * PAGE_SIZE));
-        for (ULONG i = 0; i < PTE_PER_PAGE; i++)
-            table[i] = 0;
-        *MiGetPdeAddress(PageAddress(*region, page)) = frame * PAGE_SIZE | MM_PTE_WRITE | MM_PTE_VALID;
-    }
-    return TRUE;
+    return MiMakePageTables(base, pages);
 }
 
 static bool MiTakeOverMemory(LOADER_PARAMETER_BLOCK* LoaderBlock) REQUIRES_(AtDispatchLevel) {
@@ -48,7 +53,7 @@ static bool MiTakeOverMemory(LOADER_PARAMETER_BLOCK* LoaderBlock) REQUIRES_(AtDi
 BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) {
     KeInitializeSpinLock(&MiPageLock, KLOCK_RANK::Pool);
     (void)MiInitializeLayout(*LoaderBlock);
-    return MiTakeOverMemory(LoaderBlock);
+    return MiTakeOverMemory(LoaderBlock) && MiInitializePools();
 }
 
 PVOID NTAPI MmCreateKernelStack(BOOLEAN LargeStack) {

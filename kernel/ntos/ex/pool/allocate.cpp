@@ -1,0 +1,168 @@
+// ExAllocatePoolWithTag and ExFreePoolWithTag: the choice between a block and whole pages, and what misuse is.
+//
+// The page source is called without the pool's lock: what it does may take long, and needs locks of its own.
+// In the books: "system memory pools", "bugchecks: BAD_POOL_CALLER". POL-05, TRP-09
+#include "ex/pool/expool.h"
+#include "ex.h"
+#include "rtl/exception.h"
+
+POOL_DESCRIPTOR PoolVector[2];
+const EX_PAGE_SOURCE* ExpPageSource;
+
+namespace {
+
+// Documented first parameters of BAD_POOL_CALLER.
+constexpr ULONG FREED_TWICE = 0x07;          ///< parameters: 0, the header's first word, block
+constexpr ULONG ALLOCATED_AT_IRQL = 0x08;    ///< parameters: IRQL, pool type, bytes
+constexpr ULONG FREED_AT_IRQL = 0x09;        ///< parameters: IRQL, pool type, block
+constexpr ULONG FREED_WITH_TAG = 0x0A;       ///< parameters: block, its tag, the tag of the free
+constexpr ULONG NEVER_IN_A_POOL = 0x42;      ///< parameter: block
+constexpr ULONG NOT_ALLOCATED = 0x44;        ///< parameter: block
+constexpr ULONG NOT_ALLOCATED_PAGED = 0x50;  ///< parameter: block
+constexpr ULONG FREED_INVALID = 0x99;        ///< parameter: block
+constexpr ULONG MUST_SUCCEED_IS_GONE = 0x9A; ///< parameters: pool type, bytes, tag
+constexpr ULONG TAG_OF_ZERO = 0x9B;          ///< parameters: pool type, bytes, caller
+
+[[noreturn]] void BadCaller(ULONG what, ULONG_PTR parameter2, ULONG_PTR parameter3 = 0, ULONG_PTR parameter4 = 0) {
+    KeBugCheckEx(BAD_POOL_CALLER, what, parameter2, parameter3, parameter4);
+}
+
+KIRQL HighestIrql(POOL_TYPE type) { return type == PagedPool ? APC_LEVEL : DISPATCH_LEVEL; }
+
+void CheckAllocation(POOL_TYPE type, SIZE_T bytes, ULONG tag) {
+    if (tag == 0) BadCaller(TAG_OF_ZERO, ULONG(type), bytes, 0);
+    if (type & POOL_MUST_SUCCEED) BadCaller(MUST_SUCCEED_IS_GONE, ULONG(type), bytes, tag);
+    const KIRQL irql = KeGetCurrentIrql();
+    if (irql > HighestIrql(ExBasePoolType(type))) BadCaller(ALLOCATED_AT_IRQL, ULONG(irql), ULONG(type), bytes);
+}
+
+void CheckFreeIrql(POOL_TYPE type, PVOID block) {
+    const KIRQL irql = KeGetCurrentIrql();
+    if (irql > HighestIrql(type)) BadCaller(FREED_AT_IRQL, ULONG(irql), ULONG(type), ExpAddressOf(block));
+}
+
+PVOID AllocatePages(POOL_TYPE type, SIZE_T bytes, ULONG tag, PVOID process) {
+    if (bytes > ~SIZE_T(0) - PAGE_SIZE) return nullptr;
+    const ULONG pages = bytes ? ULONG((bytes + PAGE_SIZE - 1) / PAGE_SIZE) : 1;
+    PVOID const address = ExpPageSource->Allocate(type, pages);
+    if (!address) return nullptr;
+    ExpInsertBigPages({address, tag, pages, process});
+    (void)InterlockedExchangeAdd(&PoolVector[ULONG(type)].TotalBigPages, LONG(pages));
+    ExpTrackPool(type, tag, SIZE_T(pages) * PAGE_SIZE, false);
+    return address;
+}
+
+/// A block of so many units, with a tag.
+PVOID AllocateBlock(POOL_TYPE type, ULONG units, ULONG tag) {
+    POOL_DESCRIPTOR& pool = PoolVector[ULONG(type)];
+    POOL_HEADER* header;
+    {
+        nt::PoolGuard guard(pool.Lock);
+        header = ExpTakeBlock(pool, units);
+        if (header) header->PoolTag = tag;
+    }
+    if (!header) {
+        PVOID const page = ExpPageSource->Allocate(type, 1);
+        if (!page) return nullptr;
+        nt::PoolGuard guard(pool.Lock);
+        header = ExpCutPage(pool, page, units); // its first block is ours before other processors see the rest
+        header->PoolTag = tag;
+    }
+    ExpTrackPool(type, tag, units * POOL_SMALLEST_UNIT, false);
+    return ExpBodyOf(header);
+}
+
+void FreePages(POOL_TYPE type, PVOID address, ULONG tag) {
+    CheckFreeIrql(type, address);
+    const POOL_TRACKER_BIG_PAGES row = ExpRemoveBigPages(address, tag);
+    if (row.Va && tag != 0 && row.Key != tag) BadCaller(FREED_WITH_TAG, ExpAddressOf(address), row.Key, tag);
+    if (row.Va) KeForgetSpinLockRanks(address, SIZE_T(row.NumberOfPages) * PAGE_SIZE);
+    const ULONG pages = ExpPageSource->Free(address);
+    if (pages == 0) BadCaller(type == PagedPool ? NOT_ALLOCATED_PAGED : NOT_ALLOCATED, ExpAddressOf(address));
+    (void)InterlockedExchangeAdd(&PoolVector[ULONG(type)].TotalBigPages, -LONG(pages));
+    if (row.Va) ExpTrackPool(type, row.Key, SIZE_T(pages) * PAGE_SIZE, true);
+}
+
+/// The header of a block that the caller has, and that the caller may free with this tag.
+POOL_HEADER* CheckedHeader(PVOID block, POOL_TYPE type, ULONG tag) {
+    if (ExpAddressOf(block) % POOL_SMALLEST_UNIT != 0) BadCaller(FREED_INVALID, ExpAddressOf(block));
+    POOL_HEADER* const header = ExpHeaderOf(block);
+    if (header->PoolType == POOL_FREE_BLOCK || (header->PoolType & POOL_KEPT_MASK) != 0)
+        BadCaller(FREED_TWICE, 0, ExpHeaderContents(header), ExpAddressOf(block));
+    if ((header->PoolType & POOL_TYPE_MASK) != 1 + ULONG(type)) BadCaller(FREED_INVALID, ExpAddressOf(block));
+    if (tag != 0 && header->PoolTag != tag) BadCaller(FREED_WITH_TAG, ExpAddressOf(block), header->PoolTag, tag);
+    return header;
+}
+
+void FreeBlock(POOL_TYPE type, PVOID block, ULONG tag) {
+    CheckFreeIrql(type, block);
+    POOL_DESCRIPTOR& pool = PoolVector[ULONG(type)];
+    PVOID page;
+    {
+        nt::PoolGuard guard(pool.Lock);
+        POOL_HEADER* const header = CheckedHeader(block, type, tag);
+        ExpVerifyBlock(header);
+        const SIZE_T bytes = header->BlockSize * POOL_SMALLEST_UNIT;
+        ExpTrackPool(type, header->PoolTag, bytes, true);
+        KeForgetSpinLockRanks(block, bytes - sizeof(POOL_HEADER));
+        page = ExpPutBlock(pool, header);
+    }
+    if (page) (void)ExpPageSource->Free(page);
+}
+
+} // namespace
+
+PVOID ExpAllocatePool(POOL_TYPE type, SIZE_T bytes, ULONG tag, PVOID process) {
+    CheckAllocation(type, bytes, tag);
+    const POOL_TYPE base = ExBasePoolType(type);
+    if (bytes > POOL_BUDDY_MAX || (type & POOL_CACHE_ALIGNED)) return AllocatePages(base, bytes, tag, process);
+    return AllocateBlock(base, ExpUnitsFor(bytes), tag);
+}
+
+BOOLEAN NTAPI ExInitSystem(const EX_PAGE_SOURCE* PageSource) {
+    ExpPageSource = PageSource;
+    ExpInitializePoolDescriptor(PoolVector[ULONG(NonPagedPool)], NonPagedPool);
+    ExpInitializePoolDescriptor(PoolVector[ULONG(PagedPool)], PagedPool);
+    ExpInitializeBigPages();
+    KeInitializeSpinLock(&ExpResourceSpinLock, KLOCK_RANK::Object);
+    return PageSource->Allocate && PageSource->Free;
+}
+
+PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag) {
+    PVOID const block = ExpAllocatePool(PoolType, NumberOfBytes, Tag, nullptr);
+    if (!block && (PoolType & POOL_RAISE_IF_ALLOCATION_FAILURE)) ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
+    return block;
+}
+
+void NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag) {
+    POOL_TYPE type;
+    if (!ExpPageSource->TypeOf(P, &type)) BadCaller(NEVER_IN_A_POOL, ExpAddressOf(P));
+    if (ExpIsPageAligned(P))
+        FreePages(type, P, Tag);
+    else
+        FreeBlock(type, P, Tag);
+}
+
+SIZE_T NTAPI ExQueryPoolBlockSize(PVOID PoolBlock, BOOLEAN* QuotaCharged) {
+    if (ExpIsPageAligned(PoolBlock)) {
+        const POOL_TRACKER_BIG_PAGES row = ExpFindBigPages(PoolBlock);
+        *QuotaCharged = row.Va && row.Process;
+        return row.Va ? SIZE_T(row.NumberOfPages) * PAGE_SIZE : PAGE_SIZE; // an unnoted one has a page at least
+    }
+    const POOL_HEADER* const header = ExpHeaderOf(PoolBlock);
+    *QuotaCharged = (header->PoolType & POOL_QUOTA_MASK) != 0;
+    return header->BlockSize * POOL_SMALLEST_UNIT - sizeof(POOL_HEADER);
+}
+
+void NTAPI ExQueryPoolUsage(POOL_TYPE PoolType, POOL_USAGE* Usage) {
+    const POOL_DESCRIPTOR& pool = PoolVector[ULONG(PoolType)];
+    *Usage = {pool.TotalPages, ULONG(pool.TotalBigPages), ULONG(pool.TotalBytes)};
+}
+
+BOOLEAN NTAPI ExCheckPools() {
+    for (POOL_DESCRIPTOR& pool : PoolVector) {
+        nt::PoolGuard guard(pool.Lock);
+        if (!ExpCheckPoolLists(pool)) return FALSE;
+    }
+    return TRUE;
+}

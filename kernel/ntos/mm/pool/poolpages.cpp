@@ -1,0 +1,163 @@
+// The pages of both pools: ranges of system space, and what lies behind them.
+//
+// The non-paged pool begins with a few pages and grows where its free runs do not suffice; what it has once, it keeps. Pages of
+// the paged pool are mapped while they are allocated, and resident: there are no page faults yet.
+// The seam to the rest of mm is MapPages and UnmapPages; everything else works on page numbers.
+// Locks: each pool's own, then MiPageLock, never both at once. IRQL: <= DISPATCH_LEVEL (paged pages: <= APC_LEVEL).
+// In the books: "non-paged pool: initial size and expansion", "paged pool". POL-01, POL-02
+#include "mm/mi.h"
+#include "mm/pool/mipool.h"
+
+namespace {
+
+constexpr ULONG EXPANSION_PAGES = 16; ///< the non-paged pool grows by so many at least
+
+MI_NONPAGED_POOL NonPagedRange;
+MI_PAGED_POOL PagedRange;
+ULONG NonPagedPages, PagedPages; ///< of the ranges; written once
+
+ULONG PagesOf(SIZE_T bytes) { return ULONG((bytes + PAGE_SIZE - 1) / PAGE_SIZE); }
+
+/// Ends the mapping of pages and gives their frames back.
+void UnmapPages(PVOID address, ULONG pages) REQUIRES_(MiPageLock) {
+    for (ULONG i = 0; i < pages; i++) {
+        PVOID const page = static_cast<UCHAR*>(address) + SIZE_T(i) * PAGE_SIZE;
+        ULONG* const pte = MiGetPteAddress(page);
+        const PFN_NUMBER frame = *pte / PAGE_SIZE;
+        *pte = 0;
+        MiFlushEntry(page); // no processor reaches the frame any more before it is free
+        MiFreeFrames(frame, 1);
+    }
+}
+
+/// Puts frames behind pages that have none. @returns false if memory is short: nothing has changed
+bool MapPages(PVOID address, ULONG pages) EXCLUDES_(MiPageLock) {
+    nt::SpinLockGuard guard(MiPageLock);
+    if (pages > MiFreePageCount) return false;
+    for (ULONG i = 0; i < pages; i++) {
+        PVOID const page = static_cast<UCHAR*>(address) + SIZE_T(i) * PAGE_SIZE;
+        *MiGetPteAddress(page) = MiAllocateFrames(1) * PAGE_SIZE | MM_PTE_WRITE | MM_PTE_VALID;
+    }
+    return true;
+}
+
+/// Makes the non-paged pool larger by so many pages, and takes `pages` of them (or of what has become free meanwhile).
+PVOID TakeExpansion(ULONG pages, ULONG more) {
+    PVOID address;
+    {
+        nt::SpinLockGuard guard(NonPagedRange.Lock);
+        address = MiExpandNonPagedPool(NonPagedRange, more);
+    }
+    if (!address) return nullptr;
+    const bool mapped = MapPages(address, more);
+    nt::SpinLockGuard guard(NonPagedRange.Lock);
+    if (!mapped) {
+        MiAbandonExpansion(NonPagedRange, address, more);
+        return nullptr;
+    }
+    (void)MiPutNonPagedPages(NonPagedRange, address);
+    return MiTakeNonPagedPages(NonPagedRange, pages);
+}
+
+PVOID AllocateNonPaged(ULONG pages) {
+    {
+        nt::SpinLockGuard guard(NonPagedRange.Lock);
+        if (PVOID const address = MiTakeNonPagedPages(NonPagedRange, pages)) return address;
+    }
+    if (pages < EXPANSION_PAGES) {
+        if (PVOID const address = TakeExpansion(pages, EXPANSION_PAGES)) return address;
+    }
+    return TakeExpansion(pages, pages);
+}
+
+PVOID AllocatePaged(ULONG pages) {
+    PVOID address;
+    {
+        nt::SpinLockGuard guard(PagedRange.Lock);
+        address = MiReservePagedPages(PagedRange, pages);
+    }
+    if (!address || MapPages(address, pages)) return address;
+    nt::SpinLockGuard guard(PagedRange.Lock);
+    MiReleasePagedPages(PagedRange, address, pages);
+    return nullptr;
+}
+
+ULONG FreePaged(PVOID address) {
+    ULONG pages;
+    {
+        nt::SpinLockGuard guard(PagedRange.Lock);
+        pages = MiPagedAllocationSize(PagedRange, address);
+    }
+    if (pages == 0) return 0;
+    {
+        nt::SpinLockGuard guard(MiPageLock);
+        UnmapPages(address, pages);
+    }
+    nt::SpinLockGuard guard(PagedRange.Lock); // the pages are reserved until here
+    MiReleasePagedPages(PagedRange, address, pages);
+    return pages;
+}
+
+bool IsIn(ULONG_PTR base, ULONG pages, const volatile void* address) {
+    return reinterpret_cast<ULONG_PTR>(address) - base < SIZE_T(pages) * PAGE_SIZE;
+}
+bool IsNonPaged(const volatile void* address) { return IsIn(MM_NONPAGED_POOL, NonPagedPages, address); }
+bool IsPaged(const volatile void* address) { return IsIn(MM_PAGED_POOL_START, PagedPages, address); }
+
+} // namespace
+
+bool MiInitializePools() {
+    const ULONG half = MmQueryFreePages() / 2, room = PagesOf(MmPagedPoolEnd + 1 - MmPagedPoolStart);
+    NonPagedPages = PagesOf(MmNonPagedPoolEnd - MmNonPagedPoolStart);
+    PagedPages = room < half ? room : half; // all of it is resident
+    {
+        nt::SpinLockGuard guard(MiPageLock);
+        if (!MiMakePageTables(MM_NONPAGED_POOL, NonPagedPages)) return false;
+        if (!MiMakePageTables(MM_PAGED_POOL_START, PagedPages)) return false;
+    }
+    const ULONG words = 3 * MiBitmapWords(NonPagedPages) + 2 * MiBitmapWords(PagedPages);
+    auto* const bits = static_cast<ULONG*>(MmAllocateContiguousPages(PagesOf(words * sizeof(ULONG))));
+    if (!bits) return false;
+    MiInitializeNonPagedPool(NonPagedRange, reinterpret_cast<PVOID>(MM_NONPAGED_POOL), NonPagedPages, bits);
+    MiInitializePagedPool(PagedRange, reinterpret_cast<PVOID>(MM_PAGED_POOL_START), PagedPages,
+                          bits + 3 * MiBitmapWords(NonPagedPages));
+    PVOID const first = TakeExpansion(1, PagesOf(MmNonPagedPoolExpansionStart - MmNonPagedPoolStart));
+    return first && MmFreePoolPages(first) == 1;
+}
+
+PVOID NTAPI MmAllocatePoolPages(POOL_TYPE PoolType, ULONG Pages) {
+    if (Pages == 0 || Pages > (PoolType == PagedPool ? PagedPages : NonPagedPages)) return nullptr;
+    return PoolType == PagedPool ? AllocatePaged(Pages) : AllocateNonPaged(Pages);
+}
+
+ULONG NTAPI MmFreePoolPages(PVOID Address) {
+    if (IsPaged(Address)) return FreePaged(Address);
+    if (!IsNonPaged(Address)) return 0;
+    nt::SpinLockGuard guard(NonPagedRange.Lock);
+    return MiPutNonPagedPages(NonPagedRange, Address);
+}
+
+BOOLEAN NTAPI MmDeterminePoolType(const volatile void* Address, POOL_TYPE* PoolType) {
+    *PoolType = IsPaged(Address) ? PagedPool : NonPagedPool;
+    return IsPaged(Address) || IsNonPaged(Address);
+}
+
+ULONG NTAPI MmQueryPoolPages(POOL_TYPE PoolType) {
+    const ULONG frames = MmQueryFreePages();
+    if (PoolType == PagedPool) {
+        nt::SpinLockGuard guard(PagedRange.Lock);
+        return PagedRange.FreePages < frames ? PagedRange.FreePages : frames;
+    }
+    nt::SpinLockGuard guard(NonPagedRange.Lock);
+    const ULONG unmapped = NonPagedRange.Pages - NonPagedRange.MappedPages;
+    return NonPagedRange.FreePages + (unmapped < frames ? unmapped : frames);
+}
+
+BOOLEAN NTAPI MmCheckPools() {
+    {
+        nt::SpinLockGuard guard(PagedRange.Lock);
+        if (!MiCheckPagedPool(PagedRange)) return FALSE;
+    }
+    nt::SpinLockGuard guard(NonPagedRange.Lock);
+    return MiCheckNonPagedPool(NonPagedRange);
+}
