@@ -1,5 +1,5 @@
 // Who is told when memory is short, when there is plenty, and when modified pages wait.
-#include "fakepages.h"
+#include "pagetest.h"
 
 using AvailableTest = host::PageTest;
 using namespace host;

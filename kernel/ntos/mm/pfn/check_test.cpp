@@ -1,5 +1,5 @@
 // MiCheckPfnDatabase: each rule is seen broken.
-#include "fakepages.h"
+#include "pagetest.h"
 
 using PfnCheckTest = host::PageTest;
 using namespace host;

@@ -1,5 +1,5 @@
 // Runs of pages in a row.
-#include "fakepages.h"
+#include "pagetest.h"
 
 using ContiguousTest = host::PageTest;
 using namespace host;

@@ -1,5 +1,5 @@
 // The database at boot: what the loader's map says about each frame.
-#include "fakepages.h"
+#include "pagetest.h"
 
 using PfnInitTest = host::PageTest;
 using namespace host;

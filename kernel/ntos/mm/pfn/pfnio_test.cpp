@@ -1,5 +1,5 @@
 // Pages that are being read or written.
-#include "fakepages.h"
+#include "pagetest.h"
 
 using PfnIoTest = host::PageTest;
 using namespace host;

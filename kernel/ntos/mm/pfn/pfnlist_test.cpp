@@ -1,5 +1,5 @@
 // The lists of pages: their order, what they count, and which page is taken for which need.
-#include "fakepages.h"
+#include "pagetest.h"
 
 using PfnListTest = host::PageTest;
 using namespace host;

@@ -1,5 +1,5 @@
 // The life of a page: share count, reference count, and where a page goes when both are 0.
-#include "fakepages.h"
+#include "pagetest.h"
 
 using PfnStateTest = host::PageTest;
 using namespace host;

@@ -1,6 +1,6 @@
 // A seeded random walk over the page frame number database, beside a model that knows pages as plain values and lists as
 // plain sequences. After each step both must agree, and the invariants must hold.
-#include "fakepages.h"
+#include "pagetest.h"
 
 #include <algorithm>
 #include <map>

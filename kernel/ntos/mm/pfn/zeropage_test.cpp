@@ -1,5 +1,5 @@
 // The zero page thread.
-#include "fakepages.h"
+#include "pagetest.h"
 
 using ZeroPageTest = host::PageTest;
 using namespace host;

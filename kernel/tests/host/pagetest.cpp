@@ -1,5 +1,5 @@
-// Memory of the host instead of physical memory; see fakepages.h.
-#include "fakepages.h"
+// Memory of the host instead of physical memory; see pagetest.h.
+#include "pagetest.h"
 
 #include <cstdlib>
 #include <cstring>
