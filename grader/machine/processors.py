@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from typing import Dict, List, Optional, Tuple
 
-CR0_PAGING, CR0_MUST = 0x80000000, 0x80000011  # PG, ET, PE
-CR4_MUST = 0x10  # 4 MB pages
+CR0_PAGING, CR0_MUST = 0x80000000, 0x80010011  # PG, WP, ET, PE
+CR4_MUST = 0x90  # 4 MB pages, global pages
 CR0_FLOATING, CR4_FLOATING = 0x2E, 0x600  # MP, EM, TS, NE; OSFXSR, OSXMMEXCPT: of the floating-point unit, which translates nothing
 IDT_LIMIT, GDT_LIMIT = 0x7FF, 0x5F
 FLAT = 0xFFFFFFFF

@@ -30,7 +30,7 @@ LDT=0000 00000000 00000000 00008200 DPL=0 LDT
 TR =0028 8012c700 00000067 00008900 DPL=0 TSS32-avl
 GDT=     8012c6a0 0000005f
 IDT=     8012b314 000007ff
-CR0=80000011 CR2=00000000 CR3=00422000 CR4=00000010
+CR0=80010011 CR2=00000000 CR3=00422000 CR4=00000090
 DR0=00000000 DR1=00000000 DR2=00000000 DR3=00000000
 DR6=ffff0ff0 DR7=00000400
 EFER=0000000000000000
@@ -46,14 +46,14 @@ class SetUp(unittest.TestCase):
 
     def test_an_honest_processor(self) -> None:
         self.assertEqual("", self.complaint(HONEST))
-        self.assertEqual("", self.complaint(HONEST.replace("CR0=80000011", "CR0=80000019")), "behind a task switch")
-        self.assertEqual("", self.complaint(HONEST.replace("CR0=80000011", "CR0=80000033").replace("CR4=00000010", "CR4=00000610")), "with floating point")
+        self.assertEqual("", self.complaint(HONEST.replace("CR0=80010011", "CR0=80010019")), "behind a task switch")
+        self.assertEqual("", self.complaint(HONEST.replace("CR0=80010011", "CR0=80010033").replace("CR4=00000090", "CR4=00000690")), "with floating point")
         self.assertEqual("", self.complaint(HONEST.replace("CS =0008", "CS =001b").replace("SS =0010", "SS =0023")), "in user mode")
 
     def test_each_change_is_named(self) -> None:
         for old, new, words in (
-            ("CR4=00000010", "CR4=00000000", "CR4 is 0x0, not 0x10"), ("CR4=00000010", "CR4=00000030", "CR4"),
-            ("CR0=80000011", "CR0=00000011", "CR0"), ("CR0=80000011", "CR0=e0000011", "CR0"), ("EFER=0000000000000000", "EFER=0000000000000800", "EFER"),
+            ("CR4=00000090", "CR4=00000000", "CR4 is 0x0, not 0x90"), ("CR4=00000090", "CR4=000000b0", "CR4"),
+            ("CR0=80010011", "CR0=00000011", "CR0"), ("CR0=80010011", "CR0=80000011", "CR0"), ("CR0=80010011", "CR0=e0010011", "CR0"), ("EFER=0000000000000000", "EFER=0000000000000800", "EFER"),
             ("DR7=00000400", "DR7=00000401", "DR7"), ("A20=1", "A20=0", "line A20"), ("SMM=0", "SMM=1", "system management"),
             ("IDT=     8012b314", "IDT=     8012b31c", "base of the IDT"), ("000007ff", "0000007f", "limit of the IDT"),
             ("8012c6a0 0000005f", "8012c6a0 0000ffff", "limit of the GDT"), ("LDT=0000", "LDT=0038", "LDT"),
@@ -65,9 +65,9 @@ class SetUp(unittest.TestCase):
                 self.assertIn(words, self.complaint(HONEST.replace(old, new)))
 
     def test_a_processor_that_firmware_halted_is_not_judged(self) -> None:
-        sleeping = processors.read(HONEST.replace("HLT=0", "HLT=1").replace("CR0=80000011", "CR0=00000011"))[0]
+        sleeping = processors.read(HONEST.replace("HLT=0", "HLT=1").replace("CR0=80010011", "CR0=00000011"))[0]
         self.assertFalse(sleeping.started)
-        self.assertTrue(processors.read(HONEST.replace("CR0=80000011", "CR0=00000011"))[0].started, "one that runs without paging is")
+        self.assertTrue(processors.read(HONEST.replace("CR0=80010011", "CR0=00000011"))[0].started, "one that runs without paging is")
 
     def test_all_processors_are_read(self) -> None:
         self.assertEqual(2, len(processors.read(HONEST + "\n" + HONEST.replace("#0", "#1"))))
@@ -124,9 +124,12 @@ class OnRealProcessors(unittest.TestCase):
     def test_large_pages_are_read_as_the_processor_reads_them(self) -> None:
         guest = guest_at(self.session)
         directory = self.session.machine.gdb.registers()["cr3"]
-        large = next(index for index in range(1024) if self.session.machine.ram.u32(directory + 4 * index) & 0x81 == 0x81)
+        large, frame = 0x260, 4 << 20  # an entry of the system's half that is not used
+        self.session.machine.ram.write(directory + 4 * large, struct.pack("<I", frame | 0x83))
+        guest.moved()
         address = (large << 22) + 0x5000
         before = self.session.space.physical(address)
+        self.assertEqual(frame + 0x5000, before)
         self.session.machine.gdb.set_registers(cr4=0)
         guest.moved()
         self.assertNotEqual(self.session.space.physical(address), before)

@@ -1,7 +1,7 @@
 // handoff.cpp - page tables, the loader block, and the jump into the kernel. BOO-04
 //
-// Behind the highest image lie, in this order: the boot stack, the page directory, the page table of the first 4 MB,
-// and the loader block with everything it points to.
+// Behind the highest image lie, in this order: the boot stack, the page directory, the page tables of system space from its
+// start, the page table of the last 4 MB, and the loader block with everything it points to.
 #include "console.h"
 #include "images.h"
 
@@ -14,10 +14,13 @@ namespace {
 constexpr ULONG ENTRIES = 1024;
 constexpr ULONG PAGE_PRESENT = 0x1;
 constexpr ULONG PAGE_WRITABLE = 0x2;
-constexpr ULONG PAGE_LARGE = 0x80;
+constexpr ULONG PAGE_GLOBAL = 0x100;
 constexpr ULONG LARGE_PAGE = 4u << 20;
 constexpr ULONG SYSTEM_SPACE_ENTRY = LDR_SYSTEM_SPACE / LARGE_PAGE;
+constexpr ULONG PAGE_TABLES_ENTRY = LDR_PAGE_TABLES / LARGE_PAGE;
+constexpr ULONG HAL_ENTRY = ENTRIES - 1; ///< the last 4 MB, where the kernel maps single pages before it has memory
 constexpr ULONG STACK_PAGES = LDR_BOOT_STACK_SIZE / PAGE_SIZE;
+constexpr ULONG LOW_PAGES = LDR_LOW_MEMORY / PAGE_SIZE;
 constexpr ULONG CPUID_PSE = 1u << 3;
 
 /// The identity map of the low 4 MB: the loader's own memory, the kernel drops it.
@@ -64,17 +67,87 @@ void CheckProcessor() {
     }
 }
 
-void BuildPageTables(ULONG* directory, ULONG* lowTable, ULONG directMapSize) {
+/// Where the pages lie that the handoff takes behind the images, one after the other.
+struct Placement {
+    ULONG Stack;     ///< STACK_PAGES
+    ULONG Directory; ///< one page
+    ULONG Tables;    ///< of system space from its start
+    ULONG TableCount;
+    ULONG HalTable; ///< one page
+    ULONG Data;     ///< DATA_PAGES
+
+    [[nodiscard]] ULONG End() const { return Data + DATA_PAGES; }
+};
+
+/// Finds room behind the images. One page table maps 4 MB: as many as reach the end of what they map.
+Placement Place(MemoryMap& memory, ULONG nextPage) {
+    for (ULONG tables = 1; tables <= LDR_SYSTEM_LIMIT / LARGE_PAGE; tables++) {
+        const ULONG pages = STACK_PAGES + 1 + tables + 1 + DATA_PAGES;
+        const nt::Optional<ULONG> first = memory.FindUp(pages, nextPage, tables * ENTRIES);
+        if (!first) {
+            continue;
+        }
+        const ULONG directory = *first + STACK_PAGES;
+        const ULONG hal = directory + 1 + tables;
+        if (!memory.Set(*first, STACK_PAGES, LoaderStartupKernelStack) ||
+            !memory.Set(directory, 1 + tables + 1, LoaderStartupPdrPage) ||
+            !memory.Set(hal + 1, DATA_PAGES, LoaderMemoryData) ||
+            !memory.Retype(LoaderOsloaderHeap, LoaderFree)) { // the files have been read
+            Fail("report this machine.", "The memory map has too many ranges.");
+        }
+        return {*first, directory, directory + 1, tables, hal, hal + 1};
+    }
+    Fail("give the machine more memory.", "There is no room in memory for the loader block.");
+}
+
+/// Maps an image: what is not writable by its section is not writable at all, headers included.
+void MapImage(const PeModule& module, ULONG* table) {
+    const ULONG first = (module.VirtualBase - LDR_SYSTEM_SPACE) >> PAGE_SHIFT;
+    for (ULONG page = first; page < first + (module.Info.SizeOfImage >> PAGE_SHIFT); page++) {
+        table[page] = page << PAGE_SHIFT | PAGE_GLOBAL | PAGE_PRESENT;
+    }
+    for (ULONG index = 0; index < module.Info.SectionCount; index++) {
+        IMAGE_SECTION_HEADER section;
+        const ULONG at = module.Info.SectionTable + index * static_cast<ULONG>(sizeof(section));
+        if (!module.Image.Read(at, &section) || (section.Characteristics & IMAGE_SCN_MEM_WRITE) == 0) {
+            continue;
+        }
+        const ULONG length = section.VirtualSize != 0 ? section.VirtualSize : section.SizeOfRawData;
+        for (ULONG offset = 0; offset < length; offset += PAGE_SIZE) {
+            table[first + ((section.VirtualAddress + offset) >> PAGE_SHIFT)] |= PAGE_WRITABLE;
+        }
+    }
+}
+
+/// What the loader brought is mapped in system space, page by page, and the first megabyte; the first 4 MB also where they
+/// are, until the kernel runs. The directory is its own page table, so that all page tables are mapped.
+void BuildPageTables(const Placement& place, nt::Span<const PeModule> modules) {
+    ULONG* const directory = PageAddress<ULONG>(place.Directory);
+    ULONG* const table = PageAddress<ULONG>(place.Tables);
     memset(directory, 0, PAGE_SIZE);
-    for (ULONG page = 0; page < ENTRIES; page++) {
-        lowTable[page] = page << PAGE_SHIFT | PAGE_WRITABLE | PAGE_PRESENT;
-        g_identityTable[page] = page == 0 ? 0 : lowTable[page]; // null pointers fault
+    memset(table, 0, place.TableCount * PAGE_SIZE);
+    memset(PageAddress<ULONG>(place.HalTable), 0, PAGE_SIZE);
+    for (ULONG page = 1; page < ENTRIES; page++) { // not page 0: null pointers fault
+        g_identityTable[page] = page << PAGE_SHIFT | PAGE_WRITABLE | PAGE_PRESENT;
     }
+    for (ULONG page = 0; page < LOW_PAGES; page++) { // not global: a processor that starts has them at 0, too
+        table[page] = page << PAGE_SHIFT | PAGE_WRITABLE | PAGE_PRESENT;
+    }
+    for (const PeModule& module : modules) {
+        MapImage(module, table);
+    }
+    for (ULONG page = place.Stack; page < place.End(); page++) {
+        table[page] = page << PAGE_SHIFT | PAGE_GLOBAL | PAGE_WRITABLE | PAGE_PRESENT;
+    }
+    const auto enter = [&](ULONG entry, ULONG page) {
+        directory[entry] = page << PAGE_SHIFT | PAGE_WRITABLE | PAGE_PRESENT;
+    };
     directory[0] = Physical(g_identityTable) | PAGE_WRITABLE | PAGE_PRESENT;
-    directory[SYSTEM_SPACE_ENTRY] = Physical(lowTable) | PAGE_WRITABLE | PAGE_PRESENT;
-    for (ULONG at = LARGE_PAGE; at < directMapSize; at += LARGE_PAGE) {
-        directory[SYSTEM_SPACE_ENTRY + at / LARGE_PAGE] = at | PAGE_LARGE | PAGE_WRITABLE | PAGE_PRESENT;
+    for (ULONG index = 0; index < place.TableCount; index++) {
+        enter(SYSTEM_SPACE_ENTRY + index, place.Tables + index);
     }
+    enter(PAGE_TABLES_ENTRY, place.Directory);
+    enter(HAL_ENTRY, place.HalTable);
 }
 
 void DescribeImage(const PeModule& module, LDR_DATA_TABLE_ENTRY* entry) {
@@ -152,26 +225,11 @@ void StartKernel(BootPlan& plan) {
     const ULONG nextPage = LoadImages(plan, modules);
 
     MemoryMap& memory = plan.Memory;
-    constexpr ULONG pages = STACK_PAGES + 2 + DATA_PAGES;
-    const nt::Optional<ULONG> first = memory.FindUp(pages, nextPage, DirectMapPages(memory));
-    if (!first) {
-        Fail("give the machine more memory.", "There is no room in memory for the loader block.");
-    }
-    const ULONG directoryPage = *first + STACK_PAGES;
-    const ULONG dataPage = directoryPage + 2;
-    if (!memory.Set(*first, STACK_PAGES, LoaderStartupKernelStack) ||
-        !memory.Set(directoryPage, 2, LoaderStartupPdrPage) || !memory.Set(dataPage, DATA_PAGES, LoaderMemoryData) ||
-        !memory.Retype(LoaderOsloaderHeap, LoaderFree)) { // the files have been read
-        Fail("report this machine.", "The memory map has too many ranges.");
-    }
+    const Placement place = Place(memory, nextPage);
+    BuildPageTables(place, {modules, plan.FileCount});
+    memset(PageAddress<UCHAR>(place.Stack), 0, LDR_BOOT_STACK_SIZE);
 
-    ULONG* const directory = PageAddress<ULONG>(directoryPage);
-    ULONG* const lowTable = PageAddress<ULONG>(directoryPage + 1);
-    const ULONG directMapSize = DirectMapPages(memory) << PAGE_SHIFT;
-    BuildPageTables(directory, lowTable, directMapSize);
-    memset(PageAddress<UCHAR>(*first), 0, LDR_BOOT_STACK_SIZE);
-
-    LoaderData* const data = PageAddress<LoaderData>(dataPage);
+    LoaderData* const data = PageAddress<LoaderData>(place.Data);
     memset(data, 0, DATA_PAGES * PAGE_SIZE);
     memcpy(data->Options, plan.Options, MAXIMUM_OPTIONS);
     memcpy(data->BootPath, "\\MICA\\", sizeof("\\MICA\\"));
@@ -180,12 +238,12 @@ void StartKernel(BootPlan& plan) {
     block.Version = LDR_BLOCK_VERSION;
     block.Size = sizeof(block);
     block.BootPath = plan.Path;
-    block.KernelStack = LDR_SYSTEM_SPACE + (directoryPage << PAGE_SHIFT);
+    block.KernelStack = LDR_SYSTEM_SPACE + ((place.Stack + STACK_PAGES) << PAGE_SHIFT);
     block.LoadOptions = Virtual(data->Options);
     block.NtBootPathName = Virtual(data->BootPath);
-    block.PageDirectory = Physical(directory);
-    block.LowPageTable = Physical(lowTable);
-    block.DirectMapSize = directMapSize;
+    block.PageDirectory = place.Directory << PAGE_SHIFT;
+    block.LowPageTable = place.Tables << PAGE_SHIFT;
+    block.SystemMapSize = place.TableCount * LARGE_PAGE;
     block.HighestPhysicalPage = memory.EndOfRam() - 1;
     block.AcpiRsdp = FindFirmwareTable("RSD PTR ", 8, 20);
     block.MpFloatingPointer = FindFirmwareTable("_MP_", 4, 16);

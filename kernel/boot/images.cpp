@@ -54,10 +54,10 @@ TYPE_OF_MEMORY TypeOf(const char* name) {
     return EqualNames(name, HAL_NAME) ? LoaderHalCode : LoaderBootDriver;
 }
 
-/// The preferred base when it is in the direct map and free, else the next free pages upwards.
+/// The preferred base when it is within the limit and free, else the next free pages upwards.
 ULONG PlaceImage(const BootPlan& plan, const BootFile& file, const PeInfo& info, ULONG nextPage) {
     const ULONG pages = info.SizeOfImage >> PAGE_SHIFT;
-    const ULONG limit = DirectMapPages(plan.Memory);
+    const ULONG limit = SystemPages(plan.Memory);
     if (info.ImageBase >= LDR_SYSTEM_SPACE) {
         const ULONG page = (info.ImageBase - LDR_SYSTEM_SPACE) >> PAGE_SHIFT;
         if (page < limit && pages <= limit - page && plan.Memory.Is(page, pages, LoaderFree)) {

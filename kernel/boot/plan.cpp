@@ -8,8 +8,7 @@ namespace boot {
 namespace {
 
 constexpr ULONG PAGES_A_MEGABYTE = (1u << 20) >> PAGE_SHIFT;
-constexpr ULONG MINIMUM_MEGABYTES = 16;
-constexpr ULONG LARGE_PAGE_PAGES = 1024; // 4 MB
+constexpr ULONG MINIMUM_MEGABYTES = 8;
 
 constexpr ULONG PageOf(ULONG address) { return address >> PAGE_SHIFT; }
 
@@ -23,10 +22,9 @@ void SetOrFail(MemoryMap& memory, ULONG firstPage, ULONG endPage, TYPE_OF_MEMORY
 
 bool BootPlan::IsVerbose() const { return HasOption(Options, "/DEBUG") || HasOption(Options, "/SOS"); }
 
-ULONG DirectMapPages(const MemoryMap& memory) {
-    const ULONG limit = PageOf(LDR_DIRECT_MAP_LIMIT);
-    const ULONG pages = (memory.EndOfRam() + LARGE_PAGE_PAGES - 1) & ~(LARGE_PAGE_PAGES - 1);
-    return pages < limit ? pages : limit;
+ULONG SystemPages(const MemoryMap& memory) {
+    const ULONG limit = PageOf(LDR_SYSTEM_LIMIT);
+    return memory.EndOfRam() < limit ? memory.EndOfRam() : limit;
 }
 
 void PlanMemory(BootPlan& plan, nt::Span<const FirmwareRange> ranges) {
@@ -36,7 +34,7 @@ void PlanMemory(BootPlan& plan, nt::Span<const FirmwareRange> ranges) {
     }
     const ULONG megabytes = (memory.EndOfRam() + PAGES_A_MEGABYTE - 1) / PAGES_A_MEGABYTE;
     if (megabytes < MINIMUM_MEGABYTES) {
-        Fail("give the machine at least 16 MB (64 MB is usual): qemu -m 64, or \"megs: 64\" in bochsrc.",
+        Fail("give the machine at least 8 MB (64 MB is usual): qemu -m 64, or \"megs: 64\" in bochsrc.",
              "This machine has too little memory: %u MB, and Mica needs %u MB.", megabytes, MINIMUM_MEGABYTES);
     }
     SetOrFail(memory, 0, 1, LoaderFirmwarePermanent); // interrupt vectors and BIOS data
@@ -46,7 +44,7 @@ void PlanMemory(BootPlan& plan, nt::Span<const FirmwareRange> ranges) {
 
 UCHAR* AllocateForFile(BootPlan& plan, const char* name, ULONG size) {
     const ULONG pages = (size >> PAGE_SHIFT) + 1;
-    const nt::Optional<ULONG> page = plan.Memory.FindDown(pages, DirectMapPages(plan.Memory));
+    const nt::Optional<ULONG> page = plan.Memory.FindDown(pages, plan.Memory.EndOfRam());
     if (!page || *page < PAGES_A_MEGABYTE) {
         Fail("give the machine more memory, or take images off the boot list.",
              "There is no room in memory for %s (%u KB).", name, size / 1024);

@@ -3,7 +3,7 @@
 // Both boot paths (disk.cpp, multiboot.cpp) fill one BootPlan and call StartKernel; from there on there is one path.
 // Invariants
 //  - Files[0] is ntoskrnl.exe; the order is the order of the boot list.
-//  - File data lies in pages of type LoaderOsloaderHeap at the top of the direct map, out of the way of the images.
+//  - File data lies in pages of type LoaderOsloaderHeap at the top of memory, out of the way of the images.
 //  - Until EnterKernel paging is off: a pointer is a physical address.
 #pragma once
 
@@ -33,13 +33,13 @@ struct BootPlan {
     [[nodiscard]] bool IsVerbose() const; ///< /DEBUG or /SOS: a progress line for each image
 };
 
-/// Pages below this are in the direct map.
-[[nodiscard]] ULONG DirectMapPages(const MemoryMap& memory);
+/// What stays for the kernel lies below this page.
+[[nodiscard]] ULONG SystemPages(const MemoryMap& memory);
 
 /// Builds the plan's memory map: firmware ranges, fixed regions, the loader. Fails when there is too little.
 void PlanMemory(BootPlan& plan, nt::Span<const FirmwareRange> ranges);
 
-/// Pages for a file of `size` bytes, typed LoaderOsloaderHeap, as high as the direct map allows.
+/// Pages for a file of `size` bytes, typed LoaderOsloaderHeap, as high as there is memory.
 [[nodiscard]] UCHAR* AllocateForFile(BootPlan& plan, const char* name, ULONG size);
 
 /// Appends a file. Fails when there are too many or the name is too long.

@@ -169,12 +169,23 @@ EnterKernel:
     movl 12(%esp), %edx
     movl 16(%esp), %ebx
     movl %eax, %cr3
+    pushl %ebx
+    pushl %ecx
+    pushl %edx
+    movl $1, %eax
+    cpuid
+    shrl $6, %edx
+    andl $0x80, %edx // bit 13 of the features is bit 7 of CR4, PGE: global pages stay in the TLB
     movl %cr4, %eax
+    orl %edx, %eax
     orl $0x10, %eax // PSE: 4 MB pages
     movl %eax, %cr4
+    popl %edx
+    popl %ecx
+    popl %ebx
     movl %cr0, %eax
     andl $0x9fffffff, %eax // caches on (CD, NW clear)
-    orl $0x80000000, %eax
+    orl $0x80010000, %eax  // paging; WP: read-only pages are so for the kernel too
     movl %eax, %cr0
     jmp 1f
 1:  movl %ecx, %esp

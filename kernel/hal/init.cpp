@@ -8,7 +8,7 @@
 HalpInterruptController* HalpController;
 
 const UCHAR* HalpMapTable(ULONG address, SIZE_T length) {
-    if (HalpIsBelow(address, length, KeLoaderBlock->DirectMapSize))
+    if (HalpIsBelow(address, length, LDR_LOW_MEMORY))
         return reinterpret_cast<const UCHAR*>(ULONG_PTR(LDR_SYSTEM_SPACE) + address);
     return static_cast<const UCHAR*>(MmMapIoSpace({.QuadPart = address}, length, MmCached));
 }

@@ -1,7 +1,7 @@
 // Starting the other processors: INIT, then STARTUP with the number of a page below 1 MB (startap.S).
 //
-// One processor starts at a time; the page is written anew for each. While it starts, the loader's table of the first
-// 4 MB is back at address 0 of this page directory, because the new processor switches paging on where it stands.
+// One processor starts at a time; the page is written anew for each. While it starts, low memory is mapped at its own addresses
+// in this page directory, because the new processor switches paging on where it stands.
 // Locks: none, the caller is the first processor's start-up. IRQL: PASSIVE_LEVEL.
 // In the books: "booting: application processors"; the MP specification, "application processor startup". HAL-02
 #include "halp.h"
@@ -25,13 +25,12 @@ struct __attribute__((packed)) HALP_START_PARAMETERS {
 ULONG Attempted; ///< processors of the tables that were tried
 
 constexpr ULONG FIRST_START_PAGE = 0x10, START_PAGE_LIMIT = 0x9F; ///< what lies below is the firmware's
-constexpr ULONG PTE_VALID_WRITE = 0x3;
 
 extern "C" {
 extern const UCHAR HalpStartCode[], HalpStartParameters[], HalpStartCodeEnd[];
 }
 
-template <typename T> T* DirectMap(ULONG address) {
+template <typename T> T* LowMemory(ULONG address) {
     return reinterpret_cast<T*>(ULONG_PTR(LDR_SYSTEM_SPACE) + address);
 }
 
@@ -49,7 +48,7 @@ ULONG FindStartPage(const LOADER_PARAMETER_BLOCK& block) {
 
 HALP_START_PARAMETERS* FillStartPage(ULONG page, const KPROCESSOR_STATE& state) {
     const ULONG address = page * PAGE_SIZE;
-    auto* const code = DirectMap<UCHAR>(address);
+    auto* const code = LowMemory<UCHAR>(address);
     RtlCopyMemory(code, HalpStartCode, SIZE_T(HalpStartCodeEnd - HalpStartCode));
     auto* const parameters = reinterpret_cast<HALP_START_PARAMETERS*>(code + (HalpStartParameters - HalpStartCode));
     parameters->GdtBase += address;
@@ -62,22 +61,13 @@ HALP_START_PARAMETERS* FillStartPage(ULONG page, const KPROCESSOR_STATE& state) 
     return parameters;
 }
 
-/// The low 4 MB at address 0 of this page directory, for as long as it lives.
+/// The low memory where it is, in this page directory, for as long as it lives.
 class LowMemoryMapped {
 public:
-    explicit LowMemoryMapped(const LOADER_PARAMETER_BLOCK& block)
-        : m_entry(DirectMap<ULONG>(nt::cpu::ReadCr3() & ~(PAGE_SIZE - 1))) {
-        *m_entry = block.LowPageTable | PTE_VALID_WRITE;
-    }
-    ~LowMemoryMapped() {
-        *m_entry = 0;
-        nt::cpu::WriteCr3(nt::cpu::ReadCr3());
-    }
+    LowMemoryMapped() { MmMapLowMemory(TRUE); }
+    ~LowMemoryMapped() { MmMapLowMemory(FALSE); }
     LowMemoryMapped(const LowMemoryMapped&) = delete;
     LowMemoryMapped& operator=(const LowMemoryMapped&) = delete;
-
-private:
-    volatile ULONG* const m_entry;
 };
 
 /// One STARTUP command. @returns whether the processor has come to the start page in that time.
@@ -99,7 +89,7 @@ extern "C" BOOLEAN NTAPI HalStartNextProcessor(LOADER_PARAMETER_BLOCK* LoaderBlo
     const ULONG page = FindStartPage(*LoaderBlock);
     const auto number = ULONG(KeNumberProcessors);
     while (page && Attempted < HalpController->OtherProcessors()) {
-        const LowMemoryMapped mapped(*LoaderBlock);
+        const LowMemoryMapped mapped;
         const HALP_START_PARAMETERS& parameters = *FillStartPage(page, *ProcessorState);
         const ULONG index = Attempted++;
         HalpController->ResetProcessor(index, number);

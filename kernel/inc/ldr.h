@@ -10,7 +10,10 @@
 //    Every image is mapped, relocated to DllBase and bound; no entry point has been called.
 //  - MemoryDescriptorListHead is sorted by BasePage, descriptors do not overlap and neighbours of one type are merged.
 //    Pages in no descriptor do not exist (holes) and are never RAM.
-//  - The low 4 MB are also mapped at 0 (page 0 is not); KiSystemStartup drops that map.
+//  - Mapped in system space are the first megabyte and what the loader brought, by 4 KB pages: images as their sections say
+//    (what is not writable is read-only for the kernel too, CR0.WP is set), stack, page tables and block writable.
+//  - The page directory is its own page table at LDR_PAGE_TABLES. The last 4 MB have a page table, which is empty.
+//  - The low 4 MB are also mapped at 0 (page 0 is not); the memory manager drops that map.
 //  - The block, the images, the boot stack and the page tables are outside LoaderFree memory; LoaderLoadedProgram
 //    pages (the loader itself) may be reused as soon as the kernel runs on its own GDT.
 //
@@ -24,14 +27,17 @@
 #include "nt/list.h"
 #include "nt/types.h"
 
-/// Virtual address of physical address 0 in system space (the direct map of the first LDR_DIRECT_MAP_LIMIT bytes).
+/// Virtual address of physical address 0 in system space, as far as it is mapped.
 inline constexpr ULONG LDR_SYSTEM_SPACE = 0x80000000;
-/// The direct map covers min(RAM, this) bytes. Nothing the loader leaves behind lies above it.
-inline constexpr ULONG LDR_DIRECT_MAP_LIMIT = 256u << 20;
+/// Nothing that the loader leaves behind lies above this physical address.
+inline constexpr ULONG LDR_SYSTEM_LIMIT = 16u << 20;
+/// The first megabyte, all of which is mapped: firmware tables, the screen, pages that start processors.
+inline constexpr ULONG LDR_LOW_MEMORY = 1u << 20;
+inline constexpr ULONG LDR_PAGE_TABLES = 0xC0000000; ///< page tables, mapped to themselves
 inline constexpr ULONG LDR_BOOT_STACK_SIZE = 16384;
 
 inline constexpr ULONG LDR_BLOCK_SIGNATURE = 0x4143494d; ///< 'MICA' in memory order
-inline constexpr ULONG LDR_BLOCK_VERSION = 1;
+inline constexpr ULONG LDR_BLOCK_VERSION = 2;
 
 /// What a run of physical pages holds when the kernel gets control. The values are NT's.
 enum TYPE_OF_MEMORY : ULONG {
@@ -107,7 +113,7 @@ struct LOADER_PARAMETER_BLOCK {
     CHAR* NtBootPathName;                ///< "\MICA\"
     ULONG PageDirectory;                 ///< physical address (the value of CR3)
     ULONG LowPageTable;                  ///< physical address of the page table of the first 4 MB
-    ULONG DirectMapSize;                 ///< bytes mapped at LDR_SYSTEM_SPACE, a multiple of 4 MB
+    ULONG SystemMapSize;                 ///< bytes from LDR_SYSTEM_SPACE on that have page tables, a multiple of 4 MB
     ULONG HighestPhysicalPage;           ///< last RAM page below 4 GB
     ULONG AcpiRsdp;                      ///< physical address of the ACPI root pointer, 0: none found
     ULONG MpFloatingPointer;             ///< physical address of the MP table pointer ("_MP_"), 0: none found

@@ -12,11 +12,6 @@
 
 struct LOADER_PARAMETER_BLOCK;
 
-constexpr ULONG_PTR MM_STACK_REGION = 0xC8000000; ///< kernel stacks, 4 KB pages, each below a guard page
-constexpr ULONG_PTR MM_STACK_REGION_END = 0xCA000000;
-constexpr ULONG_PTR MM_NONPAGED_POOL =
-    0xD0000000;                                ///< non-paged pool, while the map of all memory lies where it belongs
-constexpr ULONG_PTR MM_IO_REGION = 0xFE000000; ///< device registers (local APIC and the like), not cached
 constexpr ULONG KERNEL_STACK_SIZE = 12 * 1024;
 
 extern "C" {
@@ -26,7 +21,7 @@ NTKERNELAPI BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) REQU
 /// nullptr. @irql <= DISPATCH_LEVEL
 NTKERNELAPI PVOID NTAPI MmCreateKernelStack(BOOLEAN LargeStack);
 NTKERNELAPI void NTAPI MmDeleteKernelStack(PVOID PointerKernelStack, BOOLEAN LargeStack);
-/// Physical pages in a row, mapped; zeroed. @returns the address or nullptr. @irql <= DISPATCH_LEVEL
+/// Pages at addresses in a row; zeroed. @returns the address or nullptr. @irql <= DISPATCH_LEVEL
 NTKERNELAPI PVOID NTAPI MmAllocateContiguousPages(ULONG Pages);
 NTKERNELAPI void NTAPI MmFreeContiguousPages(PVOID Address, ULONG Pages);
 /// The pools' pages, as EX_PAGE_SOURCE describes them.
@@ -40,7 +35,15 @@ NTKERNELAPI BOOLEAN NTAPI MmCheckPools();
 NTKERNELAPI PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(PVOID BaseAddress);
 /// Physical address of this processor's page directory. @irql any
 NTKERNELAPI ULONG_PTR NTAPI MmGetPageDirectory();
-/// A new page directory with the system half shared. @returns its physical address, 0 if memory is short.
+/// Physical address of the page table of this address space's hyperspace. @irql any
+NTKERNELAPI ULONG_PTR NTAPI MmGetHyperspaceTable();
+/// A new page directory: the user half empty, the system half shared, a hyperspace of its own.
+/// @param DirectoryTableBase receives the physical addresses of both (KPROCESS). @returns FALSE: memory is short.
+/// @irql <= DISPATCH_LEVEL
+NTKERNELAPI BOOLEAN NTAPI MmCreateProcessDirectory(ULONG_PTR DirectoryTableBase[2]);
+/// Gives it back. No processor runs in it, and its user half is empty.
+NTKERNELAPI void NTAPI MmDeleteProcessDirectory(const ULONG_PTR DirectoryTableBase[2]);
+/// As MmCreateProcessDirectory, for one that stays. @returns the directory's physical address, 0 if memory is short.
 NTKERNELAPI ULONG_PTR NTAPI MmCreatePageDirectory();
 NTKERNELAPI ULONG NTAPI MmQueryFreePages();
 }

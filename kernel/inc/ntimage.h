@@ -99,6 +99,8 @@ struct IMAGE_NT_HEADERS {
     IMAGE_OPTIONAL_HEADER OptionalHeader;
 };
 
+inline constexpr ULONG IMAGE_SCN_MEM_WRITE = 0x80000000; ///< IMAGE_SECTION_HEADER::Characteristics: it may be written
+
 /// One section: where it is in the file, and where in memory.
 struct IMAGE_SECTION_HEADER {
     UCHAR Name[8];

@@ -62,6 +62,15 @@ void ReportMachine(const LOADER_PARAMETER_BLOCK* block) {
         present += directory[index] & 1;
     }
     Line("directory entries", present);
+    Line("page tables mapped to themselves", directory[LDR_PAGE_TABLES >> 22] >> 12 == block->PageDirectory >> 12);
+    Line("write protection", cr0 >> 16 & 1);
+    const auto entry = [&](const volatile void* address) {
+        return reinterpret_cast<const ULONG*>(LDR_PAGE_TABLES)[reinterpret_cast<ULONG>(address) >> 12] & 3;
+    };
+    Line("code", entry(reinterpret_cast<const void*>(&ReportMachine)));
+    Line("data", entry(&g_uninitialised));
+    Line("stack", entry(&stack));
+    Line("behind the block", entry(reinterpret_cast<const char*>(block) + 0x10000));
     Line("page 0 mapped at 0", identity[0] & 1);
     Line("page 1 mapped at 0", identity[1] & 1);
     Line("page 0 in system space", low[0] & 1);
@@ -136,7 +145,7 @@ extern "C" [[noreturn]] void __stdcall KiSystemStartup(LOADER_PARAMETER_BLOCK* b
     Put("options: ");
     Put(block->LoadOptions);
     Put("\n");
-    Line("direct map", block->DirectMapSize);
+    Line("system map", block->SystemMapSize);
     Line("last page", block->HighestPhysicalPage);
     Line("total memory", static_cast<ULONG>(block->TotalMemory));
     Line("acpi found", block->AcpiRsdp != 0 && *Physical<ULONG>(block->AcpiRsdp) == 0x20445352); // "RSD "

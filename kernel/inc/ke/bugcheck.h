@@ -29,6 +29,7 @@ constexpr ULONG NMI_HARDWARE_FAILURE = 0x80;
 constexpr ULONG KERNEL_MODE_EXCEPTION_NOT_HANDLED = 0x8E;
 constexpr ULONG MACHINE_CHECK_EXCEPTION = 0x9C;
 constexpr ULONG ATTEMPTED_SWITCH_FROM_DPC = 0xB8;
+constexpr ULONG ATTEMPTED_WRITE_TO_READONLY_MEMORY = 0xBE; ///< parameters: address, instruction
 constexpr ULONG BAD_POOL_CALLER = 0xC2;
 constexpr ULONG SYSTEM_PTE_MISUSE = 0xDA; ///< parameters: 1 not of the region, 2 free already; first entry, entries
 constexpr ULONG DRIVER_VERIFIER_DETECTED_VIOLATION = 0xC4; ///< parameter 1 0x1001: a deadlock; lock, thread, threads

@@ -20,4 +20,10 @@ NTKERNELAPI BOOLEAN NTAPI MmIsAddressValid(const volatile void* VirtualAddress);
 /// beyond 4 GB. @irql <= DISPATCH_LEVEL
 NTKERNELAPI PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes,
                                      MEMORY_CACHING_TYPE CacheType);
+/// Copies the system's entry for an address into this processor's page directory, if it is missing there. @returns whether the
+/// address can be used now. @irql any
+NTKERNELAPI BOOLEAN NTAPI MmLoadSystemPde(ULONG_PTR Address);
+/// Maps the first 4 MB where they are (TRUE), for a processor that switches paging on there, or ends that.
+/// @irql PASSIVE_LEVEL, phase 1
+NTKERNELAPI void NTAPI MmMapLowMemory(BOOLEAN Map);
 }

@@ -1,58 +1,62 @@
-// Private to mm: page table entries and the frame bitmap.
+// Private to mm: page frames, valid page table entries, regions that are mapped page by page.
 //
-// MiPageLock guards the frame bitmap, the page bitmaps of the stack and I/O regions and every page table of those
-// regions. It is a leaf lock: nothing is acquired under it.
+// MiPageLock guards the frame bitmap, the page bitmaps of the regions and the page tables of those regions. It is a leaf
+// lock: nothing is acquired under it.
 #pragma once
 
 #include "ke/ipi.h"
 #include "ke/spinlock.h"
 #include "ldr.h"
 #include "mm.h"
+#include "mm/i386/pte.h"
 #include "rtl/bitmap.h"
-
-constexpr ULONG MM_PTE_VALID = 0x001;
-constexpr ULONG MM_PTE_WRITE = 0x002;
-constexpr ULONG MM_PTE_WRITE_THROUGH = 0x008;
-constexpr ULONG MM_PTE_CACHE_DISABLE = 0x010;
-constexpr ULONG MM_PTE_LARGE_PAGE = 0x080;
-constexpr ULONG MM_PTE_GLOBAL = 0x100;
-constexpr ULONG LARGE_PAGE_SHIFT = 22;
-constexpr ULONG PTE_PER_PAGE = 1024;
-constexpr ULONG MAXIMUM_PAGES = LDR_DIRECT_MAP_LIMIT / PAGE_SIZE;
 
 extern KSPIN_LOCK MiPageLock;
 
-/// Virtual address of a physical one, in the direct map.
-inline PVOID MiDirectMap(ULONG_PTR address) { return reinterpret_cast<PVOID>(MM_SYSTEM_RANGE_START + address); }
-
-/// Takes `pages` free frames in a row. @returns the first frame's number, 0 if there are none (frame 0 is never free).
-PFN_NUMBER MiAllocateFrames(ULONG pages) REQUIRES_(MiPageLock);
-void MiFreeFrames(PFN_NUMBER frame, ULONG pages) REQUIRES_(MiPageLock);
+/// Takes a free frame. @returns its number, 0 if there is none (frame 0 is never free).
+PFN_NUMBER MiAllocateFrame() REQUIRES_(MiPageLock);
+void MiFreeFrame(PFN_NUMBER frame) REQUIRES_(MiPageLock);
 /// Fills the frame bitmap from the loader's memory map. @returns the number of free pages.
 ULONG MiInitializeFrames(LOADER_PARAMETER_BLOCK* loaderBlock) REQUIRES_(MiPageLock);
+/// Frames that were used before there was a bitmap.
+void MiClaimFrames(PFN_NUMBER frame, ULONG pages) REQUIRES_(MiPageLock);
 extern ULONG MiFreePageCount GUARDED_BY(MiPageLock);
 
-/// The page directory entry and the page table entry of an address, in the address space of this processor.
-ULONG* MiGetPdeAddress(const volatile void* address);
-/// @returns nullptr if the directory entry is not valid or maps a large page.
-ULONG* MiGetPteAddress(const volatile void* address);
+/// The entry of a page of system space: writable, known to all address spaces.
+inline MMPTE MiKernelPte(PFN_NUMBER frame) {
+    MMPTE pte{};
+    pte.Hard = {.Valid = 1, .Write = 1, .Accessed = 1, .Dirty = 1, .Global = 1, .PageFrameNumber = frame};
+    return pte;
+}
+/// The directory's entry of a page table. It is not global, because it also maps the page table itself.
+inline MMPTE MiPageTablePde(PFN_NUMBER frame) {
+    MMPTE pde{};
+    pde.Hard = {.Valid = 1, .Write = 1, .Accessed = 1, .PageFrameNumber = frame};
+    return pde;
+}
+
+/// Writes an entry of the system's directory and of the current one. @param address in system space, whose entry was invalid
+void MiSetSystemPde(const volatile void* address, MMPTE pde) REQUIRES_(MiPageLock);
+/// Whether there is a page table, or a large page, for the address.
+bool MiIsPdeValid(const volatile void* address);
+
 /// Forgets every processor's translation of a page. Not needed where the entry was invalid: no processor remembers that.
 void MiFlushEntry(PVOID address);
-/// Forgets all of the processor's translations.
-void MiFlushAll();
+/// Phase 0: where the system's directory is mapped. @param directory its frame
+void MiMapSystemDirectory(PFN_NUMBER directory);
 
-/// A part of system space that is mapped page by page: its page tables exist from the start, so that every page
-/// directory made later shares them.
+/// A part of system space that is mapped page by page. Its page tables exist from the start.
 struct MI_REGION {
     ULONG_PTR Base;
     RTL_BITMAP Pages; ///< set: in use
 };
 
-/// Makes the page tables of a part of system space. @returns false if memory is short.
-bool MiMakePageTables(ULONG_PTR base, ULONG pages) REQUIRES_(MiPageLock);
-/// Makes the ranges of the pools, with their page tables (pool/poolpages.cpp). @returns false if memory is short.
+/// Makes the page tables of a part of system space, where there are none. @returns false if memory is short.
+bool MiMakePageTables(ULONG_PTR base, ULONG pages) REQUIRES_(MiPageLock, AtDispatchLevel);
+/// Makes the ranges of the pools (pool/poolpages.cpp). The non-paged pool's first pages are mapped. @returns false if memory is
+/// short.
 bool MiInitializePools();
-/// Makes a region with its page tables. @returns false if memory is short.
-BOOLEAN MiInitializeRegion(MI_REGION* region, ULONG_PTR base, ULONG* bitmap, ULONG pages) REQUIRES_(MiPageLock);
-extern MI_REGION MiStackRegion GUARDED_BY(MiPageLock);
-extern MI_REGION MiIoRegion GUARDED_BY(MiPageLock);
+/// System PTEs: kernel stacks, device registers.
+extern MI_REGION MiSystemPtes GUARDED_BY(MiPageLock);
+/// All of its pages are free. Its page tables exist.
+void MiInitializeRegions() REQUIRES_(MiPageLock);

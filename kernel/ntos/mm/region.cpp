@@ -1,91 +1,67 @@
 // Regions of system space that are mapped page by page: kernel stacks with their guard pages, device registers.
-#include "mm/init/layout.h"
 #include "mm/mi.h"
 
 namespace {
-constexpr ULONG StackPages = (MM_STACK_REGION_END - MM_STACK_REGION) / PAGE_SIZE;
-constexpr ULONG IoPages = PTE_PER_PAGE;
+constexpr ULONG LargestRegion = ULONG((MM_HAL_START - MM_SYSTEM_PTE_START) / PAGE_SIZE);
 constexpr ULONG LargeStackSize = 60 * 1024;
 
-ULONG StackBits[StackPages / 32];
-ULONG IoBits[IoPages / 32];
+ULONG SystemPteBits[LargestRegion / 32];
 
 PVOID PageAddress(const MI_REGION& region, ULONG page) {
     return reinterpret_cast<PVOID>(region.Base + ULONG_PTR(page) * PAGE_SIZE);
 }
-} // namespace
 
-MI_REGION MiStackRegion;
-MI_REGION MiIoRegion;
+void Unmap(PVOID address) REQUIRES_(MiPageLock) {
+    MMPTE* const pte = MiGetPteAddress(address);
+    const PFN_NUMBER frame = pte->Hard.PageFrameNumber;
+    pte->Long = 0;
+    MiFlushEntry(address);
+    MiFreeFrame(frame);
+}
 
-bool MiMakePageTables(ULONG_PTR base, ULONG pages) {
-    for (ULONG page = 0; page < pages; page += PTE_PER_PAGE) {
-        const PFN_NUMBER frame = MiAllocateFrames(1);
-        if (frame == 0) return false;
-        auto* const table = static_cast<ULONG*>(MiDirectMap(frame * PAGE_SIZE));
-        for (ULONG i = 0; i < PTE_PER_PAGE; i++)
-            table[i] = 0;
-        auto* const address = reinterpret_cast<PVOID>(base + ULONG_PTR(page) * PAGE_SIZE);
-        *MiGetPdeAddress(address) = frame * PAGE_SIZE | MM_PTE_WRITE | MM_PTE_VALID;
+/// Maps a new page at each address of the row. @returns false, with none mapped, if memory is short.
+bool MapNewPages(ULONG first, ULONG pages) REQUIRES_(MiPageLock) {
+    for (ULONG page = first; page < first + pages; page++) {
+        const PFN_NUMBER frame = MiAllocateFrame();
+        if (frame == 0) {
+            while (page-- > first)
+                Unmap(PageAddress(MiSystemPtes, page));
+            return false;
+        }
+        MiGetPteAddress(PageAddress(MiSystemPtes, page))->Long = MiKernelPte(frame).Long;
     }
     return true;
 }
+} // namespace
 
-BOOLEAN MiInitializeRegion(MI_REGION* region, ULONG_PTR base, ULONG* bitmap, ULONG pages) {
-    region->Base = base;
-    RtlInitializeBitMap(&region->Pages, bitmap, pages);
-    RtlClearAllBits(&region->Pages);
-    return MiMakePageTables(base, pages);
-}
+MI_REGION MiSystemPtes;
 
-static bool MiTakeOverMemory(LOADER_PARAMETER_BLOCK* LoaderBlock) REQUIRES_(AtDispatchLevel) {
-    nt::SpinLockAtDpcGuard guard(MiPageLock);
-    if (MiInitializeFrames(LoaderBlock) == 0) return FALSE;
-    if (!MiInitializeRegion(&MiStackRegion, MM_STACK_REGION, StackBits, StackPages)) return FALSE;
-    if (!MiInitializeRegion(&MiIoRegion, MM_IO_REGION, IoBits, IoPages)) return FALSE;
-    // The loader ran below 4 MB; from here on the user half is empty, and a null pointer faults.
-    for (ULONG pde = 0; pde < PTE_PER_PAGE / 2; pde++)
-        MiGetPdeAddress(nullptr)[pde] = 0;
-    MiFlushAll();
-    return TRUE;
-}
-
-BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) {
-    KeInitializeSpinLock(&MiPageLock, KLOCK_RANK::Pool);
-    (void)MiInitializeLayout(*LoaderBlock);
-    return MiTakeOverMemory(LoaderBlock) && MiInitializePools();
+void MiInitializeRegions() {
+    MiSystemPtes.Base = MmSystemPteStart;
+    RtlInitializeBitMap(&MiSystemPtes.Pages, SystemPteBits, ULONG((MmSystemPteEnd + 1 - MmSystemPteStart) / PAGE_SIZE));
+    RtlClearAllBits(&MiSystemPtes.Pages);
 }
 
 PVOID NTAPI MmCreateKernelStack(BOOLEAN LargeStack) {
     const ULONG pages = (LargeStack ? LargeStackSize : KERNEL_STACK_SIZE) / PAGE_SIZE;
     nt::SpinLockGuard guard(MiPageLock);
     // One page more than the stack: the lowest stays unmapped, and an overflow faults there.
-    const ULONG first = RtlFindClearBitsAndSet(&MiStackRegion.Pages, pages + 1, 0);
+    const ULONG first = RtlFindClearBitsAndSet(&MiSystemPtes.Pages, pages + 1, 0);
     if (first == RTL_BITMAP_NOT_FOUND) return nullptr;
-    const PFN_NUMBER frame = MiAllocateFrames(pages);
-    if (frame == 0) {
-        RtlClearBits(&MiStackRegion.Pages, first, pages + 1);
+    if (!MapNewPages(first + 1, pages)) {
+        RtlClearBits(&MiSystemPtes.Pages, first, pages + 1);
         return nullptr;
     }
-    for (ULONG i = 0; i < pages; i++) {
-        PVOID const address = PageAddress(MiStackRegion, first + 1 + i);
-        *MiGetPteAddress(address) = (frame + i) * PAGE_SIZE | MM_PTE_WRITE | MM_PTE_VALID;
-    }
-    return PageAddress(MiStackRegion, first + 1 + pages);
+    return PageAddress(MiSystemPtes, first + 1 + pages);
 }
 
 void NTAPI MmDeleteKernelStack(PVOID PointerKernelStack, BOOLEAN LargeStack) {
     const ULONG pages = (LargeStack ? LargeStackSize : KERNEL_STACK_SIZE) / PAGE_SIZE;
     nt::SpinLockGuard guard(MiPageLock);
-    const ULONG end = ULONG((reinterpret_cast<ULONG_PTR>(PointerKernelStack) - MiStackRegion.Base) / PAGE_SIZE);
-    for (ULONG page = end - pages; page < end; page++) {
-        PVOID const address = PageAddress(MiStackRegion, page);
-        ULONG* const pte = MiGetPteAddress(address);
-        MiFreeFrames(*pte / PAGE_SIZE, 1);
-        *pte = 0;
-        MiFlushEntry(address);
-    }
-    RtlClearBits(&MiStackRegion.Pages, end - pages - 1, pages + 1);
+    const ULONG end = ULONG((reinterpret_cast<ULONG_PTR>(PointerKernelStack) - MiSystemPtes.Base) / PAGE_SIZE);
+    for (ULONG page = end - pages; page < end; page++)
+        Unmap(PageAddress(MiSystemPtes, page));
+    RtlClearBits(&MiSystemPtes.Pages, end - pages - 1, pages + 1);
 }
 
 PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, MEMORY_CACHING_TYPE CacheType) {
@@ -93,13 +69,13 @@ PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes,
     if (NumberOfBytes == 0 || start >= first4G || NumberOfBytes > first4G - start) return nullptr;
     const ULONG offset = ULONG(start) % PAGE_SIZE;
     const ULONG pages = ULONG((ULONGLONG(offset) + NumberOfBytes + PAGE_SIZE - 1) / PAGE_SIZE);
-    const ULONG uncached = CacheType == MmCached ? 0 : MM_PTE_CACHE_DISABLE | MM_PTE_WRITE_THROUGH;
     nt::SpinLockGuard guard(MiPageLock);
-    const ULONG first = RtlFindClearBitsAndSet(&MiIoRegion.Pages, pages, 0);
+    const ULONG first = RtlFindClearBitsAndSet(&MiSystemPtes.Pages, pages, 0);
     if (first == RTL_BITMAP_NOT_FOUND) return nullptr;
     for (ULONG i = 0; i < pages; i++) {
-        PVOID const address = PageAddress(MiIoRegion, first + i);
-        *MiGetPteAddress(address) = (ULONG(start) - offset + i * PAGE_SIZE) | uncached | MM_PTE_WRITE | MM_PTE_VALID;
+        MMPTE pte = MiKernelPte(ULONG(start) / PAGE_SIZE + i);
+        pte.Hard.CacheDisable = pte.Hard.WriteThrough = CacheType != MmCached;
+        MiGetPteAddress(PageAddress(MiSystemPtes, first + i))->Long = pte.Long;
     }
-    return static_cast<UCHAR*>(PageAddress(MiIoRegion, first)) + offset;
+    return static_cast<UCHAR*>(PageAddress(MiSystemPtes, first)) + offset;
 }

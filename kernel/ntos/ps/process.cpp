@@ -11,7 +11,7 @@ volatile LONG LastId = LONG(SYSTEM_PROCESS_ID);
 constexpr KPRIORITY SystemBasePriority = 8;
 
 void InitializeProcess(EPROCESS* process, ULONG id, PCSTR name, KPRIORITY basePriority) {
-    ULONG_PTR directory[2] = {MmGetPageDirectory(), 0};
+    ULONG_PTR directory[2] = {MmGetPageDirectory(), MmGetHyperspaceTable()};
     KeInitializeProcess(&process->Pcb, basePriority, ~KAFFINITY(0), directory);
     MmInitializeAddressSpace(&process->AddressSpace, directory[0]);
     process->UniqueProcessId = id;

@@ -29,20 +29,25 @@ GUEST_TEST(KernelStackHasAGuardPageBelow) {
 
 // MEM-04, MEM-06
 GUEST_TEST(NewPageDirectorySharesTheSystemHalfOnly) {
-    const ULONG_PTR directory = MmCreatePageDirectory();
-    GUEST_TRUE(directory != 0 && directory % PAGE_SIZE == 0);
-    ULONG current;
-    __asm__ __volatile__("movl %%cr3, %0" : "=r"(current));
-    const auto* mine = reinterpret_cast<const ULONG*>(MM_SYSTEM_RANGE_START + current);
-    const auto* theirs = reinterpret_cast<const ULONG*>(MM_SYSTEM_RANGE_START + directory);
+    constexpr ULONG systemHalf = 512, pageTables = 768, hyperspace = 769, entries = 1024;
+    const ULONG before = MmQueryFreePages();
+    ULONG_PTR base[2] = {};
+    GUEST_TRUE(MmCreateProcessDirectory(base));
+    GUEST_TRUE(base[0] != 0 && base[0] % PAGE_SIZE == 0);
+    const auto* const theirs = static_cast<const ULONG*>(MmMapIoSpace({.QuadPart = base[0]}, PAGE_SIZE, MmCached));
+    const auto* const mine = reinterpret_cast<const ULONG*>(MM_PDE_BASE);
     ULONG differ = 0, user = 0;
-    for (ULONG i = 512; i < 1024; i++)
-        differ += mine[i] != theirs[i];
-    for (ULONG i = 0; i < 512; i++)
+    for (ULONG i = systemHalf; i < entries; i++)
+        differ += i != pageTables && i != hyperspace && mine[i] != theirs[i];
+    for (ULONG i = 0; i < systemHalf; i++)
         user += theirs[i] != 0;
     GUEST_EQUAL(0, differ);
     GUEST_EQUAL(0, user);
-    MmFreeContiguousPages(reinterpret_cast<PVOID>(MM_SYSTEM_RANGE_START + directory), 1);
+    GUEST_EQUAL(base[0], theirs[pageTables] & ~(PAGE_SIZE - 1));
+    GUEST_EQUAL(base[1], theirs[hyperspace] & ~(PAGE_SIZE - 1));
+    GUEST_TRUE(base[1] != MmGetHyperspaceTable());
+    MmDeleteProcessDirectory(base);
+    GUEST_EQUAL(before, MmQueryFreePages());
 }
 
 // POL-05

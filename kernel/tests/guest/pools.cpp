@@ -63,7 +63,8 @@ GUEST_TEST(EachPoolHasARangeOfItsOwn) {
     for (const SIZE_T size : sizes) {
         PVOID const nonPaged = ExAllocatePoolWithTag(NonPagedPool, size, TestTag);
         PVOID const paged = ExAllocatePoolWithTag(PagedPool, size, TestTag);
-        GUEST_TRUE(reinterpret_cast<ULONG_PTR>(nonPaged) - MM_NONPAGED_POOL < MmNonPagedPoolEnd - MmNonPagedPoolStart);
+        GUEST_TRUE(reinterpret_cast<ULONG_PTR>(nonPaged) - MmNonPagedPoolStart <
+                   MmNonPagedPoolEnd - MmNonPagedPoolStart);
         GUEST_TRUE(reinterpret_cast<ULONG_PTR>(paged) - MmPagedPoolStart < MmPagedPoolEnd - MmPagedPoolStart);
         ExFreePoolWithTag(nonPaged, TestTag);
         ExFreePoolWithTag(paged, TestTag);

@@ -109,9 +109,9 @@ class BadMachines(BootCase):
         self.assertIn("ntoskrnl.exe imports from hal.dll, which is not in the boot list", text)
 
     def test_too_little_memory(self) -> None:  # BOO-04
-        self.assert_fails(self.multiboot(self.good(), memory="15"), "too little memory: 15 MB, and Mica needs 16 MB", "-m 64")
+        self.assert_fails(self.multiboot(self.good(), memory="7"), "too little memory: 7 MB, and Mica needs 8 MB", "-m 64")
         self.assert_fails(self.multiboot(self.good(), memory="4"), "too little memory: 4 MB")
-        self.assert_fails(self.disk(self.disk_image(self.good()), memory="8"), "too little memory: 8 MB")
+        self.assert_fails(self.disk(self.disk_image(self.good()), memory="6"), "too little memory: 6 MB")
 
     def test_a_fault_before_the_kernel_handles_faults(self) -> None:  # BOO-04
         """The loader's interrupt table stays until the kernel loads its own: a message, not a reset."""

@@ -1,12 +1,16 @@
-// Copies from and to page frames, through the map of physical memory.
+// Copies from and to page frames, through a mapping slot.
 #include "mm/backing/framecopy.h"
-#include "mm/mi.h"
+#include "mm/slots.h"
 #include "rtl/string.h"
 
 void MiCopyFromFrame(PVOID to, PFN_NUMBER frame, ULONG bytes) {
-    RtlCopyMemory(to, MiDirectMap(frame * PAGE_SIZE), bytes);
+    const nt::DispatchLevelGuard irql;
+    const nt::MappedPage page(frame);
+    RtlCopyMemory(to, page.As<UCHAR>(), bytes);
 }
 
 void MiCopyToFrame(PFN_NUMBER frame, const void* from, ULONG bytes) {
-    RtlCopyMemory(MiDirectMap(frame * PAGE_SIZE), from, bytes);
+    const nt::DispatchLevelGuard irql;
+    const nt::MappedPage page(frame);
+    RtlCopyMemory(page.As<UCHAR>(), from, bytes);
 }

@@ -1,53 +1,89 @@
-// Page tables of i386 without PAE: 10 bits of directory, 10 of table, 12 of offset. MEM-04
+// Page tables of i386 without PAE: 10 bits of directory, 10 of table, 12 of offset.
+//
+// The page directory is one of its own page tables, so every page table of the current address space is mapped at MM_PTE_BASE
+// and the directory at MM_PDE_BASE: an entry is found by arithmetic. An entry of the directory that maps 4 MB has no page table.
+// System space has one set of page tables for all. A directory that was made before one of them lacks its entry: the first
+// use faults, and MmLoadSystemPde copies the entry from the system's directory.
+// In the books: "virtual address translation", "page directories". MEM-04, MEM-06
+#include "i386/cpu.h"
 #include "mm/mi.h"
+#include "mm/slots.h"
 #include "rtl/string.h"
 
-ULONG_PTR NTAPI MmGetPageDirectory() {
-    ULONG_PTR directory;
-    __asm__ __volatile__("movl %%cr3, %0" : "=r"(directory));
-    return directory & ~(PAGE_SIZE - 1);
+namespace {
+
+constexpr ULONG LARGE_PAGE_SIZE = 1u << PDE_SHIFT;
+
+MMPTE* SystemPde(ULONG_PTR address) { return reinterpret_cast<MMPTE*>(MM_SYSTEM_DIRECTORY) + (address >> PDE_SHIFT); }
+
+/// Page tables and hyperspace: each process has its own.
+bool IsPrivate(ULONG_PTR address) { return address >= MM_PTE_BASE && address <= MM_HYPERSPACE_END; }
+
+/// Whether there is a page, by entries that the processor may read at this moment.
+bool IsMapped(const volatile void* address) {
+    const MMPTE pde = *MiGetPdeAddress(address);
+    return pde.Hard.Valid && (pde.Hard.LargePage || MiGetPteAddress(address)->Hard.Valid);
 }
 
-void MiFlushAll() { __asm__ __volatile__("movl %0, %%cr3" ::"r"(MmGetPageDirectory()) : "memory"); }
+} // namespace
 
-ULONG* MiGetPdeAddress(const volatile void* address) {
-    return static_cast<ULONG*>(MiDirectMap(MmGetPageDirectory())) +
-           (reinterpret_cast<ULONG_PTR>(address) >> LARGE_PAGE_SHIFT);
+ULONG_PTR NTAPI MmGetPageDirectory() { return nt::cpu::ReadCr3() & ~(PAGE_SIZE - 1); }
+
+void MiMapSystemDirectory(PFN_NUMBER directory) {
+    *MiGetPteAddress(reinterpret_cast<PVOID>(MM_SYSTEM_DIRECTORY)) = MiKernelPte(directory);
 }
 
-ULONG* MiGetPteAddress(const volatile void* address) {
-    const ULONG pde = *MiGetPdeAddress(address);
-    if ((pde & MM_PTE_VALID) == 0 || (pde & MM_PTE_LARGE_PAGE) != 0) return nullptr;
-    return static_cast<ULONG*>(MiDirectMap(pde & ~(PAGE_SIZE - 1))) +
-           ((reinterpret_cast<ULONG_PTR>(address) >> PAGE_SHIFT) & (PTE_PER_PAGE - 1));
+void MiSetSystemPde(const volatile void* address, MMPTE pde) {
+    SystemPde(reinterpret_cast<ULONG_PTR>(address))->Long = pde.Long;
+    MiGetPdeAddress(address)->Long = pde.Long;
+}
+
+BOOLEAN NTAPI MmLoadSystemPde(ULONG_PTR Address) {
+    const auto* const touched = reinterpret_cast<const void*>(Address);
+    // An entry of a page table that is not there: it is the table's that is missing.
+    if (Address >= MM_PTE_BASE && Address < MM_HYPERSPACE)
+        Address = reinterpret_cast<ULONG_PTR>(MiGetVirtualAddressMappedByPte(reinterpret_cast<const MMPTE*>(Address)));
+    if (Address < MM_SYSTEM_RANGE_START || IsPrivate(Address)) return FALSE;
+    MMPTE* const pde = MiGetPdeAddress(reinterpret_cast<const void*>(Address));
+    if (!pde->Hard.Valid) {
+        if (!SystemPde(Address)->Hard.Valid) return FALSE;
+        pde->Long = SystemPde(Address)->Long;
+    }
+    return IsMapped(touched);
+}
+
+bool MiIsPdeValid(const volatile void* address) {
+    if (MiGetPdeAddress(address)->Hard.Valid) return true;
+    (void)MmLoadSystemPde(reinterpret_cast<ULONG_PTR>(address));
+    return MiGetPdeAddress(address)->Hard.Valid;
+}
+
+bool MiMakePageTables(ULONG_PTR base, ULONG pages) {
+    for (ULONG page = 0; page < pages; page += PTE_PER_PAGE) {
+        auto* const address = reinterpret_cast<PVOID>(base + ULONG_PTR(page) * PAGE_SIZE);
+        if (MiIsPdeValid(address)) continue;
+        const PFN_NUMBER frame = MiAllocateFrame();
+        if (frame == 0) return false;
+        {
+            const nt::MappedPage table(frame);
+            RtlZeroMemory(table.As<UCHAR>(), PAGE_SIZE);
+        }
+        MiSetSystemPde(address, MiPageTablePde(frame));
+    }
+    return true;
 }
 
 void MiFlushEntry(PVOID address) { KeFlushSingleTb(address, TRUE); }
 
-/// @returns the address's physical one, 0 if it is not mapped.
-static ULONG MiTranslate(const volatile void* virtualAddress) {
-    const ULONG_PTR address = reinterpret_cast<ULONG_PTR>(virtualAddress);
-    const ULONG pde = *MiGetPdeAddress(virtualAddress);
-    if ((pde & MM_PTE_VALID) == 0) return 0;
-    constexpr ULONG largeOffset = (1u << LARGE_PAGE_SHIFT) - 1;
-    if (pde & MM_PTE_LARGE_PAGE) return (pde & ~largeOffset) | (address & largeOffset);
-    const ULONG pte = *MiGetPteAddress(virtualAddress);
-    return pte & MM_PTE_VALID ? (pte & ~(PAGE_SIZE - 1)) | (address & (PAGE_SIZE - 1)) : 0;
-}
-
-PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(PVOID BaseAddress) { return {.QuadPart = MiTranslate(BaseAddress)}; }
-
 BOOLEAN NTAPI MmIsAddressValid(const volatile void* VirtualAddress) {
-    const ULONG pde = *MiGetPdeAddress(VirtualAddress);
-    if ((pde & MM_PTE_VALID) == 0) return FALSE;
-    return (pde & MM_PTE_LARGE_PAGE) != 0 || (*MiGetPteAddress(VirtualAddress) & MM_PTE_VALID) != 0;
+    return MiIsPdeValid(VirtualAddress) && IsMapped(VirtualAddress);
 }
 
-ULONG_PTR NTAPI MmCreatePageDirectory() {
-    auto* const directory = static_cast<ULONG*>(MmAllocateContiguousPages(1));
-    if (!directory) return 0;
-    // The user half is empty, all page directories share the system half. MEM-06
-    constexpr ULONG half = PTE_PER_PAGE / 2;
-    RtlCopyMemory(directory + half, MiGetPdeAddress(nullptr) + half, half * sizeof(ULONG));
-    return reinterpret_cast<ULONG_PTR>(directory) - MM_SYSTEM_RANGE_START;
+PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(PVOID BaseAddress) {
+    if (!MmIsAddressValid(BaseAddress)) return {.QuadPart = 0};
+    const ULONG_PTR address = reinterpret_cast<ULONG_PTR>(BaseAddress);
+    const MMPTE pde = *MiGetPdeAddress(BaseAddress);
+    const MMPTE entry = pde.Hard.LargePage ? pde : *MiGetPteAddress(BaseAddress);
+    const ULONG offset = address & (pde.Hard.LargePage ? LARGE_PAGE_SIZE - 1 : PAGE_SIZE - 1);
+    return {.QuadPart = LONGLONG(ULONGLONG(entry.Hard.PageFrameNumber) * PAGE_SIZE + offset)};
 }

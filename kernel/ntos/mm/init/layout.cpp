@@ -41,7 +41,8 @@ MI_LAYOUT MiComputeLayout(PFN_NUMBER pages, PFN_NUMBER highestPage) {
     layout.NonPagedPoolExpansionStart = layout.NonPagedPoolStart + initial;
     // It ends where a page table ends: the rest of the last table would serve nothing else.
     layout.NonPagedPoolEnd = RoundUp(layout.NonPagedPoolStart + largest, TABLE_SPAN);
-    layout.PagedPoolEnd = Smaller(MM_PAGED_POOL_START + paged, MM_SYSTEM_PTE_START);
-    layout.SystemPteEnd = Smaller(MM_SYSTEM_PTE_START + tables * TABLE_SPAN, MM_HAL_START);
+    // Sizes are limited before they are added: an end beyond 4 GB would be a small number.
+    layout.PagedPoolEnd = MM_PAGED_POOL_START + Smaller(paged, MM_SYSTEM_PTE_START - MM_PAGED_POOL_START);
+    layout.SystemPteEnd = MM_SYSTEM_PTE_START + Smaller(tables * TABLE_SPAN, MM_HAL_START - MM_SYSTEM_PTE_START);
     return layout;
 }

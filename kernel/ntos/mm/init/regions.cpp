@@ -38,8 +38,8 @@ void CountMemory(const LOADER_PARAMETER_BLOCK& block) {
     }
 }
 
-/// End of what the loader brought: its images, the boot stack, the loader block.
-ULONG_PTR EndOfLoaderMemory(const LOADER_PARAMETER_BLOCK& block) { return LDR_SYSTEM_SPACE + block.DirectMapSize; }
+/// End of what the loader brought: its images, the boot stack, the loader block. Its page tables map no more.
+ULONG_PTR EndOfLoaderMemory(const LOADER_PARAMETER_BLOCK& block) { return LDR_SYSTEM_SPACE + block.SystemMapSize; }
 
 void FillTable(const LOADER_PARAMETER_BLOCK& block) {
     const MM_REGION rows[] = {

@@ -1,29 +1,37 @@
-// Pages and the PTEs in them by the page's number, through the direct map of memory.
+// Pages and the PTEs in them by the page's number, through a mapping slot.
 #include "mm/pfn/pageaccess.h"
 #include "mm.h"
+#include "mm/slots.h"
 #include "mm/writer/pagefile.h"
 #include "rtl/string.h"
 
 namespace {
 
-PVOID AddressOf(PFN_NUMBER frame) { return reinterpret_cast<PVOID>(MM_SYSTEM_RANGE_START + frame * PAGE_SIZE); }
-
-volatile ULONG* PteInFrame(PFN_NUMBER pteFrame, const MMPTE* pte) {
-    const ULONG_PTR offset = reinterpret_cast<ULONG_PTR>(pte) & (PAGE_SIZE - 1);
-    return reinterpret_cast<volatile ULONG*>(static_cast<UCHAR*>(AddressOf(pteFrame)) + offset);
+volatile ULONG* PteIn(const nt::MappedPage& page, const MMPTE* pte) {
+    return page.As<volatile ULONG>() + reinterpret_cast<ULONG_PTR>(pte) % PAGE_SIZE / sizeof(MMPTE);
 }
 
 } // namespace
 
-MMPTE MiReadPteInFrame(PFN_NUMBER pteFrame, const MMPTE* pte) { return {.Long = *PteInFrame(pteFrame, pte)}; }
+MMPTE MiReadPteInFrame(PFN_NUMBER pteFrame, const MMPTE* pte) {
+    const nt::MappedPage page(pteFrame);
+    return {.Long = *PteIn(page, pte)};
+}
 
-void MiWritePteInFrame(PFN_NUMBER pteFrame, const MMPTE* pte, MMPTE value) { *PteInFrame(pteFrame, pte) = value.Long; }
+void MiWritePteInFrame(PFN_NUMBER pteFrame, const MMPTE* pte, MMPTE value) {
+    const nt::MappedPage page(pteFrame);
+    *PteIn(page, pte) = value.Long;
+}
 
 PFN_NUMBER MiFrameOfPte(const MMPTE* pte) {
     return PFN_NUMBER(MmGetPhysicalAddress(const_cast<MMPTE*>(pte)).QuadPart / PAGE_SIZE);
 }
 
-void MiZeroPhysicalPage(PFN_NUMBER frame) { RtlZeroMemory(AddressOf(frame), PAGE_SIZE); }
+void MiZeroPhysicalPage(PFN_NUMBER frame) {
+    const nt::DispatchLevelGuard irql;
+    const nt::MappedPage page(frame);
+    RtlZeroMemory(page.As<UCHAR>(), PAGE_SIZE);
+}
 
 void MiReleasePageOfPageFile(MMPTE original) {
     MiReleasePageFileSpace(

@@ -7,6 +7,7 @@
 // In the books: "non-paged pool: initial size and expansion", "paged pool". POL-01, POL-02
 #include "mm/mi.h"
 #include "mm/pool/mipool.h"
+#include "rtl/string.h"
 
 namespace {
 
@@ -22,11 +23,11 @@ ULONG PagesOf(SIZE_T bytes) { return ULONG((bytes + PAGE_SIZE - 1) / PAGE_SIZE);
 void UnmapPages(PVOID address, ULONG pages) REQUIRES_(MiPageLock) {
     for (ULONG i = 0; i < pages; i++) {
         PVOID const page = static_cast<UCHAR*>(address) + SIZE_T(i) * PAGE_SIZE;
-        ULONG* const pte = MiGetPteAddress(page);
-        const PFN_NUMBER frame = *pte / PAGE_SIZE;
-        *pte = 0;
+        MMPTE* const pte = MiGetPteAddress(page);
+        const PFN_NUMBER frame = pte->Hard.PageFrameNumber;
+        pte->Long = 0;
         MiFlushEntry(page); // no processor reaches the frame any more before it is free
-        MiFreeFrames(frame, 1);
+        MiFreeFrame(frame);
     }
 }
 
@@ -36,7 +37,7 @@ bool MapPages(PVOID address, ULONG pages) EXCLUDES_(MiPageLock) {
     if (pages > MiFreePageCount) return false;
     for (ULONG i = 0; i < pages; i++) {
         PVOID const page = static_cast<UCHAR*>(address) + SIZE_T(i) * PAGE_SIZE;
-        *MiGetPteAddress(page) = MiAllocateFrames(1) * PAGE_SIZE | MM_PTE_WRITE | MM_PTE_VALID;
+        MiGetPteAddress(page)->Long = MiKernelPte(MiAllocateFrame()).Long;
     }
     return true;
 }
@@ -101,28 +102,32 @@ ULONG FreePaged(PVOID address) {
 bool IsIn(ULONG_PTR base, ULONG pages, const volatile void* address) {
     return reinterpret_cast<ULONG_PTR>(address) - base < SIZE_T(pages) * PAGE_SIZE;
 }
-bool IsNonPaged(const volatile void* address) { return IsIn(MM_NONPAGED_POOL, NonPagedPages, address); }
+bool IsNonPaged(const volatile void* address) {
+    return IsIn(MmNonPagedPoolEnd - SIZE_T(NonPagedPages) * PAGE_SIZE, NonPagedPages, address);
+}
 bool IsPaged(const volatile void* address) { return IsIn(MM_PAGED_POOL_START, PagedPages, address); }
 
 } // namespace
 
 bool MiInitializePools() {
     const ULONG half = MmQueryFreePages() / 2, room = PagesOf(MmPagedPoolEnd + 1 - MmPagedPoolStart);
-    NonPagedPages = PagesOf(MmNonPagedPoolEnd - MmNonPagedPoolStart);
     PagedPages = room < half ? room : half; // all of it is resident
     {
         nt::SpinLockGuard guard(MiPageLock);
-        if (!MiMakePageTables(MM_NONPAGED_POOL, NonPagedPages)) return false;
         if (!MiMakePageTables(MM_PAGED_POOL_START, PagedPages)) return false;
     }
-    const ULONG words = 3 * MiBitmapWords(NonPagedPages) + 2 * MiBitmapWords(PagedPages);
-    auto* const bits = static_cast<ULONG*>(MmAllocateContiguousPages(PagesOf(words * sizeof(ULONG))));
-    if (!bits) return false;
-    MiInitializeNonPagedPool(NonPagedRange, reinterpret_cast<PVOID>(MM_NONPAGED_POOL), NonPagedPages, bits);
+    // The bitmaps of both lie in the non-paged pool's first pages, which are mapped, and before its range.
+    const ULONG pages = PagesOf(MmNonPagedPoolEnd - MmNonPagedPoolStart);
+    const ULONG words = 3 * MiBitmapWords(pages) + 2 * MiBitmapWords(PagedPages);
+    const ULONG_PTR base = MmNonPagedPoolStart + PagesOf(words * sizeof(ULONG)) * PAGE_SIZE;
+    auto* const bits = reinterpret_cast<ULONG*>(MmNonPagedPoolStart);
+    NonPagedPages = PagesOf(MmNonPagedPoolEnd - base);
+    MiInitializeNonPagedPool(NonPagedRange, reinterpret_cast<PVOID>(base), NonPagedPages, bits);
     MiInitializePagedPool(PagedRange, reinterpret_cast<PVOID>(MM_PAGED_POOL_START), PagedPages,
-                          bits + 3 * MiBitmapWords(NonPagedPages));
-    PVOID const first = TakeExpansion(1, PagesOf(MmNonPagedPoolExpansionStart - MmNonPagedPoolStart));
-    return first && MmFreePoolPages(first) == 1;
+                          bits + 3 * MiBitmapWords(pages));
+    nt::SpinLockGuard guard(NonPagedRange.Lock);
+    PVOID const first = MiExpandNonPagedPool(NonPagedRange, PagesOf(MmNonPagedPoolExpansionStart - base));
+    return first && MiPutNonPagedPages(NonPagedRange, first) != 0;
 }
 
 PVOID NTAPI MmAllocatePoolPages(POOL_TYPE PoolType, ULONG Pages) {
@@ -160,4 +165,15 @@ BOOLEAN NTAPI MmCheckPools() {
     }
     nt::SpinLockGuard guard(NonPagedRange.Lock);
     return MiCheckNonPagedPool(NonPagedRange);
+}
+
+PVOID NTAPI MmAllocateContiguousPages(ULONG Pages) {
+    PVOID const address = MmAllocatePoolPages(NonPagedPool, Pages);
+    if (address) RtlZeroMemory(address, SIZE_T(Pages) * PAGE_SIZE);
+    return address;
+}
+
+void NTAPI MmFreeContiguousPages(PVOID Address, ULONG Pages) {
+    const ULONG freed = MmFreePoolPages(Address);
+    NT_ASSERT(freed == Pages);
 }
