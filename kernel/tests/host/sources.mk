@@ -151,3 +151,4 @@ HOST_SOURCES += kernel/ntos/ex/pool/blockchecks.cpp
 HOST_SOURCES += kernel/ntos/ex/pool/tags.cpp
 HOST_SOURCES += kernel/ntos/mm/pool/nonpaged.cpp
 HOST_SOURCES += kernel/ntos/mm/pool/paged.cpp
+HOST_SOURCES += kernel/ntos/mm/fault/decide.cpp

@@ -1,0 +1,55 @@
+// What a page fault is: the decision, without doing anything.
+//
+// An entry that holds no protection of its own (0, or that of a prototype PTE) has its range's. The protection is judged before
+// the page is brought: a page that may not be used so is not read from anywhere.
+// Locks: the WorkingSetMutex keeps range and entry as they are. IRQL: any.
+// In the books: "page fault handling", "invalid PTEs". MEM-05
+#include "mm/fault/fault.h"
+
+namespace {
+
+constexpr ULONG MM_BASIC_MASK = 7; ///< the first eight protections
+constexpr ULONG MM_ADDED_MASK = MM_PROTECTION_MASK & ~MM_BASIC_MASK;
+
+/// The kind of an access that the page's protection is asked for: `kind` if it is allowed.
+MI_FAULT_DECISION Judge(MI_FAULT_KIND kind, ULONG protection, bool write) {
+    const ULONG added = protection & MM_ADDED_MASK;
+    const bool usable = added != MM_NOACCESS && (protection & MM_BASIC_MASK) != MM_ZERO_ACCESS;
+    if (!usable || (write && !MiIsWritable(protection))) return {MI_FAULT_KIND::AccessViolation, protection};
+    return {added == MM_GUARD_PAGE ? MI_FAULT_KIND::GuardPage : kind, protection};
+}
+
+} // namespace
+
+bool MiIsWritable(ULONG protection) {
+    switch (protection & MM_BASIC_MASK) {
+    case MM_READWRITE:
+    case MM_WRITECOPY:
+    case MM_EXECUTE_READWRITE:
+    case MM_EXECUTE_WRITECOPY: return true;
+    default: return false;
+    }
+}
+
+MI_FAULT_DECISION MiDecideFault(const MMVAD* vad, MMPTE pte, bool write) {
+    constexpr MI_FAULT_DECISION violation = {MI_FAULT_KIND::AccessViolation, MM_ZERO_ACCESS};
+    const MI_PTE_KIND kind = MiPteKind(pte);
+    if (kind == MI_PTE_KIND::Valid) {
+        if (!write || pte.Hard.Write) return {MI_FAULT_KIND::Resolved, MM_ZERO_ACCESS};
+        return {pte.Hard.CopyOnWrite ? MI_FAULT_KIND::CopyOnWrite : MI_FAULT_KIND::AccessViolation, MM_ZERO_ACCESS};
+    }
+    if (!vad) return violation;
+    switch (kind) {
+    case MI_PTE_KIND::Zero:
+        if (!vad->Flags.PrivateMemory) return Judge(MI_FAULT_KIND::Prototype, vad->Flags.Protection, write);
+        return vad->Flags.MemCommit ? Judge(MI_FAULT_KIND::DemandZero, vad->Flags.Protection, write) : violation;
+    case MI_PTE_KIND::DemandZero: return Judge(MI_FAULT_KIND::DemandZero, pte.Soft.Protection, write);
+    case MI_PTE_KIND::PageFile: return Judge(MI_FAULT_KIND::PageFile, pte.Soft.Protection, write);
+    case MI_PTE_KIND::Transition: return Judge(MI_FAULT_KIND::Transition, pte.Trans.Protection, write);
+    case MI_PTE_KIND::Prototype: {
+        const bool own = pte.Soft.PageFileHigh == MI_PTE_LOOKUP_NEEDED;
+        return Judge(MI_FAULT_KIND::Prototype, own ? pte.Soft.Protection : vad->Flags.Protection, write);
+    }
+    default: return violation; // decommitted
+    }
+}

@@ -1,0 +1,126 @@
+// Page faults: which kinds there are, and the routine of each.
+//
+// The processor could not use an address; MmAccessFault (access.cpp) finds out why and what to do. What a fault is follows
+// from its range and its page table entry (decide.cpp). The routine of that kind brings the page, or says what
+// exception the thread gets.
+//
+//     MmAccessFault --> MiDecideFault --> DemandZero  demandzero.cpp     GuardPage    guard.cpp
+//                                         Transition  transition.cpp     CopyOnWrite  copyonwrite.cpp
+//                                         PageFile    pagein.cpp         Prototype    proto.cpp
+//
+// The routine of a kind is called with the WorkingSetMutex held and MmPfnLock free, at APC_LEVEL, in the address space of the
+// fault. It returns with the mutex held, whatever it returns:
+//   STATUS_PAGE_FAULT_*  the entry is valid: the instruction is repeated
+//   STATUS_RETRY         it has released the mutex in between, or the entry has changed: decide again
+//   STATUS_NO_MEMORY     no page is at hand, and nothing has changed. MmAccessFault releases the mutex, waits for pages
+//                        and decides again. A thread that holds a lock never waits for pages
+//   an error             the exception that the thread gets; one that is no exception's own code becomes
+//                        STATUS_IN_PAGE_ERROR with it as the third parameter
+// In the books: "page fault handling". MEM-05, MEM-07, ERR-10
+#pragma once
+
+#include "ke/thread.h"
+#include "mm/addressspace.h"
+#include "mm/i386/pte.h"
+#include "mm/pfn/pfn.h"
+#include "mm/vad/vad.h"
+#include "ntstatus.h"
+
+/// What is to be done about a fault.
+enum class MI_FAULT_KIND : UCHAR {
+    Resolved,        ///< nothing: the entry allows the access, another thread has brought the page
+    DemandZero,      ///< the first use of a committed page: it gets a page of zeros
+    Transition,      ///< the page is still in memory (a soft fault), or is being read
+    PageFile,        ///< it is on a page file
+    Prototype,       ///< its prototype PTE knows
+    CopyOnWrite,     ///< a write to a page that is shared until then
+    GuardPage,       ///< the first use of a guard page
+    AccessViolation, ///< nothing is there, or it may not be used so
+};
+
+/// A fault, as far as it is understood.
+struct MI_FAULT {
+    PVOID VirtualAddress;
+    PVOID TrapInformation; ///< KTRAP_FRAME; nullptr: a routine of the memory manager needs the page
+    bool Write;
+    KPROCESSOR_MODE PreviousMode;
+    MM_ADDRESS_SPACE* Space; ///< nullptr: an address of system space
+    MMSUPPORT* WorkingSet;   ///< that the page comes into
+    MMVAD* Vad;              ///< the range; nullptr in system space
+    MMPTE* Pte;              ///< its page table exists
+    ULONG Protection;        ///< MM_PROTECTION of the page
+};
+
+/// Which kind of fault, and the page's protection.
+struct MI_FAULT_DECISION {
+    MI_FAULT_KIND Kind;
+    ULONG Protection;
+};
+
+/// In the software form of a prototype's PTE: it holds a protection of its own, and its range tells which prototype PTE.
+constexpr ULONG MI_PTE_LOOKUP_NEEDED = 0xFFFFF;
+
+/// Decides what a fault in the user's half is, by nothing but these. @param vad nullptr: no range holds the address. @param pte
+/// 0 if there is no page table.
+MI_FAULT_DECISION MiDecideFault(const MMVAD* vad, MMPTE pte, bool write);
+/// Whether an MM_PROTECTION lets a page be written; a copy-on-write one does.
+bool MiIsWritable(ULONG protection);
+
+// ---- the kinds
+
+/// demandzero.cpp
+NTSTATUS MiResolveDemandZeroFault(MI_FAULT& fault);
+/// transition.cpp. A page that is being read is waited for (MiWaitForPageRead).
+NTSTATUS MiResolveTransitionFault(MI_FAULT& fault);
+/// guard.cpp. Post: the page is a guard page no longer. @returns STATUS_GUARD_PAGE_VIOLATION; STATUS_PAGE_FAULT_GUARD_PAGE: a stack
+/// has grown; STATUS_STACK_OVERFLOW
+NTSTATUS MiResolveGuardFault(MI_FAULT& fault);
+/// pagein.cpp: brings a page from a page file. *Pte is of the kind PageFile.
+NTSTATUS MiResolvePageFileFault(MI_FAULT& fault);
+/// proto.cpp: maps a page of a section. *Pte is 0 or of the kind Prototype.
+NTSTATUS MiResolveProtoPteFault(MI_FAULT& fault);
+/// copyonwrite.cpp: gives the process a copy of its own. *Pte is valid with Hard.CopyOnWrite; TLBs may know it.
+NTSTATUS MiResolveCopyOnWriteFault(MI_FAULT& fault);
+
+// ---- a page that is being read: pagein.cpp
+
+struct MI_IN_PAGE;
+/// Counts a thread that will wait until a page has been read. Pre: ReadInProgress.
+MI_IN_PAGE* MiJoinPageRead(MMPFN* pfn) REQUIRES_PFN_LOCK;
+/// Releases the mutex, waits until the read has ended, and acquires the mutex again.
+/// @returns STATUS_RETRY, or why the read has failed
+NTSTATUS MiWaitForPageRead(MI_FAULT& fault, MI_IN_PAGE* read);
+
+// ---- entries of pages of sections that go: proto.cpp
+
+/// Trims a page whose valid PTE has Hard.Prototype set: *pte gets the form that leads to its prototype PTE, then all TLBs forget
+/// it, then the page is shared once less. The caller releases the working set entry. @returns false: it cannot go now
+bool MiTrimProtoPte(MMSUPPORT* workingSet, MMPTE* pte, ULONG protection);
+/// Deletes an entry of the kind Prototype, or a valid one with Hard.Prototype, whose working set entry is released already.
+/// @param after what *pte is then
+void MiDeleteProtoPte(MMPTE* pte, MMPTE after);
+
+// ---- what every kind needs: validpte.cpp
+
+/// Whether a fault may take an available page. The last few are left to those who make pages available.
+bool MiMayTakePage() REQUIRES_PFN_LOCK;
+/// The valid form of an entry. @param protection a usable one; a copy-on-write one gives an entry that is read-only, with CopyOnWrite.
+/// @param pte the entry: whose half it belongs to says who may use the page. Post: Accessed; Dirty is clear.
+MMPTE MiMakeValidPte(PFN_NUMBER frame, ULONG protection, const MMPTE* pte);
+/// Gives an active page an entry of the fault's working set and makes *fault.Pte valid. @param direct whether the page's WsIndex
+/// is to be that entry: it is private, or no other working set has it. @returns false: there is no room for the entry;
+/// nothing has changed
+bool MiMapFaultedPage(MI_FAULT& fault, PFN_NUMBER frame, MMPTE valid, bool direct);
+
+/// Faults since boot. SYSTEM_PERFORMANCE_INFORMATION's names
+struct MMINFO_COUNTERS {
+    volatile LONG PageFaultCount; ///< all
+    volatile LONG CopyOnWriteCount;
+    volatile LONG TransitionCount; ///< soft faults
+    volatile LONG DemandZeroCount;
+    volatile LONG PageReadCount;   ///< pages that were read
+    volatile LONG PageReadIoCount; ///< reads
+    volatile LONG PrototypeCount;  ///< pages of sections that were mapped
+    volatile LONG GuardPageCount;
+};
+extern MMINFO_COUNTERS MmInfoCounters;
