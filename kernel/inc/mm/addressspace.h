@@ -76,6 +76,8 @@ struct MM_ADDRESS_SPACE {
     SIZE_T PeakVirtualSize;
     ULONG NumberOfLockedPages;
     ULONG NumberOfPrivatePages;
+    USHORT UsedPageTableEntries
+        [512];       ///< of each page table of the user's half: entries that are not 0; under WorkingSetMutex
     BOOLEAN Deleted; ///< it is being deleted: no range can be made any more
 };
 

@@ -1,9 +1,17 @@
-// Virtual memory of a process: how pages may be used, and what is done with ranges.
+// Virtual memory of a process: reserving, committing, protecting, asking.
 //
-// In the books: "protecting memory", "reserving and committing pages". POL-06
+// The services are the native ones. They check what user mode gives (the previous mode decides; a Zw call comes from the
+// kernel) and work on the address space of the current process. While there are no process handles the handle is
+// NtCurrentProcess(), so a caller first attaches (KeStackAttachProcess).
+// In the books: "services provided by the memory manager", "reserving and committing pages". POL-06, TRP-06
 #pragma once
 
 #include "nt/types.h"
+#include "ntstatus.h"
+
+/// The current process, as a handle.
+constexpr LONG_PTR NT_CURRENT_PROCESS = -1;
+inline HANDLE NtCurrentProcess() { return reinterpret_cast<HANDLE>(NT_CURRENT_PROCESS); }
 
 // Page protections (documented values): one of the first eight, and what is added to it.
 constexpr ULONG PAGE_NOACCESS = 0x01;
@@ -43,3 +51,44 @@ struct MEMORY_BASIC_INFORMATION {
     ULONG Type;              ///< MEM_PRIVATE, MEM_MAPPED or MEM_IMAGE; 0 if it is free
 };
 PUBLIC_SIZE(MEMORY_BASIC_INFORMATION, 28);
+
+/// What is asked of an address.
+enum class MEMORY_INFORMATION_CLASS : LONG { MemoryBasicInformation = 0 };
+
+extern "C" {
+/// Reserves a range, commits pages of one, or both. @param BaseAddress in: where (rounded down to 64 KB for a reservation, to a
+/// page for a commit), or nullptr: where there is room; out: where it begins. @param ZeroBits upper address bits that must
+/// be 0, at most 20. @param RegionSize in and out, in bytes, rounded up to pages. @param AllocationType MEM_RESERVE, MEM_COMMIT,
+/// MEM_RESET, MEM_TOP_DOWN. @param Protect PAGE_*, not a copy-on-write one.
+/// @returns STATUS_SUCCESS; STATUS_INVALID_HANDLE; STATUS_INVALID_PARAMETER_n: that one; STATUS_INVALID_PAGE_PROTECTION;
+/// STATUS_CONFLICTING_ADDRESSES: in use, or to be committed and not reserved; STATUS_NO_MEMORY: no room; STATUS_COMMITMENT_LIMIT;
+/// STATUS_PAGEFILE_QUOTA_EXCEEDED: the process's limit; STATUS_INSUFFICIENT_RESOURCES; STATUS_PROCESS_IS_TERMINATING; from user
+/// mode STATUS_ACCESS_VIOLATION and STATUS_DATATYPE_MISALIGNMENT: a pointer. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI NtAllocateVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, ULONG_PTR ZeroBits,
+                                                   SIZE_T* RegionSize, ULONG AllocationType, ULONG Protect);
+NTKERNELAPI NTSTATUS NTAPI ZwAllocateVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, ULONG_PTR ZeroBits,
+                                                   SIZE_T* RegionSize, ULONG AllocationType, ULONG Protect);
+/// Decommits pages, or releases a range (all of it: *RegionSize 0; or a part, which splits it). @param FreeType MEM_DECOMMIT or
+/// MEM_RELEASE. @returns STATUS_SUCCESS; STATUS_MEMORY_NOT_ALLOCATED; STATUS_FREE_VM_NOT_AT_BASE; STATUS_UNABLE_TO_FREE_VM: the
+/// range ends before. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI NtFreeVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, SIZE_T* RegionSize,
+                                               ULONG FreeType);
+NTKERNELAPI NTSTATUS NTAPI ZwFreeVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, SIZE_T* RegionSize,
+                                               ULONG FreeType);
+/// Changes how committed pages may be used. @param OldAccessProtection receives the first page's protection.
+/// @returns STATUS_SUCCESS; STATUS_NOT_COMMITTED; STATUS_INVALID_PAGE_PROTECTION; STATUS_CONFLICTING_ADDRESSES. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, SIZE_T* RegionSize,
+                                                  ULONG NewAccessProtection, ULONG* OldAccessProtection);
+NTKERNELAPI NTSTATUS NTAPI ZwProtectVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, SIZE_T* RegionSize,
+                                                  ULONG NewAccessProtection, ULONG* OldAccessProtection);
+/// Tells about the pages around an address. @param MemoryInformation receives a MEMORY_BASIC_INFORMATION. @param ReturnLength may
+/// be nullptr. @returns STATUS_SUCCESS; STATUS_INFO_LENGTH_MISMATCH; STATUS_INVALID_PARAMETER: not a user address. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress,
+                                                MEMORY_INFORMATION_CLASS MemoryInformationClass,
+                                                PVOID MemoryInformation, SIZE_T MemoryInformationLength,
+                                                SIZE_T* ReturnLength);
+NTKERNELAPI NTSTATUS NTAPI ZwQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress,
+                                                MEMORY_INFORMATION_CLASS MemoryInformationClass,
+                                                PVOID MemoryInformation, SIZE_T MemoryInformationLength,
+                                                SIZE_T* ReturnLength);
+}

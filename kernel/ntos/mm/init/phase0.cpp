@@ -8,6 +8,7 @@
 // In the books: "startup: memory manager phase 0", "large pages". MEM-02, MEM-04, MEM-05
 #include "i386/cpu.h"
 #include "ke/bugcheck.h"
+#include "mm/charge.h"
 #include "mm/init/layout.h"
 #include "mm/mi.h"
 #include "mm/slots.h"
@@ -123,5 +124,7 @@ bool TakeOverMemory(LOADER_PARAMETER_BLOCK& block) REQUIRES_(AtDispatchLevel) {
 BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) {
     KeInitializeSpinLock(&MiPageLock, KLOCK_RANK::Pool);
     (void)MiInitializeLayout(*LoaderBlock);
-    return TakeOverMemory(*LoaderBlock) && MiInitializePools();
+    if (!TakeOverMemory(*LoaderBlock) || !MiInitializePools()) return FALSE;
+    MiExtendCommitLimit(MmQueryFreePages()); // page files add theirs when they come
+    return TRUE;
 }

@@ -1,0 +1,160 @@
+// The calls of virtual memory: what user mode gives is captured and checked, then the service works on the current
+// address space, and the results are told.
+//
+// An Nt call believes the caller as far as the previous mode says; a Zw call comes from the kernel and is believed.
+// In the books: "probing and capturing parameters", "services provided by the memory manager". TRP-06, POL-06
+#include "ke.h"
+#include "mm/vad/services.h"
+#include "mm/vad/userpages.h"
+#include "mm/virtual.h"
+#include "ps/process.h"
+#include "rtl/exception.h"
+#include "rtl/string.h"
+#include "rtl/useraccess.h"
+
+namespace {
+
+MM_ADDRESS_SPACE& CurrentSpace() {
+    return CONTAINING_RECORD(KeGetCurrentThread()->ApcState.Process, EPROCESS, Pcb)->AddressSpace;
+}
+
+/// Reads a word that the caller also expects a result in.
+NTSTATUS Capture(KPROCESSOR_MODE mode, ULONG_PTR* from, ULONG_PTR* value) {
+    if (mode == KernelMode) {
+        *value = *from;
+        return STATUS_SUCCESS;
+    }
+    __try {
+        ProbeForWrite(from, sizeof(*from), sizeof(*from));
+        *value = ReadULongFromUser(from);
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        return GetExceptionCode();
+    }
+    return STATUS_SUCCESS;
+}
+
+/// Copies a result to the caller. The memory may have gone since it was probed: then the work is done all the same.
+NTSTATUS Tell(KPROCESSOR_MODE mode, PVOID to, const void* from, SIZE_T bytes) {
+    if (mode == KernelMode) {
+        RtlCopyMemory(to, from, bytes);
+        return STATUS_SUCCESS;
+    }
+    __try {
+        CopyToUser(to, from, bytes);
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        return GetExceptionCode();
+    }
+    return STATUS_SUCCESS;
+}
+
+/// A range as the callers give and get it: two words that are read, worked on, and written.
+class RANGE {
+public:
+    RANGE(KPROCESSOR_MODE mode, PVOID* base, SIZE_T* size)
+        : m_mode(mode), m_base(reinterpret_cast<ULONG_PTR*>(base)), m_size(reinterpret_cast<ULONG_PTR*>(size)) {}
+
+    NTSTATUS Capture(HANDLE process) {
+        if (process != NtCurrentProcess()) return STATUS_INVALID_HANDLE;
+        NT_TRY(::Capture(m_mode, m_base, &Base));
+        return ::Capture(m_mode, m_size, &m_bytes);
+    }
+    NTSTATUS Tell() {
+        NT_TRY(::Tell(m_mode, m_base, &Base, sizeof(Base)));
+        return ::Tell(m_mode, m_size, &m_bytes, sizeof(m_bytes));
+    }
+    SIZE_T* Size() { return reinterpret_cast<SIZE_T*>(&m_bytes); }
+
+    ULONG_PTR Base = 0;
+
+private:
+    const KPROCESSOR_MODE m_mode;
+    ULONG_PTR* const m_base;
+    ULONG_PTR* const m_size;
+    ULONG_PTR m_bytes = 0;
+};
+
+NTSTATUS Allocate(KPROCESSOR_MODE mode, HANDLE process, PVOID* base, ULONG_PTR zeroBits, SIZE_T* size, ULONG type,
+                  ULONG protect) {
+    RANGE range(mode, base, size);
+    NT_TRY(range.Capture(process));
+    MI_USER_PAGES pages(CurrentSpace());
+    NT_TRY(MiAllocateVirtualMemory(CurrentSpace(), pages, &range.Base, zeroBits, range.Size(), type, protect));
+    return range.Tell();
+}
+
+NTSTATUS Free(KPROCESSOR_MODE mode, HANDLE process, PVOID* base, SIZE_T* size, ULONG type) {
+    RANGE range(mode, base, size);
+    NT_TRY(range.Capture(process));
+    MI_USER_PAGES pages(CurrentSpace());
+    NT_TRY(MiFreeVirtualMemory(CurrentSpace(), pages, &range.Base, range.Size(), type));
+    return range.Tell();
+}
+
+NTSTATUS Protect(KPROCESSOR_MODE mode, HANDLE process, PVOID* base, SIZE_T* size, ULONG protect, ULONG* oldProtect) {
+    RANGE range(mode, base, size);
+    ULONG_PTR before;
+    ULONG old = 0;
+    NT_TRY(range.Capture(process));
+    NT_TRY(Capture(mode, reinterpret_cast<ULONG_PTR*>(oldProtect), &before)); // can be written
+    MI_USER_PAGES pages(CurrentSpace());
+    NT_TRY(MiProtectVirtualMemory(CurrentSpace(), pages, &range.Base, range.Size(), protect, &old));
+    NT_TRY(Tell(mode, oldProtect, &old, sizeof(old)));
+    return range.Tell();
+}
+
+NTSTATUS Query(KPROCESSOR_MODE mode, HANDLE process, PVOID base, MEMORY_INFORMATION_CLASS informationClass,
+               PVOID information, SIZE_T length, SIZE_T* returnLength) {
+    if (informationClass != MEMORY_INFORMATION_CLASS::MemoryBasicInformation) return STATUS_INVALID_INFO_CLASS;
+    if (length < sizeof(MEMORY_BASIC_INFORMATION)) return STATUS_INFO_LENGTH_MISMATCH;
+    if (process != NtCurrentProcess()) return STATUS_INVALID_HANDLE;
+    MEMORY_BASIC_INFORMATION told;
+    MI_USER_PAGES pages(CurrentSpace());
+    NT_TRY(MiQueryVirtualMemory(CurrentSpace(), pages, reinterpret_cast<ULONG_PTR>(base), &told));
+    NT_TRY(Tell(mode, information, &told, sizeof(told)));
+    const SIZE_T bytes = sizeof(told);
+    return returnLength ? Tell(mode, returnLength, &bytes, sizeof(bytes)) : STATUS_SUCCESS;
+}
+
+} // namespace
+
+extern "C" {
+
+NTSTATUS NTAPI NtAllocateVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, ULONG_PTR ZeroBits, SIZE_T* RegionSize,
+                                       ULONG AllocationType, ULONG Protect) {
+    return Allocate(ExGetPreviousMode(), ProcessHandle, BaseAddress, ZeroBits, RegionSize, AllocationType, Protect);
+}
+NTSTATUS NTAPI ZwAllocateVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, ULONG_PTR ZeroBits, SIZE_T* RegionSize,
+                                       ULONG AllocationType, ULONG Protect) {
+    return Allocate(KernelMode, ProcessHandle, BaseAddress, ZeroBits, RegionSize, AllocationType, Protect);
+}
+
+NTSTATUS NTAPI NtFreeVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, SIZE_T* RegionSize, ULONG FreeType) {
+    return Free(ExGetPreviousMode(), ProcessHandle, BaseAddress, RegionSize, FreeType);
+}
+NTSTATUS NTAPI ZwFreeVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, SIZE_T* RegionSize, ULONG FreeType) {
+    return Free(KernelMode, ProcessHandle, BaseAddress, RegionSize, FreeType);
+}
+
+NTSTATUS NTAPI NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, SIZE_T* RegionSize,
+                                      ULONG NewAccessProtection, ULONG* OldAccessProtection) {
+    return Protect(ExGetPreviousMode(), ProcessHandle, BaseAddress, RegionSize, NewAccessProtection,
+                   OldAccessProtection);
+}
+NTSTATUS NTAPI ZwProtectVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, SIZE_T* RegionSize,
+                                      ULONG NewAccessProtection, ULONG* OldAccessProtection) {
+    return Protect(KernelMode, ProcessHandle, BaseAddress, RegionSize, NewAccessProtection, OldAccessProtection);
+}
+
+NTSTATUS NTAPI NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress,
+                                    MEMORY_INFORMATION_CLASS MemoryInformationClass, PVOID MemoryInformation,
+                                    SIZE_T MemoryInformationLength, SIZE_T* ReturnLength) {
+    return Query(ExGetPreviousMode(), ProcessHandle, BaseAddress, MemoryInformationClass, MemoryInformation,
+                 MemoryInformationLength, ReturnLength);
+}
+NTSTATUS NTAPI ZwQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress,
+                                    MEMORY_INFORMATION_CLASS MemoryInformationClass, PVOID MemoryInformation,
+                                    SIZE_T MemoryInformationLength, SIZE_T* ReturnLength) {
+    return Query(KernelMode, ProcessHandle, BaseAddress, MemoryInformationClass, MemoryInformation,
+                 MemoryInformationLength, ReturnLength);
+}
+}
