@@ -3,19 +3,25 @@
 #include "fakepool.h"
 
 #include "ex/pool.h"
+#include "nt/atomic.h"
 
 #include <cstdlib>
 
 namespace host {
 ULONG PoolFailures;
-}
+volatile LONG PoolBlocks;
+} // namespace host
 
 PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE, SIZE_T NumberOfBytes, ULONG) {
     if (host::PoolFailures != 0) {
         host::PoolFailures--;
         return nullptr;
     }
+    InterlockedIncrement(&host::PoolBlocks);
     return std::malloc(NumberOfBytes);
 }
 
-void NTAPI ExFreePoolWithTag(PVOID P, ULONG) { std::free(P); }
+void NTAPI ExFreePoolWithTag(PVOID P, ULONG) {
+    InterlockedDecrement(&host::PoolBlocks);
+    std::free(P);
+}

@@ -4,5 +4,6 @@
 #include "nt/types.h"
 
 namespace host {
-extern ULONG PoolFailures; ///< so many of the next allocations fail
-}
+extern ULONG PoolFailures;       ///< so many of the next allocations fail
+extern volatile LONG PoolBlocks; ///< allocated and not freed
+} // namespace host

@@ -160,7 +160,9 @@ TEST_F(PageFileTest, RefusesWhatCannotBe) {
         EXPECT_EQ(MmCreatePagingFile(&backing, 64, 64, nullptr), STATUS_INSUFFICIENT_RESOURCES);
         for (ULONG i = 0; i < MM_MAXIMUM_PAGING_FILES; i++)
             EXPECT_EQ(MmRegisterPagingDevice(&backing), STATUS_SUCCESS);
+        const LONG blocks = PoolBlocks;
         EXPECT_EQ(MmRegisterPagingDevice(&backing), STATUS_TOO_MANY_PAGING_FILES);
+        EXPECT_EQ(PoolBlocks, blocks) << "a refused file keeps memory";
         EXPECT_EQ(MmTotalPageFileSpace, 64 * MM_MAXIMUM_PAGING_FILES);
         MiCheckPagingFiles();
     });
