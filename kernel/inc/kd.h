@@ -50,6 +50,10 @@ struct KDDEBUGGER_DATA {
     PVOID MmSystemPteEnd;
     PVOID MmNumberOfPhysicalPages;
     PVOID MmHighestPhysicalPage;
+    // The page frame number database (mm/pfn.h)
+    PVOID MmPfnDatabase; ///< address of the pointer to it
+    PVOID MmPageLocationList;
+    PVOID MmAvailablePages;
 };
 /// How far the boot has come, for a host that tests the kernel. The host names them in grader/model.py (Stage).
 enum class KD_STAGE : ULONG {

@@ -9,6 +9,7 @@
 #include "ke/startup.h"
 #include "ldr.h"
 #include "mm/layout.h"
+#include "mm/pfn.h"
 #include "ps.h"
 
 namespace {
@@ -47,4 +48,7 @@ extern "C" constinit const KDDEBUGGER_DATA KdDebuggerDataBlock = {
     .MmSystemPteEnd = AddressOf(&MmSystemPteEnd),
     .MmNumberOfPhysicalPages = AddressOf(&MmNumberOfPhysicalPages),
     .MmHighestPhysicalPage = AddressOf(&MmHighestPhysicalPage),
+    .MmPfnDatabase = AddressOf(&MmPfnDatabase),
+    .MmPageLocationList = AddressOf(&MmPageLocationList),
+    .MmAvailablePages = AddressOf(&MmAvailablePages),
 };

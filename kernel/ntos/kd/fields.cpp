@@ -13,6 +13,7 @@
 #include "ke.h"
 #include "ke/startup.h"
 #include "ldr.h"
+#include "mm/pfn.h"
 #include "ps.h"
 
 extern "C" const FIELD_TABLE_OF<
@@ -22,6 +23,8 @@ extern "C" const FIELD_TABLE_OF<
     KTHREAD, ETHREAD, KPROCESS, EPROCESS, KPCR, KPRCB, NT_TIB, KTRAP_FRAME,
     // address spaces
     MM_ADDRESS_SPACE, MMSUPPORT, MM_AVL_TABLE, MMADDRESS_NODE,
+    // physical memory
+    MMPFN, MMPFNLIST,
     // what runs in another thread's context
     KDPC, KDPC_DATA, KAPC, KAPC_STATE, KINTERRUPT,
     // locks
@@ -31,5 +34,5 @@ extern "C" const FIELD_TABLE_OF<
     LIST_ENTRY, SINGLE_LIST_ENTRY, KSYSTEM_TIME, LDR_DATA_TABLE_ENTRY, ETW_RECORD, ETW_RING,
     // values
     KOBJECTS, WAIT_TYPE, KWAIT_REASON, EVENT_TYPE, TIMER_TYPE, KTHREAD_STATE, ADJUST_REASON, KDPC_IMPORTANCE, ETW_EVENT,
-    KLOCK_KIND>
+    KLOCK_KIND, MMLISTS>
     KdFieldTableTypes{};
