@@ -45,5 +45,9 @@ NTKERNELAPI BOOLEAN NTAPI MmCreateProcessDirectory(ULONG_PTR DirectoryTableBase[
 NTKERNELAPI void NTAPI MmDeleteProcessDirectory(const ULONG_PTR DirectoryTableBase[2]);
 /// As MmCreateProcessDirectory, for one that stays. @returns the directory's physical address, 0 if memory is short.
 NTKERNELAPI ULONG_PTR NTAPI MmCreatePageDirectory();
+/// Pages that can be given out: zeroed, free and standby. @irql any
 NTKERNELAPI ULONG NTAPI MmQueryFreePages();
+/// Checks the page frame number database: its lists, states and counters. Slow. @returns the rule that is broken; nullptr: all hold.
+/// @irql <= DISPATCH_LEVEL
+NTKERNELAPI PCSTR NTAPI MmCheckPageFrames();
 }

@@ -16,7 +16,8 @@ enum class KLOCK_RANK : UCHAR {
     Io = 8,           ///< I/O manager: cancel, volumes, queues of requests
     Cache = 12,       ///< cache manager
     Object = 16,      ///< locks of the executive's objects
-    Memory = 24,      ///< memory manager: page frames, system space
+    SystemSpace = 20, ///< memory manager: system PTEs, pages of the pools
+    Memory = 24,      ///< memory manager: page frames
     Gate = 26,        ///< a gate's lock
     Thread = 28,      ///< KTHREAD::ThreadLock
     ApcQueue = 30,    ///< KTHREAD::ApcQueueLock

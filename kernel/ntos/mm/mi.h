@@ -1,7 +1,6 @@
 // Private to mm: page frames, valid page table entries, regions that are mapped page by page.
 //
-// MiPageLock guards the frame bitmap, the page bitmaps of the regions and the page tables of those regions. It is a leaf
-// lock: nothing is acquired under it.
+// MiPageLock guards the page bitmaps of the regions and the page tables of those regions. Under it only MmPfnLock is acquired.
 #pragma once
 
 #include "ke/ipi.h"
@@ -13,14 +12,14 @@
 
 extern KSPIN_LOCK MiPageLock;
 
-/// Takes a free frame. @returns its number, 0 if there is none (frame 0 is never free).
-PFN_NUMBER MiAllocateFrame() REQUIRES_(MiPageLock);
-void MiFreeFrame(PFN_NUMBER frame) REQUIRES_(MiPageLock);
-/// Fills the frame bitmap from the loader's memory map. @returns the number of free pages.
-ULONG MiInitializeFrames(LOADER_PARAMETER_BLOCK* loaderBlock) REQUIRES_(MiPageLock);
-/// Frames that were used before there was a bitmap.
-void MiClaimFrames(PFN_NUMBER frame, ULONG pages) REQUIRES_(MiPageLock);
-extern ULONG MiFreePageCount GUARDED_BY(MiPageLock);
+/// Takes a page for the system's own use; its contents are anything. @returns its number, 0 if there is none (frame 0 is never
+/// free). @irql <= DISPATCH_LEVEL
+PFN_NUMBER MiAllocateFrame();
+void MiFreeFrame(PFN_NUMBER frame);
+/// Fills the page frame number database, which is mapped already, from the loader's memory map.
+void MiInitializeFrames(const LOADER_PARAMETER_BLOCK* loaderBlock);
+/// Frames that were used before there was a database.
+void MiClaimFrames(PFN_NUMBER frame, ULONG pages);
 
 /// The entry of a page of system space: writable, known to all address spaces.
 inline MMPTE MiKernelPte(PFN_NUMBER frame) {

@@ -9,7 +9,7 @@
 
 namespace {
 
-constexpr PCSTR StateNames[] = {"zeroed", "free",   "standby",    "modified", "modified no-write",
+constexpr PCSTR StateNames[] = {"zeroed", "free",   "standby",   "modified", "modified no-write",
                                 "bad",    "active", "transition"};
 constexpr ULONG KB_PER_PAGE = PAGE_SIZE / 1024;
 
@@ -68,7 +68,8 @@ void PrintPage(KD_SESSION& session, PFN_NUMBER frame) {
         session.Print("  ShareCount %u, ReferenceCount %u\n", page.u2.ShareCount, page.ReferenceCount);
     }
     if (page.PteAddress)
-        session.Print("  PTE %p in page %x, originally %08x\n", page.PteAddress, page.u4.PteFrame, page.OriginalPte.Long);
+        session.Print("  PTE %p in page %x, originally %08x\n", page.PteAddress, page.u4.PteFrame,
+                      page.OriginalPte.Long);
 }
 
 } // namespace

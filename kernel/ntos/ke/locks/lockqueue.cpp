@@ -9,23 +9,23 @@
 extern "C" constinit KSPIN_LOCK KiQueuedSpinLock[LockQueueMaximumLock] = {};
 
 static constexpr KLOCK_RANK Ranks[LockQueueMaximumLock] = {
-    KLOCK_RANK::Dispatcher, // LockQueueDispatcherLock
-    KLOCK_RANK::Object,     // LockQueueExpansionLock
-    KLOCK_RANK::Memory,     // LockQueuePfnLock
-    KLOCK_RANK::Memory,     // LockQueueSystemSpaceLock
-    KLOCK_RANK::Cache,      // LockQueueVacbLock
-    KLOCK_RANK::Cache,      // LockQueueMasterLock
-    KLOCK_RANK::Pool,       // LockQueueNonPagedPoolLock
-    KLOCK_RANK::Io,         // LockQueueIoCancelLock
-    KLOCK_RANK::Object,     // LockQueueWorkQueueLock
-    KLOCK_RANK::Io,         // LockQueueIoVpbLock
-    KLOCK_RANK::Io,         // LockQueueIoDatabaseLock
-    KLOCK_RANK::Io,         // LockQueueIoCompletionLock
-    KLOCK_RANK::None,       // LockQueueNtfsStructLock: a file system's own
-    KLOCK_RANK::None,       // LockQueueAfdWorkQueueLock: a driver's own
-    KLOCK_RANK::Cache,      // LockQueueBcbLock
-    KLOCK_RANK::Pool,       // LockQueueMmNonPagedPoolLock
-    KLOCK_RANK::None,       // LockQueueUnusedSpare16
+    KLOCK_RANK::Dispatcher,  // LockQueueDispatcherLock
+    KLOCK_RANK::Object,      // LockQueueExpansionLock
+    KLOCK_RANK::Memory,      // LockQueuePfnLock
+    KLOCK_RANK::SystemSpace, // LockQueueSystemSpaceLock
+    KLOCK_RANK::Cache,       // LockQueueVacbLock
+    KLOCK_RANK::Cache,       // LockQueueMasterLock
+    KLOCK_RANK::Pool,        // LockQueueNonPagedPoolLock
+    KLOCK_RANK::Io,          // LockQueueIoCancelLock
+    KLOCK_RANK::Object,      // LockQueueWorkQueueLock
+    KLOCK_RANK::Io,          // LockQueueIoVpbLock
+    KLOCK_RANK::Io,          // LockQueueIoDatabaseLock
+    KLOCK_RANK::Io,          // LockQueueIoCompletionLock
+    KLOCK_RANK::None,        // LockQueueNtfsStructLock: a file system's own
+    KLOCK_RANK::None,        // LockQueueAfdWorkQueueLock: a driver's own
+    KLOCK_RANK::Cache,       // LockQueueBcbLock
+    KLOCK_RANK::SystemSpace, // LockQueueMmNonPagedPoolLock
+    KLOCK_RANK::None,        // LockQueueUnusedSpare16
 };
 
 void KiInitializeLockQueue(PKPRCB Prcb) {

@@ -99,7 +99,7 @@ void DropUserHalf() {
     nt::cpu::WriteCr3(nt::cpu::ReadCr3());
 }
 
-bool BuildSystemSpace(LOADER_PARAMETER_BLOCK& block) REQUIRES_(MiPageLock, AtDispatchLevel) {
+void BuildSystemSpace(LOADER_PARAMETER_BLOCK& block) REQUIRES_(MiPageLock, AtDispatchLevel) {
     MiMapSystemDirectory(PFN_NUMBER(block.PageDirectory / PAGE_SIZE));
     FindEarlyMemory(block);
     MapMemory(MM_PFN_DATABASE, MmNonPagedPoolExpansionStart);
@@ -107,24 +107,24 @@ bool BuildSystemSpace(LOADER_PARAMETER_BLOCK& block) REQUIRES_(MiPageLock, AtDis
     MakePageTables(MmSystemPteStart, MmSystemPteEnd);
     MakePageTable(MM_HYPERSPACE);
     DropUserHalf();
-    if (MiInitializeFrames(&block) == 0) return false;
+    MiInitializeFrames(&block);
     MiClaimFrames(Early.First, Early.Next - Early.First);
     MiClaimFrames(Early.End, Early.LargeEnd - Early.End);
     MiInitializeRegions();
-    return true;
 }
 
-bool TakeOverMemory(LOADER_PARAMETER_BLOCK& block) REQUIRES_(AtDispatchLevel) {
+void TakeOverMemory(LOADER_PARAMETER_BLOCK& block) REQUIRES_(AtDispatchLevel) {
     nt::SpinLockAtDpcGuard guard(MiPageLock);
-    return BuildSystemSpace(block);
+    BuildSystemSpace(block);
 }
 
 } // namespace
 
 BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) {
-    KeInitializeSpinLock(&MiPageLock, KLOCK_RANK::Pool);
+    KeInitializeSpinLock(&MiPageLock, KLOCK_RANK::SystemSpace);
     (void)MiInitializeLayout(*LoaderBlock);
-    if (!TakeOverMemory(*LoaderBlock) || !MiInitializePools()) return FALSE;
+    TakeOverMemory(*LoaderBlock);
+    if (!MiInitializePools()) return FALSE;
     MiExtendCommitLimit(MmQueryFreePages()); // page files add theirs when they come
     return TRUE;
 }

@@ -14,7 +14,7 @@ constinit PFN_NUMBER MiDatabasePages = 0;
 
 namespace {
 
-constexpr PFN_NUMBER FIRST_MEGABYTE_END = 256;
+constexpr PFN_NUMBER FIRST_MEGABYTE_END = LDR_LOW_MEMORY / PAGE_SIZE;
 
 /// Gives a frame of RAM its first state.
 void InitializeRam(PFN_NUMBER frame, TYPE_OF_MEMORY type) REQUIRES_PFN_LOCK {

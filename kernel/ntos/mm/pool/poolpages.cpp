@@ -34,10 +34,15 @@ void UnmapPages(PVOID address, ULONG pages) REQUIRES_(MiPageLock) {
 /// Puts frames behind pages that have none. @returns false if memory is short: nothing has changed
 bool MapPages(PVOID address, ULONG pages) EXCLUDES_(MiPageLock) {
     nt::SpinLockGuard guard(MiPageLock);
-    if (pages > MiFreePageCount) return false;
+    if (pages > MmQueryFreePages()) return false;
     for (ULONG i = 0; i < pages; i++) {
+        const PFN_NUMBER frame = MiAllocateFrame();
+        if (frame == 0) { // another processor was faster
+            UnmapPages(address, i);
+            return false;
+        }
         PVOID const page = static_cast<UCHAR*>(address) + SIZE_T(i) * PAGE_SIZE;
-        MiGetPteAddress(page)->Long = MiKernelPte(MiAllocateFrame()).Long;
+        MiGetPteAddress(page)->Long = MiKernelPte(frame).Long;
     }
     return true;
 }
