@@ -26,4 +26,6 @@ NTKERNELAPI BOOLEAN NTAPI MmLoadSystemPde(ULONG_PTR Address);
 /// Maps the first 4 MB where they are (TRUE), for a processor that switches paging on there, or ends that.
 /// @irql PASSIVE_LEVEL, phase 1
 NTKERNELAPI void NTAPI MmMapLowMemory(BOOLEAN Map);
+/// Ends a mapping of MmMapIoSpace. @param NumberOfBytes as it was given there. @irql <= DISPATCH_LEVEL
+NTKERNELAPI void NTAPI MmUnmapIoSpace(PVOID BaseAddress, SIZE_T NumberOfBytes);
 }

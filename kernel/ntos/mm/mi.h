@@ -1,6 +1,6 @@
-// Private to mm: page frames, valid page table entries, regions that are mapped page by page.
+// Private to mm: page frames, valid page table entries, page tables of system space.
 //
-// MiPageLock guards the page bitmaps of the regions and the page tables of those regions. Under it only MmPfnLock is acquired.
+// MiPageLock guards the system's page directory and the page tables of the pools. Under it only MmPfnLock is acquired.
 #pragma once
 
 #include "ke/ipi.h"
@@ -8,7 +8,6 @@
 #include "ldr.h"
 #include "mm.h"
 #include "mm/i386/pte.h"
-#include "rtl/bitmap.h"
 
 extern KSPIN_LOCK MiPageLock;
 
@@ -44,18 +43,8 @@ void MiFlushEntry(PVOID address);
 /// Phase 0: where the system's directory is mapped. @param directory its frame
 void MiMapSystemDirectory(PFN_NUMBER directory);
 
-/// A part of system space that is mapped page by page. Its page tables exist from the start.
-struct MI_REGION {
-    ULONG_PTR Base;
-    RTL_BITMAP Pages; ///< set: in use
-};
-
 /// Makes the page tables of a part of system space, where there are none. @returns false if memory is short.
 bool MiMakePageTables(ULONG_PTR base, ULONG pages) REQUIRES_(MiPageLock, AtDispatchLevel);
 /// Makes the ranges of the pools (pool/poolpages.cpp). The non-paged pool's first pages are mapped. @returns false if memory is
 /// short.
 bool MiInitializePools();
-/// System PTEs: kernel stacks, device registers.
-extern MI_REGION MiSystemPtes GUARDED_BY(MiPageLock);
-/// All of its pages are free. Its page tables exist.
-void MiInitializeRegions() REQUIRES_(MiPageLock);

@@ -117,3 +117,18 @@ GUEST_TEST(IoSpaceBeyondFourGigabytesIsRefused) {
     GUEST_TRUE(last != nullptr);
     GUEST_EQUAL(end - PAGE_SIZE, MmGetPhysicalAddress(last).QuadPart);
 }
+
+// POL-03, HAL-04
+GUEST_TEST(UnmappedIoSpaceIsUsedAgain) {
+    constexpr ULONG textBuffer = 0xB8000, cell = 6;
+    PVOID first = nullptr;
+    for (ULONG i = 0; i < 3; i++) {
+        PVOID const mapped = MmMapIoSpace({.QuadPart = textBuffer + cell}, 20 * PAGE_SIZE, MmNonCached);
+        GUEST_TRUE(mapped != nullptr);
+        if (i == 0) first = mapped;
+        GUEST_EQUAL(first, mapped);
+        GUEST_TRUE(MmIsAddressValid(static_cast<UCHAR*>(mapped) + 20 * PAGE_SIZE - 1));
+        MmUnmapIoSpace(mapped, 20 * PAGE_SIZE);
+        GUEST_TRUE(!MmIsAddressValid(mapped) && !MmIsAddressValid(static_cast<UCHAR*>(mapped) + 20 * PAGE_SIZE - 1));
+    }
+}

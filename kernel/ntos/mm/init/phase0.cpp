@@ -12,6 +12,7 @@
 #include "mm/init/layout.h"
 #include "mm/mi.h"
 #include "mm/slots.h"
+#include "mm/sysptes/systemspace.h"
 #include "rtl/string.h"
 
 namespace {
@@ -110,7 +111,6 @@ void BuildSystemSpace(LOADER_PARAMETER_BLOCK& block) REQUIRES_(MiPageLock, AtDis
     MiInitializeFrames(&block);
     MiClaimFrames(Early.First, Early.Next - Early.First);
     MiClaimFrames(Early.End, Early.LargeEnd - Early.End);
-    MiInitializeRegions();
 }
 
 void TakeOverMemory(LOADER_PARAMETER_BLOCK& block) REQUIRES_(AtDispatchLevel) {
@@ -124,6 +124,7 @@ BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) {
     KeInitializeSpinLock(&MiPageLock, KLOCK_RANK::SystemSpace);
     (void)MiInitializeLayout(*LoaderBlock);
     TakeOverMemory(*LoaderBlock);
+    MiInitializeSystemSpace();
     if (!MiInitializePools()) return FALSE;
     MiExtendCommitLimit(MmQueryFreePages()); // page files add theirs when they come
     return TRUE;

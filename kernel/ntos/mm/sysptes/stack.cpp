@@ -1,0 +1,77 @@
+// Kernel stacks: a run of system PTEs whose first entry stays invalid, so that an overflow faults.
+//
+// A stack's pages have their PTEs in the page frame number database, as a page that may leave memory must: a thread that waits
+// long may lose its stack for that time.
+// In the books: "kernel stacks". MEM-02, PFN-17
+#include "mm/charge.h"
+#include "mm/mi.h"
+#include "mm/pfn/pfn.h"
+#include "mm/sysptes/systemspace.h"
+
+namespace {
+
+constexpr ULONG LARGE_STACK_SIZE = 60 * 1024;
+constexpr ULONG GUARD_PAGES = 1;
+
+constexpr ULONG PagesOf(bool large) { return (large ? LARGE_STACK_SIZE : KERNEL_STACK_SIZE) / PAGE_SIZE; }
+
+void FreePages(MMPTE* first, ULONG pages) {
+    for (ULONG i = 0; i < pages; i++) {
+        const PFN_NUMBER frame = first[i].Hard.PageFrameNumber;
+        first[i].Long = 0;
+        MiFlushEntry(MiGetVirtualAddressMappedByPte(first + i));
+        nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
+        MiDeletePfn(frame);
+    }
+}
+
+/// Gives an entry a page. @returns false: memory is short.
+bool MapNewPage(MMPTE* pte) {
+    nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
+    const PFN_NUMBER frame = MiRemoveAnyPage();
+    if (frame == MM_EMPTY_LIST) return false;
+    MMPTE original{};
+    original.Soft.Protection = MM_READWRITE;
+    pte->Long = original.Long; // what the entry is when the page has left memory
+    MiInitializePfn(frame, pte, true);
+    MiPfnElement(frame)->u4.KernelStack = 1;
+    pte->Long = MiKernelPte(frame).Long;
+    return true;
+}
+
+/// Gives each entry a page; none if memory is short.
+bool MapNewPages(MMPTE* first, ULONG pages) {
+    for (ULONG i = 0; i < pages; i++) {
+        if (MapNewPage(first + i)) continue;
+        first[i].Long = 0;
+        FreePages(first, i);
+        return false;
+    }
+    return true;
+}
+
+PVOID MakeStack(ULONG pages) {
+    MMPTE* const run = MiReserveSystemSpace(GUARD_PAGES + pages);
+    if (!run) return nullptr;
+    if (MapNewPages(run + GUARD_PAGES, pages)) return MiGetVirtualAddressMappedByPte(run + GUARD_PAGES + pages);
+    MiReleaseSystemSpace(run, GUARD_PAGES + pages);
+    return nullptr;
+}
+
+} // namespace
+
+PVOID NTAPI MmCreateKernelStack(BOOLEAN LargeStack) {
+    const ULONG pages = PagesOf(LargeStack);
+    if (!NT_SUCCESS(MiChargeCommitment(pages, nullptr))) return nullptr;
+    PVOID const stack = MakeStack(pages);
+    if (!stack) MiReturnCommitment(pages, nullptr);
+    return stack;
+}
+
+void NTAPI MmDeleteKernelStack(PVOID PointerKernelStack, BOOLEAN LargeStack) {
+    const ULONG pages = PagesOf(LargeStack);
+    MMPTE* const end = MiGetPteAddress(PointerKernelStack);
+    FreePages(end - pages, pages);
+    MiReleaseSystemSpace(end - pages - GUARD_PAGES, pages + GUARD_PAGES);
+    MiReturnCommitment(pages, nullptr);
+}
