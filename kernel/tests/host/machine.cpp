@@ -84,6 +84,7 @@ void Machine::BootProcessors() {
     for (m_current = 0; m_current < m_processors.size(); m_current++) {
         Processor& processor = *m_processors[m_current];
         KPRCB* const prcb = processor.Pcr.Prcb;
+        if (prcb->Number == 0) KiInitializeLockQueue(prcb);
         KiInitializeDispatcher(prcb);
         KiInitializeIdleThread(prcb, &processor.IdleThread, &SystemProcess, nullptr, nullptr);
         processor.Running = MakeFiber([] { KiIdleLoop(); });

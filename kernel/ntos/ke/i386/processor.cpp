@@ -5,6 +5,7 @@
 // In the books: "processor control region and control block". INT-01, ARC-03
 #include "ki386.h"
 #include "ke/ki/context.h"
+#include "ke/ki/dispatcher.h"
 #include "ke/ki/ipi.h"
 
 extern "C" {
@@ -65,4 +66,5 @@ void NTAPI KiInitializeBootProcessor(ULONG_PTR StackTop, ULONG_PTR StackLimit) {
     KPRCB* const prcb = KiPrepareProcessor(&KiBootProcessor, 0, StackTop, StackLimit);
     KiLoadProcessor(prcb);
     KiAnnounceProcessor(prcb);
+    KiInitializeLockQueue(prcb); // before the dispatcher: the memory manager uses numbered locks
 }

@@ -12,7 +12,8 @@
 /// Checked builds: ready summary against ready queues, next thread, idle summary. Stops at the first contradiction.
 void KiCheckDispatcherDatabase(PKPRCB Prcb) REQUIRES_(AtDispatchLevel);
 
-/// Part of KiInitializeDispatcher: the processor's nodes for the numbered queued locks.
+/// The processor's nodes for the numbered queued locks; the first processor gets them, and the locks their ranks, before
+/// there is memory.
 void KiInitializeLockQueue(PKPRCB Prcb);
 
 extern "C" {

@@ -23,7 +23,7 @@ static void InitializeProcessorQueues(PKPRCB Prcb) {
 
 void NTAPI KiInitializeDispatcher(PKPRCB Prcb) {
     InitializeProcessorQueues(Prcb);
-    KiInitializeLockQueue(Prcb);
+    if (Prcb->Number != 0) KiInitializeLockQueue(Prcb); // the first one has had them since it runs
     KiInitializeDpcQueues(Prcb);
     if (Prcb->Number != 0) return;
     KeInitializeSpinLock(&KiDispatcherLock, KLOCK_RANK::Dispatcher);
