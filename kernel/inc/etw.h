@@ -39,6 +39,7 @@ enum class ETW_EVENT : UCHAR {
     IpiSend = 25,       ///< set of target processors, kind of request (ETW_IPI), detail of its own
     IpiReceive = 26,    ///< kinds of request, a bit each (1 << ETW_IPI)
     PfnTransition = 27, ///< page frame, old state | new state << 8 (MMLISTS), address of its PTE, reference count
+    PageFault = 28,     ///< address, kind (MI_FAULT_KIND) | 0x100 if a write | 0x200 if user mode's, PTE before, status
 };
 
 /// What kind of lock a LockXxx event speaks of: one that blocks. No processor waits long for a spin lock, and a thread that need not wait

@@ -34,6 +34,11 @@ NTKERNELAPI extern EPROCESS* PsIdleProcess;
 NTKERNELAPI extern LIST_ENTRY PsActiveProcessHead;
 
 NTKERNELAPI BOOLEAN NTAPI PsInitSystem(ULONG Phase);
+/// Makes a process without image, threads and handles; threads attach to it (KeStackAttachProcess). @param Name for debuggers, cut
+/// after 15 characters. @param Process receives it. @returns STATUS_SUCCESS; STATUS_INSUFFICIENT_RESOURCES. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI PspCreateProcess(PCSTR Name, EPROCESS** Process);
+/// Ends it, with all its memory. No thread is attached. @irql PASSIVE_LEVEL
+NTKERNELAPI void NTAPI PspDeleteProcess(EPROCESS* Process);
 /// Makes a system thread and starts it. @param Thread receives a referenced object (PsDereferenceThread); may be
 /// nullptr. @param Priority 1..31. @param Name at most 15 characters, for debuggers. @returns STATUS_SUCCESS;
 /// STATUS_INVALID_PARAMETER: the priority; STATUS_INSUFFICIENT_RESOURCES. @irql PASSIVE_LEVEL

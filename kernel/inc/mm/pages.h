@@ -3,7 +3,9 @@
 // In the books: "virtual address translation". MEM-01
 #pragma once
 
+#include "ke/dispatcher.h"
 #include "nt/types.h"
+#include "ntstatus.h"
 
 /// How the processor's caches treat a mapping (documented values). Without page attributes the processor knows two kinds:
 /// what is not MmCached is not cached.
@@ -23,6 +25,12 @@ NTKERNELAPI PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T Nu
 /// Copies the system's entry for an address into this processor's page directory, if it is missing there. @returns whether the
 /// address can be used now. @irql any
 NTKERNELAPI BOOLEAN NTAPI MmLoadSystemPde(ULONG_PTR Address);
+/// Resolves a page fault, or tells why not. @param FaultStatus 0 a read, else a write. @param TrapInformation the KTRAP_FRAME.
+/// @returns a success: repeat the instruction. STATUS_ACCESS_VIOLATION, STATUS_GUARD_PAGE_VIOLATION, STATUS_STACK_OVERFLOW:
+/// the exception that the thread gets; any other error is why the page could not be read (STATUS_IN_PAGE_ERROR). A fault at
+/// DISPATCH_LEVEL or above, and one of the kernel in system space, stops the system. @irql any
+NTKERNELAPI NTSTATUS NTAPI MmAccessFault(ULONG_PTR FaultStatus, PVOID VirtualAddress, KPROCESSOR_MODE PreviousMode,
+                                         PVOID TrapInformation);
 /// Maps the first 4 MB where they are (TRUE), for a processor that switches paging on there, or ends that.
 /// @irql PASSIVE_LEVEL, phase 1
 NTKERNELAPI void NTAPI MmMapLowMemory(BOOLEAN Map);

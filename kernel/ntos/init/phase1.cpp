@@ -10,6 +10,7 @@
 #include "ke.h"
 #include "ke/options.h"
 #include "ldr.h"
+#include "mm/processspace.h"
 #include "ps.h"
 #include "rtl.h"
 
@@ -90,6 +91,7 @@ extern "C" void NTAPI Phase1Initialization(PVOID StartContext) {
     if (KeLoaderOptions.Test) KdTestPoint(KD_STAGE::Alone);
     KeStartAllProcessors();
     Require(PsInitSystem(1), 2);
+    Require(MmInitSystemProcess(PsInitialSystemProcess), 5);
     StartSystemThreads();
     StartDpcThreads();
     PrintBanner(*block);

@@ -49,4 +49,6 @@ void KiPageFault(KTRAP_FRAME& frame, ULONG_PTR address);
 /// Builds the record of an exception at the frame's Eip and dispatches it, with the interrupt flag of the
 /// interrupted code.
 void KiDispatchTrapException(KTRAP_FRAME& frame, NTSTATUS code, ULONG parameters = 0, ULONG_PTR parameter0 = 0,
-                             ULONG_PTR parameter1 = 0);
+                             ULONG_PTR parameter1 = 0, ULONG_PTR parameter2 = 0);
+/// Enables interrupts if the interrupted code had them enabled.
+void KiGiveInterruptsBack(const KTRAP_FRAME& frame);

@@ -23,21 +23,22 @@ enum TrapVector : ULONG {
 
 constexpr ULONG_PTR UNKNOWN_ADDRESS = ~ULONG_PTR(0); ///< #GP does not tell which address was meant
 
-void GiveInterruptsBack(const KTRAP_FRAME& frame) {
+} // namespace
+
+void KiGiveInterruptsBack(const KTRAP_FRAME& frame) {
     if (frame.EFlags & nt::cpu::EFLAGS_INTERRUPT) nt::cpu::EnableInterrupts();
 }
 
-} // namespace
-
 void KiDispatchTrapException(KTRAP_FRAME& frame, NTSTATUS code, ULONG parameters, ULONG_PTR parameter0,
-                             ULONG_PTR parameter1) {
+                             ULONG_PTR parameter1, ULONG_PTR parameter2) {
     EXCEPTION_RECORD record{};
     record.ExceptionCode = code;
     record.ExceptionAddress = reinterpret_cast<PVOID>(frame.Eip);
     record.NumberParameters = parameters;
     record.ExceptionInformation[0] = parameter0;
     record.ExceptionInformation[1] = parameter1;
-    GiveInterruptsBack(frame);
+    record.ExceptionInformation[2] = parameter2;
+    KiGiveInterruptsBack(frame);
     KiDispatchException(&record, nullptr, &frame, KiPreviousMode(frame), TRUE);
 }
 

@@ -8,9 +8,6 @@
 
 namespace {
 
-constexpr ULONG MM_BASIC_MASK = 7; ///< the first eight protections
-constexpr ULONG MM_ADDED_MASK = MM_PROTECTION_MASK & ~MM_BASIC_MASK;
-
 /// The kind of an access that the page's protection is asked for: `kind` if it is allowed.
 MI_FAULT_DECISION Judge(MI_FAULT_KIND kind, ULONG protection, bool write) {
     const ULONG added = protection & MM_ADDED_MASK;

@@ -21,6 +21,7 @@
 
 #include "ke/thread.h"
 #include "mm/addressspace.h"
+#include "mm/faults.h"
 #include "mm/i386/pte.h"
 #include "mm/pfn/pfn.h"
 #include "mm/vad/vad.h"
@@ -57,6 +58,9 @@ struct MI_FAULT_DECISION {
     ULONG Protection;
 };
 
+constexpr ULONG MM_BASIC_MASK = 7;                                   ///< of an MM_PROTECTION: one of the first eight
+constexpr ULONG MM_ADDED_MASK = MM_PROTECTION_MASK & ~MM_BASIC_MASK; ///< what is added to it
+
 /// In the software form of a prototype's PTE: it holds a protection of its own, and its range tells which prototype PTE.
 constexpr ULONG MI_PTE_LOOKUP_NEEDED = 0xFFFFF;
 
@@ -75,6 +79,9 @@ NTSTATUS MiResolveTransitionFault(MI_FAULT& fault);
 /// guard.cpp. Post: the page is a guard page no longer. @returns STATUS_GUARD_PAGE_VIOLATION; STATUS_PAGE_FAULT_GUARD_PAGE: a stack
 /// has grown; STATUS_STACK_OVERFLOW
 NTSTATUS MiResolveGuardFault(MI_FAULT& fault);
+/// system.cpp: a fault on an address of system space, at any IRQL. @returns STATUS_SUCCESS; STATUS_ACCESS_VIOLATION: user mode's;
+/// else the system stops: ATTEMPTED_WRITE_TO_READONLY_MEMORY, IRQL_NOT_LESS_OR_EQUAL, PAGE_FAULT_IN_NONPAGED_AREA
+NTSTATUS MiResolveSystemFault(PVOID address, bool write, KPROCESSOR_MODE previousMode, PVOID trapInformation);
 /// pagein.cpp: brings a page from a page file. *Pte is of the kind PageFile.
 NTSTATUS MiResolvePageFileFault(MI_FAULT& fault);
 /// proto.cpp: maps a page of a section. *Pte is 0 or of the kind Prototype.
@@ -99,6 +106,24 @@ bool MiTrimProtoPte(MMSUPPORT* workingSet, MMPTE* pte, ULONG protection);
 /// Deletes an entry of the kind Prototype, or a valid one with Hard.Prototype, whose working set entry is released already.
 /// @param after what *pte is then
 void MiDeleteProtoPte(MMPTE* pte, MMPTE after);
+/// The MM_PROTECTION of such an entry, and a new one for it.
+ULONG MiProtoPteProtection(MM_ADDRESS_SPACE& space, const MMPTE* pte);
+void MiSetProtoPteProtection(MM_ADDRESS_SPACE& space, MMPTE* pte, ULONG protection);
+
+// ---- entries of private pages that change without a fault. In their address space, with the WorkingSetMutex
+
+/// trimpage.cpp: takes a private page out of its page table. *pte is valid; it becomes the transition form with this protection. The
+/// caller releases the working set entry. Post: no processor knows the page; it is on the standby or the modified list, or in
+/// transition while something refers to it.
+void MiTrimPte(MMPTE* pte, ULONG protection);
+/// deletepage.cpp: gives back what an entry holds (a page and its working set entry, or space of a page file).
+/// @param after what it is then; it holds no page. @param deleted frees the page, once the processors have forgotten it
+class MI_DELETED_PAGES;
+void MiDeletePte(MM_ADDRESS_SPACE& space, MMPTE* pte, MMPTE after, MI_DELETED_PAGES& deleted);
+/// protectpage.cpp: the MM_PROTECTION of an entry that holds a page, or knows where it is.
+ULONG MiPteProtection(MM_ADDRESS_SPACE& space, const MMPTE* pte);
+/// Changes it. Post: no processor uses the old one; a page that may not be used at once (guard, no access) is in transition.
+void MiProtectPte(MM_ADDRESS_SPACE& space, MMPTE* pte, ULONG protection);
 
 // ---- what every kind needs: validpte.cpp
 
@@ -111,16 +136,3 @@ MMPTE MiMakeValidPte(PFN_NUMBER frame, ULONG protection, const MMPTE* pte);
 /// is to be that entry: it is private, or no other working set has it. @returns false: there is no room for the entry;
 /// nothing has changed
 bool MiMapFaultedPage(MI_FAULT& fault, PFN_NUMBER frame, MMPTE valid, bool direct);
-
-/// Faults since boot. SYSTEM_PERFORMANCE_INFORMATION's names
-struct MMINFO_COUNTERS {
-    volatile LONG PageFaultCount; ///< all
-    volatile LONG CopyOnWriteCount;
-    volatile LONG TransitionCount; ///< soft faults
-    volatile LONG DemandZeroCount;
-    volatile LONG PageReadCount;   ///< pages that were read
-    volatile LONG PageReadIoCount; ///< reads
-    volatile LONG PrototypeCount;  ///< pages of sections that were mapped
-    volatile LONG GuardPageCount;
-};
-extern MMINFO_COUNTERS MmInfoCounters;

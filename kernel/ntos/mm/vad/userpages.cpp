@@ -1,13 +1,12 @@
 // Entries of the current process's page tables, how many of them are in use, and page tables that come and go.
 //
-// The entries that are written here are not valid, before and after: no processor remembers them. A page table is mapped
-// itself, though. Every processor forgets it before its frame is free.
+// The entries that Write changes are not valid, before and after: no processor remembers them. A page table is mapped
+// itself, though. Every processor forgets it before its frame is free. Entries of pages: mm/fault.
 // In the books: "virtual address translation". MEM-04, MEM-06, POL-06
 #include "mm/vad/userpages.h"
-#include "ke/bugcheck.h"
+#include "mm/fault/fault.h"
 #include "mm/mi.h"
-#include "mm/slots.h"
-#include "rtl/string.h"
+#include "mm/pfn/pageaccess.h"
 
 namespace {
 
@@ -16,13 +15,17 @@ PVOID AddressOf(ULONG vpn) { return reinterpret_cast<PVOID>(ULONG_PTR(vpn) << PA
 /// Whether there is a page table that holds the entry of a page.
 bool HasTable(ULONG vpn) { return MiGetPdeAddress(AddressOf(vpn))->Hard.Valid; }
 
-/// Takes a page of zeros for a page table. @returns 0: memory is short.
-PFN_NUMBER AllocateTable() {
-    nt::SpinLockGuard guard(MiPageLock);
-    const PFN_NUMBER frame = MiAllocateFrame();
-    if (frame == 0) return 0;
-    const nt::MappedPage table(frame);
-    RtlZeroMemory(table.As<UCHAR>(), PAGE_SIZE);
+/// Takes a page of zeros for the page table of a directory entry. @returns MM_EMPTY_LIST: memory is short.
+PFN_NUMBER AllocateTable(MMPTE* pde) {
+    PFN_NUMBER frame;
+    bool zeroed = false;
+    {
+        nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
+        if (!MiMayTakePage()) return MM_EMPTY_LIST;
+        frame = MiRemoveZeroPage(&zeroed);
+        MiInitializePfn(frame, pde, true);
+    }
+    if (!zeroed) MiZeroPhysicalPage(frame);
     return frame;
 }
 
@@ -31,13 +34,8 @@ void FreeTable(ULONG vpn) {
     const PFN_NUMBER frame = pde->Hard.PageFrameNumber;
     pde->Long = 0;
     MiFlushEntry(MiGetPteAddress(AddressOf(vpn))); // where it was mapped; directory entries are forgotten, too
-    nt::SpinLockGuard guard(MiPageLock);
-    MiFreeFrame(frame);
-}
-
-/// An entry holds a page although nothing brings pages in.
-[[noreturn]] void UnexpectedPage(ULONG vpn) {
-    KeBugCheckEx(MEMORY_MANAGEMENT, vpn, MiGetPteAddress(AddressOf(vpn))->Long, 0, 0);
+    nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
+    MiDeletePfn(frame);
 }
 
 } // namespace
@@ -55,24 +53,31 @@ void MI_USER_PAGES::Write(ULONG vpn, MMPTE pte) {
 
 bool MI_USER_PAGES::MakeTable(ULONG vpn) {
     if (HasTable(vpn)) return true;
-    const PFN_NUMBER frame = AllocateTable();
-    if (frame == 0) return false;
+    MMPTE* const entry = MiGetPdeAddress(AddressOf(vpn));
+    const PFN_NUMBER frame = AllocateTable(entry);
+    if (frame == MM_EMPTY_LIST) return false;
     MMPTE pde = MiPageTablePde(frame);
     pde.Hard.Owner = 1; // user mode may use the pages below it whose own entries say so
-    MiGetPdeAddress(AddressOf(vpn))->Long = pde.Long;
+    entry->Long = pde.Long;
     return true;
 }
 
 ULONG MI_USER_PAGES::UsedEntries(ULONG vpn) { return m_space.UsedPageTableEntries[vpn / PTE_PER_PAGE]; }
 
 void MI_USER_PAGES::FreeTables(ULONG first, ULONG last) {
+    m_deleted.Free(); // a page table is shared by the pages that its entries made valid
     for (ULONG vpn = first; vpn <= last; vpn = (vpn | (PTE_PER_PAGE - 1)) + 1) {
         if (UsedEntries(vpn) == 0 && HasTable(vpn)) FreeTable(vpn);
     }
 }
 
-void MI_USER_PAGES::DeletePage(ULONG vpn, MMPTE) { UnexpectedPage(vpn); }
+void MI_USER_PAGES::DeletePage(ULONG vpn, MMPTE after) {
+    MiDeletePte(m_space, MiGetPteAddress(AddressOf(vpn)), after, m_deleted);
+    if (after.Long == 0) m_space.UsedPageTableEntries[vpn / PTE_PER_PAGE]--;
+}
 
-ULONG MI_USER_PAGES::Protection(ULONG vpn) { UnexpectedPage(vpn); }
+ULONG MI_USER_PAGES::Protection(ULONG vpn) { return MiPteProtection(m_space, MiGetPteAddress(AddressOf(vpn))); }
 
-void MI_USER_PAGES::Protect(ULONG vpn, ULONG) { UnexpectedPage(vpn); }
+void MI_USER_PAGES::Protect(ULONG vpn, ULONG protection) {
+    MiProtectPte(m_space, MiGetPteAddress(AddressOf(vpn)), protection);
+}

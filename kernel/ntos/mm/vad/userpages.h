@@ -1,11 +1,12 @@
 // The page tables of the current process, as the services of virtual memory use them.
 //
 // How many entries of each page table are in use, MM_ADDRESS_SPACE counts: a page table whose last entry becomes 0 can go.
-// No page fault brings pages in yet, so no entry holds a page; what follows for entries that do comes with page faults.
+// Pages that are deleted are free once FreeTables has been called, or the object is gone.
 // Locks, IRQL: see pagetable.h. In the books: "virtual address translation". MEM-04, POL-06
 #pragma once
 
 #include "mm/addressspace.h"
+#include "mm/fault/deletepage.h"
 #include "mm/vad/pagetable.h"
 
 /// The page tables that the processor uses now. They belong to the address space that is given.
@@ -24,4 +25,5 @@ public:
 
 private:
     MM_ADDRESS_SPACE& m_space;
+    MI_DELETED_PAGES m_deleted;
 };

@@ -25,6 +25,7 @@ enum MI_VAD_TYPE : ULONG {
     VadWriteWatch = 4,
     VadLargePages = 5,
     VadRotatePhysical = 6,
+    VadUserStack = 7, ///< private memory that grows at its guard page
 };
 
 /// What is true of a whole range.

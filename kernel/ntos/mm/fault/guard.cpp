@@ -1,0 +1,66 @@
+// Guard pages: the first use takes the guard away and tells. A user stack grows by it.
+//
+//     StackBase ---> +-----------+
+//                    | committed |
+//                    | committed |   <- the guard page that was used
+//                    |   guard   |   <- the page below becomes the guard
+//                    | reserved  |
+//                    |  lowest   |   <- never committed: the last page above it is the end of the stack
+//                    +-----------+
+//
+// A stack that cannot grow gets STATUS_STACK_OVERFLOW; the page that was the guard is usable then, for the exception's handler.
+// Locks: see fault.h; the WorkingSetMutex alone guards Flags.CommitCharge here. IRQL: see fault.h.
+// In the books: "guard pages", "user stacks". MEM-05, POL-06
+#include "mm/charge.h"
+#include "mm/fault/fault.h"
+#include "mm/vad/pagestate.h"
+#include "mm/vad/services.h"
+#include "mm/vad/userpages.h"
+#include "nt/atomic.h"
+
+namespace {
+
+/// Takes the guard from the page. @returns false: the entry has changed, decide again.
+bool TakeGuardAway(MI_USER_PAGES& pages, ULONG vpn, const MI_FAULT& fault) {
+    const ULONG protection = fault.Protection & ~ULONG(MM_GUARD_PAGE);
+    const MMPTE pte = pages.Read(vpn);
+    if (MiHoldsPage(pte)) {
+        if (MiPteKind(pte) == MI_PTE_KIND::Valid) return false;
+        pages.Protect(vpn, protection);
+    } else if (fault.Vad->Flags.PrivateMemory) {
+        pages.Write(vpn, MiDemandZeroPte(protection));
+    } else {
+        MMPTE own = {};
+        own.Soft = {.Protection = protection, .Prototype = 1, .PageFileHigh = MI_PTE_LOOKUP_NEEDED};
+        pages.Write(vpn, own);
+    }
+    return true;
+}
+
+/// Commits the page below the guard page of a stack, as its next guard page.
+NTSTATUS GrowStack(MI_USER_PAGES& pages, ULONG vpn, const MI_FAULT& fault) {
+    MMVAD* const vad = fault.Vad;
+    const ULONG next = vpn - 1;
+    if (next <= vad->Node.StartingVpn) return STATUS_STACK_OVERFLOW;
+    if (!pages.MakeTable(next)) return STATUS_NO_MEMORY;
+    if (MiPageState(vad, pages, next).Committed) return STATUS_PAGE_FAULT_GUARD_PAGE;
+    if (!NT_SUCCESS(MiChargeCommitment(1, fault.Space))) return STATUS_STACK_OVERFLOW;
+    vad->Flags.CommitCharge++;
+    pages.Write(next, MiDemandZeroPte(fault.Protection));
+    return STATUS_PAGE_FAULT_GUARD_PAGE;
+}
+
+} // namespace
+
+NTSTATUS MiResolveGuardFault(MI_FAULT& fault) {
+    const ULONG vpn = ULONG(reinterpret_cast<ULONG_PTR>(fault.VirtualAddress) >> PAGE_SHIFT);
+    MI_USER_PAGES pages(*fault.Space);
+    NTSTATUS status = STATUS_GUARD_PAGE_VIOLATION;
+    if (fault.Vad->Flags.VadType == VadUserStack) {
+        status = GrowStack(pages, vpn, fault);
+        if (status == STATUS_NO_MEMORY) return status;
+    }
+    if (!TakeGuardAway(pages, vpn, fault)) return STATUS_RETRY;
+    InterlockedIncrement(&MmInfoCounters.GuardPageCount);
+    return status;
+}

@@ -1,0 +1,50 @@
+// Processes without an image or threads of their own: an address space with an identity. Threads attach to it.
+//
+// Locks: ActiveProcessLock guards additions to PsActiveProcessHead; readers are debuggers, in a stopped system.
+// IRQL: PASSIVE_LEVEL. In the books: "flow of CreateProcess". SYS-01, KPR-03
+#include "mm.h"
+#include "mm/processspace.h"
+#include "ps/psp.h"
+#include "rtl/string.h"
+
+namespace {
+
+constexpr ULONG PS_PROCESS_TAG = EX_TAG("Proc");
+constexpr KPRIORITY BASE_PRIORITY = 8;
+
+KSPIN_LOCK ActiveProcessLock = {};
+
+} // namespace
+
+NTSTATUS NTAPI PspCreateProcess(PCSTR Name, EPROCESS** Process) {
+    *Process = nullptr;
+    auto* const process = static_cast<EPROCESS*>(ExAllocatePoolWithTag(NonPagedPool, sizeof(EPROCESS), PS_PROCESS_TAG));
+    if (!process) return STATUS_INSUFFICIENT_RESOURCES;
+    *process = {};
+    ULONG_PTR directory[2];
+    if (!MmCreateProcessAddressSpace(directory)) {
+        ExFreePoolWithTag(process, PS_PROCESS_TAG);
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    KeInitializeProcess(&process->Pcb, BASE_PRIORITY, ~KAFFINITY(0), directory);
+    MmInitializeProcessAddressSpace(process);
+    process->UniqueProcessId = PspNextId();
+    (void)RtlStringCbPrintf(process->ImageFileName, sizeof(process->ImageFileName), "%s", Name); // cut if it is long
+    {
+        nt::SpinLockGuard guard(ActiveProcessLock);
+        InsertTailList(&PsActiveProcessHead, &process->ActiveProcessLinks);
+    }
+    *Process = process;
+    return STATUS_SUCCESS;
+}
+
+void NTAPI PspDeleteProcess(EPROCESS* Process) {
+    NT_ASSERT(Process->Pcb.ActiveProcessors == 0);
+    MmCleanProcessAddressSpace(Process);
+    MmDeleteProcessAddressSpace(Process);
+    {
+        nt::SpinLockGuard guard(ActiveProcessLock);
+        RemoveEntryList(&Process->ActiveProcessLinks);
+    }
+    ExFreePoolWithTag(Process, PS_PROCESS_TAG);
+}

@@ -1,0 +1,397 @@
+// Page faults: fresh pages, soft faults, guard pages and stacks, what may not be done, many threads at once; and nothing is
+// lost when the process is gone. What a fault is in which case, the host tests say (mm/fault/decide_test.cpp).
+// machine: memory=16
+#include "mm.h"
+#include "ex.h"
+#include "mm/faults.h"
+#include "mm/virtual.h"
+#include "ps.h"
+#include "rtl/exception.h"
+#include "rtl/useraccess.h"
+
+#include "guest_main.h"
+#include "together.h"
+
+namespace {
+
+constexpr ULONG PTE_PER_PAGE = 1024;
+constexpr ULONG WORDS = PAGE_SIZE / sizeof(ULONG);
+constexpr ULONG TestTag = EX_TAG("Test");
+
+/// A process, and this thread attached to it. At the end it is deleted, and all its pages are free again.
+class PROCESS {
+public:
+    PROCESS() {
+        GUEST_EQUAL(STATUS_SUCCESS, PspCreateProcess("Faults", &m_process));
+        KeStackAttachProcess(&m_process->Pcb, &m_saved);
+    }
+    ~PROCESS() {
+        CheckAll();
+        KeUnstackDetachProcess(&m_saved);
+        PspDeleteProcess(m_process);
+        GUEST_TRUE(MmCheckPageFrames() == nullptr);
+    }
+    static void CheckAll() {
+        GUEST_TRUE(MmCheckWorkingSet() == nullptr);
+        GUEST_TRUE(MmCheckPageFrames() == nullptr);
+    }
+    EPROCESS* Get() { return m_process; }
+    [[nodiscard]] ULONG WorkingSetSize() const { return m_process->AddressSpace.Vm.WorkingSetSize; }
+
+private:
+    EPROCESS* m_process = nullptr;
+    KAPC_STATE m_saved;
+};
+
+UCHAR* Allocate(ULONG pages, ULONG protect = PAGE_READWRITE) {
+    PVOID base = nullptr;
+    SIZE_T size = SIZE_T(pages) * PAGE_SIZE;
+    GUEST_EQUAL(STATUS_SUCCESS,
+                ZwAllocateVirtualMemory(NtCurrentProcess(), &base, 0, &size, MEM_RESERVE | MEM_COMMIT, protect));
+    return static_cast<UCHAR*>(base);
+}
+
+void Free(PVOID base) {
+    SIZE_T size = 0;
+    GUEST_EQUAL(STATUS_SUCCESS, ZwFreeVirtualMemory(NtCurrentProcess(), &base, &size, MEM_RELEASE));
+}
+
+void Protect(PVOID base, ULONG pages, ULONG protect) {
+    SIZE_T size = SIZE_T(pages) * PAGE_SIZE;
+    ULONG old = 0;
+    GUEST_EQUAL(STATUS_SUCCESS, ZwProtectVirtualMemory(NtCurrentProcess(), &base, &size, protect, &old));
+}
+
+ULONG* Word(UCHAR* base, ULONG page, ULONG word = 0) {
+    return reinterpret_cast<ULONG*>(base + SIZE_T(page) * PAGE_SIZE) + word;
+}
+
+/// What a use of user memory ended with.
+struct OUTCOME {
+    NTSTATUS Status;
+    ULONG_PTR Write, Address;
+};
+
+OUTCOME Seen; ///< what the filter saw
+
+int Note(const EXCEPTION_POINTERS* pointers) {
+    const EXCEPTION_RECORD& record = *pointers->ExceptionRecord;
+    Seen = {record.ExceptionCode, record.ExceptionInformation[0], record.ExceptionInformation[1]};
+    return EXCEPTION_EXECUTE_HANDLER;
+}
+
+void TryToRead(const volatile ULONG* at) {
+    __try {
+        (void)ReadULongFromUser(at);
+    } __except (Note(GetExceptionInformation())) {}
+}
+
+void TryToWrite(volatile ULONG* at, ULONG value) {
+    __try {
+        WriteULongToUser(at, value);
+    } __except (Note(GetExceptionInformation())) {}
+}
+
+OUTCOME Read(const volatile ULONG* at) {
+    Seen = {STATUS_SUCCESS, 0, 0};
+    TryToRead(at);
+    return Seen;
+}
+
+OUTCOME Write(volatile ULONG* at, ULONG value) {
+    Seen = {STATUS_SUCCESS, 0, 0};
+    TryToWrite(at, value);
+    return Seen;
+}
+
+bool IsViolation(const OUTCOME& outcome, bool write, const volatile void* at) {
+    return outcome.Status == STATUS_ACCESS_VIOLATION && outcome.Write == ULONG_PTR(write) &&
+           outcome.Address == reinterpret_cast<ULONG_PTR>(at);
+}
+
+/// How many words of the pages are not 0.
+ULONG CountNonZero(UCHAR* base, ULONG pages) {
+    ULONG found = 0;
+    for (ULONG i = 0; i < pages * WORDS; i++)
+        found += *Word(base, 0, i) != 0;
+    return found;
+}
+
+void Fill(UCHAR* base, ULONG pages, ULONG seed) {
+    for (ULONG i = 0; i < pages * WORDS; i++)
+        *Word(base, 0, i) = seed + i;
+}
+
+ULONG CountWrong(UCHAR* base, ULONG pages, ULONG seed) {
+    ULONG found = 0;
+    for (ULONG i = 0; i < pages * WORDS; i++)
+        found += *Word(base, 0, i) != seed + i;
+    return found;
+}
+
+} // namespace
+
+// MEM-05, MEM-07, PFN-03, PFN-18
+GUEST_TEST(FirstUseOfAPageGivesZeros) {
+    constexpr ULONG pages = 300;
+    PROCESS process;
+    const LONG before = MmInfoCounters.DemandZeroCount;
+    UCHAR* const base = Allocate(pages);
+    GUEST_EQUAL(before, MmInfoCounters.DemandZeroCount);
+    GUEST_EQUAL(0, CountNonZero(base, pages));
+    GUEST_EQUAL(before + LONG(pages), MmInfoCounters.DemandZeroCount);
+    GUEST_EQUAL(pages, process.WorkingSetSize());
+    Fill(base, pages, 7);
+    GUEST_EQUAL(0, CountWrong(base, pages, 7));
+    PROCESS::CheckAll();
+    Free(base);
+    GUEST_EQUAL(0, process.WorkingSetSize());
+}
+
+// PFN-18, PFN-08
+GUEST_TEST(WhatAnotherUseLeftInAPageNeverShows) {
+    constexpr ULONG pages = 500;
+    PVOID poisoned[pages];
+    for (PVOID& page : poisoned) { // these pages come back to the free list full of 0xCC
+        page = ExAllocatePoolWithTag(NonPagedPool, PAGE_SIZE, TestTag);
+        if (GUEST_TRUE(page != nullptr)) memset(page, 0xCC, PAGE_SIZE);
+    }
+    for (PVOID page : poisoned)
+        ExFreePoolWithTag(page, TestTag);
+    PROCESS process;
+    UCHAR* const base = Allocate(pages);
+    for (ULONG round = 0; round < 3; round++) {
+        GUEST_EQUAL(0, CountNonZero(base, pages));
+        Fill(base, pages, 0x80000000);
+        PVOID at = base;
+        SIZE_T size = pages * PAGE_SIZE;
+        GUEST_EQUAL(STATUS_SUCCESS, ZwFreeVirtualMemory(NtCurrentProcess(), &at, &size, MEM_DECOMMIT));
+        GUEST_EQUAL(STATUS_SUCCESS,
+                    ZwAllocateVirtualMemory(NtCurrentProcess(), &at, 0, &size, MEM_COMMIT, PAGE_READWRITE));
+    }
+}
+
+// PFN-05, PFN-06, ERR-10
+GUEST_TEST(PageThatWasTrimmedComesBackWithItsBytes) {
+    constexpr ULONG pages = 200;
+    PROCESS process;
+    UCHAR* const base = Allocate(pages);
+    Fill(base, pages, 99);
+    for (ULONG round = 0; round < 3; round++) {
+        MmEmptyWorkingSet();
+        GUEST_EQUAL(0, process.WorkingSetSize());
+        PROCESS::CheckAll();
+        const LONG soft = MmInfoCounters.TransitionCount, zero = MmInfoCounters.DemandZeroCount;
+        GUEST_EQUAL(0, CountWrong(base, pages, 99 + round));
+        GUEST_EQUAL(soft + LONG(pages), MmInfoCounters.TransitionCount);
+        GUEST_EQUAL(zero, MmInfoCounters.DemandZeroCount);
+        GUEST_EQUAL(pages, process.WorkingSetSize());
+        Fill(base, pages, 100 + round);
+    }
+    MmEmptyWorkingSet();
+    Free(base); // of pages that are on the modified list
+    PROCESS::CheckAll();
+}
+
+// POL-06
+GUEST_TEST(GuardPageTellsOnce) {
+    PROCESS process;
+    UCHAR* const base = Allocate(2, PAGE_READWRITE | PAGE_GUARD);
+    const OUTCOME first = Write(Word(base, 1), 5);
+    GUEST_EQUAL(STATUS_GUARD_PAGE_VIOLATION, first.Status);
+    GUEST_EQUAL(1, first.Write);
+    GUEST_EQUAL(reinterpret_cast<ULONG_PTR>(Word(base, 1)), first.Address);
+    GUEST_EQUAL(STATUS_SUCCESS, Write(Word(base, 1), 6).Status);
+    GUEST_EQUAL(6, *Word(base, 1));
+    GUEST_EQUAL(STATUS_GUARD_PAGE_VIOLATION, Read(Word(base, 0)).Status); // the other page has its own
+    GUEST_EQUAL(STATUS_SUCCESS, Read(Word(base, 0)).Status);
+    Protect(base, 2, PAGE_READWRITE | PAGE_GUARD); // of pages that are there
+    GUEST_EQUAL(STATUS_GUARD_PAGE_VIOLATION, Read(Word(base, 1)).Status);
+    GUEST_EQUAL(STATUS_SUCCESS, Read(Word(base, 1)).Status);
+    GUEST_EQUAL(6, *Word(base, 1));
+}
+
+// POL-06
+GUEST_TEST(StackGrowsToItsLastPageButOne) {
+    constexpr ULONG pages = 16;
+    PROCESS process;
+    PVOID top = nullptr;
+    GUEST_EQUAL(STATUS_SUCCESS, MmCreateUserStack(pages * PAGE_SIZE, 2 * PAGE_SIZE, &top));
+    UCHAR* const base = static_cast<UCHAR*>(top) - pages * PAGE_SIZE;
+    const LONG charge = process.Get()->AddressSpace.CommitCharge;
+    GUEST_EQUAL(3, charge);
+    GUEST_TRUE(IsViolation(Write(Word(base, 5), 1), true, Word(base, 5))); // beyond the guard page
+    for (ULONG page = pages - 1; page >= 2; page--) // page 2 is the guard page's last place but one
+        GUEST_EQUAL(STATUS_SUCCESS, Write(Word(base, page), page).Status);
+    GUEST_EQUAL(pages - 1, process.Get()->AddressSpace.CommitCharge);
+    GUEST_EQUAL(STATUS_STACK_OVERFLOW, Write(Word(base, 1), 1).Status);
+    GUEST_EQUAL(STATUS_SUCCESS, Write(Word(base, 1), 1).Status); // for the exception's handler
+    GUEST_TRUE(IsViolation(Write(Word(base, 0), 1), true, Word(base, 0)));
+    for (ULONG page = 1; page < pages; page++)
+        GUEST_EQUAL(page, *Word(base, page));
+    GUEST_EQUAL(STATUS_INVALID_PARAMETER, MmCreateUserStack(3 * PAGE_SIZE, 2 * PAGE_SIZE, &top));
+}
+
+// TRP-02, POL-06
+GUEST_TEST(WhatIsNotAllowedIsAnAccessViolation) {
+    PROCESS process;
+    UCHAR* const base = Allocate(4);
+    *Word(base, 0) = 1;
+    *Word(base, 1) = 2;
+    Protect(base, 2, PAGE_READONLY);
+    GUEST_TRUE(IsViolation(Write(Word(base, 0, 3), 9), true, Word(base, 0, 3)));
+    GUEST_EQUAL(1, *Word(base, 0));
+    Protect(base, 1, PAGE_NOACCESS);
+    GUEST_TRUE(IsViolation(Read(Word(base, 0)), false, Word(base, 0)));
+    Protect(base, 1, PAGE_READWRITE);
+    GUEST_EQUAL(1, *Word(base, 0)); // it was out of reach, not gone
+    *Word(base, 0) = 3;
+    GUEST_TRUE(IsViolation(Write(Word(base, 1), 9), true, Word(base, 1)));
+    PVOID third = base + 2 * PAGE_SIZE;
+    SIZE_T size = PAGE_SIZE;
+    GUEST_EQUAL(STATUS_SUCCESS, ZwFreeVirtualMemory(NtCurrentProcess(), &third, &size, MEM_DECOMMIT));
+    GUEST_TRUE(IsViolation(Read(Word(base, 2)), false, Word(base, 2)));
+    GUEST_EQUAL(STATUS_SUCCESS, Read(Word(base, 3)).Status);
+    UCHAR* const readOnly = Allocate(1, PAGE_READONLY);
+    GUEST_TRUE(IsViolation(Write(Word(readOnly, 0), 1), true, readOnly));
+    GUEST_EQUAL(STATUS_SUCCESS, Read(Word(readOnly, 0)).Status);
+    GUEST_TRUE(IsViolation(Write(Word(readOnly, 0), 1), true, readOnly)); // it is there now
+    Free(base);
+    GUEST_TRUE(IsViolation(Read(Word(base, 0)), false, base));
+    GUEST_TRUE(IsViolation(Read(nullptr), false, nullptr));
+}
+
+// MEM-04, MEM-07
+GUEST_TEST(PageTablesComeWithTheFirstPageAndGoWithTheLast) {
+    PROCESS process;
+    constexpr ULONG pages = PTE_PER_PAGE + 100;
+    UCHAR* const base = Allocate(pages);
+    const ULONG before = MmQueryFreePages();
+    GUEST_EQUAL(0, *Word(base, 0));
+    GUEST_EQUAL(before - 2, MmQueryFreePages()); // the page, and the page table
+    GUEST_EQUAL(0, *Word(base, pages - 1));
+    GUEST_EQUAL(before - 4, MmQueryFreePages());
+    PVOID last = Word(base, pages - 1);
+    SIZE_T size = PAGE_SIZE;
+    GUEST_EQUAL(STATUS_SUCCESS, ZwFreeVirtualMemory(NtCurrentProcess(), &last, &size, MEM_DECOMMIT));
+    GUEST_EQUAL(before - 3, MmQueryFreePages()); // an entry says now that it is decommitted, so the page table stays
+    Free(base);
+    GUEST_EQUAL(before, MmQueryFreePages());
+}
+
+// MEM-07, KPR-03
+GUEST_TEST(DeletedProcessLeavesNothingBehind) {
+    { PROCESS process; } // the pool may take a page for it
+    const ULONG before = MmQueryFreePages();
+    for (ULONG round = 0; round < 4; round++) {
+        PROCESS process;
+        for (ULONG i = 1; i <= 8; i++) {
+            UCHAR* const base = Allocate(i * 20, i % 2 ? PAGE_READWRITE : PAGE_EXECUTE_READWRITE);
+            Fill(base, i * 20, i);
+            if (i == 5) MmEmptyWorkingSet();
+            if (i == 6) Free(base);
+        }
+        PVOID top = nullptr;
+        GUEST_EQUAL(STATUS_SUCCESS, MmCreateUserStack(0, 0, &top));
+        *(static_cast<ULONG*>(top) - 1) = 1;
+    }
+    GUEST_EQUAL(before, MmQueryFreePages());
+}
+
+// MEM-05, KPR-06
+GUEST_TEST(EachProcessHasPagesOfItsOwn) {
+    PROCESS one;
+    UCHAR* const mine = Allocate(3);
+    *Word(mine, 1) = 0x1111;
+    {
+        PROCESS other; // attached on top of the first one
+        UCHAR* const theirs = Allocate(3);
+        GUEST_EQUAL(mine, theirs);
+        GUEST_EQUAL(0, *Word(theirs, 1));
+        *Word(theirs, 1) = 0x2222;
+        *Word(theirs, 2) = 0x3333;
+    }
+    GUEST_EQUAL(0x1111, *Word(mine, 1));
+    GUEST_EQUAL(0, *Word(mine, 2));
+}
+
+namespace {
+
+constexpr ULONG CROWD_PAGES = 60, CROWD_ROUNDS = 30;
+
+struct CROWD {
+    EPROCESS* Process;
+    UCHAR* Base;
+    volatile LONG Working;
+};
+
+void Touch(ULONG index, PVOID context) {
+    auto& crowd = *static_cast<CROWD*>(context);
+    KAPC_STATE saved;
+    KeStackAttachProcess(&crowd.Process->Pcb, &saved);
+    for (ULONG page = 0; page < CROWD_PAGES; page++)
+        InterlockedIncrement(reinterpret_cast<volatile LONG*>(Word(crowd.Base, page, index)));
+    for (ULONG page = 0; page < CROWD_PAGES; page++)
+        InterlockedIncrement(reinterpret_cast<volatile LONG*>(Word(crowd.Base, page, 8)));
+    KeUnstackDetachProcess(&saved);
+}
+
+/// All but the first use pages; the first takes them out of the working set all the time.
+void TouchWhileTrimmed(ULONG index, PVOID context) {
+    auto& crowd = *static_cast<CROWD*>(context);
+    KAPC_STATE saved;
+    KeStackAttachProcess(&crowd.Process->Pcb, &saved);
+    if (index == 0) {
+        do {
+            MmEmptyWorkingSet();
+            (void)KeYieldExecution();
+        } while (crowd.Working != 0);
+    } else {
+        for (ULONG round = 0; round < CROWD_ROUNDS; round++) {
+            for (ULONG page = 0; page < CROWD_PAGES; page++)
+                *Word(crowd.Base, page, index) += 1;
+            (void)KeYieldExecution();
+        }
+        InterlockedDecrement(&crowd.Working);
+    }
+    KeUnstackDetachProcess(&saved);
+}
+
+} // namespace
+
+// MEM-05, PFN-03
+GUEST_TEST(ThreadsThatUseTheSamePagesAtOnceShareThem) {
+    PROCESS process;
+    const LONG before = MmInfoCounters.DemandZeroCount;
+    CROWD crowd = {process.Get(), Allocate(CROWD_PAGES), 0};
+    const ULONG threads = GuestTogether(Touch, &crowd);
+    GUEST_EQUAL(before + LONG(CROWD_PAGES), MmInfoCounters.DemandZeroCount); // each page once
+    for (ULONG page = 0; page < CROWD_PAGES; page++) {
+        GUEST_EQUAL(threads, *Word(crowd.Base, page, 8));
+        for (ULONG index = 0; index < threads; index++)
+            GUEST_EQUAL(1, *Word(crowd.Base, page, index));
+    }
+    GUEST_EQUAL(CROWD_PAGES, process.WorkingSetSize());
+}
+
+// PFN-03, PFN-06
+GUEST_TEST(WritesAreNotLostWhilePagesAreTrimmed) {
+    PROCESS process;
+    const ULONG count = KeNumberProcessors < 2 ? 2 : KeNumberProcessors > 4 ? 4 : ULONG(KeNumberProcessors);
+    CROWD crowd = {process.Get(), Allocate(CROWD_PAGES), LONG(count) - 1};
+    const LONG soft = MmInfoCounters.TransitionCount;
+    GUEST_EQUAL(count, GuestTogether(TouchWhileTrimmed, &crowd));
+    GUEST_TRUE(MmInfoCounters.TransitionCount > soft);
+    for (ULONG page = 0; page < CROWD_PAGES; page++) {
+        for (ULONG index = 1; index < count; index++)
+            GUEST_EQUAL(CROWD_ROUNDS, *Word(crowd.Base, page, index));
+    }
+}
+
+// TRP-02, INT-02
+GUEST_TEST_BUGCHECK(UserPageAtDispatchLevelIsABugcheck, IRQL_NOT_LESS_OR_EQUAL) {
+    PROCESS process;
+    UCHAR* const base = Allocate(1);
+    const nt::DispatchLevelGuard level;
+    *Word(base, 0) = 1;
+}
