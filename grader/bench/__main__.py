@@ -8,10 +8,16 @@ import sys
 from pathlib import Path
 from typing import Dict, List
 
-from .items import BOOT, ITEMS, per_operation
+from .items import BOOT, ITEMS, Item, per_operation
 from .session import Session, instructions_to
 from ..errors import GraderError, InfraError
 from ..machine.qemu import GuestEnd, OverLimit
+
+
+def count(session: Session, item: Item, iterations: int) -> int:
+    if item.prepare:
+        session.instructions_of(item.prepare, iterations)
+    return session.instructions_of(item.routine, iterations)
 
 
 def measure(folder: Path) -> "Dict[str, float]":
@@ -19,8 +25,7 @@ def measure(folder: Path) -> "Dict[str, float]":
     for item in ITEMS:
         # A boot for each: what one leaves behind (caches of stacks, ticks) does not reach the next.
         with Session(folder, processors=item.processors) as session:
-            once = session.instructions_of(item.routine, item.iterations)
-            twice = session.instructions_of(item.routine, 2 * item.iterations)
+            once, twice = (count(session, item, item.iterations * times) for times in (1, 2))
         figures[item.key] = per_operation(item, once, twice)
     figures[BOOT.key] = instructions_to(folder, BOOT.routine)
     return figures

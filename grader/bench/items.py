@@ -9,7 +9,7 @@ from typing import List, Tuple
 @dataclass(frozen=True)
 class Item:
     """`routine(n)` does the operation n times, `each` operations an iteration, on a machine of `processors`, of which all
-    instructions count: those of who spins for a lock, too."""
+    instructions count: those of who spins for a lock, too. `prepare(n)` is called before, and does not count."""
 
     key: str
     title: str
@@ -17,6 +17,7 @@ class Item:
     each: int = 1
     iterations: int = 1000
     processors: int = 1
+    prepare: str = ""
 
 
 def crowds(key: str, title: str, routine: str) -> "List[Item]":
@@ -47,6 +48,10 @@ ITEMS: Tuple[Item, ...] = (
     Item("apc", "normal kernel APC to the own thread", "BenchApc"),
     Item("dpc-far", "DPC to another processor, until it has run", "BenchRemoteDpc", processors=2),
     Item("wake-up-far", "wake-up of a thread on another processor", "BenchFarWakeUp", each=2, processors=2),
+    Item("fresh-page", "page fault, a fresh page with a zeroed one at hand", "BenchFreshPage", iterations=500,
+         prepare="PrepareFreshPages"),
+    Item("soft-fault", "page fault, a page that is still in memory", "BenchSoftFault", iterations=500,
+         prepare="PrepareTrimmedPages"),
     Item("queue", "hand-off of an entry through a KQUEUE", "BenchQueue", each=2),
 )
 BOOT = Item("boot", "boot, from reset to the prompt", "KdEnterMonitor", iterations=1)

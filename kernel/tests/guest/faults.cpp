@@ -388,6 +388,67 @@ GUEST_TEST(WritesAreNotLostWhilePagesAreTrimmed) {
     }
 }
 
+namespace {
+
+/// Uses fresh pages of its own process until all of a range have been used.
+struct NEEDY {
+    EPROCESS* Process;
+    UCHAR* Base;
+    ULONG Pages;
+    volatile LONG Used;
+    KEVENT Go;
+};
+
+void NTAPI UseAll(PVOID context) {
+    auto& needy = *static_cast<NEEDY*>(context);
+    (void)KeWaitForSingleObject(&needy.Go, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
+    KAPC_STATE saved;
+    KeStackAttachProcess(&needy.Process->Pcb, &saved);
+    for (ULONG page = 0; page < needy.Pages; page++) {
+        *Word(needy.Base, page) = page + 1;
+        InterlockedIncrement(&needy.Used);
+    }
+    KeUnstackDetachProcess(&saved);
+}
+
+void Sleep(ULONG milliseconds) {
+    LARGE_INTEGER time = {.QuadPart = -10'000LL * milliseconds};
+    (void)KeDelayExecutionThread(KernelMode, FALSE, &time);
+}
+
+} // namespace
+
+// MEM-07, PFN-03
+GUEST_TEST(FaultWithoutAPageAtHandWaitsUntilThereIsOne) {
+    constexpr ULONG pages = 30, left = 20, piece = 16;
+    PROCESS process;
+    NEEDY needy = {process.Get(), Allocate(pages), pages, 0, {}};
+    KeInitializeEvent(&needy.Go, NotificationEvent, FALSE);
+    PETHREAD thread;
+    GUEST_EQUAL(STATUS_SUCCESS, PsStartSystemThread(&thread, "Needy", 8, UseAll, &needy));
+    {
+        PROCESS other; // takes almost all memory
+        while (MmQueryFreePages() > left) {
+            UCHAR* const base = Allocate(piece);
+            for (ULONG page = 0; page < piece && MmQueryFreePages() > left; page++)
+                *Word(base, page) = page;
+        }
+        GUEST_TRUE(MmQueryFreePages() <= left);
+        (void)KeSetEvent(&needy.Go, 0, FALSE);
+        Sleep(200);
+        const LONG used = needy.Used;
+        GUEST_TRUE(used != 0 && used < LONG(pages));
+        GUEST_TRUE(MmQueryFreePages() != 0); // the last pages are for threads that make pages available
+        Sleep(200);
+        GUEST_EQUAL(used, needy.Used);
+    }
+    (void)KeWaitForSingleObject(thread, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
+    PsDereferenceThread(thread);
+    GUEST_EQUAL(pages, needy.Used);
+    for (ULONG page = 0; page < pages; page++)
+        GUEST_EQUAL(page + 1, *Word(needy.Base, page));
+}
+
 // TRP-02, INT-02
 GUEST_TEST_BUGCHECK(UserPageAtDispatchLevelIsABugcheck, IRQL_NOT_LESS_OR_EQUAL) {
     PROCESS process;

@@ -19,10 +19,6 @@ MMINFO_COUNTERS MmInfoCounters;
 
 namespace {
 
-bool NeedsPageTable(MI_FAULT_KIND kind) {
-    return kind != MI_FAULT_KIND::AccessViolation && kind != MI_FAULT_KIND::Resolved;
-}
-
 NTSTATUS ResolveKind(MI_FAULT_KIND kind, MI_FAULT& fault) {
     switch (kind) {
     case MI_FAULT_KIND::Resolved: return STATUS_SUCCESS;
@@ -40,13 +36,14 @@ NTSTATUS ResolveKind(MI_FAULT_KIND kind, MI_FAULT& fault) {
 /// One attempt. The WorkingSetMutex is held.
 NTSTATUS ResolveOnce(MI_FAULT& fault) {
     const ULONG vpn = ULONG(reinterpret_cast<ULONG_PTR>(fault.VirtualAddress) >> PAGE_SHIFT);
-    MI_USER_PAGES pages(*fault.Space);
     fault.Pte = MiGetPteAddress(fault.VirtualAddress);
     fault.Vad = MiLocateVad(*fault.Space, vpn);
-    const MMPTE pte = pages.Read(vpn);
+    const MMPTE pte = MiReadUserPte(fault.VirtualAddress);
     const MI_FAULT_DECISION decision = MiDecideFault(fault.Vad, pte, fault.Write);
     fault.Protection = decision.Protection;
-    if (NeedsPageTable(decision.Kind) && !pages.MakeTable(vpn)) return STATUS_NO_MEMORY;
+    if (decision.Kind != MI_FAULT_KIND::AccessViolation && !MiHasUserPageTable(fault.VirtualAddress) &&
+        !MiMakeUserPageTable(fault.VirtualAddress))
+        return STATUS_NO_MEMORY;
 
     const NTSTATUS status = ResolveKind(decision.Kind, fault);
     EtwTraceEvent(ETW_EVENT::PageFault, reinterpret_cast<ULONG_PTR>(fault.VirtualAddress),
@@ -60,9 +57,9 @@ void WaitForPages() {
     (void)KeWaitForSingleObject(&MmAvailablePagesEvent, KWAIT_REASON::WrFreePage, KernelMode, FALSE, nullptr);
 }
 
-NTSTATUS ResolveUserFault(MI_FAULT& fault) {
+NTSTATUS ResolveUserFault(MI_FAULT& fault, const KTHREAD* thread) {
     FAST_MUTEX& mutex = fault.WorkingSet->WorkingSetMutex;
-    if (mutex.Owner == KeGetCurrentThread()) { // a routine that holds it used a page that is not there
+    if (mutex.Owner == thread) { // a routine that holds it used a page that is not there
         KeBugCheck2(PAGE_FAULT_IN_NONPAGED_AREA, reinterpret_cast<ULONG_PTR>(fault.VirtualAddress), fault.Write, 0, 0,
                     static_cast<KTRAP_FRAME*>(fault.TrapInformation));
     }
@@ -92,7 +89,8 @@ NTSTATUS NTAPI MmAccessFault(ULONG_PTR FaultStatus, PVOID VirtualAddress, KPROCE
         KeBugCheck2(IRQL_NOT_LESS_OR_EQUAL, reinterpret_cast<ULONG_PTR>(VirtualAddress), ULONG_PTR(irql), write,
                     frame ? frame->Eip : 0, frame);
 
-    MM_ADDRESS_SPACE& space = CONTAINING_RECORD(KeGetCurrentThread()->ApcState.Process, EPROCESS, Pcb)->AddressSpace;
+    const KTHREAD* const thread = KeGetCurrentThread();
+    MM_ADDRESS_SPACE& space = CONTAINING_RECORD(thread->ApcState.Process, EPROCESS, Pcb)->AddressSpace;
     if (!space.Vm.VmWorkingSetList) return STATUS_ACCESS_VIOLATION; // a process without a user's half
     MI_FAULT fault = {.VirtualAddress = VirtualAddress,
                       .TrapInformation = TrapInformation,
@@ -100,5 +98,5 @@ NTSTATUS NTAPI MmAccessFault(ULONG_PTR FaultStatus, PVOID VirtualAddress, KPROCE
                       .PreviousMode = PreviousMode,
                       .Space = &space,
                       .WorkingSet = &space.Vm};
-    return ResolveUserFault(fault);
+    return ResolveUserFault(fault, thread);
 }

@@ -18,16 +18,6 @@ MI_FAULT_DECISION Judge(MI_FAULT_KIND kind, ULONG protection, bool write) {
 
 } // namespace
 
-bool MiIsWritable(ULONG protection) {
-    switch (protection & MM_BASIC_MASK) {
-    case MM_READWRITE:
-    case MM_WRITECOPY:
-    case MM_EXECUTE_READWRITE:
-    case MM_EXECUTE_WRITECOPY: return true;
-    default: return false;
-    }
-}
-
 MI_FAULT_DECISION MiDecideFault(const MMVAD* vad, MMPTE pte, bool write) {
     constexpr MI_FAULT_DECISION violation = {MI_FAULT_KIND::AccessViolation, MM_ZERO_ACCESS};
     const MI_PTE_KIND kind = MiPteKind(pte);

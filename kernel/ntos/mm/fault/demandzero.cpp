@@ -30,7 +30,7 @@ NTSTATUS MiResolveDemandZeroFault(MI_FAULT& fault) {
     const ULONG vpn = ULONG(reinterpret_cast<ULONG_PTR>(fault.VirtualAddress) >> PAGE_SHIFT);
     const ULONG index = MiAllocateWsle(fault.WorkingSet, vpn, fault.Protection, true);
     if (index == WSLE_NULL_INDEX) return STATUS_NO_MEMORY;
-    MI_USER_PAGES(*fault.Space).Write(vpn, MiDemandZeroPte(fault.Protection)); // the range's protection, if it was 0
+    MiWriteUserPte(*fault.Space, fault.Pte, MiDemandZeroPte(fault.Protection)); // the range's protection, if it was 0
     bool zeroed = false;
     const PFN_NUMBER frame = TakePage(fault.Pte, index, &zeroed);
     if (frame == MM_EMPTY_LIST) {

@@ -67,8 +67,8 @@ constexpr ULONG MI_PTE_LOOKUP_NEEDED = 0xFFFFF;
 /// Decides what a fault in the user's half is, by nothing but these. @param vad nullptr: no range holds the address. @param pte
 /// 0 if there is no page table.
 MI_FAULT_DECISION MiDecideFault(const MMVAD* vad, MMPTE pte, bool write);
-/// Whether an MM_PROTECTION lets a page be written; a copy-on-write one does.
-bool MiIsWritable(ULONG protection);
+/// Whether an MM_PROTECTION lets a page be written; a copy-on-write one does. The upper four of the first eight do.
+constexpr bool MiIsWritable(ULONG protection) { return (protection & MM_READWRITE) != 0; }
 
 // ---- the kinds
 

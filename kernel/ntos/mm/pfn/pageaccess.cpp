@@ -24,6 +24,9 @@ void MiWritePteInFrame(PFN_NUMBER pteFrame, const MMPTE* pte, MMPTE value) {
 }
 
 PFN_NUMBER MiFrameOfPte(const MMPTE* pte) {
+    const auto address = reinterpret_cast<ULONG_PTR>(pte);
+    // A page table: the directory's entry of it, which is where its own mapping is.
+    if (address >= MM_PTE_BASE && address < MM_HYPERSPACE) return MiGetPteAddress(pte)->Hard.PageFrameNumber;
     return PFN_NUMBER(MmGetPhysicalAddress(const_cast<MMPTE*>(pte)).QuadPart / PAGE_SIZE);
 }
 

@@ -12,9 +12,6 @@ namespace {
 
 PVOID AddressOf(ULONG vpn) { return reinterpret_cast<PVOID>(ULONG_PTR(vpn) << PAGE_SHIFT); }
 
-/// Whether there is a page table that holds the entry of a page.
-bool HasTable(ULONG vpn) { return MiGetPdeAddress(AddressOf(vpn))->Hard.Valid; }
-
 /// Takes a page of zeros for the page table of a directory entry. @returns MM_EMPTY_LIST: memory is short.
 PFN_NUMBER AllocateTable(MMPTE* pde) {
     PFN_NUMBER frame;
@@ -40,20 +37,16 @@ void FreeTable(ULONG vpn) {
 
 } // namespace
 
-MMPTE MI_USER_PAGES::Read(ULONG vpn) {
-    return HasTable(vpn) ? MMPTE{__atomic_load_n(&MiGetPteAddress(AddressOf(vpn))->Long, __ATOMIC_RELAXED)} : MMPTE{0};
+void MiWriteUserPte(MM_ADDRESS_SPACE& space, MMPTE* pte, MMPTE value) {
+    const ULONG table = ULONG((reinterpret_cast<ULONG_PTR>(pte) - MM_PTE_BASE) / PAGE_SIZE);
+    USHORT& used = space.UsedPageTableEntries[table];
+    used = USHORT(used + (value.Long != 0) - (pte->Long != 0));
+    __atomic_store_n(&pte->Long, value.Long, __ATOMIC_RELAXED);
 }
 
-void MI_USER_PAGES::Write(ULONG vpn, MMPTE pte) {
-    ULONG* const entry = &MiGetPteAddress(AddressOf(vpn))->Long;
-    USHORT& used = m_space.UsedPageTableEntries[vpn / PTE_PER_PAGE];
-    used = USHORT(used + (pte.Long != 0) - (*entry != 0));
-    __atomic_store_n(entry, pte.Long, __ATOMIC_RELAXED);
-}
-
-bool MI_USER_PAGES::MakeTable(ULONG vpn) {
-    if (HasTable(vpn)) return true;
-    MMPTE* const entry = MiGetPdeAddress(AddressOf(vpn));
+bool MiMakeUserPageTable(PVOID address) {
+    MMPTE* const entry = MiGetPdeAddress(address);
+    if (entry->Hard.Valid) return true;
     const PFN_NUMBER frame = AllocateTable(entry);
     if (frame == MM_EMPTY_LIST) return false;
     MMPTE pde = MiPageTablePde(frame);
@@ -62,12 +55,18 @@ bool MI_USER_PAGES::MakeTable(ULONG vpn) {
     return true;
 }
 
+MMPTE MI_USER_PAGES::Read(ULONG vpn) { return MiReadUserPte(AddressOf(vpn)); }
+
+void MI_USER_PAGES::Write(ULONG vpn, MMPTE pte) { MiWriteUserPte(m_space, MiGetPteAddress(AddressOf(vpn)), pte); }
+
+bool MI_USER_PAGES::MakeTable(ULONG vpn) { return MiMakeUserPageTable(AddressOf(vpn)); }
+
 ULONG MI_USER_PAGES::UsedEntries(ULONG vpn) { return m_space.UsedPageTableEntries[vpn / PTE_PER_PAGE]; }
 
 void MI_USER_PAGES::FreeTables(ULONG first, ULONG last) {
     m_deleted.Free(); // a page table is shared by the pages that its entries made valid
     for (ULONG vpn = first; vpn <= last; vpn = (vpn | (PTE_PER_PAGE - 1)) + 1) {
-        if (UsedEntries(vpn) == 0 && HasTable(vpn)) FreeTable(vpn);
+        if (UsedEntries(vpn) == 0 && MiHasUserPageTable(AddressOf(vpn))) FreeTable(vpn);
     }
 }
 

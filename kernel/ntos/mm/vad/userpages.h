@@ -9,6 +9,17 @@
 #include "mm/fault/deletepage.h"
 #include "mm/vad/pagetable.h"
 
+/// Whether an address of the user's half has a page table.
+inline bool MiHasUserPageTable(PVOID address) { return MiGetPdeAddress(address)->Hard.Valid; }
+/// The entry of an address; 0 if its page table does not exist.
+inline MMPTE MiReadUserPte(PVOID address) {
+    return MMPTE{MiHasUserPageTable(address) ? __atomic_load_n(&MiGetPteAddress(address)->Long, __ATOMIC_RELAXED) : 0};
+}
+/// Writes an entry that is not valid over one that is not; counts it. Its page table exists.
+void MiWriteUserPte(MM_ADDRESS_SPACE& space, MMPTE* pte, MMPTE value);
+/// Makes the page table that holds the entry of an address, unless it exists. @returns false: memory is short.
+bool MiMakeUserPageTable(PVOID address);
+
 /// The page tables that the processor uses now. They belong to the address space that is given.
 class MI_USER_PAGES final : public MI_PAGE_TABLE {
 public:
