@@ -18,7 +18,8 @@ extern "C" {
 /// returned. @returns what the call on this processor returned. @irql < IPI_LEVEL, interrupts on
 NTKERNELAPI ULONG_PTR NTAPI KeIpiGenericCall(PKIPI_BROADCAST_WORKER BroadcastFunction, ULONG_PTR Context);
 
-/// Forgets a page's translation, on this processor or on all. The entry was changed before. @irql < IPI_LEVEL
+/// Forgets a page's translation, on this processor or on all that may know it: for a page of the user half, those that run
+/// the current thread's process. The entry was changed before. @irql < IPI_LEVEL
 NTKERNELAPI void NTAPI KeFlushSingleTb(PVOID Virtual, BOOLEAN AllProcessors);
 /// Forgets all translations. @param Invalid TRUE: global pages' too. @irql < IPI_LEVEL
 NTKERNELAPI void NTAPI KeFlushEntireTb(BOOLEAN Invalid, BOOLEAN AllProcessors);

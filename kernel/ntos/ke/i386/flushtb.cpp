@@ -5,7 +5,9 @@
 // Locks: none; callers may hold spin locks (the others answer at IPI_LEVEL, also while they spin). IRQL: < IPI_LEVEL.
 // In the books: "translation look-aside buffer". MEM-04, INT-01
 #include "i386/cpu.h"
+#include "ke/flushtb.h"
 #include "ke/ki/ipi.h"
+#include "ldr.h"
 
 namespace {
 
@@ -26,9 +28,43 @@ void NTAPI FlushAllAndGlobal(PVOID) {
     }
 }
 
+/// Pages in a row.
+/// shared: fixed while the packet runs
+struct Range {
+    UCHAR* First;
+    ULONG Pages;
+};
+
+void NTAPI FlushRange(PVOID context) {
+    const auto& range = *static_cast<const Range*>(context);
+    for (ULONG page = 0; page < range.Pages; page++)
+        nt::cpu::InvalidatePage(range.First + SIZE_T(page) * PAGE_SIZE);
+}
+
+void NTAPI FlushList(PVOID context) {
+    const auto& list = *static_cast<const KTB_FLUSH_LIST*>(context);
+    for (ULONG i = 0; i < list.Count; i++)
+        nt::cpu::InvalidatePage(list.Pages[i]);
+}
+
+KAFFINITY AllProcessors() { return __atomic_load_n(&KeActiveProcessors, __ATOMIC_ACQUIRE); }
+
+/// The processors that may know translations of a process's user half; of system space, all.
+KAFFINITY ProcessorsOf(const KPROCESS* process) {
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); // the entries were written before this is read
+    return process ? KAFFINITY(process->ActiveProcessors) : AllProcessors();
+}
+
+void FlushOn(KAFFINITY targets, KIPI_WORKER* worker, PVOID context) {
+    if (targets) KiIpiSendPacket(targets, worker, context);
+}
+
+/// What forgets everything: global pages, too, if they are of system space.
+KIPI_WORKER* AllOf(const KPROCESS* process) { return process ? FlushAll : FlushAllAndGlobal; }
+
 void Flush(KIPI_WORKER* worker, PVOID context, BOOLEAN allProcessors) {
     if (allProcessors && KeNumberProcessors > 1) {
-        KiIpiSendPacket(__atomic_load_n(&KeActiveProcessors, __ATOMIC_ACQUIRE), worker, context);
+        FlushOn(AllProcessors(), worker, context);
     } else {
         worker(context);
     }
@@ -38,9 +74,36 @@ void Flush(KIPI_WORKER* worker, PVOID context, BOOLEAN allProcessors) {
 
 extern "C" {
 
-void NTAPI KeFlushSingleTb(PVOID Virtual, BOOLEAN AllProcessors) { Flush(FlushPage, Virtual, AllProcessors); }
+void NTAPI KeFlushSingleTb(PVOID Virtual, BOOLEAN AllProcessors) {
+    if (reinterpret_cast<ULONG_PTR>(Virtual) >= LDR_SYSTEM_SPACE) return Flush(FlushPage, Virtual, AllProcessors);
+    if (AllProcessors && KeNumberProcessors > 1) {
+        FlushOn(ProcessorsOf(KeGetCurrentThread()->ApcState.Process), FlushPage, Virtual);
+    } else {
+        FlushPage(Virtual);
+    }
+}
 
 void NTAPI KeFlushEntireTb(BOOLEAN Invalid, BOOLEAN AllProcessors) {
     Flush(Invalid ? FlushAllAndGlobal : FlushAll, nullptr, AllProcessors);
 }
+
+void NTAPI KeFlushMultipleTb(KTB_FLUSH_LIST* List, const KPROCESS* Process) {
+    if (List->Count > FLUSH_MULTIPLE_MAXIMUM) {
+        FlushOn(ProcessorsOf(Process), AllOf(Process), nullptr);
+    } else if (List->Count != 0) {
+        FlushOn(ProcessorsOf(Process), FlushList, List);
+    }
+    List->Count = 0;
+}
+
+void NTAPI KeFlushRangeTb(PVOID Virtual, ULONG Pages, const KPROCESS* Process) {
+    Range range = {static_cast<UCHAR*>(Virtual), Pages};
+    if (Pages > FLUSH_MULTIPLE_MAXIMUM) {
+        FlushOn(ProcessorsOf(Process), AllOf(Process), nullptr);
+    } else if (Pages != 0) {
+        FlushOn(ProcessorsOf(Process), FlushRange, &range);
+    }
+}
+
+void NTAPI KeFlushProcessTb(const KPROCESS* Process) { FlushOn(ProcessorsOf(Process), FlushAll, nullptr); }
 }

@@ -1,6 +1,7 @@
 // Deleting entries: what they hold is given back.
 //
 // Locks, IRQL: see fault.h. In the books: "freeing memory", "page list dynamics". MEM-04, PFN-08, POL-06
+#include "ke/flushtb.h"
 #include "mm/fault/deletepage.h"
 #include "mm/fault/fault.h"
 #include "mm/mi.h"
@@ -49,7 +50,7 @@ void MI_DELETED_PAGES::Free() {
     if (m_count == 1) {
         KeFlushSingleTb(m_first, TRUE);
     } else {
-        KeFlushEntireTb(FALSE, TRUE);
+        KeFlushProcessTb(KeGetCurrentThread()->ApcState.Process);
     }
     nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
     while (m_count != 0)
