@@ -63,7 +63,7 @@ class Pages:
 
     def _read(self, address: int, count: int) -> "List[Page]":
         fields = self.view.layout.fields
-        size = fields["sizeof MMPFN"][1]
+        size = self.view.layout.size("MMPFN")
         data = self.view.memory.read(address, size * count)
 
         def number(frame: int, field: str) -> int:
