@@ -6,7 +6,9 @@ import struct
 import unittest
 from typing import List
 
+from grader.guest import Guest
 from grader.guest.booting import Place, boot
+from grader.guest.session import Session
 from grader.machine.parts import Machine
 from grader.tests import test_kernel
 from grader.tests.machine import guest_at
@@ -93,14 +95,32 @@ class Damage(unittest.TestCase):
 
 @test_kernel.built
 class OnTheKernel(unittest.TestCase):
+    def pages(self, guest: Guest) -> Pages:
+        return Pages(guest.view, *(guest.sym(name) for name in ("MmPfnDatabase", "MmHighestPhysicalPage", "MmPageLocationList",
+                                                                "MmAvailablePages")))
+
+    def booted(self, memory: int, processors: int) -> Session:
+        session = boot(Place(test_kernel.KERNEL, test_kernel.DRIVER, Machine(memory, processors), ("ready",)))
+        self.addCleanup(session.close)
+        return session
+
+    def test_zeroed_pages_are_zeros_whatever_was_in_free_ones(self) -> None:  # PFN-18, PFN-09, SYS-13
+        guest = guest_at(self.booted(8, 1), limit=100_000_000)
+        free = self.pages(guest).listed(FREE)
+        self.assertGreater(len(free), 100)
+        for frame in free:
+            guest.space.ram.write(frame * 4096, b"somebody else's." * 256)
+        guest.call("MiZeroFreePages")
+        pages = self.pages(guest)
+        self.assertEqual([], pages.wrong())
+        self.assertEqual(([], sorted(free)), (pages.listed(FREE), sorted(pages.listed(ZEROED))))
+        self.assertEqual([], [frame for frame in free if any(guest.space.ram.read(frame * 4096, 4096))])
+
     def test_lists_and_pages_agree_after_boot(self) -> None:  # PFN-01, PFN-02
         for memory, processors in ((8, 1), (16, 2), (64, 4), (512, 1)):
             with self.subTest(memory=memory, processors=processors):
-                session = boot(Place(test_kernel.KERNEL, test_kernel.DRIVER, Machine(memory, processors), ("ready",)))
-                self.addCleanup(session.close)
-                guest = guest_at(session)
-                pages = Pages(guest.view, *(guest.sym(name) for name in ("MmPfnDatabase", "MmHighestPhysicalPage", "MmPageLocationList",
-                                                                         "MmAvailablePages")))
+                guest = guest_at(self.booted(memory, processors))
+                pages = self.pages(guest)
                 self.assertEqual([], pages.wrong())
                 counts = pages.count()
                 self.assertEqual(guest.u32(guest.sym("MmNumberOfPhysicalPages")), sum(counts.values()))

@@ -10,6 +10,7 @@
 #include "ke.h"
 #include "ke/options.h"
 #include "ldr.h"
+#include "mm.h"
 #include "mm/processspace.h"
 #include "ps.h"
 #include "rtl.h"
@@ -49,12 +50,16 @@ NTSTATUS NTAPI CreateThread(PCSTR name, KPRIORITY priority, PKSTART_ROUTINE star
     return PsStartSystemThread(nullptr, name, priority, startRoutine, startContext);
 }
 
-/// Worker threads and the one-second thread, with its first duty.
+/// Worker threads, the one-second thread with its first duty, and the zero page thread.
 void StartSystemThreads() {
     static constexpr EX_THREAD_SOURCE threads = {CreateThread};
     static constinit EX_ONE_SECOND_DUTY balance = {KeBalanceSetManager, nullptr, {}};
     Require(ExInitializeThreads(&threads), 3);
     ExRegisterOneSecondDuty(&balance);
+    MmStartMemoryEvents();
+    // A host that tests the kernel counts threads and idle time; it makes zeroed pages when it asks for them (MiZeroFreePages).
+    if (KeLoaderOptions.Test) return;
+    Require(NT_SUCCESS(PsStartSystemThread(nullptr, "ZeroPage", LOW_PRIORITY + 1, MmZeroPageThread, nullptr)), 5);
 }
 
 void PrintBanner(const LOADER_PARAMETER_BLOCK& block) {

@@ -5,6 +5,7 @@
 // machine: memory=16
 // machine: memory=512
 #include "ex.h"
+#include "kd.h"
 #include "ke.h"
 #include "mm.h"
 #include "mm/layout.h"
@@ -46,6 +47,18 @@ GUEST_TEST(PageFramesAgreeAfterBoot) {
     GUEST_TRUE(MmCheckPageFrames() == nullptr);
     GUEST_TRUE(MmQueryFreePages() > MmNumberOfPhysicalPages / 4);
     GUEST_TRUE(MmQueryFreePages() < MmNumberOfPhysicalPages);
+}
+
+// TOL-06
+GUEST_TEST(ThePromptShowsPagesByState) {
+    static CHAR text[2048];
+    (void)KdExecuteCommand("pfn", text, sizeof text);
+    GUEST_TRUE(strstr(text, "free") != nullptr && strstr(text, "available") != nullptr);
+    GUEST_TRUE(strstr(text, "but its list has") == nullptr);
+    (void)KdExecuteCommand("pfn 0", text, sizeof text);
+    GUEST_TRUE(strstr(text, "page 0x0 is no memory") != nullptr);
+    (void)KdExecuteCommand("pfn 0x100", text, sizeof text); // the kernel's first page, or one that the loader left free
+    GUEST_TRUE(strstr(text, "page 0x100: ") != nullptr);
 }
 
 // PFN-01, PFN-08

@@ -55,20 +55,20 @@ void PrintPage(KD_SESSION& session, PFN_NUMBER frame) {
     MMPFN page;
     Locked(session, [&]() REQUIRES_(MmPfnLock) { page = MmPfnDatabase[frame]; });
     if (page.e1.Rom) {
-        session.Print("page %x is no memory\n", ULONG(frame));
+        session.Print("page 0x%x is no memory\n", ULONG(frame));
         return;
     }
-    session.Print("page %x: %s%s%s%s%s%s%s\n", ULONG(frame), StateNames[page.e1.PageLocation],
+    session.Print("page 0x%x: %s%s%s%s%s%s%s\n", ULONG(frame), StateNames[page.e1.PageLocation],
                   page.e1.Modified ? ", modified" : "", page.e1.ReadInProgress ? ", being read" : "",
                   page.e1.WriteInProgress ? ", being written" : "", page.e1.PrototypePte ? ", prototype PTE" : "",
                   page.e1.PteDeleted ? ", PTE deleted" : "", page.e1.ParityError ? ", defective" : "");
     if (page.e1.PageLocation <= BadPageList && page.ReferenceCount == 0) {
-        session.Print("  next %x, previous %x\n", ULONG(page.u1.Flink), ULONG(page.u2.Blink));
+        session.Print("  next 0x%x, previous 0x%x\n", ULONG(page.u1.Flink), ULONG(page.u2.Blink));
     } else {
         session.Print("  ShareCount %u, ReferenceCount %u\n", page.u2.ShareCount, page.ReferenceCount);
     }
     if (page.PteAddress)
-        session.Print("  PTE %p in page %x, originally %08x\n", page.PteAddress, page.u4.PteFrame,
+        session.Print("  PTE %p in page 0x%x, originally %08x\n", page.PteAddress, page.u4.PteFrame,
                       page.OriginalPte.Long);
 }
 
@@ -82,7 +82,7 @@ KD_COMMAND(pfn, "[frame]", "pages of memory: how many in each state, or one page
     } else if (!session.NextNumber(&frame)) {
         PrintSummary(session);
     } else if (frame > MmHighestPhysicalPage) {
-        session.Print("the last page is %x\n", ULONG(MmHighestPhysicalPage));
+        session.Print("the last page is 0x%x\n", ULONG(MmHighestPhysicalPage));
     } else {
         PrintPage(session, frame);
     }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "ke/dispatcher.h"
+#include "mm.h"
 #include "mm/layout.h"
 #include "mm/pfn.h"
 
@@ -60,7 +61,7 @@ void MiRestoreTransitionPte(MMPFN* pfn) REQUIRES_PFN_LOCK;
 
 // ---- how many pages there are: available.cpp
 
-/// When memory is short and when it is not, in pages. All 0 until MiStartMemoryEvents: then nothing is signaled yet.
+/// When memory is short and when it is not, in pages. All 0 until MmStartMemoryEvents: then nothing is signaled yet.
 struct MI_MEMORY_THRESHOLDS {
     PFN_NUMBER Minimum;  ///< fewer: a thread that needs a page waits for MmAvailablePagesEvent
     PFN_NUMBER Low;      ///< fewer: memory is short
@@ -79,8 +80,6 @@ void MiIncrementAvailablePages() REQUIRES_PFN_LOCK;
 void MiDecrementAvailablePages() REQUIRES_PFN_LOCK;
 /// A page has come to the modified list: wakes the modified page writer if it is time.
 void MiModifiedPageAdded() REQUIRES_PFN_LOCK;
-/// Makes the events and begins to signal them. Phase 1, when threads can be woken.
-void MiStartMemoryEvents();
 
 // ---- the life of a page: pfnstate.cpp (use), pfnio.cpp (I/O)
 
@@ -160,9 +159,7 @@ constexpr PFN_NUMBER MM_MINIMUM_PAGES_TO_ZERO = 8;
 extern KEVENT MmZeroingPageEvent;                            ///< synchronization: there are pages to zero
 extern bool MmZeroingPageThreadActive GUARDED_BY(MmPfnLock); ///< it has been woken and has not looked yet, or it zeroes
 /// Zeroes free pages until there are none. @irql < DISPATCH_LEVEL
-void MiZeroFreePages();
-/// The body of the zero page thread. Priority 0.
-void NTAPI MmZeroPageThread(PVOID startContext);
+extern "C" NTEXPORT void NTAPI MiZeroFreePages();
 
 // ---- invariants: check.cpp
 

@@ -39,7 +39,7 @@ void GiveZeroedPage(PFN_NUMBER frame) {
 
 } // namespace
 
-void MiZeroFreePages() {
+extern "C" void NTAPI MiZeroFreePages() {
     for (PFN_NUMBER frame; (frame = TakeFreePage()) != MM_EMPTY_LIST;) {
         MiZeroPhysicalPage(frame);
         GiveZeroedPage(frame);
@@ -47,6 +47,7 @@ void MiZeroFreePages() {
 }
 
 void NTAPI MmZeroPageThread(PVOID) {
+    (void)KeSetPriorityThread(KeGetCurrentThread(), LOW_PRIORITY); // no other thread may be made with this priority
     KeInitializeEvent(&MmZeroingPageEvent, SynchronizationEvent, TRUE);
     for (;;) {
         (void)KeWaitForSingleObject(&MmZeroingPageEvent, KWAIT_REASON::WrFreePage, KernelMode, FALSE, nullptr);
