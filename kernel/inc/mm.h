@@ -45,8 +45,6 @@ NTKERNELAPI BOOLEAN NTAPI MmCreateProcessDirectory(ULONG_PTR DirectoryTableBase[
 NTKERNELAPI void NTAPI MmDeleteProcessDirectory(const ULONG_PTR DirectoryTableBase[2]);
 /// As MmCreateProcessDirectory, for one that stays. @returns the directory's physical address, 0 if memory is short.
 NTKERNELAPI ULONG_PTR NTAPI MmCreatePageDirectory();
-/// From here on threads are told when memory is short, and when there are pages to zero or to write. @irql PASSIVE_LEVEL, phase 1
-void NTAPI MmStartMemoryEvents();
 /// The body of the zero page thread, of priority 0: it makes zeroed pages of free ones when no other thread wants the processor.
 void NTAPI MmZeroPageThread(PVOID StartContext);
 /// Pages that can be given out: zeroed, free and standby. @irql any

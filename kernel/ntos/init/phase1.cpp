@@ -56,7 +56,6 @@ void StartSystemThreads() {
     static constinit EX_ONE_SECOND_DUTY balance = {KeBalanceSetManager, nullptr, {}};
     Require(ExInitializeThreads(&threads), 3);
     ExRegisterOneSecondDuty(&balance);
-    MmStartMemoryEvents();
     // A host that tests the kernel counts threads and idle time; it makes zeroed pages when it asks for them (MiZeroFreePages).
     if (KeLoaderOptions.Test) return;
     Require(NT_SUCCESS(PsStartSystemThread(nullptr, "ZeroPage", LOW_PRIORITY + 1, MmZeroPageThread, nullptr)), 5);

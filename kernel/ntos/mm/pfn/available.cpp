@@ -58,7 +58,7 @@ void MiModifiedPageAdded() {
         (void)KeSetEvent(&MmModifiedPageWriterEvent, 0, FALSE);
 }
 
-void NTAPI MmStartMemoryEvents() {
+void MiStartMemoryEvents() {
     nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
     const PFN_NUMBER all = MmNumberOfPhysicalPages;
     const PFN_NUMBER low = all / LOW_SHARE > LOW_PAGES ? all / LOW_SHARE : LOW_PAGES;

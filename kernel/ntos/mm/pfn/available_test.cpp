@@ -13,7 +13,7 @@ void TakeDownTo(PFN_NUMBER pages) {
 }
 
 void SetThresholds() {
-    MmStartMemoryEvents();
+    MiStartMemoryEvents();
     nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
     TakeDownTo(50);
     MiMemoryThresholds = {.Minimum = 4, .Low = 10, .High = 30, .Modified = 3};
@@ -91,12 +91,12 @@ TEST_F(AvailableTest, AThreadWaitsUntilAPageIsAvailable) {
 TEST_F(AvailableTest, ThresholdsFollowTheAmountOfMemory) {
     RunUnlocked([&] {
         MmNumberOfPhysicalPages = 1024u << 8; // 1 GB
-        MmStartMemoryEvents();
+        MiStartMemoryEvents();
         EXPECT_EQ(MiMemoryThresholds.Low, 8u << 8) << "8 MB";
         EXPECT_EQ(MiMemoryThresholds.High, 24u << 8);
         EXPECT_TRUE(KeReadStateEvent(&MiLowMemoryEvent)) << "it has " << FreeFrames << " pages";
         MmNumberOfPhysicalPages = 8u << 8;
-        MmStartMemoryEvents();
+        MiStartMemoryEvents();
         EXPECT_EQ(MiMemoryThresholds.Low, 32u);
         EXPECT_FALSE(KeReadStateEvent(&MiLowMemoryEvent));
     });

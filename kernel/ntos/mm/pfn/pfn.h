@@ -61,7 +61,7 @@ void MiRestoreTransitionPte(MMPFN* pfn) REQUIRES_PFN_LOCK;
 
 // ---- how many pages there are: available.cpp
 
-/// When memory is short and when it is not, in pages. All 0 until MmStartMemoryEvents: then nothing is signaled yet.
+/// When memory is short and when it is not, in pages. All 0 until MiStartMemoryEvents: then nothing is signaled yet.
 struct MI_MEMORY_THRESHOLDS {
     PFN_NUMBER Minimum;  ///< fewer: a thread that needs a page waits for MmAvailablePagesEvent
     PFN_NUMBER Low;      ///< fewer: memory is short
@@ -78,6 +78,8 @@ extern KEVENT MmModifiedPageWriterEvent; ///< synchronization: there are pages t
 /// One page more, or less, can be given out: counts it and signals what follows.
 void MiIncrementAvailablePages() REQUIRES_PFN_LOCK;
 void MiDecrementAvailablePages() REQUIRES_PFN_LOCK;
+/// Makes the events and begins to signal them. Phase 1, when threads can be woken.
+void MiStartMemoryEvents();
 /// A page has come to the modified list: wakes the modified page writer if it is time.
 void MiModifiedPageAdded() REQUIRES_PFN_LOCK;
 
