@@ -1,4 +1,4 @@
-"""gdb's `mica` commands: threads, ready, waits, switch-to, switch-back, rewind.
+"""gdb's `mica` commands: threads, ready, waits, pte, vad, pfn, switch-to, switch-back, rewind.
 
 Source this file in a gdb that has the kernel's symbols (`make gdb` and `make replay` do).  The layout comes from the
 kernel's image beside the symbol file, by the decoder that the grader uses (grader/views).
@@ -15,7 +15,7 @@ import gdb  # type: ignore[import-not-found]
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from grader.errors import GraderError  # noqa: E402
-from grader.gdb import arrive, tables  # noqa: E402
+from grader.gdb import arrive, memorytables, tables  # noqa: E402
 from grader.images.pe import PeImage  # noqa: E402
 from grader.images.symbols import Module, Symbols  # noqa: E402
 from grader.views.fields import read_layout  # noqa: E402
@@ -108,6 +108,26 @@ class ReadyCommand(Command):
 class WaitsCommand(Command):
     def lines(self, argument: str) -> "list[str]":
         return tables.waits(Kernel().threads)
+
+
+class PteCommand(Command):
+    def lines(self, argument: str) -> "list[str]":
+        if not argument:
+            raise GraderError("pte needs an address: mica pte 0x80100000, mica pte &KiProcessorBlock")
+        kernel = Kernel()
+        return memorytables.pte(kernel.view, kernel.symbols, int(gdb.parse_and_eval(f"(unsigned int)({argument})")))
+
+
+class VadCommand(Command):
+    def lines(self, argument: str) -> "list[str]":
+        kernel = Kernel()
+        return memorytables.vad(kernel.view, kernel.symbols, argument)
+
+
+class PfnCommand(Command):
+    def lines(self, argument: str) -> "list[str]":
+        kernel = Kernel()
+        return memorytables.pfn(kernel.view, kernel.symbols, argument)
 
 
 saved: "dict[str, int]" = {}
@@ -219,6 +239,9 @@ def install() -> None:
     ReadyCommand("ready", "mica ready [PRCB]: the ready queues of the processor that gdb shows, or of the KPRCB at an address (mica ready Prcb), "
                           "and whether ReadySummary agrees with them.")
     WaitsCommand("waits", "Waiting threads, and the objects that they wait for.")
+    PteCommand("pte", "mica pte ADDRESS: the directory entry and the page table entry of an address, in the current address space.")
+    VadCommand("vad", "mica vad [PROCESS]: the ranges of a process (its ID, address or name; without one System), and what is wrong with them.")
+    PfnCommand("pfn", "mica pfn [FRAME]: a page frame; without one how many pages are in each state, and what does not agree.")
     SwitchCommand("switch-to", "mica switch-to ADDRESS|NUMBER|NAME: look at another thread's stack.")
     BackCommand("switch-back", "Back to the thread that runs, after `mica switch-to`.")
     RewindCommand(

@@ -237,7 +237,8 @@ class UnderGdb(unittest.TestCase):
         said = []
         commands = [
             "mica threads", "mica ready", "mica waits", "mica switch-to Reaper", "bt", "mica switch-back",
-            "mica switch-to 8", "mica rewind", "info args", "mica switch-to nobody"
+            "mica switch-to 8", "mica pte KiSwapThread", "mica pte &KiProcessorBlock", "mica pte", "mica vad", "mica vad nobody", "mica pfn",
+            "mica pfn 0x100", "mica rewind", "info args", "mica switch-to nobody"
         ]
         kernels = KernelSet({"9.1": Kernel(KERNEL)}, Path("/nonexistent"))
         _, shown = under_gdb(commands, lambda arguments: replay.replay(
@@ -246,7 +247,9 @@ class UnderGdb(unittest.TestCase):
                        r"current: Phase1", r"Reaper\(\d+, 0x\w+\): Executive, any of 1", r"KeWaitForSingleObject \(",
                        r"KiThreadStartup \(\)", r"back in the thread that runs",
                        r"Phase1 runs: these are its registers", r"back where the replay began", r"Interval = 0x\w+",
-                       r"no thread nobody; there are: "):
+                       r"no thread nobody; there are: ", r"PDE c0300800  \w{8}  valid, page", r"PTE c0200\w{3}  \w{8}  valid, page \w+, read-only, kernel",
+                       r"PTE c0200\w{3}  \w{8}  valid, page \w+, write, kernel", r"pte needs an address", r"System: 0 ranges",
+                       r"no process nobody; there are: .*System", r"ActiveAndValid +\d+ pages", r"page 100: ActiveAndValid"):
             self.assertRegex(shown, wanted)
 
 

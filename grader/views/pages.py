@@ -6,8 +6,9 @@ In the books: "page frame number database", "page list dynamics".  PFN-01, PFN-0
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
-from typing import Dict, List, Sequence
+from typing import Dict, Iterator, List, NamedTuple, Sequence
 
 from grader.views.memory import BrokenList, Structures
 
@@ -17,11 +18,15 @@ LISTS = 6
 NO_PAGE = 0xFFFFFFFF
 # MMPFNENTRY, from its lowest bit
 IS_MODIFIED, READ_IN_PROGRESS, WRITE_IN_PROGRESS, PROTOTYPE_PTE, NO_MODIFIED_WRITE, PTE_DELETED = (1 << bit for bit in range(6))
-LOCATION_SHIFT, ROM = 8, 1 << 14
+LOCATION_SHIFT, ROM, PARITY_ERROR = 8, 1 << 14, 1 << 15
+FLAG_NAMES = {IS_MODIFIED: "modified", READ_IN_PROGRESS: "being read", WRITE_IN_PROGRESS: "being written", PROTOTYPE_PTE: "prototype PTE",
+              NO_MODIFIED_WRITE: "not written when modified", PTE_DELETED: "PTE deleted", PARITY_ERROR: "defective"}
 
 
-@dataclass(frozen=True)
-class Page:
+_NUMBERS = {2: "H", 4: "I"}
+
+
+class Page(NamedTuple):
     """One page frame. On a list, `first` and `second` are its links; otherwise `second` is the share count."""
 
     frame: int
@@ -62,16 +67,16 @@ class Pages:
         self.lists = [self._head(view.u32(lists + 4 * number)) for number in range(LISTS)]
 
     def _read(self, address: int, count: int) -> "List[Page]":
-        fields = self.view.layout.fields
-        size = self.view.layout.size("MMPFN")
+        layout = self.view.layout
+        size = layout.size("MMPFN")
         data = self.view.memory.read(address, size * count)
 
-        def number(frame: int, field: str) -> int:
-            offset, width = fields[f"MMPFN.{field}"]
-            return int.from_bytes(data[frame * size + offset:frame * size + offset + width], "little")
+        def column(field: str) -> "Iterator[int]":
+            offset, width = layout.field(f"MMPFN.{field}")
+            return (row[0] for row in struct.iter_unpack(f"<{offset}x{_NUMBERS[width]}{size - offset - width}x", data))
 
-        return [Page(frame, number(frame, "u1"), number(frame, "PteAddress"), number(frame, "u2"), number(frame, "ReferenceCount"),
-                     number(frame, "e1"), number(frame, "OriginalPte"), number(frame, "u4") & 0x1FFFFFF) for frame in range(count)]
+        return list(map(Page, range(count), column("u1"), column("PteAddress"), column("u2"), column("ReferenceCount"), column("e1"),
+                        column("OriginalPte"), (number & 0x1FFFFFF for number in column("u4"))))
 
     def _head(self, address: int) -> PageList:
         get = self.view.get

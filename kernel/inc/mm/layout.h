@@ -52,6 +52,7 @@ struct MM_REGION {
     ULONG_PTR Start;
     ULONG_PTR End; ///< its last byte; below Start: nothing of it is used
 };
+constexpr ULONG MM_REGIONS = 17;
 
 extern "C" {
 // Computed in phase 0, constant afterwards.
@@ -67,6 +68,8 @@ NTKERNELAPI extern ULONG_PTR MmSystemPteStart;
 NTKERNELAPI extern ULONG_PTR MmSystemPteEnd;      ///< its last byte
 NTKERNELAPI extern ULONG MmNumberOfPhysicalPages; ///< pages of RAM that Mica uses, in use or not
 NTKERNELAPI extern PFN_NUMBER MmHighestPhysicalPage;
+
+extern MM_REGION MmRegions[MM_REGIONS]; ///< in the order of their addresses
 
 /// The table above. @param Count receives the number of regions. @irql any
 NTKERNELAPI const MM_REGION* NTAPI MmQueryRegions(ULONG* Count);

@@ -14,7 +14,7 @@
 
 namespace {
 
-constexpr ULONG DATA_BLOCK_VERSION = 3;
+constexpr ULONG DATA_BLOCK_VERSION = 4;
 
 constexpr PVOID AddressOf(const volatile void* object) { return const_cast<PVOID>(object); }
 
@@ -51,4 +51,6 @@ extern "C" constinit const KDDEBUGGER_DATA KdDebuggerDataBlock = {
     .MmPfnDatabase = AddressOf(&MmPfnDatabase),
     .MmPageLocationList = AddressOf(&MmPageLocationList),
     .MmAvailablePages = AddressOf(&MmAvailablePages),
+    .MmRegions = AddressOf(&MmRegions),
+    .PoolTrackTable = AddressOf(&PoolTrackTable),
 };

@@ -13,7 +13,10 @@
 #include "ke.h"
 #include "ke/startup.h"
 #include "ldr.h"
+#include "mm/layout.h"
 #include "mm/pfn.h"
+#include "mm/vad.h"
+#include "mm/wsl.h"
 #include "ps.h"
 
 extern "C" const FIELD_TABLE_OF<
@@ -22,9 +25,9 @@ extern "C" const FIELD_TABLE_OF<
     // threads, processes, processors
     KTHREAD, ETHREAD, KPROCESS, EPROCESS, KPCR, KPRCB, NT_TIB, KTRAP_FRAME,
     // address spaces
-    MM_ADDRESS_SPACE, MMSUPPORT, MM_AVL_TABLE, MMADDRESS_NODE,
-    // physical memory
-    MMPFN, MMPFNLIST,
+    MM_ADDRESS_SPACE, MMSUPPORT, MM_AVL_TABLE, MMADDRESS_NODE, MMVAD, MMWSL, MMWSLE_HASH, MM_REGION,
+    // physical memory, pools
+    MMPFN, MMPFNLIST, POOL_TRACKER_TABLE,
     // what runs in another thread's context
     KDPC, KDPC_DATA, KAPC, KAPC_STATE, KINTERRUPT,
     // locks

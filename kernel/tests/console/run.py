@@ -27,7 +27,7 @@ from grader.machine.parts import Machine as Parts, page_file  # noqa: E402
 PAGE_FILE_MB = 2  # as kernel/tests/guest/pagedevice.cpp says
 BOOT_SECONDS, ANSWER_SECONDS, TESTS_SECONDS = 90, 30, 300
 GUEST_LINE = re.compile(r"^GUEST (\w+) (ok|FAILED)\s*$")
-COMMANDS = ("help", "threads", "ready", "waits", "irql", "timers", "ring", "stack", "bugcheck", "spin", "memmap")
+COMMANDS = ("help", "threads", "ready", "waits", "irql", "timers", "ring", "stack", "bugcheck", "spin", "memmap", "pte", "vad", "ws")
 
 
 class Failure(Exception):
@@ -72,7 +72,7 @@ def threads_shows_states(started: Machine) -> None:
 
 
 def commands_answer(started: Machine) -> None:
-    for command in ("ready", "waits", "irql", "timers", "ring", "stack", "memmap"):
+    for command in ("ready", "waits", "irql", "timers", "ring", "stack", "memmap", "vad", "ws"):
         text = ask(started, command)
         body = text.replace(PROMPT.decode(), "").strip()
         if len(body) <= len(command):

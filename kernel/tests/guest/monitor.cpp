@@ -3,6 +3,7 @@
 #include "ex.h"
 #include "kd.h"
 #include "mm.h"
+#include "mm/virtual.h"
 #include "ps.h"
 #include "rtl/string.h"
 
@@ -215,4 +216,42 @@ GUEST_TEST(TableOfOwnersIsReadUnderItsLockOnly) {
     ExReleaseResourceLite(&changed.Resource);
     KeLeaveCriticalRegion();
     GUEST_EQUAL(STATUS_SUCCESS, ExDeleteResourceLite(&changed.Resource));
+}
+
+// TOL-06, POL-06: ranges of a process are shown from the first one to the last, and no longer than they exist
+GUEST_TEST(RangesOfAProcessAreShown) {
+    constexpr ULONG_PTR place = 0x10000000;
+    PVOID base = reinterpret_cast<PVOID>(place);
+    SIZE_T size = 3 * PAGE_SIZE;
+    GUEST_EQUAL(STATUS_SUCCESS,
+                ZwAllocateVirtualMemory(NtCurrentProcess(), &base, 0, &size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
+    (void)Execute("vad");
+    GUEST_EQUAL(1u, Times("  10000000  10002fff       3       3  private  read write\n"));
+    (void)Execute("vad %u", PsInitialSystemProcess->UniqueProcessId);
+    GUEST_EQUAL(1u, Times("  10000000  10002fff       3       3  private  read write\n"));
+    size = 0;
+    GUEST_EQUAL(STATUS_SUCCESS, ZwFreeVirtualMemory(NtCurrentProcess(), &base, &size, MEM_RELEASE));
+    (void)Execute("vad");
+    GUEST_EQUAL(0u, Times("10000000"));
+    GUEST_EQUAL(1u, Times("pages committed\n"));
+    (void)Execute("vad 99");
+    GUEST_EQUAL(1u, Times("no process 99"));
+    (void)Execute("ws");
+    GUEST_EQUAL(1u, Times("System: "));
+    GUEST_EQUAL(1u, Times("limits "));
+}
+
+// TOL-06, MEM-04: entries are told as the processor has them
+GUEST_TEST(EntriesOfAnAddressAreShown) {
+    (void)Execute("pte 0x%x", ULONG(reinterpret_cast<ULONG_PTR>(&RangesOfAProcessAreShown))); // code of this driver
+    GUEST_EQUAL(1u, Times("  PDE c03008"));
+    GUEST_EQUAL(1u, Times("  PTE c02"));
+    GUEST_EQUAL(1u, Times(": read-only, kernel"));
+    (void)Execute("pte 0x%x", ULONG(reinterpret_cast<ULONG_PTR>(&Text)));
+    GUEST_EQUAL(2u, Times(": write, kernel, accessed"));
+    (void)Execute("pte 0x20000000"); // nothing was ever there
+    GUEST_EQUAL(1u, Times("  PDE c0300200  00000000  never used\n"));
+    GUEST_EQUAL(0u, Times("  PTE "));
+    (void)Execute("pte");
+    GUEST_EQUAL(1u, Times("pte needs an address\n"));
 }

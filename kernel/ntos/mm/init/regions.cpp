@@ -13,13 +13,12 @@ ULONG_PTR MmPagedPoolStart = MM_PAGED_POOL_START, MmPagedPoolEnd;
 ULONG_PTR MmSystemPteStart = MM_SYSTEM_PTE_START, MmSystemPteEnd;
 ULONG MmNumberOfPhysicalPages;
 PFN_NUMBER MmHighestPhysicalPage;
+MM_REGION MmRegions[MM_REGIONS];
 }
 
 namespace {
 
-constexpr ULONG REGIONS = 17;
 MI_LAYOUT Layout;
-MM_REGION Regions[REGIONS]; ///< in the order of their addresses
 
 /// Memory that Mica can use at one time or another: all RAM that the firmware does not keep.
 bool IsUsable(TYPE_OF_MEMORY type) { return type != LoaderBad && type != LoaderFirmwarePermanent; }
@@ -61,9 +60,9 @@ void FillTable(const LOADER_PARAMETER_BLOCK& block) {
         {"HAL", MM_HAL_START, MM_MAPPING_SLOTS - 1},
         {"mapping slots", MM_MAPPING_SLOTS, MM_KERNEL_SHARED_DATA - 1},
     };
-    static_assert(sizeof(rows) == sizeof(Regions));
-    for (ULONG i = 0; i < REGIONS; i++)
-        Regions[i] = rows[i];
+    static_assert(sizeof(rows) == sizeof(MmRegions));
+    for (ULONG i = 0; i < MM_REGIONS; i++)
+        MmRegions[i] = rows[i];
 }
 
 } // namespace
@@ -81,6 +80,6 @@ const MI_LAYOUT& MiInitializeLayout(const LOADER_PARAMETER_BLOCK& block) {
 }
 
 extern "C" const MM_REGION* NTAPI MmQueryRegions(ULONG* Count) {
-    *Count = REGIONS;
-    return Regions;
+    *Count = MM_REGIONS;
+    return MmRegions;
 }
