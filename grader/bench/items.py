@@ -52,6 +52,9 @@ ITEMS: Tuple[Item, ...] = (
          prepare="PrepareFreshPages"),
     Item("soft-fault", "page fault, a page that is still in memory", "BenchSoftFault", iterations=500,
          prepare="PrepareTrimmedPages"),
+    Item("pool", "pool block of 64 bytes, allocated and freed", "BenchPoolBlock"),
+    Item("pool-large", "pool block of 1,000 bytes, allocated and freed", "BenchPoolLarge"),
+    Item("pool-paged", "paged pool block of 64 bytes, allocated and freed", "BenchPoolPaged"),
     Item("queue", "hand-off of an entry through a KQUEUE", "BenchQueue", each=2),
 )
 BOOT = Item("boot", "boot, from reset to the prompt", "KdEnterMonitor", iterations=1)

@@ -7,6 +7,8 @@
 
 #include "nt/types.h"
 
+struct KPRCB;
+
 /// Whether a pool block may be paged out.
 enum class POOL_TYPE : LONG { NonPagedPool = 0, PagedPool = 1 };
 inline constexpr POOL_TYPE NonPagedPool = POOL_TYPE::NonPagedPool;
@@ -66,11 +68,14 @@ struct POOL_USAGE {
 };
 
 extern "C" {
-/// Rows of tags, in no order. Tags that found no row share the last one, whose key is `Ovfl`. Read it as it is at a moment.
+/// Rows of tags, in no order. Tags that found no row share the last one, whose key is `Ovfl`. What processors have counted in
+/// their look-aside lists since, KPRCB::PoolLookaside has; ExQueryPoolTag adds it.
 NTKERNELAPI extern POOL_TRACKER_TABLE PoolTrackTable[POOL_TRACK_ROWS];
 
 /// @param PageSource stays in use for ever. @irql DISPATCH_LEVEL, boot
 NTKERNELAPI BOOLEAN NTAPI ExInitSystem(const EX_PAGE_SOURCE* PageSource);
+/// Lets a processor keep freed blocks for its next allocations. @irql boot, before the processor runs
+void NTAPI ExInitializeProcessorPool(KPRCB* Prcb);
 /// @param NumberOfBytes 0 gives a block like 1: one that no other caller has. @param Tag not 0
 /// @returns the block, not cleared, or nullptr. @irql <= DISPATCH_LEVEL (PagedPool: <= APC_LEVEL)
 NTKERNELAPI PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag);
@@ -83,6 +88,10 @@ NTKERNELAPI SIZE_T NTAPI ExQueryPoolBlockSize(PVOID PoolBlock, BOOLEAN* QuotaCha
 
 /// Reads what a pool has, without a lock. @irql any
 NTKERNELAPI void NTAPI ExQueryPoolUsage(POOL_TYPE PoolType, POOL_USAGE* Usage);
+/// Counts of one tag, as they are at a moment. @param Row receives them; its Key is 0 if the tag was never used. @irql any
+NTKERNELAPI void NTAPI ExQueryPoolTag(ULONG Tag, POOL_TRACKER_TABLE* Row);
+/// Gives the blocks that this processor keeps back to the non-paged pool. @irql <= DISPATCH_LEVEL
+NTKERNELAPI void NTAPI ExDrainPoolLookaside();
 /// Walks the free lists of both pools. @returns whether each block is what its list says. @irql <= APC_LEVEL
 NTKERNELAPI BOOLEAN NTAPI ExCheckPools();
 

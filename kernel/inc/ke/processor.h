@@ -56,6 +56,17 @@ struct KDPC_DATA {
     volatile ULONG DpcCount; ///< DPCs queued since boot
 };
 
+/// Freed pool blocks of one size that a processor keeps for its next allocations (ex/pool/processorlists.cpp). Takes and puts
+/// of Tag since it was set: Allocates, and what Room shows beyond.
+/// shared: written by its own processor with interrupts off
+struct KPOOL_LOOKASIDE {
+    SINGLE_LIST_ENTRY ListHead;
+    LONG Room;       ///< so many blocks more may be kept
+    ULONG Tag;       ///< of the last block; 0: none yet
+    ULONG Allocates; ///< blocks of Tag taken since it was set
+};
+constexpr ULONG KPOOL_LOOKASIDE_LISTS = 33; ///< by size in units of 8 bytes, up to 256 bytes
+
 /// A spin lock that a processor holds.
 /// shared: written by its own processor only
 struct KHELD_SPIN_LOCK {
@@ -101,6 +112,9 @@ struct KPRCB {
     // Checked builds: the spin locks held, in order of acquisition; others look for a lock's holder here
     KHELD_SPIN_LOCK HeldLocks[16];
     volatile ULONG HeldLockCount;
+
+    KPOOL_LOOKASIDE PoolLookaside[KPOOL_LOOKASIDE_LISTS];
+    LONG PoolLookasideRoom[KPOOL_LOOKASIDE_LISTS]; ///< Room of each when its Tag was set
 
     KSPIN_LOCK_QUEUE LockQueue[LockQueueMaximumLock]; ///< its nodes in the queues of the numbered queued locks
 

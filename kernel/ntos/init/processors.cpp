@@ -46,6 +46,7 @@ KPRCB* PrepareProcessor(ULONG number, ULONG_PTR* stackTop) {
     KPRCB* const prcb = KiPrepareProcessor(block, number, *stackTop, *stackTop - KERNEL_STACK_SIZE);
     KiInitializeDispatcher(prcb);
     prcb->DpcStack = dpcStack;
+    ExInitializeProcessorPool(prcb);
     EtwInitializeProcessor(number, records);
     RtlZeroMemory(thread, sizeof *thread);
     thread->ThreadsProcess = PsIdleProcess;

@@ -20,10 +20,9 @@ ULONG NextRandom(ULONG& seed) {
 
 /// The bytes that the tests' tag has.
 LONG BytesOfTag() {
-    for (const POOL_TRACKER_TABLE& row : PoolTrackTable) {
-        if (row.Key == LONG(TestTag)) return row.NonPagedBytes + row.PagedBytes;
-    }
-    return 0;
+    POOL_TRACKER_TABLE row;
+    ExQueryPoolTag(TestTag, &row);
+    return row.NonPagedBytes + row.PagedBytes;
 }
 
 constexpr ULONG Slots = 64;

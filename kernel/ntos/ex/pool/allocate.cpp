@@ -1,4 +1,4 @@
-// ExAllocatePoolWithTag and ExFreePoolWithTag: the choice between a block and whole pages, and what misuse is.
+// The whole way of an allocation and of a free: a block or whole pages, and what misuse is. The short way is in fastpath.cpp.
 //
 // The page source is called without the pool's lock: what it does may take long, and needs locks of its own.
 // In the books: "system memory pools", "bugchecks: BAD_POOL_CALLER". POL-05, TRP-09
@@ -41,34 +41,49 @@ void CheckFreeIrql(POOL_TYPE type, PVOID block) {
     if (irql > HighestIrql(type)) BadCaller(FREED_AT_IRQL, ULONG(irql), ULONG(type), ExpAddressOf(block));
 }
 
+/// Pages of the page source; where it has none, again after this processor has given back what it keeps.
+PVOID TakePages(POOL_TYPE type, ULONG pages) {
+    if (PVOID const address = ExpPageSource->Allocate(type, pages)) return address;
+    ExDrainPoolLookaside();
+    return ExpPageSource->Allocate(type, pages);
+}
+
 PVOID AllocatePages(POOL_TYPE type, SIZE_T bytes, ULONG tag, PVOID process) {
     if (bytes > ~SIZE_T(0) - PAGE_SIZE) return nullptr;
     const ULONG pages = bytes ? ULONG((bytes + PAGE_SIZE - 1) / PAGE_SIZE) : 1;
-    PVOID const address = ExpPageSource->Allocate(type, pages);
+    PVOID const address = TakePages(type, pages);
     if (!address) return nullptr;
     ExpInsertBigPages({address, tag, pages, process});
     (void)InterlockedExchangeAdd(&PoolVector[ULONG(type)].TotalBigPages, LONG(pages));
-    ExpTrackPool(type, tag, SIZE_T(pages) * PAGE_SIZE, false);
+    ExpTrackAllocation(type, tag, SIZE_T(pages) * PAGE_SIZE);
     return address;
 }
 
-/// A block of so many units, with a tag.
-PVOID AllocateBlock(POOL_TYPE type, ULONG units, ULONG tag) {
+/// A block of so many units, with a tag, from the pool's lists or from a new page.
+POOL_HEADER* AllocateFromPool(POOL_TYPE type, ULONG units, ULONG tag) {
     POOL_DESCRIPTOR& pool = PoolVector[ULONG(type)];
-    POOL_HEADER* header;
     {
         nt::PoolGuard guard(pool.Lock);
-        header = ExpTakeBlock(pool, units);
-        if (header) header->PoolTag = tag;
+        if (POOL_HEADER* const header = ExpTakeBlock(pool, units)) {
+            header->PoolTag = tag;
+            return header;
+        }
     }
-    if (!header) {
-        PVOID const page = ExpPageSource->Allocate(type, 1);
-        if (!page) return nullptr;
-        nt::PoolGuard guard(pool.Lock);
-        header = ExpCutPage(pool, page, units); // its first block is ours before other processors see the rest
-        header->PoolTag = tag;
+    PVOID const page = TakePages(type, 1);
+    if (!page) return nullptr;
+    nt::PoolGuard guard(pool.Lock);
+    POOL_HEADER* const header = ExpCutPage(pool, page, units); // ours before other processors see the rest
+    header->PoolTag = tag;
+    return header;
+}
+
+PVOID AllocateBlock(POOL_TYPE type, ULONG units, ULONG tag) {
+    if (type == NonPagedPool && ExpMayBeKept(units)) {
+        if (POOL_HEADER* const kept = ExpTakeKeptBlock(units, tag)) return ExpBodyOf(kept);
     }
-    ExpTrackPool(type, tag, units * POOL_SMALLEST_UNIT, false);
+    POOL_HEADER* const header = AllocateFromPool(type, units, tag);
+    if (!header) return nullptr;
+    ExpTrackAllocation(type, tag, units * POOL_SMALLEST_UNIT);
     return ExpBodyOf(header);
 }
 
@@ -80,7 +95,7 @@ void FreePages(POOL_TYPE type, PVOID address, ULONG tag) {
     const ULONG pages = ExpPageSource->Free(address);
     if (pages == 0) BadCaller(type == PagedPool ? NOT_ALLOCATED_PAGED : NOT_ALLOCATED, ExpAddressOf(address));
     (void)InterlockedExchangeAdd(&PoolVector[ULONG(type)].TotalBigPages, -LONG(pages));
-    if (row.Va) ExpTrackPool(type, row.Key, SIZE_T(pages) * PAGE_SIZE, true);
+    if (row.Va) ExpTrackFree(type, row.Key, SIZE_T(pages) * PAGE_SIZE);
 }
 
 /// The header of a block that the caller has, and that the caller may free with this tag.
@@ -96,51 +111,54 @@ POOL_HEADER* CheckedHeader(PVOID block, POOL_TYPE type, ULONG tag) {
 
 void FreeBlock(POOL_TYPE type, PVOID block, ULONG tag) {
     CheckFreeIrql(type, block);
+    POOL_HEADER* const header = CheckedHeader(block, type, tag);
+    const SIZE_T bytes = header->BlockSize * POOL_SMALLEST_UNIT;
+    KeForgetSpinLockRanks(block, bytes - sizeof(POOL_HEADER));
+    if (type == NonPagedPool && ExpMayBeKept(header->BlockSize) && ExpKeepBlock(header)) return;
     POOL_DESCRIPTOR& pool = PoolVector[ULONG(type)];
+    ExpTrackFree(type, header->PoolTag, bytes);
     PVOID page;
     {
         nt::PoolGuard guard(pool.Lock);
-        POOL_HEADER* const header = CheckedHeader(block, type, tag);
+        (void)CheckedHeader(block, type, tag); // another processor may have freed it
         ExpVerifyBlock(header);
-        const SIZE_T bytes = header->BlockSize * POOL_SMALLEST_UNIT;
-        ExpTrackPool(type, header->PoolTag, bytes, true);
-        KeForgetSpinLockRanks(block, bytes - sizeof(POOL_HEADER));
         page = ExpPutBlock(pool, header);
     }
     if (page) (void)ExpPageSource->Free(page);
 }
 
-} // namespace
-
-PVOID ExpAllocatePool(POOL_TYPE type, SIZE_T bytes, ULONG tag, PVOID process) {
+PVOID Allocate(POOL_TYPE type, SIZE_T bytes, ULONG tag) {
     CheckAllocation(type, bytes, tag);
     const POOL_TYPE base = ExBasePoolType(type);
-    if (bytes > POOL_BUDDY_MAX || (type & POOL_CACHE_ALIGNED)) return AllocatePages(base, bytes, tag, process);
+    if (bytes > POOL_BUDDY_MAX || (type & POOL_CACHE_ALIGNED)) return AllocatePages(base, bytes, tag, nullptr);
     return AllocateBlock(base, ExpUnitsFor(bytes), tag);
 }
+
+} // namespace
 
 BOOLEAN NTAPI ExInitSystem(const EX_PAGE_SOURCE* PageSource) {
     ExpPageSource = PageSource;
     ExpInitializePoolDescriptor(PoolVector[ULONG(NonPagedPool)], NonPagedPool);
     ExpInitializePoolDescriptor(PoolVector[ULONG(PagedPool)], PagedPool);
     ExpInitializeBigPages();
+    ExInitializeProcessorPool(KeGetCurrentPrcb());
     KeInitializeSpinLock(&ExpResourceSpinLock, KLOCK_RANK::Object);
     return PageSource->Allocate && PageSource->Free;
 }
 
-PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag) {
-    PVOID const block = ExpAllocatePool(PoolType, NumberOfBytes, Tag, nullptr);
-    if (!block && (PoolType & POOL_RAISE_IF_ALLOCATION_FAILURE)) ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
+PVOID NTAPI ExpAllocatePoolWithTag(POOL_TYPE type, SIZE_T bytes, ULONG tag) {
+    PVOID const block = Allocate(type, bytes, tag);
+    if (!block && (type & POOL_RAISE_IF_ALLOCATION_FAILURE)) ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
     return block;
 }
 
-void NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag) {
+void NTAPI ExpFreePoolWithTag(PVOID block, ULONG tag) {
     POOL_TYPE type;
-    if (!ExpPageSource->TypeOf(P, &type)) BadCaller(NEVER_IN_A_POOL, ExpAddressOf(P));
-    if (ExpIsPageAligned(P))
-        FreePages(type, P, Tag);
+    if (!ExpPageSource->TypeOf(block, &type)) BadCaller(NEVER_IN_A_POOL, ExpAddressOf(block));
+    if (ExpIsPageAligned(block))
+        FreePages(type, block, tag);
     else
-        FreeBlock(type, P, Tag);
+        FreeBlock(type, block, tag);
 }
 
 SIZE_T NTAPI ExQueryPoolBlockSize(PVOID PoolBlock, BOOLEAN* QuotaCharged) {

@@ -17,6 +17,7 @@
 #include "ex/guardedmutex.h"
 #include "ex/pool.h"
 #include "ke/bugcheck.h"
+#include "ke/processor.h"
 #include "ke/spinlock.h"
 #include "nt/list.h"
 
@@ -175,10 +176,36 @@ POOL_TRACKER_BIG_PAGES ExpFindBigPages(PVOID address);
 
 // tags.cpp: what each tag has.
 
-/// Counts an allocation, or with `freed` a free, of so many bytes. @irql any
-void ExpTrackPool(POOL_TYPE type, ULONG tag, SIZE_T bytes, bool freed);
+/// Adds so many allocations and frees of a tag, and so many bytes (less than 0: freed ones). @irql any
+void ExpTrackPoolCounts(POOL_TYPE type, ULONG tag, ULONG allocs, ULONG frees, LONG bytes);
+/// Counts an allocation.
+inline void ExpTrackAllocation(POOL_TYPE type, ULONG tag, SIZE_T bytes) {
+    ExpTrackPoolCounts(type, tag, 1, 0, LONG(bytes));
+}
+/// Counts a free.
+inline void ExpTrackFree(POOL_TYPE type, ULONG tag, SIZE_T bytes) { ExpTrackPoolCounts(type, tag, 0, 1, -LONG(bytes)); }
 
-// allocate.cpp
+// processorlists.cpp: freed blocks that each processor keeps.
 
-/// As ExAllocatePoolWithTag, without the flags of the type: nullptr if memory is short. @param process charged for it, or nullptr
-PVOID ExpAllocatePool(POOL_TYPE type, SIZE_T bytes, ULONG tag, PVOID process);
+/// Whether a non-paged block of so many units may be kept. An explored kernel keeps none: what an allocation does would depend on
+/// the processor, and a run on the one before.
+constexpr bool ExpMayBeKept(ULONG units) {
+#if defined(MICA_EXPLORE)
+    return false && units != 0;
+#else
+    return units < KPOOL_LOOKASIDE_LISTS;
+#endif
+}
+/// Takes a block that this processor keeps. @returns its header, in use, with the tag, counted; nullptr: it keeps none of this size
+POOL_HEADER* ExpTakeKeptBlock(ULONG units, ULONG tag);
+/// Keeps a block that is freed, and counts the free. @returns false if this processor keeps enough of this size
+bool ExpKeepBlock(POOL_HEADER* header);
+/// The counts of a tag that stand in the lists of all processors, not yet in the table of tags.
+void ExpAddKeptCounts(ULONG tag, POOL_TRACKER_TABLE* row);
+
+// allocate.cpp: everything but the short way.
+
+/// As ExAllocatePoolWithTag.
+PVOID NTAPI ExpAllocatePoolWithTag(POOL_TYPE type, SIZE_T bytes, ULONG tag);
+/// As ExFreePoolWithTag.
+void NTAPI ExpFreePoolWithTag(PVOID block, ULONG tag);

@@ -32,12 +32,25 @@ POOL_TRACKER_TABLE& RowOf(ULONG tag) {
 
 } // namespace
 
-void ExpTrackPool(POOL_TYPE type, ULONG tag, SIZE_T bytes, bool freed) {
+void ExpTrackPoolCounts(POOL_TYPE type, ULONG tag, ULONG allocs, ULONG frees, LONG bytes) {
     POOL_TRACKER_TABLE& row = RowOf(tag);
     const bool paged = type == PagedPool;
-    (void)InterlockedExchangeAdd(paged ? &row.PagedBytes : &row.NonPagedBytes, freed ? -LONG(bytes) : LONG(bytes));
-    if (freed)
-        (void)InterlockedIncrement(paged ? &row.PagedFrees : &row.NonPagedFrees);
-    else
-        (void)InterlockedIncrement(paged ? &row.PagedAllocs : &row.NonPagedAllocs);
+    if (allocs != 0) (void)InterlockedExchangeAdd(paged ? &row.PagedAllocs : &row.NonPagedAllocs, LONG(allocs));
+    if (frees != 0) (void)InterlockedExchangeAdd(paged ? &row.PagedFrees : &row.NonPagedFrees, LONG(frees));
+    (void)InterlockedExchangeAdd(paged ? &row.PagedBytes : &row.NonPagedBytes, bytes);
+}
+
+void NTAPI ExQueryPoolTag(ULONG Tag, POOL_TRACKER_TABLE* Row) {
+    *Row = {};
+    for (const POOL_TRACKER_TABLE& row : PoolTrackTable) {
+        if (row.Key != LONG(Tag)) continue;
+        Row->Key = row.Key;
+        Row->NonPagedAllocs = row.NonPagedAllocs;
+        Row->NonPagedFrees = row.NonPagedFrees;
+        Row->NonPagedBytes = row.NonPagedBytes;
+        Row->PagedAllocs = row.PagedAllocs;
+        Row->PagedFrees = row.PagedFrees;
+        Row->PagedBytes = row.PagedBytes;
+    }
+    ExpAddKeptCounts(Tag, Row);
 }

@@ -4,13 +4,14 @@
 // In the books: "monitoring pool usage", "pool tags". TOL-06, POL-05
 #include "ex.h"
 #include "kd/commands.h"
+#include "rtl/string.h"
 
 namespace {
 
 constexpr ULONG TAG_LENGTH = 4;
-ULONG Shown[POOL_TRACK_ROWS]; ///< rows by bytes; the monitor is used by one person at a time
+POOL_TRACKER_TABLE Shown[POOL_TRACK_ROWS]; ///< the most bytes first; the monitor is used by one person at a time
 
-ULONG BytesOf(ULONG row) { return ULONG(PoolTrackTable[row].NonPagedBytes) + ULONG(PoolTrackTable[row].PagedBytes); }
+ULONG BytesOf(const POOL_TRACKER_TABLE& row) { return ULONG(row.NonPagedBytes) + ULONG(row.PagedBytes); }
 
 /// The tag's four characters; a dot stands for what cannot be printed.
 void Spell(ULONG tag, CHAR (&text)[TAG_LENGTH + 1]) {
@@ -27,17 +28,19 @@ bool BeginsWith(PCSTR text, PCSTR prefix) {
     return *prefix == 0;
 }
 
-/// Lists the rows whose tags begin with `prefix`, the one of most bytes first. @returns how many
+/// Copies the rows whose tags begin with `prefix`, the one of most bytes first. @returns how many
 ULONG Sort(PCSTR prefix) {
     ULONG count = 0;
-    for (ULONG row = 0; row < POOL_TRACK_ROWS; row++) {
+    for (const POOL_TRACKER_TABLE& one : PoolTrackTable) {
         CHAR tag[TAG_LENGTH + 1];
-        Spell(ULONG(PoolTrackTable[row].Key), tag);
-        if (PoolTrackTable[row].Key == 0 || !BeginsWith(tag, prefix)) continue;
+        Spell(ULONG(one.Key), tag);
+        if (one.Key == 0 || !BeginsWith(tag, prefix)) continue;
+        POOL_TRACKER_TABLE row;
+        ExQueryPoolTag(ULONG(one.Key), &row);
         ULONG place = count++;
         for (; place > 0 && BytesOf(Shown[place - 1]) < BytesOf(row); place--)
-            Shown[place] = Shown[place - 1];
-        Shown[place] = row;
+            RtlCopyMemory(&Shown[place], &Shown[place - 1], sizeof row);
+        RtlCopyMemory(&Shown[place], &row, sizeof row);
     }
     return count;
 }
@@ -59,7 +62,7 @@ KD_COMMAND(poolused, "[tag]", "pool by tag: allocations, frees, bytes; tags that
     const ULONG count = Sort(prefix);
     if (count != 0) session.Print("tag   non-paged: allocs    frees    bytes  paged: allocs    frees    bytes\n");
     for (ULONG i = 0; i < count && !session.HasEnough(); i++) {
-        const POOL_TRACKER_TABLE& row = PoolTrackTable[Shown[i]];
+        const POOL_TRACKER_TABLE& row = Shown[i];
         CHAR tag[TAG_LENGTH + 1];
         Spell(ULONG(row.Key), tag);
         session.Print("%s  %17u %8u %8u %14u %8u %8u\n", tag, ULONG(row.NonPagedAllocs), ULONG(row.NonPagedFrees),
