@@ -9,8 +9,8 @@
 // Invariants, checked by ExpCheckPoolPage: a block's PreviousSize is the BlockSize of the block before it, and 0 exactly at the
 // start of the page; the sizes of a page's blocks add up to the page. Two free blocks are never neighbours. A free block is on
 // the list of its size (one that is too small for a list entry is on none). A page has at least one block that is not free.
-// Locks: POOL_DESCRIPTOR::Lock for headers of its pages and its lists. A block that is in use has an owner, who may read BlockSize
-// and PoolTag; PreviousSize belongs to the lock.
+// Locks: POOL_DESCRIPTOR::Lock for headers of its pages and its lists. Of a block in use BlockSize, PoolType and PoolTag belong to
+// its owner, PreviousSize to the lock.
 // In the books: "system memory pools: pool headers, free lists". POL-04, POL-05
 #pragma once
 
@@ -34,13 +34,18 @@ constexpr ULONG POOL_TYPE_MASK = 3;
 constexpr ULONG POOL_QUOTA_MASK = 8; ///< a process is charged; its address is the block's last word
 constexpr ULONG POOL_KEPT_MASK = 64; ///< freed, and kept on a list of a processor
 
-/// What stands in front of every block.
+/// What stands in front of every block. Each half of the first word is a memory location of its own: under the pool's lock
+/// PreviousSize changes while, without it, the block's owner changes PoolType.
 /// shared: as the file's head says
 struct POOL_HEADER {
-    ULONG PreviousSize : 9; ///< of the block before, in units; 0: this one is its page's first
-    ULONG PoolIndex : 7;
-    ULONG BlockSize : 9; ///< in units, this header included
-    ULONG PoolType : 7;
+    struct {
+        USHORT PreviousSize : 9; ///< of the block before, in units; 0: this one is its page's first
+        USHORT PoolIndex : 7;
+    };
+    struct {
+        USHORT BlockSize : 9; ///< in units, this header included
+        USHORT PoolType : 7;
+    };
     ULONG PoolTag;
 };
 static_assert(sizeof(POOL_HEADER) == 8);
