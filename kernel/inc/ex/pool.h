@@ -38,12 +38,17 @@ constexpr ULONG EX_TAG(const char (&text)[5]) {
            ULONG(UCHAR(text[3])) << 24;
 }
 
+/// Non-paged pool lies below this address, paged pool above it: mm lays system space out so.
+constexpr ULONG_PTR EX_PAGED_POOL = 0xE1000000;
+
 /// Where the pool gets whole pages: the memory manager stands above and registers its routines. The pool calls them without
 /// a lock of its own. @irql of all: <= DISPATCH_LEVEL for non-paged pages, <= APC_LEVEL for paged ones
 struct EX_PAGE_SOURCE {
     PVOID(NTAPI* Allocate)(POOL_TYPE PoolType, ULONG Pages); ///< pages in a row, or nullptr
     ULONG(NTAPI* Free)(PVOID Address); ///< frees the pages of one allocation. @returns how many; 0: none begins here
-    BOOLEAN(NTAPI* TypeOf)(const volatile void* Address, POOL_TYPE* PoolType); ///< FALSE: not in a pool. @irql any
+    BOOLEAN(NTAPI* TypeOf)
+    (const volatile void* Address,
+     POOL_TYPE* PoolType); ///< FALSE: not in a page of a pool that is allocated (or, non-paged, mapped). @irql any
     ULONG(NTAPI* Available)(POOL_TYPE PoolType); ///< pages that it could still give, as a hint
 };
 

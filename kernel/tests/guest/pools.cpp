@@ -136,6 +136,13 @@ GUEST_TEST_BUGCHECK(FreeingPagesTwiceIsABugcheck, BAD_POOL_CALLER) {
     ExFreePoolWithTag(block, TestTag);
 }
 
+// POL-02, POL-05, TRP-09: the page of the block is not there any more
+GUEST_TEST_BUGCHECK(FreeingAPagedBlockTwiceIsABugcheck, BAD_POOL_CALLER) {
+    PVOID const block = ExAllocatePoolWithTag(PagedPool, 4000, TestTag);
+    ExFreePoolWithTag(block, TestTag);
+    ExFreePoolWithTag(block, TestTag);
+}
+
 // POL-04, TRP-09
 GUEST_TEST_BUGCHECK(AnOverrunIsFoundWhenTheBlockIsFreed, BAD_POOL_HEADER) {
     constexpr SIZE_T size = 1000, header = 8;

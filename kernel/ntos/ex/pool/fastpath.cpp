@@ -34,7 +34,12 @@ USHORT SizeAndTypeOf(PVOID block) { return static_cast<USHORT*>(block)[-3]; }
 
 PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG PoolTag) {
     const ULONG tag = OnStack(PoolTag), bytes = OnStack(NumberOfBytes);
-    if (OnStack(PoolType) == NonPagedPool && bytes <= LARGEST_KEPT) {
+    if (bytes <= LARGEST_KEPT) {
+        __asm__ goto("cmpl %[nonPaged], %[type]\n\tjne %l[whole]"
+                     :
+                     : [type] "m"(PoolType), [nonPaged] "i"(NonPagedPool)
+                     : "cc"
+                     : whole);
         const ULONG list = 2 * ((bytes + sizeof(POOL_HEADER) + 7) & ~7u);
         PVOID block;
         __asm__ goto("pushfl\n\tcli\n\t"
@@ -57,9 +62,14 @@ whole:
 }
 
 void NTAPI ExFreePoolWithTag(PVOID P, ULONG FreeTag) {
-    if (!ExpIsPageAligned(P)) {
+    if (!ExpIsPageAligned(P) && ExpAddressOf(P) < EX_PAGED_POOL) { // the page of a paged block may be gone
         const ULONG tag = TagOf(P), units = SizeAndTypeOf(P) - IN_USE_OF_NO_SIZE;
-        if (__builtin_expect(OnStack(FreeTag) != tag, 0) && OnStack(FreeTag) != 0) goto whole;
+        __asm__ goto("cmpl %[wanted], %[tag]\n\tjne %l[otherTag]"
+                     :
+                     : [wanted] "m"(FreeTag), [tag] "r"(tag)
+                     : "cc"
+                     : otherTag);
+    anyTag:
         if (units < KPOOL_LOOKASIDE_LISTS) {
             __asm__ goto("pushfl\n\tcli\n\t"
                          "cmpl %[tag], %%fs:%c[Tag](%[list])\n\tjne 1f\n\t"
@@ -74,6 +84,9 @@ void NTAPI ExFreePoolWithTag(PVOID P, ULONG FreeTag) {
                          : whole);
             return;
         }
+        goto whole;
+    otherTag:
+        if (OnStack(FreeTag) == 0) goto anyTag;
     }
 whole:
     [[clang::musttail]] return ExpFreePoolWithTag(P, FreeTag);

@@ -11,6 +11,7 @@
 
 namespace {
 
+static_assert(MM_PAGED_POOL_START == EX_PAGED_POOL);
 constexpr ULONG EXPANSION_PAGES = 16; ///< the non-paged pool grows by so many at least
 
 MI_NONPAGED_POOL NonPagedRange;
@@ -107,9 +108,8 @@ ULONG FreePaged(PVOID address) {
 bool IsIn(ULONG_PTR base, ULONG pages, const volatile void* address) {
     return reinterpret_cast<ULONG_PTR>(address) - base < SIZE_T(pages) * PAGE_SIZE;
 }
-bool IsNonPaged(const volatile void* address) {
-    return IsIn(MmNonPagedPoolEnd - SIZE_T(NonPagedPages) * PAGE_SIZE, NonPagedPages, address);
-}
+ULONG_PTR NonPagedBase() { return MmNonPagedPoolEnd - SIZE_T(NonPagedPages) * PAGE_SIZE; }
+bool IsNonPaged(const volatile void* address) { return IsIn(NonPagedBase(), NonPagedPages, address); }
 bool IsPaged(const volatile void* address) { return IsIn(MM_PAGED_POOL_START, PagedPages, address); }
 
 } // namespace
@@ -147,9 +147,17 @@ ULONG NTAPI MmFreePoolPages(PVOID Address) {
     return MiPutNonPagedPages(NonPagedRange, Address);
 }
 
+/// Reads one bit without the lock: the page of a block that the caller has stays allocated.
 BOOLEAN NTAPI MmDeterminePoolType(const volatile void* Address, POOL_TYPE* PoolType) {
+    const ULONG_PTR address = reinterpret_cast<ULONG_PTR>(Address);
     *PoolType = IsPaged(Address) ? PagedPool : NonPagedPool;
-    return IsPaged(Address) || IsNonPaged(Address);
+    if (IsPaged(Address)) {
+        nt::AssumeSnapshot(PagedRange.Lock);
+        return RtlTestBit(&PagedRange.Allocated, ULONG((address - MM_PAGED_POOL_START) / PAGE_SIZE));
+    }
+    if (!IsNonPaged(Address)) return FALSE;
+    nt::AssumeSnapshot(NonPagedRange.Lock);
+    return RtlTestBit(&NonPagedRange.Mapped, ULONG((address - NonPagedBase()) / PAGE_SIZE));
 }
 
 ULONG NTAPI MmQueryPoolPages(POOL_TYPE PoolType) {
