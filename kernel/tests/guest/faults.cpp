@@ -2,7 +2,8 @@
 // lost when the process is gone. What a fault is in which case, the host tests say (mm/fault/decide_test.cpp).
 // machine: memory=16
 #include "mm.h"
-#include "ex.h"
+#include "etw.h"
+#include "i386/cpu.h"
 #include "mm/faults.h"
 #include "mm/virtual.h"
 #include "ps.h"
@@ -16,7 +17,6 @@ namespace {
 
 constexpr ULONG PTE_PER_PAGE = 1024;
 constexpr ULONG WORDS = PAGE_SIZE / sizeof(ULONG);
-constexpr ULONG TestTag = EX_TAG("Test");
 
 /// A process, and this thread attached to it. At the end it is deleted, and all its pages are free again.
 class PROCESS {
@@ -151,18 +151,12 @@ GUEST_TEST(FirstUseOfAPageGivesZeros) {
 // PFN-18, PFN-08
 GUEST_TEST(WhatAnotherUseLeftInAPageNeverShows) {
     constexpr ULONG pages = 500;
-    PVOID poisoned[pages];
-    for (PVOID& page : poisoned) { // these pages come back to the free list full of 0xCC
-        page = ExAllocatePoolWithTag(NonPagedPool, PAGE_SIZE, TestTag);
-        if (GUEST_TRUE(page != nullptr)) memset(page, 0xCC, PAGE_SIZE);
-    }
-    for (PVOID page : poisoned)
-        ExFreePoolWithTag(page, TestTag);
     PROCESS process;
     UCHAR* const base = Allocate(pages);
-    for (ULONG round = 0; round < 3; round++) {
+    // Pages are taken from one end of the lists and come back at the other: after twice all of them each has had another use.
+    for (ULONG left = 2 * MmQueryFreePages(); left > pages; left -= pages) {
         GUEST_EQUAL(0, CountNonZero(base, pages));
-        Fill(base, pages, 0x80000000);
+        memset(base, 0xCC, pages * PAGE_SIZE);
         PVOID at = base;
         SIZE_T size = pages * PAGE_SIZE;
         GUEST_EQUAL(STATUS_SUCCESS, ZwFreeVirtualMemory(NtCurrentProcess(), &at, &size, MEM_DECOMMIT));
@@ -229,6 +223,8 @@ GUEST_TEST(StackGrowsToItsLastPageButOne) {
     GUEST_TRUE(IsViolation(Write(Word(base, 0), 1), true, Word(base, 0)));
     for (ULONG page = 1; page < pages; page++)
         GUEST_EQUAL(page, *Word(base, page));
+    Free(base);
+    GUEST_EQUAL(0, process.Get()->AddressSpace.CommitCharge);
     GUEST_EQUAL(STATUS_INVALID_PARAMETER, MmCreateUserStack(3 * PAGE_SIZE, 2 * PAGE_SIZE, &top));
 }
 
@@ -447,6 +443,54 @@ GUEST_TEST(FaultWithoutAPageAtHandWaitsUntilThereIsOne) {
     GUEST_EQUAL(pages, needy.Used);
     for (ULONG page = 0; page < pages; page++)
         GUEST_EQUAL(page + 1, *Word(needy.Base, page));
+}
+
+namespace {
+
+/// Page faults on an address that this processor's ring has on record, since record `since`. @param last receives the newest.
+ULONG CountRecords(ULONG since, const volatile void* address, ETW_RECORD* last) {
+    const ETW_RING& ring = EtwRing[KeGetCurrentProcessorNumber()];
+    ULONG found = 0;
+    for (ULONG i = since; i != ring.Next; i++) {
+        const ETW_RECORD& record = ring.Records[i % ETW_RING_RECORDS];
+        if (record.Event != ETW_EVENT::PageFault || record.Argument[0] != reinterpret_cast<ULONG_PTR>(address))
+            continue;
+        *last = record;
+        found++;
+    }
+    return found;
+}
+
+} // namespace
+
+// EXE-03, MEM-05
+GUEST_TEST(EachFaultIsOnRecordWithItsKind) {
+    constexpr ULONG demandZero = 1, transition = 2, write = 0x100;
+    (void)KeSetAffinityThread(KeGetCurrentThread(), 1);
+    PROCESS process;
+    ULONG* const word = Word(Allocate(1), 0);
+    ULONG since = EtwRing[0].Next;
+    ETW_RECORD record = {};
+    *word = 1;
+    GUEST_EQUAL(1, CountRecords(since, word, &record));
+    GUEST_EQUAL(demandZero | write, record.Argument[1]);
+    GUEST_EQUAL(0, record.Argument[2]);
+    GUEST_EQUAL(STATUS_PAGE_FAULT_DEMAND_ZERO, NTSTATUS(record.Argument[3]));
+    MmEmptyWorkingSet();
+    since = EtwRing[0].Next;
+    GUEST_EQUAL(STATUS_SUCCESS, Read(word).Status);
+    GUEST_EQUAL(1, CountRecords(since, word, &record));
+    GUEST_EQUAL(transition, record.Argument[1]);
+    GUEST_TRUE(record.Argument[2] != 0);
+    GUEST_EQUAL(STATUS_PAGE_FAULT_TRANSITION, NTSTATUS(record.Argument[3]));
+}
+
+// TRP-02, INT-02
+GUEST_TEST_BUGCHECK(UserPageWithInterruptsOffIsABugcheck, IRQL_NOT_LESS_OR_EQUAL) {
+    PROCESS process;
+    UCHAR* const base = Allocate(1);
+    nt::cpu::DisableInterrupts();
+    *Word(base, 0) = 1;
 }
 
 // TRP-02, INT-02

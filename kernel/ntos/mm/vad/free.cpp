@@ -12,6 +12,7 @@ namespace {
 
 /// Gives the charge for pages of a range back.
 void ReturnCharge(MM_ADDRESS_SPACE& space, MMVAD* vad, ULONG pages) {
+    NT_ASSERT(vad->Flags.CommitCharge >= pages);
     vad->Flags.CommitCharge -= pages;
     MiReturnCommitment(pages, &space);
 }
