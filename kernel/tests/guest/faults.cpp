@@ -237,6 +237,10 @@ GUEST_TEST(WhatIsNotAllowedIsAnAccessViolation) {
     Protect(base, 2, PAGE_READONLY);
     GUEST_TRUE(IsViolation(Write(Word(base, 0, 3), 9), true, Word(base, 0, 3)));
     GUEST_EQUAL(1, *Word(base, 0));
+    MmEmptyWorkingSet(); // pages keep their protection while they are away
+    GUEST_TRUE(IsViolation(Write(Word(base, 0, 3), 9), true, Word(base, 0, 3)));
+    GUEST_EQUAL(1, *Word(base, 0));
+    GUEST_TRUE(IsViolation(Write(Word(base, 0, 3), 9), true, Word(base, 0, 3)));
     Protect(base, 1, PAGE_NOACCESS);
     GUEST_TRUE(IsViolation(Read(Word(base, 0)), false, Word(base, 0)));
     Protect(base, 1, PAGE_READWRITE);
