@@ -47,6 +47,8 @@ NTKERNELAPI void NTAPI MmDeleteProcessDirectory(const ULONG_PTR DirectoryTableBa
 NTKERNELAPI ULONG_PTR NTAPI MmCreatePageDirectory();
 /// The body of the zero page thread, of priority 0: it makes zeroed pages of free ones when no other thread wants the processor.
 void NTAPI MmZeroPageThread(PVOID StartContext);
+/// Makes zeroed pages of free ones until there are none. @irql < DISPATCH_LEVEL
+NTKERNELAPI void NTAPI MiZeroFreePages();
 /// Pages that can be given out: zeroed, free and standby. @irql any
 NTKERNELAPI ULONG NTAPI MmQueryFreePages();
 /// Checks the page frame number database: its lists, states and counters. Slow. @returns the rule that is broken; nullptr: all hold.

@@ -160,8 +160,6 @@ void MiClaimFreePage(PFN_NUMBER frame) REQUIRES_PFN_LOCK;
 constexpr PFN_NUMBER MM_MINIMUM_PAGES_TO_ZERO = 8;
 extern KEVENT MmZeroingPageEvent;                            ///< synchronization: there are pages to zero
 extern bool MmZeroingPageThreadActive GUARDED_BY(MmPfnLock); ///< it has been woken and has not looked yet, or it zeroes
-/// Zeroes free pages until there are none. @irql < DISPATCH_LEVEL
-extern "C" void NTAPI MiZeroFreePages();
 
 // ---- invariants: check.cpp
 

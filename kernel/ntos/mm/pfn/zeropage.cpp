@@ -4,6 +4,7 @@
 // is zeroed already is cheaper than clearing one in the fault.
 // In the books: "zero page thread", "object reuse protection". SYS-13, PFN-09, PFN-18
 #include "ke.h"
+#include "mm.h"
 #include "mm/pfn/pageaccess.h"
 #include "mm/pfn/pfn.h"
 
@@ -39,7 +40,7 @@ void GiveZeroedPage(PFN_NUMBER frame) {
 
 } // namespace
 
-extern "C" void NTAPI MiZeroFreePages() {
+void NTAPI MiZeroFreePages() {
     for (PFN_NUMBER frame; (frame = TakeFreePage()) != MM_EMPTY_LIST;) {
         MiZeroPhysicalPage(frame);
         GiveZeroedPage(frame);

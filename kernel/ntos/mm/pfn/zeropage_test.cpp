@@ -1,4 +1,5 @@
 // The zero page thread.
+#include "mm.h"
 #include "pagetest.h"
 
 using ZeroPageTest = host::PageTest;
