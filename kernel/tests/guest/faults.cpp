@@ -1,70 +1,19 @@
-// Page faults: fresh pages, soft faults, guard pages and stacks, what may not be done, many threads at once; and nothing is
-// lost when the process is gone. What a fault is in which case, the host tests say (mm/fault/decide_test.cpp).
+// Page faults of one thread: fresh pages, soft faults, guard pages and stacks, what may not be done; and nothing is lost when
+// the process is gone. What a fault is in which case, the host tests say (mm/fault/decide_test.cpp).
 // machine: memory=16
-#include "mm.h"
 #include "etw.h"
 #include "i386/cpu.h"
 #include "mm/faults.h"
-#include "mm/virtual.h"
-#include "ps.h"
 #include "rtl/exception.h"
 #include "rtl/useraccess.h"
 
+#include "attached.h"
 #include "guest_main.h"
-#include "together.h"
 
 namespace {
 
 constexpr ULONG PTE_PER_PAGE = 1024;
 constexpr ULONG WORDS = PAGE_SIZE / sizeof(ULONG);
-
-/// A process, and this thread attached to it. At the end it is deleted, and all its pages are free again.
-class PROCESS {
-public:
-    PROCESS() {
-        GUEST_EQUAL(STATUS_SUCCESS, PspCreateProcess("Faults", &m_process));
-        KeStackAttachProcess(&m_process->Pcb, &m_saved);
-    }
-    ~PROCESS() {
-        CheckAll();
-        KeUnstackDetachProcess(&m_saved);
-        PspDeleteProcess(m_process);
-        GUEST_TRUE(MmCheckPageFrames() == nullptr);
-    }
-    static void CheckAll() {
-        GUEST_TRUE(MmCheckWorkingSet() == nullptr);
-        GUEST_TRUE(MmCheckPageFrames() == nullptr);
-    }
-    EPROCESS* Get() { return m_process; }
-    [[nodiscard]] ULONG WorkingSetSize() const { return m_process->AddressSpace.Vm.WorkingSetSize; }
-
-private:
-    EPROCESS* m_process = nullptr;
-    KAPC_STATE m_saved;
-};
-
-UCHAR* Allocate(ULONG pages, ULONG protect = PAGE_READWRITE) {
-    PVOID base = nullptr;
-    SIZE_T size = SIZE_T(pages) * PAGE_SIZE;
-    GUEST_EQUAL(STATUS_SUCCESS,
-                ZwAllocateVirtualMemory(NtCurrentProcess(), &base, 0, &size, MEM_RESERVE | MEM_COMMIT, protect));
-    return static_cast<UCHAR*>(base);
-}
-
-void Free(PVOID base) {
-    SIZE_T size = 0;
-    GUEST_EQUAL(STATUS_SUCCESS, ZwFreeVirtualMemory(NtCurrentProcess(), &base, &size, MEM_RELEASE));
-}
-
-void Protect(PVOID base, ULONG pages, ULONG protect) {
-    SIZE_T size = SIZE_T(pages) * PAGE_SIZE;
-    ULONG old = 0;
-    GUEST_EQUAL(STATUS_SUCCESS, ZwProtectVirtualMemory(NtCurrentProcess(), &base, &size, protect, &old));
-}
-
-ULONG* Word(UCHAR* base, ULONG page, ULONG word = 0) {
-    return reinterpret_cast<ULONG*>(base + SIZE_T(page) * PAGE_SIZE) + word;
-}
 
 /// What a use of user memory ended with.
 struct OUTCOME {
@@ -134,7 +83,7 @@ ULONG CountWrong(UCHAR* base, ULONG pages, ULONG seed) {
 // MEM-05, MEM-07, PFN-03, PFN-18
 GUEST_TEST(FirstUseOfAPageGivesZeros) {
     constexpr ULONG pages = 300;
-    PROCESS process;
+    ATTACHED_PROCESS process;
     const LONG before = MmInfoCounters.DemandZeroCount;
     UCHAR* const base = Allocate(pages);
     GUEST_EQUAL(before, MmInfoCounters.DemandZeroCount);
@@ -143,7 +92,7 @@ GUEST_TEST(FirstUseOfAPageGivesZeros) {
     GUEST_EQUAL(pages, process.WorkingSetSize());
     Fill(base, pages, 7);
     GUEST_EQUAL(0, CountWrong(base, pages, 7));
-    PROCESS::CheckAll();
+    ATTACHED_PROCESS::CheckAll();
     Free(base);
     GUEST_EQUAL(0, process.WorkingSetSize());
 }
@@ -151,7 +100,7 @@ GUEST_TEST(FirstUseOfAPageGivesZeros) {
 // PFN-18, PFN-08
 GUEST_TEST(WhatAnotherUseLeftInAPageNeverShows) {
     constexpr ULONG pages = 500;
-    PROCESS process;
+    ATTACHED_PROCESS process;
     UCHAR* const base = Allocate(pages);
     // Pages are taken from one end of the lists and come back at the other: after twice all of them each has had another use.
     for (ULONG left = 2 * MmQueryFreePages(); left > pages; left -= pages) {
@@ -168,13 +117,13 @@ GUEST_TEST(WhatAnotherUseLeftInAPageNeverShows) {
 // PFN-05, PFN-06, ERR-10
 GUEST_TEST(PageThatWasTrimmedComesBackWithItsBytes) {
     constexpr ULONG pages = 200;
-    PROCESS process;
+    ATTACHED_PROCESS process;
     UCHAR* const base = Allocate(pages);
     Fill(base, pages, 99);
     for (ULONG round = 0; round < 3; round++) {
         MmEmptyWorkingSet();
         GUEST_EQUAL(0, process.WorkingSetSize());
-        PROCESS::CheckAll();
+        ATTACHED_PROCESS::CheckAll();
         const LONG soft = MmInfoCounters.TransitionCount, zero = MmInfoCounters.DemandZeroCount;
         GUEST_EQUAL(0, CountWrong(base, pages, 99 + round));
         GUEST_EQUAL(soft + LONG(pages), MmInfoCounters.TransitionCount);
@@ -184,12 +133,12 @@ GUEST_TEST(PageThatWasTrimmedComesBackWithItsBytes) {
     }
     MmEmptyWorkingSet();
     Free(base); // of pages that are on the modified list
-    PROCESS::CheckAll();
+    ATTACHED_PROCESS::CheckAll();
 }
 
 // POL-06
 GUEST_TEST(GuardPageTellsOnce) {
-    PROCESS process;
+    ATTACHED_PROCESS process;
     UCHAR* const base = Allocate(2, PAGE_READWRITE | PAGE_GUARD);
     const OUTCOME first = Write(Word(base, 1), 5);
     GUEST_EQUAL(STATUS_GUARD_PAGE_VIOLATION, first.Status);
@@ -208,7 +157,7 @@ GUEST_TEST(GuardPageTellsOnce) {
 // POL-06
 GUEST_TEST(StackGrowsToItsLastPageButOne) {
     constexpr ULONG pages = 16;
-    PROCESS process;
+    ATTACHED_PROCESS process;
     PVOID top = nullptr;
     GUEST_EQUAL(STATUS_SUCCESS, MmCreateUserStack(pages * PAGE_SIZE, 2 * PAGE_SIZE, &top));
     UCHAR* const base = static_cast<UCHAR*>(top) - pages * PAGE_SIZE;
@@ -230,7 +179,7 @@ GUEST_TEST(StackGrowsToItsLastPageButOne) {
 
 // TRP-02, POL-06
 GUEST_TEST(WhatIsNotAllowedIsAnAccessViolation) {
-    PROCESS process;
+    ATTACHED_PROCESS process;
     UCHAR* const base = Allocate(4);
     *Word(base, 0) = 1;
     *Word(base, 1) = 2;
@@ -263,7 +212,7 @@ GUEST_TEST(WhatIsNotAllowedIsAnAccessViolation) {
 
 // MEM-04, MEM-07
 GUEST_TEST(PageTablesComeWithTheFirstPageAndGoWithTheLast) {
-    PROCESS process;
+    ATTACHED_PROCESS process;
     constexpr ULONG pages = PTE_PER_PAGE + 100;
     UCHAR* const base = Allocate(pages);
     const ULONG before = MmQueryFreePages();
@@ -281,10 +230,10 @@ GUEST_TEST(PageTablesComeWithTheFirstPageAndGoWithTheLast) {
 
 // MEM-07, KPR-03
 GUEST_TEST(DeletedProcessLeavesNothingBehind) {
-    { PROCESS process; } // the pool may take a page for it
+    { ATTACHED_PROCESS process; } // the pool may take a page for it
     const ULONG before = MmQueryFreePages();
     for (ULONG round = 0; round < 4; round++) {
-        PROCESS process;
+        ATTACHED_PROCESS process;
         for (ULONG i = 1; i <= 8; i++) {
             UCHAR* const base = Allocate(i * 20, i % 2 ? PAGE_READWRITE : PAGE_EXECUTE_READWRITE);
             Fill(base, i * 20, i);
@@ -300,11 +249,11 @@ GUEST_TEST(DeletedProcessLeavesNothingBehind) {
 
 // MEM-05, KPR-06
 GUEST_TEST(EachProcessHasPagesOfItsOwn) {
-    PROCESS one;
+    ATTACHED_PROCESS one;
     UCHAR* const mine = Allocate(3);
     *Word(mine, 1) = 0x1111;
     {
-        PROCESS other; // attached on top of the first one
+        ATTACHED_PROCESS other; // attached on top of the first one
         UCHAR* const theirs = Allocate(3);
         GUEST_EQUAL(mine, theirs);
         GUEST_EQUAL(0, *Word(theirs, 1));
@@ -313,140 +262,6 @@ GUEST_TEST(EachProcessHasPagesOfItsOwn) {
     }
     GUEST_EQUAL(0x1111, *Word(mine, 1));
     GUEST_EQUAL(0, *Word(mine, 2));
-}
-
-namespace {
-
-constexpr ULONG CROWD_PAGES = 60, CROWD_ROUNDS = 30;
-
-struct CROWD {
-    EPROCESS* Process;
-    UCHAR* Base;
-    volatile LONG Working;
-};
-
-void Touch(ULONG index, PVOID context) {
-    auto& crowd = *static_cast<CROWD*>(context);
-    KAPC_STATE saved;
-    KeStackAttachProcess(&crowd.Process->Pcb, &saved);
-    for (ULONG page = 0; page < CROWD_PAGES; page++)
-        InterlockedIncrement(reinterpret_cast<volatile LONG*>(Word(crowd.Base, page, index)));
-    for (ULONG page = 0; page < CROWD_PAGES; page++)
-        InterlockedIncrement(reinterpret_cast<volatile LONG*>(Word(crowd.Base, page, 8)));
-    KeUnstackDetachProcess(&saved);
-}
-
-/// All but the first use pages; the first takes them out of the working set all the time.
-void TouchWhileTrimmed(ULONG index, PVOID context) {
-    auto& crowd = *static_cast<CROWD*>(context);
-    KAPC_STATE saved;
-    KeStackAttachProcess(&crowd.Process->Pcb, &saved);
-    if (index == 0) {
-        do {
-            MmEmptyWorkingSet();
-            (void)KeYieldExecution();
-        } while (crowd.Working != 0);
-    } else {
-        for (ULONG round = 0; round < CROWD_ROUNDS; round++) {
-            for (ULONG page = 0; page < CROWD_PAGES; page++)
-                *Word(crowd.Base, page, index) += 1;
-            (void)KeYieldExecution();
-        }
-        InterlockedDecrement(&crowd.Working);
-    }
-    KeUnstackDetachProcess(&saved);
-}
-
-} // namespace
-
-// MEM-05, PFN-03
-GUEST_TEST(ThreadsThatUseTheSamePagesAtOnceShareThem) {
-    PROCESS process;
-    const LONG before = MmInfoCounters.DemandZeroCount;
-    CROWD crowd = {process.Get(), Allocate(CROWD_PAGES), 0};
-    const ULONG threads = GuestTogether(Touch, &crowd);
-    GUEST_EQUAL(before + LONG(CROWD_PAGES), MmInfoCounters.DemandZeroCount); // each page once
-    for (ULONG page = 0; page < CROWD_PAGES; page++) {
-        GUEST_EQUAL(threads, *Word(crowd.Base, page, 8));
-        for (ULONG index = 0; index < threads; index++)
-            GUEST_EQUAL(1, *Word(crowd.Base, page, index));
-    }
-    GUEST_EQUAL(CROWD_PAGES, process.WorkingSetSize());
-}
-
-// PFN-03, PFN-06
-GUEST_TEST(WritesAreNotLostWhilePagesAreTrimmed) {
-    PROCESS process;
-    const ULONG count = KeNumberProcessors < 2 ? 2 : KeNumberProcessors > 4 ? 4 : ULONG(KeNumberProcessors);
-    CROWD crowd = {process.Get(), Allocate(CROWD_PAGES), LONG(count) - 1};
-    const LONG soft = MmInfoCounters.TransitionCount;
-    GUEST_EQUAL(count, GuestTogether(TouchWhileTrimmed, &crowd));
-    GUEST_TRUE(MmInfoCounters.TransitionCount > soft);
-    for (ULONG page = 0; page < CROWD_PAGES; page++) {
-        for (ULONG index = 1; index < count; index++)
-            GUEST_EQUAL(CROWD_ROUNDS, *Word(crowd.Base, page, index));
-    }
-}
-
-namespace {
-
-/// Uses fresh pages of its own process until all of a range have been used.
-struct NEEDY {
-    EPROCESS* Process;
-    UCHAR* Base;
-    ULONG Pages;
-    volatile LONG Used;
-    KEVENT Go;
-};
-
-void NTAPI UseAll(PVOID context) {
-    auto& needy = *static_cast<NEEDY*>(context);
-    (void)KeWaitForSingleObject(&needy.Go, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
-    KAPC_STATE saved;
-    KeStackAttachProcess(&needy.Process->Pcb, &saved);
-    for (ULONG page = 0; page < needy.Pages; page++) {
-        *Word(needy.Base, page) = page + 1;
-        InterlockedIncrement(&needy.Used);
-    }
-    KeUnstackDetachProcess(&saved);
-}
-
-void Sleep(ULONG milliseconds) {
-    LARGE_INTEGER time = {.QuadPart = -10'000LL * milliseconds};
-    (void)KeDelayExecutionThread(KernelMode, FALSE, &time);
-}
-
-} // namespace
-
-// MEM-07, PFN-03
-GUEST_TEST(FaultWithoutAPageAtHandWaitsUntilThereIsOne) {
-    constexpr ULONG pages = 30, left = 20, piece = 16;
-    PROCESS process;
-    NEEDY needy = {process.Get(), Allocate(pages), pages, 0, {}};
-    KeInitializeEvent(&needy.Go, NotificationEvent, FALSE);
-    PETHREAD thread;
-    GUEST_EQUAL(STATUS_SUCCESS, PsStartSystemThread(&thread, "Needy", 8, UseAll, &needy));
-    {
-        PROCESS other; // takes almost all memory
-        while (MmQueryFreePages() > left) {
-            UCHAR* const base = Allocate(piece);
-            for (ULONG page = 0; page < piece && MmQueryFreePages() > left; page++)
-                *Word(base, page) = page;
-        }
-        GUEST_TRUE(MmQueryFreePages() <= left);
-        (void)KeSetEvent(&needy.Go, 0, FALSE);
-        Sleep(200);
-        const LONG used = needy.Used;
-        GUEST_TRUE(used != 0 && used < LONG(pages));
-        GUEST_TRUE(MmQueryFreePages() != 0); // the last pages are for threads that make pages available
-        Sleep(200);
-        GUEST_EQUAL(used, needy.Used);
-    }
-    (void)KeWaitForSingleObject(thread, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
-    PsDereferenceThread(thread);
-    GUEST_EQUAL(pages, needy.Used);
-    for (ULONG page = 0; page < pages; page++)
-        GUEST_EQUAL(page + 1, *Word(needy.Base, page));
 }
 
 namespace {
@@ -471,7 +286,7 @@ ULONG CountRecords(ULONG since, const volatile void* address, ETW_RECORD* last) 
 GUEST_TEST(EachFaultIsOnRecordWithItsKind) {
     constexpr ULONG demandZero = 1, transition = 2, write = 0x100;
     (void)KeSetAffinityThread(KeGetCurrentThread(), 1);
-    PROCESS process;
+    ATTACHED_PROCESS process;
     ULONG* const word = Word(Allocate(1), 0);
     ULONG since = EtwRing[0].Next;
     ETW_RECORD record = {};
@@ -491,7 +306,7 @@ GUEST_TEST(EachFaultIsOnRecordWithItsKind) {
 
 // TRP-02, INT-02
 GUEST_TEST_BUGCHECK(UserPageWithInterruptsOffIsABugcheck, IRQL_NOT_LESS_OR_EQUAL) {
-    PROCESS process;
+    ATTACHED_PROCESS process;
     UCHAR* const base = Allocate(1);
     nt::cpu::DisableInterrupts();
     *Word(base, 0) = 1;
@@ -499,7 +314,7 @@ GUEST_TEST_BUGCHECK(UserPageWithInterruptsOffIsABugcheck, IRQL_NOT_LESS_OR_EQUAL
 
 // TRP-02, INT-02
 GUEST_TEST_BUGCHECK(UserPageAtDispatchLevelIsABugcheck, IRQL_NOT_LESS_OR_EQUAL) {
-    PROCESS process;
+    ATTACHED_PROCESS process;
     UCHAR* const base = Allocate(1);
     const nt::DispatchLevelGuard level;
     *Word(base, 0) = 1;
