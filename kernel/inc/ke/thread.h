@@ -199,6 +199,8 @@ NTKERNELAPI void NTAPI KeReadyThread(PKTHREAD Thread);
 
 /// Sets the current and base priority (1..31). @returns the old priority. @irql <= DISPATCH_LEVEL
 NTKERNELAPI KPRIORITY NTAPI KeSetPriorityThread(PKTHREAD Thread, KPRIORITY Priority);
+/// The calling thread, the zero page thread, takes the priority that no other thread can have: 0. @irql PASSIVE_LEVEL
+void NTAPI KeTakeZeroPagePriority();
 /// Sets the base priority to the process's plus `Increment`; the current priority follows. @returns the old increment.
 /// @irql <= DISPATCH_LEVEL
 NTKERNELAPI LONG NTAPI KeSetBasePriorityThread(PKTHREAD Thread, LONG Increment);

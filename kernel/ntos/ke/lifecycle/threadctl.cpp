@@ -71,6 +71,14 @@ KPRIORITY NTAPI KeSetPriorityThread(PKTHREAD Thread, KPRIORITY Priority) {
     return oldPriority;
 }
 
+void NTAPI KeTakeZeroPagePriority() {
+    KTHREAD* const thread = KeGetCurrentThread();
+    KiDispatcherGuard guard;
+    nt::SpinLockAtDpcGuard ready(thread->ReadyLock);
+    SetBase(thread, LOW_PRIORITY);
+    KiSetPriorityThread(thread, LOW_PRIORITY, KPRIORITY_CHANGE::Set);
+}
+
 LONG NTAPI KeSetBasePriorityThread(PKTHREAD Thread, LONG Increment) {
     KiDispatcherGuard guard;
     nt::SpinLockAtDpcGuard ready(Thread->ReadyLock);

@@ -48,7 +48,7 @@ void NTAPI MiZeroFreePages() {
 }
 
 void NTAPI MmZeroPageThread(PVOID) {
-    (void)KeSetPriorityThread(KeGetCurrentThread(), LOW_PRIORITY); // no other thread may be made with this priority
+    KeTakeZeroPagePriority();
     KeInitializeEvent(&MmZeroingPageEvent, SynchronizationEvent, TRUE);
     for (;;) {
         (void)KeWaitForSingleObject(&MmZeroingPageEvent, KWAIT_REASON::WrFreePage, KernelMode, FALSE, nullptr);

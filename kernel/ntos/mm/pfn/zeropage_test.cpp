@@ -36,7 +36,14 @@ TEST_F(ZeroPageTest, APageThatIsBeingZeroedIsNobodys) {
 // SYS-13
 TEST_F(ZeroPageTest, TheThreadIsWokenWhenEnoughPagesAreFree) {
     RunUnlocked([&] {
-        machine->Spawn(9, [] { MmZeroPageThread(nullptr); });
+        const auto idle = [] { // threads of lower priority run
+            LARGE_INTEGER tick = Ticks(1);
+            (void)KeDelayExecutionThread(KernelMode, FALSE, &tick);
+        };
+        Thread* const zero = machine->Spawn(9, [] { MmZeroPageThread(nullptr); });
+        EXPECT_EQ(zero->Tcb.Priority, LOW_PRIORITY);
+        EXPECT_EQ(MmZeroedPageListHead.Total, 0u) << "a thread of any other priority comes first";
+        idle();
         std::vector<PFN_NUMBER> pages;
         {
             nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
@@ -52,6 +59,8 @@ TEST_F(ZeroPageTest, TheThreadIsWokenWhenEnoughPagesAreFree) {
             MiDeletePfn(pages[MM_MINIMUM_PAGES_TO_ZERO - 1]);
             EXPECT_TRUE(MmZeroingPageThreadActive);
         }
+        EXPECT_EQ(MmFreePageListHead.Total, MM_MINIMUM_PAGES_TO_ZERO);
+        idle();
         EXPECT_EQ(MmFreePageListHead.Total, 0u);
         EXPECT_FALSE(MmZeroingPageThreadActive);
     });
