@@ -99,7 +99,11 @@ struct IMAGE_NT_HEADERS {
     IMAGE_OPTIONAL_HEADER OptionalHeader;
 };
 
-inline constexpr ULONG IMAGE_SCN_MEM_WRITE = 0x80000000; ///< IMAGE_SECTION_HEADER::Characteristics: it may be written
+// IMAGE_SECTION_HEADER::Characteristics: how its pages may be used
+inline constexpr ULONG IMAGE_SCN_MEM_SHARED = 0x10000000; ///< all processes write to the same pages
+inline constexpr ULONG IMAGE_SCN_MEM_EXECUTE = 0x20000000;
+inline constexpr ULONG IMAGE_SCN_MEM_READ = 0x40000000;
+inline constexpr ULONG IMAGE_SCN_MEM_WRITE = 0x80000000;
 
 /// One section: where it is in the file, and where in memory.
 struct IMAGE_SECTION_HEADER {

@@ -25,7 +25,7 @@ ULONG PhysicalAddress(PVOID address) { return MmGetPhysicalAddress(address).LowP
 
 /// The disk begins with a transfer that lies on it. @irql DISPATCH_LEVEL
 void Begin(IDE_PAGE_DISK& disk, MM_TRANSFER* transfer) {
-    (void)MmCheckTransfer(*transfer, SizeOf(disk), &disk.CurrentBytes);
+    (void)MmCheckTransfer(*transfer, SizeOf(disk), &disk.CurrentBytes, PAGE_SIZE);
     const ULONG page = PageOf(*transfer), pages = disk.CurrentBytes / PAGE_SIZE;
     disk.Current = transfer;
     disk.SweepPage = page + pages;
@@ -57,7 +57,7 @@ ULONGLONG NTAPI Size(MM_BACKING* Backing) { return SizeOf(Of(Backing)); }
 void NTAPI Start(MM_BACKING* Backing, MM_TRANSFER* Transfer) {
     IDE_PAGE_DISK& disk = Of(Backing);
     ULONG bytes;
-    const NTSTATUS status = MmCheckTransfer(*Transfer, SizeOf(disk), &bytes);
+    const NTSTATUS status = MmCheckTransfer(*Transfer, SizeOf(disk), &bytes, PAGE_SIZE);
     if (!NT_SUCCESS(status)) return MmCompleteTransfer(Transfer, status, 0);
     nt::DispatchLevelGuard level;
     if (!KeInsertByKeyDeviceQueue(&disk.Queue, &Transfer->QueueEntry, PageOf(*Transfer))) Begin(disk, Transfer);
@@ -90,7 +90,7 @@ bool Connect(IDE_PAGE_DISK& disk, ULONG line) EXCLUDES_(AtDispatchLevel) {
 } // namespace
 
 NTSTATUS MakeIdeDisk(IDE_PAGE_DISK& disk, ULONG channel, USHORT busMaster) {
-    disk.Backing = {&Calls, 1, nullptr};
+    disk.Backing = {&Calls, 1, nullptr, {}};
     disk.Disk.Ports = PORTS[channel];
     disk.Disk.Ports.BusMaster = USHORT(disk.Disk.Ports.BusMaster + busMaster);
     disk.Disk.PrdAddress = PhysicalAddress(disk.Disk.Prds);

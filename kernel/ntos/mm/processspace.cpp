@@ -13,6 +13,7 @@
 #include "mm/pfn/pageaccess.h"
 #include "mm/pfn/pfn.h"
 #include "mm/processspace.h"
+#include "mm/section/views.h"
 #include "mm/slots.h"
 #include "mm/vad/services.h"
 #include "mm/vad/userpages.h"
@@ -75,6 +76,7 @@ void NTAPI MmCleanProcessAddressSpace(EPROCESS* Process) {
     KeStackAttachProcess(&Process->Pcb, &saved);
     {
         MI_USER_PAGES pages(Process->AddressSpace);
+        MiUnmapAllViews(Process->AddressSpace, pages);
         MiDeletePrivateRanges(Process->AddressSpace, pages);
     }
     MiDeleteProcessWorkingSet(Process->AddressSpace);

@@ -61,3 +61,14 @@ bool MiIsAccessAllowed(ULONG protection, MI_ACCESS access) {
     }
     return false;
 }
+
+bool MiIsCopyOnWrite(ULONG protection) {
+    const ULONG use = protection & USE_MASK;
+    return use == MM_WRITECOPY || use == MM_EXECUTE_WRITECOPY;
+}
+
+ULONG MiProtectionOfCopy(ULONG protection) {
+    constexpr ULONG difference = MM_WRITECOPY - MM_READWRITE;
+    static_assert(MM_EXECUTE_WRITECOPY - MM_EXECUTE_READWRITE == difference);
+    return MiIsCopyOnWrite(protection) ? protection - difference : protection;
+}

@@ -23,6 +23,11 @@ ULONG MiPageProtection(ULONG protection);
 /// and the frame. No valid PTE may have a protection of guard pages or without access: those rows are 0.
 extern const ULONG MmProtectToPteMask[MM_PROTECTION_MASK + 1];
 
+/// Whether the first write to a page makes a copy of it.
+bool MiIsCopyOnWrite(ULONG protection);
+/// The MM_PROTECTION of such a copy.
+ULONG MiProtectionOfCopy(ULONG protection);
+
 /// How a page is used.
 enum class MI_ACCESS : UCHAR { Read, Write, Execute };
 

@@ -1,5 +1,6 @@
 // The memory of the fake machine, frame by frame.
 #include "fakeframes.h"
+#include "pagetest.h"
 
 #include "mm/backing/framecopy.h"
 
@@ -8,10 +9,14 @@
 
 namespace host {
 
-static std::map<PFN_NUMBER, std::array<UCHAR, PAGE_SIZE>> Frames;
+using PAGE = std::array<UCHAR, PAGE_SIZE>;
+static std::map<PFN_NUMBER, PAGE> HighFrames; ///< behind those that PageTest's machine has
 
-std::array<UCHAR, PAGE_SIZE>& Frame(PFN_NUMBER frame) { return Frames[frame]; }
-void ForgetFrames() { Frames.clear(); }
+PAGE& Frame(PFN_NUMBER frame) { return frame < Frames ? *reinterpret_cast<PAGE*>(PageOf(frame)) : HighFrames[frame]; }
+void ForgetFrames() {
+    HighFrames.clear();
+    std::memset(PageOf(0), 0, Frames * PAGE_SIZE);
+}
 
 } // namespace host
 

@@ -1,4 +1,4 @@
-// The memory of the fake machine, frame by frame: each exists once a test has named it.
+// The memory of the fake machine, frame by frame. The first ones are those of PageTest's machine (pagetest.h).
 #pragma once
 
 #include "nt/types.h"

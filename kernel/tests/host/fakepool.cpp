@@ -10,6 +10,7 @@
 namespace host {
 ULONG PoolFailures;
 volatile LONG PoolBlocks;
+PoolArena* Arena;
 } // namespace host
 
 PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE, SIZE_T NumberOfBytes, ULONG) {
@@ -18,10 +19,10 @@ PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE, SIZE_T NumberOfBytes, ULONG) {
         return nullptr;
     }
     InterlockedIncrement(&host::PoolBlocks);
-    return std::malloc(NumberOfBytes);
+    return host::Arena ? host::Arena->Allocate(NumberOfBytes) : std::malloc(NumberOfBytes);
 }
 
 void NTAPI ExFreePoolWithTag(PVOID P, ULONG) {
     InterlockedDecrement(&host::PoolBlocks);
-    std::free(P);
+    if (!host::Arena || !host::Arena->Free(P)) std::free(P);
 }

@@ -7,6 +7,7 @@
 extern "C" {
 ULONG MmNumberOfPhysicalPages;
 PFN_NUMBER MmHighestPhysicalPage = host::Frames - 1;
+ULONG_PTR MmNonPagedPoolStart = reinterpret_cast<ULONG_PTR>(host::PageOf(0));
 }
 
 namespace host {

@@ -61,10 +61,11 @@ struct MMPTE_TRANSITION {
     ULONG PageFrameNumber : 20;
 };
 
-/// The page is described by a prototype PTE. All ones in ProtoAddress: the VAD tells which one.
+/// The page is described by a prototype PTE. Bits 12..31 all ones: the VAD tells which one, and bits 5..9 hold an
+/// MM_PROTECTION instead (MiMakeLookupPte).
 struct MMPTE_PROTOTYPE {
     ULONG Valid : 1;
-    ULONG ProtoAddressLow : 7; ///< bits 2..8 of its distance from the paged pool's start
+    ULONG ProtoAddressLow : 7; ///< bits 2..8 of its distance from the non-paged pool's start
     ULONG ReadOnly : 1;
     ULONG WhichPool : 1;
     ULONG Prototype : 1;
@@ -77,8 +78,7 @@ struct MMPTE_SUBSECTION {
     ULONG SubsectionAddressLow : 4; ///< bits 3..6 of its distance from the non-paged pool's start
     ULONG Protection : 5;
     ULONG Prototype : 1;
-    ULONG SubsectionAddressHigh : 20; ///< bits 7..26
-    ULONG WhichPool : 1;
+    ULONG SubsectionAddressHigh : 21; ///< bits 7..27
 };
 
 /// A free run of system PTEs: its head says where the next free run is, and how long this one is.
@@ -140,6 +140,16 @@ constexpr MI_PTE_KIND MiPteKind(MMPTE pte) {
     if (pte.Long >> 12 != 0 || (pte.Long & 0x1E) != 0) return MI_PTE_KIND::PageFile;
     return pte.Long >> 5 == MM_DECOMMIT ? MI_PTE_KIND::Decommitted : MI_PTE_KIND::DemandZero;
 }
+
+/// In a PTE of a view, instead of a place on a page file: the VAD tells which prototype PTE it is.
+constexpr ULONG MI_PTE_LOOKUP_NEEDED = 0xFFFFF;
+/// A PTE of a view whose page is not mapped. @param protection MM_PROTECTION, which may differ from the view's
+constexpr MMPTE MiMakeLookupPte(ULONG protection) {
+    MMPTE pte = {};
+    pte.Soft = {.Protection = protection, .Prototype = 1, .PageFileHigh = MI_PTE_LOOKUP_NEEDED};
+    return pte;
+}
+constexpr bool MiIsLookupPte(MMPTE pte) { return pte.Soft.PageFileHigh == MI_PTE_LOOKUP_NEEDED; }
 
 #if defined(__i386__)
 /// The page table entry and the page directory entry of an address, in the current address space: page tables are mapped

@@ -32,7 +32,7 @@ constexpr MM_BACKING_CALLS Calls = {Size, Start, nullptr};
 
 extern "C" void NTAPI MmInitializeMemoryBacking(MM_MEMORY_BACKING* MemoryBacking, PVOID Data, ULONG Length,
                                                 BOOLEAN ReadOnly) {
-    MemoryBacking->Backing = {&Calls, 1, nullptr};
+    MemoryBacking->Backing = {&Calls, 1, nullptr, {}};
     MemoryBacking->Data = static_cast<UCHAR*>(Data);
     MemoryBacking->Length = Length;
     MemoryBacking->ReadOnly = ReadOnly;

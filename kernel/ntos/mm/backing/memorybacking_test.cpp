@@ -54,12 +54,36 @@ TEST_F(MemoryBackingTest, WhatCannotBeDoneEndsWithAStatus) {
         return transfer.Status;
     };
     EXPECT_EQ(status(false, 3, 1), STATUS_END_OF_FILE);
-    EXPECT_EQ(status(true, 2, 1), STATUS_END_OF_FILE); // its last page is not a whole one
+    EXPECT_EQ(status(true, 3, 1), STATUS_END_OF_FILE);
+    EXPECT_EQ(status(true, 2, 2), STATUS_END_OF_FILE); // it would write a page that is not there
     EXPECT_EQ(status(false, 0, 0), STATUS_INVALID_PARAMETER);
     EXPECT_EQ(status(false, 0, MM_MAXIMUM_TRANSFER + 1), STATUS_INVALID_PARAMETER);
-    Transfer crooked(false, 0, 1, 5);
-    crooked.Offset = 512;
+    Transfer crooked(false, 0, 1, 5), crookedWrite(true, 0, 1, 5);
+    crooked.Offset = 511;
     EXPECT_EQ(crooked.StartOn(memory.Backing()).Status, STATUS_INVALID_PARAMETER);
+    crookedWrite.Offset = 512;
+    EXPECT_EQ(crookedWrite.StartOn(memory.Backing()).Status, STATUS_INVALID_PARAMETER);
+}
+
+// POL-08
+TEST_F(MemoryBackingTest, TheLastPageIsWrittenAsFarAsItGoes) {
+    Memory memory(PAGE_SIZE + 10);
+    Frame(5)[9] = 0x77;
+    Transfer transfer(true, 1, 1, 5);
+    EXPECT_EQ(transfer.StartOn(memory.Backing()).Status, STATUS_SUCCESS);
+    EXPECT_EQ(transfer.Information, 10u);
+    EXPECT_EQ(memory.Page(1)[9], 0x77);
+}
+
+// POL-09
+TEST_F(MemoryBackingTest, AReadBeginsAtAnySector) {
+    Memory memory(2 * PAGE_SIZE);
+    Transfer transfer(false, 0, 1, 5);
+    transfer.Offset = 3 * MM_SECTOR_SIZE;
+    EXPECT_EQ(transfer.StartOn(memory.Backing()).Status, STATUS_SUCCESS);
+    EXPECT_EQ(transfer.Information, PAGE_SIZE);
+    EXPECT_EQ(Frame(5)[0], memory.Page(0)[3 * MM_SECTOR_SIZE]);
+    EXPECT_EQ(Frame(5)[PAGE_SIZE - 1], memory.Page(1)[3 * MM_SECTOR_SIZE - 1]);
 }
 
 // POL-08

@@ -85,7 +85,7 @@ constexpr MM_BACKING_CALLS Calls = {Size, Start, Extend};
 
 extern "C" void NTAPI MmInitializeTestBacking(MM_TEST_BACKING* TestBacking, MM_BACKING* Target) {
     RtlZeroMemory(TestBacking, sizeof *TestBacking);
-    TestBacking->Backing = {&Calls, 1, nullptr};
+    TestBacking->Backing = {&Calls, 1, nullptr, {}};
     TestBacking->Target = Target;
     TestBacking->FailingPage = MM_NO_FAILING_PAGE;
     KeInitializeDeviceQueue(&TestBacking->Queue);

@@ -10,15 +10,10 @@
 
 namespace {
 
-ULONG WsIndexOf(PFN_NUMBER frame) {
-    nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
-    return MiPfnElement(frame)->u1.WsIndex;
-}
-
 /// The page leaves the working set, whatever held it there.
 void ReleaseEntry(MMSUPPORT* workingSet, ULONG vpn, PFN_NUMBER frame) {
     const MMWSL* const list = workingSet->VmWorkingSetList;
-    ULONG index = MiLocateWsle(list, vpn, WsIndexOf(frame));
+    ULONG index = MiLocateWsle(list, vpn, MiWsIndexOf(frame));
     NT_ASSERT(index != WSLE_NULL_INDEX);
     if (list->Wsle[index].e1.LockedInWs) index = MiUnlockWsle(workingSet, index, MI_WSLE_LOCK::InWorkingSet);
     if (list->Wsle[index].e1.LockedInMemory) index = MiUnlockWsle(workingSet, index, MI_WSLE_LOCK::InMemory);

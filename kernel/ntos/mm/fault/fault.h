@@ -61,9 +61,6 @@ struct MI_FAULT_DECISION {
 constexpr ULONG MM_BASIC_MASK = 7;                                   ///< of an MM_PROTECTION: one of the first eight
 constexpr ULONG MM_ADDED_MASK = MM_PROTECTION_MASK & ~MM_BASIC_MASK; ///< what is added to it
 
-/// In the software form of a prototype's PTE: it holds a protection of its own, and its range tells which prototype PTE.
-constexpr ULONG MI_PTE_LOOKUP_NEEDED = 0xFFFFF;
-
 /// Decides what a fault in the user's half is, by nothing but these. @param vad nullptr: no range holds the address. @param pte
 /// 0 if there is no page table.
 MI_FAULT_DECISION MiDecideFault(const MMVAD* vad, MMPTE pte, bool write);
@@ -98,6 +95,13 @@ MI_IN_PAGE* MiJoinPageRead(MMPFN* pfn) REQUIRES_PFN_LOCK;
 /// @returns STATUS_RETRY, or why the read has failed
 NTSTATUS MiWaitForPageRead(MI_FAULT& fault, MI_IN_PAGE* read);
 
+// ---- a page of a section that is not in memory: protoread.cpp
+
+struct SUBSECTION;
+/// Reads the page of a prototype PTE, which names a subsection or a place on a page file. @param subsection that it belongs to.
+/// @returns STATUS_RETRY: it is in memory now, or was; STATUS_NO_MEMORY; why it could not be read
+NTSTATUS MiReadPrototypePage(MI_FAULT& fault, SUBSECTION* subsection, MMPTE* prototype);
+
 // ---- entries of pages of sections that go: proto.cpp
 
 /// Trims a page whose valid PTE has Hard.Prototype set: *pte gets the form that leads to its prototype PTE, then all TLBs forget
@@ -127,6 +131,8 @@ void MiProtectPte(MM_ADDRESS_SPACE& space, MMPTE* pte, ULONG protection);
 
 // ---- what every kind needs: validpte.cpp
 
+/// @returns the WsIndex of an active page: where its working set entry may be.
+ULONG MiWsIndexOf(PFN_NUMBER frame);
 /// Whether a fault may take an available page. The last few are left to those who make pages available.
 bool MiMayTakePage() REQUIRES_PFN_LOCK;
 /// The valid form of an entry. @param protection a usable one; a copy-on-write one gives an entry that is read-only, with CopyOnWrite.

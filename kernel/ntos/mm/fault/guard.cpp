@@ -30,9 +30,7 @@ bool TakeGuardAway(MI_USER_PAGES& pages, ULONG vpn, const MI_FAULT& fault) {
     } else if (fault.Vad->Flags.PrivateMemory) {
         pages.Write(vpn, MiDemandZeroPte(protection));
     } else {
-        MMPTE own = {};
-        own.Soft = {.Protection = protection, .Prototype = 1, .PageFileHigh = MI_PTE_LOOKUP_NEEDED};
-        pages.Write(vpn, own);
+        pages.Write(vpn, MiMakeLookupPte(protection));
     }
     return true;
 }

@@ -1,21 +1,188 @@
-// Pages of sections. There are no sections yet: an entry that leads to a prototype PTE is damaged.
-#include "ke/bugcheck.h"
+// Pages of sections: a process's entry becomes valid through the prototype PTE of the page, and lets it go again.
+//
+//     this process's entry          prototype PTE                 what happens
+//     0, or "the VAD tells"  --->   valid                         one share more of the same page
+//                            --->   transition                    the page becomes active again
+//                            --->   demand zero                   the prototype PTE gets a page of zeros
+//                            --->   subsection, page file         the page is read first (protoread.cpp)
+//
+// Every process that uses the page has a share of it. With the last share the prototype PTE gets its transition form
+// (MiDecrementShareCount), and the page goes to the standby or the modified list for all of them.
+// Locks, IRQL: see fault.h. In the books: "prototype PTEs", "page fault handling". MEM-05, POL-08, POL-09
+#include "ke/ipi.h"
 #include "mm/fault/fault.h"
+#include "mm/pfn/pageaccess.h"
+#include "mm/protect.h"
+#include "mm/section/views.h"
+#include "mm/vad/userpages.h"
+#include "mm/ws/wsl.h"
+#include "nt/atomic.h"
 
 namespace {
 
-[[noreturn]] void Damaged(const MMPTE* pte) {
-    KeBugCheckEx(MEMORY_MANAGEMENT, reinterpret_cast<ULONG_PTR>(pte), pte->Long, 0, 0);
+ULONG VpnOf(const void* address) { return ULONG(reinterpret_cast<ULONG_PTR>(address) >> PAGE_SHIFT); }
+ULONG VpnOf(const MMPTE* pte) { return VpnOf(MiGetVirtualAddressMappedByPte(pte)); }
+
+/// The form of a prototype PTE whose page is in use. No processor looks at it: only its frame counts.
+MMPTE ValidPrototype(PFN_NUMBER frame) {
+    MMPTE pte = {};
+    pte.Hard = {.Valid = 1, .Write = 1, .PageFrameNumber = frame};
+    return pte;
+}
+
+/// The prototype PTE gets a page of zeros. Until it is changed its contents are nowhere, and need not be written.
+NTSTATUS GiveZeroPage(MMPTE* prototype) REQUIRES_PFN_LOCK {
+    if (!MiMayTakePage()) return STATUS_NO_MEMORY;
+    bool zeroed = false;
+    const PFN_NUMBER frame = MiRemoveZeroPage(&zeroed);
+    MiInitializePfn(frame, prototype, false);
+    MiPfnElement(frame)->e1.PrototypePte = 1;
+    if (!zeroed) MiZeroPhysicalPage(frame);
+    prototype->Long = ValidPrototype(frame).Long;
+    return STATUS_PAGE_FAULT_DEMAND_ZERO;
+}
+
+/// The page comes back from the standby or a modified list.
+NTSTATUS Reactivate(MMPTE* prototype, MI_IN_PAGE** read) REQUIRES_PFN_LOCK {
+    const PFN_NUMBER frame = prototype->Trans.PageFrameNumber;
+    MMPFN* const pfn = MiPfnElement(frame);
+    if (pfn->e1.ReadInProgress) {
+        *read = MiJoinPageRead(pfn);
+        return STATUS_RETRY;
+    }
+    if (pfn->u4.InPageError) return pfn->u1.ReadStatus;
+    MiReactivatePfn(frame);
+    prototype->Long = ValidPrototype(frame).Long;
+    return STATUS_PAGE_FAULT_TRANSITION;
+}
+
+/// A share of the page for the entry `pte`. @param[out] frame the page. @param[out] first whether no other process has it.
+/// @param[out] read if it is being read: what to wait for. @returns STATUS_PAGE_FAULT_*; STATUS_RETRY; STATUS_NO_MEMORY;
+/// STATUS_NOT_FOUND: it is not in memory; STATUS_ACCESS_VIOLATION: there is no such page
+NTSTATUS TakeShare(MMPTE* prototype, const MMPTE* pte, PFN_NUMBER* frame, bool* first, MI_IN_PAGE** read) {
+    nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
+    NTSTATUS status = STATUS_PAGE_FAULT_TRANSITION;
+    *first = true;
+    switch (MiPteKind(*prototype)) {
+    case MI_PTE_KIND::Valid:
+        MiIncrementShareCount(prototype->Hard.PageFrameNumber);
+        *first = false;
+        break;
+    case MI_PTE_KIND::Transition: status = Reactivate(prototype, read); break;
+    case MI_PTE_KIND::DemandZero: status = GiveZeroPage(prototype); break;
+    case MI_PTE_KIND::Prototype: // through a subsection
+    case MI_PTE_KIND::PageFile: return STATUS_NOT_FOUND;
+    default: return STATUS_ACCESS_VIOLATION; // between the parts of an image
+    }
+    if (status == STATUS_RETRY || !NT_SUCCESS(status)) return status;
+    *frame = prototype->Hard.PageFrameNumber;
+    MiIncrementShareCount(MiFrameOfPte(pte)); // the page table is shared by its valid entries
+    return status;
+}
+
+/// The entry `pte` gives its share back. @param old what it was when it was valid; no processor knows it any more.
+void ReleaseShare(const MMPTE* pte, MMPTE old) {
+    nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
+    MiCaptureDirtyBit(old.Hard.PageFrameNumber, old);
+    MiDecrementShareCount(old.Hard.PageFrameNumber);
+    MiDecrementShareCount(MiFrameOfPte(pte));
+}
+
+/// How the page may be used. An entry that was never used says nothing: in an image the page's part decides.
+/// @returns whether the access is allowed.
+bool FindProtection(MI_FAULT& fault) {
+    if (fault.Pte->Long == 0) fault.Protection = MiProtectionOfViewPage(fault.Vad, VpnOf(fault.VirtualAddress));
+    const ULONG added = fault.Protection & MM_ADDED_MASK;
+    if (added == MM_NOACCESS || (fault.Protection & MM_BASIC_MASK) == MM_ZERO_ACCESS) return false;
+    return !fault.Write || MiIsWritable(fault.Protection);
+}
+
+/// A page of zeros of an image that each process has for itself: nobody shares it, so it need not be copied later.
+bool IsPrivateFromTheStart(const MI_FAULT& fault, const MMPTE* prototype) {
+    return fault.Vad->Flags.VadType == VadImageMap && MiIsCopyOnWrite(fault.Protection) &&
+           MiPteKind(*prototype) == MI_PTE_KIND::DemandZero;
+}
+
+/// The entry of a valid, shared page.
+MMPTE SharedPte(PFN_NUMBER frame, ULONG protection, const MMPTE* pte) {
+    MMPTE valid = MiMakeValidPte(frame, protection, pte);
+    valid.Hard.Prototype = 1;
+    return valid;
+}
+
+/// The index of the working set entry of a valid page.
+ULONG IndexOf(const MM_ADDRESS_SPACE& space, const MMPTE* pte) {
+    const ULONG index = MiLocateWsle(space.Vm.VmWorkingSetList, VpnOf(pte), MiWsIndexOf(pte->Hard.PageFrameNumber));
+    NT_ASSERT(index != WSLE_NULL_INDEX);
+    return index;
 }
 
 } // namespace
 
-NTSTATUS MiResolveProtoPteFault(MI_FAULT& fault) { Damaged(fault.Pte); }
+NTSTATUS MiResolveProtoPteFault(MI_FAULT& fault) {
+    const ULONG vpn = VpnOf(fault.VirtualAddress);
+    MMPTE* const prototype = MiPrototypeOfPage(fault.Vad, vpn);
+    if (!prototype || !FindProtection(fault)) return STATUS_ACCESS_VIOLATION;
+    if (IsPrivateFromTheStart(fault, prototype)) {
+        fault.Protection = MiProtectionOfCopy(fault.Protection);
+        return MiResolveDemandZeroFault(fault);
+    }
 
-bool MiTrimProtoPte(MMSUPPORT*, MMPTE* pte, ULONG) { Damaged(pte); }
+    PFN_NUMBER frame;
+    bool first;
+    MI_IN_PAGE* read = nullptr;
+    const NTSTATUS status = TakeShare(prototype, fault.Pte, &frame, &first, &read);
+    if (read) return MiWaitForPageRead(fault, read);
+    if (status == STATUS_NOT_FOUND) return MiReadPrototypePage(fault, MiSubsectionOfPage(fault.Vad, vpn), prototype);
+    if (status == STATUS_RETRY || !NT_SUCCESS(status)) return status;
 
-void MiDeleteProtoPte(MMPTE* pte, MMPTE) { Damaged(pte); }
+    MI_USER_PAGES(*fault.Space).Write(vpn, MiMakeLookupPte(fault.Protection)); // in use from now on
+    const MMPTE valid = SharedPte(frame, fault.Protection, fault.Pte);
+    if (!MiMapFaultedPage(fault, frame, valid, first)) {
+        ReleaseShare(fault.Pte, valid);
+        return STATUS_NO_MEMORY;
+    }
+    InterlockedIncrement(&MmInfoCounters.PrototypeCount);
+    if (fault.Write && valid.Hard.CopyOnWrite) return MiResolveCopyOnWriteFault(fault);
+    return status;
+}
 
-ULONG MiProtoPteProtection(MM_ADDRESS_SPACE&, const MMPTE* pte) { Damaged(pte); }
+bool MiTrimProtoPte(MMSUPPORT*, MMPTE* pte, ULONG protection) {
+    const MMPTE old = {.Long = __atomic_exchange_n(&pte->Long, MiMakeLookupPte(protection).Long, __ATOMIC_SEQ_CST)};
+    KeFlushSingleTb(MiGetVirtualAddressMappedByPte(pte), TRUE);
+    ReleaseShare(pte, old);
+    return true;
+}
 
-void MiSetProtoPteProtection(MM_ADDRESS_SPACE&, MMPTE* pte, ULONG) { Damaged(pte); }
+void MiDeleteProtoPte(MMPTE* pte, MMPTE after) {
+    const MMPTE old = {.Long = __atomic_exchange_n(&pte->Long, after.Long, __ATOMIC_SEQ_CST)};
+    if (!old.Hard.Valid) return;
+    KeFlushSingleTb(MiGetVirtualAddressMappedByPte(pte), TRUE);
+    ReleaseShare(pte, old);
+}
+
+ULONG MiProtoPteProtection(MM_ADDRESS_SPACE& space, const MMPTE* pte) {
+    if (!pte->Hard.Valid) return pte->Soft.Protection;
+    return space.Vm.VmWorkingSetList->Wsle[IndexOf(space, pte)].e1.Protection;
+}
+
+void MiSetProtoPteProtection(MM_ADDRESS_SPACE& space, MMPTE* pte, ULONG protection) {
+    if (!pte->Hard.Valid) {
+        pte->Long = MiMakeLookupPte(protection).Long;
+        return;
+    }
+    const ULONG index = IndexOf(space, pte);
+    const ULONG added = protection & MM_ADDED_MASK;
+    if (added == MM_GUARD_PAGE || added == MM_NOACCESS) { // the processor knows no such page: it leaves the working set
+        MiReleaseWsle(&space.Vm, index);
+        (void)MiTrimProtoPte(&space.Vm, pte, protection);
+        return;
+    }
+    space.Vm.VmWorkingSetList->Wsle[index].e1.Protection = protection;
+    const PFN_NUMBER frame = pte->Hard.PageFrameNumber;
+    const MMPTE old = {.Long =
+                           __atomic_exchange_n(&pte->Long, SharedPte(frame, protection, pte).Long, __ATOMIC_SEQ_CST)};
+    KeFlushSingleTb(MiGetVirtualAddressMappedByPte(pte), TRUE);
+    nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
+    MiCaptureDirtyBit(frame, old);
+}

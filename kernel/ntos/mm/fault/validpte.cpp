@@ -36,6 +36,11 @@ constexpr PTE_MASKS MmProtectToPteMask = [] {
 
 } // namespace
 
+ULONG MiWsIndexOf(PFN_NUMBER frame) {
+    nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
+    return MiPfnElement(frame)->u1.WsIndex;
+}
+
 bool MiMayTakePage() {
     const PFN_NUMBER left = MiMemoryThresholds.Minimum;
     return MmAvailablePages >= (left ? left : 1);

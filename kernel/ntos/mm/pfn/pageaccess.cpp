@@ -36,6 +36,19 @@ void MiZeroPhysicalPage(PFN_NUMBER frame) {
     RtlZeroMemory(page.As<UCHAR>(), PAGE_SIZE);
 }
 
+void MiZeroEndOfPage(PFN_NUMBER frame, ULONG from) {
+    if (from >= PAGE_SIZE) return;
+    const nt::DispatchLevelGuard irql;
+    const nt::MappedPage page(frame);
+    RtlZeroMemory(page.As<UCHAR>() + from, PAGE_SIZE - from);
+}
+
+void MiCopyPhysicalPage(PFN_NUMBER to, PFN_NUMBER from) {
+    const nt::DispatchLevelGuard irql;
+    const nt::MappedPage target(to), source(from);
+    RtlCopyMemory(target.As<UCHAR>(), source.As<UCHAR>(), PAGE_SIZE);
+}
+
 void MiReleasePageOfPageFile(MMPTE original) {
     MiReleasePageFileSpace(
         {.PageFileNumber = original.Soft.PageFileLow, .Page = original.Soft.PageFileHigh, .Pages = 1});

@@ -18,6 +18,10 @@ void MiWritePteInFrame(PFN_NUMBER pteFrame, const MMPTE* pte, MMPTE value) REQUI
 PFN_NUMBER MiFrameOfPte(const MMPTE* pte);
 /// Fills a page with zeros. @irql <= DISPATCH_LEVEL
 void MiZeroPhysicalPage(PFN_NUMBER frame);
+/// Fills a page with zeros from a byte on. @irql <= DISPATCH_LEVEL
+void MiZeroEndOfPage(PFN_NUMBER frame, ULONG from);
+/// Copies a page. @irql <= DISPATCH_LEVEL
+void MiCopyPhysicalPage(PFN_NUMBER to, PFN_NUMBER from);
 /// The PTE of a page is gone, so the space in a page file that belongs to it is free again.
 /// @param original its OriginalPte, of the kind PageFile
 void MiReleasePageOfPageFile(MMPTE original) REQUIRES_(AtDispatchLevel);

@@ -10,7 +10,6 @@
 
 namespace {
 
-constexpr ULONG GRANULARITY_PAGES = MM_ALLOCATION_GRANULARITY / PAGE_SIZE;
 constexpr ULONG MAXIMUM_ZERO_BITS = 20;
 
 /// What is wrong with the arguments. @param protection[out] MM_PROTECTION.
@@ -26,26 +25,6 @@ NTSTATUS CheckArguments(ULONG_PTR base, ULONG_PTR zeroBits, SIZE_T size, ULONG t
 
     if (base >= MI_END_OF_USER) return STATUS_INVALID_PARAMETER_2;
     if (size == 0 || size > MI_END_OF_USER - base) return STATUS_INVALID_PARAMETER_4;
-    return STATUS_SUCCESS;
-}
-
-/// Where a reservation goes: to an address that is given, or to where there is room.
-NTSTATUS ChoosePages(const MM_ADDRESS_SPACE& space, ULONG_PTR base, ULONG_PTR zeroBits, SIZE_T size, ULONG type,
-                     MI_PAGES* pages) {
-    if (base != 0) {
-        if (base < MM_LOWEST_USER_ADDRESS) return STATUS_INVALID_PARAMETER_2;
-        *pages = MiPagesOf(base, size);
-        pages->First &= ~(GRANULARITY_PAGES - 1);
-        return MiCheckForConflictingNode(pages->First, pages->Last, &space.VadRoot) ? STATUS_CONFLICTING_ADDRESSES
-                                                                                    : STATUS_SUCCESS;
-    }
-    const ULONG count = MiPagesOf(0, size).Count();
-    ULONG highest = MI_MAXIMUM_VPN >> zeroBits;
-    if (highest > MI_HIGHEST_USER_VPN) highest = MI_HIGHEST_USER_VPN;
-    const auto find = type & MEM_TOP_DOWN ? MiFindEmptyAddressRangeDown : MiFindEmptyAddressRange;
-    if (!find(&space.VadRoot, count, GRANULARITY_PAGES, MI_LOWEST_USER_VPN, highest, &pages->First))
-        return STATUS_NO_MEMORY;
-    pages->Last = pages->First + count - 1;
     return STATUS_SUCCESS;
 }
 
@@ -115,7 +94,7 @@ NTSTATUS MiAllocateVirtualMemory(MM_ADDRESS_SPACE& space, MI_PAGE_TABLE& table, 
     if (space.Deleted) return STATUS_PROCESS_IS_TERMINATING;
     MI_PAGES pages{};
     if ((type & MEM_RESERVE) || (*base == 0 && type != MEM_RESET)) {
-        NT_TRY(ChoosePages(space, *base, zeroBits, *size, type, &pages));
+        NT_TRY(MiChoosePages(space, *base, zeroBits, *size, type, &pages));
         NT_TRY(Reserve(space, pages, type, protection));
     } else {
         pages = MiPagesOf(*base, *size);

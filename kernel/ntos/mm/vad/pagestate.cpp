@@ -3,13 +3,29 @@
 // In the books: "reserving and committing pages". POL-06
 #include "mm/vad/pagestate.h"
 #include "ex/pool.h"
+#include "mm/section/views.h"
 #include "nt/assert.h"
+
+namespace {
+
+/// Pages between the parts of an image exist for nobody.
+MI_PAGE_STATE StateOfView(ULONG protection) { return {protection != MM_ZERO_ACCESS, protection}; }
+
+} // namespace
+
+ULONG MiLastPageAlike(const MMVAD* vad, ULONG vpn) {
+    const ULONG last = vpn | (PTE_PER_PAGE - 1);
+    if (vad->Flags.PrivateMemory) return last;
+    const ULONG alike = MiLastViewPageAlike(vad, vpn);
+    return alike < last ? alike : last;
+}
 
 bool MiHoldsPage(MMPTE pte) {
     switch (MiPteKind(pte)) {
     case MI_PTE_KIND::Zero:
     case MI_PTE_KIND::DemandZero:
-    case MI_PTE_KIND::Decommitted: return false;
+    case MI_PTE_KIND::Decommitted:
+    case MI_PTE_KIND::Prototype: return false; // the section holds it
     default: return true;
     }
 }
@@ -18,8 +34,10 @@ MI_PAGE_STATE MiPageState(const MMVAD* vad, MI_PAGE_TABLE& table, ULONG vpn) {
     const MMPTE pte = table.Read(vpn);
     switch (MiPteKind(pte)) {
     case MI_PTE_KIND::Zero:
+        if (!vad->Flags.PrivateMemory) return StateOfView(MiProtectionOfViewPage(vad, vpn));
         if (!vad->Flags.MemCommit) return {false, 0};
         return {true, vad->Flags.Protection};
+    case MI_PTE_KIND::Prototype: return StateOfView(pte.Soft.Protection);
     case MI_PTE_KIND::Decommitted: return {false, 0};
     case MI_PTE_KIND::DemandZero: return {true, pte.Soft.Protection};
     default: return {true, table.Protection(vpn)};

@@ -30,7 +30,7 @@ struct MI_PAGE_STATE {
     bool operator==(const MI_PAGE_STATE&) const = default;
 };
 
-/// Whether an entry holds a page, or knows where it is.
+/// Whether an entry holds a page, or knows where it is. One that leads to a prototype PTE does not: the section has the page.
 bool MiHoldsPage(MMPTE pte);
 /// An entry for a page that is committed and has not been used.
 inline MMPTE MiDemandZeroPte(ULONG protection) { return MMPTE{protection << 5}; }
@@ -39,18 +39,26 @@ inline constexpr MMPTE MI_ZERO_PTE{0};
 
 MI_PAGE_STATE MiPageState(const MMVAD* vad, MI_PAGE_TABLE& table, ULONG vpn);
 
+/// @returns the last page up to which pages without page tables are alike: at most the last one of the page table.
+ULONG MiLastPageAlike(const MMVAD* vad, ULONG vpn);
+
 /// Calls visit(run, state) for runs of pages of one state, in order, until it returns false. Pages without a page table are one
 /// run, so a large range costs little.
 template <typename VISIT> void MiVisitPages(const MMVAD* vad, MI_PAGE_TABLE& table, MI_PAGES pages, VISIT visit) {
     for (ULONG vpn = pages.First; vpn <= pages.Last;) {
         ULONG last = vpn;
-        if (table.UsedEntries(vpn) == 0) last = vpn | (PTE_PER_PAGE - 1);
+        if (table.UsedEntries(vpn) == 0) last = MiLastPageAlike(vad, vpn);
         if (last > pages.Last) last = pages.Last;
         if (!visit(MI_PAGES{vpn, last}, MiPageState(vad, table, vpn))) return;
         vpn = last + 1;
     }
 }
 
+/// Where a new range goes. @param base 0: where there is room, from below, or from above if `type` has MEM_TOP_DOWN; else there, and
+/// on a multiple of 64 KB. @param zeroBits, size of the range, in bytes. @returns STATUS_SUCCESS; STATUS_INVALID_PARAMETER_2;
+/// STATUS_CONFLICTING_ADDRESSES; STATUS_NO_MEMORY: no room
+NTSTATUS MiChoosePages(const MM_ADDRESS_SPACE& space, ULONG_PTR base, ULONG_PTR zeroBits, SIZE_T size, ULONG type,
+                       MI_PAGES* pages);
 /// How many of the pages are committed.
 ULONG MiCountCommitted(const MMVAD* vad, MI_PAGE_TABLE& table, MI_PAGES pages);
 /// Makes the page tables of the pages. @returns false: memory is short; then those without a used entry are gone again.

@@ -1,8 +1,8 @@
 // What the services of virtual memory ask of page tables: the entries of the user's half of one address space.
 //
-// The services know ranges and the entries that hold no page: 0, demand zero, decommitted. An entry that holds a page
-// (valid, in transition, on a page file, described by a prototype PTE) belongs to those who know pages, and is changed
-// through DeletePage and Protect only.
+// The services know ranges and the entries that hold no page: 0, demand zero, decommitted, or the section has it (the form
+// that leads to a prototype PTE). An entry that holds a page (valid, in transition, on a page file) belongs to those who know
+// pages, and is changed through DeletePage and Protect only.
 // Called with the address space's WorkingSetMutex held, at APC_LEVEL, in that address space.
 // In the books: "virtual address translation", "page table entries". MEM-04, POL-06
 #pragma once

@@ -59,12 +59,8 @@ bool TestAndClearAccessed(MMSUPPORT*, ULONG vpn) {
 
 bool RemovePage(MMSUPPORT* workingSet, ULONG vpn) {
     MMPTE* const pte = PteOf(vpn);
-    if (pte->Hard.Prototype) {
-        const MMWSL* const list = workingSet->VmWorkingSetList;
-        const ULONG index = MiLocateWsle(list, vpn, WSLE_NULL_INDEX);
-        return MiTrimProtoPte(workingSet, pte, list->Wsle[index].e1.Protection);
-    }
     MM_ADDRESS_SPACE* const space = CONTAINING_RECORD(workingSet, MM_ADDRESS_SPACE, Vm);
+    if (pte->Hard.Prototype) return MiTrimProtoPte(workingSet, pte, MiProtoPteProtection(*space, pte));
     MiTrimPte(pte, MiPteProtection(*space, pte));
     return true;
 }

@@ -60,6 +60,8 @@ void MiInitializeWorkingSetList(MMSUPPORT* workingSet, MMWSL* list, const MI_WOR
 /// Gives a page an entry, with age 0. @param vpn of a page that has none. @param protection MM_PROTECTION. @param direct whether
 /// the caller makes the page's WsIndex the returned index. @returns the index, or WSLE_NULL_INDEX: the list cannot grow.
 ULONG MiAllocateWsle(MMSUPPORT* workingSet, ULONG vpn, ULONG protection, bool direct);
+/// The page is found by its WsIndex from now on: the caller makes that this index.
+void MiMakeWsleDirect(MMWSL* list, ULONG index);
 /// Frees a valid entry that is not locked.
 void MiReleaseWsle(MMSUPPORT* workingSet, ULONG index);
 /// @param hint the page's WsIndex. @returns the index of the page's entry, or WSLE_NULL_INDEX.

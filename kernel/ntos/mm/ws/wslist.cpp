@@ -71,6 +71,15 @@ ULONG MiAllocateWsle(MMSUPPORT* workingSet, ULONG vpn, ULONG protection, bool di
     return index;
 }
 
+void MiMakeWsleDirect(MMWSL* list, ULONG index) {
+    MMWSLE& entry = list->Wsle[index];
+    NT_ASSERT(entry.e1.Valid);
+    if (entry.e1.Direct) return;
+    if (entry.e1.Hashed) MiRemoveWsleHash(list, index);
+    entry.e1.Direct = 1;
+    list->NonDirectCount--;
+}
+
 void MiReleaseWsle(MMSUPPORT* workingSet, ULONG index) {
     MMWSL* const list = workingSet->VmWorkingSetList;
     MMWSLE& entry = list->Wsle[index];

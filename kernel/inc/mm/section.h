@@ -1,0 +1,92 @@
+// Section objects: memory that several processes may map, backed by a page file, by the data of a file, or by an image.
+//
+// A section is made once and mapped any number of times; each view shows the same pages. While there are no handles, a
+// SECTION pointer stands for one: MmCreateSection gives a reference, MmCloseSection takes it back.
+// In the books: "section objects", "mapped files", "image activation". POL-08, POL-09
+#pragma once
+
+#include "mm/backing.h"
+#include "mm/virtual.h"
+
+struct SECTION;
+struct EPROCESS;
+
+// How a section is made (documented values).
+constexpr ULONG SEC_IMAGE = 0x1000000;
+constexpr ULONG SEC_RESERVE = 0x4000000;
+constexpr ULONG SEC_COMMIT = 0x8000000;
+constexpr ULONG SEC_NOCACHE = 0x10000000;
+
+/// What happens to a view when its process makes a child (documented values).
+enum class SECTION_INHERIT : LONG { ViewShare = 1, ViewUnmap = 2 };
+inline constexpr SECTION_INHERIT ViewShare = SECTION_INHERIT::ViewShare;
+inline constexpr SECTION_INHERIT ViewUnmap = SECTION_INHERIT::ViewUnmap;
+
+/// What MmQuerySection tells of every section.
+struct SECTION_BASIC_INFORMATION {
+    PVOID BaseAddress;          ///< nullptr: a view may lie anywhere
+    ULONG AllocationAttributes; ///< SEC_*
+    LARGE_INTEGER MaximumSize;  ///< in bytes
+};
+PUBLIC_SIZE(SECTION_BASIC_INFORMATION, 16);
+
+/// What MmQuerySection tells of an image.
+struct SECTION_IMAGE_INFORMATION {
+    PVOID TransferAddress; ///< where it begins to run, if it lies at its own base
+    ULONG ZeroBits;
+    ULONG MaximumStackSize;
+    ULONG CommittedStackSize;
+    ULONG SubSystemType;
+    USHORT SubSystemMinorVersion;
+    USHORT SubSystemMajorVersion;
+    ULONG GpValue;
+    USHORT ImageCharacteristics;
+    USHORT DllCharacteristics;
+    USHORT Machine;
+    BOOLEAN ImageContainsCode;
+    BOOLEAN Spare1;
+    ULONG LoaderFlags;
+    ULONG ImageFileSize;
+    ULONG CheckSum;
+};
+PUBLIC_SIZE(SECTION_IMAGE_INFORMATION, 48);
+
+extern "C" {
+/// Makes a section. @param Section receives it. @param File what it is made of; nullptr: the page file, pages of zeros at first.
+/// @param MaximumSize in bytes; for a file, 0: the file's size, more than it: the file grows. An image has its own size.
+/// @param SectionPageProtection PAGE_*, the most that a view may have. @param AllocationAttributes SEC_COMMIT or SEC_IMAGE,
+/// with SEC_NOCACHE. @returns STATUS_SUCCESS; STATUS_INVALID_PARAMETER_4: no size; STATUS_INVALID_PARAMETER_6;
+/// STATUS_INVALID_PAGE_PROTECTION; STATUS_MAPPED_FILE_SIZE_ZERO; STATUS_SECTION_TOO_BIG: the file cannot grow, or no memory
+/// could describe so much; STATUS_INVALID_FILE_FOR_SECTION: an image without a file; STATUS_INVALID_IMAGE_NOT_MZ,
+/// STATUS_INVALID_IMAGE_FORMAT; STATUS_COMMITMENT_LIMIT; STATUS_INSUFFICIENT_RESOURCES; what the backing says. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI MmCreateSection(SECTION** Section, MM_BACKING* File, ULONGLONG MaximumSize,
+                                           ULONG SectionPageProtection, ULONG AllocationAttributes);
+/// Gives a section back. Views that are mapped keep what they show. @irql PASSIVE_LEVEL
+NTKERNELAPI void NTAPI MmCloseSection(SECTION* Section);
+/// Maps a view into a process. @param BaseAddress in: where (rounded down to 64 KB), or nullptr: where there is room, an image at its
+/// own base if that is free; out: where it begins. @param ZeroBits upper address bits that must be 0, at most 20.
+/// @param SectionOffset in bytes, a multiple of 64 KB; nullptr: 0. @param ViewSize in and out, in bytes; 0: to the section's end.
+/// @param AllocationType 0 or MEM_TOP_DOWN. @param Protect PAGE_*; each page of an image has its own instead.
+/// @returns STATUS_SUCCESS; STATUS_IMAGE_NOT_AT_BASE, a success: relocate it; STATUS_INVALID_PARAMETER_n;
+/// STATUS_INVALID_PAGE_PROTECTION; STATUS_SECTION_PROTECTION: the section does not allow that; STATUS_MAPPED_ALIGNMENT;
+/// STATUS_INVALID_VIEW_SIZE: beyond the section's end; STATUS_CONFLICTING_ADDRESSES; STATUS_NO_MEMORY: no room;
+/// STATUS_COMMITMENT_LIMIT; STATUS_INSUFFICIENT_RESOURCES; STATUS_PROCESS_IS_TERMINATING. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI MmMapViewOfSection(SECTION* Section, EPROCESS* Process, PVOID* BaseAddress,
+                                              ULONG_PTR ZeroBits, SIZE_T CommitSize, LARGE_INTEGER* SectionOffset,
+                                              SIZE_T* ViewSize, SECTION_INHERIT InheritDisposition,
+                                              ULONG AllocationType, ULONG Protect);
+/// Takes the view away that holds an address. @returns STATUS_SUCCESS; STATUS_NOT_MAPPED_VIEW. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI MmUnmapViewOfSection(EPROCESS* Process, PVOID BaseAddress);
+/// Writes what has changed in views of files to the files, and waits. @param BaseAddress, RegionSize in: a range within one view, size
+/// 0: to its end; out: the pages that were looked at. Pages that only other processes have changed since they were last written are
+/// written when those processes flush or let them go. @returns STATUS_SUCCESS; STATUS_NOT_MAPPED_VIEW: none, or the range leaves it;
+/// STATUS_NOT_MAPPED_DATA: no file's data; why the file could not be written: the pages are modified still. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI MmFlushVirtualMemory(EPROCESS* Process, PVOID* BaseAddress, SIZE_T* RegionSize);
+/// Makes a section of a file longer, and the file, if it ends before. @param NewSize in: in bytes; out: the section's size.
+/// @returns STATUS_SUCCESS; STATUS_SECTION_NOT_EXTENDED: it is no section of data, or what the file says. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI MmExtendSection(SECTION* Section, ULONGLONG* NewSize);
+/// Tells about a section. @irql any
+NTKERNELAPI void NTAPI MmQuerySection(SECTION* Section, SECTION_BASIC_INFORMATION* Information);
+/// Tells about an image. @returns STATUS_SUCCESS; STATUS_SECTION_NOT_IMAGE. @irql any
+NTKERNELAPI NTSTATUS NTAPI MmQueryImageSection(SECTION* Section, SECTION_IMAGE_INFORMATION* Information);
+}
