@@ -64,7 +64,7 @@ advice  = { grader/setup/advice.sh >&2; exit 2; }
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
-.PHONY: help grade watch hint test run gdb replay timeline mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix mutate edits soak check-style \
+.PHONY: help grade watch hint test run gdb replay timeline memmon mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix mutate edits soak check-style \
         format clean kernel
 
 help:
@@ -107,6 +107,11 @@ timeline:
 	@$(build) kernel || $(advice)
 	@$(grader) timeline --out $(O) $(call opt,LAB,--lab) $(call opt,TEST,--test) $(call opt,SEED,--seed) \
 	    $(call opt,SUBMISSION,--submission) --smp $(SMP) $(if $(MICA_CHECKED),--checked) $(call opt,OUT,--to)
+
+memmon:
+	@$(need) grade
+	@$(build) kernel || $(advice)
+	@$(grader) memmon --out $(O) $(call opt,TEST,--test) --smp $(SMP) $(if $(MICA_CHECKED),--checked) $(call opt,OUT,--to)
 
 mytest:
 	@$(need) grade

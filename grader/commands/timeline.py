@@ -69,7 +69,7 @@ def write(made: Timeline, target: Path) -> List[Path]:
 def of_guest_test(tree: Tree, options: argparse.Namespace) -> Timeline:
     """One of kernel/tests/guest, named as `driver.Test`."""
     driver, _, name = (options.test or DEMO).partition(".")
-    runner = _guest_runner(tree)
+    runner = guest_runner(tree)
     build = tree.out / ("checked" if options.checked else "free")
     known = runner.drivers(build)
     if driver not in known:
@@ -122,12 +122,12 @@ def of_lab_test(tree: Tree, options: argparse.Namespace) -> Timeline:
     return made[0]
 
 
-def _guest_runner(tree: Tree):  # type: ignore[no-untyped-def]
+def guest_runner(tree: Tree):  # type: ignore[no-untyped-def]
     """kernel/tests/guest/run.py, which knows the drivers' tables and how a test is judged."""
     path = tree.root / "kernel" / "tests" / "guest" / "run.py"
     if not path.is_file():
         raise GraderError("this tree has no kernel/tests/guest; name a lab's test: make timeline LAB=1 TEST=...")
-    spec = importlib.util.spec_from_file_location("mica_guest_runner", path)
+    spec = importlib.util.spec_from_file_location("micaguest_runner", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module

@@ -1,26 +1,18 @@
-"""A timeline as one HTML page that needs nothing else: no server, no network, no other file.
+"""A timeline as one HTML page that needs nothing else; grader/offline.py says what such a page promises.
 
-Invariant: whatever the texts hold (they may come from a student's kernel), they stay texts: the data stands in a JSON
-block in which `<`, `>`, `&` and the line separators are escaped, and the script shows it through textContent only.  The
-page's own policy forbids every request.
 TOL-03.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
-import json
-import re
 from pathlib import Path
 from typing import Any, Dict
 
+from grader import offline
 from grader.timeline.model import KINDS, Timeline, check
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = ("page.js", "sidebar.js")  # of the page's one script, in their order
-ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
 def data(timeline: Timeline) -> Dict[str, Any]:
@@ -53,30 +45,11 @@ def data(timeline: Timeline) -> Dict[str, Any]:
     }
 
 
-def embedded(value: Any) -> str:
-    """JSON that cannot end its script element or say anything else than data."""
-    text = json.dumps(value, separators=(",", ":"))
-    for letter, escape in ESCAPES.items():
-        text = text.replace(letter, escape)
-    return text
-
-
 def script() -> str:
     """The page's script."""
-    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
-
-
-def _digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return offline.script(HERE, SCRIPTS)
 
 
 def render(timeline: Timeline) -> str:
     """The page."""
-    style = (HERE / "page.css").read_text(encoding="utf-8")
-    code = script()
-    policy = (f"default-src 'none'; script-src 'sha256-{_digest(code)}'; "
-              f"style-src 'sha256-{_digest(style)}'; base-uri 'none'; form-action 'none'")
-    page = (HERE / "page.html").read_text(encoding="utf-8")
-    texts = {"POLICY": html.escape(policy, quote=False), "TITLE": html.escape(timeline.title),
-             "STYLE": style, "SCRIPT": code, "DATA": embedded(data(timeline))}
-    return re.sub("@(" + "|".join(texts) + ")@", lambda match: texts[match[1]], page)
+    return offline.page(HERE, timeline.title, script(), data(timeline))

@@ -69,4 +69,5 @@ void MiStartMemoryEvents() {
     KeInitializeEvent(&MiHighMemoryEvent, NotificationEvent, pages >= MiMemoryThresholds.High);
     KeInitializeEvent(&MmWorkingSetManagerEvent, SynchronizationEvent, pages < low);
     KeInitializeEvent(&MmModifiedPageWriterEvent, SynchronizationEvent, FALSE);
+    KeInitializeEvent(&MmZeroingPageEvent, SynchronizationEvent, TRUE); // for the thread's first look
 }

@@ -49,7 +49,6 @@ void NTAPI MiZeroFreePages() {
 
 void NTAPI MmZeroPageThread(PVOID) {
     KeTakeZeroPagePriority();
-    KeInitializeEvent(&MmZeroingPageEvent, SynchronizationEvent, TRUE);
     for (;;) {
         (void)KeWaitForSingleObject(&MmZeroingPageEvent, KWAIT_REASON::WrFreePage, KernelMode, FALSE, nullptr);
         MiZeroFreePages();

@@ -1,0 +1,114 @@
+"""`memmon`: what memory is used for, as text on the terminal, or recorded as one offline HTML page.
+
+    make memmon                     the machine of `make run` that runs in another window; without one, the demo
+    make memmon OUT=page.html       the same, recorded
+    make memmon TEST=faults.FirstUseOfAPageGivesZeros       a guest test (driver.Test)
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from typing import Iterable, Iterator, List
+
+from grader.commands.options import number
+from grader.commands.timeline import guest_runner
+from grader.errors import GraderError
+from grader.guest import Guest
+from grader.guest.session import Session
+from grader.guest.stops import GuestStop
+from grader.memmon import live, page, record, terminal
+from grader.memmon.snapshot import Snapshot
+from grader.report import result as results
+from grader.report.terminal import Paint
+from grader.report.text import for_terminal
+from grader.tree import Tree
+
+DEMO = "memmon.ProcessesUseMemoryAndGiveItBack"
+LIMIT, SECONDS = 400_000_000, 60.0
+REFRESH, WIDTH = 1.0, 110
+HOME = "\x1b[H\x1b[2J"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `memmon`."""
+    parser.add_argument("--test", default="", metavar="NAME", help=f"a guest test (default: the machine that runs, else {DEMO})")
+    parser.add_argument("--smp", default="1", metavar="N", help="processors, of a guest test")
+    parser.add_argument("--checked", action="store_true", help="the checked build, of a guest test")
+    parser.add_argument("--to", default="", metavar="FILE", help="record, and write the page")
+
+
+def run(tree: Tree, options: argparse.Namespace) -> int:
+    """Shows each moment, or writes the page of all; prints where it is."""
+    if options.to and Path(options.to).is_dir():
+        raise GraderError(f"OUT={options.to} is a folder; name the page in it: OUT={Path(options.to) / 'memory.html'}")
+    found = None if options.test else live.find(tree.out)
+    if found is None:
+        name = options.test or DEMO
+        title, moments = name, of_guest_test(tree, name, options)
+    else:
+        title, moments = "a running kernel", record.of_running(*found, REFRESH, lambda: live.find(tree.out) != found)
+    if not options.to:
+        return show(moments, one_page=found is not None)
+    if found:
+        print("recording; Ctrl-C ends it", file=sys.stderr, flush=True)
+    target = Path(options.to)
+    results.write(target, page.render(f"Memory: {title}", recorded(moments)).encode("utf-8"))
+    print(for_terminal(str(target)))
+    return 0
+
+
+def recorded(moments: "Iterable[Snapshot]") -> List[Snapshot]:
+    """All of them, up to Ctrl-C or as many as a page can show."""
+    found: List[Snapshot] = []
+    try:
+        for shown in moments:
+            found.append(shown)
+            if len(found) > record.MOST:
+                break
+    except KeyboardInterrupt:
+        pass
+    return found
+
+
+def show(moments: "Iterable[Snapshot]", one_page: bool) -> int:
+    """On a terminal the page is drawn again and again; anywhere else each labelled moment once, or one page of a running kernel."""
+    paint, label = Paint(sys.stdout), ""
+    try:
+        for shown in moments:
+            if not paint.terminal and not one_page and shown.label == label:
+                continue
+            label = shown.label
+            width = shutil.get_terminal_size((WIDTH, 50)).columns
+            print((HOME if paint.terminal else "") + "\n".join(terminal.lines(shown, paint, width)), flush=True)
+            if one_page and not paint.terminal:
+                break
+    except KeyboardInterrupt:
+        print()
+    return 0
+
+
+def of_guest_test(tree: Tree, full_name: str, options: argparse.Namespace) -> Iterator[Snapshot]:
+    """A test of kernel/tests/guest, named as `driver.Test`, from its beginning to its end."""
+    driver, _, name = full_name.partition(".")
+    runner = guest_runner(tree)
+    build = tree.out / ("checked" if options.checked else "free")
+    known = runner.drivers(build)
+    if driver not in known:
+        raise GraderError(f"there is no guest test driver {driver!r}; TEST= is driver.Test, and the drivers are " + ", ".join(known))
+    machine = runner.machines(driver, number(options.smp, "SMP", 1) or 1)[0]
+    with Session(build, f"{driver}.sys", machine) as session:
+        session.boot(Guest(session))
+        state = session.restore("ready")
+        guest = Guest(session)
+        tests = {test.name: test for test in runner.table(guest, driver)}
+        if name not in tests:
+            raise GraderError(f"{driver}.sys has no test {name!r}; it has: " + ", ".join(tests))
+        guest.begin(state, LIMIT, SECONDS)
+        guest.arm()
+        try:
+            yield from record.of_guest_test(guest, tests[name].routine)
+        except GuestStop as stop:
+            print(for_terminal(f"{full_name} ended early: {stop}"), file=sys.stderr)

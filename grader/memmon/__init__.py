@@ -1,0 +1,1 @@
+"""MemMon: what a kernel's memory is used for, seen from outside."""
