@@ -30,6 +30,9 @@ NTKERNELAPI extern MMINFO_COUNTERS MmInfoCounters;
 NTKERNELAPI NTSTATUS NTAPI MmCreateUserStack(SIZE_T Reserve, SIZE_T Commit, PVOID* StackBase);
 /// Takes every page that may go out of the current process's working set. @irql PASSIVE_LEVEL
 NTKERNELAPI void NTAPI MmEmptyWorkingSet();
+/// Lets all working sets age, and trims them while memory is short. One thread at a time. @param Age whether a second has passed.
+/// @returns pages that were taken out. @irql PASSIVE_LEVEL
+NTKERNELAPI ULONG NTAPI MmWorkingSetManager(BOOLEAN Age);
 /// Checks the working set of the current process: its list, and that list, page table and pages agree.
 /// @returns what is broken, in words; nullptr if nothing is. @irql PASSIVE_LEVEL
 NTKERNELAPI PCSTR NTAPI MmCheckWorkingSet();

@@ -79,6 +79,56 @@ GUEST_TEST(WritesAreNotLostWhilePagesAreTrimmed) {
 
 namespace {
 
+/// Takes the system's own memory until few pages are left: non-paged pool as far as it goes, then kernel stacks. Neither is
+/// charged, so no commit limit stops it before.
+class SHORTAGE {
+public:
+    explicit SHORTAGE(ULONG left) {
+        while (m_pages < MOST && MmQueryFreePages() > left && (Pages[m_pages] = MmAllocateContiguousPages(1)))
+            m_pages++;
+        while (m_stacks < MOST && MmQueryFreePages() > left && (Stacks[m_stacks] = MmCreateKernelStack(FALSE)))
+            m_stacks++;
+        GUEST_TRUE(MmQueryFreePages() <= left);
+    }
+    void End() {
+        while (m_pages != 0)
+            MmFreeContiguousPages(Pages[--m_pages], 1);
+        while (m_stacks != 0)
+            MmDeleteKernelStack(Stacks[--m_stacks], FALSE);
+    }
+
+private:
+    static constexpr ULONG MOST = 4096;
+    static inline PVOID Pages[MOST], Stacks[MOST];
+    ULONG m_pages = 0, m_stacks = 0;
+};
+
+} // namespace
+
+// PFN-14, PFN-06, KPR-06
+GUEST_TEST(WorkingSetManagerTakesOldPagesOfOtherProcessesWhenMemoryIsShort) {
+    constexpr ULONG pages = 200, high = 16, seconds = 20;
+    ATTACHED_PROCESS process;
+    UCHAR* const base = Allocate(pages);
+    for (ULONG page = 0; page < pages; page++)
+        *Word(base, page) = page;
+    KAPC_STATE saved;
+    KeStackAttachProcess(&PsInitialSystemProcess->Pcb, &saved); // the manager comes from elsewhere
+    GUEST_EQUAL(0, MmWorkingSetManager(TRUE));                  // memory is not short
+    GUEST_EQUAL(pages, process.WorkingSetSize());
+    SHORTAGE shortage(high);
+    for (ULONG second = 0; second < seconds; second++)
+        (void)MmWorkingSetManager(TRUE);
+    GUEST_TRUE(process.WorkingSetSize() < pages);
+    shortage.End();
+    KeUnstackDetachProcess(&saved);
+    ATTACHED_PROCESS::CheckAll();
+    for (ULONG page = 0; page < pages; page++)
+        GUEST_EQUAL(page, *Word(base, page));
+}
+
+namespace {
+
 /// Uses fresh pages of its own process until all of a range have been used.
 struct NEEDY {
     EPROCESS* Process;
@@ -109,28 +159,21 @@ void Sleep(ULONG milliseconds) {
 
 // MEM-07, PFN-03
 GUEST_TEST(FaultWithoutAPageAtHandWaitsUntilThereIsOne) {
-    constexpr ULONG pages = 30, left = 20, piece = 16;
+    constexpr ULONG pages = 30, left = 20;
     ATTACHED_PROCESS process;
     NEEDY needy = {process.Get(), Allocate(pages), pages, 0, {}};
     KeInitializeEvent(&needy.Go, NotificationEvent, FALSE);
     PETHREAD thread;
     GUEST_EQUAL(STATUS_SUCCESS, PsStartSystemThread(&thread, "Needy", 8, UseAll, &needy));
-    {
-        ATTACHED_PROCESS other; // takes almost all memory
-        while (MmQueryFreePages() > left) {
-            UCHAR* const base = Allocate(piece);
-            for (ULONG page = 0; page < piece && MmQueryFreePages() > left; page++)
-                *Word(base, page) = page;
-        }
-        GUEST_TRUE(MmQueryFreePages() <= left);
-        (void)KeSetEvent(&needy.Go, 0, FALSE);
-        Sleep(200);
-        const LONG used = needy.Used;
-        GUEST_TRUE(used != 0 && used < LONG(pages));
-        GUEST_TRUE(MmQueryFreePages() != 0); // the last pages are for threads that make pages available
-        Sleep(200);
-        GUEST_EQUAL(used, needy.Used);
-    }
+    SHORTAGE shortage(left);
+    (void)KeSetEvent(&needy.Go, 0, FALSE);
+    Sleep(200);
+    const LONG used = needy.Used;
+    GUEST_TRUE(used != 0 && used < LONG(pages));
+    GUEST_TRUE(MmQueryFreePages() != 0); // the last pages are for threads that make pages available
+    Sleep(200);
+    GUEST_EQUAL(used, needy.Used);
+    shortage.End();
     (void)KeWaitForSingleObject(thread, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
     PsDereferenceThread(thread);
     GUEST_EQUAL(pages, needy.Used);
