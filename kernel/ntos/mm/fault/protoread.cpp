@@ -41,6 +41,7 @@ NTSTATUS Begin(SUBSECTION* subsection, MMPTE* prototype, MI_IN_PAGE* block, PROT
     read->Area = subsection->ControlArea;
     read->BecomesPrivate = kind == MI_PTE_KIND::Prototype && subsection->Flags.GlobalMemory;
     MiReferenceControlArea(read->Area, MI_AREA_USE::Transfer);
+    if (kind == MI_PTE_KIND::Prototype) read->Area->NumberOfPfnReferences++;
     MiBeginPageRead(read->Frame, prototype, block);
     MiPfnElement(read->Frame)->e1.PrototypePte = 1;
     prototype->Long = MiMakeTransitionPte(read->Frame, pte.Soft.Protection).Long;
@@ -53,6 +54,7 @@ void End(const PROTOTYPE_READ& read, MI_IN_PAGE* block, NTSTATUS status) {
     MiEndPageRead(read.Frame, status);
     if (NT_SUCCESS(status) && read.BecomesPrivate) {
         MMPFN* const pfn = MiPfnElement(read.Frame);
+        MiForgetPageOfSection(pfn->OriginalPte);
         pfn->OriginalPte = {.Long = ULONG(pfn->OriginalPte.Soft.Protection) << 5};
         pfn->e1.Modified = 1;
     }

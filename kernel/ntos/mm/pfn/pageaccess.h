@@ -18,6 +18,8 @@ void MiWritePteInFrame(PFN_NUMBER pteFrame, const MMPTE* pte, MMPTE value) REQUI
 PFN_NUMBER MiFrameOfPte(const MMPTE* pte);
 /// Fills a page with zeros. @irql <= DISPATCH_LEVEL
 void MiZeroPhysicalPage(PFN_NUMBER frame);
+/// A page of a section has left memory, or is going to. @param original its OriginalPte: the section's file counts its pages
+void MiForgetPageOfSection(MMPTE original) REQUIRES_(AtDispatchLevel);
 /// Fills a page with zeros from a byte on. @irql <= DISPATCH_LEVEL
 void MiZeroEndOfPage(PFN_NUMBER frame, ULONG from);
 /// Copies a page. @irql <= DISPATCH_LEVEL

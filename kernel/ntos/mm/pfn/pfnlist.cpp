@@ -121,6 +121,7 @@ void MiRestoreTransitionPte(MMPFN* pfn) {
     NT_ASSERT(MiPteKind(MiReadPteInFrame(pteFrame, pfn->PteAddress)) == MI_PTE_KIND::Transition);
     NT_ASSERT(MiReadPteInFrame(pteFrame, pfn->PteAddress).Trans.PageFrameNumber == MiPfnNumber(pfn));
     MiWritePteInFrame(pteFrame, pfn->PteAddress, pfn->OriginalPte);
+    if (pfn->e1.PrototypePte) MiForgetPageOfSection(pfn->OriginalPte);
     pfn->PteAddress = nullptr;
     pfn->OriginalPte = {};
     pfn->e1.PrototypePte = 0;

@@ -134,6 +134,8 @@ void MiDeletePfn(PFN_NUMBER frame) {
     const bool holdsPte = pfn->PteAddress != nullptr;
     const PFN_NUMBER pteFrame = pfn->u4.PteFrame;
     pfn->e1.PteDeleted = 1;
+    if (pfn->e1.PrototypePte)
+        MiForgetPageOfSection(pfn->OriginalPte); // it may outlive the section, while something refers to it
     if (MiIsPageOnList(pfn)) {
         NT_ASSERT(holdsPte);
         MiUnlinkPageFromList(pfn);

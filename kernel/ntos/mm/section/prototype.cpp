@@ -6,6 +6,7 @@
 //
 // A form that holds an address holds the distance from the non-paged pool's start, where prototype PTEs and subsections lie.
 // Locks: none, what is read here is constant while a user keeps the segment. In the books: "prototype PTEs". POL-08
+#include "mm/pfn/pageaccess.h"
 #include "mm/section/segment.h"
 #include "nt/assert.h"
 
@@ -40,6 +41,13 @@ SUBSECTION* MiSubsectionOfPte(MMPTE pte) {
     NT_ASSERT(MiPteKind(pte) == MI_PTE_KIND::Prototype);
     const ULONG distance = pte.Subsect.SubsectionAddressHigh << 4 | pte.Subsect.SubsectionAddressLow;
     return static_cast<SUBSECTION*>(AddressAt(distance, SUBSECTION_UNIT));
+}
+
+void MiForgetPageOfSection(MMPTE original) {
+    if (MiPteKind(original) != MI_PTE_KIND::Prototype) return; // of the page file, or zeros
+    CONTROL_AREA* const area = MiSubsectionOfPte(original)->ControlArea;
+    NT_ASSERT(area->NumberOfPfnReferences != 0);
+    area->NumberOfPfnReferences--;
 }
 
 MMPTE MiMakeProtoPte(const MMPTE* prototype) {

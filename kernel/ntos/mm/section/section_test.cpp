@@ -344,6 +344,7 @@ TEST_F(SectionsTest, PagesThatAreInMemoryGoWithTheSegment) {
             MiInitializePfn(frame, &prototype[page], page == 1);
             MiPfnElement(frame)->e1.PrototypePte = 1;
             prototype[page].Long = frame << PAGE_SHIFT | 1;
+            section->Segment->ControlArea->NumberOfPfnReferences++;
             MiDecrementShareCount(frame);
         }
         MmCloseSection(section);
@@ -368,6 +369,7 @@ TEST_F(SectionsTest, AFileWaitsForTheEndOfItsLastSegment) {
             MiInitializePfn(frame, prototype, true);
             MiPfnElement(frame)->e1.PrototypePte = 1;
             prototype->Long = frame << PAGE_SHIFT | 1;
+            section->Segment->ControlArea->NumberOfPfnReferences++;
             MiDecrementShareCount(frame);
         }
         bool closed = false;
@@ -381,5 +383,31 @@ TEST_F(SectionsTest, AFileWaitsForTheEndOfItsLastSegment) {
         EXPECT_TRUE(closed);
         EXPECT_EQ(slow.Writes, 1);
         MmCloseSection(next);
+    });
+}
+
+// POL-08
+TEST_F(SectionsTest, PagesOfAFileInMemoryAreCounted) {
+    GrowingFile file(3 * PAGE_SIZE);
+    RunSections([&] {
+        SECTION* const section = Create(&file.Memory.Backing, 0);
+        CONTROL_AREA* const area = section->Segment->ControlArea;
+        MMPTE* const prototype = area->FirstSubsection->SubsectionBase;
+        const MMPTE inFile = *prototype;
+        {
+            nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
+            const PFN_NUMBER frame = MiRemoveAnyPage();
+            MiInitializePfn(frame, prototype, false);
+            MiPfnElement(frame)->e1.PrototypePte = 1;
+            prototype->Long = frame << PAGE_SHIFT | 1;
+            area->NumberOfPfnReferences++;
+            MiDecrementShareCount(frame); // on the standby list
+            EXPECT_EQ(area->NumberOfPfnReferences, 1u);
+            EXPECT_EQ(MiRemovePageFromList(&MmStandbyPageListHead), frame); // taken for another use
+            EXPECT_EQ(area->NumberOfPfnReferences, 0u);
+            EXPECT_EQ(prototype->Long, inFile.Long);
+            MiInsertPageInFreeList(frame);
+        }
+        MmCloseSection(section);
     });
 }
