@@ -310,9 +310,6 @@ TEST_F(ServicesTest, RangesThatAreProtectedThemselvesStay) {
         EXPECT_EQ(Free(0x400000, 0, MEM_RELEASE), STATUS_UNABLE_TO_DELETE_SECTION);
         EXPECT_EQ(Allocate(0x400000, 1, MEM_COMMIT), STATUS_CONFLICTING_ADDRESSES);
         EXPECT_EQ(Query(0x400000).Type, MEM_MAPPED);
-        vad->Flags.VadType = VadImageMap;
-        EXPECT_EQ(Query(0x400000).Type, MEM_IMAGE);
-        vad->Flags.VadType = VadNone;
         vad->Flags.PrivateMemory = 1;
     });
 }
