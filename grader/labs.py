@@ -22,6 +22,8 @@ from grader.errors import GraderError
 from grader.model import Exercise, Lab, TestSpec
 from grader.tree import Tree
 
+EVERY = "every"  # asks for each lab that is in the making
+
 
 @dataclass(frozen=True)
 class Course:
@@ -74,9 +76,10 @@ class Course:
         return [test for test in self.tests if test.lab == lab.number]
 
 
-def load(tree: Tree) -> Course:
-    """Reads every lab of the tree; a broken lab.py or test module is a GraderError that names the file."""
-    labs = manifests(tree.root)
+def load(tree: Tree, asked: str = "") -> Course:
+    """Reads every lab of the tree; a broken lab.py or test module is a GraderError that names the file.  `asked`: the name of a lab, which
+    is there although it is in the making."""
+    labs = manifests(tree.root, asked)
     tests = [test for lab in labs for test in _tests_of(tree, lab)]
     if not labs:
         raise GraderError(f"no labs/*/lab.py under {tree.root}: run this from a Mica tree")
@@ -90,8 +93,9 @@ def with_further(course: Course, text: str) -> Course:
     return dataclasses.replace(course, further=further.chosen(course.labs, text, "FURTHER=")) if text.strip() else course
 
 
-def manifests(root: Path) -> List[Lab]:
-    """The labs without their tests, in their order."""
+def manifests(root: Path, asked: str = "") -> List[Lab]:
+    """The labs without their tests, in their order; of those in the making only the one that is asked for, or
+    with EVERY all of them."""
     labs: List[Lab] = []
     for manifest in sorted(root.glob("labs/*/lab.py"), key=lambda path: _number_of(path)):
         lab = getattr(_run(manifest), "LAB", None)
@@ -99,7 +103,8 @@ def manifests(root: Path) -> List[Lab]:
             raise GraderError(f"{manifest.relative_to(root)}: no `LAB = Lab(...)`; see grader/README.md for one")
         if manifest.parent.name != lab.folder:
             raise GraderError(f"labs/{manifest.parent.name}/lab.py describes lab {lab.folder}: rename one of them")
-        labs.append(lab)
+        if not lab.making or asked == EVERY or asked in _names_of(lab):
+            labs.append(lab)
     return labs
 
 

@@ -72,6 +72,7 @@ class Lab:
     alone: Tuple[str, ...] = ()  # exercises in the order for a branch without references, if that is another one
     explored: bool = False  # its files are judged under many schedules too (plaincode.py says what that asks of them)
     seed: str = ""  # the file with the student's own seed, if the questions of this lab depend on it
+    making: bool = False  # it is still being written: no course has it yet; it is graded where LAB= names it, and no branch shows it
 
     @property
     def folder(self) -> str:

@@ -9,8 +9,8 @@ from typing import Dict, Iterable, List
 from grader import git
 from grader.errors import GraderError
 from grader.handout.regions import Shipped, split
-from grader.labs import Course
-from grader.model import lab_of
+from grader.labs import EVERY, Course, manifests
+from grader.model import Lab, lab_of
 from grader.report.result import write
 from grader.tree import Tree, this_tree
 
@@ -74,11 +74,12 @@ def date_of(tree: Tree) -> str:
 
 def marked(tree: Tree, course: Course) -> Dict[str, Shipped]:
     """Every source that holds regions, by its path.  Checks that regions and lab.py agree."""
-    known = [exercise.number for lab in course.labs for exercise in lab.exercises]
-    owners = {name: [exercise.number for lab in course.labs for exercise in lab.exercises if name in exercise.files]
-              for name in course.files}
+    labs = [*course.labs, *in_making(tree, course)]
+    known = [exercise.number for lab in labs for exercise in lab.exercises]
+    files = {name for lab in labs for name in lab.files}
+    owners = {name: [exercise.number for lab in labs for exercise in lab.exercises if name in exercise.files] for name in files}
     result: Dict[str, Shipped] = {}
-    for name in sorted({*tracked(tree), *course.files}):
+    for name in sorted({*tracked(tree), *files}):
         if name not in owners and not (name.startswith("kernel/") and name.endswith(_CODE)):
             continue
         shipped = split(name, _text(tree, name), known)
@@ -89,6 +90,12 @@ def marked(tree: Tree, course: Course) -> Dict[str, Shipped]:
             raise GraderError(f"{name}: a student file of exercise {owners[name][0]} without a region; "
                               f"mark it with // LAB({owners[name][0]}) begin, else and end")
     return result
+
+
+def in_making(tree: Tree, course: Course) -> List[Lab]:
+    """The tree's labs that the course does not have yet: their regions are there, and withheld from every branch."""
+    there = {lab.number for lab in course.labs}
+    return [lab for lab in manifests(tree.root, EVERY) if lab.number not in there]
 
 
 def lab_number(shipped: Shipped) -> int:

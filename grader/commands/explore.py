@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(tree: Tree, options: argparse.Namespace) -> int:
     """0: as it should be; 1: something was found (survey, accusations), or missed (table)."""
-    course = labs.with_further(labs.load(tree), "all")
+    course = labs.with_further(labs.load(tree, labs.EVERY), "all")
     grading = Grading(tree, course, default_runner(), jobs=number(options.jobs, "JOBS", 1) or 2)
     if options.table:
         return run_table(grading, options)

@@ -65,7 +65,7 @@ def _is_students(tree: Tree, error: GraderError) -> bool:
 
 
 def _grade(tree: Tree, options: argparse.Namespace) -> int:
-    course = labs.with_further(labs.load(tree), options.further)
+    course = labs.with_further(labs.load(tree, options.lab), options.further)
     chosen_labs, tests = labs.select(course, options.lab or own_lab(tree, options.test), options.test)
     if options.emu == "bochs":
         return bochs_smoke.smoke(tree, options, len(tests))

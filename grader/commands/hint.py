@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(tree: Tree, options: argparse.Namespace) -> int:
     """0 when there was something to show; 1 when the answer was no."""
-    course = labs.manifests(tree.root)
+    course = labs.manifests(tree.root, labs.EVERY)
     if not options.exercise:
         _list(tree, course)
         return 0

@@ -41,7 +41,7 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     """Makes, builds, runs and reports the mutants of a lab."""
     if not options.lab:
         raise GraderError("mutate needs a lab: make mutate LAB=1")
-    course = labs.load(tree)
+    course = labs.load(tree, options.lab)
     lab = labs.select(course, options.lab)[0][0]
     chosen = mutants.exercises(course, lab, options.exercise)
     size, seed = number(options.sample, "SAMPLE", 1) or 0, master_seed(options.seed)

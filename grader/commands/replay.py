@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(tree: Tree, options: argparse.Namespace) -> int:
     """Builds as `grade` does, and gives the guest to gdb.  0: gdb ran; 2: there was nothing to replay."""
-    course = labs.load(tree)
+    course = labs.load(tree, labs.EVERY)
     chosen, tests = labs.select(course, options.lab, options.test)
     if len(tests) != 1:
         raise GraderError(f"replay runs one test; {options.test or 'no TEST'} means {len(tests)}: "

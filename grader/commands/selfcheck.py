@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(tree: Tree, options: argparse.Namespace) -> int:
     """Prints the table; 0 when every row is as it should be, else 1."""
-    course = labs.load(tree)
+    course = labs.load(tree, options.lab or options.lab_position)
     chosen, _ = labs.select(course, options.lab or options.lab_position)
     jobs = number(options.jobs, "JOBS", 1) or 2
     seed, sample = master_seed(options.seed), None

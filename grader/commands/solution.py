@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(tree: Tree, options: argparse.Namespace) -> int:
     """Prints the diff."""
-    course = labs.load(tree)
+    course = labs.load(tree, options.lab or options.lab_position)
     wanted = options.lab or options.lab_position
     if not wanted:
         raise GraderError("solution needs a lab; for example: make solution LAB=1")

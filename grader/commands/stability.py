@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(tree: Tree, options: argparse.Namespace) -> int:
     """0 when every result file is the same (with --seeds: when the same tests pass every time), else 1."""
     runs = number(options.runs, "--runs", 1) or 50
-    course = labs.with_further(labs.load(tree), options.further)
+    course = labs.with_further(labs.load(tree, options.lab), options.further)
     chosen, tests = labs.select(course, options.lab, options.test)
     first_seed = master_seed(options.seed)
     seen: "Counter[str]" = Counter()

@@ -93,7 +93,7 @@ def of_guest_test(tree: Tree, options: argparse.Namespace) -> Timeline:
 
 def of_lab_test(tree: Tree, options: argparse.Namespace) -> Timeline:
     """A lab's test, on a submission's kernel or the reference."""
-    course = labs.load(tree)
+    course = labs.load(tree, labs.EVERY)
     chosen, tests = labs.select(course, options.lab, options.test)
     if len(tests) != 1:
         raise GraderError(f"a timeline shows one test; {options.test or 'no TEST'} means {len(tests)}: "

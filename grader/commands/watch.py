@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(tree: Tree, options: argparse.Namespace) -> int:
     """0, when Ctrl-C ends it."""
-    course = labs.with_further(labs.load(tree), options.further)
+    course = labs.with_further(labs.load(tree, options.lab), options.further)
     if options.submission and not Path(options.submission).is_dir():
         raise GraderError(f"{options.submission}: watch needs a folder; name the one that you edit in")
     tasks = chosen(tree, course, options.lab or own_lab(tree, options.exercise), options.exercise)

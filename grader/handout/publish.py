@@ -81,6 +81,7 @@ class Handout:
         self._progress = progress or Progress()
         self._builder = builder or Builder(tree, course, self._progress)
         self._marked = sources.marked(tree, course)
+        self._making = {lab.number for lab in sources.in_making(tree, course)}
         self._names = [name for name in sources.tracked(tree) if not WITHHELD.search(name)]
         self._repository = Repository(target, sources.date_of(tree))
         self._due = [lab for lab in course.labs if choices.lab is None or lab.number <= choices.lab]
@@ -121,7 +122,7 @@ class Handout:
         files: Dict[str, Content] = {}
         for name in self._names:
             folder = _LAB_FOLDER.match(name)
-            if folder and (int(folder[1]) > lab.number or int(folder[1]) < lab.number and folder[2]):
+            if folder and (int(folder[1]) > lab.number or int(folder[1]) in self._making or int(folder[1]) < lab.number and folder[2]):
                 continue
             shipped = self._marked.get(name)
             if shipped is None:
@@ -144,7 +145,7 @@ class Handout:
 
     def _place(self, files: Dict[str, Content], name: str, shipped: Shipped, lab: Lab, fresh: bool) -> None:
         number = sources.lab_number(shipped)
-        later = number > lab.number
+        later = number > lab.number or number in self._making
         if sources.has_object(name) and not (later and self._choices.open_sources):
             kind = "" if later else self._stand_in(shipped, lab) + "/"
             for flavour in ("", EXPLORED + "/")[:2 if self._explores(lab) else 1]:

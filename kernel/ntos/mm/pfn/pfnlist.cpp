@@ -6,6 +6,7 @@
 //     MMPFNLIST: Flink --> [frame 7] <--> [frame 2] <--> [frame 9] <-- Blink         Total 3
 //
 // Lock: MmPfnLock. In the books: "page list dynamics". PFN-05..PFN-10, PFN-18
+#include "ke/bugcheck.h"
 #include "mm/pfn/pageaccess.h"
 #include "mm/pfn/pfn.h"
 
@@ -25,10 +26,14 @@ constinit MMPFNLIST* const MmPageLocationList[NUMBER_OF_PAGE_LISTS] = {
 
 namespace {
 
+// LAB(2.2) begin
 /// Whether a page of this list can be given out at once.
 constexpr bool IsAvailable(MMLISTS list) { return list <= StandbyPageList; }
+// LAB(2.2) end
 
+/// Puts a page that nothing refers to at the end of a list, and in that list's state.
 void Append(MMPFNLIST* list, MMPFN* pfn) REQUIRES_PFN_LOCK {
+    // LAB(2.2) begin
     NT_ASSERT(pfn->ReferenceCount == 0 && pfn->u2.ShareCount == 0);
     const PFN_NUMBER frame = MiPfnNumber(pfn);
     pfn->u1.Flink = MM_EMPTY_LIST;
@@ -42,6 +47,9 @@ void Append(MMPFNLIST* list, MMPFN* pfn) REQUIRES_PFN_LOCK {
     list->Total++;
     MiSetPageLocation(pfn, list->ListName);
     if (IsAvailable(list->ListName)) MiIncrementAvailablePages();
+    // LAB(2.2) else
+    //| LAB_NOT_IMPLEMENTED("2.2");
+    // LAB(2.2) end
 }
 
 } // namespace
@@ -74,6 +82,7 @@ void MiInsertPageInFreeList(PFN_NUMBER frame) {
 }
 
 void MiUnlinkPageFromList(MMPFN* pfn) {
+    // LAB(2.2) begin
     NT_ASSERT(MiIsPageOnList(pfn) && pfn->e1.PageLocation != BadPageList);
     MMPFNLIST* const list = MmPageLocationList[pfn->e1.PageLocation];
     const PFN_NUMBER next = pfn->u1.Flink, previous = pfn->u2.Blink;
@@ -91,31 +100,47 @@ void MiUnlinkPageFromList(MMPFN* pfn) {
     pfn->u1.Flink = 0;
     pfn->u2.ShareCount = 0;
     if (IsAvailable(list->ListName)) MiDecrementAvailablePages();
+    // LAB(2.2) else
+    //| LAB_NOT_IMPLEMENTED("2.2");
+    // LAB(2.2) end
 }
 
 PFN_NUMBER MiRemovePageFromList(MMPFNLIST* list) {
+    // LAB(2.2) begin
     const PFN_NUMBER frame = list->Flink;
     if (frame == MM_EMPTY_LIST) return MM_EMPTY_LIST;
     MMPFN* const pfn = MiPfnElement(frame);
     MiUnlinkPageFromList(pfn);
     if (list->ListName == StandbyPageList) MiRestoreTransitionPte(pfn);
     return frame;
+    // LAB(2.2) else
+    //| LAB_NOT_IMPLEMENTED("2.2");
+    // LAB(2.2) end
 }
 
 PFN_NUMBER MiRemoveAnyPage() {
+    // LAB(2.2) begin
     MMPFNLIST* const list = MmFreePageListHead.Total     ? &MmFreePageListHead
                             : MmZeroedPageListHead.Total ? &MmZeroedPageListHead
                                                          : &MmStandbyPageListHead;
     return MiRemovePageFromList(list);
+    // LAB(2.2) else
+    //| LAB_NOT_IMPLEMENTED("2.2");
+    // LAB(2.2) end
 }
 
 PFN_NUMBER MiRemoveZeroPage(bool* zeroed) {
+    // LAB(2.2) begin
     *zeroed = MmZeroedPageListHead.Total != 0;
     if (*zeroed) return MiRemovePageFromList(&MmZeroedPageListHead);
     return MiRemovePageFromList(MmFreePageListHead.Total ? &MmFreePageListHead : &MmStandbyPageListHead);
+    // LAB(2.2) else
+    //| LAB_NOT_IMPLEMENTED("2.2");
+    // LAB(2.2) end
 }
 
 void MiRestoreTransitionPte(MMPFN* pfn) {
+    // LAB(2.2) begin
     const PFN_NUMBER pteFrame = pfn->u4.PteFrame;
     NT_ASSERT(pfn->PteAddress && !pfn->e1.PteDeleted);
     NT_ASSERT(MiPteKind(MiReadPteInFrame(pteFrame, pfn->PteAddress)) == MI_PTE_KIND::Transition);
@@ -128,4 +153,7 @@ void MiRestoreTransitionPte(MMPFN* pfn) {
     pfn->e1.NoModifiedWrite = 0;
     MiSetPageLocation(pfn, FreePageList);
     MiDecrementShareCount(pteFrame);
+    // LAB(2.2) else
+    //| LAB_NOT_IMPLEMENTED("2.2");
+    // LAB(2.2) end
 }

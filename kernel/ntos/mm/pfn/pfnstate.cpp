@@ -5,6 +5,7 @@
 //                                                           -- the I/O ends ------>   0, 0   on a list
 //
 // Lock: MmPfnLock. In the books: "page frame number database": share count, reference count. PFN-03..PFN-08, PFN-10
+#include "ke/bugcheck.h"
 #include "mm/pfn/pageaccess.h"
 #include "mm/pfn/pfn.h"
 
@@ -28,6 +29,7 @@ void Activate(MMPFN* pfn) REQUIRES_PFN_LOCK {
 
 /// Nothing refers to the page: it goes to the list that its contents decide.
 void PutAway(MMPFN* pfn) REQUIRES_PFN_LOCK {
+    // LAB(2.2) begin
     NT_ASSERT(pfn->u2.ShareCount == 0);
     const PFN_NUMBER frame = MiPfnNumber(pfn);
     if (pfn->e1.PteDeleted) {
@@ -41,6 +43,9 @@ void PutAway(MMPFN* pfn) REQUIRES_PFN_LOCK {
     } else {
         MiInsertPageInList(&MmStandbyPageListHead, frame);
     }
+    // LAB(2.2) else
+    //| LAB_NOT_IMPLEMENTED("2.2");
+    // LAB(2.2) end
 }
 
 } // namespace
@@ -84,6 +89,7 @@ void MiIncrementShareCount(PFN_NUMBER frame) {
 }
 
 void MiDecrementShareCount(PFN_NUMBER frame) {
+    // LAB(2.2) begin
     MMPFN* const pfn = MiPfnElement(frame);
     NT_ASSERT(pfn->e1.PageLocation == ActiveAndValid && pfn->u2.ShareCount != 0 && pfn->ReferenceCount != 0);
     if (--pfn->u2.ShareCount != 0) return;
@@ -93,9 +99,13 @@ void MiDecrementShareCount(PFN_NUMBER frame) {
                           MiMakeTransitionPte(frame, pfn->OriginalPte.Soft.Protection));
     if (pfn->ReferenceCount > 1) MiSetPageLocation(pfn, TransitionPage);
     MiDecrementReferenceCount(frame);
+    // LAB(2.2) else
+    //| LAB_NOT_IMPLEMENTED("2.2");
+    // LAB(2.2) end
 }
 
 void MiIncrementReferenceCount(PFN_NUMBER frame) {
+    // LAB(2.2) begin
     MMPFN* const pfn = MiPfnElement(frame);
     NT_ASSERT(!pfn->e1.Rom && pfn->ReferenceCount != 0xFFFF);
     if (pfn->ReferenceCount == 0) {
@@ -106,6 +116,9 @@ void MiIncrementReferenceCount(PFN_NUMBER frame) {
     } else {
         pfn->ReferenceCount++;
     }
+    // LAB(2.2) else
+    //| LAB_NOT_IMPLEMENTED("2.2");
+    // LAB(2.2) end
 }
 
 void MiDecrementReferenceCount(PFN_NUMBER frame) {
@@ -115,6 +128,7 @@ void MiDecrementReferenceCount(PFN_NUMBER frame) {
 }
 
 void MiReactivatePfn(PFN_NUMBER frame) {
+    // LAB(2.2) begin
     MMPFN* const pfn = MiPfnElement(frame);
     NT_ASSERT(pfn->PteAddress && !pfn->e1.PteDeleted && pfn->u4.InPageError == 0);
     if (pfn->ReferenceCount == 0) {
@@ -126,9 +140,13 @@ void MiReactivatePfn(PFN_NUMBER frame) {
     pfn->u2.ShareCount = 1;
     pfn->ReferenceCount++;
     MiSetPageLocation(pfn, ActiveAndValid);
+    // LAB(2.2) else
+    //| LAB_NOT_IMPLEMENTED("2.2");
+    // LAB(2.2) end
 }
 
 void MiDeletePfn(PFN_NUMBER frame) {
+    // LAB(2.2) begin
     MMPFN* const pfn = MiPfnElement(frame);
     NT_ASSERT(!pfn->e1.PteDeleted && !pfn->e1.Rom);
     const bool holdsPte = pfn->PteAddress != nullptr;
@@ -145,6 +163,9 @@ void MiDeletePfn(PFN_NUMBER frame) {
         MiDecrementShareCount(frame);
     }
     if (holdsPte) MiDecrementShareCount(pteFrame);
+    // LAB(2.2) else
+    //| LAB_NOT_IMPLEMENTED("2.2");
+    // LAB(2.2) end
 }
 
 void MiCaptureDirtyBit(PFN_NUMBER frame, MMPTE pte) {

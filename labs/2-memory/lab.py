@@ -1,0 +1,15 @@
+"""Lab 2: memory, from the page frame to the page fault.  Exercises, points, hours and student files."""
+
+from grader.model import Exercise, Lab
+
+LAB = Lab(
+    number=2,
+    slug="memory",
+    title="Memory: programs larger than the machine",
+    branch="lab2-memory",
+    driver="lab2.sys",
+    making=True,
+    exercises=(
+        Exercise("2.2", "Page frame lists and states", 18, ("kernel/ntos/mm/pfn/pfnlist.cpp", "kernel/ntos/mm/pfn/pfnstate.cpp"), hours=4),
+    ),
+)

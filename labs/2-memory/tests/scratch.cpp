@@ -1,0 +1,10 @@
+// Memory that belongs to the host while a test runs: page frame databases, pools and trees that only the test uses.
+//
+// Invariant: nothing in the guest writes here but what the host asks for. IRQL: any.
+#include "ntstatus.h"
+
+extern "C" {
+alignas(PAGE_SIZE) NTEXPORT UCHAR LabScratch[64 * 1024] = {};
+
+NTSTATUS NTAPI DriverEntry(PVOID DriverObject, PVOID RegistryPath) { return STATUS_SUCCESS; }
+}
