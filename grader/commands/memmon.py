@@ -29,6 +29,7 @@ from grader.tree import Tree
 DEMO = "memmon.ProcessesUseMemoryAndGiveItBack"
 LIMIT, SECONDS = 400_000_000, 60.0
 REFRESH, WIDTH = 1.0, 110
+GUEST_TESTS = "kernel/tests/guest"
 HOME = "\x1b[H\x1b[2J"
 
 
@@ -92,6 +93,8 @@ def show(moments: "Iterable[Snapshot]", one_page: bool) -> int:
 
 def of_guest_test(tree: Tree, full_name: str, options: argparse.Namespace) -> Iterator[Snapshot]:
     """A test of kernel/tests/guest, named as `driver.Test`, from its beginning to its end."""
+    if not (tree.root / GUEST_TESTS).is_dir():
+        raise GraderError("no kernel of this folder runs: type `make run` in another window, then `make memmon` here")
     driver, _, name = full_name.partition(".")
     runner = guest_runner(tree)
     build = tree.out / ("checked" if options.checked else "free")

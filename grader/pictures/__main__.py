@@ -21,6 +21,7 @@ from typing import Callable, List, Optional, Tuple
 from grader import labs
 from grader.api import Context, TestFailure
 from grader.building.builder import EXPLORED, Builder
+from grader.commands import memmon
 from grader.console import capture
 from grader.errors import GraderError
 from grader.explore import kernels
@@ -28,6 +29,7 @@ from grader.explore.schedule import Schedule, Strategy
 from grader.guest import Guest
 from grader.guest.session import Session
 from grader.judge.services import SERVICES
+from grader.memmon import page as memorypage
 from grader.model import Kernel, TestSpec
 from grader.report import result as results
 from grader.tree import Tree, this_tree
@@ -39,6 +41,7 @@ RACE, RACE_DRIVER, RACE_LAB = "LostUpdate", "planted.sys", 3
 RACE_TRIES = 400  # schedules, of which one shows the race as a book draws it
 LOAD, STORE = 1, 2  # KX_POINT, kernel/inc/nt/explore.h
 RACE_VIEW = "?find=writes&theme=light"  # the first write is chosen
+MEMORY_VIEW, MEMORY_MOMENT = "?theme=light&at={}", "the editor reads half of it again"
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,18 @@ def race(session: Session, seed: int, pages: Path) -> "Optional[Path]":
     return None
 
 
+def memory_page(tree: Tree, picture: Picture) -> bytes:
+    """MemMon's page of its demo: pages in all states that the demo has."""
+    browser()
+    Builder(tree, labs.load(tree)).base()
+    options = argparse.Namespace(smp="1", checked=False)
+    moments = list(memmon.of_guest_test(tree, memmon.DEMO, options))
+    at = max(index for index, shown in enumerate(moments) if shown.label == MEMORY_MOMENT)
+    path = tree.scratch("pictures") / "memory.html"
+    results.write(path, memorypage.render("Memory of a machine of 16 MB", moments).encode("utf-8"))
+    return page(path, picture.size, MEMORY_VIEW.format(at))
+
+
 def page(path: Path, size: Tuple[int, int], view: str = RACE_VIEW) -> bytes:
     """A page as a browser shows it in a window of this size."""
     with tempfile.TemporaryDirectory(prefix="mica-picture-") as scratch:
@@ -119,6 +134,7 @@ def size_of(data: bytes) -> Tuple[int, int]:
 
 PICTURES = (
     Picture("docs/images/mica-running.png", (720, 400), screen),
+    Picture("docs/images/memory.png", (1280, 760), memory_page),
     Picture("labs/3-synchronization/figures/race-timeline.png", (1280, 760), race_page),
 )
 

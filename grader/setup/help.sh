@@ -20,7 +20,7 @@ row "gdb"                            "the same, stopped at the first instruction
 row "replay LAB=$lab TEST=name SEED=n"  "one failure again, under gdb, in your routine (AT=failure: where the test saw it)"
 row "replay ... GDB_ARGS='...'"      "gdb gets these arguments too: GDB_ARGS='-batch -ex bt' needs no terminal"
 row "timeline [LAB=$lab TEST=name]"     "a run's waits, wake-ups and DPCs as one HTML page (OUT=page.html, SMP=n)"
-row "memmon [TEST=driver.Test]"      "memory, live: of the kernel of make run in another window, else of a demo (OUT=page.html records)"
+row "memmon [TEST=driver.Test]"      "memory, live, of the kernel that make run runs in another window (OUT=page.html records)"
 [ -z "$(ls labs/*/mytest.cpp 2>/dev/null)" ] ||
     row "mytest LAB=3 [TEST=3.3]"        "your own scenarios (3.6) on practice kernels, or on a kernel with your files of 3.3 (SEED=n)"
 row "seed LAB=0"                     "the seed that your own questions are drawn from"

@@ -193,6 +193,8 @@ class OnTheKernel(unittest.TestCase):
         for name, words in (("nobody.Test", "no guest test driver 'nobody'"), ("memmon.Nothing", "has no test 'Nothing'")):
             with self.subTest(name), self.assertRaisesRegex(GraderError, words):
                 list(memmon.of_guest_test(self.tree, name, argparse.Namespace(smp="1", checked=False)))
+        with tempfile.TemporaryDirectory() as branch, self.assertRaisesRegex(GraderError, "type `make run` in another window"):
+            list(memmon.of_guest_test(Tree(Path(branch), Path(branch, "build")), memmon.DEMO, argparse.Namespace(smp="1", checked=False)))
         with self.assertRaisesRegex(GraderError, "is a folder"):
             memmon.run(self.tree, argparse.Namespace(to=str(self.tree.root), test="", smp="1", checked=False))
 
