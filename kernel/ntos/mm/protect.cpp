@@ -67,8 +67,17 @@ bool MiIsCopyOnWrite(ULONG protection) {
     return use == MM_WRITECOPY || use == MM_EXECUTE_WRITECOPY;
 }
 
+namespace {
+
+constexpr ULONG COPY_ON_WRITE = MM_WRITECOPY - MM_READWRITE;
+static_assert(MM_EXECUTE_WRITECOPY - MM_EXECUTE_READWRITE == COPY_ON_WRITE);
+
+} // namespace
+
 ULONG MiProtectionOfCopy(ULONG protection) {
-    constexpr ULONG difference = MM_WRITECOPY - MM_READWRITE;
-    static_assert(MM_EXECUTE_WRITECOPY - MM_EXECUTE_READWRITE == difference);
-    return MiIsCopyOnWrite(protection) ? protection - difference : protection;
+    return MiIsCopyOnWrite(protection) ? protection - COPY_ON_WRITE : protection;
+}
+
+ULONG MiCopyOnWriteOf(ULONG protection) {
+    return MiIsCopyOnWrite(protection) ? protection : protection + COPY_ON_WRITE;
 }

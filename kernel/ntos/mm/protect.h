@@ -28,6 +28,9 @@ bool MiIsCopyOnWrite(ULONG protection);
 /// The MM_PROTECTION of such a copy.
 ULONG MiProtectionOfCopy(ULONG protection);
 
+/// The copy-on-write MM_PROTECTION of pages that may be written otherwise.
+ULONG MiCopyOnWriteOf(ULONG protection);
+
 /// How a page is used.
 enum class MI_ACCESS : UCHAR { Read, Write, Execute };
 

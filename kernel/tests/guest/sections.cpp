@@ -415,3 +415,68 @@ GUEST_TEST(NothingIsLeft) {
     }
     GUEST_EQUAL(free, MmQueryFreePages());
 }
+
+namespace {
+
+NTSTATUS Protect(const volatile ULONG* at, ULONG protect) {
+    PVOID base = const_cast<ULONG*>(at);
+    SIZE_T size = 1;
+    ULONG old = 0;
+    return ZwProtectVirtualMemory(NtCurrentProcess(), &base, &size, protect, &old);
+}
+
+} // namespace
+
+// POL-06, POL-09
+GUEST_TEST(CodeThatIsMadeWritableBecomesTheProcesssOwn) {
+    IMAGE_FILE image;
+    SECTION* const section = Create(image.Backing(), 0, PAGE_EXECUTE, SEC_IMAGE);
+    PROCESS a, b;
+    volatile ULONG* const inA = a.Map(section, PAGE_READONLY);
+    volatile ULONG* const inB = b.Map(section, PAGE_READONLY);
+    constexpr ULONG text = IMAGE_FILE::Text / 4, data = IMAGE_FILE::Data / 4;
+    const LONG charge = a.Get()->AddressSpace.CommitCharge;
+    a.In([&] {
+        GUEST_EQUAL(0x7E7E7E7E, inA[text]);
+        GUEST_EQUAL(STATUS_SUCCESS, Protect(inA + text, PAGE_EXECUTE_READWRITE));
+        GUEST_EQUAL(charge + 1, a.Get()->AddressSpace.CommitCharge);
+        GUEST_EQUAL(STATUS_SUCCESS, Write(const_cast<ULONG*>(inA) + text, 1)); // as a relocation does
+        GUEST_EQUAL(STATUS_SUCCESS, Protect(inA + text, PAGE_EXECUTE_READ));
+        GUEST_EQUAL(STATUS_ACCESS_VIOLATION, Write(const_cast<ULONG*>(inA) + text, 2));
+        GUEST_EQUAL(STATUS_SUCCESS, Protect(inA + data, PAGE_NOACCESS)); // one that was not used yet
+        GUEST_EQUAL(STATUS_ACCESS_VIOLATION, Read(inA + data));
+        GUEST_EQUAL(STATUS_SUCCESS, Protect(inA + data, PAGE_READONLY));
+        GUEST_EQUAL(STATUS_SUCCESS, Read(inA + data));
+        GUEST_EQUAL(STATUS_ACCESS_VIOLATION, Write(const_cast<ULONG*>(inA) + data, 2));
+        MmEmptyWorkingSet();
+        GUEST_EQUAL(1, inA[text]);
+        GUEST_EQUAL(STATUS_ACCESS_VIOLATION, Write(const_cast<ULONG*>(inA) + data, 2));
+    });
+    b.In([&] { GUEST_EQUAL(0x7E7E7E7E, inB[text]); });
+    a.Unmap(inA);
+    b.Unmap(inB);
+    MmCloseSection(section);
+}
+
+// POL-06, POL-08
+GUEST_TEST(ViewIsUsedAtMostAsItWasMapped) {
+    SECTION* const section = Create(nullptr, K64);
+    PROCESS a;
+    volatile ULONG* const view = a.Map(section);
+    volatile ULONG* const readOnly = a.Map(section, PAGE_READONLY);
+    a.In([&] {
+        view[0] = 5;
+        GUEST_EQUAL(STATUS_SUCCESS, Protect(view, PAGE_READONLY));
+        GUEST_EQUAL(STATUS_ACCESS_VIOLATION, Write(const_cast<ULONG*>(view), 6));
+        GUEST_EQUAL(STATUS_SUCCESS, Protect(view, PAGE_READWRITE));
+        view[0] = 7;
+        GUEST_EQUAL(STATUS_SECTION_PROTECTION, Protect(readOnly, PAGE_READWRITE));
+        GUEST_EQUAL(STATUS_SUCCESS, Protect(readOnly, PAGE_WRITECOPY));
+        GUEST_EQUAL(STATUS_SUCCESS, Write(const_cast<ULONG*>(readOnly), 8));
+        GUEST_EQUAL(7, view[0]);
+        GUEST_EQUAL(8, readOnly[0]);
+    });
+    a.Unmap(view);
+    a.Unmap(readOnly);
+    MmCloseSection(section);
+}

@@ -167,3 +167,4 @@ HOST_SOURCES += kernel/ntos/mm/section/segment.cpp
 HOST_SOURCES += kernel/ntos/mm/section/transfer.cpp
 HOST_SOURCES += kernel/ntos/mm/section/viewpages.cpp
 HOST_SOURCES += kernel/ntos/mm/vad/place.cpp
+HOST_SOURCES += kernel/ntos/mm/section/protectview.cpp

@@ -30,6 +30,11 @@ NTSTATUS MiMapViewOfSection(MM_ADDRESS_SPACE& space, SECTION* section, MI_VIEW_R
 NTSTATUS MiUnmapViewOfSection(MM_ADDRESS_SPACE& space, MI_PAGE_TABLE& table, ULONG_PTR address);
 /// Takes all views of an address space away that is being deleted. Private ranges stay.
 void MiUnmapAllViews(MM_ADDRESS_SPACE& space, MI_PAGE_TABLE& table);
+/// NtProtectVirtualMemory, for pages of one view; both locks are held: protectview.cpp. @param asked MM_PROTECTION. @param[out] old of
+/// the first page. @returns STATUS_SUCCESS; STATUS_SECTION_PROTECTION: the view was not mapped for that; STATUS_NOT_COMMITTED: between
+/// the parts of an image; STATUS_COMMITMENT_LIMIT; STATUS_INSUFFICIENT_RESOURCES
+NTSTATUS MiProtectView(MM_ADDRESS_SPACE& space, MMVAD* vad, MI_PAGE_TABLE& table, MI_PAGES pages, ULONG asked,
+                       ULONG* old);
 /// MmFlushVirtualMemory, in the current address space: flushview.cpp.
 NTSTATUS MiFlushView(MM_ADDRESS_SPACE& space, ULONG_PTR* base, SIZE_T* size);
 /// Whether a view with one protection may be had of a section, or a page of a view, with another. Both MM_PROTECTION.

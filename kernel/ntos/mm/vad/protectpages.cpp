@@ -3,6 +3,7 @@
 // A page without an entry gets one; so a change may need memory, for page tables. It gets it before it changes anything.
 // Locks, IRQL: see services.h. In the books: "protecting memory". POL-06
 #include "mm/protect.h"
+#include "mm/section/views.h"
 #include "mm/vad/pagestate.h"
 #include "mm/vad/services.h"
 
@@ -18,8 +19,16 @@ NTSTATUS MiProtectVirtualMemory(MM_ADDRESS_SPACE& space, MI_PAGE_TABLE& table, U
     MMVAD* const vad = MiLocateVad(space, pages.First);
     if (!vad || vad->Node.EndingVpn < pages.Last) return STATUS_CONFLICTING_ADDRESSES;
     if (vad->Flags.NoChange) return STATUS_INVALID_PAGE_PROTECTION;
-    // Private pages have no original that a copy could be made of. Views of sections: with sections.
-    if (!vad->Flags.PrivateMemory) return STATUS_INVALID_PAGE_PROTECTION;
+    if (!vad->Flags.PrivateMemory) {
+        if (!vad->ControlArea) return STATUS_INVALID_PAGE_PROTECTION;
+        ULONG old = 0;
+        NT_TRY(MiProtectView(space, vad, table, pages, protection, &old));
+        *oldProtect = MiPageProtection(old);
+        *base = pages.Base();
+        *size = pages.Bytes();
+        return STATUS_SUCCESS;
+    }
+    // Private pages have no original that a copy could be made of.
     if (protect & (PAGE_WRITECOPY | PAGE_EXECUTE_WRITECOPY)) return STATUS_INVALID_PAGE_PROTECTION;
 
     if (MiCountCommitted(vad, table, pages) != pages.Count()) return STATUS_NOT_COMMITTED;
