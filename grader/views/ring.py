@@ -50,6 +50,12 @@ class Event(enum.IntEnum):
     IPI_SEND = 25
     IPI_RECEIVE = 26
     PFN_TRANSITION = 27
+    PAGE_FAULT = 28
+    WORKING_SET_TRIM = 29
+    PAGE_WRITE = 30
+    PAGE_WRITE_END = 31
+    PAGE_READ = 32
+    PAGE_READ_END = 33
 
 
 class Lock(enum.IntEnum):

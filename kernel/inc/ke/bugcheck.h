@@ -23,6 +23,8 @@ constexpr ULONG NO_MORE_SYSTEM_PTES = 0x3F;
 constexpr ULONG PHASE0_INITIALIZATION_FAILED = 0x31;
 constexpr ULONG PHASE1_INITIALIZATION_FAILED = 0x32;
 constexpr ULONG MUST_SUCCEED_POOL_EMPTY = 0x41; ///< parameter: the bytes that were asked for
+constexpr ULONG NO_PAGES_AVAILABLE =
+    0x4D; ///< parameters: modified pages, free pages of page files, available pages, pages being written
 constexpr ULONG PAGE_FAULT_IN_NONPAGED_AREA = 0x50;
 constexpr ULONG HAL_INITIALIZATION_FAILED = 0x5C;
 constexpr ULONG UNEXPECTED_KERNEL_MODE_TRAP = 0x7F;

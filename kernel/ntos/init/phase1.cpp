@@ -11,7 +11,9 @@
 #include "ke/options.h"
 #include "ldr.h"
 #include "mm.h"
+#include "mm/pagefile.h"
 #include "mm/processspace.h"
+#include "mm/threads.h"
 #include "ps.h"
 #include "rtl.h"
 
@@ -61,6 +63,13 @@ void StartSystemThreads() {
     Require(NT_SUCCESS(PsStartSystemThread(nullptr, "ZeroPage", LOW_PRIORITY + 1, MmZeroPageThread, nullptr)), 5);
 }
 
+/// Pages leave memory from now on. A machine under test whose pages have no page file is as it always was: its threads are counted.
+void StartPaging() {
+    static constexpr EX_THREAD_SOURCE threads = {CreateThread};
+    if (KeLoaderOptions.Test && MmNumberOfPagingFiles == 0) return;
+    Require(MmStartPaging(&threads), 6);
+}
+
 void PrintBanner(const LOADER_PARAMETER_BLOCK& block) {
     const KPRCB& prcb = *KiProcessorBlock[0]; // the processors are alike
     const ULONG processors = ULONG(KeNumberProcessors);
@@ -100,5 +109,6 @@ extern "C" void NTAPI Phase1Initialization(PVOID StartContext) {
     StartDpcThreads();
     PrintBanner(*block);
     LdrCallBootDrivers();
+    StartPaging();
     Reside();
 }

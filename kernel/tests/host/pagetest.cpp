@@ -1,6 +1,8 @@
 // Memory of the host instead of physical memory; see pagetest.h.
 #include "pagetest.h"
 
+#include "mm/writer/pagefile.h"
+
 #include <cstdlib>
 #include <cstring>
 
@@ -169,4 +171,7 @@ void MiZeroPhysicalPage(PFN_NUMBER frame) {
     std::memset(host::PageOf(frame), 0, PAGE_SIZE);
 }
 
-void MiReleasePageOfPageFile(MMPTE original) { host::ReleasedPageFileSpace.push_back(original.Soft.PageFileHigh); }
+void MiReleasePageOfPageFile(MMPTE original) {
+    host::ReleasedPageFileSpace.push_back(original.Soft.PageFileHigh);
+    if (MmNumberOfPagingFiles != 0) MiReleasePageFileSpace({original.Soft.PageFileLow, original.Soft.PageFileHigh, 1});
+}

@@ -12,6 +12,7 @@
 #include "mm/pages.h"
 #include "mm/vad/pagestate.h"
 #include "mm/vad/userpages.h"
+#include "mm/ws/shortage.h"
 #include "nt/atomic.h"
 #include "ps/process.h"
 
@@ -52,11 +53,6 @@ NTSTATUS ResolveOnce(MI_FAULT& fault) {
     return status;
 }
 
-/// Waits, without any lock, until a fault may take a page again.
-void WaitForPages() {
-    (void)KeWaitForSingleObject(&MmAvailablePagesEvent, KWAIT_REASON::WrFreePage, KernelMode, FALSE, nullptr);
-}
-
 NTSTATUS ResolveUserFault(MI_FAULT& fault, const KTHREAD* thread) {
     FAST_MUTEX& mutex = fault.WorkingSet->WorkingSetMutex;
     if (mutex.Owner == thread) { // a routine that holds it used a page that is not there
@@ -69,7 +65,7 @@ NTSTATUS ResolveUserFault(MI_FAULT& fault, const KTHREAD* thread) {
         const NTSTATUS status = ResolveOnce(fault);
         ExReleaseFastMutex(&mutex);
         if (status == STATUS_NO_MEMORY) {
-            WaitForPages();
+            MiWaitForAvailablePages();
         } else if (status != STATUS_RETRY) {
             return status;
         }

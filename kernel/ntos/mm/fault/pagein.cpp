@@ -1,56 +1,127 @@
-// Threads that need a page that is being read: they wait for the same read.
+// A page comes back from a page file, and its neighbours with it.
 //
-// Pages of a page file come later: an entry that names one is damaged.
-// Locks, IRQL: see fault.h. In the books: "collided page faults". MEM-05
-#include "ex/pool.h"
-#include "ke/bugcheck.h"
+// The page is in transition while it is read, and the mutex is free: other threads that need the page find it so and wait for the same
+// read. What follows in the page table and lies behind the page on the page file is read ahead, as far as there is plenty of
+// memory. The place on the page file stays the page's: while it is clean it need not be written again.
+//
+// Invariants: the thread whose fault it is has a reference to the first page until it has looked at the result, so a page that was
+// read well is still there then. The end of the read needs no thread: the completion routine puts the pages away that were read
+// ahead, and a thread that is suspended meanwhile keeps nobody waiting.
+// Locks, IRQL: see fault.h. In the books: "page fault handling", "clustered page reads". MEM-05, PFN-04, PFN-15, ERR-10
+#include "etw.h"
 #include "mm/fault/fault.h"
 #include "mm/fault/inpage.h"
+#include "mm/pagefile.h"
+#include "nt/atomic.h"
 
 namespace {
 
-constexpr ULONG InPageTag = EX_TAG("MmIn");
+constexpr ULONG MOST_PAGES = 8; ///< of a read
+static_assert(MOST_PAGES <= MM_MAXIMUM_TRANSFER);
+
+/// A read of pages that lie in a row on a page file.
+/// shared: the reader's until the transfer starts, the transfer's until it ends, then fixed
+struct PAGE_FILE_READ {
+    MI_IN_PAGE InPage;
+    MM_TRANSFER Transfer;
+    PFN_NUMBER Frames[MOST_PAGES];
+};
+
+/// Whether an entry names the place so many pages behind another one's.
+bool LiesBehind(MMPTE pte, MMPTE first, ULONG pages) {
+    return MiPteKind(pte) == MI_PTE_KIND::PageFile && pte.Soft.PageFileLow == first.Soft.PageFileLow &&
+           pte.Soft.PageFileHigh == first.Soft.PageFileHigh + pages;
+}
+
+bool IsFirstOfTable(const MMPTE* pte) { return reinterpret_cast<ULONG_PTR>(pte) % PAGE_SIZE == 0; }
+
+/// Takes a page and makes it the target of the read; its entry gets the transition form.
+void TakePage(PAGE_FILE_READ* read, MMPTE* pte) REQUIRES_PFN_LOCK {
+    const PFN_NUMBER frame = MiRemoveAnyPage();
+    const ULONG protection = pte->Soft.Protection;
+    MiBeginPageRead(frame, pte, &read->InPage);
+    __atomic_store_n(&pte->Long, MiMakeTransitionPte(frame, protection).Long, __ATOMIC_RELAXED);
+    read->Frames[read->Transfer.Pages++] = frame;
+}
+
+/// Takes pages for the entry and for those that can be read ahead. @returns false: no page is at hand.
+bool TakePages(PAGE_FILE_READ* read, MMPTE* pte, MMPTE first) {
+    nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
+    if (!MiMayTakePage()) return false;
+    TakePage(read, pte);
+    for (ULONG i = 1; i < MOST_PAGES && !IsFirstOfTable(pte + i); i++) {
+        if (MmAvailablePages <= MiMemoryThresholds.High || !LiesBehind(pte[i], first, i)) break;
+        TakePage(read, pte + i);
+    }
+    read->InPage.Threads++; // the transfer
+    return true;
+}
+
+/// The transfer has ended. Pages in front of a failure were read.
+void NTAPI EndRead(MM_TRANSFER* Transfer) {
+    auto* const read = CONTAINING_RECORD(Transfer, PAGE_FILE_READ, Transfer);
+    const ULONG good = Transfer->Information / PAGE_SIZE;
+    const NTSTATUS error = NT_SUCCESS(Transfer->Status) ? STATUS_END_OF_FILE : Transfer->Status;
+    InterlockedExchangeAdd(&MmInfoCounters.PageReadCount, LONG(good));
+    InterlockedIncrement(&MmInfoCounters.PageReadIoCount);
+    {
+        nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
+        for (ULONG i = 0; i < Transfer->Pages; i++) {
+            MiEndPageRead(read->Frames[i], i < good ? STATUS_SUCCESS : error);
+            if (i != 0) MiDecrementReferenceCount(read->Frames[i]);
+        }
+        MiEndInPage(&read->InPage, good != 0 ? STATUS_SUCCESS : error);
+    }
+    MiReleaseInPage(&read->InPage);
+}
+
+void Start(PAGE_FILE_READ* read, MMPTE place) {
+    read->Transfer.Offset = ULONGLONG(place.Soft.PageFileHigh) * PAGE_SIZE;
+    read->Transfer.Frames = read->Frames;
+    read->Transfer.Completion = EndRead;
+    EtwTraceEvent(ETW_EVENT::PageRead, place.Soft.PageFileLow, place.Soft.PageFileHigh, read->Transfer.Pages,
+                  reinterpret_cast<ULONG_PTR>(read->InPage.Pte));
+    MM_BACKING* const file = MmQueryPagingFile(place.Soft.PageFileLow);
+    file->Calls->Start(file, &read->Transfer);
+}
+
+/// Whether the entry, and perhaps the page table with it, is gone.
+bool IsDeleted(PFN_NUMBER frame) {
+    nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
+    return MiPfnElement(frame)->e1.PteDeleted;
+}
+
+/// The read has ended well. The page becomes valid, unless the entry has changed meanwhile.
+NTSTATUS MapPage(MI_FAULT& fault, MMPTE inTransition) {
+    if (IsDeleted(inTransition.Trans.PageFrameNumber) || fault.Pte->Long != inTransition.Long) return STATUS_RETRY;
+    const NTSTATUS status = MiResolveTransitionFault(fault);
+    return status == STATUS_PAGE_FAULT_TRANSITION ? STATUS_PAGE_FAULT_PAGING_FILE : status;
+}
+
+void ReleasePage(PFN_NUMBER frame) {
+    nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
+    MiDecrementReferenceCount(frame);
+}
 
 } // namespace
 
 NTSTATUS MiResolvePageFileFault(MI_FAULT& fault) {
-    KeBugCheckEx(MEMORY_MANAGEMENT, reinterpret_cast<ULONG_PTR>(fault.Pte), fault.Pte->Long, 0, 0);
-}
-
-MI_IN_PAGE* MiAllocateInPage() {
-    auto* const read = static_cast<MI_IN_PAGE*>(ExAllocatePoolWithTag(NonPagedPool, sizeof(MI_IN_PAGE), InPageTag));
-    if (!read) return nullptr;
-    KeInitializeEvent(&read->Event, NotificationEvent, FALSE);
-    read->Threads = 1;
-    read->Status = STATUS_PENDING;
-    return read;
-}
-
-void MiEndInPage(MI_IN_PAGE* read, NTSTATUS status) {
-    read->Status = status;
-    (void)KeSetEvent(&read->Event, 0, FALSE);
-}
-
-void MiReleaseInPage(MI_IN_PAGE* read) {
-    {
-        nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
-        if (--read->Threads != 0) return;
+    const MMPTE place = *fault.Pte;
+    auto* const read = reinterpret_cast<PAGE_FILE_READ*>(MiAllocateInPage(sizeof(PAGE_FILE_READ)));
+    if (!read) return STATUS_NO_MEMORY;
+    read->InPage.Pte = fault.Pte;
+    if (!TakePages(read, fault.Pte, place)) {
+        MiReleaseInPage(&read->InPage);
+        return STATUS_NO_MEMORY;
     }
-    ExFreePoolWithTag(read, InPageTag);
-}
-
-MI_IN_PAGE* MiJoinPageRead(MMPFN* pfn) {
-    NT_ASSERT(pfn->e1.ReadInProgress);
-    auto* const read = static_cast<MI_IN_PAGE*>(pfn->u1.Event);
-    read->Threads++;
-    return read;
-}
-
-NTSTATUS MiWaitForPageRead(MI_FAULT& fault, MI_IN_PAGE* read) {
-    ExReleaseFastMutex(&fault.WorkingSet->WorkingSetMutex);
-    (void)KeWaitForSingleObject(&read->Event, KWAIT_REASON::PageIn, KernelMode, FALSE, nullptr);
-    const NTSTATUS status = read->Status;
-    MiReleaseInPage(read);
-    ExAcquireFastMutex(&fault.WorkingSet->WorkingSetMutex);
-    return NT_SUCCESS(status) ? STATUS_RETRY : status;
+    const PFN_NUMBER frame = read->Frames[0];
+    const MMPTE inTransition = MiMakeTransitionPte(frame, place.Soft.Protection);
+    Start(read, place);
+    NTSTATUS status = MiAwaitInPage(fault.WorkingSet, &read->InPage);
+    EtwTraceEvent(ETW_EVENT::PageReadEnd, place.Soft.PageFileLow, place.Soft.PageFileHigh, read->Transfer.Pages,
+                  ULONG_PTR(status));
+    if (NT_SUCCESS(status)) status = MapPage(fault, inTransition);
+    ReleasePage(frame); // the last reference, unless the page is valid now: without a page its PTE is what it was
+    MiReleaseInPage(&read->InPage);
+    return status;
 }

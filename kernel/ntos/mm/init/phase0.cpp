@@ -20,6 +20,9 @@ namespace {
 constexpr ULONG_PTR LARGE_PAGE = ULONG_PTR(1) << PDE_SHIFT;
 constexpr ULONG LARGE_PAGE_FRAMES = ULONG(LARGE_PAGE / PAGE_SIZE);
 
+/// Of the free pages, one in so many is not promised: page tables and pools, which are not charged, come from them.
+constexpr ULONG RESERVE_SHARE = 8;
+
 /// The free run that phase 0 takes pages from: single ones at its lower end, large ones at its upper end.
 struct EarlyMemory {
     PFN_NUMBER First, Next; ///< taken: First .. Next - 1
@@ -126,6 +129,7 @@ BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) {
     TakeOverMemory(*LoaderBlock);
     MiInitializeSystemSpace();
     if (!MiInitializePools()) return FALSE;
-    MiExtendCommitLimit(MmQueryFreePages()); // page files add theirs when they come
+    const ULONG free = MmQueryFreePages();
+    MiExtendCommitLimit(free - free / RESERVE_SHARE); // page files add theirs when they come
     return TRUE;
 }

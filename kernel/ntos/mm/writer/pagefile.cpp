@@ -5,6 +5,7 @@
 // In the books: "page files", "modified page writer". PFN-15, PFN-16
 #include "mm/writer/pagefile.h"
 #include "ex/pool.h"
+#include "mm/charge.h"
 #include "rtl/memory.h"
 
 constinit KSPIN_LOCK MiPageFileLock = {};
@@ -40,6 +41,7 @@ void Grow(MMPAGING_FILE& file, PFN_NUMBER size) REQUIRES_(MiPageFileLock) {
     file.FreeSpace += more;
     MmTotalPageFileSpace = MmTotalPageFileSpace + more;
     MmTotalFreePageFileSpace = MmTotalFreePageFileSpace + more;
+    MiExtendCommitLimit(more);
 }
 
 /// @param size receives how long it shall be, in pages. @returns nullptr if no file may grow

@@ -4,6 +4,7 @@
 // when it enters another address space; afterwards it puts it at the tail. Whoever deletes a working set meanwhile waits.
 // Locks: LockQueueExpansionLock. IRQL: PASSIVE_LEVEL. What each routine promises: trim.h.
 // In the books: "balance set manager", "working set manager". PFN-14
+#include "etw.h"
 #include "ke.h"
 #include "mm/ws/trim.h"
 #include "nt/list.h"
@@ -39,6 +40,7 @@ ULONG Work(MMSUPPORT* workingSet, bool age, const MM_MEMORY_STATE& memory, ULONG
     ULONG taken = 0;
     if (const ULONG pages = policy.PagesToTrim(*workingSet, memory, pass)) {
         taken = MiTrimWorkingSet(workingSet, pages, pass);
+        EtwTraceEvent(ETW_EVENT::WorkingSetTrim, reinterpret_cast<ULONG_PTR>(workingSet), taken, pages, pass);
         if (taken != 0) workingSet->LastTrimTime = ULONG(KeQueryInterruptTime() / 10'000'000);
     }
     workingSet->Calls->Leave(workingSet);

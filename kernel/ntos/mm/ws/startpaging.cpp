@@ -1,0 +1,14 @@
+// Phase 1: the threads that make memory available. What each does: ws/shortage.cpp, writer/modwriter.cpp.
+//
+// In the books: "system threads". SYS-11, PFN-14, PFN-16
+#include "mm/threads.h"
+#include "mm/writer/pagewrite.h"
+#include "mm/ws/shortage.h"
+
+BOOLEAN NTAPI MmStartPaging(const EX_THREAD_SOURCE* Source) {
+    MiInitializeModifiedPageWriter();
+    MiInitializeShortage();
+    return NT_SUCCESS(
+               Source->Create("WorkingSets", MM_WORKING_SET_MANAGER_PRIORITY, MiWorkingSetManagerThread, nullptr)) &&
+           NT_SUCCESS(Source->Create("PageWriter", MM_PAGE_WRITER_PRIORITY, MmModifiedPageWriter, nullptr));
+}
