@@ -1,7 +1,7 @@
 // Section objects: memory that several processes may map, backed by a page file, by the data of a file, or by an image.
 //
 // A section is made once and mapped any number of times; each view shows the same pages. While there are no handles, a
-// SECTION pointer stands for one: MmCreateSection gives a reference, MmCloseSection takes it back.
+// SECTION pointer stands for one: MmCreateBackedSection gives a reference, MmCloseSection takes it back.
 // In the books: "section objects", "mapped files", "image activation". POL-08, POL-09
 #pragma once
 
@@ -59,8 +59,8 @@ extern "C" {
 /// STATUS_INVALID_PAGE_PROTECTION; STATUS_MAPPED_FILE_SIZE_ZERO; STATUS_SECTION_TOO_BIG: the file cannot grow, or no memory
 /// could describe so much; STATUS_INVALID_FILE_FOR_SECTION: an image without a file; STATUS_INVALID_IMAGE_NOT_MZ,
 /// STATUS_INVALID_IMAGE_FORMAT; STATUS_COMMITMENT_LIMIT; STATUS_INSUFFICIENT_RESOURCES; what the backing says. @irql PASSIVE_LEVEL
-NTKERNELAPI NTSTATUS NTAPI MmCreateSection(SECTION** Section, MM_BACKING* File, ULONGLONG MaximumSize,
-                                           ULONG SectionPageProtection, ULONG AllocationAttributes);
+NTKERNELAPI NTSTATUS NTAPI MmCreateBackedSection(SECTION** Section, MM_BACKING* File, ULONGLONG MaximumSize,
+                                                 ULONG SectionPageProtection, ULONG AllocationAttributes);
 /// Gives a section back. Views that are mapped keep what they show. @irql PASSIVE_LEVEL
 NTKERNELAPI void NTAPI MmCloseSection(SECTION* Section);
 /// Maps a view into a process. @param BaseAddress in: where (rounded down to 64 KB), or nullptr: where there is room, an image at its

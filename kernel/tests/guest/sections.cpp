@@ -59,7 +59,7 @@ private:
 
 SECTION* Create(MM_BACKING* file, ULONG size, ULONG protect = PAGE_READWRITE, ULONG attributes = SEC_COMMIT) {
     SECTION* section = nullptr;
-    GUEST_EQUAL(STATUS_SUCCESS, MmCreateSection(&section, file, size, protect, attributes));
+    GUEST_EQUAL(STATUS_SUCCESS, MmCreateBackedSection(&section, file, size, protect, attributes));
     return section;
 }
 

@@ -58,7 +58,7 @@ void SectionTest::RunSections(const std::function<void()>& body, ULONG processor
 
 SECTION* SectionTest::Create(MM_BACKING* file, ULONGLONG size, ULONG protect, ULONG attributes) {
     SECTION* section = nullptr;
-    Status = MmCreateSection(&section, file, size, protect, attributes);
+    Status = MmCreateBackedSection(&section, file, size, protect, attributes);
     EXPECT_EQ(section != nullptr, NT_SUCCESS(Status));
     return section;
 }

@@ -1,6 +1,6 @@
 // Who uses a segment: counting users, finding a file's segment, and its end with the last user.
 //
-//     MmCreateSection ---> in use ---last user---> being deleted ---modified pages written, pages freed---> gone
+//     MmCreateBackedSection ---> in use ---last user---> being deleted ---modified pages written, pages freed---> gone
 //           ^                                            |
 //           '------ waits, then makes a new one ---------'
 //

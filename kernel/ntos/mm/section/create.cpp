@@ -55,8 +55,8 @@ NTSTATUS ReferenceSegment(MM_BACKING* file, ULONGLONG* size, ULONG protection, U
 
 } // namespace
 
-extern "C" NTSTATUS NTAPI MmCreateSection(SECTION** Section, MM_BACKING* File, ULONGLONG MaximumSize,
-                                          ULONG SectionPageProtection, ULONG AllocationAttributes) {
+extern "C" NTSTATUS NTAPI MmCreateBackedSection(SECTION** Section, MM_BACKING* File, ULONGLONG MaximumSize,
+                                                ULONG SectionPageProtection, ULONG AllocationAttributes) {
     ULONG protection = 0;
     NT_TRY(CheckArguments(File, MaximumSize, SectionPageProtection, AllocationAttributes, &protection));
     auto* const section = static_cast<SECTION*>(ExAllocatePoolWithTag(NonPagedPool, sizeof(SECTION), MI_SECTION_TAG));

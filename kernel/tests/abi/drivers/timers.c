@@ -42,9 +42,11 @@ static void DueTimes(void)
     CHECK(after.QuadPart - before.QuadPart >= 200000);
     CHECK(KeReadStateTimer(&Once.It));
     CHECK(KeCancelTimer(&Once.It) == FALSE);
-    due.QuadPart = after.QuadPart + 300000; /* an absolute one */
+    due.QuadPart = after.QuadPart + 600000000; /* an absolute one, so far away that no slow machine comes to it here */
     CHECK(KeSetTimer(&Once.It, due, NULL) == FALSE);
     CHECK(!KeReadStateTimer(&Once.It));
+    due.QuadPart = after.QuadPart + 300000;
+    CHECK(KeSetTimer(&Once.It, due, NULL) == TRUE);
     CHECK(WaitFor(&Once.It, MILLISECONDS(5000)) == STATUS_SUCCESS);
     KeQuerySystemTime(&after);
     CHECK(after.QuadPart >= due.QuadPart);

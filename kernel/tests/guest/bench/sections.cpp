@@ -15,7 +15,7 @@ UCHAR* Base;
 /// A process and a section; a view of it if `protect` is not 0.
 bool Make(ULONG pages, ULONG protect) {
     if (!NT_SUCCESS(PspCreateProcess("Bench", &Process))) return false;
-    if (!NT_SUCCESS(MmCreateSection(&Section, nullptr, ULONGLONG(pages) * PAGE_SIZE, PAGE_READWRITE, SEC_COMMIT)))
+    if (!NT_SUCCESS(MmCreateBackedSection(&Section, nullptr, ULONGLONG(pages) * PAGE_SIZE, PAGE_READWRITE, SEC_COMMIT)))
         return false;
     if (protect == 0) return true;
     PVOID base = nullptr;
