@@ -18,6 +18,7 @@ enum class KLOCK_RANK : UCHAR {
     Object = 16,      ///< locks of the executive's objects
     SystemSpace = 20, ///< memory manager: system PTEs, pages of the pools
     Memory = 24,      ///< memory manager: page frames
+    PageFile = 25,    ///< memory manager: space in page files
     Gate = 26,        ///< a gate's lock
     Thread = 28,      ///< KTHREAD::ThreadLock
     ApcQueue = 30,    ///< KTHREAD::ApcQueueLock

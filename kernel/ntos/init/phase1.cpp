@@ -60,7 +60,8 @@ void StartSystemThreads() {
     ExRegisterOneSecondDuty(&balance);
     // A host that tests the kernel counts threads and idle time; it makes zeroed pages when it asks for them (MiZeroFreePages).
     if (KeLoaderOptions.Test) return;
-    Require(NT_SUCCESS(PsStartSystemThread(nullptr, "ZeroPage", LOW_PRIORITY + 1, MmZeroPageThread, nullptr)), 5);
+    // It begins above the resident thread, so it has taken its own priority before there is a prompt.
+    Require(NT_SUCCESS(PsStartSystemThread(nullptr, "ZeroPage", LOW_REALTIME_PRIORITY, MmZeroPageThread, nullptr)), 5);
 }
 
 /// Pages leave memory from now on. A machine under test whose pages have no page file is as it always was: its threads are counted.

@@ -13,6 +13,7 @@
 #include "mm/mi.h"
 #include "mm/slots.h"
 #include "mm/sysptes/systemspace.h"
+#include "mm/writer/pagefile.h"
 #include "rtl/string.h"
 
 namespace {
@@ -128,6 +129,7 @@ BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) {
     (void)MiInitializeLayout(*LoaderBlock);
     TakeOverMemory(*LoaderBlock);
     MiInitializeSystemSpace();
+    MiInitializePageFiles();
     if (!MiInitializePools()) return FALSE;
     const ULONG free = MmQueryFreePages();
     MiExtendCommitLimit(free - free / RESERVE_SHARE); // page files add theirs when they come

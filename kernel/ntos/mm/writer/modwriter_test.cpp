@@ -20,6 +20,7 @@ protected:
     /// Runs with the machine's page files, unlocked.
     void RunWriter(const std::function<void()>& body) {
         RunUnlocked([&] {
+            MiInitializePageFiles();
             MiInitializeModifiedPageWriter();
             body();
             nt::QueuedSpinLockGuard guard(LockQueuePfnLock);

@@ -77,6 +77,8 @@ MMPAGING_FILE* MakeFile(MM_BACKING* backing, PFN_NUMBER minimum, PFN_NUMBER maxi
 
 } // namespace
 
+void MiInitializePageFiles() { KeSetSpinLockRank(&MiPageFileLock, KLOCK_RANK::PageFile); }
+
 extern "C" NTSTATUS NTAPI MmCreatePagingFile(MM_BACKING* Backing, PFN_NUMBER Minimum, PFN_NUMBER Maximum,
                                              ULONG* PageFileNumber) {
     if (Minimum < 2 || Minimum > Maximum || Maximum > MM_LARGEST_PAGING_FILE) return STATUS_INVALID_PARAMETER;

@@ -11,6 +11,8 @@
 #include "rtl/bitmap.h"
 
 extern KSPIN_LOCK MiPageFileLock;
+/// Phase 0, before the first page file: the lock gets its rank, behind MmPfnLock's.
+void MiInitializePageFiles();
 
 /// A page file.
 struct MMPAGING_FILE {
