@@ -14,6 +14,7 @@ protected:
     static PFN_NUMBER Modify(ULONG pteIndex, UCHAR value) {
         const PFN_NUMBER frame = Use(pteIndex, true);
         Fill(frame, value);
+        MiPfnElement(frame)->OriginalPte.Soft.Protection = MM_READWRITE;
         Trim(pteIndex);
         return frame;
     }
@@ -269,6 +270,7 @@ TEST_F(WriterTest, TheThreadWritesWhenItIsWokenAndPausesAfterAFailure) {
     RunWriter([&] {
         Disk disk(64);
         MiStartMemoryEvents();
+        MiMemoryThresholds.Modified = 2;
         machine->Spawn(17, [] { MmModifiedPageWriter(nullptr); });
         const PFN_NUMBER frame = Locked([&] { return Modify(0, 1); });
         machine->Tick(3);
