@@ -125,3 +125,21 @@ TEST_F(UptimeTest, CountsDaysAndCutsMilliseconds) {
         EXPECT_EQ(Execute("uptime").substr(0, 25), "up 12 days 23:05:06.789, ");
     });
 }
+
+using ReadLineTest = host::KernelTest;
+
+// TOL-06
+TEST_F(ReadLineTest, OthersRunBeforeEachLineAlsoOneThatWasTypedAhead) {
+    Run([&] {
+        std::string order;
+        Typed = "one\rtwo\r";
+        KD_SESSION session(nullptr);
+        KdpLineEditor editor;
+        for (int line = 0; line < 2; line++) {
+            machine->Spawn(1, [&] { order += "other "; });
+            session.ReadLine(editor);
+            order += std::string(editor.Line()) + " ";
+        }
+        EXPECT_EQ(order, "other one other two ");
+    });
+}

@@ -14,23 +14,9 @@ namespace {
 
 KdpLineEditor Editor; ///< one terminal, one history
 
-void ReadLine(KD_SESSION& session) {
-    CHAR echo[KdpLineEditor::KD_ECHO_SIZE];
-    for (;;) {
-        KdpPutString("kd> ");
-        Editor.Begin();
-        KdpLineEditor::Result result;
-        do {
-            result = Editor.Feed(session.ReadChar(), echo);
-            KdpPutString(echo);
-        } while (result == KdpLineEditor::Result::More);
-        if (result == KdpLineEditor::Result::Line) return;
-    }
-}
-
 void Converse(KD_SESSION& session) {
     while (!session.IsOver()) {
-        ReadLine(session);
+        session.ReadLine(Editor);
         KdpExecuteLine(session, Editor.Line());
     }
 }

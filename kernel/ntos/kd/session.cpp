@@ -86,11 +86,28 @@ CHAR KD_SESSION::ReadChar() {
     for (;;) {
         const LONG character = HalDebugGetChar();
         if (character >= 0) return static_cast<CHAR>(character);
-        if (m_stopped) {
-            YieldProcessor();
-        } else {
-            LARGE_INTEGER interval = KeRelativeMilliseconds(POLL_INTERVAL);
-            (void)KeDelayExecutionThread(KernelMode, FALSE, &interval); // only time can end it
-        }
+        if (m_stopped) YieldProcessor();
+        LetOthersRun();
     }
+}
+
+void KD_SESSION::ReadLine(KdpLineEditor& editor) {
+    CHAR echo[KdpLineEditor::KD_ECHO_SIZE];
+    for (;;) {
+        KdpPutString("kd> ");
+        editor.Begin();
+        LetOthersRun();
+        KdpLineEditor::Result result;
+        do {
+            result = editor.Feed(ReadChar(), echo);
+            KdpPutString(echo);
+        } while (result == KdpLineEditor::Result::More);
+        if (result == KdpLineEditor::Result::Line) return;
+    }
+}
+
+void KD_SESSION::LetOthersRun() {
+    if (m_stopped) return;
+    LARGE_INTEGER interval = KeRelativeMilliseconds(POLL_INTERVAL);
+    (void)KeDelayExecutionThread(KernelMode, FALSE, &interval); // only time can end it
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kd.h"
+#include "lineedit.h"
 #include "nt/types.h"
 
 /// One conversation with the monitor.
@@ -41,8 +42,13 @@ public:
 
     /// Waits for a character. With the kernel running other threads run meanwhile.
     CHAR ReadChar();
+    /// Shows the prompt and waits for a line. With the kernel running the other threads run for a moment before each
+    /// line, also before one that was typed ahead.
+    /// @param editor edits the line; it has the line afterwards.
+    void ReadLine(KdpLineEditor& editor);
 
 private:
+    void LetOthersRun();
     void Emit(PSTR text);
     void EndPage();
 
