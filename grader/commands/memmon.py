@@ -13,11 +13,9 @@ import sys
 from pathlib import Path
 from typing import Iterable, Iterator, List
 
+from grader.commands.guesttest import guest_test
 from grader.commands.options import number
-from grader.commands.timeline import guest_runner
 from grader.errors import GraderError
-from grader.guest import Guest
-from grader.guest.session import Session
 from grader.guest.stops import GuestStop
 from grader.memmon import live, page, record, terminal
 from grader.memmon.snapshot import Snapshot
@@ -27,7 +25,6 @@ from grader.report.text import for_terminal
 from grader.tree import Tree
 
 DEMO = "memmon.ProcessesUseMemoryAndGiveItBack"
-LIMIT, SECONDS = 400_000_000, 60.0
 REFRESH, WIDTH = 1.0, 110
 GUEST_TESTS = "kernel/tests/guest"
 HOME = "\x1b[H\x1b[2J"
@@ -95,23 +92,9 @@ def of_guest_test(tree: Tree, full_name: str, options: argparse.Namespace) -> It
     """A test of kernel/tests/guest, named as `driver.Test`, from its beginning to its end."""
     if not (tree.root / GUEST_TESTS).is_dir():
         raise GraderError("no kernel of this folder runs: type `make run` in another window, then `make memmon` here")
-    driver, _, name = full_name.partition(".")
-    runner = guest_runner(tree)
-    build = tree.out / ("checked" if options.checked else "free")
-    known = runner.drivers(build)
-    if driver not in known:
-        raise GraderError(f"there is no guest test driver {driver!r}; TEST= is driver.Test, and the drivers are " + ", ".join(known))
-    machine = runner.machines(driver, number(options.smp, "SMP", 1) or 1)[0]
-    with Session(build, f"{driver}.sys", machine) as session:
-        session.boot(Guest(session))
-        state = session.restore("ready")
-        guest = Guest(session)
-        tests = {test.name: test for test in runner.table(guest, driver)}
-        if name not in tests:
-            raise GraderError(f"{driver}.sys has no test {name!r}; it has: " + ", ".join(tests))
-        guest.begin(state, LIMIT, SECONDS)
-        guest.arm()
+    smp = number(options.smp, "SMP", 1) or 1
+    with guest_test(tree, full_name, options.checked, lambda runner, driver: runner.machines(driver, smp)[0]) as chosen:
         try:
-            yield from record.of_guest_test(guest, tests[name].routine)
+            yield from record.of_guest_test(chosen.guest, chosen.test.routine)
         except GuestStop as stop:
             print(for_terminal(f"{full_name} ended early: {stop}"), file=sys.stderr)

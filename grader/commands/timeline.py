@@ -8,17 +8,16 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import sys
 from pathlib import Path
 from typing import List
 
 from grader import labs
+from grader.commands.guesttest import LIMIT, SECONDS, guest_test
 from grader.commands.options import master_seed, number
 from grader.errors import GraderError
 from grader.guest import Guest
 from grader.guest.booting import boot, place_of
-from grader.guest.session import Session
 from grader.judge.grading import Grading
 from grader.machine.parts import Machine
 from grader.model import KernelSet, Outcome, Progress, TestSpec, Verdict
@@ -30,7 +29,6 @@ from grader.timeline.model import Timeline
 from grader.tree import Tree
 
 DEMO = "timeline.BoundedBufferWithAClock"
-LIMIT, SECONDS = 400_000_000, 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,27 +66,15 @@ def write(made: Timeline, target: Path) -> List[Path]:
 
 def of_guest_test(tree: Tree, options: argparse.Namespace) -> Timeline:
     """One of kernel/tests/guest, named as `driver.Test`."""
-    driver, _, name = (options.test or DEMO).partition(".")
-    runner = guest_runner(tree)
-    build = tree.out / ("checked" if options.checked else "free")
-    known = runner.drivers(build)
-    if driver not in known:
-        raise GraderError(f"there is no guest test driver {driver!r}; TEST= is driver.Test, and the drivers are "
-                          + ", ".join(known) + "; a lab's test needs LAB= as well")
-    with Session(build, f"{driver}.sys", Machine(processors=number(options.smp, "SMP", 1) or 1)) as session:
-        session.boot(Guest(session))
-        state = session.restore("ready")
-        guest = Guest(session)
-        tests = {test.name: test for test in runner.table(guest, driver)}
-        if name not in tests:
-            raise GraderError(f"{driver}.sys has no test {name!r}; it has: " + ", ".join(tests))
-        guest.begin(state, LIMIT, SECONDS)
-        guest.arm()
-        after, before = record.sequence(guest), record.names(guest)
-        failure = runner.judge(guest, tests[name])
+    def machine_of(*_: object) -> Machine:
+        return Machine(processors=number(options.smp, "SMP", 1) or 1)
+
+    with guest_test(tree, options.test or DEMO, options.checked, machine_of, "; a lab's test needs LAB= as well") as chosen:
+        after, before = record.sequence(chosen.guest), record.names(chosen.guest)
+        failure = chosen.runner.judge(chosen.guest, chosen.test)
         if failure:
-            print(for_terminal(f"{driver}.{name} failed: seen {failure[1]}"), file=sys.stderr)
-        return record.take(guest, after, f"{name} ({driver}.sys)", before)
+            print(for_terminal(f"{chosen.driver}.{chosen.test.name} failed: seen {failure[1]}"), file=sys.stderr)
+        return record.take(chosen.guest, after, f"{chosen.test.name} ({chosen.driver}.sys)", before)
 
 
 def of_lab_test(tree: Tree, options: argparse.Namespace) -> Timeline:
@@ -120,16 +106,3 @@ def of_lab_test(tree: Tree, options: argparse.Namespace) -> Timeline:
     if not made:
         raise GraderError("the kernel of this test was not built; correct what the compiler says first")
     return made[0]
-
-
-def guest_runner(tree: Tree):  # type: ignore[no-untyped-def]
-    """kernel/tests/guest/run.py, which knows the drivers' tables and how a test is judged."""
-    path = tree.root / "kernel" / "tests" / "guest" / "run.py"
-    if not path.is_file():
-        raise GraderError("this tree has no kernel/tests/guest; name a lab's test: make timeline LAB=1 TEST=...")
-    spec = importlib.util.spec_from_file_location("micaguest_runner", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module

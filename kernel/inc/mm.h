@@ -1,5 +1,5 @@
-// The memory manager's public face. This slice has what boot needs: page frames, kernel stacks with guard pages, the
-// page directory. The memory lab's subsystem takes its place.
+// The memory manager's public face for the rest of the kernel: phase 0, kernel stacks, the pools' pages, page directories, counts and
+// checks of pages. Virtual memory, sections, MDLs and page files have headers of their own in mm/.
 //
 // In the books: "memory management", "kernel stacks". MEM-01, MEM-02
 #pragma once

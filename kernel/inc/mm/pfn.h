@@ -79,7 +79,7 @@ struct MMPFN {
         ULONG VerifierAllocation : 1;
         ULONG LargePage : 1;
         ULONG KernelStack : 1;
-        ULONG PoolStart : 1; ///< first page of a non-paged pool allocation of whole pages
+        ULONG PoolStart : 1; ///< first page of a run of contiguous memory (mm/mdl/pages.cpp)
         ULONG PoolEnd : 1;   ///< its last page
         ULONG LockCharged : 1;
     } u4;

@@ -17,3 +17,6 @@ struct EPROCESS {
     MM_ADDRESS_SPACE AddressSpace;
 };
 using PEPROCESS = EPROCESS*;
+
+/// The process whose address space the calling thread runs in: PsGetCurrentProcess for the floors below ps. @irql any
+inline EPROCESS* MmCurrentProcess() { return CONTAINING_RECORD(KeGetCurrentThread()->ApcState.Process, EPROCESS, Pcb); }

@@ -18,10 +18,9 @@ constexpr ULONG PageValue[8] = {
     PAGE_EXECUTE_READWRITE,
     PAGE_EXECUTE_WRITECOPY,
 };
-constexpr ULONG USE_MASK = 7;
 
-/// Bits of a PTE: MMPTE_HARDWARE's Write, CopyOnWrite and CacheDisable.
-constexpr ULONG WRITE = 1u << 1, COPY = 1u << 9, UNCACHED = 1u << 4;
+/// Bits of a PTE: MMPTE_HARDWARE's Write, CopyOnWrite, and WriteThrough with CacheDisable.
+constexpr ULONG WRITE = 1u << 1, COPY = 1u << 9, UNCACHED = 1u << 3 | 1u << 4;
 
 } // namespace
 
@@ -39,7 +38,7 @@ ULONG MiMakeProtectionMask(ULONG protect) {
     if (additions == ADDITIONS) return MM_INVALID_PROTECTION;
 
     const ULONG added = additions == PAGE_GUARD ? MM_GUARD_PAGE : additions == PAGE_NOCACHE ? MM_NOCACHE : 0;
-    for (ULONG use = MM_READONLY; use <= USE_MASK; use++) {
+    for (ULONG use = MM_READONLY; use <= MM_USE_MASK; use++) {
         if ((protect & ~ADDITIONS) == PageValue[use]) return use | added;
     }
     return MM_INVALID_PROTECTION;
@@ -47,13 +46,14 @@ ULONG MiMakeProtectionMask(ULONG protect) {
 
 ULONG MiPageProtection(ULONG protection) {
     if (protection == MM_NOACCESS) return PAGE_NOACCESS;
-    const ULONG use = PageValue[protection & USE_MASK];
+    const ULONG use = PageValue[protection & MM_USE_MASK];
     if (use == 0) return 0;
     return use | (protection & MM_GUARD_PAGE ? PAGE_GUARD : 0) | (protection & MM_NOCACHE ? PAGE_NOCACHE : 0);
 }
 
 bool MiIsAccessAllowed(ULONG protection, MI_ACCESS access) {
-    const ULONG use = protection & USE_MASK;
+    if ((protection & MM_ADDED_MASK) == MM_NOACCESS) return false;
+    const ULONG use = protection & MM_USE_MASK;
     switch (access) {
     case MI_ACCESS::Write: return use >= MM_READWRITE;
     case MI_ACCESS::Read:                                  // the processor reads what it may execute
@@ -63,7 +63,7 @@ bool MiIsAccessAllowed(ULONG protection, MI_ACCESS access) {
 }
 
 bool MiIsCopyOnWrite(ULONG protection) {
-    const ULONG use = protection & USE_MASK;
+    const ULONG use = protection & MM_USE_MASK;
     return use == MM_WRITECOPY || use == MM_EXECUTE_WRITECOPY;
 }
 

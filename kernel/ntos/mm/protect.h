@@ -19,7 +19,7 @@ ULONG MiMakeProtectionMask(ULONG protect);
 /// MM_ZERO_ACCESS and MM_DECOMMIT.
 ULONG MiPageProtection(ULONG protection);
 
-/// By MM_PROTECTION: the bits of a valid PTE that follow from it (Write, CacheDisable, CopyOnWrite); without Valid, Owner
+/// By MM_PROTECTION: the bits of a valid PTE that follow from it (Write, CopyOnWrite, WriteThrough and CacheDisable); without Valid, Owner
 /// and the frame. No valid PTE may have a protection of guard pages or without access: those rows are 0.
 extern const ULONG MmProtectToPteMask[MM_PROTECTION_MASK + 1];
 
@@ -37,3 +37,9 @@ enum class MI_ACCESS : UCHAR { Read, Write, Execute };
 /// @returns whether an MM_PROTECTION allows a use. A guard page is asked as if it were none: its alarm comes first. A write
 /// to a copy-on-write page is allowed.
 bool MiIsAccessAllowed(ULONG protection, MI_ACCESS access);
+
+/// Whether a valid PTE can say it: the processor knows no guard page and no page without access.
+constexpr bool MiMayBeValid(ULONG protection) {
+    const ULONG added = protection & MM_ADDED_MASK;
+    return added != MM_GUARD_PAGE && added != MM_NOACCESS;
+}

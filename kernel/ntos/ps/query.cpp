@@ -20,9 +20,7 @@ bool IsExecutiveThread(const KTHREAD* thread) { return thread->Process != &PsIdl
 
 extern "C" {
 
-PEPROCESS NTAPI PsGetCurrentProcess() {
-    return CONTAINING_RECORD(KeGetCurrentThread()->ApcState.Process, EPROCESS, Pcb);
-}
+PEPROCESS NTAPI PsGetCurrentProcess() { return MmCurrentProcess(); }
 
 HANDLE NTAPI PsGetCurrentProcessId() {
     return IdOf(CONTAINING_RECORD(KeGetCurrentThread()->Process, EPROCESS, Pcb)->UniqueProcessId);

@@ -160,7 +160,8 @@ def self_tests(emulator: str, folder: Path) -> "Dict[str, Tuple[bool, str]]":
     """Boots a disk of its own with the guest test drivers and /SELFTEST: name -> passed, what it said."""
     with tempfile.TemporaryDirectory(prefix="mica-selftest-") as scratch:
         own = Path(scratch)
-        drivers = [path for path in sorted((folder / "tests").glob("*.sys")) if not path.name.startswith(("lab", "bench", "paging"))]  # paging: asks for a machine of its own
+        # (labs' drivers and the bench are no tests by themselves; paging asks for a machine that has less memory than it uses)
+        drivers = [path for path in sorted((folder / "tests").glob("*.sys")) if not path.name.startswith(("lab", "bench", "paging"))]
         make_disk(folder, own, "/SELFTEST", ["pagedisk.sys", *(each.name for each in drivers)])
         with machine(emulator, Boot(own, realtime=False, machine=Parts(disks=(page_file(PAGE_FILE_MB, "ide"),)))) as started:
             said = plain(started.read_until(PROMPT, TESTS_SECONDS)) or started.trouble()

@@ -13,7 +13,7 @@
 class ATTACHED_PROCESS {
 public:
     ATTACHED_PROCESS() {
-        GUEST_EQUAL(STATUS_SUCCESS, PspCreateProcess("Faults", &m_process));
+        GUEST_EQUAL(STATUS_SUCCESS, PspCreateProcess("Attached", &m_process));
         KeStackAttachProcess(&m_process->Pcb, &m_saved);
     }
     ~ATTACHED_PROCESS() {

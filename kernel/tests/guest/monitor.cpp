@@ -175,8 +175,8 @@ GUEST_TEST(SpinningThreadsLeaveNothingBehind) {
         (void)KeDelayExecutionThread(KernelMode, FALSE, &interval); // the reaper takes them
         if (round == 1) free = MmQueryFreePages();
     }
-    // (alone, the zero page thread and the page writers run beside the test)
     if (KeLoaderOptions.Test) GUEST_EQUAL(free, MmQueryFreePages());
+    GUEST_TRUE(free <= MmQueryFreePages()); // (after other drivers' tests, what they left may still come back)
     GUEST_EQUAL(threads, ThreadCount());
 }
 

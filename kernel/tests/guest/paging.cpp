@@ -12,6 +12,7 @@
 #include "rtl/exception.h"
 #include "rtl/useraccess.h"
 
+#include "attached.h"
 #include "guest_main.h"
 #include "together.h"
 
@@ -22,30 +23,8 @@ constexpr ULONG LARGE = 22 * 1024 * 1024 / PAGE_SIZE; ///< pages: more than the 
 constexpr ULONG MEMORY = 16 * 1024 * 1024 / PAGE_SIZE;
 constexpr ULONG STRIDE = 2003; ///< a prime number: page numbers in another order
 
-/// A process, and this thread attached to it; at the end it is deleted.
-class PROCESS {
-public:
-    PROCESS() {
-        GUEST_EQUAL(STATUS_SUCCESS, PspCreateProcess("Paging", &m_process));
-        KeStackAttachProcess(&m_process->Pcb, &m_saved);
-    }
-    ~PROCESS() {
-        GUEST_TRUE(MmCheckWorkingSet() == nullptr);
-        KeUnstackDetachProcess(&m_saved);
-        PspDeleteProcess(m_process);
-        GUEST_TRUE(MmCheckPageFrames() == nullptr);
-    }
-    PROCESS(const PROCESS&) = delete;
-    PROCESS& operator=(const PROCESS&) = delete;
-    [[nodiscard]] ULONG WorkingSetSize() const { return m_process->AddressSpace.Vm.WorkingSetSize; }
-
-private:
-    EPROCESS* m_process = nullptr;
-    KAPC_STATE m_saved;
-};
-
 /// @returns pages that are committed; nullptr if that was refused
-ULONG* Allocate(ULONG pages, NTSTATUS expected = STATUS_SUCCESS) {
+ULONG* Commit(ULONG pages, NTSTATUS expected = STATUS_SUCCESS) {
     PVOID base = nullptr;
     SIZE_T size = SIZE_T(pages) * PAGE_SIZE;
     GUEST_EQUAL(expected,
@@ -93,8 +72,8 @@ GUEST_TEST(MoreThanMemoryIsWrittenAndReadBackInAnotherOrder) {
     const PFN_NUMBER space = MmTotalFreePageFileSpace;
     if (!GUEST_TRUE(space != 0)) return;
     {
-        PROCESS process;
-        ULONG* const base = Allocate(LARGE);
+        ATTACHED_PROCESS process;
+        ULONG* const base = Commit(LARGE);
         const LONG written = MmWriteCounters.DirtyPagesWriteCount, transfers = MmWriteCounters.DirtyWriteIoCount;
         const LONG read = MmInfoCounters.PageReadCount;
         for (ULONG page = 0; page < LARGE; page++)
@@ -188,11 +167,11 @@ GUEST_TEST(ThreadsThatNeedTheSamePagesShareTheReads) {
     KAPC_STATE saved;
     KeStackAttachProcess(&process->Pcb, &saved);
     constexpr ULONG pages = 6 * 1024 * 1024 / PAGE_SIZE;
-    SAME same = {process, Allocate(pages), pages, 0};
+    SAME same = {process, Commit(pages), pages, 0};
     for (ULONG page = 0; page < pages; page++)
         Write(same.Base, 5, page);
     constexpr ULONG more = 14 * 1024 * 1024 / PAGE_SIZE;
-    ULONG* const other = Allocate(more); // pushes them out
+    ULONG* const other = Commit(more); // pushes them out
     for (ULONG page = 0; page < more; page++)
         Write(other, 6, page);
     LetWritersEnd();
@@ -235,8 +214,8 @@ bool HasOption(PCSTR name) { return RtlFindOption(KeLoaderBlock->LoadOptions, na
 GUEST_TEST(PageThatCannotBeReadIsAnInPageError) {
     if (HasOption("IDE")) return; // an IDE disk does as it likes
     auto& disk = *CONTAINING_RECORD(MmQueryPagingFile(0), MM_TEST_BACKING, Backing);
-    PROCESS process;
-    ULONG* const base = Allocate(LARGE);
+    ATTACHED_PROCESS process;
+    ULONG* const base = Commit(LARGE);
     for (ULONG page = 0; page < LARGE; page++)
         Write(base, 3, page);
     LetWritersEnd();
@@ -258,7 +237,7 @@ GUEST_TEST(PageThatCannotBeReadIsAnInPageError) {
 // POL-06, PFN-15: what is promised can be kept
 GUEST_TEST(PromisesEndBeforeMemoryAndPageFilesDo) {
     constexpr ULONG piece = 256;
-    PROCESS process;
+    ATTACHED_PROCESS process;
     static ULONG* bases[512];
     ULONG pieces = 0;
     for (; pieces < 512; pieces++) {

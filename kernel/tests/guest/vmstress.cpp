@@ -122,7 +122,7 @@ void CarryOut(VM_OPERATION& operation) {
     }
 }
 
-/// Takes most of the pages that can be given out, writes into each, and gives them back: whoever gets one unzeroed finds that.
+/// Takes most of the pages that can be given out, writes into each, and gives them back: a process that gets one without zeros sees it.
 void PoisonFreePages() {
     constexpr ULONG most = 8000; // pages that one MDL describes
     const ULONG free = MmQueryFreePages() * 9 / 10;

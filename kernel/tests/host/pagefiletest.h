@@ -25,26 +25,26 @@ private:
     Memory m_memory;
 };
 
+/// Between two tests there are no page files.
+inline void ForgetPagingFiles() NO_THREAD_SAFETY_ANALYSIS { // nobody else is there then
+    for (ULONG i = 0; i < MmNumberOfPagingFiles; i++)
+        ExFreePoolWithTag(MmPagingFile[i], 0);
+    MmNumberOfPagingFiles = 0;
+    MmTotalPageFileSpace = 0;
+    MmTotalFreePageFileSpace = 0;
+}
+
 /// A test with page files. A page's contents are one value, repeated.
 class PageFilesTest : public PageTest {
 protected:
-    PageFilesTest() { Forget(); }
-    ~PageFilesTest() override { Forget(); }
+    PageFilesTest() { ForgetPagingFiles(); }
+    ~PageFilesTest() override { ForgetPagingFiles(); }
 
     static void Fill(PFN_NUMBER frame, UCHAR value) { Frame(frame).fill(value); }
     static bool Holds(PFN_NUMBER frame, UCHAR value) {
         return std::all_of(Frame(frame).begin(), Frame(frame).end(), [value](UCHAR byte) { return byte == value; });
     }
     static ULONG FreeSpace() { return MmTotalFreePageFileSpace; }
-
-private:
-    static void Forget() NO_THREAD_SAFETY_ANALYSIS { // nobody else is there between two tests
-        for (ULONG i = 0; i < MmNumberOfPagingFiles; i++)
-            ExFreePoolWithTag(MmPagingFile[i], 0);
-        MmNumberOfPagingFiles = 0;
-        MmTotalPageFileSpace = 0;
-        MmTotalFreePageFileSpace = 0;
-    }
 };
 
 } // namespace host

@@ -120,6 +120,8 @@ enum MM_PROTECTION : ULONG {
     MM_DECOMMIT = 16,   ///< of a PTE: this page is not committed, whatever its range says
 };
 constexpr ULONG MM_PROTECTION_MASK = 31;
+constexpr ULONG MM_USE_MASK = 7;    ///< which of the first eight
+constexpr ULONG MM_ADDED_MASK = 24; ///< what is added to it
 
 /// What an entry says about its page.
 enum class MI_PTE_KIND : UCHAR {

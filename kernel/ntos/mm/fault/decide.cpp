@@ -5,15 +5,15 @@
 // Locks: the WorkingSetMutex keeps range and entry as they are. IRQL: any.
 // In the books: "page fault handling", "invalid PTEs". MEM-05
 #include "mm/fault/fault.h"
+#include "mm/protect.h"
 
 namespace {
 
 /// The kind of an access that the page's protection is asked for: `kind` if it is allowed.
 MI_FAULT_DECISION Judge(MI_FAULT_KIND kind, ULONG protection, bool write) {
-    const ULONG added = protection & MM_ADDED_MASK;
-    const bool usable = added != MM_NOACCESS && (protection & MM_BASIC_MASK) != MM_ZERO_ACCESS;
-    if (!usable || (write && !MiIsWritable(protection))) return {MI_FAULT_KIND::AccessViolation, protection};
-    return {added == MM_GUARD_PAGE ? MI_FAULT_KIND::GuardPage : kind, protection};
+    if (!MiIsAccessAllowed(protection, write ? MI_ACCESS::Write : MI_ACCESS::Read))
+        return {MI_FAULT_KIND::AccessViolation, protection};
+    return {MiMayBeValid(protection) ? kind : MI_FAULT_KIND::GuardPage, protection};
 }
 
 } // namespace

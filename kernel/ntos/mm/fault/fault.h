@@ -58,14 +58,9 @@ struct MI_FAULT_DECISION {
     ULONG Protection;
 };
 
-constexpr ULONG MM_BASIC_MASK = 7;                                   ///< of an MM_PROTECTION: one of the first eight
-constexpr ULONG MM_ADDED_MASK = MM_PROTECTION_MASK & ~MM_BASIC_MASK; ///< what is added to it
-
 /// Decides what a fault in the user's half is, by nothing but these. @param vad nullptr: no range holds the address. @param pte
 /// 0 if there is no page table.
 MI_FAULT_DECISION MiDecideFault(const MMVAD* vad, MMPTE pte, bool write);
-/// Whether an MM_PROTECTION lets a page be written; a copy-on-write one does. The upper four of the first eight do.
-constexpr bool MiIsWritable(ULONG protection) { return (protection & MM_READWRITE) != 0; }
 
 // ---- the kinds
 

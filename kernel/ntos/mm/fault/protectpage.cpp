@@ -6,6 +6,7 @@
 // Locks, IRQL: see fault.h. In the books: "protecting memory". MEM-04, POL-06
 #include "ke/ipi.h"
 #include "mm/fault/fault.h"
+#include "mm/protect.h"
 #include "mm/ws/wsl.h"
 
 namespace {
@@ -13,11 +14,6 @@ namespace {
 ULONG OriginalProtection(PFN_NUMBER frame) {
     nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
     return MiPfnElement(frame)->OriginalPte.Soft.Protection;
-}
-
-bool IsUsableAtOnce(ULONG protection) {
-    const ULONG added = protection & MM_ADDED_MASK;
-    return added != MM_GUARD_PAGE && added != MM_NOACCESS;
 }
 
 /// @returns the page's WsIndex.
@@ -41,7 +37,7 @@ void ChangeValid(MMPTE* pte, ULONG protection) {
 void ProtectValid(MM_ADDRESS_SPACE& space, MMPTE* pte, ULONG protection) {
     const ULONG vpn = ULONG(reinterpret_cast<ULONG_PTR>(MiGetVirtualAddressMappedByPte(pte)) >> PAGE_SHIFT);
     const ULONG hint = SetOriginalProtection(pte->Hard.PageFrameNumber, protection);
-    if (IsUsableAtOnce(protection)) return ChangeValid(pte, protection);
+    if (MiMayBeValid(protection)) return ChangeValid(pte, protection);
     MiReleaseWsle(&space.Vm, MiLocateWsle(space.Vm.VmWorkingSetList, vpn, hint));
     MiTrimPte(pte, protection);
 }

@@ -92,9 +92,7 @@ void ReleaseShare(const MMPTE* pte, MMPTE old) {
 /// @returns whether the access is allowed.
 bool FindProtection(MI_FAULT& fault) {
     if (fault.Pte->Long == 0) fault.Protection = MiProtectionOfViewPage(fault.Vad, VpnOf(fault.VirtualAddress));
-    const ULONG added = fault.Protection & MM_ADDED_MASK;
-    if (added == MM_NOACCESS || (fault.Protection & MM_BASIC_MASK) == MM_ZERO_ACCESS) return false;
-    return !fault.Write || MiIsWritable(fault.Protection);
+    return MiIsAccessAllowed(fault.Protection, fault.Write ? MI_ACCESS::Write : MI_ACCESS::Read);
 }
 
 /// A page of zeros of an image that each process has for itself: nobody shares it, so it need not be copied later.
@@ -172,8 +170,7 @@ void MiSetProtoPteProtection(MM_ADDRESS_SPACE& space, MMPTE* pte, ULONG protecti
         return;
     }
     const ULONG index = IndexOf(space, pte);
-    const ULONG added = protection & MM_ADDED_MASK;
-    if (added == MM_GUARD_PAGE || added == MM_NOACCESS) { // the processor knows no such page: it leaves the working set
+    if (!MiMayBeValid(protection)) { // it leaves the working set
         MiReleaseWsle(&space.Vm, index);
         (void)MiTrimProtoPte(&space.Vm, pte, protection);
         return;

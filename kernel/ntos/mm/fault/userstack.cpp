@@ -29,7 +29,7 @@ void MarkAsStack(MM_ADDRESS_SPACE& space, ULONG_PTR base) {
 } // namespace
 
 NTSTATUS NTAPI MmCreateUserStack(SIZE_T Reserve, SIZE_T Commit, PVOID* StackBase) {
-    MM_ADDRESS_SPACE& space = CONTAINING_RECORD(KeGetCurrentThread()->ApcState.Process, EPROCESS, Pcb)->AddressSpace;
+    MM_ADDRESS_SPACE& space = MmCurrentProcess()->AddressSpace;
     SIZE_T reserve = RoundUp(Reserve ? Reserve : DEFAULT_RESERVE);
     const SIZE_T commit = RoundUp(Commit ? Commit : PAGE_SIZE);
     if (reserve < commit || reserve - commit < BELOW) return STATUS_INVALID_PARAMETER;

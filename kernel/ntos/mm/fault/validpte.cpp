@@ -4,37 +4,11 @@
 // Locks, IRQL: see fault.h. In the books: "page table entries", "working sets". MEM-05, PFN-03
 #include "mm/fault/fault.h"
 #include "mm/layout.h"
+#include "mm/protect.h"
 #include "mm/ws/wsl.h"
 
-namespace {
-
-// MMPTE_HARDWARE's bits.
-constexpr ULONG VALID = 1 << 0, WRITE = 1 << 1, OWNER = 1 << 2, WRITE_THROUGH = 1 << 3, CACHE_DISABLE = 1 << 4,
-                ACCESSED = 1 << 5, COPY_ON_WRITE = 1 << 9;
-
-/// The bits of a valid entry besides page and owner.
-constexpr ULONG BitsOf(ULONG protection) {
-    const ULONG basic = protection & MM_BASIC_MASK;
-    const bool copy = basic == MM_WRITECOPY || basic == MM_EXECUTE_WRITECOPY;
-    const bool uncached = (protection & MM_ADDED_MASK) == MM_NOCACHE;
-    return VALID | ACCESSED | (uncached ? WRITE_THROUGH | CACHE_DISABLE : 0) |
-           (copy                       ? COPY_ON_WRITE
-            : MiIsWritable(protection) ? WRITE
-                                       : 0);
-}
-
-/// Each MM_PROTECTION in the processor's form.
-struct PTE_MASKS {
-    ULONG Bits[MM_PROTECTION_MASK + 1];
-};
-constexpr PTE_MASKS MmProtectToPteMask = [] {
-    PTE_MASKS masks = {};
-    for (ULONG protection = 0; protection <= MM_PROTECTION_MASK; protection++)
-        masks.Bits[protection] = BitsOf(protection);
-    return masks;
-}();
-
-} // namespace
+/// MMPTE_HARDWARE's bits that follow from no protection.
+constexpr ULONG VALID = 1 << 0, OWNER = 1 << 2, ACCESSED = 1 << 5;
 
 ULONG MiWsIndexOf(PFN_NUMBER frame) {
     nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
@@ -48,7 +22,7 @@ bool MiMayTakePage() {
 
 MMPTE MiMakeValidPte(PFN_NUMBER frame, ULONG protection, const MMPTE* pte) {
     const bool user = pte < MiGetPteAddress(reinterpret_cast<PVOID>(MM_SYSTEM_RANGE_START));
-    const ULONG bits = MmProtectToPteMask.Bits[protection & MM_PROTECTION_MASK];
+    const ULONG bits = VALID | ACCESSED | MmProtectToPteMask[protection & MM_PROTECTION_MASK];
     return {.Long = frame << PAGE_SHIFT | (user ? bits | OWNER : bits)};
 }
 

@@ -12,8 +12,6 @@
 
 namespace {
 
-EPROCESS* CurrentProcess() { return CONTAINING_RECORD(KeGetCurrentThread()->ApcState.Process, EPROCESS, Pcb); }
-
 /// Frames of no RAM have no reference count.
 bool IsCounted(PFN_NUMBER frame) REQUIRES_PFN_LOCK {
     return frame <= MmHighestPhysicalPage && !MiPfnElement(frame)->e1.Rom;
@@ -83,7 +81,7 @@ void NTAPI MmProbeAndLockPages(PMDL Mdl, KPROCESSOR_MODE AccessMode, LOCK_OPERAT
         }
         ExRaiseStatus(status);
     }
-    Mdl->Process = reinterpret_cast<ULONG_PTR>(buffer) < MM_SYSTEM_RANGE_START ? CurrentProcess() : nullptr;
+    Mdl->Process = reinterpret_cast<ULONG_PTR>(buffer) < MM_SYSTEM_RANGE_START ? MmCurrentProcess() : nullptr;
     Mdl->MdlFlags = SHORT(Mdl->MdlFlags | MDL_PAGES_LOCKED | (write ? MDL_WRITE_OPERATION : 0));
 }
 

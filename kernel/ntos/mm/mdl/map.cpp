@@ -1,7 +1,6 @@
 // An MDL's pages in system space, through system PTEs: an address for them that is valid in every process.
 #include "ke/bugcheck.h"
 #include "mm/mdl.h"
-#include "mm/mi.h"
 #include "mm/sysptes/systemspace.h"
 
 namespace {
@@ -14,19 +13,14 @@ PVOID NTAPI MmMapLockedPagesSpecifyCache(PMDL Mdl, KPROCESSOR_MODE AccessMode, M
                                          PVOID BaseAddress, ULONG BugCheckOnFailure, MM_PAGE_PRIORITY Priority) {
     NT_ASSERT(AccessMode == KernelMode && (Mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA) == 0);
     NT_ASSERT(Mdl->MdlFlags & (MDL_PAGES_LOCKED | MDL_PARTIAL | MDL_SOURCE_IS_NONPAGED_POOL));
-    const ULONG pages = PagesOf(Mdl);
-    MMPTE* const run = MiReserveSystemSpace(pages);
-    if (!run) {
+    const PFN_NUMBER* const frames = MmGetMdlPfnArray(Mdl);
+    PVOID const mapped = MiMapInSystemSpace(PagesOf(Mdl), CacheType, [frames](ULONG i) { return frames[i]; });
+    if (!mapped) {
         if (BugCheckOnFailure && (Mdl->MdlFlags & MDL_MAPPING_CAN_FAIL) == 0)
-            KeBugCheckEx(NO_MORE_SYSTEM_PTES, 0, pages, 0, 0);
+            KeBugCheckEx(NO_MORE_SYSTEM_PTES, 0, PagesOf(Mdl), 0, 0);
         return nullptr;
     }
-    for (ULONG i = 0; i < pages; i++) {
-        MMPTE pte = MiKernelPte(MmGetMdlPfnArray(Mdl)[i]);
-        pte.Hard.CacheDisable = pte.Hard.WriteThrough = CacheType != MmCached;
-        run[i].Long = pte.Long;
-    }
-    Mdl->MappedSystemVa = static_cast<UCHAR*>(MiGetVirtualAddressMappedByPte(run)) + Mdl->ByteOffset;
+    Mdl->MappedSystemVa = static_cast<UCHAR*>(mapped) + Mdl->ByteOffset;
     Mdl->MdlFlags = SHORT(Mdl->MdlFlags | MDL_MAPPED_TO_SYSTEM_VA |
                           (Mdl->MdlFlags & MDL_PARTIAL ? MDL_PARTIAL_HAS_BEEN_MAPPED : 0));
     return Mdl->MappedSystemVa;
@@ -38,9 +32,7 @@ PVOID NTAPI MmMapLockedPages(PMDL Mdl, KPROCESSOR_MODE AccessMode) {
 
 void NTAPI MmUnmapLockedPages(PVOID BaseAddress, PMDL Mdl) {
     NT_ASSERT((Mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA) && BaseAddress == Mdl->MappedSystemVa);
-    MMPTE* const run = MiGetPteAddress(BaseAddress);
-    MiUnmapSystemRun(run, PagesOf(Mdl));
-    MiReleaseSystemSpace(run, PagesOf(Mdl));
+    MiUnmapInSystemSpace(BaseAddress, PagesOf(Mdl));
     Mdl->MdlFlags = SHORT(Mdl->MdlFlags & ~(MDL_MAPPED_TO_SYSTEM_VA | MDL_PARTIAL_HAS_BEEN_MAPPED));
 }
 

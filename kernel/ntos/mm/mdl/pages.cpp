@@ -3,7 +3,6 @@
 #include "mm/contiguous.h"
 #include "mm/charge.h"
 #include "mm/mdl.h"
-#include "mm/mi.h"
 #include "mm/pfn/pageaccess.h"
 #include "mm/pfn/pfn.h"
 #include "mm/sysptes/systemspace.h"
@@ -53,24 +52,14 @@ ULONG LengthOfRun(PFN_NUMBER first) {
     return pages;
 }
 
-PVOID MapRun(PFN_NUMBER first, ULONG pages, MEMORY_CACHING_TYPE cacheType) {
-    MMPTE* const run = MiReserveSystemSpace(pages);
-    if (!run) return nullptr;
-    for (ULONG i = 0; i < pages; i++) {
-        MMPTE pte = MiKernelPte(first + i);
-        pte.Hard.CacheDisable = pte.Hard.WriteThrough = cacheType != MmCached;
-        run[i].Long = pte.Long;
-    }
-    return MiGetVirtualAddressMappedByPte(run);
-}
-
 constexpr ULONG PagesOf(SIZE_T bytes) { return ULONG((ULONGLONG(bytes) + PAGE_SIZE - 1) / PAGE_SIZE); }
 
 PVOID Allocate(SIZE_T bytes, PFN_NUMBER low, PFN_NUMBER high, ULONG boundary, MEMORY_CACHING_TYPE cacheType) {
     const ULONG pages = PagesOf(bytes);
     if (pages == 0 || !NT_SUCCESS(MiChargeCommitment(pages, nullptr))) return nullptr;
     const PFN_NUMBER first = TakeRun(low, high, boundary, pages);
-    PVOID const address = first != MM_EMPTY_LIST ? MapRun(first, pages, cacheType) : nullptr;
+    PVOID const address =
+        first != MM_EMPTY_LIST ? MiMapInSystemSpace(pages, cacheType, [first](ULONG i) { return first + i; }) : nullptr;
     if (address) {
         MarkRun(first, pages);
         return address;
@@ -96,11 +85,9 @@ PVOID NTAPI MmAllocateContiguousMemory(SIZE_T NumberOfBytes, PHYSICAL_ADDRESS Hi
 }
 
 void NTAPI MmFreeContiguousMemory(PVOID BaseAddress) {
-    MMPTE* const run = MiGetPteAddress(BaseAddress);
-    const PFN_NUMBER first = run->Hard.PageFrameNumber;
+    const PFN_NUMBER first = MiGetPteAddress(BaseAddress)->Hard.PageFrameNumber;
     const ULONG pages = LengthOfRun(first);
-    MiUnmapSystemRun(run, pages);
-    MiReleaseSystemSpace(run, pages);
+    MiUnmapInSystemSpace(BaseAddress, pages);
     FreeRun(first, pages);
     MiReturnCommitment(pages, nullptr);
 }

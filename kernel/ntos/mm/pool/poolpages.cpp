@@ -1,7 +1,7 @@
 // The pages of both pools: ranges of system space, and what lies behind them.
 //
 // The non-paged pool begins with a few pages and grows where its free runs do not suffice; what it has once, it keeps. Pages of
-// the paged pool are mapped while they are allocated, and resident: there are no page faults yet.
+// the paged pool are mapped while they are allocated, and resident: page faults bring in pages of the user half only.
 // The seam to the rest of mm is MapPages and UnmapPages; everything else works on page numbers.
 // Locks: each pool's own, then MiPageLock, never both at once. IRQL: <= DISPATCH_LEVEL (paged pages: <= APC_LEVEL).
 // In the books: "non-paged pool: initial size and expansion", "paged pool". POL-01, POL-02

@@ -12,7 +12,6 @@
 namespace {
 
 constexpr ULONG MAXIMUM_ZERO_BITS = 20;
-constexpr ULONG USE_MASK = 7; ///< of an MM_PROTECTION: one of the first eight
 
 /// What is wrong with the request. @param protection[out] MM_PROTECTION of the view.
 NTSTATUS CheckRequest(const SECTION* section, const MI_VIEW_REQUEST& request, ULONG* protection) {
@@ -145,7 +144,7 @@ bool MiIsViewAllowed(ULONG section, ULONG view) {
     constexpr ULONG execute =
         2; // of the first eight protections, those that differ in this bit alone differ in execution
     if (view == MM_NOACCESS) return true;
-    const ULONG use = view & USE_MASK, own = section & USE_MASK;
+    const ULONG use = view & MM_USE_MASK, own = section & MM_USE_MASK;
     if ((use & execute) && !(own & execute)) return false;
     // A copy-on-write view changes nothing but the process's own copies: it may be had of everything that may be read.
     return MiIsCopyOnWrite(use) || !MiIsAccessAllowed(use, MI_ACCESS::Write) ||

@@ -1,7 +1,6 @@
 // The region of system PTEs under its lock, and the end of what a run maps.
 #include "mm/sysptes/systemspace.h"
 #include "ke/ipi.h"
-#include "mm/mi.h"
 
 /// From so many pages on, forgetting everything once costs less than forgetting each page.
 constexpr ULONG FLUSH_EVERYTHING = 8;
@@ -24,10 +23,17 @@ void MiReleaseSystemSpace(MMPTE* first, ULONG pages) {
     MiReleaseSystemPtes(&MiSystemPtes, first, pages);
 }
 
-void MiUnmapSystemRun(MMPTE* first, ULONG pages) {
-    for (ULONG i = 0; i < pages; i++)
-        first[i].Long = 0;
+/// Has every processor forget the pages of a run.
+static void Forget(MMPTE* first, ULONG pages) {
     if (pages >= FLUSH_EVERYTHING) return KeFlushEntireTb(TRUE, TRUE); // system space is global
     for (ULONG i = 0; i < pages; i++)
         MiFlushEntry(MiGetVirtualAddressMappedByPte(first + i));
+}
+
+void MiUnmapInSystemSpace(PVOID address, ULONG pages) {
+    MMPTE* const first = MiGetPteAddress(address);
+    for (ULONG i = 0; i < pages; i++)
+        first[i].Long = 0;
+    Forget(first, pages);
+    MiReleaseSystemSpace(first, pages);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "ke/queuedlock.h"
+#include "mm/mi.h"
 #include "mm/sysptes/sysptes.h"
 
 #define MiSystemSpaceLock KiQueuedSpinLock[LockQueueSystemSpaceLock]
@@ -17,5 +18,18 @@ void MiInitializeSystemSpace();
 MMPTE* MiReserveSystemSpace(ULONG pages);
 /// Gives a run back whose entries are 0, or which no processor has used: every TLB has forgotten it.
 void MiReleaseSystemSpace(MMPTE* first, ULONG pages);
-/// Makes entries 0 and has every processor forget what they mapped.
-void MiUnmapSystemRun(MMPTE* first, ULONG pages);
+/// Maps pages that stay where they are. @param frameOf gives the frame of each, by its number from 0. @returns the address of
+/// the first; nullptr: there is no room.
+template <typename FRAME_OF> PVOID MiMapInSystemSpace(ULONG pages, MEMORY_CACHING_TYPE cacheType, FRAME_OF frameOf) {
+    MMPTE* const run = MiReserveSystemSpace(pages);
+    if (!run) return nullptr;
+    for (ULONG i = 0; i < pages; i++) {
+        MMPTE pte = MiKernelPte(frameOf(i));
+        pte.Hard.CacheDisable = pte.Hard.WriteThrough = cacheType != MmCached;
+        run[i].Long = pte.Long;
+    }
+    return MiGetVirtualAddressMappedByPte(run);
+}
+/// Ends such a mapping: every processor forgets it, and the run is free. The pages are the caller's.
+/// @param address in its first page
+void MiUnmapInSystemSpace(PVOID address, ULONG pages);

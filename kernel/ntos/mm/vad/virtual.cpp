@@ -14,9 +14,7 @@
 
 namespace {
 
-MM_ADDRESS_SPACE& CurrentSpace() {
-    return CONTAINING_RECORD(KeGetCurrentThread()->ApcState.Process, EPROCESS, Pcb)->AddressSpace;
-}
+MM_ADDRESS_SPACE& CurrentSpace() { return MmCurrentProcess()->AddressSpace; }
 
 /// Reads a word that the caller also expects a result in.
 NTSTATUS Capture(KPROCESSOR_MODE mode, ULONG_PTR* from, ULONG_PTR* value) {

@@ -3,6 +3,7 @@
 #include "ex/pool.h"
 #include "fakepool.h"
 #include "machine.h"
+#include "pagefiletest.h"
 
 #include <algorithm>
 #include <random>
@@ -34,16 +35,9 @@ FakeBacking::FakeBacking(PFN_NUMBER pages, bool grows)
 
 class PageFileTest : public KernelTest {
 protected:
-    PageFileTest() { Forget(); }
-    ~PageFileTest() override { Forget(); }
+    PageFileTest() { ForgetPagingFiles(); }
+    ~PageFileTest() override { ForgetPagingFiles(); }
 
-    static void Forget() NO_THREAD_SAFETY_ANALYSIS { // nobody else is there between two tests
-        for (ULONG i = 0; i < MmNumberOfPagingFiles; i++)
-            ExFreePoolWithTag(MmPagingFile[i], 0);
-        MmNumberOfPagingFiles = 0;
-        MmTotalPageFileSpace = 0;
-        MmTotalFreePageFileSpace = 0;
-    }
     static const MMPAGING_FILE& File(ULONG number) NO_THREAD_SAFETY_ANALYSIS { // one flow runs
         return *MmPagingFile[number];
     }

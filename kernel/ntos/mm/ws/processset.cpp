@@ -88,9 +88,7 @@ void Leave(MMSUPPORT* workingSet) {
     KeUnstackDetachProcess(&Entered);
 }
 
-MMSUPPORT& CurrentWorkingSet() {
-    return CONTAINING_RECORD(KeGetCurrentThread()->ApcState.Process, EPROCESS, Pcb)->AddressSpace.Vm;
-}
+MMSUPPORT& CurrentWorkingSet() { return MmCurrentProcess()->AddressSpace.Vm; }
 
 /// @returns what page table or page of a valid entry does not agree with it; nullptr if all does.
 PCSTR CheckEntry(const MMWSL* list, ULONG index) {
