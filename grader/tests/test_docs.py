@@ -103,7 +103,7 @@ class FirstPageTest(unittest.TestCase):
     def test_house_plan_is_the_kernels_own(self) -> None:
         plan = self.page.partition("## The house plan")[2].partition("@enddot")[0]
         self.assertIn("@dot", plan)
-        for floor in ("ke: scheduler", "mm: page frames", "hal.dll", "boot: disk or multiboot"):
+        for floor in ("ke: scheduler", "mm: page faults", "hal.dll", "boot: disk or multiboot"):
             self.assertIn(floor, plan)
 
     def test_links_lead_to_files(self) -> None:
