@@ -204,7 +204,7 @@ pictures:
 bench:
 	@$(need) grade
 	@$(build) kernel || $(advice)
-	@$(PYTHON) -m grader.bench --out $(O) $(call opt,JSON,--json)
+	@$(PYTHON) -m grader.bench --out $(O) $(call opt,JSON,--json) $(call opt,PROFILE,--profile)
 
 matrix:
 	@$(need) grade

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Dict, List
 
 from .items import BOOT, ITEMS, Item, per_operation
+from .profile import profile
 from .session import Session, instructions_to
 from ..errors import GraderError, InfraError
 from ..machine.qemu import GuestEnd, OverLimit
@@ -31,12 +32,26 @@ def measure(folder: Path) -> "Dict[str, float]":
     return figures
 
 
+def profile_of(folder: Path, key: str) -> "List[str]":
+    item = next((item for item in ITEMS if item.key == key), None)
+    if item is None:
+        raise GraderError(f"there is no row {key}; the rows are {', '.join(item.key for item in ITEMS)}")
+    with Session(folder, processors=item.processors) as session:
+        return profile(session, item)
+
+
+def number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:,.1f}"
+
+
 def table(figures: "Dict[str, float]") -> "List[str]":
-    rows = [f"{'guest instructions':>18}  operation"]
+    rows = [f"{'guest instructions':>18}  {'target':>7}  {'xv6-public':>14}  operation"]
     for item in (*ITEMS, BOOT):
         if item.key in figures:
             value = figures[item.key]
-            rows.append(f"{value:>18,.0f}  {item.title}" if value >= 1000 else f"{value:>18,.1f}  {item.title}")
+            target = f"{item.target:,}" if item.target else ""
+            peer = f"{item.peer:,} ({item.peer / value:.1f} x)" if item.peer else ""
+            rows.append(f"{number(value):>18}  {target:>7}  {peer:>14}  {item.title}")
     return rows
 
 
@@ -44,9 +59,13 @@ def main(argv: "List[str]") -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--out", default="build")
     parser.add_argument("--json", default="", help="write the figures to a file")
+    parser.add_argument("--profile", default="", metavar="KEY", help="where the instructions of one row go, by routine")
     args = parser.parse_args(argv)
     folder = Path(args.out).resolve() / "free"
     try:
+        if args.profile:
+            print("\n".join(profile_of(folder, args.profile)))
+            return 0
         figures = measure(folder)
     except (GraderError, InfraError, GuestEnd, OverLimit) as error:
         print(f"bench: {error or type(error).__name__}", file=sys.stderr)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, Iterator, List
 
 from ..errors import GraderError
 from ..machine.parts import Machine
@@ -83,19 +83,35 @@ class Session:
 
     def instructions_of(self, routine: str, argument: int) -> int:
         """Calls a stdcall routine with one argument from the test point; how many instructions until it was back."""
-        gdb = self.machine.gdb
-        registers = gdb.registers()
-        stack = registers["esp"] - 8
-        gdb.write(stack, struct.pack("<2I", self.point, argument))
-        gdb.set_registers(esp=stack, eip=self.address(routine))
+        stack = self._enter(routine, argument)
         before = self.machine.icount()
         self.machine.run(before + CALL_LIMIT)
-        after = gdb.registers()
-        if after["eip"] != self.point or after["esp"] != registers["esp"]:
+        self._expect_back(routine, argument, stack)
+        return self.machine.icount() - before
+
+    def steps_of(self, routine: str, argument: int) -> "Iterator[int]":
+        """The same call, one instruction at a time: their addresses."""
+        gdb = self.machine.gdb
+        stack = self._enter(routine, argument)
+        while (address := gdb.registers()["eip"]) != self.point:
+            yield address
+            gdb.step()
+        self._expect_back(routine, argument, stack)
+
+    def _enter(self, routine: str, argument: int) -> int:
+        """Injects the call. Returns the stack pointer that it must come back with."""
+        gdb = self.machine.gdb
+        before = gdb.registers()["esp"]
+        gdb.write(before - 8, struct.pack("<2I", self.point, argument))
+        gdb.set_registers(esp=before - 8, eip=self.address(routine))
+        return before
+
+    def _expect_back(self, routine: str, argument: int, stack: int) -> None:
+        after = self.machine.gdb.registers()
+        if after["eip"] != self.point or after["esp"] != stack:
             raise GraderError(f"{routine} did not come back: eip {after['eip']:#x}, esp {after['esp']:#x}")
         if after["eax"] != argument:
             raise GraderError(f"{routine}({argument}) says that it did {after['eax']}")
-        return self.machine.icount() - before
 
 
 def instructions_to(folder: Path, routine: str) -> int:

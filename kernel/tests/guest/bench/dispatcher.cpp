@@ -5,6 +5,7 @@
 #include "crowd.h"
 
 #include "guest_main.h"
+#include "ps/process.h"
 
 namespace {
 
@@ -12,14 +13,38 @@ struct PING_PONG {
     KEVENT Ping;
     KEVENT Pong;
     ULONG Iterations;
+    EPROCESS* Process; ///< in whose address space the other thread runs; nullptr: in the system's
 };
 
 void NTAPI Ponger(PVOID StartContext) {
     auto& game = *static_cast<PING_PONG*>(StartContext);
+    KAPC_STATE saved;
+    if (game.Process) KeStackAttachProcess(&game.Process->Pcb, &saved);
     for (ULONG i = 0; i < game.Iterations; i++) {
         (void)KeWaitForSingleObject(&game.Ping, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
         (void)KeSetEvent(&game.Pong, 0, FALSE);
     }
+    if (game.Process) KeUnstackDetachProcess(&saved);
+}
+
+/// Two threads of one priority hand an event back and forth: two context switches an iteration.
+ULONG PingPong(ULONG iterations, EPROCESS* process) {
+    PING_PONG game;
+    KeInitializeEvent(&game.Ping, SynchronizationEvent, FALSE);
+    KeInitializeEvent(&game.Pong, SynchronizationEvent, FALSE);
+    game.Iterations = iterations;
+    game.Process = process;
+    const KPRIORITY before = KeSetPriorityThread(KeGetCurrentThread(), BenchPriority);
+    PETHREAD other;
+    if (!NT_SUCCESS(PsStartSystemThread(&other, "Ponger", BenchPriority, Ponger, &game))) return 0;
+    for (ULONG i = 0; i < iterations; i++) {
+        (void)KeSetEvent(&game.Ping, 0, FALSE);
+        (void)KeWaitForSingleObject(&game.Pong, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
+    }
+    (void)KeWaitForSingleObject(other, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
+    PsDereferenceThread(other);
+    (void)KeSetPriorityThread(KeGetCurrentThread(), before);
+    return iterations;
 }
 
 volatile LONG DpcRuns;
@@ -29,23 +54,16 @@ void NTAPI CountDpc(PKDPC, PVOID, PVOID, PVOID) { InterlockedIncrement(&DpcRuns)
 
 extern "C" {
 
-/// Two threads of one priority hand an event back and forth: two context switches an iteration.
-NTEXPORT ULONG NTAPI BenchContextSwitch(ULONG Iterations) {
-    PING_PONG game;
-    KeInitializeEvent(&game.Ping, SynchronizationEvent, FALSE);
-    KeInitializeEvent(&game.Pong, SynchronizationEvent, FALSE);
-    game.Iterations = Iterations;
-    const KPRIORITY before = KeSetPriorityThread(KeGetCurrentThread(), BenchPriority);
-    PETHREAD other;
-    if (!NT_SUCCESS(PsStartSystemThread(&other, "Ponger", BenchPriority, Ponger, &game))) return 0;
-    for (ULONG i = 0; i < Iterations; i++) {
-        (void)KeSetEvent(&game.Ping, 0, FALSE);
-        (void)KeWaitForSingleObject(&game.Pong, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
-    }
-    (void)KeWaitForSingleObject(other, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
-    PsDereferenceThread(other);
-    (void)KeSetPriorityThread(KeGetCurrentThread(), before);
-    return Iterations;
+/// Between two threads of the system's address space.
+NTEXPORT ULONG NTAPI BenchContextSwitch(ULONG Iterations) { return PingPong(Iterations, nullptr); }
+
+/// Between a thread of the system's address space and one of a process.
+NTEXPORT ULONG NTAPI BenchSpaceSwitch(ULONG Iterations) {
+    EPROCESS* process;
+    if (!NT_SUCCESS(PspCreateProcess("Ponger", &process))) return 0;
+    const ULONG done = PingPong(Iterations, process);
+    PspDeleteProcess(process);
+    return done;
 }
 
 /// KeSetEvent when nobody waits.
