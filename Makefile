@@ -64,7 +64,7 @@ advice  = { grader/setup/advice.sh >&2; exit 2; }
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
-.PHONY: help grade watch hint test run gdb replay timeline memmon mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix mutate edits soak check-style \
+.PHONY: help grade check watch hint test run gdb replay timeline memmon mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix mutate edits soak check-style \
         format clean kernel
 
 help:
@@ -82,6 +82,10 @@ watch:
 	@$(need) grade
 	@$(grader) watch --out $(O) --jobs $(JOBS) $(call opt,EX,--exercise) $(call opt,LAB,--lab) $(call opt,SUBMISSION,--submission) \
 	    $(call opt,FURTHER,--further)
+
+check:
+	@$(need) check
+	@$(grader) check --out $(O) $(call opt,EX,--exercise)
 
 hint:
 	@$(need) hint

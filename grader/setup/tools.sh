@@ -36,6 +36,7 @@ TABLE
 mica_set() {
     case $1 in
     hint)  echo "python" ;;
+    check) echo "python clang" ;;
     build) echo "clang lld llvm python" ;;
     grade) echo "python clang lld llvm qemu qimg bwrap?" ;;
     run)   echo "python clang lld llvm qemu" ;;

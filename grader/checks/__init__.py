@@ -1,0 +1,1 @@
+"""`make check`: small programs of this machine's own around the sources of an exercise."""
