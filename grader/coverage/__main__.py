@@ -50,7 +50,8 @@ def main(argv: "list[str]") -> int:
         if args.scope and args.scope not in {row.scope for row in table}:
             raise GraderError(f"no row is in scope '{args.scope}'; there are: "
                               + ", ".join(sorted({row.scope for row in table if row.scope})))
-        covered, complaints = join(table, scan.scan(tree.root, tree.files), results_of(out / "test-results.json"))
+        covered, complaints = join(table, scan.scan(tree.root, tree.files), results_of(out / "test-results.json"),
+                                   scan.pages(tree.root, tree.files))
     except GraderError as error:
         print(f"coverage: {error}", file=sys.stderr)
         return 2

@@ -23,7 +23,7 @@ def render(covered: "list[Covered]", scope: str) -> str:
     done = sum(each.done for each in covered)
     parts = ["<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
              f"<title>Mica: feature map</title><style>{STYLE}</style>",
-             f"<h1>Feature map</h1><p>{done} of {len(covered)} rows have a passing test.", scope_line(covered, scope),
+             f"<h1>Feature map</h1><p>{done} of {len(covered)} rows have a passing test, or a page if they are documentation.", scope_line(covered, scope),
              f"<div class=bar><div style='width:{100 * done / max(1, len(covered)):.1f}%'></div></div>"]
     group = None
     for each in covered:
@@ -48,6 +48,7 @@ def heading(covered: "list[Covered]", group: str) -> str:
 def line(each: Covered) -> str:
     row = each.row
     tests = [f"<li>{escape(name)}" for name in each.passed]
+    tests += [f"<li>page: {escape(name)}" for name in each.pages]
     tests += [f"<li class=failing>{escape(name)} fails" for name in each.failed]
     tests += [f"<li class=not>{escape(name)} was not run" for name in each.not_run]
     listed = f"<details><summary>{len(tests)}</summary><ul>{''.join(tests)}</ul></details>" if tests else ""

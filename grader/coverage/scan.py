@@ -1,4 +1,4 @@
-"""Which tests name which rows, from the tests' sources.
+"""Which tests name which rows, from the tests' sources; which pages of the book do.
 
 An ID in a comment belongs to the test that it stands above or in; above the first test of a file, to every test there.
 A doc comment or decorator counts like a comment: features=("SCH-17",). Tests are known by name and by file.
@@ -16,6 +16,7 @@ ID = re.compile(r"\b[A-Z]{3}-\d\d\b")
 RANGE = re.compile(r"\b([A-Z]{3})-(\d\d)\.\.(\d\d)\b")
 CPP_TEST = re.compile(r"^\s*(?:TYPED_)?(?:TEST|TEST_F|TEST_P|GUEST_TEST|LAB_TEST)\w*\(\s*(\w+)\s*(?:,\s*(\w+)\s*)?[,)]")
 PY_TEST = re.compile(r"^\s*(?:async\s+)?def (test_\w+)\(")
+BOOK = "docs/book/"
 PY_CLASS = re.compile(r"^class (\w+)")
 
 
@@ -100,6 +101,17 @@ def attach(file: str, lines: "list[str]", comments: "dict[int, tuple[set[str], b
     if above and tests:
         tests[-1][2].update(above)
     return [Named(file, number, name, frozenset(ids | whole)) for number, name, ids in tests if ids | whole]
+
+
+def pages(root: Path, files: "tuple[str, ...]") -> "list[Named]":
+    """The pages of the book, and the rows that each one explains: `Rows: MEM-09` below its title."""
+    found: "list[Named]" = []
+    for name in files:
+        if name.startswith(BOOK) and name.endswith(".md"):
+            for number, line in enumerate((root / name).read_text(encoding="utf-8").splitlines(), 1):
+                if line.startswith("Rows: "):
+                    found.append(Named(name, number, name, frozenset(ids_in(line))))
+    return found
 
 
 def scan(root: Path, files: "tuple[str, ...]") -> "list[Named]":

@@ -9,6 +9,7 @@ from pathlib import Path
 from grader.coverage.join import join
 from grader.coverage.page import render
 from grader.coverage.rows import Row, read
+from grader.coverage import scan
 from grader.coverage.scan import ids_in, scan_cpp, scan_python
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +40,32 @@ class ScanTest(unittest.TestCase):
                 "    def test_two(self):  # AAA-02\n        pass\n\n    def test_three(self):\n        pass\n")
         self.assertEqual({"grader.tests.test_x.ATest.test_one": {"AAA-01"}, "grader.tests.test_x.ATest.test_two": {"AAA-02"}},
                          self.named(scan_python, text))
+
+
+class BookTest(unittest.TestCase):
+    def test_a_page_does_a_row_of_documentation_and_no_other(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            page_of = Path(folder) / "docs/book/x.md"
+            page_of.parent.mkdir(parents=True)
+            page_of.write_text("# X\n\nRows: AAA-01, AAA-02, ZZZ-09\n\nAAA-03 is only mentioned.\n")
+            pages = scan.pages(Path(folder), ("docs/book/x.md", "docs/other.md"))
+        rows = [Row("AAA-01", "", "", "D", "", "AAA - G"), Row("AAA-02", "", "", "P", "", "AAA - G"), Row("AAA-03", "", "", "D", "", "AAA - G")]
+        covered, complaints = join(rows, [], [], pages)
+        self.assertEqual({"AAA-01": "done", "AAA-02": "missing", "AAA-03": "missing"}, {each.row.id: each.state for each in covered})
+        self.assertIn("docs/book/x.md", render(covered, "slice"))
+        self.assertTrue(len(complaints) == 1 and "ZZZ-09" in complaints[0], complaints)
+
+    def test_each_page_is_one_page_with_one_figure_and_in_the_list(self) -> None:
+        listed = (ROOT / "docs/book/README.md").read_text(encoding="utf-8")
+        found = [path for path in sorted((ROOT / "docs/book").glob("*.md")) if path.name != "README.md"]
+        self.assertTrue(found)
+        for path in found:
+            with self.subTest(page=path.name):
+                text = path.read_text(encoding="utf-8")
+                rows = ids_in(next(line for line in text.splitlines() if line.startswith("Rows: ")))
+                self.assertEqual(1, text.count("```mermaid"))
+                self.assertLessEqual(len(text.split()), 900)
+                self.assertTrue(rows and all(f"{each}" in listed for each in rows) and f"({path.name})" in listed)
 
 
 class JoinTest(unittest.TestCase):

@@ -8,6 +8,7 @@
 #include "rtl/useraccess.h"
 
 #include "attached.h"
+#include "mm/layout.h"
 #include "guest_main.h"
 
 namespace {
@@ -175,6 +176,16 @@ GUEST_TEST(StackGrowsToItsLastPageButOne) {
     Free(base);
     GUEST_EQUAL(0, process.Get()->AddressSpace.CommitCharge);
     GUEST_EQUAL(STATUS_INVALID_PARAMETER, MmCreateUserStack(3 * PAGE_SIZE, 2 * PAGE_SIZE, &top));
+}
+
+// MEM-03: 64 KB below the system's half
+GUEST_TEST(NoAccessZoneIsOutOfReach) {
+    ATTACHED_PROCESS process;
+    for (ULONG_PTR address = MM_HIGHEST_USER_ADDRESS + 1; address < MM_SYSTEM_RANGE_START; address += PAGE_SIZE) {
+        auto* const word = reinterpret_cast<ULONG*>(address);
+        GUEST_TRUE(IsViolation(Read(word), false, word));
+        GUEST_TRUE(IsViolation(Write(word, 1), true, word));
+    }
 }
 
 // TRP-02, POL-06

@@ -23,7 +23,7 @@ const MM_REGION* Find(PCSTR name) {
 
 } // namespace
 
-// MEM-02
+// MEM-02, MEM-08
 GUEST_TEST(TheTableAndTheVariablesAgree) {
     const MM_REGION* const pool = Find("non-paged pool");
     const MM_REGION* const entries = Find("system PTEs");
@@ -36,7 +36,7 @@ GUEST_TEST(TheTableAndTheVariablesAgree) {
     GUEST_TRUE(MmNumberOfPhysicalPages > 1800); // of 8 MB, the BIOS keeps less than 200 pages
 }
 
-// MEM-01, MEM-02: also where an end that is computed with 32 bits could wrap
+// MEM-01, MEM-02, MEM-08: also where an end that is computed with 32 bits could wrap
 GUEST_TEST(RegionsAreInOrderAndDoNotMeet) {
     ULONG count, wrong = 0;
     const MM_REGION* const regions = MmQueryRegions(&count);

@@ -71,7 +71,7 @@ protected:
 
 } // namespace
 
-// TRP-06
+// TRP-06, MEM-03
 TEST_F(ServicesTest, BadArgumentsAreRefusedByTheirNumber) {
     Run([&] {
         EXPECT_EQ(Allocate(0, 1, MEM_RESERVE, PAGE_READWRITE, 21), STATUS_INVALID_PARAMETER_3);
