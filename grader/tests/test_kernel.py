@@ -28,7 +28,7 @@ from grader.replay import replay
 from grader.tests.compiled import is_timeless
 from grader.tests.machine import guest_at, needs_emulator, spec, under_gdb
 from grader.tree import this_tree
-from grader.views.ring import RECORD, RECORDS, Event
+from grader.views.ring import RECORD, Event
 
 ROOT = this_tree().root
 KERNEL = Path(os.environ.get("MICA_OUT") or this_tree().out).resolve() / "free"
@@ -130,8 +130,8 @@ class OnTheKernel(unittest.TestCase):
 
     def forge(self, guest: Guest, which: int, change: bytes, offset: int) -> None:
         """Writes into a record that is `which` records old."""
-        count, _, records = struct.unpack("<III", guest.read(guest.sym("EtwRing"), 12))
-        guest.write(records + RECORD.size * ((count - 1 - which) % RECORDS) + offset, change)
+        count, size, records = struct.unpack("<III", guest.read(guest.sym("EtwRing"), 12))
+        guest.write(records + RECORD.size * ((count - 1 - which) % size) + offset, change)
 
     def trace_with(self, forgery) -> None:  # type: ignore[no-untyped-def]
         """A trace in whose middle the guest rewrites its ring."""
@@ -155,10 +155,10 @@ class OnTheKernel(unittest.TestCase):
     def test_an_invented_switch_is_caught(self) -> None:
         def invent(guest: Guest) -> None:
             ring = guest.sym("EtwRing")
-            count, _, records = struct.unpack("<III", guest.read(ring, 12))
+            count, size, records = struct.unpack("<III", guest.read(ring, 12))
             sequence = guest.events()[-1].sequence + 1
             other = guest.get(guest.prcb(), "KPRCB.IdleThread")
-            guest.write(records + RECORD.size * (count % RECORDS),
+            guest.write(records + RECORD.size * (count % size),
                         RECORD.pack(0, sequence, Event.CONTEXT_SWITCH, 0, 2, 0, guest.current_thread(), other, 0, 0))
             guest.u32(ring, count + 1)
 

@@ -136,21 +136,24 @@ class Lists(unittest.TestCase):
 
 class Rings(unittest.TestCase):  # the kernel's side: EXE-03
     def test_oldest_first_after_a_wrap(self) -> None:
-        data = bytearray(12 + RECORD.size * RECORDS)
-        struct.pack_into("<III", data, 0, RECORDS + 3, RECORDS, 0x100C)
-        for number in range(RECORDS + 3):
-            RECORD.pack_into(data, 12 + RECORD.size * (number % RECORDS), number, number + 1, 1, 0, 2, 0, number, 0, 0,
-                             0)
-        records = read_ring(Flat(0x1000, data), 0x1000)
-        self.assertEqual((len(records), records[0].sequence, records[-1].sequence), (RECORDS, 4, RECORDS + 3))
-        self.assertEqual((records[0].name, records[0].arguments[0]), ("context_switch", 3))
+        for size in RECORDS:
+            data = bytearray(12 + RECORD.size * size)
+            struct.pack_into("<III", data, 0, size + 3, size, 0x100C)
+            for number in range(size + 3):
+                RECORD.pack_into(data, 12 + RECORD.size * (number % size), number, number + 1, 1, 0, 2, 0, number, 0, 0, 0)
+            records = read_ring(Flat(0x1000, data), 0x1000)
+            self.assertEqual((len(records), records[0].sequence, records[-1].sequence), (size, 4, size + 3))
+            self.assertEqual((records[0].name, records[0].arguments[0]), ("context_switch", 3))
 
     def test_an_incomplete_record_and_a_ring_that_is_none(self) -> None:
         data = bytearray(12 + RECORD.size * 2)
-        struct.pack_into("<III", data, 0, 2, RECORDS, 0x100C)
+        struct.pack_into("<III", data, 0, 2, RECORDS[0], 0x100C)
         RECORD.pack_into(data, 12, 5, 1, 3, 0, 0, 0, 0, 0, 0, 0)
         self.assertEqual(len(read_ring(Flat(0x1000, data), 0x1000)), 1)
         self.assertEqual(read_ring(Flat(0x1000, bytearray(12)), 0x1000), [])
+        for size in (512, 1500, 32768):
+            struct.pack_into("<I", data, 4, size)
+            self.assertEqual(read_ring(Flat(0x1000, data), 0x1000), [])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import List, Tuple
 from grader.views.memory import Memory
 
 RECORD = struct.Struct("<QIBBBB4I")
-RECORDS = 16384
+RECORDS = (1024, 16384)  # of a ring, at least and at most: it has a power of two of them
 RING_BYTES = 12  # ETW_RING: Next, Size, Records
 PROCESSORS_MAX = 32
 
@@ -103,11 +103,11 @@ class Record:
 def read_ring(memory: Memory, ring: int) -> List[Record]:
     """The complete records of the ring whose ETW_RING is at `ring`."""
     count, size, records = struct.unpack("<III", memory.read(ring, RING_BYTES))
-    if size != RECORDS or not records:
+    if not RECORDS[0] <= size <= RECORDS[1] or size & (size - 1) or not records:
         return []
     found: List[Record] = []
-    for number in range(max(0, count - RECORDS), count):
-        raw = RECORD.unpack(memory.read(records + RECORD.size * (number % RECORDS), RECORD.size))
+    for number in range(max(0, count - size), count):
+        raw = RECORD.unpack(memory.read(records + RECORD.size * (number % size), RECORD.size))
         if raw[1]:
             found.append(Record(raw[0], raw[1], raw[2], raw[3], raw[4], tuple(raw[6:10])))
     return found

@@ -74,20 +74,25 @@ struct ETW_RECORD {
 };
 static_assert(sizeof(ETW_RECORD) == 32);
 
-constexpr ULONG ETW_RING_RECORDS = 16384; ///< records of a processor's ring; a power of two
+// Records of a processor's ring: a power of two between these. EtwQueryRingSize chooses it.
+constexpr ULONG ETW_FEWEST_RECORDS = 1024;
+constexpr ULONG ETW_MOST_RECORDS = 16384;
 
 /// A processor's ring of events, in which the newest takes the place of the oldest.
 struct ETW_RING {
-    volatile ULONG Next; ///< records ever written; the next goes to Next % ETW_RING_RECORDS
-    ULONG Size;          ///< ETW_RING_RECORDS
+    volatile ULONG Next; ///< records ever written; the next goes to Next % Size
+    ULONG Size;          ///< records that it keeps; a power of two
     ETW_RECORD* Records;
 };
 
 extern "C" {
 NTKERNELAPI extern ETW_RING EtwRing[32];
 NTKERNELAPI extern volatile LONG EtwSequence;
-/// Gives a processor its ring. Until then its events are dropped.
-NTKERNELAPI void NTAPI EtwInitializeProcessor(ULONG Number, ETW_RECORD* Records);
+/// How many records the ring of each processor keeps. @param MemoryPages of the machine. @param Wanted records, 0: as the
+/// amount of memory says. @returns a power of two, ETW_FEWEST_RECORDS..ETW_MOST_RECORDS
+NTKERNELAPI ULONG NTAPI EtwQueryRingSize(ULONG MemoryPages, ULONG Wanted);
+/// Gives a processor its ring. Until then its events are dropped. @param Size what EtwQueryRingSize returned
+NTKERNELAPI void NTAPI EtwInitializeProcessor(ULONG Number, ETW_RECORD* Records, ULONG Size);
 /// Writes a record. @irql any
 NTKERNELAPI void NTAPI EtwTraceEvent(ETW_EVENT Event, ULONG_PTR Argument0, ULONG_PTR Argument1, ULONG_PTR Argument2,
                                      ULONG_PTR Argument3);

@@ -17,6 +17,7 @@ struct KLOADER_OPTIONS {
     BOOLEAN ForcePic;     ///< /HAL=PIC: PIC and PIT even where there is an APIC
     ULONG Seed;           ///< /SEED=n, 0 without
     ULONG ProcessorLimit; ///< /SMP=n: at most n processors; MAXIMUM_PROCESSORS without
+    ULONG RingRecords;    ///< /RING=n: records of each processor's event ring; 0 without: as the amount of memory says
 };
 
 extern "C" {

@@ -13,12 +13,33 @@
 ETW_RING EtwRing[MAXIMUM_PROCESSORS];
 volatile LONG EtwSequence;
 
-static_assert((ETW_RING_RECORDS & (ETW_RING_RECORDS - 1)) == 0, "the index is taken by masking");
+namespace {
 
-extern "C" void NTAPI EtwInitializeProcessor(ULONG Number, ETW_RECORD* Records) {
+// The rings of four processors take an eighth of a small machine's memory at most.
+constexpr ULONG SMALL_MACHINE = 32u << 20 >> PAGE_SHIFT, SMALLEST_MACHINE = 12u << 20 >> PAGE_SHIFT; // pages
+constexpr ULONG SMALL_MACHINES_RECORDS = 2048;
+
+constexpr bool IsPowerOfTwo(ULONG number) { return (number & (number - 1)) == 0; }
+static_assert(IsPowerOfTwo(ETW_FEWEST_RECORDS) && IsPowerOfTwo(SMALL_MACHINES_RECORDS) &&
+              IsPowerOfTwo(ETW_MOST_RECORDS));
+
+} // namespace
+
+extern "C" ULONG NTAPI EtwQueryRingSize(ULONG MemoryPages, ULONG Wanted) {
+    ULONG size = ETW_FEWEST_RECORDS;
+    if (Wanted == 0) {
+        if (MemoryPages >= SMALL_MACHINE) return ETW_MOST_RECORDS;
+        return MemoryPages >= SMALLEST_MACHINE ? SMALL_MACHINES_RECORDS : ETW_FEWEST_RECORDS;
+    }
+    while (size < ETW_MOST_RECORDS && 2 * size <= Wanted)
+        size *= 2;
+    return size;
+}
+
+extern "C" void NTAPI EtwInitializeProcessor(ULONG Number, ETW_RECORD* Records, ULONG Size) {
     ETW_RING& ring = EtwRing[Number];
     ring.Next = 0;
-    ring.Size = ETW_RING_RECORDS;
+    ring.Size = Size;
     KeCompilerBarrier();
     ring.Records = Records;
 }
@@ -29,7 +50,7 @@ extern "C" void NTAPI EtwTraceEvent(ETW_EVENT Event, ULONG_PTR Argument0, ULONG_
     const KPCR* const pcr = KeGetPcr();
     ETW_RING& ring = EtwRing[pcr->Number];
     if (!ring.Records) return;
-    ETW_RECORD& record = ring.Records[ring.Next & (ETW_RING_RECORDS - 1)];
+    ETW_RECORD& record = ring.Records[ring.Next & (ring.Size - 1)];
 
     record.Sequence = 0;
     KeCompilerBarrier();

@@ -18,7 +18,8 @@ namespace {
 
 class EventRingTest : public testing::Test {
 protected:
-    EventRingTest() : m_records(2 * ETW_RING_RECORDS) {
+    static constexpr ULONG Size = 2048;
+    EventRingTest() : m_records(2 * Size) {
         EtwSequence = 0;
         for (ETW_RING& ring : EtwRing)
             ring = {};
@@ -28,7 +29,7 @@ protected:
         for (ETW_RING& ring : EtwRing)
             ring = {};
     }
-    void Start(UCHAR number) { EtwInitializeProcessor(number, &m_records[number * ETW_RING_RECORDS]); }
+    void Start(UCHAR number) { EtwInitializeProcessor(number, &m_records[number * Size], Size); }
     static void Trace(UCHAR processor, ULONG value) {
         TestPcr.Number = processor;
         TestPcr.Irql = KIRQL{5};
@@ -51,7 +52,7 @@ TEST_F(EventRingTest, RecordSaysWhatHappenedWhereAndAtWhichIrql) {
     for (ULONG i = 0; i < 4; i++)
         EXPECT_EQ(record.Argument[i], 70 + i);
     EXPECT_EQ(EtwRing[1].Next, 1u);
-    EXPECT_EQ(EtwRing[1].Size, ETW_RING_RECORDS);
+    EXPECT_EQ(EtwRing[1].Size, +Size);
 }
 
 TEST_F(EventRingTest, ProcessorWithoutARingDropsItsEvents) {
@@ -77,14 +78,35 @@ TEST_F(EventRingTest, SequenceOrdersAllProcessors) {
 
 TEST_F(EventRingTest, ForgetsTheOldest) {
     Start(0);
-    constexpr ULONG written = ETW_RING_RECORDS + 100;
+    constexpr ULONG written = Size + 100;
     for (ULONG i = 0; i < written; i++)
         Trace(0, i);
     const ETW_RING& ring = EtwRing[0];
     EXPECT_EQ(ring.Next, written);
-    for (ULONG back = 1; back <= ETW_RING_RECORDS; back++) {
-        const ETW_RECORD& record = ring.Records[(ring.Next - back) % ETW_RING_RECORDS];
+    for (ULONG back = 1; back <= Size; back++) {
+        const ETW_RECORD& record = ring.Records[(ring.Next - back) % Size];
         ASSERT_EQ(record.Sequence, written - back + 1);
         ASSERT_EQ(record.Argument[0], written - back);
+    }
+}
+
+TEST(EventRingSize, FollowsTheAmountOfMemory) {
+    constexpr ULONG pagesPerMb = 256;
+    EXPECT_EQ(EtwQueryRingSize(8 * pagesPerMb, 0), 1024u);
+    EXPECT_EQ(EtwQueryRingSize(16 * pagesPerMb, 0), 2048u);
+    EXPECT_EQ(EtwQueryRingSize(32 * pagesPerMb, 0), 16384u);
+    EXPECT_EQ(EtwQueryRingSize(917'504, 0), 16384u); // 3.5 GB
+    for (ULONG megabytes = 8; megabytes <= 3584; megabytes++) {
+        const ULONG pages = megabytes * pagesPerMb;
+        EXPECT_LE(4 * EtwQueryRingSize(pages, 0) * sizeof(ETW_RECORD) / PAGE_SIZE, pages / 8) << megabytes << " MB";
+    }
+}
+
+TEST(EventRingSize, IsThePowerOfTwoBelowWhatIsWanted) {
+    for (ULONG memory : {2048u, 65'536u}) {
+        EXPECT_EQ(EtwQueryRingSize(memory, 1), ETW_FEWEST_RECORDS);
+        EXPECT_EQ(EtwQueryRingSize(memory, 4095), 2048u);
+        EXPECT_EQ(EtwQueryRingSize(memory, 4096), 4096u);
+        EXPECT_EQ(EtwQueryRingSize(memory, ~0u), ETW_MOST_RECORDS);
     }
 }

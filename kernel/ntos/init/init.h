@@ -5,6 +5,8 @@
 
 /// KeLoaderOptions from the option string (options.cpp).
 void InitParseOptions(PCSTR options);
+/// Gives a processor its event ring. @returns false: memory is short, its events are dropped. @irql <= DISPATCH_LEVEL
+bool InitEventRing(ULONG processor);
 
 #if defined(MICA_CHECKED)
 #define MICA_BUILD "checked"

@@ -36,5 +36,6 @@ void InitParseOptions(PCSTR options) {
         .ForcePic = HalOptionIsPic(options),
         .Seed = NumberOption(options, "SEED", 0),
         .ProcessorLimit = NumberOption(options, "SMP", MAXIMUM_PROCESSORS),
+        .RingRecords = NumberOption(options, "RING", 0),
     };
 }

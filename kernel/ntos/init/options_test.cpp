@@ -14,17 +14,19 @@ TEST(BootOptions, NoneGiveTheDefaults) {
     EXPECT_FALSE(KeLoaderOptions.ForcePic);
     EXPECT_EQ(KeLoaderOptions.Seed, 0u);
     EXPECT_EQ(KeLoaderOptions.ProcessorLimit, MAXIMUM_PROCESSORS);
+    EXPECT_EQ(KeLoaderOptions.RingRecords, 0u);
 }
 
 // BOO-04
 TEST(BootOptions, AllOfThem) {
-    InitParseOptions("/TEST /seed=7  /SMP=2 /DEBUG /HAL=PIC /BREAK");
+    InitParseOptions("/TEST /seed=7  /SMP=2 /DEBUG /HAL=PIC /BREAK /RING=4096");
     EXPECT_TRUE(KeLoaderOptions.Test);
     EXPECT_TRUE(KeLoaderOptions.Debug);
     EXPECT_TRUE(KeLoaderOptions.Break);
     EXPECT_TRUE(KeLoaderOptions.ForcePic);
     EXPECT_EQ(KeLoaderOptions.Seed, 7u);
     EXPECT_EQ(KeLoaderOptions.ProcessorLimit, 2u);
+    EXPECT_EQ(KeLoaderOptions.RingRecords, 4096u);
 }
 
 // BOO-04: what is not a number, and what only looks like an option

@@ -4,7 +4,6 @@
 // HAL start it with the registers that it has itself. The new one loads its block, switches its interrupt controller and
 // its clock on, and joins.
 // IRQL: PASSIVE_LEVEL, phase 1. In the books: "startup: application processors". BOO-04, SCH-02
-#include "etw.h"
 #include "ex.h"
 #include "hal.h"
 #include "i386/cpu.h"
@@ -34,20 +33,17 @@ constexpr ULONG PagesOf(ULONG bytes) { return (bytes + PAGE_SIZE - 1) / PAGE_SIZ
 /// What a processor needs of memory. It stays even if the processor never comes.
 /// @returns nullptr if memory is short
 KPRCB* PrepareProcessor(ULONG number, ULONG_PTR* stackTop) {
-    constexpr ULONG ringPages = PagesOf(ETW_RING_RECORDS * sizeof(ETW_RECORD));
     PVOID const block = MmAllocateContiguousPages(PagesOf(KiProcessorSize));
     PVOID const stack = MmCreateKernelStack(FALSE);
     PVOID const dpcStack = MmCreateKernelStack(FALSE);
-    auto* const records = static_cast<ETW_RECORD*>(MmAllocateContiguousPages(ringPages));
     auto* const thread = static_cast<ETHREAD*>(ExAllocatePoolWithTag(NonPagedPool, sizeof(ETHREAD), IDLE_THREAD_TAG));
-    if (!block || !stack || !dpcStack || !records || !thread) return nullptr;
+    if (!block || !stack || !dpcStack || !thread || !InitEventRing(number)) return nullptr;
 
     *stackTop = reinterpret_cast<ULONG_PTR>(stack);
     KPRCB* const prcb = KiPrepareProcessor(block, number, *stackTop, *stackTop - KERNEL_STACK_SIZE);
     KiInitializeDispatcher(prcb);
     prcb->DpcStack = dpcStack;
     ExInitializeProcessorPool(prcb);
-    EtwInitializeProcessor(number, records);
     RtlZeroMemory(thread, sizeof *thread);
     thread->ThreadsProcess = PsIdleProcess;
     thread->PointerCount = 1;

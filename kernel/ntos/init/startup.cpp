@@ -25,12 +25,6 @@ void Require(bool done, ULONG step) {
     if (!done) KeBugCheckEx(PHASE0_INITIALIZATION_FAILED, step, 0, 0, 0);
 }
 
-void InitializeEventRing() {
-    constexpr ULONG pages = ETW_RING_RECORDS * sizeof(ETW_RECORD) / PAGE_SIZE;
-    auto* const records = static_cast<ETW_RECORD*>(MmAllocateContiguousPages(pages));
-    if (records) EtwInitializeProcessor(KeGetCurrentProcessorNumber(), records); // without, events are dropped
-}
-
 /// The first processor's idle thread: the code that boots becomes it.
 ETHREAD IdleThread;
 
@@ -48,7 +42,7 @@ void InitializeExecutive(LOADER_PARAMETER_BLOCK& block) REQUIRES_(AtDispatchLeve
     static constexpr EX_PAGE_SOURCE pages = {MmAllocatePoolPages, MmFreePoolPages, MmDeterminePoolType,
                                              MmQueryPoolPages};
     Require(ExInitSystem(&pages), 2);
-    InitializeEventRing();
+    (void)InitEventRing(KeGetCurrentProcessorNumber()); // a machine that small boots without
     KPRCB* const prcb = KeGetCurrentPrcb();
     KiInitializeDispatcher(prcb);
     static_assert(DPC_STACK_SIZE == KERNEL_STACK_SIZE);
@@ -59,6 +53,14 @@ void InitializeExecutive(LOADER_PARAMETER_BLOCK& block) REQUIRES_(AtDispatchLeve
 }
 
 } // namespace
+
+bool InitEventRing(ULONG processor) {
+    const ULONG size = EtwQueryRingSize(MmNumberOfPhysicalPages, KeLoaderOptions.RingRecords);
+    auto* const records = static_cast<ETW_RECORD*>(MmAllocateContiguousPages(size * sizeof(ETW_RECORD) / PAGE_SIZE));
+    if (!records) return false;
+    EtwInitializeProcessor(processor, records, size);
+    return true;
+}
 
 extern "C" [[noreturn]] void NTAPI KiSystemStartup(PLOADER_PARAMETER_BLOCK LoaderBlock) {
     LOADER_PARAMETER_BLOCK& block = *LoaderBlock;

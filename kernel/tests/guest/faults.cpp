@@ -299,7 +299,7 @@ ULONG CountRecords(ULONG since, const volatile void* address, ETW_RECORD* last) 
     const ETW_RING& ring = EtwRing[KeGetCurrentProcessorNumber()];
     ULONG found = 0;
     for (ULONG i = since; i != ring.Next; i++) {
-        const ETW_RECORD& record = ring.Records[i % ETW_RING_RECORDS];
+        const ETW_RECORD& record = ring.Records[i % ring.Size];
         if (record.Event != ETW_EVENT::PageFault || record.Argument[0] != reinterpret_cast<ULONG_PTR>(address))
             continue;
         *last = record;

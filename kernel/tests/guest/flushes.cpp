@@ -108,7 +108,7 @@ template <typename Flush> KAFFINITY AskedDuring(Flush flush, ULONG* requests) {
     KAFFINITY asked = 0;
     *requests = 0;
     for (ULONG i = first; i != ring.Next; i++) {
-        const ETW_RECORD& record = ring.Records[i % ETW_RING_RECORDS];
+        const ETW_RECORD& record = ring.Records[i % ring.Size];
         if (record.Event != ETW_EVENT::IpiSend || record.Argument[1] != ULONG(ETW_IPI::Call)) continue;
         asked |= record.Argument[0];
         ++*requests;

@@ -56,7 +56,6 @@ GUEST_TEST(AlmostAllOfTheMemoryIsFree) {
     const ULONG kept = MmNumberOfPhysicalPages - MmQueryFreePages();
     DbgPrint("  the kernel keeps %u KB of %u\n", kept * 4, MmNumberOfPhysicalPages * 4);
     if (MmNumberOfPhysicalPages <= 16 * pagesPerMb && KeNumberProcessors == 1) GUEST_TRUE(kept <= 3 * pagesPerMb);
-    constexpr ULONG ringPages =
-        ETW_RING_RECORDS * sizeof(ETW_RECORD) / PAGE_SIZE; // each processor has a ring of events
+    const ULONG ringPages = EtwRing[0].Size * sizeof(ETW_RECORD) / PAGE_SIZE; // each processor has a ring of events
     GUEST_TRUE(kept - ringPages * ULONG(KeNumberProcessors) < MmNumberOfPhysicalPages / 2);
 }

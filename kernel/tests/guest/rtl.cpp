@@ -127,7 +127,7 @@ GUEST_TEST(EventsAreRecordedInOrder) {
     ULONG expected = 1;
     ULONGLONG time = 0;
     for (ULONG i = first; i != EtwRing[0].Next; i++) { // an interrupt's events may lie between them
-        const ETW_RECORD& record = EtwRing[0].Records[i % ETW_RING_RECORDS];
+        const ETW_RECORD& record = EtwRing[0].Records[i % EtwRing[0].Size];
         GUEST_TRUE(record.Time >= time);
         time = record.Time;
         if (record.Event != ETW_EVENT::Mark) continue;

@@ -105,7 +105,7 @@ class Events(unittest.TestCase):
             self.assertEqual({number}, {record.processor for record in ring})
             self.assertEqual([one.sequence for one in ring], sorted(one.sequence for one in ring))
             self.assertEqual([one.time for one in ring], sorted(one.time for one in ring))
-            self.assertLess(len(ring), RECORDS)
+            self.assertLess(len(ring), RECORDS[1])
             found += ring
         return sorted(found, key=lambda record: record.sequence)
 

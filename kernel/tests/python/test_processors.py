@@ -143,7 +143,7 @@ class Processors(unittest.TestCase):
             for record in records:
                 self.assertTrue(last is None or record.sequence > last)
                 last = record.sequence
-            self.assertLess(len(records), RECORDS)  # nothing is forgotten: no ring went round
+            self.assertLess(len(records), RECORDS[1])  # nothing is forgotten: no ring went round
             model = SchedulerModel()
             model.follow(records)
             self.assertEqual(model.wrong[:5], [])

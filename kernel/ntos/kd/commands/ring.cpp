@@ -18,9 +18,9 @@ bool CopyRecord(ULONG sequence, ETW_RECORD* record) {
     for (const ETW_RING& ring : EtwRing) {
         if (!ring.Records) continue;
         const ULONG next = ring.Next;
-        const ULONG kept = next < ETW_RING_RECORDS ? next : ETW_RING_RECORDS;
+        const ULONG kept = next < ring.Size ? next : ring.Size;
         for (ULONG back = 1; back <= kept; back++) {
-            const ETW_RECORD& seen = ring.Records[(next - back) % ETW_RING_RECORDS];
+            const ETW_RECORD& seen = ring.Records[(next - back) % ring.Size];
             const ULONG number = SequenceOf(seen);
             if (number == sequence) {
                 *record = seen;
@@ -40,7 +40,7 @@ KD_COMMAND(ring, "[n]", "the last n events (20)") {
     (void)session.NextNumber(&count);
     const auto last = static_cast<ULONG>(EtwSequence); // looking makes events, too: these are not shown
     if (count > last) count = last;
-    if (count > ETW_RING_RECORDS) count = ETW_RING_RECORDS;
+    if (count > ETW_MOST_RECORDS) count = ETW_MOST_RECORDS;
     session.Print("    seq           time cpu/irql event      arguments\n");
     for (ULONG sequence = last - count + 1; sequence <= last && !session.HasEnough(); sequence++) {
         ETW_RECORD record;
