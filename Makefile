@@ -25,6 +25,7 @@ JUNIT         :=
 JOBS          ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 EMU           := qemu
 SMP           := 1
+MEMORY        :=
 GUI           :=
 OUT           :=
 OPEN          :=
@@ -95,7 +96,7 @@ run gdb:
 	@$(need) $@ $(filter bochs,$(EMU)) $(if $(GUI),gui)
 	@$(build) kernel || $(advice)
 	@$(grader) $@ --out $(O) --emu $(EMU) --smp $(SMP) $(if $(GUI),--gui) $(if $(MICA_CHECKED),--checked) \
-	    $(call opt,SEED,--seed) $(call opt,APPEND,--append) $(if $(and $(filter gdb,$@),$(GDB_WAIT)),--wait)
+	    $(call opt,MEMORY,--memory) $(call opt,SEED,--seed) $(call opt,APPEND,--append) $(if $(and $(filter gdb,$@),$(GDB_WAIT)),--wait)
 
 replay:
 	@$(if $(and $(LAB),$(TEST),$(SEED)),,echo "make replay needs LAB, TEST and SEED, as the failure printed them: \

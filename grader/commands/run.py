@@ -18,6 +18,7 @@ from grader.tree import Tree
 
 PROBE_SECONDS = 120
 PAGE_FILE_MB = 64
+LEAST_MB, MOST_MB = 8, 3584  # what the kernel can use
 _UNWRITTEN = re.compile(rb"^exercise ([0-9.]+) is not implemented: ([\w./-]+:[0-9]+)\r?$", re.MULTILINE)
 
 
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `run`, which `gdb` shares."""
     parser.add_argument("--emu", default="qemu", choices=("qemu", "bochs"), help="the emulator")
     parser.add_argument("--smp", default="1", metavar="N", help="processors")
+    parser.add_argument("--memory", default="", metavar="MB", help="how much memory the machine has (default 64)")
     parser.add_argument("--seed", default="", metavar="N", help="the /SEED boot option")
     parser.add_argument("--append", default="", metavar="OPTIONS", help="more boot options, for example /HAL=PIC")
     parser.add_argument("--gui", action="store_true", help="show the screen in a window")
@@ -34,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def boot_of(tree: Tree, options: argparse.Namespace) -> Boot:
     processors = number(options.smp, "SMP", 1) or 1
+    memory = number(options.memory, "MEMORY", LEAST_MB, MOST_MB) or Machine().memory_mb
     words = options.append.split()
     seed = number(options.seed, "SEED")
     if seed is not None:
@@ -42,7 +45,8 @@ def boot_of(tree: Tree, options: argparse.Namespace) -> Boot:
         words.append(f"/SMP={processors}")
     seeded = any(word.startswith("/SEED=") for word in words)
     more = tuple(lab.driver for lab in labs.manifests(tree.root) if seeded and lab.seed and lab.driver)  # the questions' trap is in it
-    return Boot(folder(tree, options.checked), " ".join(words), Machine(processors=processors, disks=(page_file(PAGE_FILE_MB, "ide"),)), window=options.gui, more=more)
+    return Boot(folder(tree, options.checked), " ".join(words), Machine(memory_mb=memory, processors=processors, disks=(page_file(PAGE_FILE_MB, "ide"),)),
+                window=options.gui, more=more)
 
 
 def folder(tree: Tree, checked: bool) -> Path:

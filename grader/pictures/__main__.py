@@ -134,7 +134,7 @@ def size_of(data: bytes) -> Tuple[int, int]:
 
 PICTURES = (
     Picture("docs/images/mica-running.png", (720, 400), screen),
-    Picture("docs/images/memory.png", (1280, 760), memory_page),
+    Picture("labs/2-memory/images/memory.png", (1280, 760), memory_page),
     Picture("labs/3-synchronization/figures/race-timeline.png", (1280, 760), race_page),
 )
 

@@ -27,7 +27,7 @@ from grader.machine.parts import Machine as Parts, page_file  # noqa: E402
 PAGE_FILE_MB = 2  # as kernel/tests/guest/pagedevice.cpp says
 BOOT_SECONDS, ANSWER_SECONDS, TESTS_SECONDS = 90, 30, 300
 GUEST_LINE = re.compile(r"^GUEST (\w+) (ok|FAILED)\s*$")
-COMMANDS = ("help", "threads", "ready", "waits", "irql", "timers", "ring", "stack", "bugcheck", "spin", "memmap", "pte", "vad", "ws")
+COMMANDS = ("help", "threads", "ready", "waits", "irql", "timers", "ring", "stack", "bugcheck", "spin", "memmap", "pte", "vad", "ws", "fill")
 
 
 class Failure(Exception):
@@ -91,6 +91,23 @@ def spin_makes_threads_compete(started: Machine) -> None:
         raise Failure("as many threads as before", after)
 
 
+def fill_uses_memory(started: Machine) -> None:
+    """A program's pages are in its working set, hold what it wrote round after round, and are free again when it ends."""
+    told = ask(started, "fill 300")
+    expect(told, r"^process \d+, Fill1, uses 300 pages at [0-9a-f]{8}; 0 wrong$", "fill answers")
+    process = re.findall(r"^process (\d+)", told, re.M)[0]
+    expect(ask(started, "fill 9999999"), r"^9999999 pages: status [0-9a-f]{8}", "more than user space has")
+    for _ in range(20):
+        told = ask(started, f"ws {process}")
+        if "300 pages" in told:
+            break
+    expect(told, r"^Fill1: 300 pages, ", "all pages in the working set")
+    expect(ask(started, "fill"), r"^process \d+, Fill1, uses 300 pages at [0-9a-f]{8}; 0 wrong$", "no page lost what was written")
+    expect(ask(started, "fill 0"), r"^1 program ended$", "fill 0 ends it")
+    if "Fill1" in ask(started, f"ws {process}"):
+        raise Failure("no process Fill1", told)
+
+
 def unknown_command_is_told(started: Machine) -> None:
     expect(ask(started, "xyzzy"), r"(?i)xyzzy|unknown|no such|help", "an unknown command is answered")
 
@@ -141,6 +158,7 @@ def talk(emulator: str, folder: Path) -> "Iterator[Tuple[str, List[str], Callabl
         yield "threads-shows-states", ["SYS-02", "TOL-08"], lambda: threads_shows_states(started)
         yield "commands-answer", ["TOL-06"], lambda: commands_answer(started)
         yield "spin-makes-threads-compete", ["TOL-06", "SCH-16"], lambda: spin_makes_threads_compete(started)
+        yield "fill-uses-memory", ["MEM-05", "PFN-11"], lambda: fill_uses_memory(started)
         yield "unknown-command", ["TOL-06"], lambda: unknown_command_is_told(started)
         yield "bugcheck-has-names", ["TRP-09", "TOL-07"], lambda: bugcheck_has_names(started, folder)
     finally:
