@@ -6,6 +6,7 @@
 #pragma once
 
 #include "nt/types.h"
+#include "ntstatus.h"
 
 struct KPRCB;
 
@@ -52,6 +53,39 @@ struct EX_PAGE_SOURCE {
     ULONG(NTAPI* Available)(POOL_TYPE PoolType); ///< pages that it could still give, as a hint
 };
 
+/// A block of the special pool, as its page knows it.
+struct POOL_SPECIAL {
+    SIZE_T Bytes; ///< that were asked for, 1 or more
+    ULONG Tag;
+    POOL_TYPE PoolType;
+};
+
+/// The special pool: each block at the end of a page of its own, in front of a page that is not there.
+struct EX_SPECIAL_SOURCE {
+    SIZE_T LargestBlock;                                   ///< bytes
+    PVOID(NTAPI* Allocate)(const POOL_SPECIAL* Wanted);    ///< nullptr: none for this. @irql <= DISPATCH_LEVEL
+    BOOLEAN(NTAPI* IsBlock)(const volatile void* Address); ///< whether it may be one, by where it lies. @irql any
+    void(NTAPI* Query)(PVOID Block, POOL_SPECIAL* Found);
+    void(NTAPI* Free)(
+        PVOID Block); ///< looks at the bytes around the block; its page is gone afterwards. @irql <= DISPATCH_LEVEL
+};
+
+/// The charge for pool: the process structure stands above and registers its routines. @irql of both: <= DISPATCH_LEVEL
+struct EX_QUOTA_SOURCE {
+    /// Charges the current process. @param Process receives it, or nullptr: it is not charged at all (the system's own process)
+    NTSTATUS(NTAPI* Charge)(POOL_TYPE PoolType, SIZE_T Bytes, PVOID* Process);
+    void(NTAPI* Return)(PVOID Process, POOL_TYPE PoolType, SIZE_T Bytes);
+};
+
+/// Which allocation fails: a host or a test writes it (checked builds). Every allocation of the pool counts.
+/// shared: interlocked; a host writes it while the kernel stands
+struct POOL_INJECTION {
+    volatile LONG FailAfter;   ///< n: the n-th allocation from now on fails, and those behind it do not; 0: none fails
+    volatile LONG Attempts;    ///< allocations since boot
+    volatile LONG Failed;      ///< of these, made to fail
+    volatile ULONG_PTR Caller; ///< where the last of them returned to
+};
+
 /// What one tag has: a row of PoolTrackTable.
 /// shared: Key is written once; the counts change by interlocked operations
 struct POOL_TRACKER_TABLE {
@@ -79,6 +113,11 @@ NTKERNELAPI extern POOL_TRACKER_TABLE PoolTrackTable[POOL_TRACK_ROWS];
 
 /// @param PageSource stays in use for ever. @irql DISPATCH_LEVEL, boot
 NTKERNELAPI BOOLEAN NTAPI ExInitSystem(const EX_PAGE_SOURCE* PageSource);
+/// From now on the special pool takes what /SPECIALPOOL says. @param Source stays in use for ever. @irql boot
+void NTAPI ExInitializeSpecialPool(const EX_SPECIAL_SOURCE* Source);
+/// From now on allocations with quota charge processes. @param Source stays in use for ever. @irql PASSIVE_LEVEL
+NTKERNELAPI void NTAPI ExRegisterQuotaSource(const EX_QUOTA_SOURCE* Source);
+extern POOL_INJECTION ExpPoolInjection;
 /// Lets a processor keep freed blocks for its next allocations. @irql boot, before the processor runs
 void NTAPI ExInitializeProcessorPool(KPRCB* Prcb);
 /// @param NumberOfBytes 0 gives a block like 1: one that no other caller has. @param Tag not 0
@@ -103,9 +142,8 @@ NTKERNELAPI BOOLEAN NTAPI ExCheckPools();
 /// The older names: tag `None`, and a free that looks at no tag. @irql as above
 NTKERNELAPI PVOID NTAPI ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes);
 NTKERNELAPI void NTAPI ExFreePool(PVOID P);
-/// Allocates in the name of the current process: raises STATUS_INSUFFICIENT_RESOURCES instead of returning nullptr, unless
-/// POOL_QUOTA_FAIL_INSTEAD_OF_RAISE is in the type. Processes have no quota yet, so nobody is charged.
-/// @irql <= DISPATCH_LEVEL
+/// Allocates at the cost of the current process. Raises instead of returning nullptr, unless POOL_QUOTA_FAIL_INSTEAD_OF_RAISE is in
+/// the type: STATUS_INSUFFICIENT_RESOURCES, or the status of the charge (STATUS_QUOTA_EXCEEDED). @irql <= DISPATCH_LEVEL
 NTKERNELAPI PVOID NTAPI ExAllocatePoolWithQuotaTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag);
 NTKERNELAPI PVOID NTAPI ExAllocatePoolWithQuota(POOL_TYPE PoolType, SIZE_T NumberOfBytes);
 /// As ExAllocatePoolWithTag, but it fails earlier. @param Priority Low: while memory is short; Normal: while it is nearly gone;

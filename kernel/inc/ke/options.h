@@ -16,6 +16,9 @@ struct KLOADER_OPTIONS {
     BOOLEAN Break;        ///< /BREAK: with /DEBUG, the monitor is entered as early as it can
     BOOLEAN ForcePic;     ///< /HAL=PIC: PIC and PIT even where there is an APIC
     ULONG Seed;           ///< /SEED=n, 0 without
+    ULONG PoolFailure;    ///< /POOLFAIL=n: the n-th pool allocation fails (checked builds); 0 without
+    BOOLEAN SpecialPool;  ///< /SPECIALPOOL[=tag]: blocks at the ends of pages
+    ULONG SpecialPoolTag; ///< for this tag only; 0: for all
     ULONG ProcessorLimit; ///< /SMP=n: at most n processors; MAXIMUM_PROCESSORS without
     ULONG RingRecords;    ///< /RING=n: records of each processor's event ring; 0 without: as the amount of memory says
 };

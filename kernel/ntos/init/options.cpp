@@ -21,6 +21,18 @@ ULONG NumberOption(PCSTR options, PCSTR name, ULONG otherwise) {
     return NT_SUCCESS(nt::ReadNumber(value, 0, &number)) ? number : otherwise;
 }
 
+/// The pool tag behind `/NAME=`, filled up with spaces; 0 if there is none.
+ULONG TagOption(PCSTR options, PCSTR name) {
+    CHAR value[VALUE_SIZE];
+    if (!RtlFindOption(options, name, value, sizeof value) || value[0] == 0) return 0;
+    ULONG tag = 0;
+    for (ULONG i = 0, at = 0; i < sizeof tag; i++) {
+        const CHAR character = value[at] != 0 ? value[at++] : ' ';
+        tag |= ULONG(UCHAR(character)) << 8 * i;
+    }
+    return tag;
+}
+
 bool HalOptionIsPic(PCSTR options) {
     CHAR value[VALUE_SIZE];
     return RtlFindOption(options, "HAL", value, sizeof value) && strcmp(value, "PIC") == 0;
@@ -35,6 +47,9 @@ void InitParseOptions(PCSTR options) {
         .Break = RtlFindOption(options, "BREAK", nullptr, 0),
         .ForcePic = HalOptionIsPic(options),
         .Seed = NumberOption(options, "SEED", 0),
+        .PoolFailure = NumberOption(options, "POOLFAIL", 0),
+        .SpecialPool = RtlFindOption(options, "SPECIALPOOL", nullptr, 0),
+        .SpecialPoolTag = TagOption(options, "SPECIALPOOL"),
         .ProcessorLimit = NumberOption(options, "SMP", MAXIMUM_PROCESSORS),
         .RingRecords = NumberOption(options, "RING", 0),
     };

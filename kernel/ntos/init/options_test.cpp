@@ -37,3 +37,16 @@ TEST(BootOptions, NonsenseIsIgnored) {
     EXPECT_FALSE(KeLoaderOptions.Test);
     EXPECT_FALSE(KeLoaderOptions.ForcePic);
 }
+
+// BOO-04, POL-05
+TEST(BootOptions, PoolOptions) {
+    InitParseOptions("/POOLFAIL=12 /SPECIALPOOL=Ab");
+    EXPECT_EQ(KeLoaderOptions.PoolFailure, 12u);
+    EXPECT_TRUE(KeLoaderOptions.SpecialPool);
+    EXPECT_EQ(KeLoaderOptions.SpecialPoolTag, 0x20206241u) << "filled up with spaces";
+    InitParseOptions("/SPECIALPOOL");
+    EXPECT_TRUE(KeLoaderOptions.SpecialPool);
+    EXPECT_EQ(KeLoaderOptions.SpecialPoolTag, 0u);
+    InitParseOptions("");
+    EXPECT_TRUE(!KeLoaderOptions.SpecialPool && KeLoaderOptions.PoolFailure == 0);
+}

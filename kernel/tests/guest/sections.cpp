@@ -1,6 +1,7 @@
 // Sections on the whole kernel: processes that share pages, copies, files and images in memory, reads that fail; and nothing is
 // left when the views are gone. Layouts, counts and refusals: the host tests (mm/section/*_test.cpp).
 // machine: memory=16
+// machine: memory=16 flavour=checked option=/SPECIALPOOL
 #include "ex.h"
 #include "mm.h"
 #include "mm/faults.h"

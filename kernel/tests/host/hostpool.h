@@ -16,6 +16,7 @@ inline std::map<UCHAR*, std::pair<POOL_TYPE, ULONG>> Pages;
 inline ULONG PagesGiven;
 inline ULONG PagesFreed;
 inline bool OutOfPages;
+inline ULONG PagesLeft = 1000;           ///< as the page source says
 inline std::function<void()> AfterAPage; ///< what comes as soon as the pool's lock is free again
 
 inline PVOID NTAPI GivePages(POOL_TYPE type, ULONG pages) {
@@ -49,7 +50,7 @@ inline BOOLEAN NTAPI TypeOf(const volatile void* address, POOL_TYPE* type) {
     *type = found->second.first;
     return static_cast<const volatile UCHAR*>(address) < found->first + found->second.second * PAGE_SIZE;
 }
-inline ULONG NTAPI Available(POOL_TYPE) { return OutOfPages ? 0 : 1000; }
+inline ULONG NTAPI Available(POOL_TYPE) { return OutOfPages ? 0 : PagesLeft; }
 
 /// A pool that is as it is at boot; it keeps no freed blocks.
 class PoolTest : public host::KernelTest {
@@ -59,6 +60,8 @@ protected:
         PagesGiven = PagesFreed = 0;
         AfterAPage = nullptr;
         OutOfPages = false;
+        PagesLeft = 1000;
+        ExpPoolInjection = {};
         memset(PoolTrackTable, 0, sizeof PoolTrackTable);
         EXPECT_TRUE(ExInitSystem(&source));
     }

@@ -4,6 +4,7 @@
 // In the books: "system memory pools", "bugchecks: BAD_POOL_CALLER". POL-05, TRP-09
 #include "ex/pool/expool.h"
 #include "ex.h"
+#include "ke/options.h"
 #include "rtl/exception.h"
 
 POOL_DESCRIPTOR PoolVector[2];
@@ -95,7 +96,26 @@ void FreePages(POOL_TYPE type, PVOID address, ULONG tag) {
     const ULONG pages = ExpPageSource->Free(address);
     if (pages == 0) BadCaller(type == PagedPool ? NOT_ALLOCATED_PAGED : NOT_ALLOCATED, ExpAddressOf(address));
     (void)InterlockedExchangeAdd(&PoolVector[ULONG(type)].TotalBigPages, -LONG(pages));
-    if (row.Va) ExpTrackFree(type, row.Key, SIZE_T(pages) * PAGE_SIZE);
+    if (!row.Va) return;
+    ExpTrackFree(type, row.Key, SIZE_T(pages) * PAGE_SIZE);
+    ExpReturnQuota(row.Process, type, SIZE_T(pages) * PAGE_SIZE);
+}
+
+PVOID AllocateSpecial(POOL_TYPE type, SIZE_T bytes, ULONG tag) {
+    const POOL_SPECIAL wanted = {bytes ? bytes : 1, tag, type};
+    PVOID const block = ExpSpecialSource->Allocate(&wanted);
+    if (block) ExpTrackAllocation(type, tag, wanted.Bytes);
+    return block;
+}
+
+void FreeSpecial(PVOID block, ULONG tag) {
+    POOL_SPECIAL found;
+    ExpSpecialSource->Query(block, &found);
+    CheckFreeIrql(found.PoolType, block);
+    if (tag != 0 && found.Tag != tag) BadCaller(FREED_WITH_TAG, ExpAddressOf(block), found.Tag, tag);
+    KeForgetSpinLockRanks(block, found.Bytes);
+    ExpTrackFree(found.PoolType, found.Tag, found.Bytes);
+    ExpSpecialSource->Free(block);
 }
 
 /// The header of a block that the caller has, and that the caller may free with this tag.
@@ -114,6 +134,10 @@ void FreeBlock(POOL_TYPE type, PVOID block, ULONG tag) {
     POOL_HEADER* const header = CheckedHeader(block, type, tag);
     const SIZE_T bytes = header->BlockSize * POOL_SMALLEST_UNIT;
     KeForgetSpinLockRanks(block, bytes - sizeof(POOL_HEADER));
+    if ((header->PoolType & POOL_QUOTA_MASK) != 0) {
+        ExpReturnQuota(*ExpProcessOf(header), type, bytes);
+        header->PoolType = header->PoolType & ~POOL_QUOTA_MASK;
+    }
     if (type == NonPagedPool && ExpMayBeKept(header->BlockSize) && ExpKeepBlock(header)) return;
     POOL_DESCRIPTOR& pool = PoolVector[ULONG(type)];
     ExpTrackFree(type, header->PoolTag, bytes);
@@ -131,6 +155,10 @@ PVOID Allocate(POOL_TYPE type, SIZE_T bytes, ULONG tag) {
     CheckAllocation(type, bytes, tag);
     const POOL_TYPE base = ExBasePoolType(type);
     if (bytes > POOL_BUDDY_MAX || (type & POOL_CACHE_ALIGNED)) return AllocatePages(base, bytes, tag, nullptr);
+    if (ExpIsWantedSpecial(bytes, tag)) {
+        if (PVOID const block = AllocateSpecial(base, bytes, tag))
+            return block; // without memory for it, a block as others
+    }
     return AllocateBlock(base, ExpUnitsFor(bytes), tag);
 }
 
@@ -141,18 +169,24 @@ BOOLEAN NTAPI ExInitSystem(const EX_PAGE_SOURCE* PageSource) {
     ExpInitializePoolDescriptor(PoolVector[ULONG(NonPagedPool)], NonPagedPool);
     ExpInitializePoolDescriptor(PoolVector[ULONG(PagedPool)], PagedPool);
     ExpInitializeBigPages();
+    ExpPoolInjection.FailAfter = LONG(KeLoaderOptions.PoolFailure);
     ExInitializeProcessorPool(KeGetCurrentPrcb());
     KeInitializeSpinLock(&ExpResourceSpinLock, KLOCK_RANK::Object);
     return PageSource->Allocate && PageSource->Free;
 }
 
 PVOID NTAPI ExpAllocatePoolWithTag(POOL_TYPE type, SIZE_T bytes, ULONG tag) {
-    PVOID const block = Allocate(type, bytes, tag);
+    PVOID block = nullptr;
+#if defined(MICA_CHECKED) || defined(MICA_HOST)
+    if (!ExpInjectFailure(ExpAddressOf(__builtin_return_address(0))))
+#endif
+        block = Allocate(type, bytes, tag);
     if (!block && (type & POOL_RAISE_IF_ALLOCATION_FAILURE)) ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
     return block;
 }
 
 void NTAPI ExpFreePoolWithTag(PVOID block, ULONG tag) {
+    if (ExpIsSpecialBlock(block)) return FreeSpecial(block, tag);
     POOL_TYPE type;
     if (!ExpPageSource->TypeOf(block, &type)) BadCaller(NEVER_IN_A_POOL, ExpAddressOf(block));
     if (ExpIsPageAligned(block))
@@ -162,6 +196,12 @@ void NTAPI ExpFreePoolWithTag(PVOID block, ULONG tag) {
 }
 
 SIZE_T NTAPI ExQueryPoolBlockSize(PVOID PoolBlock, BOOLEAN* QuotaCharged) {
+    if (ExpIsSpecialBlock(PoolBlock)) {
+        POOL_SPECIAL found;
+        ExpSpecialSource->Query(PoolBlock, &found);
+        *QuotaCharged = FALSE;
+        return found.Bytes;
+    }
     if (ExpIsPageAligned(PoolBlock)) {
         const POOL_TRACKER_BIG_PAGES row = ExpFindBigPages(PoolBlock);
         *QuotaCharged = row.Va && row.Process;
@@ -169,7 +209,8 @@ SIZE_T NTAPI ExQueryPoolBlockSize(PVOID PoolBlock, BOOLEAN* QuotaCharged) {
     }
     const POOL_HEADER* const header = ExpHeaderOf(PoolBlock);
     *QuotaCharged = (header->PoolType & POOL_QUOTA_MASK) != 0;
-    return header->BlockSize * POOL_SMALLEST_UNIT - sizeof(POOL_HEADER);
+    const SIZE_T bytes = header->BlockSize * POOL_SMALLEST_UNIT - sizeof(POOL_HEADER);
+    return *QuotaCharged ? bytes - sizeof(PVOID) : bytes;
 }
 
 void NTAPI ExQueryPoolUsage(POOL_TYPE PoolType, POOL_USAGE* Usage) {

@@ -101,6 +101,13 @@ POOL_TRACKER_BIG_PAGES ExpFindBigPages(PVOID address) {
     return PoolBigPageTable[Find(address)];
 }
 
+bool ExpSetBigPagesProcess(PVOID address, PVOID process) {
+    nt::SpinLockGuard guard(BigPagesLock);
+    POOL_TRACKER_BIG_PAGES& row = PoolBigPageTable[Find(address)];
+    if (row.Va) row.Process = process;
+    return row.Va != nullptr;
+}
+
 POOL_TRACKER_BIG_PAGES ExpRemoveBigPages(PVOID address, ULONG tag) {
     nt::SpinLockGuard guard(BigPagesLock);
     const ULONG index = Find(address);

@@ -135,6 +135,10 @@ constexpr ULONG ExpUnitsFor(SIZE_T bytes) {
     const ULONG units = ULONG((bytes + sizeof(POOL_HEADER) + POOL_SMALLEST_UNIT - 1) >> POOL_BLOCK_SHIFT);
     return units < POOL_LEAST_UNITS ? POOL_LEAST_UNITS : units;
 }
+/// Where a block that a process is charged for names it: its last word.
+inline PVOID* ExpProcessOf(POOL_HEADER* header) {
+    return reinterpret_cast<PVOID*>(ExpUnitsBehind(header, header->BlockSize)) - 1;
+}
 /// A header's first word, as bugchecks show it.
 inline ULONG ExpHeaderContents(const POOL_HEADER* header) { return *reinterpret_cast<const ULONG*>(header); }
 
@@ -174,6 +178,8 @@ struct POOL_TRACKER_BIG_PAGES {
 void ExpInitializeBigPages();
 /// Notes an allocation. Where the table has no room left and cannot grow, it stays unnoted: its tag is not checked.
 void ExpInsertBigPages(const POOL_TRACKER_BIG_PAGES& row);
+/// Notes that a process is charged for an allocation. @returns false if the allocation is not noted itself
+bool ExpSetBigPagesProcess(PVOID address, PVOID process);
 /// Takes an allocation out of the table. @param tag 0: any. @returns its row; Va is nullptr if it was not noted
 POOL_TRACKER_BIG_PAGES ExpRemoveBigPages(PVOID address, ULONG tag);
 /// @returns the row of an allocation; Va is nullptr if it was not noted
@@ -207,6 +213,23 @@ POOL_HEADER* ExpTakeKeptBlock(ULONG units, ULONG tag);
 bool ExpKeepBlock(POOL_HEADER* header);
 /// The counts of a tag that stand in the lists of all processors, not yet in the table of tags.
 void ExpAddKeptCounts(ULONG tag, POOL_TRACKER_TABLE* row);
+
+// inject.cpp, special.cpp: allocations that fail on request (checked builds), and those of the special pool.
+
+/// Counts an allocation. @param caller where it returns to. @returns whether it is made to fail
+bool ExpInjectFailure(ULONG_PTR caller);
+extern const EX_SPECIAL_SOURCE* ExpSpecialSource; ///< written once at boot; nullptr: there is no special pool
+/// @returns whether the special pool should give a block for such a request
+bool ExpIsWantedSpecial(SIZE_T bytes, ULONG tag);
+/// @returns whether the special pool gave this block. @irql any
+inline bool ExpIsSpecialBlock(const volatile void* block) {
+    return ExpSpecialSource && ExpSpecialSource->IsBlock(block);
+}
+
+// quota.cpp
+
+/// Gives back what a process was charged for a block or for pages. @param process nullptr: none was
+void ExpReturnQuota(PVOID process, POOL_TYPE type, SIZE_T bytes);
 
 // allocate.cpp: everything but the short way.
 

@@ -92,12 +92,12 @@ whole:
     [[clang::musttail]] return ExpFreePoolWithTag(P, FreeTag);
 }
 
-#else // checked builds look closer, explored ones keep nothing, hosts have no fs
+#else // checked builds look closer, explored ones keep nothing
 
 PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag) {
-    return ExpAllocatePoolWithTag(PoolType, NumberOfBytes, Tag);
+    [[clang::musttail]] return ExpAllocatePoolWithTag(PoolType, NumberOfBytes, Tag);
 }
 
-void NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag) { ExpFreePoolWithTag(P, Tag); }
+void NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag) { [[clang::musttail]] return ExpFreePoolWithTag(P, Tag); }
 
 #endif

@@ -2,7 +2,6 @@
 //
 // In the books: "system memory pools", "executive support routines". POL-05, ARC-08
 #include "ex/pool.h"
-#include "rtl/exception.h"
 
 namespace {
 constexpr ULONG NO_TAG = EX_TAG("None");
@@ -14,16 +13,6 @@ PVOID NTAPI ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes) {
 
 void NTAPI ExFreePool(PVOID P) { ExFreePoolWithTag(P, 0); }
 
-PVOID NTAPI ExAllocatePoolWithQuotaTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag) {
-    PVOID const block = ExAllocatePoolWithTag(PoolType, NumberOfBytes, Tag);
-    if (!block && !(PoolType & POOL_QUOTA_FAIL_INSTEAD_OF_RAISE)) ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
-    return block;
-}
-
 PVOID NTAPI ExAllocatePoolWithQuota(POOL_TYPE PoolType, SIZE_T NumberOfBytes) {
     return ExAllocatePoolWithQuotaTag(PoolType, NumberOfBytes, NO_TAG);
-}
-
-PVOID NTAPI ExAllocatePoolWithTagPriority(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag, EX_POOL_PRIORITY) {
-    return ExAllocatePoolWithTag(PoolType, NumberOfBytes, Tag);
 }

@@ -7,6 +7,7 @@
 #include "ke.h"
 #include "mm/fault/fault.h"
 #include "mm/pages.h"
+#include "mm/pool/mipool.h"
 
 namespace {
 
@@ -27,6 +28,7 @@ NTSTATUS MiResolveSystemFault(PVOID address, bool write, KPROCESSOR_MODE previou
         if (!write || EntryOf(address).Hard.Write) return STATUS_SUCCESS;
         KeBugCheck2(ATTEMPTED_WRITE_TO_READONLY_MEMORY, at, instruction, 0, 0, frame);
     }
+    if (const ULONG code = MiSpecialPoolFault(address)) KeBugCheck2(code, at, write, instruction, 0, frame);
     if (const KIRQL irql = KeGetCurrentIrql(); irql >= DISPATCH_LEVEL)
         KeBugCheck2(IRQL_NOT_LESS_OR_EQUAL, at, ULONG_PTR(irql), write, instruction, frame);
     KeBugCheck2(PAGE_FAULT_IN_NONPAGED_AREA, at, write, instruction, 0, frame);

@@ -11,6 +11,7 @@
 #include "mm/charge.h"
 #include "mm/init/layout.h"
 #include "mm/mi.h"
+#include "mm/pool/mipool.h"
 #include "mm/slots.h"
 #include "mm/sysptes/systemspace.h"
 #include "mm/writer/pagefile.h"
@@ -130,6 +131,7 @@ BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) {
     TakeOverMemory(*LoaderBlock);
     MiInitializeSystemSpace();
     MiInitializePageFiles();
+    MiInitializeSpecialPool();
     if (!MiInitializePools()) return FALSE;
     const ULONG free = MmQueryFreePages();
     MiExtendCommitLimit(free - free / RESERVE_SHARE); // page files add theirs when they come

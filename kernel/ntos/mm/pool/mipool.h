@@ -76,5 +76,10 @@ void MiReleasePagedPages(MI_PAGED_POOL& pool, PVOID address, ULONG pages) REQUIR
 /// @returns whether the invariant holds
 bool MiCheckPagedPool(const MI_PAGED_POOL& pool) REQUIRES_(pool.Lock);
 
+/// Phase 0, behind the system PTEs: the special pool, if the boot options ask for it. (special.cpp)
+void MiInitializeSpecialPool();
+/// @returns the bugcheck of a fault at an address that is one of the special pool's; 0: it is none. @irql any
+ULONG MiSpecialPoolFault(PVOID address);
+
 /// Words of a bitmap.
 constexpr ULONG MiBitmapWords(ULONG bits) { return (bits + 31) / 32; }
