@@ -24,7 +24,7 @@ from grader.views.workingset import WorkingSet
 
 USER_PTES_END = 0xC0200000  # entries of the user's half lie below
 PFN_LOCK = 2  # LockQueuePfnLock
-REGIONS = 17  # MM_REGIONS
+REGIONS = 18  # MM_REGIONS
 MOST_PROCESSES = 256
 USER, NONE = len(STATES), len(STATES) + 1
 CLASSES = (*STATES, "ActiveAndValid, a process's", "no memory")

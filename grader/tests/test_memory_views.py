@@ -215,7 +215,7 @@ class OnTheKernel(unittest.TestCase):
         cls.addClassCleanup(session.close)
         cls.guest = guest_at(session)
         cls.tables = current(cls.guest)
-        cls.regions = regions.read(cls.guest.view, cls.guest.sym("MmRegions"), 17)
+        cls.regions = regions.read(cls.guest.view, cls.guest.sym("MmRegions"), 18)
 
     def test_both_ways_lead_to_the_same_tables(self) -> None:
         guest = self.guest

@@ -18,6 +18,7 @@
 #include "ke/processor.h"
 #include "ke/queuedlock.h"
 #include "ke/queue.h"
+#include "ke/shareddata.h"
 #include "ke/spinlock.h"
 #include "ke/startup.h"
 #include "ke/thread.h"

@@ -52,7 +52,7 @@ struct MM_REGION {
     ULONG_PTR Start;
     ULONG_PTR End; ///< its last byte; below Start: nothing of it is used
 };
-constexpr ULONG MM_REGIONS = 17;
+constexpr ULONG MM_REGIONS = 18;
 
 extern "C" {
 // Computed in phase 0, constant afterwards.

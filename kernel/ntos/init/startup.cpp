@@ -14,6 +14,7 @@
 #include "ke/options.h"
 #include "ldr.h"
 #include "mm.h"
+#include "ntimage.h"
 #include "ps.h"
 #include "rtl.h"
 
@@ -36,9 +37,25 @@ void BecomeIdleThread(KPRCB* prcb, const LOADER_PARAMETER_BLOCK& block) {
                            reinterpret_cast<PVOID>(block.KernelStack - LDR_BOOT_STACK_SIZE));
 }
 
+/// What does not change of the page that programs read about the system. @irql any
+void DescribeSystem() {
+    constexpr ULONG largePage = 4 * 1024 * 1024;
+    ULONG major, minor;
+    (void)PsGetVersion(&major, &minor, nullptr, nullptr);
+    SharedUserData->NtMajorVersion = major;
+    SharedUserData->NtMinorVersion = minor;
+    SharedUserData->NtProductType = NtProductServer;
+    SharedUserData->ProductTypeIsValid = TRUE;
+    SharedUserData->ImageNumberLow = SharedUserData->ImageNumberHigh = IMAGE_FILE_MACHINE_I386;
+    SharedUserData->LargePageMinimum = largePage;
+    for (ULONG feature = 0; feature < PROCESSOR_FEATURE_MAX; feature++)
+        SharedUserData->ProcessorFeatures[feature] = ExIsProcessorFeaturePresent(feature);
+}
+
 /// The parts of the kernel that live in memory the memory manager gives out. @irql DISPATCH_LEVEL
 void InitializeExecutive(LOADER_PARAMETER_BLOCK& block) REQUIRES_(AtDispatchLevel) {
     Require(MmInitSystem(&block), 1);
+    DescribeSystem();
     static constexpr EX_PAGE_SOURCE pages = {MmAllocatePoolPages, MmFreePoolPages, MmDeterminePoolType,
                                              MmQueryPoolPages};
     Require(ExInitSystem(&pages), 2);

@@ -13,6 +13,7 @@
 #include "mm/pfn/pageaccess.h"
 #include "mm/pfn/pfn.h"
 #include "mm/processspace.h"
+#include "mm/section/shareddata.h"
 #include "mm/section/views.h"
 #include "mm/slots.h"
 #include "mm/vad/services.h"
@@ -78,6 +79,7 @@ void NTAPI MmCleanProcessAddressSpace(EPROCESS* Process) {
         MI_USER_PAGES pages(Process->AddressSpace);
         MiUnmapAllViews(Process->AddressSpace, pages);
         MiDeletePrivateRanges(Process->AddressSpace, pages);
+        MiUnmapSharedUserData(Process->AddressSpace, pages);
     }
     MiDeleteProcessWorkingSet(Process->AddressSpace);
     KeUnstackDetachProcess(&saved);

@@ -56,6 +56,14 @@ STRUCTURES: "Dict[str, List[Name]]" = {
     "EXCEPTION_RECORD": ["ExceptionCode", "ExceptionFlags", "ExceptionRecord", "ExceptionAddress", "NumberParameters", "ExceptionInformation"],
     "CONTEXT": ["ContextFlags", "Dr0", "Dr7", "FloatSave", "SegGs", "SegDs", "Edi", "Eax", "Ebp", "Eip", "SegCs", "EFlags", "Esp", "SegSs", "ExtendedRegisters"],
     "LARGE_INTEGER": ["LowPart", "HighPart", "QuadPart"],
+    "KSYSTEM_TIME": ["LowPart", "High1Time", "High2Time"],
+    "KUSER_SHARED_DATA": ["TickCountLowDeprecated", "TickCountMultiplier", "InterruptTime", "SystemTime", "TimeZoneBias", "ImageNumberLow", "ImageNumberHigh",
+                          "NtSystemRoot", "MaxStackTraceDepth", "CryptoExponent", "TimeZoneId", "LargePageMinimum", "Reserved2", "NtProductType",
+                          "ProductTypeIsValid", "NtMajorVersion", "NtMinorVersion", "ProcessorFeatures", "Reserved1", "Reserved3", "TimeSlip",
+                          "AlternativeArchitecture", "AltArchitecturePad", "SystemExpirationDate", "SuiteMask", "KdDebuggerEnabled", "NXSupportPolicy",
+                          "ActiveConsoleId", "DismountCount", "ComPlusPackage", "LastSystemRITEventTickCount", "NumberOfPhysicalPages", "SafeBootMode",
+                          "TraceLogging", "DataFlagsPad", "TestRetInstruction", "SystemCall", "SystemCallReturn", "SystemCallPad", "TickCount",
+                          "TickCountQuad", "Cookie", "CookiePad", "ConsoleSessionForegroundProcessId", "Wow64SharedInformation"],
     "TIME_FIELDS": ["Year", "Month", "Day", "Hour", "Minute", "Second", "Milliseconds", "Weekday"],
     "NT_TIB": ["ExceptionList", "StackBase", "StackLimit", "Self"],
     "KPCR": ["NtTib", "SelfPcr", "Prcb", "Irql", "IRR", "IrrActive", "IDR", "KdVersionBlock", "IDT", "GDT", "TSS", "MajorVersion", "MinorVersion",
@@ -85,6 +93,8 @@ _PLAIN = {
     "exceptions": "EXCEPTION_NONCONTINUABLE EXCEPTION_UNWINDING EXCEPTION_EXIT_UNWIND EXCEPTION_STACK_INVALID EXCEPTION_NESTED_CALL EXCEPTION_TARGET_UNWIND "
                   "EXCEPTION_COLLIDED_UNWIND EXCEPTION_MAXIMUM_PARAMETERS CONTEXT_CONTROL CONTEXT_INTEGER CONTEXT_SEGMENTS CONTEXT_FLOATING_POINT "
                   "CONTEXT_DEBUG_REGISTERS CONTEXT_FULL",
+    "shareddata": "KI_USER_SHARED_DATA PROCESSOR_FEATURE_MAX MAX_WOW64_SHARED_ENTRIES PF_COMPARE_EXCHANGE_DOUBLE PF_MMX_INSTRUCTIONS_AVAILABLE "
+                  "PF_XMMI_INSTRUCTIONS_AVAILABLE PF_RDTSC_INSTRUCTION_AVAILABLE PF_XMMI64_INSTRUCTIONS_AVAILABLE NtProductWinNt NtProductLanManNt NtProductServer",
     "queuedlocks": "LockQueueDispatcherLock LockQueuePfnLock LockQueueIoCancelLock LockQueueNtfsStructLock LockQueueMaximumLock",
 }
 

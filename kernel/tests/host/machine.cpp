@@ -39,6 +39,7 @@ void ResetKernel() {
     KiForgetLockRecords();
     KiIdleSummary = 0;
     KiInterruptTime = KiSystemTime = KeTickCount = {};
+    KiSharedUserData.TickCount = {};
     KeMaximumIncrement = 100'000;
     KiSendDispatchInterrupt = SendDispatchInterrupt;
     KeNumberProcessors = 0;

@@ -22,6 +22,7 @@ HOST_SOURCES += kernel/ntos/ke/apc/suspend.cpp
 HOST_SOURCES += kernel/ntos/ke/sched/balance.cpp
 HOST_SOURCES += kernel/ntos/ke/sched/checks.cpp
 HOST_SOURCES += kernel/ntos/ke/time/clock.cpp
+HOST_SOURCES += kernel/ntos/ke/time/shareddata.cpp
 HOST_SOURCES += kernel/ntos/ke/sched/dispatch.cpp
 HOST_SOURCES += kernel/ntos/ke/dpc/devicequeue.cpp
 HOST_SOURCES += kernel/ntos/ke/dpc/dpc.cpp

@@ -48,7 +48,7 @@ void KxCatchUp() {
     const LONGLONG time = LONGLONG(hands) * KeMaximumIncrement;
     KiWriteTime(KiInterruptTime, KiReadTime(KiInterruptTime) + time); // no other processor writes or reads
     KiWriteTime(KiSystemTime, KiReadTime(KiSystemTime) + time);
-    KiWriteTime(KeTickCount, KiReadTime(KeTickCount) + hands);
+    KiWriteTickCount(KiReadTime(KeTickCount) + hands);
     (void)KeInsertQueueDpc(&KiTimerExpireDpc, nullptr, nullptr);
     KfLowerIrql(oldIrql);
 }

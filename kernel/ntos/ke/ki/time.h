@@ -12,6 +12,7 @@
 #include "ke.h"
 
 extern "C" {
+// Two fields of KiSharedUserData, under their own names.
 extern KSYSTEM_TIME KiInterruptTime; ///< 100 ns units since boot; never adjusted
 extern KSYSTEM_TIME KiSystemTime;    ///< 100 ns units since 1 January 1601
 extern ULONG KeMaximumIncrement;     ///< 100 ns units between two clock interrupts
@@ -27,6 +28,8 @@ void NTAPI KiTimerExpiration(PKDPC Dpc, PVOID DeferredContext, PVOID SystemArgum
 
 LONGLONG KiReadTime(const KSYSTEM_TIME& Time);
 void KiWriteTime(KSYSTEM_TIME& Time, LONGLONG Value);
+/// The tick count, in all its places.
+void KiWriteTickCount(LONGLONG Ticks);
 
 /// How far system time is ahead of interrupt time. (Read one after the other they may be of two ticks.) @irql any
 LONGLONG KiSystemTimeAhead();

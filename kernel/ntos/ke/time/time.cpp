@@ -1,5 +1,6 @@
 // System time, interrupt time, tick count: what the clock keeps and all others read.
 //
+// Interrupt time and system time are fields of the page that user mode reads (KiSharedUserData), under names of their own.
 // Interrupt time runs from boot and is never adjusted; relative due times count in it. System time is interrupt time
 // plus what KeSetSystemTime says; absolute due times are converted when a timer is set and moved when it is changed.
 // Locks: none for reading one of them (KSYSTEM_TIME). Writers, the clock's processor and KeSetSystemTime on any, hold TimeLock at
@@ -8,10 +9,7 @@
 #include "ke/ki.h"
 
 extern "C" {
-// shared: written under TimeLock, read without a lock: KSYSTEM_TIME's protocol
-constinit KSYSTEM_TIME KiInterruptTime = {};
-constinit KSYSTEM_TIME KiSystemTime = {};     // shared: the same
-constinit KSYSTEM_TIME KeTickCount = {};      // shared: the same
+constinit KSYSTEM_TIME KeTickCount = {}; // shared: written under TimeLock, read without a lock: KSYSTEM_TIME's protocol
 constinit ULONG KeMaximumIncrement = 100'000; // shared: the HAL sets it before the clock starts; 10 ms until then
 }
 
@@ -47,13 +45,21 @@ ULONG NTAPI KeQueryTimeIncrement() { return KeMaximumIncrement; }
 void NTAPI KeSetTimeIncrement(ULONG MaximumIncrement, [[maybe_unused]] ULONG MinimumIncrement) {
     NT_ASSERT(MinimumIncrement != 0 && MinimumIncrement <= MaximumIncrement);
     KeMaximumIncrement = MaximumIncrement;
+    constexpr ULONG unitsPerMillisecond = 10'000;
+    KiSharedUserData.TickCountMultiplier = ULONG((ULONGLONG(MaximumIncrement) << 24) / unitsPerMillisecond);
+}
+
+void KiWriteTickCount(LONGLONG Ticks) {
+    KiWriteTime(KeTickCount, Ticks);
+    KiWriteTime(KiSharedUserData.TickCount, Ticks);
+    __atomic_store_n(&KiSharedUserData.TickCountLowDeprecated, ULONG(Ticks), __ATOMIC_RELAXED);
 }
 
 void KiAdvanceTimes(ULONG Increment) {
     nt::SpinLockAtDpcGuard guard(TimeLock);
     KiWriteTime(KiInterruptTime, KiReadTime(KiInterruptTime) + Increment);
     KiWriteTime(KiSystemTime, KiReadTime(KiSystemTime) + Increment);
-    KiWriteTime(KeTickCount, KiReadTime(KeTickCount) + 1);
+    KiWriteTickCount(KiReadTime(KeTickCount) + 1);
 }
 
 LONGLONG KiSystemTimeAhead() {

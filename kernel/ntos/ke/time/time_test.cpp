@@ -52,3 +52,35 @@ TEST(TimerTimeTest, TickMeanwhileDoesNotMoveATimeOfDay) {
     (void)std::signal(SIGALRM, before);
     EXPECT_EQ(wrong, 0u) << "after 500 ticks";
 }
+
+// HAL-07: the times that user mode reads are the kernel's, at each tick and across a carry
+TEST(SharedTimesTest, PageHoldsTheTimesThatTheKernelTells) {
+    KiWriteTime(KiInterruptTime, 0);
+    KiWriteTime(KiSystemTime, Ahead);
+    KiWriteTickCount(0xFFFF'FFFE);
+    const nt::IrqlGuard irql(CLOCK_LEVEL);
+    for (LONGLONG tick = 1; tick <= 3; tick++) {
+        KiAdvanceTimes(100'000);
+        const LONGLONG ticks = 0xFFFF'FFFELL + tick;
+        LARGE_INTEGER told;
+        KeQueryTickCount(&told);
+        EXPECT_EQ(told.QuadPart, ticks);
+        EXPECT_EQ(KiReadTime(KiSharedUserData.TickCount), ticks);
+        EXPECT_EQ(KiSharedUserData.TickCountLowDeprecated, ULONG(ticks));
+        EXPECT_EQ(KiReadTime(KiSharedUserData.InterruptTime), LONGLONG(KeQueryInterruptTime()));
+        EXPECT_EQ(KiReadTime(KiSharedUserData.InterruptTime), 100'000 * tick);
+        EXPECT_EQ(KiReadTime(KiSharedUserData.SystemTime), Ahead + 100'000 * tick);
+    }
+    KiWriteTickCount(0);
+}
+
+// HAL-07
+TEST(SharedTimesTest, MultiplierMakesMillisecondsOfTicks) {
+    for (const ULONG increment : {100'000u, 156'250u, 10'000u}) {
+        KeSetTimeIncrement(increment, increment);
+        const ULONGLONG ticks = 1'000'000;
+        const ULONGLONG milliseconds = ticks * KiSharedUserData.TickCountMultiplier >> 24;
+        EXPECT_NEAR(double(milliseconds), double(ticks) * increment / 10'000, 1) << increment;
+    }
+    KeSetTimeIncrement(100'000, 100'000);
+}

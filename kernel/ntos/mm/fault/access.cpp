@@ -10,6 +10,7 @@
 #include "mm/fault/fault.h"
 #include "mm/layout.h"
 #include "mm/pages.h"
+#include "mm/section/shareddata.h"
 #include "mm/vad/pagestate.h"
 #include "mm/vad/userpages.h"
 #include "mm/ws/shortage.h"
@@ -39,6 +40,7 @@ NTSTATUS ResolveOnce(MI_FAULT& fault) {
     const ULONG vpn = ULONG(reinterpret_cast<ULONG_PTR>(fault.VirtualAddress) >> PAGE_SHIFT);
     fault.Pte = MiGetPteAddress(fault.VirtualAddress);
     fault.Vad = MiLocateVad(*fault.Space, vpn);
+    if (!fault.Vad) fault.Vad = MiSharedUserDataRange(vpn);
     const MMPTE pte = MiReadUserPte(fault.VirtualAddress);
     const MI_FAULT_DECISION decision = MiDecideFault(fault.Vad, pte, fault.Write);
     fault.Protection = decision.Protection;

@@ -12,6 +12,7 @@
 #include "mm/init/layout.h"
 #include "mm/mi.h"
 #include "mm/pool/mipool.h"
+#include "mm/section/shareddata.h"
 #include "mm/slots.h"
 #include "mm/sysptes/systemspace.h"
 #include "mm/writer/pagefile.h"
@@ -129,6 +130,7 @@ BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) {
     KeInitializeSpinLock(&MiPageLock, KLOCK_RANK::SystemSpace);
     (void)MiInitializeLayout(*LoaderBlock);
     TakeOverMemory(*LoaderBlock);
+    MiMapSharedUserData();
     MiInitializeSystemSpace();
     MiInitializePageFiles();
     MiInitializeSpecialPool();

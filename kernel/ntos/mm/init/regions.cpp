@@ -59,6 +59,7 @@ void FillTable(const LOADER_PARAMETER_BLOCK& block) {
         {"system PTEs", MmSystemPteStart, MmSystemPteEnd},
         {"HAL", MM_HAL_START, MM_MAPPING_SLOTS - 1},
         {"mapping slots", MM_MAPPING_SLOTS, MM_KERNEL_SHARED_DATA - 1},
+        {"shared user data, writable", MM_KERNEL_SHARED_DATA, MM_KERNEL_SHARED_DATA + PAGE_SIZE - 1},
     };
     static_assert(sizeof(rows) == sizeof(MmRegions));
     for (ULONG i = 0; i < MM_REGIONS; i++)
