@@ -29,13 +29,12 @@ NTSTATUS MakeMemoryDisk(MEMORY_DISK& disk, const PciFunction& function, ULONG la
     const ULONG available = LengthOf(function, bar) / PAGE_SIZE;
     function.Enable(PCI_COMMAND_MEMORY);
 
-    const auto* const label = static_cast<const PAGE_FILE_LABEL*>(MmMapIoSpace(address, PAGE_SIZE, MmCached));
+    auto* const label = static_cast<PAGE_FILE_LABEL*>(MmMapIoSpace(address, PAGE_SIZE, MmCached));
     if (!label) return STATUS_INSUFFICIENT_RESOURCES;
     const ULONG pages = LabelledPages(*label, available);
+    MmUnmapIoSpace(label, PAGE_SIZE);
     if (pages == 0) return STATUS_NO_SUCH_DEVICE;
-    PVOID const data = MmMapIoSpace(address, pages * PAGE_SIZE, MmCached);
-    if (!data) return STATUS_INSUFFICIENT_RESOURCES;
-    MmInitializeMemoryBacking(&disk.Memory, data, pages * PAGE_SIZE, FALSE);
+    MmInitializeDeviceMemory(&disk.Memory, PFN_NUMBER(address.QuadPart / PAGE_SIZE), pages);
     MmInitializeTestBacking(&disk.Disk, &disk.Memory.Backing);
     disk.Disk.Latency = latency;
     return STATUS_SUCCESS;

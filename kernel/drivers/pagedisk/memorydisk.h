@@ -6,20 +6,20 @@
 // Private to the driver.
 #pragma once
 
-#include "mm/memorybacking.h"
+#include "mm/devicememory.h"
 #include "mm/testbacking.h"
 #include "pci.h"
 
 /// A page file in shared memory.
 /// shared: fixed after its set-up; the rest the backings guard
 struct MEMORY_DISK {
-    MM_MEMORY_BACKING Memory;
+    MM_DEVICE_MEMORY Memory;
     MM_TEST_BACKING Disk; ///< in front of it
 };
 
 /// Whether a function is such a memory.
 bool IsSharedMemory(const PciFunction& function);
 /// Makes a disk of the memory, if it has a label. @param latency of a transfer in 100 ns
-/// @returns STATUS_SUCCESS; STATUS_NO_SUCH_DEVICE: no label; STATUS_INSUFFICIENT_RESOURCES: it cannot be mapped.
+/// @returns STATUS_SUCCESS; STATUS_NO_SUCH_DEVICE: no label; STATUS_INSUFFICIENT_RESOURCES: the label cannot be mapped.
 /// @irql PASSIVE_LEVEL
 NTSTATUS MakeMemoryDisk(MEMORY_DISK& disk, const PciFunction& function, ULONG latency);

@@ -3,6 +3,7 @@
 #include "mm.h"
 #include "mm/faults.h"
 #include "mm/i386/pte.h"
+#include "mm/mdl.h"
 #include "mm/pagefile.h"
 #include "mm/testbacking.h"
 #include "mm/virtual.h"
@@ -259,4 +260,77 @@ GUEST_TEST(PromisesEndBeforeMemoryAndPageFilesDo) {
     for (ULONG i = 0; i < pieces; i++)
         wrong += CountWrong(bases[i], i, piece);
     GUEST_EQUAL(0, wrong);
+}
+
+namespace {
+
+/// All pages that can be given out, but for the few that faults leave, until the end of the scope.
+class ALL_PAGES {
+public:
+    ALL_PAGES() {
+        for (PMDL& mdl : m_mdls) {
+            if (MmQueryFreePages() < LEFT) return;
+            mdl = MmAllocatePagesForMdl({.QuadPart = 0}, {.QuadPart = 0xFFFFFFFF}, {.QuadPart = 0},
+                                        SIZE_T(MmQueryFreePages() - LEFT + 1) * PAGE_SIZE);
+        }
+    }
+    ~ALL_PAGES() {
+        for (PMDL const mdl : m_mdls) {
+            if (!mdl) continue;
+            MmFreePagesFromMdl(mdl);
+            ExFreePool(mdl);
+        }
+    }
+    ALL_PAGES(const ALL_PAGES&) = delete;
+    ALL_PAGES& operator=(const ALL_PAGES&) = delete;
+
+private:
+    static constexpr ULONG LEFT = 8; // MiMemoryThresholds.Minimum
+    PMDL m_mdls[16] = {};
+};
+
+} // namespace
+
+// POL-06, MEM-04: a page table needs a page, which comes as soon as another one has left memory
+GUEST_TEST(CommitAndProtectWaitForThePageOfAPageTable) {
+    constexpr ULONG pages = 6 * 1024 * 1024 / PAGE_SIZE, span = 4 * 1024 * 1024; // of a page table
+    constexpr ULONG_PTR far = 0x40000000, further = 0x50000000, places[] = {far, further};
+    ATTACHED_PROCESS process;
+    ULONG* const base = Commit(pages);
+    for (ULONG page = 0; page < pages; page++)
+        Write(base, 7, page);
+    for (ULONG_PTR place : places) {
+        PVOID at = reinterpret_cast<PVOID>(place);
+        SIZE_T size = span;
+        const ULONG type = place == far ? MEM_RESERVE : MEM_RESERVE | MEM_COMMIT;
+        GUEST_EQUAL(STATUS_SUCCESS, ZwAllocateVirtualMemory(NtCurrentProcess(), &at, 0, &size, type, PAGE_READWRITE));
+    }
+    const KPRIORITY before =
+        KeSetPriorityThread(KeGetCurrentThread(), HIGH_PRIORITY); // the trimmer runs when this thread waits
+    for (ULONG_PTR place : places) {
+        const ALL_PAGES held;
+        PVOID at = reinterpret_cast<PVOID>(place);
+        SIZE_T size = PAGE_SIZE;
+        ULONG old;
+        GUEST_EQUAL(STATUS_SUCCESS,
+                    place == far
+                        ? ZwAllocateVirtualMemory(NtCurrentProcess(), &at, 0, &size, MEM_COMMIT, PAGE_READWRITE)
+                        : ZwProtectVirtualMemory(NtCurrentProcess(), &at, &size, PAGE_READONLY, &old));
+    }
+    (void)KeSetPriorityThread(KeGetCurrentThread(), before);
+    GUEST_EQUAL(0, CountWrong(base, 7, pages));
+}
+
+// POL-06, ERR-10
+GUEST_TEST(CommitFailsWhereNoPageComes) {
+    constexpr ULONG_PTR far = 0x40000000;
+    ATTACHED_PROCESS process;
+    PVOID at = reinterpret_cast<PVOID>(far);
+    SIZE_T size = 2 * PAGE_SIZE;
+    GUEST_EQUAL(STATUS_SUCCESS,
+                ZwAllocateVirtualMemory(NtCurrentProcess(), &at, 0, &size, MEM_RESERVE, PAGE_READWRITE));
+    const ALL_PAGES held; // and no working set has more than its minimum
+    size = PAGE_SIZE;
+    GUEST_EQUAL(STATUS_INSUFFICIENT_RESOURCES,
+                ZwAllocateVirtualMemory(NtCurrentProcess(), &at, 0, &size, MEM_COMMIT, PAGE_READWRITE));
 }

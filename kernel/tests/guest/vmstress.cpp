@@ -8,7 +8,9 @@
 #include "mm.h"
 #include "mm/faults.h"
 #include "mm/mdl.h"
+#include "mm/pagefile.h"
 #include "mm/virtual.h"
+#include "mm/writecounters.h"
 #include "ps.h"
 #include "rtl/exception.h"
 
@@ -31,13 +33,14 @@ struct VM_OPERATION {
         NTSTATUS Status;
     };
     ULONG Address;
-    ULONG Size;     ///< in bytes; told: what there is at the address
-    ULONG Argument; ///< type and protection, or a page's value
+    ULONG Size;     ///< in bytes; told: what there is at the address. Write, Read: in pages; told: those that were used
+    ULONG Argument; ///< type and protection, or the first page's value; told by Read: the digest of all values
 };
 static_assert(sizeof(VM_OPERATION) == 16);
 
 EPROCESS* Processes[PROCESSES];
 ULONG FreeBefore;
+PFN_NUMBER PlacesBefore; ///< pages of page files that were free
 
 PVOID At(ULONG address) { return reinterpret_cast<PVOID>(ULONG_PTR(address)); }
 ULONG AddressOf(const void* pointer) { return ULONG(reinterpret_cast<ULONG_PTR>(pointer)); }
@@ -57,27 +60,48 @@ ULONG AddressOf(const void* pointer) { return ULONG(reinterpret_cast<ULONG_PTR>(
     return value;
 }
 
-void Write(VM_OPERATION& operation) {
-    const ULONG value = operation.Argument;
-    operation.Status = STATUS_SUCCESS;
+NTSTATUS WritePage(ULONG address, ULONG value) {
     __try {
-        Fill(static_cast<volatile ULONG*>(At(operation.Address)), value);
+        Fill(static_cast<volatile ULONG*>(At(address)), value);
     } __except (EXCEPTION_EXECUTE_HANDLER) {
-        operation.Status = GetExceptionCode();
+        return GetExceptionCode();
     }
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS ReadPage(ULONG address, ULONG* value) {
+    ULONG wrong = WORDS;
+    __try {
+        *value = Look(static_cast<const volatile ULONG*>(At(address)), &wrong);
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        return GetExceptionCode();
+    }
+    return wrong == WORDS ? STATUS_SUCCESS : DAMAGED;
+}
+
+/// Pages in a row, up to the first that refuses.
+void Write(VM_OPERATION& operation) {
+    const ULONG address = operation.Address, pages = operation.Size, value = operation.Argument;
+    NTSTATUS status = STATUS_SUCCESS;
+    ULONG done = 0;
+    while (done < pages && NT_SUCCESS(status = WritePage(address + done * PAGE_SIZE, value + done)))
+        done++;
+    operation.Status = status;
+    operation.Size = done;
 }
 
 void Read(VM_OPERATION& operation) {
-    ULONG wrong = WORDS;
-    operation.Status = STATUS_SUCCESS;
-    operation.Argument = 0;
-    __try {
-        operation.Argument = Look(static_cast<const volatile ULONG*>(At(operation.Address)), &wrong);
-        if (wrong != WORDS) operation.Status = DAMAGED;
-    } __except (EXCEPTION_EXECUTE_HANDLER) {
-        operation.Status = GetExceptionCode();
+    constexpr ULONG factor = 3; // so that the order of the values counts
+    const ULONG address = operation.Address, pages = operation.Size;
+    NTSTATUS status = STATUS_SUCCESS;
+    ULONG done = 0, digest = 0, value;
+    while (done < pages && NT_SUCCESS(status = ReadPage(address + done * PAGE_SIZE, &value))) {
+        digest = digest * factor + value;
+        done++;
     }
-    operation.Size = wrong;
+    operation.Status = status;
+    operation.Size = done;
+    operation.Argument = digest;
 }
 
 void Query(VM_OPERATION& operation) {
@@ -156,11 +180,14 @@ void NTAPI Work(PVOID context) {
 
 extern "C" {
 NTEXPORT VM_OPERATION VmStressOperations[PROCESSES][ROW];
-NTEXPORT PCSTR VmStressBroken; ///< the first invariant that did not hold; nullptr: all do
+NTEXPORT PCSTR VmStressBroken;     ///< the first invariant that did not hold; nullptr: all do
+NTEXPORT ULONG VmStressLostPlaces; ///< pages of page files that did not come back
+NTEXPORT ULONG VmStressPaged[2];   ///< pages that were written to page files and read from anywhere since boot
 
 /// Makes the processes. @returns whether there are all.
 NTEXPORT ULONG NTAPI VmStressBegin() {
     FreeBefore = MmQueryFreePages();
+    PlacesBefore = MmTotalFreePageFileSpace;
     for (EPROCESS*& process : Processes) {
         if (!NT_SUCCESS(PspCreateProcess("Stress", &process))) return FALSE;
     }
@@ -183,19 +210,23 @@ NTEXPORT ULONG NTAPI VmStressRun() {
         if (work[i].Broken) VmStressBroken = work[i].Broken;
     }
     if (PCSTR const broken = MmCheckPageFrames()) VmStressBroken = broken;
+    VmStressPaged[0] = ULONG(MmWriteCounters.DirtyPagesWriteCount);
+    VmStressPaged[1] = ULONG(MmInfoCounters.PageReadCount);
     return VmStressBroken == nullptr;
 }
 
 /// Ends the processes. @returns pages that did not come back within a second: the stacks of ended threads go later, when the
-/// thread that frees them comes to it.
+/// thread that frees them comes to it, and pages that are being written go when that has ended.
 NTEXPORT ULONG NTAPI VmStressEnd() {
     constexpr ULONG tries = 100;
     for (EPROCESS* process : Processes)
         PspDeleteProcess(process);
-    for (ULONG i = 0; i < tries && MmQueryFreePages() < FreeBefore; i++) {
+    const auto isBack = [] { return MmQueryFreePages() >= FreeBefore && MmTotalFreePageFileSpace == PlacesBefore; };
+    for (ULONG i = 0; i < tries && !isBack(); i++) {
         LARGE_INTEGER tenMilliseconds{.QuadPart = -100'000};
         (void)KeDelayExecutionThread(KernelMode, FALSE, &tenMilliseconds);
     }
+    VmStressLostPlaces = PlacesBefore - MmTotalFreePageFileSpace;
     return MmQueryFreePages() < FreeBefore ? FreeBefore - MmQueryFreePages() : 0;
 }
 }
@@ -210,10 +241,10 @@ GUEST_TEST(EachProcessFindsItsOwnBytes) {
             next[i] = {{VM_CODE::None}, 0, 0, 0};
         *next++ = {{VM_CODE::Allocate}, base, pages * PAGE_SIZE, MEM_RESERVE | MEM_COMMIT | PAGE_READWRITE};
         for (ULONG i = 0; i < pages; i++)
-            *next++ = {{VM_CODE::Write}, base + i * PAGE_SIZE, 0, p * 1000 + i + 1};
+            *next++ = {{VM_CODE::Write}, base + i * PAGE_SIZE, 1, p * 1000 + i + 1};
         *next++ = {{VM_CODE::Trim}, 0, 0, 0};
         for (ULONG i = 0; i < pages; i++)
-            *next++ = {{VM_CODE::Read}, base + (pages - 1 - i) * PAGE_SIZE, 0, 0};
+            *next++ = {{VM_CODE::Read}, base + (pages - 1 - i) * PAGE_SIZE, 1, 0};
     }
     GUEST_TRUE(VmStressRun());
     ULONG wrong = 0;

@@ -20,6 +20,7 @@ void ForgetFrames() {
 
 } // namespace host
 
+void MiCopyFrame(PFN_NUMBER to, PFN_NUMBER from) { host::Frame(to) = host::Frame(from); }
 void MiCopyFromFrame(PVOID to, PFN_NUMBER frame, ULONG bytes) { std::memcpy(to, host::Frame(frame).data(), bytes); }
 void MiCopyToFrame(PFN_NUMBER frame, const void* from, ULONG bytes) {
     std::memcpy(host::Frame(frame).data(), from, bytes);

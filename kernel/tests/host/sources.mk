@@ -121,6 +121,7 @@ HOST_SOURCES += kernel/ntos/mm/vad/room.cpp
 HOST_SOURCES += kernel/ntos/mm/vad/search.cpp
 HOST_SOURCES += kernel/ntos/mm/charge.cpp
 HOST_SOURCES += kernel/ntos/mm/protect.cpp
+HOST_SOURCES += kernel/ntos/mm/backing/devicememory.cpp
 HOST_SOURCES += kernel/ntos/mm/backing/memorybacking.cpp
 HOST_SOURCES += kernel/ntos/mm/backing/testbacking.cpp
 HOST_SOURCES += kernel/ntos/mm/writer/cluster.cpp

@@ -7,8 +7,6 @@ import dataclasses
 import hashlib
 import os
 import struct
-import subprocess
-import sys
 import unittest
 from pathlib import Path
 from typing import Tuple
@@ -21,24 +19,13 @@ from grader.machine.parts import Machine, page_file
 from grader.tests.machine import needs_emulator
 from grader.tree import this_tree
 
+from .load import Load
+
 KERNEL = Path(os.environ.get("MICA_OUT") or this_tree().out).resolve() / "free"
 BUILT = all((KERNEL / "boot" / name).exists() for name in ("ntoskrnl.exe", "loader.elf", "pagedisk.sys", "pagedevice.sys"))
 LIMIT, SECONDS = 400_000_000, 60.0
 RUNS = 8
 PAGES = Machine(memory_mb=16, disks=(page_file(2),))
-
-
-class Load:
-    """A host that has more to do than it has processors."""
-
-    def __enter__(self) -> "Load":
-        self.busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for process in self.busy:
-            process.kill()
-            process.wait()
 
 
 def transfers(machine: Machine) -> Tuple[int, int, str]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 PAGE = 4096
 GRANULARITY = 16  # pages: where ranges that the system places begin
 LOWEST, END = 0x10, 0x7FFE0  # page numbers: user space, up to the page that is shared with the kernel
 
-NONE, ALLOCATE, FREE, PROTECT, QUERY, WRITE, READ, TRIM = range(8)
+NONE, ALLOCATE, FREE, PROTECT, QUERY, WRITE, READ, TRIM = range(8)  # WRITE, READ: pages in a row, up to the first that refuses
 COMMIT, RESERVE, DECOMMIT, RELEASE, MEM_FREE, TOP_DOWN = 0x1000, 0x2000, 0x4000, 0x8000, 0x10000, 0x100000
 NO_ACCESS, READ_ONLY, READ_WRITE, GUARD = 0x01, 0x02, 0x04, 0x100
 
@@ -52,15 +52,27 @@ class Expected:
                                               zip((self.address, self.size, self.argument), seen[1:]))
 
 
+@dataclass(frozen=True)
+class Shape:
+    """How a process uses memory."""
+
+    most_pages: int  # that it commits
+    sizes: Tuple[int, ...]  # of allocations: up to so many pages
+    runs: Tuple[int, ...]  # pages in a row that are written or read at once
+    opening: int = 0  # pages that it uses at once; it gives memory back only while it has more
+
+
 class Process:
     """One address space, and what happens in it."""
 
-    def __init__(self, seed: str, most_pages: int) -> None:
+    def __init__(self, seed: str, shape: Shape) -> None:
         self.random = random.Random(seed)
-        self.most_pages = most_pages
+        self.shape = shape
         self.ranges: List[Range] = []
-        self.pages: Dict[int, Page] = {}
-        self.next_value = 0
+        self.pages: Dict[int, Page] = {}  # that are committed
+        self.used: Set[int] = set()  # of these, the pages that were read or written
+        self.next_value = 1
+        self.opening = self._open()
 
     # ---- what there is
 
@@ -89,6 +101,7 @@ class Process:
     def drop(self, first: int, last: int) -> None:
         for vpn in range(first, last + 1):
             self.pages.pop(vpn, None)
+            self.used.discard(vpn)
 
     # ---- operations: what is asked, and what must be told
 
@@ -161,15 +174,22 @@ class Process:
     def _state(self, vpn: int) -> int:
         return COMMIT | self.pages[vpn].protection if vpn in self.pages else RESERVE
 
-    def write(self, address: int, value: int) -> Expected:
-        page, status = self._use(address, (READ_WRITE,))
-        if page:
-            page.value = value
-        return Expected(status)
+    def write(self, address: int, pages: int, value: int) -> Expected:
+        for done in range(pages):
+            page, status = self._use(address + done * PAGE, (READ_WRITE,))
+            if not page:
+                return Expected(status, None, done)
+            page.value = value + done
+        return Expected(SUCCESS, None, pages)
 
-    def read(self, address: int) -> Expected:
-        page, status = self._use(address, (READ_WRITE, READ_ONLY))
-        return Expected(status, None, WORDS, page.value if page else 0)
+    def read(self, address: int, pages: int) -> Expected:
+        values = 0
+        for done in range(pages):
+            page, status = self._use(address + done * PAGE, (READ_WRITE, READ_ONLY))
+            if not page:
+                return Expected(status, None, done, values)
+            values = (values * 3 + page.value) & 0xFFFFFFFF
+        return Expected(SUCCESS, None, pages, values)
 
     def _use(self, address: int, allowed: Tuple[int, ...]) -> Tuple[Optional[Page], int]:
         """What is not allowed leaves a guard page as it is."""
@@ -179,15 +199,18 @@ class Process:
         if page.protection & GUARD:
             page.protection &= ~GUARD
             return None, GUARD_PAGE
+        self.used.add(address // PAGE)
         return page, SUCCESS
 
     # ---- making operations up
 
     def operation(self) -> "Tuple[Words, Expected]":
+        for opened in self.opening:
+            return opened
         draw = self.random.random()
         if not self.ranges or draw < 0.05:
             return self._some_allocation()
-        if draw < 0.08:
+        if draw < 0.08 and len(self.used) >= self.shape.opening:
             kind = self.random.choice((RELEASE, RELEASE, DECOMMIT))
             address, size = self._part()
             if self.random.random() < 0.5:
@@ -202,16 +225,30 @@ class Process:
             return (QUERY, address, 0, 0), self.query(address)
         if draw < 0.172:
             return (TRIM, 0, 0, 0), Expected(SUCCESS)
-        address = self._page() * PAGE
+        address, pages = self._page() * PAGE, self.random.choice(self.shape.runs)
+        pages = min(pages, END - address // PAGE)
         if draw < 0.55:
-            self.next_value += 1
-            value = self.next_value & 0xFFFFFFF or 1
-            return (WRITE, address, 0, value), self.write(address, value)
-        return (READ, address, 0, 0), self.read(address)
+            return self._some_write(address, pages)
+        return (READ, address, pages, 0), self.read(address, pages)
+
+    def _open(self) -> "Iterator[Tuple[Words, Expected]]":
+        """Uses as much memory as it always does from then on, and more than the machine has."""
+        piece, run = 256, 64
+        while len(self.used) < self.shape.opening:
+            allocated = self.allocate(0, piece * PAGE, RESERVE | COMMIT, READ_WRITE)
+            yield (ALLOCATE, 0, piece * PAGE, RESERVE | COMMIT | READ_WRITE), allocated
+            assert allocated.address is not None
+            for first in range(0, piece, run):
+                yield self._some_write(allocated.address + first * PAGE, run)
+
+    def _some_write(self, address: int, pages: int) -> "Tuple[Words, Expected]":
+        value = self.next_value & 0xFFFFFFF or 1
+        self.next_value = value + pages
+        return (WRITE, address, pages, value), self.write(address, pages, value)
 
     def _some_allocation(self) -> "Tuple[Words, Expected]":
-        room = self.most_pages - len(self.pages)
-        most = self.random.choice((4, 16, 64))
+        room = self.shape.most_pages - len(self.pages)
+        most = self.random.choice(self.shape.sizes)
         pages = self.random.randint(1, most)
         size = pages * PAGE - self.random.choice((0, 0, 1, PAGE - 1))
         if self.ranges and self.random.random() < 0.4:  # commit a part of what is there, where all or none of it is committed
@@ -224,7 +261,7 @@ class Process:
         if self.random.random() < 0.2:
             address = self.random.randrange(LOWEST, 0x2000) * PAGE + self.random.choice((0, 123))
         if len(self.ranges) > 24:
-            gone = self._somewhere()
+            gone = min(self.ranges, key=lambda r: sum(vpn in self.pages for vpn in range(r.first, r.last + 1))) if self.shape.opening else self._somewhere()
             return (FREE, gone.first * PAGE, 0, RELEASE), self.free(gone.first * PAGE, 0, RELEASE)
         return (ALLOCATE, address, size, kind | READ_WRITE), self.allocate(address, size, kind, READ_WRITE)
 
@@ -240,10 +277,10 @@ class Process:
         return first * PAGE, (min(last + beyond, END - 1) - first + 1) * PAGE
 
     def _page(self) -> int:
-        if self.pages and self.random.random() < 0.95:
-            within = self._somewhere()
-            committed = [vpn for vpn in range(within.first, within.last + 1) if vpn in self.pages]
-            if committed:
-                return self.random.choice(committed)
+        """A page of a range, mostly one that is committed."""
         within = self._somewhere()
-        return self.random.randint(within.first, within.last)
+        for _ in range(8 if self.random.random() < 0.95 else 1):
+            vpn = self.random.randint(within.first, within.last)
+            if vpn in self.pages:
+                break
+        return vpn

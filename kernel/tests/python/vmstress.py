@@ -10,19 +10,20 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import fnmatch
+import hashlib
 import json
 import struct
 import sys
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import Callable, List, Optional, Tuple
 
 from grader.errors import GraderError
 from grader.guest import Guest
 from grader.guest.session import Session
-from grader.machine.parts import Machine
+from grader.machine.parts import Machine, page_file
 from grader.tree import this_tree
 
-from .vmmodel import Expected, Process, Words
+from .vmmodel import PAGE, Expected, Process, Shape, Words
 
 PROCESSES, ROW = 8, 512  # as the driver has them
 ROUND = PROCESSES * ROW
@@ -30,73 +31,120 @@ LIMIT, SECONDS = 1 << 62, 24 * 3600.0
 NAMES = ("None", "Allocate", "Free", "Protect", "Query", "Write", "Read", "Trim")
 SOAK = 1_000_000
 CYCLES = 3
+TELL = 16 * ROUND
+MOSTLY = 0.9  # of what the processes have used at first, they use so much all the time
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A machine, and how many pages each process commits on it at most."""
+    """A machine, and how each process uses memory on it."""
 
     name: str
     machine: Machine
-    pages: int
+    shape: Shape
 
 
-IN_MEMORY = Case("in-memory", Machine(memory_mb=16), 300)  # without a page file: all that is committed has room in memory
+# without a page file: all that is committed has room in memory
+IN_MEMORY = Case("in-memory", Machine(memory_mb=16), Shape(300, sizes=(4, 16, 64), runs=(1,)))
+# four times what there is: 64 MB are in use at the same time
+PAGING = Case("paging", Machine(memory_mb=16, disks=(page_file(96),), options="/DISKLATENCY=0"),
+              Shape(2700, sizes=(16, 64, 256), runs=(1,) * 28 + (16, 64), opening=2304))
 
 
-def stress(kernel: Path, case: Case, seed: str, processors: int, operations: int) -> Optional[str]:
-    """@returns what was wrong first; None: nothing."""
-    where = f"{case.name}, seed {seed}, {processors} processors"
+class Wrong(Exception):
+    """The guest does not do what the model says."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """What a run has come to."""
+
+    digest: str  # of all that the guest has told of its operations: the same at the same seed, on any number of processors
+    instructions: int  # these and the pages are the same on one processor; several take turns as they like
+    used: int  # pages, at the same time
+    written: int  # pages, to the page file
+    read: int  # pages, from it
+
+    def __str__(self) -> str:
+        return (f"{self.instructions / 1e9:.1f}e9 instructions, {self.used * PAGE >> 20} MB in use at once, {self.written} pages written, "
+                f"{self.read} read, digest {self.digest[:12]}")
+
+
+def stress(kernel: Path, case: Case, seed: str, processors: int, operations: int, say: Callable[[str], None] = lambda _: None) -> Figures:
+    """Raises Wrong.  `say` hears of the progress."""
     with Session(kernel, "vmstress.sys", dataclasses.replace(case.machine, processors=processors)) as session:
         session.boot(Guest(session))
         guest = Guest(session)
         guest.begin(session.restore("ready"), LIMIT, SECONDS)
         guest.arm()
-        _, wrong = _cycle(guest, case, seed, operations)
-        lost = 1
-        for cycle in range(CYCLES):  # the pools keep what they have grown by, so a cycle may lose pages, but not each
-            if not wrong and lost:
-                lost, wrong = _cycle(guest, case, f"{seed} cycle {cycle}", ROUND)
-        if not wrong and lost:
-            wrong = f"each time that processes come and go, pages are lost: {lost} the last time"
-        return wrong and f"{where}: {wrong}"
+        run = _Run(guest, case, say)
+        try:
+            run.cycle(seed, operations)
+            seen = run.figures()
+            for cycle in range(CYCLES):  # the pools keep what they have grown by, so a cycle may lose pages, but not each
+                lost = run.cycle(f"{seed} cycle {cycle}", ROUND)
+                if not lost:
+                    return seen
+            raise Wrong(f"each time that processes come and go, pages are lost: {lost} the last time")
+        except Wrong as wrong:
+            raise Wrong(f"{case.name}, seed {seed}, {processors} processors: {wrong}") from None
 
 
-def _cycle(guest: Guest, case: Case, seed: str, operations: int) -> Tuple[int, Optional[str]]:
-    """Processes come, work, and go.  @returns the pages that did not come back, and what was wrong."""
-    if not guest.call("VmStressBegin"):
-        return 0, "the processes could not be made"
-    processes = [Process(f"{seed} {number}", case.pages) for number in range(PROCESSES)]
-    for done in range(0, operations, ROUND):
-        wrong = _round(guest, processes)
-        if wrong:
-            return 0, f"operations from {done}: {wrong}"
-    return guest.call("VmStressEnd"), None
+class _Run:
+    def __init__(self, guest: Guest, case: Case, say: Callable[[str], None]) -> None:
+        self.guest, self.case, self.say = guest, case, say
+        self.digest, self.used, self.done = hashlib.sha256(), 0, 0
 
+    def cycle(self, seed: str, operations: int) -> int:
+        """Processes come, work, and go.  @returns pages that did not come back."""
+        if not self.guest.call("VmStressBegin"):
+            raise Wrong("the processes could not be made")
+        processes = [Process(f"{seed} {number}", self.case.shape) for number in range(PROCESSES)]
+        for done in range(0, operations, ROUND):
+            self.round(processes, f"operations from {done}")
+            used = sum(len(process.used) for process in processes)
+            if used < PROCESSES * self.case.shape.opening * MOSTLY:
+                raise Wrong(f"operations from {done}: only {used} pages are in use")
+            self.used = max(self.used, used)
+        lost = self.guest.call("VmStressEnd")
+        places = self.guest.u32(self.guest.sym("VmStressLostPlaces"))
+        if places:
+            raise Wrong(f"{places} pages of the page file are lost")
+        return lost
 
-def _round(guest: Guest, processes: List[Process]) -> Optional[str]:
-    asked: "List[List[Tuple[Words, Expected]]]" = [[process.operation() for _ in range(ROW)] for process in processes]
-    place = guest.sym("VmStressOperations")
-    guest.write(place, b"".join(struct.pack("<4I", *operation) for row in asked for operation, _ in row))
-    held = guest.call("VmStressRun")
-    told = list(struct.iter_unpack("<4I", guest.read(place, ROUND * 16)))
-    for number, row in enumerate(asked):
-        for index, (operation, expected) in enumerate(row):
-            seen = told[number * ROW + index]
-            if not expected.fits(seen):
-                return (f"process {number}, its operation {index}: {_words(operation)}\n"
-                        f"  expected: {expected}\n  seen:     {', '.join(f'{word:#x}' for word in seen)}")
-    if held:
-        return None
-    text = guest.u32(guest.sym("VmStressBroken"))
-    return guest.text(text) if text else "the guest could not begin"
+    def round(self, processes: List[Process], where: str) -> None:
+        guest = self.guest
+        asked: "List[List[Tuple[Words, Expected]]]" = [[process.operation() for _ in range(ROW)] for process in processes]
+        place = guest.sym("VmStressOperations")
+        guest.write(place, b"".join(struct.pack("<4I", *operation) for row in asked for operation, _ in row))
+        held = guest.call("VmStressRun")
+        answers = guest.read(place, ROUND * 16)
+        self.digest.update(answers)
+        told = list(struct.iter_unpack("<4I", answers))
+        for number, row in enumerate(asked):
+            for index, (operation, expected) in enumerate(row):
+                seen = told[number * ROW + index]
+                if not expected.fits(seen):
+                    raise Wrong(f"{where}: process {number}, its operation {index}: {_words(operation)}\n"
+                                f"  expected: {expected}\n  seen:     {', '.join(f'{word:#x}' for word in seen)}")
+        if not held:
+            text = guest.u32(guest.sym("VmStressBroken"))
+            raise Wrong(f"{where}: {guest.text(text) if text else 'the guest could not begin'}")
+        self.done += ROUND
+        if self.done % TELL == 0:
+            self.say(f"{self.done} operations: {self.figures()}")
+
+    def figures(self) -> Figures:
+        guest = self.guest
+        written, read = struct.unpack("<2I", guest.read(guest.sym("VmStressPaged"), 8))
+        return Figures(self.digest.hexdigest(), guest.session.machine.icount(), self.used, written, read)
 
 
 def _words(operation: Words) -> str:
     return f"{NAMES[operation[0]]} {operation[1]:#x} size {operation[2]:#x} argument {operation[3]:#x}"
 
 
-CASES = (IN_MEMORY,)
+CASES = (IN_MEMORY, PAGING)
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -113,9 +161,14 @@ def main(arguments: Optional[List[str]] = None) -> int:
             name = f"vmstress.{case.name}@{processors}"
             if not fnmatch.fnmatch(name, args.only):
                 continue
+            wrong = None
+
+            def note(text: str, name: str = name) -> None:
+                print(f"note: {name}: {text}", flush=True)
+
             try:
-                wrong = stress(Path(args.out).resolve() / "free", case, args.seed, processors, args.operations)
-            except GraderError as error:
+                note(f"{args.operations} operations: {stress(Path(args.out).resolve() / 'free', case, args.seed, processors, args.operations, note)}")
+            except (GraderError, Wrong) as error:
                 wrong = str(error)
             failed |= wrong is not None
             print(json.dumps({"name": name, "ok": wrong is None, "features": ["MEM-05", "POL-06"], "seen": wrong or "", "seed": args.seed,

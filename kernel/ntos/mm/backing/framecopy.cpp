@@ -14,3 +14,9 @@ void MiCopyToFrame(PFN_NUMBER frame, const void* from, ULONG bytes) {
     const nt::MappedPage page(frame);
     RtlCopyMemory(page.As<UCHAR>(), from, bytes);
 }
+
+void MiCopyFrame(PFN_NUMBER to, PFN_NUMBER from) {
+    const nt::DispatchLevelGuard irql;
+    const nt::MappedPage target(to), source(from);
+    RtlCopyMemory(target.As<UCHAR>(), source.As<UCHAR>(), PAGE_SIZE);
+}

@@ -66,7 +66,7 @@ void End(const PROTOTYPE_READ& read, MI_IN_PAGE* block, NTSTATUS status) {
 
 NTSTATUS MiReadPrototypePage(MI_FAULT& fault, SUBSECTION* subsection, MMPTE* prototype) {
     MI_IN_PAGE* const block = MiAllocateInPage();
-    if (!block) return STATUS_INSUFFICIENT_RESOURCES;
+    if (!block) return STATUS_NO_MEMORY;
     PROTOTYPE_READ read;
     const NTSTATUS begun = Begin(subsection, prototype, block, &read);
     if (!NT_SUCCESS(begun) || begun == STATUS_RETRY) {

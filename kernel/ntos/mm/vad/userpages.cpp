@@ -59,7 +59,11 @@ MMPTE MI_USER_PAGES::Read(ULONG vpn) { return MiReadUserPte(AddressOf(vpn)); }
 
 void MI_USER_PAGES::Write(ULONG vpn, MMPTE pte) { MiWriteUserPte(m_space, MiGetPteAddress(AddressOf(vpn)), pte); }
 
-bool MI_USER_PAGES::MakeTable(ULONG vpn) { return MiMakeUserPageTable(AddressOf(vpn)); }
+bool MI_USER_PAGES::MakeTable(ULONG vpn) {
+    if (MiMakeUserPageTable(AddressOf(vpn))) return true;
+    m_short = true;
+    return false;
+}
 
 ULONG MI_USER_PAGES::UsedEntries(ULONG vpn) { return m_space.UsedPageTableEntries[vpn / PTE_PER_PAGE]; }
 

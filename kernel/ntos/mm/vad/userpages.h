@@ -34,7 +34,11 @@ public:
     ULONG Protection(ULONG vpn) override;
     void Protect(ULONG vpn, ULONG protection) override;
 
+    /// Whether a page table could not be made because no page was at hand.
+    [[nodiscard]] bool IsShort() const { return m_short; }
+
 private:
     MM_ADDRESS_SPACE& m_space;
     MI_DELETED_PAGES m_deleted;
+    bool m_short = false;
 };

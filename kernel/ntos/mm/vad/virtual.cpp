@@ -7,6 +7,7 @@
 #include "mm/vad/services.h"
 #include "mm/vad/userpages.h"
 #include "mm/virtual.h"
+#include "mm/ws/shortage.h"
 #include "ps/process.h"
 #include "rtl/exception.h"
 #include "rtl/string.h"
@@ -71,20 +72,32 @@ private:
     ULONG_PTR m_bytes = 0;
 };
 
+/// Calls a service on the current process's page tables. If no page is at hand for one of these, the service has changed nothing: it is
+/// called again when memory is there.
+template <typename SERVICE> NTSTATUS WithPageTables(SERVICE service) {
+    for (;;) {
+        MI_USER_PAGES pages(CurrentSpace());
+        const NTSTATUS status = service(pages);
+        if (NT_SUCCESS(status) || !pages.IsShort() || !MiTryToAwaitPages()) return status;
+    }
+}
+
 NTSTATUS Allocate(KPROCESSOR_MODE mode, HANDLE process, PVOID* base, ULONG_PTR zeroBits, SIZE_T* size, ULONG type,
                   ULONG protect) {
     RANGE range(mode, base, size);
     NT_TRY(range.Capture(process));
-    MI_USER_PAGES pages(CurrentSpace());
-    NT_TRY(MiAllocateVirtualMemory(CurrentSpace(), pages, &range.Base, zeroBits, range.Size(), type, protect));
+    NT_TRY(WithPageTables([&](MI_USER_PAGES& pages) {
+        return MiAllocateVirtualMemory(CurrentSpace(), pages, &range.Base, zeroBits, range.Size(), type, protect);
+    }));
     return range.Tell();
 }
 
 NTSTATUS Free(KPROCESSOR_MODE mode, HANDLE process, PVOID* base, SIZE_T* size, ULONG type) {
     RANGE range(mode, base, size);
     NT_TRY(range.Capture(process));
-    MI_USER_PAGES pages(CurrentSpace());
-    NT_TRY(MiFreeVirtualMemory(CurrentSpace(), pages, &range.Base, range.Size(), type));
+    NT_TRY(WithPageTables([&](MI_USER_PAGES& pages) {
+        return MiFreeVirtualMemory(CurrentSpace(), pages, &range.Base, range.Size(), type);
+    }));
     return range.Tell();
 }
 
@@ -94,8 +107,9 @@ NTSTATUS Protect(KPROCESSOR_MODE mode, HANDLE process, PVOID* base, SIZE_T* size
     ULONG old = 0;
     NT_TRY(range.Capture(process));
     NT_TRY(Capture(mode, reinterpret_cast<ULONG_PTR*>(oldProtect), &before)); // can be written
-    MI_USER_PAGES pages(CurrentSpace());
-    NT_TRY(MiProtectVirtualMemory(CurrentSpace(), pages, &range.Base, range.Size(), protect, &old));
+    NT_TRY(WithPageTables([&](MI_USER_PAGES& pages) {
+        return MiProtectVirtualMemory(CurrentSpace(), pages, &range.Base, range.Size(), protect, &old);
+    }));
     NT_TRY(Tell(mode, oldProtect, &old, sizeof(old)));
     return range.Tell();
 }

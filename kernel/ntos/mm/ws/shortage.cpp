@@ -21,7 +21,9 @@
 
 namespace {
 
-constexpr LONGLONG LONGEST_WAIT = 70 * 10'000'000LL; ///< for a page (documented value)
+constexpr LONGLONG SECOND = 10'000'000;
+constexpr LONGLONG LONGEST_WAIT = 70 * SECOND; ///< for a page (documented value)
+constexpr LONGLONG LONG_WAIT = 5 * SECOND;     ///< for a page that need not come
 
 KEVENT SecondEvent; ///< synchronization: a second has passed. shared: the dispatcher lock's
 
@@ -32,6 +34,15 @@ void WakeWriter() {
     nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
     if (MmModifiedPageListHead.Total != 0 && MmAvailablePages < MiMemoryThresholds.High)
         (void)KeSetEvent(&MmModifiedPageWriterEvent, 0, FALSE);
+}
+
+/// Sees to it that pages are made available, and waits for them. @returns false: none has come in time
+bool Await(LONGLONG longest) {
+    (void)KeSetEvent(&MmWorkingSetManagerEvent, 0, FALSE);
+    WakeWriter();
+    LARGE_INTEGER wait = {.QuadPart = -longest};
+    return KeWaitForSingleObject(&MmAvailablePagesEvent, KWAIT_REASON::WrFreePage, KernelMode, FALSE, &wait) !=
+           STATUS_TIMEOUT;
 }
 
 [[noreturn]] void NoPages() {
@@ -50,13 +61,10 @@ MM_MEMORY_STATE MiQueryMemoryState() {
 }
 
 void MiWaitForAvailablePages() {
-    (void)KeSetEvent(&MmWorkingSetManagerEvent, 0, FALSE);
-    WakeWriter();
-    LARGE_INTEGER wait = {.QuadPart = -LONGEST_WAIT};
-    if (KeWaitForSingleObject(&MmAvailablePagesEvent, KWAIT_REASON::WrFreePage, KernelMode, FALSE, &wait) ==
-        STATUS_TIMEOUT)
-        NoPages();
+    if (!Await(LONGEST_WAIT)) NoPages();
 }
+
+bool MiTryToAwaitPages() { return Await(LONG_WAIT); }
 
 void MiInitializeShortage() {
     static constinit EX_ONE_SECOND_DUTY second = {NoteSecond, nullptr, {}};

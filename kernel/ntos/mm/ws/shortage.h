@@ -10,6 +10,8 @@ MM_MEMORY_STATE MiQueryMemoryState();
 /// Waits until a fault may take a page again, and sees to it that pages are made available. A thread that holds a lock never calls it.
 /// The system stops with NO_PAGES_AVAILABLE if none comes in 70 seconds. @irql <= APC_LEVEL
 void MiWaitForAvailablePages();
+/// The same for a caller that can do without. @returns false: no page has come in five seconds. @irql <= APC_LEVEL
+bool MiTryToAwaitPages();
 /// The events that the working set manager waits for. @irql PASSIVE_LEVEL, boot
 void MiInitializeShortage();
 /// The body of the working set manager.
