@@ -43,7 +43,7 @@ bool Reference(UCHAR* address, bool write, PFN_NUMBER* frame) {
 void Dereference(PFN_NUMBER frame, bool written) {
     nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
     if (!IsCounted(frame)) return;
-    if (written) MiPfnElement(frame)->e1.Modified = 1;
+    if (written) MiMarkPageModified(frame);
     MiDecrementReferenceCount(frame);
 }
 

@@ -114,6 +114,8 @@ void MiReactivatePfn(PFN_NUMBER frame) REQUIRES_PFN_LOCK;
 /// no TLB knows the page through that PTE. Post: the page that held the PTE is shared once less; the page is free, or will be
 /// when the last reference goes.
 void MiDeletePfn(PFN_NUMBER frame) REQUIRES_PFN_LOCK;
+/// A page has contents that are nowhere else: its place on a page file, if it has one, is free again.
+void MiMarkPageModified(PFN_NUMBER frame) REQUIRES_PFN_LOCK;
 /// What the processor noted in a valid PTE goes to the page: Modified, if the PTE is dirty. Before a PTE stops being valid.
 void MiCaptureDirtyBit(PFN_NUMBER frame, MMPTE pte) REQUIRES_PFN_LOCK;
 /// Memory was found to be defective there: the page goes to the bad list, now or when nothing needs it any more.

@@ -27,27 +27,18 @@ void Activate(MMPFN* pfn) REQUIRES_PFN_LOCK {
     MiSetPageLocation(pfn, ActiveAndValid);
 }
 
-/// The page's place on a page file is free again, for nobody needs what is there.
-void ReleasePlace(MMPFN* pfn) REQUIRES_PFN_LOCK {
-    if (MiPteKind(pfn->OriginalPte) != MI_PTE_KIND::PageFile) return;
-    MiReleasePageOfPageFile(pfn->OriginalPte);
-    pfn->OriginalPte.Soft.PageFileLow = 0;
-    pfn->OriginalPte.Soft.PageFileHigh = 0;
-}
-
 /// Nothing refers to the page: it goes to the list that its contents decide.
 void PutAway(MMPFN* pfn) REQUIRES_PFN_LOCK {
     // LAB(2.2) begin
     NT_ASSERT(pfn->u2.ShareCount == 0);
     const PFN_NUMBER frame = MiPfnNumber(pfn);
     if (pfn->e1.PteDeleted) {
-        ReleasePlace(pfn);
+        if (MiPteKind(pfn->OriginalPte) == MI_PTE_KIND::PageFile) MiReleasePageOfPageFile(pfn->OriginalPte);
         MiInsertPageInFreeList(frame);
     } else if (pfn->u4.InPageError || (pfn->e1.ParityError && !pfn->e1.Modified)) {
         MiRestoreTransitionPte(pfn);
         MiInsertPageInFreeList(frame);
     } else if (pfn->e1.Modified) {
-        ReleasePlace(pfn); // what the page file holds is older
         MiInsertPageInList(pfn->e1.NoModifiedWrite ? &MmModifiedNoWritePageListHead : &MmModifiedPageListHead, frame);
     } else {
         MiInsertPageInList(&MmStandbyPageListHead, frame);
@@ -177,8 +168,17 @@ void MiDeletePfn(PFN_NUMBER frame) {
     // LAB(2.2) end
 }
 
+void MiMarkPageModified(PFN_NUMBER frame) {
+    MMPFN* const pfn = MiPfnElement(frame);
+    pfn->e1.Modified = 1;
+    if (MiPteKind(pfn->OriginalPte) != MI_PTE_KIND::PageFile) return;
+    MiReleasePageOfPageFile(pfn->OriginalPte); // what is there is older
+    pfn->OriginalPte.Soft.PageFileLow = 0;
+    pfn->OriginalPte.Soft.PageFileHigh = 0;
+}
+
 void MiCaptureDirtyBit(PFN_NUMBER frame, MMPTE pte) {
-    if (pte.Hard.Valid && pte.Hard.Dirty) MiPfnElement(frame)->e1.Modified = 1;
+    if (pte.Hard.Valid && pte.Hard.Dirty) MiMarkPageModified(frame);
 }
 
 void MiMarkPageBad(PFN_NUMBER frame) {

@@ -6,7 +6,7 @@
 //
 // Invariants: OriginalPte names a place on a page file only if what is there is what the page held when it was clean last: the
 // place is written to OriginalPte when the write has ended well and nobody has changed the page since. A modified page has no
-// place (MiDecrementReferenceCount releases it), so a place is never written twice. Nothing is allocated: the transfers exist
+// place (MiMarkPageModified releases it), so a place is never written twice. Nothing is allocated: the transfers exist
 // from boot on.
 // Lock: MmPfnLock. In the books: "modified page writer", "page files". PFN-06, PFN-15, PFN-16
 #pragma once
