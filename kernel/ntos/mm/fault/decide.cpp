@@ -4,9 +4,11 @@
 // the page is brought: a page that may not be used so is not read from anywhere.
 // Locks: the WorkingSetMutex keeps range and entry as they are. IRQL: any.
 // In the books: "page fault handling", "invalid PTEs". MEM-05
+#include "ke/bugcheck.h"
 #include "mm/fault/fault.h"
 #include "mm/protect.h"
 
+// LAB(2.6) begin
 namespace {
 
 /// The kind of an access that the page's protection is asked for: `kind` if it is allowed.
@@ -17,8 +19,28 @@ MI_FAULT_DECISION Judge(MI_FAULT_KIND kind, ULONG protection, bool write) {
 }
 
 } // namespace
+// LAB(2.6) else
+//| // Room for helpers of your own.
+// LAB(2.6) end
 
+/// Decides what a fault in the user's half is, by nothing but these, and changes nothing.
+///
+/// - A valid entry speaks for itself: the fault is Resolved if the entry allows the access. A write that it does not allow is
+///   CopyOnWrite if the entry says so.
+/// - Without a valid entry, and without a range, nothing is there.
+/// - An entry of 0 is as its range says. A page of a view is Prototype. A page of a private range is DemandZero if the range is
+///   committed; else nothing is there.
+/// - Any other entry speaks for its page, and not the range: DemandZero, PageFile, Transition or Prototype, as its form is. A
+///   decommitted page is not there.
+/// - Where the entry holds a protection, it is the page's. An entry of 0, and one that leads to a prototype PTE by its address,
+///   holds none: the page has its range's.
+/// - A page that may not be used so is an AccessViolation, whatever else it is. Else a page that no valid entry could stand for is
+///   a GuardPage.
+/// @param vad nullptr: no range holds the address. @param pte 0 if there is no page table.
+/// @returns the kind, AccessViolation where nothing is there; and the page's protection, unless the entry is valid or it is an
+/// AccessViolation
 MI_FAULT_DECISION MiDecideFault(const MMVAD* vad, MMPTE pte, bool write) {
+    // LAB(2.6) begin
     constexpr MI_FAULT_DECISION violation = {MI_FAULT_KIND::AccessViolation, MM_ZERO_ACCESS};
     const MI_PTE_KIND kind = MiPteKind(pte);
     if (kind == MI_PTE_KIND::Valid) {
@@ -39,4 +61,7 @@ MI_FAULT_DECISION MiDecideFault(const MMVAD* vad, MMPTE pte, bool write) {
     }
     default: return violation; // decommitted
     }
+    // LAB(2.6) else
+    //| LAB_NOT_IMPLEMENTED("2.6");
+    // LAB(2.6) end
 }

@@ -1,9 +1,8 @@
 // The first use of a committed page: it gets a page of zeros.
 //
-// The working set entry comes first: growing its list may itself need a page. Then one look at the page lists under
-// MmPfnLock takes a page and gives it to the entry. A page that is not zeroed yet is cleared before the entry becomes valid, so
-// no thread ever sees what another use left in it.
+// Memory that was promised (committed) becomes a page here. What another use left in that page nobody ever sees.
 // Locks, IRQL: see fault.h. In the books: "demand-zero faults", "object reuse". MEM-05, PFN-03, PFN-18
+#include "ke/bugcheck.h"
 #include "mm/fault/fault.h"
 #include "mm/pfn/pageaccess.h"
 #include "mm/vad/pagestate.h"
@@ -11,6 +10,7 @@
 #include "mm/ws/wsl.h"
 #include "nt/atomic.h"
 
+// LAB(2.6) begin
 namespace {
 
 /// Takes a page for the entry, which says already what the page becomes when it is taken away.
@@ -25,8 +25,25 @@ PFN_NUMBER TakePage(MMPTE* pte, ULONG index, bool* zeroed) {
 }
 
 } // namespace
+// LAB(2.6) else
+//| // Room for helpers of your own.
+// LAB(2.6) end
 
+/// The page of a fault of the kind DemandZero: all zeros.
+///
+/// - Post: *fault.Pte is valid, as fault.Protection allows (MiMakeValidPte). Where it becomes valid, the page is all zeros
+///   already.
+/// - The page is active, with one share and one reference. It has contents that are nowhere else: it is Modified. It belongs
+///   to *fault.Pte, and the entry that it leaves there when it is taken away (OriginalPte) says demand zero, with
+///   fault.Protection, also where *fault.Pte was 0.
+/// - The page has an entry of fault.WorkingSet, which is Direct: its WsIndex.
+/// - *fault.Pte is counted by MiWriteUserPte where it was 0. NumberOfPrivatePages of fault.Space and
+///   MmInfoCounters.DemandZeroCount are one more.
+/// - A page is taken only while MiMayTakePage allows it, in the same hold of MmPfnLock.
+/// @returns STATUS_PAGE_FAULT_DEMAND_ZERO; STATUS_NO_MEMORY: no page, or no room for a working set entry. Then no page was taken,
+/// the working set is as before, and *fault.Pte means the same as before
 NTSTATUS MiResolveDemandZeroFault(MI_FAULT& fault) {
+    // LAB(2.6) begin
     const ULONG vpn = ULONG(reinterpret_cast<ULONG_PTR>(fault.VirtualAddress) >> PAGE_SHIFT);
     const ULONG index = MiAllocateWsle(fault.WorkingSet, vpn, fault.Protection, true);
     if (index == WSLE_NULL_INDEX) return STATUS_NO_MEMORY;
@@ -42,4 +59,7 @@ NTSTATUS MiResolveDemandZeroFault(MI_FAULT& fault) {
     fault.Space->NumberOfPrivatePages++;
     InterlockedIncrement(&MmInfoCounters.DemandZeroCount);
     return STATUS_PAGE_FAULT_DEMAND_ZERO;
+    // LAB(2.6) else
+    //| LAB_NOT_IMPLEMENTED("2.6");
+    // LAB(2.6) end
 }

@@ -11,6 +11,7 @@
 // A stack that cannot grow gets STATUS_STACK_OVERFLOW; the page that was the guard is usable then, for the exception's handler.
 // Locks: see fault.h; the WorkingSetMutex alone guards Flags.CommitCharge here. IRQL: see fault.h.
 // In the books: "guard pages", "user stacks". MEM-05, POL-06
+#include "ke/bugcheck.h"
 #include "mm/charge.h"
 #include "mm/fault/fault.h"
 #include "mm/vad/pagestate.h"
@@ -18,6 +19,7 @@
 #include "mm/vad/userpages.h"
 #include "nt/atomic.h"
 
+// LAB(2.6) begin
 namespace {
 
 /// Takes the guard from the page. @returns false: the entry has changed, decide again.
@@ -49,8 +51,25 @@ NTSTATUS GrowStack(MI_USER_PAGES& pages, ULONG vpn, const MI_FAULT& fault) {
 }
 
 } // namespace
+// LAB(2.6) else
+//| // Room for helpers of your own.
+// LAB(2.6) end
 
+/// The alarm of a guard page. It brings no page: the access that follows does.
+///
+/// - Post: the page at fault.VirtualAddress is a guard page no longer, and may be used otherwise as before. One that holds a page
+///   or a place on a page file keeps it (MI_USER_PAGES::Protect); a page of a view is one of the view's still
+///   (MiMakeLookupPte).
+/// - In a range of the type VadUserStack the page below is committed as the next guard page: charged to fault.Space
+///   (MiChargeCommitment), counted in CommitCharge of the range's flags, demand zero with fault.Protection.
+/// - The lowest page of such a range is never committed. A stack that has no page left for it, or gets no charge, overflows; the
+///   page that was the guard is usable all the same.
+/// - A page below that is committed already stays as it is, and is not charged again.
+/// - MmInfoCounters.GuardPageCount is one more.
+/// @returns STATUS_GUARD_PAGE_VIOLATION; of a stack STATUS_PAGE_FAULT_GUARD_PAGE, or STATUS_STACK_OVERFLOW; STATUS_NO_MEMORY: the page
+/// below has no page table, and there is no memory for one; then nothing has changed
 NTSTATUS MiResolveGuardFault(MI_FAULT& fault) {
+    // LAB(2.6) begin
     const ULONG vpn = ULONG(reinterpret_cast<ULONG_PTR>(fault.VirtualAddress) >> PAGE_SHIFT);
     MI_USER_PAGES pages(*fault.Space);
     NTSTATUS status = STATUS_GUARD_PAGE_VIOLATION;
@@ -61,4 +80,7 @@ NTSTATUS MiResolveGuardFault(MI_FAULT& fault) {
     if (!TakeGuardAway(pages, vpn, fault)) return STATUS_RETRY;
     InterlockedIncrement(&MmInfoCounters.GuardPageCount);
     return status;
+    // LAB(2.6) else
+    //| LAB_NOT_IMPLEMENTED("2.6");
+    // LAB(2.6) end
 }
