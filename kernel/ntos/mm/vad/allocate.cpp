@@ -2,7 +2,9 @@
 //
 // A reservation is a VAD and nothing else. A commit is a charge, and a word that says so: MemCommit for a range that is
 // committed when it is made, else an entry a page. Pages of memory come with the first use, by a page fault.
+// A call that fails has changed nothing.
 // Locks, IRQL: see services.h. In the books: "reserving and committing pages". POL-06
+#include "ke/bugcheck.h"
 #include "mm/charge.h"
 #include "mm/protect.h"
 #include "mm/vad/pagestate.h"
@@ -28,8 +30,11 @@ NTSTATUS CheckArguments(ULONG_PTR base, ULONG_PTR zeroBits, SIZE_T size, ULONG t
     return STATUS_SUCCESS;
 }
 
-/// Makes a range, committed if the type says so.
+/// Makes a private range, committed if the type says so. Pre: the pages are free. Post: the range is in the tree and in
+/// VirtualSize; with MEM_COMMIT its pages are charged, and MemCommit and CommitCharge say so. No entry is written, no page table
+/// made. @returns STATUS_SUCCESS; STATUS_INSUFFICIENT_RESOURCES: no memory for the VAD; what MiChargeCommitment returns
 NTSTATUS Reserve(MM_ADDRESS_SPACE& space, MI_PAGES pages, ULONG type, ULONG protection) {
+    // LAB(2.5) begin
     MMVAD* const vad = MiAllocatePrivateVad(pages, protection);
     if (!vad) return STATUS_INSUFFICIENT_RESOURCES;
     if (type & MEM_COMMIT) {
@@ -42,8 +47,12 @@ NTSTATUS Reserve(MM_ADDRESS_SPACE& space, MI_PAGES pages, ULONG type, ULONG prot
     }
     MiInsertVad(space, vad);
     return STATUS_SUCCESS;
+    // LAB(2.5) else
+    //| LAB_NOT_IMPLEMENTED("2.5");
+    // LAB(2.5) end
 }
 
+// LAB(2.5) begin
 /// Whether the pages can be committed by the range's MemCommit alone: they are all of it, unused, and used alike.
 bool IsWholeAndUntouched(const MMVAD* vad, MI_PAGE_TABLE& table, MI_PAGES pages, ULONG protection) {
     if (pages.First != vad->Node.StartingVpn || pages.Last != vad->Node.EndingVpn) return false;
@@ -56,9 +65,14 @@ bool IsWholeAndUntouched(const MMVAD* vad, MI_PAGE_TABLE& table, MI_PAGES pages,
     }
     return true;
 }
+// LAB(2.5) end
 
-/// Commits pages of a range. Those that are committed already are only given the protection.
+/// Commits pages of a private range. Post: each of them is committed with the protection; one that was committed keeps its
+/// contents. The range's other pages are as they were. What was not committed is charged, and CommitCharge says so. No page table is
+/// without a used entry. @returns STATUS_SUCCESS; STATUS_INSUFFICIENT_RESOURCES: no memory for a page table; what
+/// MiChargeCommitment returns
 NTSTATUS Commit(MM_ADDRESS_SPACE& space, MMVAD* vad, MI_PAGE_TABLE& table, MI_PAGES pages, ULONG protection) {
+    // LAB(2.5) begin
     const ULONG missing = pages.Count() - MiCountCommitted(vad, table, pages);
     NT_TRY(MiChargeCommitment(missing, &space));
     if (IsWholeAndUntouched(vad, table, pages, protection)) {
@@ -81,6 +95,9 @@ NTSTATUS Commit(MM_ADDRESS_SPACE& space, MMVAD* vad, MI_PAGE_TABLE& table, MI_PA
     }
     vad->Flags.CommitCharge += missing;
     return STATUS_SUCCESS;
+    // LAB(2.5) else
+    //| LAB_NOT_IMPLEMENTED("2.5");
+    // LAB(2.5) end
 }
 
 } // namespace

@@ -1,8 +1,7 @@
 // The AVL tree of a process's ranges: insertion, removal, and the rotations that keep it balanced.
 //
-// A node's Balance is the height of its right subtree less that of its left one: -1, 0 or 1. An insertion makes one
-// subtree higher by 1, a removal makes one lower by 1. The walk from there towards the root adjusts each Balance, and ends
-// where the height of the subtree stays what it was. A Balance of 2 or -2 is repaired by rotations:
+// A node's Balance is the height of its right subtree less that of its left one: -1, 0 or 1. A change makes it 2 or -2
+// somewhere, and a rotation, or two, repair it:
 //
 //        node +2                  child                  node +2                      inner
 //        /    \                   /   \                  /    \                       /   \
@@ -14,9 +13,11 @@
 //
 // Rotations do not change the order of the nodes. Locks, IRQL: see vad.h.
 // In the books: "virtual address descriptors", "balanced trees". POL-06
+#include "ke/bugcheck.h"
 #include "mm/vad/vad.h"
 #include "nt/assert.h"
 
+// LAB(2.5) begin
 namespace {
 
 constexpr LONG LEFT = -1, RIGHT = 1;
@@ -67,7 +68,8 @@ MMADDRESS_NODE* Rebalance(MMADDRESS_NODE* node, MM_AVL_TABLE* table) {
     return inner;
 }
 
-/// The subtree of `parent` on `side` has become higher by 1.
+/// The subtree of `parent` on `side` has become higher by 1. The walk towards the root adjusts each Balance, and ends where
+/// the height of the subtree is what it was.
 void RebalanceAfterInsertion(MMADDRESS_NODE* parent, LONG side, MM_AVL_TABLE* table) {
     for (;;) {
         parent->Balance += side;
@@ -82,7 +84,7 @@ void RebalanceAfterInsertion(MMADDRESS_NODE* parent, LONG side, MM_AVL_TABLE* ta
     }
 }
 
-/// The subtree of `parent` on `side` has become lower by 1. Without a parent it was the whole tree.
+/// The subtree of `parent` on `side` has become lower by 1. Without a parent it was the whole tree. The walk ends as above.
 void RebalanceAfterRemoval(MMADDRESS_NODE* parent, LONG side, MM_AVL_TABLE* table) {
     while (parent) {
         parent->Balance -= side;
@@ -122,8 +124,10 @@ void SwapWithNext(MMADDRESS_NODE* node, MM_AVL_TABLE* table) {
 }
 
 } // namespace
+// LAB(2.5) end
 
 void MiInsertNode(MMADDRESS_NODE* node, MM_AVL_TABLE* table) {
+    // LAB(2.5) begin
     NT_ASSERT(node->StartingVpn <= node->EndingVpn && node->EndingVpn <= MI_MAXIMUM_VPN);
     NT_ASSERT(!MiCheckForConflictingNode(node->StartingVpn, node->EndingVpn, table));
 
@@ -139,9 +143,13 @@ void MiInsertNode(MMADDRESS_NODE* node, MM_AVL_TABLE* table) {
     node->Balance = 0;
     table->NumberOfNodes++;
     if (parent) RebalanceAfterInsertion(parent, Side(node), table);
+    // LAB(2.5) else
+    //| LAB_NOT_IMPLEMENTED("2.5");
+    // LAB(2.5) end
 }
 
 void MiRemoveNode(MMADDRESS_NODE* node, MM_AVL_TABLE* table) {
+    // LAB(2.5) begin
     NT_ASSERT(table->NumberOfNodes != 0);
     if (node->LeftChild && node->RightChild) SwapWithNext(node, table);
 
@@ -153,4 +161,7 @@ void MiRemoveNode(MMADDRESS_NODE* node, MM_AVL_TABLE* table) {
     if (table->NodeHint == node) table->NodeHint = nullptr;
     table->NumberOfNodes--;
     RebalanceAfterRemoval(parent, side, table);
+    // LAB(2.5) else
+    //| LAB_NOT_IMPLEMENTED("2.5");
+    // LAB(2.5) end
 }

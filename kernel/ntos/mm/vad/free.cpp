@@ -1,8 +1,9 @@
 // Decommitting pages of a range, and releasing a range or a part of it.
 //
 // A decommitted page of a range with MemCommit needs an entry that says so; so even a decommit may need memory, for a
-// page table. It gets it before it changes anything. A part that is released in the middle leaves two ranges.
+// page table. A part that is released in the middle leaves two ranges. A call that fails has changed nothing.
 // Locks, IRQL: see services.h. In the books: "reserving and committing pages". POL-06
+#include "ke/bugcheck.h"
 #include "mm/charge.h"
 #include "mm/vad/pagestate.h"
 #include "mm/vad/services.h"
@@ -10,14 +11,20 @@
 
 namespace {
 
+// LAB(2.5) begin
 /// Gives the charge for pages of a range back.
 void ReturnCharge(MM_ADDRESS_SPACE& space, MMVAD* vad, ULONG pages) {
     NT_ASSERT(vad->Flags.CommitCharge >= pages);
     vad->Flags.CommitCharge -= pages;
     MiReturnCommitment(pages, &space);
 }
+// LAB(2.5) end
 
+/// Takes the commitment of pages of a private range back. Post: they are reserved, what they held is given back, and so is the charge
+/// of those that were committed. The range's other pages are as they were. No page table is without a used entry.
+/// @returns STATUS_SUCCESS; STATUS_INSUFFICIENT_RESOURCES: no memory for a page table, never if the pages are all of the range's
 NTSTATUS Decommit(MM_ADDRESS_SPACE& space, MMVAD* vad, MI_PAGE_TABLE& table, MI_PAGES pages) {
+    // LAB(2.5) begin
     const bool whole = pages.First == vad->Node.StartingVpn && pages.Last == vad->Node.EndingVpn;
     const bool marked = vad->Flags.MemCommit && !whole;
     if (marked && !MiMakeTables(table, pages)) return STATUS_INSUFFICIENT_RESOURCES;
@@ -26,10 +33,16 @@ NTSTATUS Decommit(MM_ADDRESS_SPACE& space, MMVAD* vad, MI_PAGE_TABLE& table, MI_
     if (whole) vad->Flags.MemCommit = 0;
     table.FreeTables(pages.First, pages.Last);
     return STATUS_SUCCESS;
+    // LAB(2.5) else
+    //| LAB_NOT_IMPLEMENTED("2.5");
+    // LAB(2.5) end
 }
 
-/// Takes the pages out of the range: all of it, its start, its end, or its middle.
+/// Takes the pages out of a private range: all of it, its start, its end, or its middle. Post: no range has them, their entries are
+/// 0, what they held and their charge are given back, VirtualSize is less. What is left, one range or two, is as it was: flags, pages,
+/// charge. No page table is without a used entry. @returns STATUS_SUCCESS; STATUS_INSUFFICIENT_RESOURCES: no memory for a second VAD
 NTSTATUS Release(MM_ADDRESS_SPACE& space, MMVAD* vad, MI_PAGE_TABLE& table, MI_PAGES pages) {
+    // LAB(2.5) begin
     const MI_PAGES all = MiPagesOf(vad);
     MMVAD* rest = nullptr; // what lies behind pages from the middle
     if (pages.First != all.First && pages.Last != all.Last) {
@@ -54,6 +67,9 @@ NTSTATUS Release(MM_ADDRESS_SPACE& space, MMVAD* vad, MI_PAGE_TABLE& table, MI_P
         if (rest) MiInsertNode(&rest->Node, &space.VadRoot);
     }
     return STATUS_SUCCESS;
+    // LAB(2.5) else
+    //| LAB_NOT_IMPLEMENTED("2.5");
+    // LAB(2.5) end
 }
 
 } // namespace

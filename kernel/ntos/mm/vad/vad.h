@@ -22,9 +22,11 @@ constexpr ULONG MI_MAXIMUM_VPN = 0xFFFFF; ///< number of the last page of 4 GB
 MMADDRESS_NODE* MiLocateAddressInTree(ULONG vpn, MM_AVL_TABLE* table);
 /// @returns the lowest node whose range shares a page with first..last, or nullptr.
 MMADDRESS_NODE* MiCheckForConflictingNode(ULONG first, ULONG last, const MM_AVL_TABLE* table);
-/// Adds a range that conflicts with none. The caller owns the node's memory.
+/// Adds a range that conflicts with none. The caller owns the node's memory. Post: the invariants hold; each other node has
+/// the range that it had.
 void MiInsertNode(MMADDRESS_NODE* node, MM_AVL_TABLE* table);
-/// Takes a node of the tree out. The node's memory goes back to the caller.
+/// Takes a node of the tree out. The node's memory goes back to the caller. Post: the invariants hold; each other node has
+/// the range that it had; nothing names the node, NodeHint neither.
 void MiRemoveNode(MMADDRESS_NODE* node, MM_AVL_TABLE* table);
 /// The range with the next higher or lower address; nullptr at the end.
 MMADDRESS_NODE* MiGetNextNode(const MMADDRESS_NODE* node);
