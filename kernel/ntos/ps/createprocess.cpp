@@ -39,8 +39,9 @@ NTSTATUS NTAPI PspCreateProcess(PCSTR Name, EPROCESS** Process) {
 }
 
 void NTAPI PspDeleteProcess(EPROCESS* Process) {
-    NT_ASSERT(Process->Pcb.ActiveProcessors == 0);
     MmCleanProcessAddressSpace(Process);
+    NT_ASSERT(Process->Pcb.ActiveProcessors ==
+              0); // the working set manager, which may have been in it, will not come again
     MmDeleteProcessAddressSpace(Process);
     {
         nt::SpinLockGuard guard(ActiveProcessLock);

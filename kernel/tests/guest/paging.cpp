@@ -1,5 +1,6 @@
 // Pages leave memory and come back: more work than memory, several processes, a disk that fails.
 // machine: memory=16 pagefile=16 option=/DISKLATENCY=0
+// machine: memory=16 pagefile=16 option=/DISKLATENCY=0 flavour=checked
 #include "mm.h"
 #include "mm/faults.h"
 #include "mm/i386/pte.h"
