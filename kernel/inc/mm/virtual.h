@@ -6,6 +6,7 @@
 // In the books: "services provided by the memory manager", "reserving and committing pages". POL-06, TRP-06
 #pragma once
 
+#include "ke/dispatcher.h"
 #include "nt/types.h"
 #include "ntstatus.h"
 
@@ -52,6 +53,12 @@ struct MEMORY_BASIC_INFORMATION {
 };
 PUBLIC_SIZE(MEMORY_BASIC_INFORMATION, 28);
 
+// Which lock NtLockVirtualMemory gives (documented values); both may be asked for.
+constexpr ULONG MAP_PROCESS = 1; ///< the page stays in the working set
+constexpr ULONG MAP_SYSTEM = 2;  ///< it stays in memory while the process is swapped out, too
+
+struct EPROCESS;
+
 /// What is asked of an address.
 enum class MEMORY_INFORMATION_CLASS : LONG { MemoryBasicInformation = 0 };
 
@@ -91,4 +98,30 @@ NTKERNELAPI NTSTATUS NTAPI ZwQueryVirtualMemory(HANDLE ProcessHandle, PVOID Base
                                                 MEMORY_INFORMATION_CLASS MemoryInformationClass,
                                                 PVOID MemoryInformation, SIZE_T MemoryInformationLength,
                                                 SIZE_T* ReturnLength);
+/// Copies bytes of a process into the caller's memory, or the other way. @param BaseAddress in the process, @param Buffer in the
+/// caller's address space. @param NumberOfBytes receives how many were copied; may be nullptr. @returns STATUS_SUCCESS;
+/// STATUS_PARTIAL_COPY: a page of the way may not be used so, those in front of it were copied; STATUS_ACCESS_VIOLATION: user mode
+/// names system space; STATUS_INVALID_HANDLE; STATUS_PROCESS_IS_TERMINATING. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI NtReadVirtualMemory(HANDLE ProcessHandle, const void* BaseAddress, PVOID Buffer,
+                                               SIZE_T BufferSize, SIZE_T* NumberOfBytesRead);
+NTKERNELAPI NTSTATUS NTAPI NtWriteVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, const void* Buffer,
+                                                SIZE_T BufferSize, SIZE_T* NumberOfBytesWritten);
+/// The same between two processes. @param PreviousMode KernelMode: an address may be one of system space, and is believed.
+/// @returns as above. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI MmCopyVirtualMemory(EPROCESS* FromProcess, const void* FromAddress, EPROCESS* ToProcess,
+                                               PVOID ToAddress, SIZE_T BufferSize, KPROCESSOR_MODE PreviousMode,
+                                               SIZE_T* NumberOfBytesCopied);
+/// Brings pages into the working set and keeps them there until they are unlocked or freed. @param BaseAddress, RegionSize in and out:
+/// rounded to pages. @param MapType MAP_PROCESS, MAP_SYSTEM. @returns STATUS_SUCCESS; STATUS_WAS_LOCKED: a page was locked before, all
+/// are now; STATUS_WORKING_SET_QUOTA: so many do not fit into the least working set; STATUS_ACCESS_VIOLATION,
+/// STATUS_GUARD_PAGE_VIOLATION, STATUS_IN_PAGE_ERROR: a page cannot be used. If it fails nothing is locked. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI NtLockVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, SIZE_T* RegionSize,
+                                               ULONG MapType);
+/// Takes locks away. @returns STATUS_SUCCESS; STATUS_NOT_LOCKED: a page is not locked so, and nothing has changed. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI NtUnlockVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, SIZE_T* RegionSize,
+                                                 ULONG MapType);
+/// After code was written: on return each processor that runs the process executes what is there now. @param BaseAddress nullptr: all
+/// of it. @returns STATUS_SUCCESS; STATUS_INVALID_HANDLE; from user mode STATUS_ACCESS_VIOLATION. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI NtFlushInstructionCache(HANDLE ProcessHandle, PVOID BaseAddress, SIZE_T Length);
+NTKERNELAPI NTSTATUS NTAPI ZwFlushInstructionCache(HANDLE ProcessHandle, PVOID BaseAddress, SIZE_T Length);
 }

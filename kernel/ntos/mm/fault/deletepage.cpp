@@ -12,12 +12,9 @@ namespace {
 
 /// The page leaves the working set, whatever held it there.
 void ReleaseEntry(MMSUPPORT* workingSet, ULONG vpn, PFN_NUMBER frame) {
-    const MMWSL* const list = workingSet->VmWorkingSetList;
-    ULONG index = MiLocateWsle(list, vpn, MiWsIndexOf(frame));
+    const ULONG index = MiLocateWsle(workingSet->VmWorkingSetList, vpn, MiWsIndexOf(frame));
     NT_ASSERT(index != WSLE_NULL_INDEX);
-    if (list->Wsle[index].e1.LockedInWs) index = MiUnlockWsle(workingSet, index, MI_WSLE_LOCK::InWorkingSet);
-    if (list->Wsle[index].e1.LockedInMemory) index = MiUnlockWsle(workingSet, index, MI_WSLE_LOCK::InMemory);
-    MiReleaseWsle(workingSet, index);
+    MiReleaseLockedWsle(workingSet, index);
 }
 
 /// Deletes an entry that is not valid. The page may be taken for another use until the lock is held, which changes the entry.

@@ -38,7 +38,7 @@ void ProtectValid(MM_ADDRESS_SPACE& space, MMPTE* pte, ULONG protection) {
     const ULONG vpn = ULONG(reinterpret_cast<ULONG_PTR>(MiGetVirtualAddressMappedByPte(pte)) >> PAGE_SHIFT);
     const ULONG hint = SetOriginalProtection(pte->Hard.PageFrameNumber, protection);
     if (MiMayBeValid(protection)) return ChangeValid(pte, protection);
-    MiReleaseWsle(&space.Vm, MiLocateWsle(space.Vm.VmWorkingSetList, vpn, hint));
+    MiReleaseLockedWsle(&space.Vm, MiLocateWsle(space.Vm.VmWorkingSetList, vpn, hint));
     MiTrimPte(pte, protection);
 }
 

@@ -171,7 +171,7 @@ void MiSetProtoPteProtection(MM_ADDRESS_SPACE& space, MMPTE* pte, ULONG protecti
     }
     const ULONG index = IndexOf(space, pte);
     if (!MiMayBeValid(protection)) { // it leaves the working set
-        MiReleaseWsle(&space.Vm, index);
+        MiReleaseLockedWsle(&space.Vm, index);
         (void)MiTrimProtoPte(&space.Vm, pte, protection);
         return;
     }

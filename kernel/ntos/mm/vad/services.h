@@ -29,5 +29,9 @@ NTSTATUS MiProtectVirtualMemory(MM_ADDRESS_SPACE& space, MI_PAGE_TABLE& table, U
 struct MEMORY_BASIC_INFORMATION;
 NTSTATUS MiQueryVirtualMemory(MM_ADDRESS_SPACE& space, MI_PAGE_TABLE& table, ULONG_PTR address,
                               MEMORY_BASIC_INFORMATION* information);
+/// NtLockVirtualMemory and NtUnlockVirtualMemory, in the current address space: lockpages.cpp. @param base, size in and out. @param
+/// locks MAP_PROCESS, MAP_SYSTEM
+NTSTATUS MiLockVirtualMemory(MM_ADDRESS_SPACE& space, ULONG_PTR* base, SIZE_T* size, ULONG locks);
+NTSTATUS MiUnlockVirtualMemory(MM_ADDRESS_SPACE& space, ULONG_PTR* base, SIZE_T* size, ULONG locks);
 /// Frees all private ranges of an address space that is being deleted. Views of sections have been unmapped before.
 void MiDeletePrivateRanges(MM_ADDRESS_SPACE& space, MI_PAGE_TABLE& table);

@@ -114,6 +114,17 @@ NTSTATUS Protect(KPROCESSOR_MODE mode, HANDLE process, PVOID* base, SIZE_T* size
     return range.Tell();
 }
 
+using LOCK_SERVICE = NTSTATUS(MM_ADDRESS_SPACE& space, ULONG_PTR* base, SIZE_T* size, ULONG locks);
+
+NTSTATUS ChangeLocks(LOCK_SERVICE* service, HANDLE process, PVOID* base, SIZE_T* size, ULONG locks) {
+    RANGE range(ExGetPreviousMode(), base, size);
+    NT_TRY(range.Capture(process));
+    const NTSTATUS status = service(CurrentSpace(), &range.Base, range.Size(), locks);
+    NT_TRY(status);
+    NT_TRY(range.Tell());
+    return status; // STATUS_WAS_LOCKED is a success that tells more
+}
+
 NTSTATUS Query(KPROCESSOR_MODE mode, HANDLE process, PVOID base, MEMORY_INFORMATION_CLASS informationClass,
                PVOID information, SIZE_T length, SIZE_T* returnLength) {
     if (informationClass != MEMORY_INFORMATION_CLASS::MemoryBasicInformation) return STATUS_INVALID_INFO_CLASS;
@@ -168,5 +179,13 @@ NTSTATUS NTAPI ZwQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress,
                                     SIZE_T MemoryInformationLength, SIZE_T* ReturnLength) {
     return Query(KernelMode, ProcessHandle, BaseAddress, MemoryInformationClass, MemoryInformation,
                  MemoryInformationLength, ReturnLength);
+}
+
+NTSTATUS NTAPI NtLockVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, SIZE_T* RegionSize, ULONG MapType) {
+    return ChangeLocks(MiLockVirtualMemory, ProcessHandle, BaseAddress, RegionSize, MapType);
+}
+
+NTSTATUS NTAPI NtUnlockVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, SIZE_T* RegionSize, ULONG MapType) {
+    return ChangeLocks(MiUnlockVirtualMemory, ProcessHandle, BaseAddress, RegionSize, MapType);
 }
 }

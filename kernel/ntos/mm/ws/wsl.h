@@ -75,6 +75,8 @@ void MiSwapWslEntries(MMSUPPORT* workingSet, ULONG one, ULONG other);
 ULONG MiLockWsle(MMSUPPORT* workingSet, ULONG index, MI_WSLE_LOCK lock);
 /// Takes a lock away; with the last one the entry moves back above FirstDynamic. @returns the entry's new index.
 ULONG MiUnlockWsle(MMSUPPORT* workingSet, ULONG index, MI_WSLE_LOCK lock);
+/// Frees a valid entry, and takes its locks away first: its page is deleted, or may not be used any more.
+void MiReleaseLockedWsle(MMSUPPORT* workingSet, ULONG index);
 /// Moves entries down into free ones, and unmaps pages of the list that are then empty. @returns how many.
 ULONG MiShrinkWorkingSetList(MMSUPPORT* workingSet);
 

@@ -38,6 +38,24 @@ TEST_F(WorkingSetListTest, HintOfAnotherProcessIsNotTaken) {
     EXPECT_EQ(set.Find(0x100), own);
 }
 
+// PFN-13: a page that is deleted takes its locks along; the other locked one stays where locked entries are
+TEST_F(WorkingSetListTest, LockedEntryIsReleasedWithItsLocks) {
+    for (ULONG vpn = 0; vpn < 5; vpn++)
+        set.Add(vpn);
+    MiLockWsle(&set.Set, set.Find(1), MI_WSLE_LOCK::InWorkingSet);
+    MiLockWsle(&set.Set, set.Find(1), MI_WSLE_LOCK::InMemory);
+    MiLockWsle(&set.Set, set.Find(3), MI_WSLE_LOCK::InMemory);
+    ASSERT_EQ(set.List()->FirstDynamic, 2u);
+    MiReleaseLockedWsle(&set.Set, set.Find(1));
+    EXPECT_EQ(set.List()->FirstDynamic, 1u);
+    EXPECT_EQ(set.Set.WorkingSetSize, 4u);
+    EXPECT_LT(set.Find(3), 1u);
+    EXPECT_STREQ(MiCheckWorkingSet(&set.Set), nullptr);
+    MiReleaseLockedWsle(&set.Set, set.Find(4)); // one without a lock, too
+    EXPECT_EQ(set.List()->FirstDynamic, 1u);
+    EXPECT_EQ(set.Set.WorkingSetSize, 3u);
+}
+
 // PFN-11
 TEST_F(WorkingSetListTest, GrowsByAPageAndUsesFreeEntriesFirst) {
     const ULONG first = set.List()->LastInitializedWsle + 1;

@@ -75,6 +75,13 @@ ULONG MiUnlockWsle(MMSUPPORT* workingSet, ULONG index, MI_WSLE_LOCK lock) {
     return list->FirstDynamic;
 }
 
+void MiReleaseLockedWsle(MMSUPPORT* workingSet, ULONG index) {
+    const MMWSLE* const wsle = workingSet->VmWorkingSetList->Wsle;
+    if (wsle[index].e1.LockedInWs) index = MiUnlockWsle(workingSet, index, MI_WSLE_LOCK::InWorkingSet);
+    if (wsle[index].e1.LockedInMemory) index = MiUnlockWsle(workingSet, index, MI_WSLE_LOCK::InMemory);
+    MiReleaseWsle(workingSet, index);
+}
+
 ULONG MiShrinkWorkingSetList(MMSUPPORT* workingSet) {
     MMWSL* const list = workingSet->VmWorkingSetList;
     MMWSLE* const wsle = list->Wsle;

@@ -1,0 +1,39 @@
+// NtFlushInstructionCache: code that was written is what processors execute.
+//
+// These processors see writes to code by themselves, but one may have fetched instructions of before. An interrupt's return makes it
+// fetch anew; so does a change of address spaces. So only processors that run the process now are interrupted.
+// Locks: none. IRQL: PASSIVE_LEVEL. In the books: the processor manual, "self-modifying code". MEM-04
+#include "ke.h"
+#include "ke/flushtb.h"
+#include "mm/virtual.h"
+#include "ps/process.h"
+#include "rtl/exception.h"
+#include "rtl/useraccess.h"
+
+namespace {
+
+NTSTATUS Flush(KPROCESSOR_MODE mode, HANDLE process, PVOID base, SIZE_T length) {
+    if (mode != KernelMode && base) {
+        __try {
+            ProbeForRead(base, length, 1);
+        } __except (EXCEPTION_EXECUTE_HANDLER) {
+            return GetExceptionCode();
+        }
+    }
+    if (process != NtCurrentProcess()) return STATUS_INVALID_HANDLE;
+    KeFlushProcessTb(&MmCurrentProcess()->Pcb); // its interrupts do what is needed, and more
+    return STATUS_SUCCESS;
+}
+
+} // namespace
+
+extern "C" {
+
+NTSTATUS NTAPI NtFlushInstructionCache(HANDLE ProcessHandle, PVOID BaseAddress, SIZE_T Length) {
+    return Flush(ExGetPreviousMode(), ProcessHandle, BaseAddress, Length);
+}
+
+NTSTATUS NTAPI ZwFlushInstructionCache(HANDLE ProcessHandle, PVOID BaseAddress, SIZE_T Length) {
+    return Flush(KernelMode, ProcessHandle, BaseAddress, Length);
+}
+}
