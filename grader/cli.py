@@ -32,7 +32,7 @@ COMMANDS = {
     "watch": ("grader.commands.watch", "build and grade an exercise on every save"),
     "replay": ("grader.commands.replay", "run one test again under gdb"),
     "hint": ("grader.commands.hint", "the next of an exercise's staged hints"),
-    "mytest": ("grader.commands.mytest", "your own scenarios (exercise 3.6) on your own kernel"),
+    "mytest": ("grader.commands.mytest", "your own scenarios on right and wrong kernels"),
     "run": ("grader.commands.run", "boot the kernel in an emulator, with its debugger on this terminal"),
     "gdb": ("grader.commands.gdb", "boot the kernel with gdb attached"),
     "seed": ("grader.commands.seed", "show or set the student's own seed"),

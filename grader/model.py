@@ -178,7 +178,7 @@ class OwnTest:
     error: str = ""  # not empty: it does not compile
     trouble: str = ""  # not empty: the machine failed
     right: Tuple[Tuple[str, Path], ...] = ()  # (in words, kernel): the reference, and who looks different inside
-    wrong: Mapping[str, Tuple[str, Path]] = field(default_factory=dict)  # name -> (exercise of its mistake, kernel)
+    wrong: Mapping[str, Tuple[str, Path]] = field(default_factory=dict)  # name -> (where its mistake is, kernel)
     own: bool = False  # the right kernel is the student's: this branch has no reference
     at_home: bool = False  # in a student's branch: every word may be shown
 

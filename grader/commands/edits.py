@@ -22,6 +22,7 @@ from typing import Dict, Iterator, List, Tuple
 from grader import git, labs
 from grader.building import edits
 from grader.errors import GraderError
+from grader.mytest import practice
 from grader.report.result import write
 from grader.selfcheck import variants
 from grader.tree import Tree
@@ -42,7 +43,7 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     fit, mended, left = 0, 0, []
     for path in sorted(tree.solutions.glob("*/*/*.edit")) + sorted(tree.solutions.glob("*/hidden/*/*.edit")):
         base = variants.base_of(path)
-        whole = variants.shipped(now, base)
+        whole = practice.sources(tree) if variants.read_of(path) else variants.shipped(now, base)
         try:
             trouble = _trouble(path, whole)
             if not trouble:

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(tree: Tree, options: argparse.Namespace) -> int:
     """0: a right kernel passes, and each practice kernel is found; with TEST=: no scenario fails.  1: otherwise."""
-    course = labs.load(tree)
+    course = labs.load(tree, options.lab)
     lab, file = _file_of(course, options.lab)
     numbers = [exercise.number for exercise in lab.exercises if any(name.startswith("kernel/") for name in exercise.files)]
     if options.test and options.test not in numbers:

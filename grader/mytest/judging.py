@@ -1,4 +1,4 @@
-"""A student's own scenarios (exercise 3.6): explored on correct kernels, which they must accept, and on wrong ones.
+"""A student's own scenarios (exercises 2.9 and 3.6): explored on correct kernels, which they must accept, and on wrong ones.
 
 Invariants
   * A scenario that fails on a correct kernel costs every point: the correct ones are asked first.  They are the reference and
@@ -73,7 +73,7 @@ def catches(t: Context) -> None:
         raise InfraError(made.trouble if made else f"nothing was built for {file}; report this with the log")
     if made.error:
         t.fail(asked=f"compiling {file}", expected="it compiles", seen=made.error)
-    exercise, wrong = made.wrong.get(t.spec.wrong, ("", None))
+    where, wrong = made.wrong.get(t.spec.wrong, ("", None))
     # First what no other test asks for: tests that run side by side wait for the right kernels only.
     early = explored(made.driver, wrong, t.seed) if wrong and (made.driver, t.seed) not in _spoilt else None
     once = ""
@@ -99,8 +99,8 @@ def catches(t: Context) -> None:
         once = once or seen.once
         t.fail(asked="your scenarios on a kernel that is wrong in one place", expected="one of them fails", seen=once or "none does",
                hint=_hint(t, "mytest-leftovers") if once else t.hint(
-                   "mytest-misses", f"There is a mistake in the files of exercise {exercise} that none of your scenarios shows. "
-                   "Read its contracts: which sentence does no scenario of yours check, or check while others are at work?"))
+                   "mytest-misses", f"There is a mistake {where} that none of your scenarios shows. "
+                   "Read the contracts there: which sentence does no scenario of yours check, or check while others are at work?"))
 
 
 def _fair(t: Context, seen: Findings) -> None:

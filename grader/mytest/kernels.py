@@ -1,6 +1,7 @@
 """Before the tests of a student's own scenarios run: the driver, and every kernel that they ask for.
 
-Invariant: correct kernels are the reference and accepted variants, which look different inside, so that looks prove nothing.
+Invariant: correct kernels are the reference, accepted variants, and those of solutions/N-name/hidden/right, which look different inside, so that
+looks prove nothing.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from typing import Any, Dict, List, Optional, Sequence
 from grader.building.builder import EXPLORED, Builder
 from grader.errors import GraderError, InfraError
 from grader.labs import Course
-from grader.model import EXPLORE, WHOLE, Lab, OwnTest, TestSpec
+from grader.model import EXPLORE, WHOLE, Kernel, Lab, OwnTest, TestSpec
 from grader.mytest.driver import compiled
+from grader.mytest import practice
 from grader.mytest.source import has_scenario
 from grader.submission.files import Submission
 from grader.tree import Tree
@@ -56,12 +58,13 @@ def _on_kernels(tree: Tree, course: Course, builder: Builder, lab: Lab, driver: 
     if not tree.is_handout:
         from grader.selfcheck import variants  # an instructor's: a student's branch has neither them nor what they change
         right = [one for one in variants.of_lab(tree, lab) if one.kind == "accepted"][:ACCEPTED_MAX]
+        right += [variants.read_right(path) for path in sorted((tree.solutions / lab.folder / "hidden" / "right").glob("*.edit"))]
         wrong = {name: variants.read(tree.solutions / lab.folder / "hidden" / "wrong" / f"{name}.edit") for name in names}
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         made = list(pool.map(lambda variant: kernel(tree, course, builder, lab, variant, seed), [None, *right, *wrong.values()]))
     says = ["the reference", *(one.says for one in right)]
     return OwnTest(driver, right=tuple(zip(says, made)), at_home=tree.is_handout,
-                   wrong={name: (one.exercise, folder) for (name, one), folder in zip(wrong.items(), made[len(says):])})
+                   wrong={name: (f"in what {one.read} promises" if one.read else f"in the files of exercise {one.exercise}", folder) for (name, one), folder in zip(wrong.items(), made[len(says):])})
 
 
 def kernel(tree: Tree, course: Course, builder: Builder, lab: Lab, variant: Optional[Variant], seed: int) -> Path:
@@ -73,6 +76,8 @@ def _made_of(tree: Tree, course: Course, builder: Builder, lab: Lab, variant: Op
     if variant is None:
         return builder.base(EXPLORED)
     from grader.selfcheck import variants  # an instructor's
+    if variant.read:
+        return _built(variant, builder.with_given(_reference(tree, course), _changed(tree, variant)))
     files = {name: (tree.root / name).read_bytes() for name in lab.files if name.startswith("kernel/")}
     submission = Submission(variants.apply(variant, files), ())
     exercises = [exercise.number for exercise in lab.exercises
@@ -80,7 +85,22 @@ def _made_of(tree: Tree, course: Course, builder: Builder, lab: Lab, variant: Op
     keys = [f"{number}{EXPLORE}" for number in exercises]
     if len(keys) != 1:
         keys = [f"{WHOLE}{EXPLORE}"]
-    made = builder.build(submission, keys)[keys[0]]
+    return _built(variant, builder.build(submission, keys)[keys[0]])
+
+
+def _reference(tree: Tree, course: Course) -> Submission:
+    return Submission({name: (tree.root / name).read_bytes() for name in course.files if (tree.root / name).is_file()}, ())
+
+
+def _changed(tree: Tree, variant: Variant) -> Dict[str, bytes]:
+    """The sources of the kernel that a variant changes."""
+    from grader.selfcheck import variants  # an instructor's
+    files = practice.sources(tree)
+    return {name: text for name, text in variants.apply(variant, files).items() if text != files[name]}
+
+
+def _built(variant: Variant, made: Kernel) -> Path:
+    """The folder of a variant's kernel."""
     if made.trouble:
         raise InfraError(f"{variant.path.name}: {made.trouble}")
     if made.error:

@@ -35,11 +35,15 @@ def of_lab(tree: Tree, lab: Lab) -> List[Practice]:
     return [_read(path) for path in sorted((tree.root / "labs" / lab.folder / FOLDER).glob("*.txt"))]
 
 
+def sources(tree: Tree, but: Tuple[str, ...] = ()) -> Dict[str, bytes]:
+    """The kernel's sources.  `but`: names that are left out."""
+    return {path.relative_to(tree.root).as_posix(): path.read_bytes() for part in ("ntos", "hal") for path in (tree.root / "kernel" / part).rglob("*.cpp")
+            if path.is_file() and path.relative_to(tree.root).as_posix() not in but}
+
+
 def changed(tree: Tree, one: Practice, student_files: Tuple[str, ...]) -> Dict[str, bytes]:
     """The sources that it changes.  GraderError where they are not as the edits expect."""
-    own = {*student_files}
-    files = {path.relative_to(tree.root).as_posix(): path.read_bytes() for part in ("ntos", "hal") for path in (tree.root / "kernel" / part).rglob("*.cpp")
-             if path.is_file() and path.relative_to(tree.root).as_posix() not in own}
+    files = sources(tree, student_files)
     made = edits.apply(one.edits, files)
     return {name: text for name, text in made.items() if text != files.get(name)}
 

@@ -7,6 +7,8 @@
     Perhaps: random_events, wrong-order                            (tests and hints that come or not by the seed)
     Base: reference                                                (or starter; cheaters: starter unless said)
     Refused: yes                                                   (cheaters that the build must refuse)
+    Read: kernel/inc/mm/section.h                                  (wrong kernels for a student's own test: whose contract it breaks; its
+                                                                    edits may be of any source of the kernel)
 
     In ready.cpp, KiRemoveReadyQueue:                              (the form: building/edits.py)
     -    if (IsListEmpty(head)) ...
@@ -44,6 +46,7 @@ class Variant:
     refused: bool = False  # a cheater that must not even get a kernel
     perhaps: Tuple[str, ...] = ()  # tests that may fail too, and hints that may be shown
     edits: Tuple[edits.Edit, ...] = ()
+    read: str = ""  # the header whose contract it breaks, where its edits are of sources that no exercise writes
 
     @property
     def name(self) -> str:
@@ -80,7 +83,14 @@ def unproved(tests: Iterable[str], found: Iterable[Variant]) -> List[str]:
 def read_any(path: Path) -> Variant:
     """A file of any kind; its folder says which."""
     words = dict(_FOLDERS)
+    if path.parent.name == "right":
+        return read_right(path)
     return _read(path, path.parent.name, words[path.parent.name]) if path.parent.name in words else read(path)
+
+
+def read_right(path: Path) -> Variant:
+    """One right kernel that students never see."""
+    return _read(path, "accepted", "Accepted")
 
 
 def read(path: Path) -> Variant:
@@ -104,6 +114,11 @@ def apply(variant: Variant, files: Mapping[str, bytes]) -> Dict[str, bytes]:
 def base_of(path: Path) -> str:
     """The kernel that a file changes, whether its edits can be read or not; of a cheater the starter unless it says the reference."""
     return _header(path)[0].get("Base", "starter" if path.parent.name == "cheaters" else "reference")
+
+
+def read_of(path: Path) -> str:
+    """The header that a file names whose edits are of the kernel's sources; empty: they are of students' files."""
+    return _header(path)[0].get("Read", "")
 
 
 def shipped(files: Mapping[str, bytes], base: str) -> Dict[str, bytes]:
@@ -141,7 +156,7 @@ def _read(path: Path, kind: str, word: str) -> Variant:
     except edits.EditError as error:
         raise GraderError(f"{path}: {error}") from error
     return Variant(path, kind, fields[word], fields.get("Exercise", ""), _words(fields.get("Fails", "")),
-                   _words(fields.get("Hint", "")), base, fields.get("Refused", "") == "yes", _words(fields.get("Perhaps", "")), made)
+                   _words(fields.get("Hint", "")), base, fields.get("Refused", "") == "yes", _words(fields.get("Perhaps", "")), made, fields.get("Read", ""))
 
 
 def _matching(names: Iterable[str], patterns: Iterable[str]) -> Set[str]:

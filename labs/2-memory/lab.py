@@ -16,5 +16,6 @@ LAB = Lab(
         Exercise("2.6", "Page faults", 16,
                  ("kernel/ntos/mm/fault/decide.cpp", "kernel/ntos/mm/fault/demandzero.cpp", "kernel/ntos/mm/fault/transition.cpp",
                   "kernel/ntos/mm/fault/guard.cpp"), hours=3),
+        Exercise("2.9", "A test of your own", 16, ("labs/2-memory/mytest.cpp",), hours=3),
     ),
 )

@@ -2,6 +2,8 @@
 // run, threads that are not actors, stops. Every scenario is correct, but for those that say how they end.
 //
 // In the books: "synchronization", "interprocessor interrupts". SYH-01, DSP-12, INT-05, HAL-08
+#include "mm/virtual.h"
+#include "ntstatus.h"
 #include "scenario_main.h"
 
 namespace {
@@ -235,6 +237,27 @@ struct SpinsForEver {
     static void Actor1() {}
 };
 
+/// Memory of a process that all processors use: a Setup takes it and a Check gives it back, while the actors are parked. What one of
+/// them remembers of an earlier run's memory is forgotten then, on the conductor's processor too.
+struct MemoryOfEachRun {
+    static inline volatile LONG* Word;
+    static void Setup() {
+        PVOID base = nullptr;
+        SIZE_T size = PAGE_SIZE;
+        CHECK_EQUAL(STATUS_SUCCESS,
+                    ZwAllocateVirtualMemory(NtCurrentProcess(), &base, 0, &size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
+        Word = static_cast<volatile LONG*>(base);
+    }
+    static void Actor0() { InterlockedIncrement(Word); }
+    static void Actor1() { InterlockedIncrement(Word); }
+    static void Check() {
+        CHECK_EQUAL(2, LONG(*Word));
+        PVOID base = const_cast<LONG*>(Word);
+        SIZE_T size = 0;
+        CHECK_EQUAL(STATUS_SUCCESS, ZwFreeVirtualMemory(NtCurrentProcess(), &base, &size, MEM_RELEASE));
+    }
+};
+
 /// Spins without giving way for what the other one does: it gets its turn.
 struct SpinsRudely {
     static inline volatile LONG Flag;
@@ -261,3 +284,4 @@ SCENARIO(EndsRaised);
 SCENARIO(WrongPointer);
 SCENARIO(SpinsForEver);
 SCENARIO(SpinsRudely);
+SCENARIO(MemoryOfEachRun);

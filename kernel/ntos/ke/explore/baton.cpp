@@ -96,11 +96,22 @@ ULONG Decide(ULONG self, bool yield) {
         YieldProcessor();
 }
 
+/// Between two runs: a Setup or a Check may change memory that this processor remembers, and waits until it has forgotten it.
+void ServePacket() {
+    if ((KeGetCurrentPrcb()->RequestSummary & IPI_PACKET_READY) == 0) return;
+    __atomic_fetch_add(&KxRun.Serving, 1, __ATOMIC_SEQ_CST);
+    KxTakeInterrupts();
+    __atomic_fetch_sub(&KxRun.Serving, 1, __ATOMIC_SEQ_CST);
+}
+
 } // namespace
 
 void KxAwait(ULONG self) {
     while (KxRun.Baton != self) {
-        if (KxActive == 0 && KxRun.Participants == 0) Surrender();
+        if (KxActive == 0) {
+            if (KxRun.Participants == 0) Surrender();
+            ServePacket();
+        }
         YieldProcessor();
     }
     KxRun.Idle &= ~Bit(self);

@@ -103,6 +103,8 @@ void TakeTurn() {
 void CDECL Conduct(PVOID) {
     KX_RUN& run = KxRun;
     KiDisableInterrupts();
+    while (run.Serving != 0)
+        YieldProcessor();
     KxSetActive(1);
     run.Idle |= CONDUCTOR_BIT;
     KxPass(KX_CONDUCTOR, false);

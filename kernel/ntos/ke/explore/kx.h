@@ -33,11 +33,12 @@ struct KX_STAND {
 constexpr ULONG KX_GUARD = 8192;
 
 /// The run that is explored now.
-/// shared: the baton's holder owns all of it; Baton is read by those that wait
+/// shared: the baton's holder owns all of it; Baton is read by those that wait, Serving is interlocked
 struct KX_RUN {
     UCHAR GuardBefore[KX_GUARD];
     ULONG Quota; ///< so many of the next ordinary points need no question: the strategy would stay (baton.cpp)
     volatile ULONG Baton;
+    volatile ULONG Serving; ///< processors that take an interrupt between two runs
     ULONG Participants; ///< processors of the run; one more joins when it is interrupted
     ULONG Idle;         ///< of these: nothing to do, or not begun, or ended
     ULONG Pending;      ///< an inter-processor interrupt was sent to it and not taken yet

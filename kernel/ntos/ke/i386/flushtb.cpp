@@ -47,7 +47,13 @@ void NTAPI FlushList(PVOID context) {
         nt::cpu::InvalidatePage(list.Pages[i]);
 }
 
-KAFFINITY AllProcessors() { return __atomic_load_n(&KeActiveProcessors, __ATOMIC_ACQUIRE); }
+KAFFINITY AllProcessors() {
+#if defined(MICA_EXPLORE)
+    return (1u << ULONG(KeNumberProcessors)) - 1; // the explorer takes its conductor's processor out of KeActiveProcessors
+#else
+    return __atomic_load_n(&KeActiveProcessors, __ATOMIC_ACQUIRE);
+#endif
+}
 
 /// The processors that may know translations of a process's user half; of system space, all.
 KAFFINITY ProcessorsOf(const KPROCESS* process) {
