@@ -17,6 +17,7 @@ from grader.explore.control import Found
 from grader.model import OwnTest, TestSpec
 from grader.mytest import driver, judging, kernels
 from grader.mytest.judging import Findings
+from grader.selfcheck import variants
 from grader.submission.files import Submission
 from grader.tests.fixture import READY, TreeCase
 
@@ -90,6 +91,21 @@ class Catches(TreeCase):
         self.assertEqual(failure.hint.id, "mytest-misses")
         self.assertIn("exercise 1.1", failure.hint.text)
         self.assertNotIn("Mistake", failure.hint.text + failure.seen)
+
+    def test_a_wrong_kernel_of_given_code_names_its_header(self) -> None:
+        self.put("kernel/ntos/mm/given.cpp", "int given = 1;\n")
+        self.put("solutions/1-processes/hidden/wrong/late.edit", "Mistake: m\nExercise: 1.1\nFails: x\nHint: mytest-misses\nRead: kernel/inc/mm/pages.h\n\n"
+                 "In mm/given.cpp:\n-int given = 1;\n+int given = 2;\n")
+        variant = variants.read(self.tree.root / "solutions/1-processes/hidden/wrong/late.edit")
+        self.assertEqual({"kernel/ntos/mm/given.cpp": b"int given = 2;\n"}, kernels._changed(self.tree, variant))
+        failure = self.judged(late=NOTHING)
+        assert failure and failure.hint
+        self.assertIn("a mistake in what kernel/inc/mm/pages.h promises", failure.hint.text)
+
+    def test_right_kernels_that_nobody_sees_must_pass_too(self) -> None:
+        self.put("solutions/1-processes/hidden/right/again.edit", f"Accepted: once more\n{EDIT}")
+        self.assertEqual(self.advice(again=NOTHING), "passes")
+        self.assertEqual(self.advice(again=LOST), "mytest-rejects")
 
     def test_what_an_earlier_run_left_costs_no_point_that_was_earned(self) -> None:
         once = Findings(once=ONCE)

@@ -15,23 +15,26 @@ from grader.tests.machine import needs_emulator
 from grader.tree import this_tree
 
 TREE = this_tree()
-COURSE = labs.load(TREE)
-LAB = COURSE.lab(3)
-SCENARIOS = TREE.root / "solutions" / LAB.folder / "practice.cpp"
+COURSE = labs.load(TREE, labs.EVERY)
+LABS = [lab for lab in COURSE.labs if (TREE.root / "labs" / lab.folder / practice.FOLDER).is_dir()]
+FOUND = {2: {"": [], "partial-mdl": ["PartOfABuffer"], "query": ["QueryTellsProtections"]},
+         3: {"": [], "fast-mutex": ["FastMutexExcludes"], "rundown": ["RundownWaitsForAll"]}}
 
 
 class Files(unittest.TestCase):
     def test_there_are_two_and_each_changes_one_given_file(self) -> None:
-        found = practice.of_lab(TREE, LAB)
-        self.assertEqual(2, len(found))
-        for one in found:
-            changed = practice.changed(TREE, one, COURSE.files)
-            self.assertEqual(1, len(changed), one.name)
-            self.assertEqual(set(), set(changed) & set(COURSE.files), "no exercise's file: nothing of a reference is shown")
-            self.assertTrue((TREE.root / one.read).is_file(), one.read)
+        self.assertEqual(sorted(FOUND), [lab.number for lab in LABS])
+        for lab in LABS:
+            found = practice.of_lab(TREE, lab)
+            self.assertEqual(2, len(found))
+            for one in found:
+                changed = practice.changed(TREE, one, COURSE.files)
+                self.assertEqual(1, len(changed), one.name)
+                self.assertEqual(set(), set(changed) & set(COURSE.files), "no exercise's file: nothing of a reference is shown")
+                self.assertTrue((TREE.root / one.read).is_file(), one.read)
 
     def test_students_have_all_that_it_takes(self) -> None:
-        names = [path.relative_to(TREE.root).as_posix() for path in (TREE.root / "labs" / LAB.folder / practice.FOLDER).iterdir()]
+        names = [path.relative_to(TREE.root).as_posix() for lab in LABS for path in (TREE.root / "labs" / lab.folder / practice.FOLDER).iterdir()]
         for name in [*names, "grader/mytest/practice.py", "grader/building/edits.py", "grader/commands/mytest.py"]:
             self.assertIsNone(WITHHELD.search(name), name)
             self.assertEqual([], [kind for kind, pattern in PRIVATE if pattern.search(name) and not name.endswith("README.md")], name)
@@ -43,15 +46,15 @@ class OnTheKernel(unittest.TestCase):
         """Each is found by the scenario of its own contract and by no other, and the right kernel passes."""
         builder = Builder(TREE, COURSE)
         nothing = Submission({name: (TREE.root / name).read_bytes() for name in COURSE.files if (TREE.root / name).is_file()}, ())
-        folder, error = driver.compiled(TREE, builder, SCENARIOS.read_bytes())
-        self.assertEqual("", error)
-        expected: Dict[str, List[str]] = {"": [], "fast-mutex": ["FastMutexExcludes"], "rundown": ["RundownWaitsForAll"]}
-        seen: Dict[str, List[str]] = {}
-        for name, changed in [("", {}), *((one.name, practice.changed(TREE, one, COURSE.files)) for one in practice.of_lab(TREE, LAB))]:
-            kernel = builder.with_given(nothing, changed)
-            self.assertEqual("", kernel.error + kernel.trouble)
-            seen[name] = [scenario for scenario, report in judging.each(folder, kernel.directory, 7) if report.find]
-        self.assertEqual(expected, seen)
+        for lab in LABS:
+            folder, error = driver.compiled(TREE, builder, (TREE.root / "solutions" / lab.folder / "practice.cpp").read_bytes())
+            self.assertEqual("", error)
+            seen: Dict[str, List[str]] = {}
+            for name, changed in [("", {}), *((one.name, practice.changed(TREE, one, COURSE.files)) for one in practice.of_lab(TREE, lab))]:
+                kernel = builder.with_given(nothing, changed)
+                self.assertEqual("", kernel.error + kernel.trouble)
+                seen[name] = [scenario for scenario, report in judging.each(folder, kernel.directory, 7) if report.find]
+            self.assertEqual(FOUND[lab.number], seen)
 
 
 if __name__ == "__main__":

@@ -53,9 +53,9 @@ void Protect(volatile ULONG* base, ULONG pages, ULONG protect) {
 
 MEMORY_BASIC_INFORMATION Query(volatile ULONG* at) {
     MEMORY_BASIC_INFORMATION told{};
-    CHECK_EQUAL(STATUS_SUCCESS, NtQueryVirtualMemory(NtCurrentProcess(), const_cast<ULONG*>(at),
-                                                     MEMORY_INFORMATION_CLASS::MemoryBasicInformation, &told,
-                                                     sizeof(told), nullptr));
+    CHECK_EQUAL(STATUS_SUCCESS,
+                NtQueryVirtualMemory(NtCurrentProcess(), const_cast<ULONG*>(at),
+                                     MEMORY_INFORMATION_CLASS::MemoryBasicInformation, &told, sizeof(told), nullptr));
     return told;
 }
 
@@ -82,8 +82,7 @@ volatile ULONG* Map(SECTION* section, EPROCESS* process, ULONG protect, ULONG of
     SIZE_T size = 0;
     LARGE_INTEGER from;
     from.QuadPart = offset;
-    CHECK_EQUAL(STATUS_SUCCESS,
-                MmMapViewOfSection(section, process, &base, 0, 0, &from, &size, ViewUnmap, 0, protect));
+    CHECK_EQUAL(STATUS_SUCCESS, MmMapViewOfSection(section, process, &base, 0, 0, &from, &size, ViewUnmap, 0, protect));
     return static_cast<volatile ULONG*>(base);
 }
 
@@ -277,7 +276,8 @@ struct StackEndsAboveItsLowestPage {
             CHECK_EQUAL(STATUS_SUCCESS, MmCreateUserStack(Pages * PAGE_SIZE, PAGE_SIZE, &base));
             auto* const top = static_cast<volatile ULONG*>(base);
             for (ULONG page = 1; page < Pages; page++)
-                CHECK_EQUAL(page == Pages - 1 ? STATUS_STACK_OVERFLOW : STATUS_SUCCESS, Write(top - page * WORDS, page));
+                CHECK_EQUAL(page == Pages - 1 ? STATUS_STACK_OVERFLOW : STATUS_SUCCESS,
+                            Write(top - page * WORDS, page));
             CHECK_EQUAL(STATUS_ACCESS_VIOLATION, Write(top - Pages * WORDS, 1));
             CHECK_EQUAL(ULONG(MEM_RESERVE), Query(top - Pages * WORDS).State);
         }

@@ -244,8 +244,8 @@ struct MemoryOfEachRun {
     static void Setup() {
         PVOID base = nullptr;
         SIZE_T size = PAGE_SIZE;
-        CHECK_EQUAL(STATUS_SUCCESS,
-                    ZwAllocateVirtualMemory(NtCurrentProcess(), &base, 0, &size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
+        CHECK_EQUAL(STATUS_SUCCESS, ZwAllocateVirtualMemory(NtCurrentProcess(), &base, 0, &size,
+                                                            MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
         Word = static_cast<volatile LONG*>(base);
     }
     static void Actor0() { InterlockedIncrement(Word); }

@@ -39,12 +39,12 @@ struct KX_RUN {
     ULONG Quota; ///< so many of the next ordinary points need no question: the strategy would stay (baton.cpp)
     volatile ULONG Baton;
     volatile ULONG Serving; ///< processors that take an interrupt between two runs
-    ULONG Participants; ///< processors of the run; one more joins when it is interrupted
-    ULONG Idle;         ///< of these: nothing to do, or not begun, or ended
-    ULONG Pending;      ///< an inter-processor interrupt was sent to it and not taken yet
-    ULONG Actors;       ///< have an actor
-    ULONG Started;      ///< of these
-    ULONG Ended;        ///< of these
+    ULONG Participants;     ///< processors of the run; one more joins when it is interrupted
+    ULONG Idle;             ///< of these: nothing to do, or not begun, or ended
+    ULONG Pending;          ///< an inter-processor interrupt was sent to it and not taken yet
+    ULONG Actors;           ///< have an actor
+    ULONG Started;          ///< of these
+    ULONG Ended;            ///< of these
     KX_ERRAND Errand;
     ULONG TicksLeft; ///< of the clock's actor
     ULONG TicksMade;
