@@ -8,6 +8,7 @@ LAB = Lab(
     title="Memory: programs larger than the machine",
     branch="lab2-memory",
     driver="lab2.sys",
+    explored=True,
     making=True,
     exercises=(
         Exercise("2.2", "Page frame lists and states", 18, ("kernel/ntos/mm/pfn/pfnlist.cpp", "kernel/ntos/mm/pfn/pfnstate.cpp"), hours=4),

@@ -83,7 +83,7 @@ class Bench:
         self._guard.__enter__()  # until the test ends: the snapshot goes with it
         t.asking("a process is made, and this thread attached to it", self.hint("fault-call"))
         self._word, self._argument = guest.alloc(16), guest.alloc(16)
-        self._fault, self._saved = guest.alloc(FAULT.size), guest.alloc(64)
+        self._fault, self.saved = guest.alloc(FAULT.size), guest.alloc(64)
         self.stack = guest.alloc(8192) + 8192
         name = guest.alloc(16)
         guest.write(name, b"Faulting\0")
@@ -91,7 +91,7 @@ class Bench:
         self.process = guest.u32(self._word)
         self.space = self.process + guest.field("EPROCESS.AddressSpace")[0]
         self.vm = self.space + guest.field("MM_ADDRESS_SPACE.Vm")[0]
-        guest.call("KeStackAttachProcess", self.process, self._saved)
+        guest.call("KeStackAttachProcess", self.process, self.saved)
         self.inside = guest.inside(self.process)
         self.database = guest.u32(guest.sym("MmPfnDatabase"))
         self.list = guest.get(self.vm, "MMSUPPORT.VmWorkingSetList")

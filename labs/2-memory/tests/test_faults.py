@@ -15,6 +15,7 @@ BOOT = Hint("fault-call", HINTS["fault-call"])
 LIMIT = 40_000_000
 PROTECTIONS = (READ_ONLY, READ_WRITE, EXECUTE_READ, EXECUTE_READ_WRITE)
 PFN_LOCK_NUMBER = 2
+BUDGET = 60_000_000  # guest instructions of each scenario's exploration
 
 
 # -- the decision ------------------------------------------------------------------------------------------------------
@@ -330,7 +331,7 @@ def stack_grows(t):
     bench.fault(third.last - 2, True)
 
 
-@test("2.6", points=3, title="300 random faults, trims and uses of pages keep tables, frames, working set and bytes", features=FEATURES + ("PFN-03", "PFN-06"),
+@test("2.6", points=2, title="300 random faults, trims and uses of pages keep tables, frames, working set and bytes", features=FEATURES + ("PFN-03", "PFN-06"),
       limit=120_000_000)
 def faults_random(t):
     bench = Bench(t)
@@ -373,6 +374,20 @@ def faults_together(t):
       limit=600_000_000, machine=Machine(processors=4))
 def faults_in_a_crowd(t):
     Crowd(t, 4).judge()
+
+
+# -- every order of steps ----------------------------------------------------------------------------------------------
+ROUTINES = ("MmPfnDatabase", "MiIncrementReferenceCount", "MiDecrementReferenceCount", "MiUnlinkPageFromList", "MiRestoreTransitionPte",
+            "MiInitializeSystemPfn", "MiDeletePfn")  # races_faults.cpp: ROUTINE
+
+
+@test("2.6", points=1, title="no order of steps gives a frame twice, loses a byte, or tells of a guard twice", features=FEATURES + ("PFN-05", "POL-06"),
+      limit=4_000_000_000, explore=True)
+def race_faults(t):
+    hint = t.hint("fault-races", f"This must hold under every schedule; see in the timeline whether it is what broke. {HINTS['fault-races']}")
+    parameters = [t.guest.sym(name) for name in ROUTINES]
+    for scenario in ("GuardPageTellsOne", "FreshPageHasOneFrame", "StandbyPageIsUsedOrTaken"):
+        t.explore(scenario, budget=BUDGET, parameters=parameters, expected="no order of steps breaks it", hint=hint)
 
 
 def _shuffled(t, values):
