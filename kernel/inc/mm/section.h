@@ -75,6 +75,11 @@ NTKERNELAPI NTSTATUS NTAPI MmMapViewOfSection(SECTION* Section, EPROCESS* Proces
                                               ULONG_PTR ZeroBits, SIZE_T CommitSize, LARGE_INTEGER* SectionOffset,
                                               SIZE_T* ViewSize, SECTION_INHERIT InheritDisposition,
                                               ULONG AllocationType, ULONG Protect);
+/// Relocates the view of an image that was mapped with STATUS_IMAGE_NOT_AT_BASE; once. Pages that change are the process's own copies,
+/// charged to it. @param BaseAddress where the view begins. @returns STATUS_SUCCESS; STATUS_NOT_MAPPED_VIEW: no image begins there;
+/// STATUS_CONFLICTING_ADDRESSES: the image can lie at its own base only; STATUS_INVALID_IMAGE_FORMAT; STATUS_COMMITMENT_LIMIT;
+/// STATUS_INSUFFICIENT_RESOURCES; why a page could not be used. If it fails, unmap the view. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI MmRelocateImage(EPROCESS* Process, PVOID BaseAddress);
 /// Takes the view away that holds an address. @returns STATUS_SUCCESS; STATUS_NOT_MAPPED_VIEW. @irql PASSIVE_LEVEL
 NTKERNELAPI NTSTATUS NTAPI MmUnmapViewOfSection(EPROCESS* Process, PVOID BaseAddress);
 /// Writes what has changed in views of files to the files, and waits. @param BaseAddress, RegionSize in: a range within one view, size

@@ -170,6 +170,7 @@ HOST_SOURCES += kernel/ntos/mm/section/imagelayout.cpp
 HOST_SOURCES += kernel/ntos/mm/section/map.cpp
 HOST_SOURCES += kernel/ntos/mm/section/prototype.cpp
 HOST_SOURCES += kernel/ntos/mm/section/query.cpp
+HOST_SOURCES += kernel/ntos/mm/section/relocate.cpp
 HOST_SOURCES += kernel/ntos/mm/section/segment.cpp
 HOST_SOURCES += kernel/ntos/mm/section/transfer.cpp
 HOST_SOURCES += kernel/ntos/mm/section/viewpages.cpp
