@@ -35,6 +35,9 @@ MESSAGE       :=
 SCOPE         :=
 RUNS          :=
 SCENARIOS     :=
+FILE          :=
+SEEDS         :=
+BOARD         :=
 APPEND        :=
 GDB_WAIT      :=
 AT            :=
@@ -65,7 +68,7 @@ advice  = { grader/setup/advice.sh >&2; exit 2; }
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
-.PHONY: help grade check watch hint test run gdb replay timeline memmon mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix mutate edits soak check-style \
+.PHONY: help grade check challenge watch hint test run gdb replay timeline memmon mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix mutate edits soak check-style \
         format clean kernel
 
 help:
@@ -87,6 +90,10 @@ watch:
 check:
 	@$(need) check
 	@$(grader) check --out $(O) $(call opt,EX,--exercise)
+
+challenge:
+	@$(need) check
+	@$(grader) challenge --out $(O) $(call opt,LAB,--lab) $(call opt,FILE,--file) $(call opt,SEEDS,--seeds) $(call opt,BOARD,--board)
 
 hint:
 	@$(need) hint

@@ -28,6 +28,7 @@ from grader.tree import Tree, this_tree
 # name -> (module, one line of help).  A module has add_arguments(parser) and run(tree, options) -> int.
 COMMANDS = {
     "grade": ("grader.commands.grade", "grade a submission, or the tree itself"),
+    "challenge": ("grader.commands.challenge", "a page-replacement policy, scored against the optimum"),
     "check": ("grader.commands.check", "small examples of an exercise's contract, run on this machine"),
     "watch": ("grader.commands.watch", "build and grade an exercise on every save"),
     "replay": ("grader.commands.replay", "run one test again under gdb"),

@@ -13,10 +13,11 @@ unexport CPATH C_INCLUDE_PATH CPLUS_INCLUDE_PATH CCC_OVERRIDE_OPTIONS CCC_ADD_AR
 PROGRAM :=
 SOURCES :=
 CXX     := clang++
+MORE    :=
 # (as the host tests compile them: MICA_HOST leaves the processor out, and turns assertions on)
 FLAGS   := -std=c++20 -O0 -g -DMICA_HOST=1 -fms-extensions -fno-omit-frame-pointer -Wall -Wno-unused-parameter \
            -Wno-missing-field-initializers -Wno-ignored-attributes -Wno-unknown-warning-option -Wno-unused-function \
-           -Ikernel/inc -Ikernel/ntos -Ilabs/checks
+           -Ikernel/inc -Ikernel/ntos -Ilabs/checks $(MORE)
 objects := $(SOURCES:%=$(dir $(PROGRAM))%.o)
 
 $(PROGRAM): $(objects)

@@ -14,6 +14,8 @@ row "grade"                          "build, boot, run the tests of every core t
 row "grade LAB=$lab TEST=$tests"     "some of them (SEED=n, JOBS=n, JSON=file, EMU=bochs)"
 row "grade FURTHER=all"              "the further exercises too, beside the core track (FURTHER=3.7: one of them)"
 row "watch [EX=$lab.1]"                 "grade an exercise on every save: the first failure, the points, what is next (LAB=n)"
+[ ! -d labs/2-memory/challenge ] ||
+    row "challenge [LAB=2]"            "a policy of your own, scored against the optimum; no points"
 [ -z "$(ls labs/*-*/checks/*.cpp 2>/dev/null)" ] ||
     row "check [EX=2.2]"               "small examples of an exercise's contract, on this machine, in a second; no points"
 row "hint EX=$lab.1"                   "the next hint of an exercise (AGAIN=1: those you took); counted in the report, never in points"
