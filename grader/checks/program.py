@@ -12,6 +12,7 @@ from grader.model import Exercise, Lab
 from grader.tree import Tree
 
 HARNESS = "labs/checks/check.cpp"
+_OF = re.compile(r"^// of: (kernel/\S+\.cpp)$", re.MULTILINE)
 _WITH = re.compile(r"^// with: (kernel/\S+\.cpp)$", re.MULTILINE)
 _ERROR = re.compile(r"^(?:kernel|labs)/[^:\n]+:\d+(?::\d+)?: (?:fatal )?error: (?!'[a-z_/.]+' file not found)", re.MULTILINE)
 _UNDEFINED = re.compile(r"undefined (?:reference to|symbol:?) [`'\"]?([A-Za-z_][\w:]*)")
@@ -30,8 +31,8 @@ def with_checks(root: Path, course: Sequence[Lab]) -> "List[tuple[Lab, Exercise]
 def build(tree: Tree, lab: Lab, exercise: Exercise) -> Path:
     """The program, made anew where a source has changed.  GraderError says why there is none."""
     checks = source_of(lab, exercise.number)
-    given = _WITH.findall((tree.root / checks).read_text(encoding="utf-8"))
-    sources = [HARNESS, checks, *exercise.files, *given]
+    text = (tree.root / checks).read_text(encoding="utf-8")
+    sources = [HARNESS, checks, *(_OF.findall(text) or exercise.files), *_WITH.findall(text)]
     missing = [name for name in sources if not (tree.root / name).is_file()]
     if missing:
         raise GraderError(f"the checks of {exercise.number} need {', '.join(missing)}, which is not here; git checkout brings it back")

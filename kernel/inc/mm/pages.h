@@ -22,8 +22,8 @@ NTKERNELAPI BOOLEAN NTAPI MmIsAddressValid(const volatile void* VirtualAddress);
 /// beyond 4 GB. @irql <= DISPATCH_LEVEL
 NTKERNELAPI PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes,
                                      MEMORY_CACHING_TYPE CacheType);
-/// Copies the system's entry for an address into this processor's page directory, if it is missing there. @returns whether the
-/// address can be used now. @irql any
+/// Copies the system's entry for an address into the current page directory, if it is missing there. @returns whether a use of the
+/// address that faulted can be tried again; FALSE for what no directories share. @irql any
 NTKERNELAPI BOOLEAN NTAPI MmLoadSystemPde(ULONG_PTR Address);
 /// Resolves a page fault, or tells why not. @param FaultStatus 0 a read, else a write. @param TrapInformation the KTRAP_FRAME.
 /// @returns a success: repeat the instruction. STATUS_ACCESS_VIOLATION, STATUS_GUARD_PAGE_VIOLATION, STATUS_STACK_OVERFLOW:

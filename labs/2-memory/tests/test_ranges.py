@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grader.api import test
+from grader.api import Hint, test
 
 from .livepages import Database
 from .rangebench import HINTS, RangeBench, pages
@@ -12,7 +12,7 @@ from .treebench import STEP, TreeBench, shapes, thin
 
 TREE, SERVICES = ("POL-06",), ("POL-06", "PFN-15")
 LIMIT = 80_000_000
-BOOT = "The kernel that has only your files of this exercise stopped before the test began."
+BOOT = Hint("vad-call", HINTS["vad-call"])
 
 
 @test("2.5", points=2, title="a range comes into every balanced tree of up to seven ranges, at every place", stage="early", features=TREE, limit=LIMIT)

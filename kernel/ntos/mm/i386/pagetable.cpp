@@ -6,16 +6,20 @@
 // use faults, and MmLoadSystemPde copies the entry from the system's directory.
 // In the books: "virtual address translation", "page directories". MEM-04, MEM-06
 #include "i386/cpu.h"
+#include "ke/bugcheck.h"
 #include "mm/mi.h"
 #include "mm/slots.h"
 #include "rtl/string.h"
 
 namespace {
 
+// LAB(2.1) begin
 constexpr ULONG LARGE_PAGE_SIZE = 1u << PDE_SHIFT;
+// LAB(2.1) end
 
 MMPTE* SystemPde(ULONG_PTR address) { return reinterpret_cast<MMPTE*>(MM_SYSTEM_DIRECTORY) + (address >> PDE_SHIFT); }
 
+// LAB(2.1) begin
 /// Page tables and hyperspace: each process has its own.
 bool IsPrivate(ULONG_PTR address) { return address >= MM_PTE_BASE && address <= MM_HYPERSPACE_END; }
 
@@ -24,6 +28,7 @@ bool IsMapped(const volatile void* address) {
     const MMPTE pde = *MiGetPdeAddress(address);
     return pde.Hard.Valid && (pde.Hard.LargePage || MiGetPteAddress(address)->Hard.Valid);
 }
+// LAB(2.1) end
 
 } // namespace
 
@@ -38,7 +43,12 @@ void MiSetSystemPde(const volatile void* address, MMPTE pde) {
     MiGetPdeAddress(address)->Long = pde.Long;
 }
 
+/// Copies the system's entry into the current directory, where that lacks the one that the address needs: the entry for the address,
+/// or, if the address is in a page table of system space, the entry for that table. User space, page tables of the process's own and
+/// hyperspace have no entry to copy. @returns whether an entry of system space is there for the address, and the page, too: a use that
+/// faulted can be tried again. IRQL: any.
 BOOLEAN NTAPI MmLoadSystemPde(ULONG_PTR Address) {
+    // LAB(2.1) begin
     const auto* const touched = reinterpret_cast<const void*>(Address);
     // An entry of a page table that is not there: it is the table's that is missing.
     if (Address >= MM_PTE_BASE && Address < MM_HYPERSPACE)
@@ -50,6 +60,9 @@ BOOLEAN NTAPI MmLoadSystemPde(ULONG_PTR Address) {
         pde->Long = SystemPde(Address)->Long;
     }
     return IsMapped(touched);
+    // LAB(2.1) else
+    //| LAB_NOT_IMPLEMENTED("2.1");
+    // LAB(2.1) end
 }
 
 bool MiIsPdeValid(const volatile void* address) {
@@ -75,15 +88,26 @@ bool MiMakePageTables(ULONG_PTR base, ULONG pages) {
 
 void MiFlushEntry(PVOID address) { KeFlushSingleTb(address, TRUE); }
 
+/// Whether the address can be used: there is a page, in the current address space or in system space. Reads no page table that is not
+/// there. IRQL: any.
 BOOLEAN NTAPI MmIsAddressValid(const volatile void* VirtualAddress) {
+    // LAB(2.1) begin
     return MiIsPdeValid(VirtualAddress) && IsMapped(VirtualAddress);
+    // LAB(2.1) else
+    //| LAB_NOT_IMPLEMENTED("2.1");
+    // LAB(2.1) end
 }
 
+/// @returns the physical address of the byte; 0 if the address cannot be used. IRQL: any.
 PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(PVOID BaseAddress) {
+    // LAB(2.1) begin
     if (!MmIsAddressValid(BaseAddress)) return {.QuadPart = 0};
     const ULONG_PTR address = reinterpret_cast<ULONG_PTR>(BaseAddress);
     const MMPTE pde = *MiGetPdeAddress(BaseAddress);
     const MMPTE entry = pde.Hard.LargePage ? pde : *MiGetPteAddress(BaseAddress);
     const ULONG offset = address & (pde.Hard.LargePage ? LARGE_PAGE_SIZE - 1 : PAGE_SIZE - 1);
     return {.QuadPart = LONGLONG(ULONGLONG(entry.Hard.PageFrameNumber) * PAGE_SIZE + offset)};
+    // LAB(2.1) else
+    //| LAB_NOT_IMPLEMENTED("2.1");
+    // LAB(2.1) end
 }

@@ -42,6 +42,7 @@ private:
     MI_SYSTEM_PTES& m_region;
 };
 
+// LAB(2.1) begin
 constexpr ULONG RoundUp(ULONG value, ULONG alignment) { return (value + alignment - 1) & ~(alignment - 1); }
 
 /// Index of the lowest page from `from` on whose page number is a multiple of `alignment`.
@@ -50,6 +51,7 @@ ULONG AlignIndex(const MI_SYSTEM_PTES& region, ULONG from, ULONG alignment) {
     const ULONG base = ULONG(reinterpret_cast<ULONG_PTR>(region.Base) / sizeof(MMPTE));
     return RoundUp(base + from, alignment) - base;
 }
+// LAB(2.1) end
 
 } // namespace
 
@@ -61,6 +63,7 @@ void MiInitializeSystemPtes(MI_SYSTEM_PTES* region, MMPTE* base, ULONG count) {
 }
 
 MMPTE* MiReserveSystemPtes(MI_SYSTEM_PTES* region, ULONG count, ULONG alignment) {
+    // LAB(2.1) begin
     Runs runs(*region);
     for (ULONG before = Runs::Head, run = runs.Next(before); run != MM_EMPTY_PTE_LIST;
          before = run, run = runs.Next(run)) {
@@ -82,9 +85,13 @@ MMPTE* MiReserveSystemPtes(MI_SYSTEM_PTES* region, ULONG count, ULONG alignment)
         return &region->Base[first];
     }
     return nullptr;
+    // LAB(2.1) else
+    //| LAB_NOT_IMPLEMENTED("2.1");
+    // LAB(2.1) end
 }
 
 void MiReleaseSystemPtes(MI_SYSTEM_PTES* region, MMPTE* first, ULONG count) {
+    // LAB(2.1) begin
     Runs runs(*region);
     const ULONG begin = ULONG(first - region->Base), end = begin + count;
     const auto misuse = [&](ULONG why) {
@@ -120,6 +127,9 @@ void MiReleaseSystemPtes(MI_SYSTEM_PTES* region, MMPTE* first, ULONG count) {
         runs.SetNext(before, run);
     }
     region->TotalFree += count;
+    // LAB(2.1) else
+    //| LAB_NOT_IMPLEMENTED("2.1");
+    // LAB(2.1) end
 }
 
 bool MiCheckSystemPtes(const MI_SYSTEM_PTES* region) {

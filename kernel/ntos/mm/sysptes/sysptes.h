@@ -32,7 +32,7 @@ void MiInitializeSystemPtes(MI_SYSTEM_PTES* region, MMPTE* base, ULONG count);
 /// @returns the run's first entry, all entries 0; nullptr: no free run has room.
 MMPTE* MiReserveSystemPtes(MI_SYSTEM_PTES* region, ULONG count, ULONG alignment);
 /// Gives a run back, or a part of one. The caller has taken its pages out of every processor's TLB. Entries that are not in
-/// use are a bugcheck (SYSTEM_PTE_MISUSE).
+/// use are a bugcheck (SYSTEM_PTE_MISUSE): 1 if not all are of the region or there are none, 2 if one of them is free.
 void MiReleaseSystemPtes(MI_SYSTEM_PTES* region, MMPTE* first, ULONG count);
 /// Checked builds and tests: the invariants above. @returns whether all hold.
 bool MiCheckSystemPtes(const MI_SYSTEM_PTES* region);
