@@ -54,9 +54,9 @@ struct KDDEBUGGER_DATA {
     PVOID MmPfnDatabase; ///< address of the pointer to it
     PVOID MmPageLocationList;
     PVOID MmAvailablePages;
-    PVOID MmRegions;        ///< MM_REGION[MM_REGIONS] (mm/layout.h)
-    PVOID PoolTrackTable;   ///< POOL_TRACKER_TABLE[POOL_TRACK_ROWS] (ex/pool.h)
-    PVOID ExpPoolInjection; ///< POOL_INJECTION: which allocation fails, in checked builds
+    PVOID MmRegions;      ///< MM_REGION[MM_REGIONS] (mm/layout.h)
+    PVOID PoolTrackTable; ///< POOL_TRACKER_TABLE[POOL_TRACK_ROWS] (ex/pool.h)
+    PVOID ExpInjection;   ///< EX_INJECTION (ex/inject.h)
 };
 /// How far the boot has come, for a host that tests the kernel. The host names them in grader/model.py (Stage).
 enum class KD_STAGE : ULONG {

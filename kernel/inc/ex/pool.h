@@ -77,15 +77,6 @@ struct EX_QUOTA_SOURCE {
     void(NTAPI* Return)(PVOID Process, POOL_TYPE PoolType, SIZE_T Bytes);
 };
 
-/// Which allocation fails: a host or a test writes it (checked builds). Every allocation of the pool counts.
-/// shared: interlocked; a host writes it while the kernel stands
-struct POOL_INJECTION {
-    volatile LONG FailAfter;   ///< n: the n-th allocation from now on fails, and those behind it do not; 0: none fails
-    volatile LONG Attempts;    ///< allocations since boot
-    volatile LONG Failed;      ///< of these, made to fail
-    volatile ULONG_PTR Caller; ///< where the last of them returned to
-};
-
 /// What one tag has: a row of PoolTrackTable.
 /// shared: Key is written once; the counts change by interlocked operations
 struct POOL_TRACKER_TABLE {
@@ -117,7 +108,6 @@ NTKERNELAPI BOOLEAN NTAPI ExInitSystem(const EX_PAGE_SOURCE* PageSource);
 void NTAPI ExInitializeSpecialPool(const EX_SPECIAL_SOURCE* Source);
 /// From now on allocations with quota charge processes. @param Source stays in use for ever. @irql PASSIVE_LEVEL
 NTKERNELAPI void NTAPI ExRegisterQuotaSource(const EX_QUOTA_SOURCE* Source);
-extern POOL_INJECTION ExpPoolInjection;
 /// Lets a processor keep freed blocks for its next allocations. @irql boot, before the processor runs
 void NTAPI ExInitializeProcessorPool(KPRCB* Prcb);
 /// @param NumberOfBytes 0 gives a block like 1: one that no other caller has. @param Tag not 0

@@ -53,5 +53,5 @@ extern "C" constinit const KDDEBUGGER_DATA KdDebuggerDataBlock = {
     .MmAvailablePages = AddressOf(&MmAvailablePages),
     .MmRegions = AddressOf(&MmRegions),
     .PoolTrackTable = AddressOf(&PoolTrackTable),
-    .ExpPoolInjection = AddressOf(&ExpPoolInjection),
+    .ExpInjection = AddressOf(&ExpInjection),
 };

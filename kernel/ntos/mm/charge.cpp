@@ -4,6 +4,7 @@
 // too many.
 // In the books: "commit charge and the system commit limit". POL-06, PFN-15
 #include "mm/charge.h"
+#include "ex/inject.h"
 #include "nt/assert.h"
 #include "nt/atomic.h"
 
@@ -41,7 +42,7 @@ void RaisePeak(volatile LONG* peak, LONG value) {
 } // namespace
 
 NTSTATUS MiChargeCommitment(ULONG pages, MM_ADDRESS_SPACE* space) {
-    if (pages > MM_MAXIMUM_CHARGE) return STATUS_COMMITMENT_LIMIT;
+    if (pages > MM_MAXIMUM_CHARGE || ExInjectFailure(EX_ALLOCATION::Commitment)) return STATUS_COMMITMENT_LIMIT;
     LONG own = 0;
     if (space) {
         const ULONG limit = space->CommitChargeLimit ? space->CommitChargeLimit : MM_MAXIMUM_CHARGE;

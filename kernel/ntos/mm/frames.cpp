@@ -1,4 +1,5 @@
 // Pages of the system's own, by their numbers: stacks, page tables, pools. The page frame number database gives them.
+#include "ex/inject.h"
 #include "mm/mi.h"
 #include "mm/pfn/pfn.h"
 
@@ -17,6 +18,7 @@ void MiClaimFrames(PFN_NUMBER frame, ULONG pages) {
 }
 
 PFN_NUMBER MiAllocateFrame() {
+    if (ExInjectFailure(EX_ALLOCATION::Page)) return 0;
     nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
     const PFN_NUMBER frame = MiRemoveAnyPage();
     if (frame == MM_EMPTY_LIST) return 0;

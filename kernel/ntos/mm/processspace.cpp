@@ -7,6 +7,7 @@
 //
 // Locks: AddressCreationLock, WorkingSetMutex, MmPfnLock. IRQL: PASSIVE_LEVEL.
 // In the books: "process address space", "hyperspace". MEM-06, MEM-07, KPR-03
+#include "ex/inject.h"
 #include "ke.h"
 #include "mm.h"
 #include "mm/mi.h"
@@ -31,6 +32,7 @@ PFN_NUMBER FrameOf(ULONG_PTR physical) { return PFN_NUMBER(physical / PAGE_SIZE)
 /// Puts a page of zeros behind MM_WORKING_SET_LIST of an address space that is not the current one.
 /// @param table the frame of its hyperspace's page table
 bool MapListPage(PFN_NUMBER table) {
+    if (ExInjectFailure(EX_ALLOCATION::Page)) return false;
     PFN_NUMBER frame;
     bool zeroed = false;
     {

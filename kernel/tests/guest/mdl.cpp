@@ -5,6 +5,7 @@
 #include "mm/mdl.h"
 #include "rtl/exception.h"
 
+#include "attached.h"
 #include "guest_main.h"
 
 namespace {
@@ -72,6 +73,29 @@ GUEST_TEST(LockedPagesHaveASecondAddress) {
     IoFreeMdl(mdl);
     ExFreePoolWithTag(buffer, TestTag);
     GUEST_TRUE(MmCheckPageFrames() == nullptr);
+}
+
+// HAL-04, MEM-05: pages that no program has used, pages that left, and pages that were only read
+GUEST_TEST(LockingBringsInAProgramsPages) {
+    constexpr ULONG pages = 4;
+    ATTACHED_PROCESS process;
+    UCHAR* const base = Allocate(pages);
+    UCHAR room[sizeof(MDL) + pages * sizeof(PFN_NUMBER)];
+    auto* const mdl = reinterpret_cast<PMDL>(room);
+    for (ULONG round = 0; round < 4; round++) {
+        MmInitializeMdl(mdl, base, pages * PAGE_SIZE);
+        GUEST_EQUAL(STATUS_SUCCESS, Lock(mdl, UserMode, round < 2 ? IoModifyAccess : IoReadAccess));
+        for (ULONG i = 0; i < pages; i++)
+            GUEST_EQUAL(FrameOf(base + i * PAGE_SIZE), MmGetMdlPfnArray(mdl)[i]);
+        MmUnlockPages(mdl);
+        MmEmptyWorkingSet();
+    }
+    Protect(base, pages, PAGE_READONLY);
+    MmInitializeMdl(mdl, base, pages * PAGE_SIZE);
+    GUEST_EQUAL(STATUS_SUCCESS, Lock(mdl, UserMode, IoReadAccess));
+    MmUnlockPages(mdl);
+    GUEST_EQUAL(STATUS_ACCESS_VIOLATION, Lock(mdl, UserMode, IoModifyAccess));
+    Free(base);
 }
 
 // HAL-04

@@ -1,6 +1,7 @@
 // A pool over pages of the host's heap, for the tests of this folder.
 #pragma once
 
+#include "ex/inject.h"
 #include "ex/pool/expool.h"
 #include "machine.h"
 
@@ -61,7 +62,7 @@ protected:
         AfterAPage = nullptr;
         OutOfPages = false;
         PagesLeft = 1000;
-        ExpPoolInjection = {};
+        ExpInjection.FailAfter = 0;
         memset(PoolTrackTable, 0, sizeof PoolTrackTable);
         EXPECT_TRUE(ExInitSystem(&source));
     }

@@ -4,6 +4,7 @@
 // In the books: "system memory pools", "bugchecks: BAD_POOL_CALLER". POL-05, TRP-09
 #include "ex/pool/expool.h"
 #include "ex.h"
+#include "ex/inject.h"
 #include "ke/options.h"
 #include "rtl/exception.h"
 
@@ -169,18 +170,14 @@ BOOLEAN NTAPI ExInitSystem(const EX_PAGE_SOURCE* PageSource) {
     ExpInitializePoolDescriptor(PoolVector[ULONG(NonPagedPool)], NonPagedPool);
     ExpInitializePoolDescriptor(PoolVector[ULONG(PagedPool)], PagedPool);
     ExpInitializeBigPages();
-    ExpPoolInjection.FailAfter = LONG(KeLoaderOptions.PoolFailure);
+    ExpInjection.FailAfter = LONG(KeLoaderOptions.PoolFailure);
     ExInitializeProcessorPool(KeGetCurrentPrcb());
     KeInitializeSpinLock(&ExpResourceSpinLock, KLOCK_RANK::Object);
     return PageSource->Allocate && PageSource->Free;
 }
 
 PVOID NTAPI ExpAllocatePoolWithTag(POOL_TYPE type, SIZE_T bytes, ULONG tag) {
-    PVOID block = nullptr;
-#if defined(MICA_CHECKED) || defined(MICA_HOST)
-    if (!ExpInjectFailure(ExpAddressOf(__builtin_return_address(0))))
-#endif
-        block = Allocate(type, bytes, tag);
+    PVOID const block = ExInjectFailure(EX_ALLOCATION::Pool) ? nullptr : Allocate(type, bytes, tag);
     if (!block && (type & POOL_RAISE_IF_ALLOCATION_FAILURE)) ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
     return block;
 }

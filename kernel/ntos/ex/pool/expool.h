@@ -214,10 +214,8 @@ bool ExpKeepBlock(POOL_HEADER* header);
 /// The counts of a tag that stand in the lists of all processors, not yet in the table of tags.
 void ExpAddKeptCounts(ULONG tag, POOL_TRACKER_TABLE* row);
 
-// inject.cpp, special.cpp: allocations that fail on request (checked builds), and those of the special pool.
+// special.cpp: allocations of the special pool.
 
-/// Counts an allocation. @param caller where it returns to. @returns whether it is made to fail
-bool ExpInjectFailure(ULONG_PTR caller);
 extern const EX_SPECIAL_SOURCE* ExpSpecialSource; ///< written once at boot; nullptr: there is no special pool
 /// @returns whether the special pool should give a block for such a request
 bool ExpIsWantedSpecial(SIZE_T bytes, ULONG tag);

@@ -1,23 +1,38 @@
-// Allocations that fail on request: the n-th from now on. Checked builds ask here at every allocation.
+// Allocations that fail on request. What each word means: ex/inject.h.
 //
-// A host, a test or the option /POOLFAIL=n says which. So every allocation site is tried in turn: run the same work with n = 1, 2, ...
-// until none fails any more. ExpPoolInjection.Caller names the site.
-// Locks: none. IRQL: any.
 // In the books: "driver verifier: low resources simulation". POL-05, ERR-10
-#include "ex/pool/expool.h"
+#include "ex/inject.h"
 #include "nt/atomic.h"
+#include "rtl/exception.h"
 
-POOL_INJECTION ExpPoolInjection;
+EX_INJECTION ExpInjection = {.Kinds = ExInjectionMask(EX_ALLOCATION::Pool)};
 
-bool ExpInjectFailure(ULONG_PTR caller) {
-    (void)InterlockedIncrement(&ExpPoolInjection.Attempts);
+#if defined(MICA_CHECKED) || defined(MICA_HOST)
+
+namespace {
+
+/// Notes the allocation that fails, for those who look for its site.
+void Note(EX_ALLOCATION kind) {
+    ExpInjection.Kind = kind;
+#if !defined(MICA_HOST)
+    ExpInjection.CallerCount = RtlWalkFrameChain(ExpInjection.Callers, EX_INJECTION_CALLERS, 0);
+#endif
+    (void)InterlockedIncrement(&ExpInjection.Failed);
+}
+
+} // namespace
+
+bool ExInjectFailure(EX_ALLOCATION kind) {
+    if (!(ExpInjection.Kinds & ExInjectionMask(kind))) return false;
+    (void)InterlockedIncrement(&ExpInjection.Attempts);
     for (;;) {
-        const LONG left = ExpPoolInjection.FailAfter;
+        const LONG left = ExpInjection.FailAfter;
         if (left <= 0) return false;
-        if (InterlockedCompareExchange(&ExpPoolInjection.FailAfter, left - 1, left) != left) continue;
+        if (InterlockedCompareExchange(&ExpInjection.FailAfter, left - 1, left) != left) continue;
         if (left > 1) return false;
-        (void)InterlockedIncrement(&ExpPoolInjection.Failed);
-        ExpPoolInjection.Caller = caller;
+        Note(kind);
         return true;
     }
 }
+
+#endif

@@ -118,16 +118,16 @@ TEST_F(QuotaTest, LowPriorityFailsFirst) {
 // ERR-10
 TEST_F(QuotaTest, TheNthAllocationFails) {
     Run([] {
-        ExpPoolInjection.FailAfter = 2;
+        ExpInjection.FailAfter = 2;
         PVOID const first = ExpAllocatePoolWithTag(NonPagedPool, 40, Tag);
         EXPECT_NE(first, nullptr);
         EXPECT_EQ(ExpAllocatePoolWithTag(NonPagedPool, 40, Tag), nullptr);
         EXPECT_EQ(RaisedBy([] {
-                      ExpPoolInjection.FailAfter = 1;
+                      ExpInjection.FailAfter = 1;
                       (void)ExpAllocatePoolWithTag(NonPagedPool | POOL_RAISE_IF_ALLOCATION_FAILURE, 40, Tag);
                   }),
                   ULONG(STATUS_INSUFFICIENT_RESOURCES));
-        EXPECT_EQ(ExpPoolInjection.FailAfter, 0);
+        EXPECT_EQ(ExpInjection.FailAfter, 0);
         ExpFreePoolWithTag(first, Tag);
     });
 }

@@ -3,6 +3,7 @@
 //
 // Locks, IRQL: see fault.h. In the books: "page table entries", "working sets". MEM-05, PFN-03
 #include "mm/fault/fault.h"
+#include "ex/inject.h"
 #include "mm/layout.h"
 #include "mm/protect.h"
 #include "mm/ws/wsl.h"
@@ -16,6 +17,7 @@ ULONG MiWsIndexOf(PFN_NUMBER frame) {
 }
 
 bool MiMayTakePage() {
+    if (ExInjectFailure(EX_ALLOCATION::Page)) return false;
     const PFN_NUMBER left = MiMemoryThresholds.Minimum;
     return MmAvailablePages >= (left ? left : 1);
 }

@@ -6,6 +6,7 @@
 #include "mm.h"
 #include "mm/mdl.h"
 #include "mm/pfn/pfn.h"
+#include "nt/atomic.h"
 #include "ps/process.h"
 #include "rtl/exception.h"
 #include "rtl/useraccess.h"
@@ -18,12 +19,11 @@ bool IsCounted(PFN_NUMBER frame) REQUIRES_PFN_LOCK {
 }
 
 /// Uses a page as a device will, so that a fault brings it in or raises. Out of line: the compiler protects calls in a __try.
-[[gnu::noinline]] void Touch(volatile ULONG* address, bool write) {
-    if (write) {
-        __atomic_fetch_or(address, 0u, __ATOMIC_RELAXED); // what is there stays, whatever other processors write
-    } else {
-        (void)*address;
-    }
+/// A write exchanges a word with itself: what is there stays, whatever other processors write, and the processor writes even where
+/// the comparison fails. (An `or` with 0 the compiler would leave out.)
+[[gnu::noinline]] void Touch(volatile LONG* address, bool write) {
+    const LONG seen = *address;
+    if (write) (void)InterlockedCompareExchange(address, seen, seen);
 }
 
 bool MayWrite(const volatile void* address) {
@@ -53,7 +53,7 @@ NTSTATUS LockEach(MDL* mdl, bool write, ULONG pages, volatile ULONG* locked) {
     PFN_NUMBER* const frames = MmGetMdlPfnArray(mdl);
     __try {
         while (*locked < pages) {
-            Touch(reinterpret_cast<volatile ULONG*>(address), write);
+            Touch(reinterpret_cast<volatile LONG*>(address), write);
             if (!Reference(address, write, &frames[*locked])) continue;
             *locked = *locked + 1;
             address += PAGE_SIZE;

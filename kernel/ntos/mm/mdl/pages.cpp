@@ -1,7 +1,8 @@
 // Pages for a device: taken from a range of physical addresses and described by an MDL, or in a row and mapped.
+#include "ex/inject.h"
 #include "ex/pool.h"
-#include "mm/contiguous.h"
 #include "mm/charge.h"
+#include "mm/contiguous.h"
 #include "mm/mdl.h"
 #include "mm/pfn/pageaccess.h"
 #include "mm/pfn/pfn.h"
@@ -19,7 +20,7 @@ PFN_NUMBER FrameOf(PHYSICAL_ADDRESS address) {
 
 PFN_NUMBER TakeRun(PFN_NUMBER low, PFN_NUMBER high, ULONG boundary, ULONG pages) {
     if (high > MmHighestPhysicalPage) high = MmHighestPhysicalPage;
-    if (low > high) return MM_EMPTY_LIST;
+    if (low > high || ExInjectFailure(EX_ALLOCATION::Page)) return MM_EMPTY_LIST;
     nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
     return MiFindContiguousPages(low, high, boundary, pages);
 }

@@ -1,5 +1,6 @@
 // The region of system PTEs under its lock, and the end of what a run maps.
 #include "mm/sysptes/systemspace.h"
+#include "ex/inject.h"
 #include "ke/ipi.h"
 
 /// From so many pages on, forgetting everything once costs less than forgetting each page.
@@ -14,6 +15,7 @@ void MiInitializeSystemSpace() {
 }
 
 MMPTE* MiReserveSystemSpace(ULONG pages) {
+    if (ExInjectFailure(EX_ALLOCATION::SystemPtes)) return nullptr;
     nt::QueuedSpinLockGuard guard(LockQueueSystemSpaceLock);
     return MiReserveSystemPtes(&MiSystemPtes, pages, 1);
 }
