@@ -4,10 +4,10 @@
 //     after     entry of B -----------> page 5 (share count 1)
 //               entry of A -----------> page 9: the same bytes, private, writable
 //
-// The new page is filled before an entry leads to it, and the shared page loses its share after every processor has forgotten
-// it. So each thread of the process sees the old bytes or the copy, and no write reaches the shared page.
+// Each thread of the process sees the old bytes or the copy at every moment, and no write reaches the shared page.
 // Locks: see fault.h; the WorkingSetMutex keeps the shared page where it is while it is copied. IRQL: see fault.h.
 // In the books: "copy-on-write". MEM-05, POL-08, POL-09
+#include "ke/bugcheck.h"
 #include "ke/ipi.h"
 #include "mm/fault/fault.h"
 #include "mm/pfn/pageaccess.h"
@@ -16,6 +16,7 @@
 #include "mm/ws/wsl.h"
 #include "nt/atomic.h"
 
+// LAB(2.7) begin
 namespace {
 
 /// Takes a page for the copy. @param index of its working set entry. @returns MM_EMPTY_LIST: memory is short.
@@ -31,8 +32,24 @@ PFN_NUMBER TakePage(MMPTE* pte, ULONG protection, ULONG index) {
 }
 
 } // namespace
+// LAB(2.7) else
+//| // Room for helpers of your own.
+// LAB(2.7) end
 
+/// The first write to a page of a section that is shared until then. Pre: *fault.Pte is valid, with CopyOnWrite.
+///
+/// - Post: *fault.Pte is valid and leads to a page of the process's own, with the bytes of the shared one. Its protection is that of
+///   the copy (MiProtectionOfCopy of the protection in the page's working set entry); it is Dirty.
+/// - The copy belongs to *fault.Pte as a fresh private page does: active, one share, one reference, Modified, WsIndex;
+///   OriginalPte is demand zero, with the copy's protection. The working set entry stays: it is Direct, with that protection.
+/// - Where *fault.Pte leads to the copy, the copy has all its bytes already.
+/// - The shared page loses its share when no processor knows it through *fault.Pte any more (KeFlushSingleTb). The page
+///   table is shared as often as before.
+/// - NumberOfPrivatePages of fault.Space and MmInfoCounters.CopyOnWriteCount are one more.
+/// - A page is taken only while MiMayTakePage allows it.
+/// @returns STATUS_PAGE_FAULT_COPY_ON_WRITE; STATUS_NO_MEMORY: then nothing has changed
 NTSTATUS MiResolveCopyOnWriteFault(MI_FAULT& fault) {
+    // LAB(2.7) begin
     const ULONG vpn = ULONG(reinterpret_cast<ULONG_PTR>(fault.VirtualAddress) >> PAGE_SHIFT);
     MMWSL* const list = fault.WorkingSet->VmWorkingSetList;
     const PFN_NUMBER shared = fault.Pte->Hard.PageFrameNumber;
@@ -58,4 +75,7 @@ NTSTATUS MiResolveCopyOnWriteFault(MI_FAULT& fault) {
     fault.Space->NumberOfPrivatePages++;
     InterlockedIncrement(&MmInfoCounters.CopyOnWriteCount);
     return STATUS_PAGE_FAULT_COPY_ON_WRITE;
+    // LAB(2.7) else
+    //| LAB_NOT_IMPLEMENTED("2.7");
+    // LAB(2.7) end
 }

@@ -9,6 +9,7 @@
 // Every process that uses the page has a share of it. With the last share the prototype PTE gets its transition form
 // (MiDecrementShareCount), and the page goes to the standby or the modified list for all of them.
 // Locks, IRQL: see fault.h. In the books: "prototype PTEs", "page fault handling". MEM-05, POL-08, POL-09
+#include "ke/bugcheck.h"
 #include "ke/ipi.h"
 #include "mm/fault/fault.h"
 #include "mm/pfn/pageaccess.h"
@@ -20,8 +21,33 @@
 
 namespace {
 
-ULONG VpnOf(const void* address) { return ULONG(reinterpret_cast<ULONG_PTR>(address) >> PAGE_SHIFT); }
+[[maybe_unused]] ULONG VpnOf(const void* address) { return ULONG(reinterpret_cast<ULONG_PTR>(address) >> PAGE_SHIFT); }
 ULONG VpnOf(const MMPTE* pte) { return VpnOf(MiGetVirtualAddressMappedByPte(pte)); }
+
+/// The entry of a valid, shared page.
+MMPTE SharedPte(PFN_NUMBER frame, ULONG protection, const MMPTE* pte) {
+    MMPTE valid = MiMakeValidPte(frame, protection, pte);
+    valid.Hard.Prototype = 1;
+    return valid;
+}
+
+/// Changes an entry in one step: the processor may set Dirty until then. @returns what it was
+MMPTE Exchange(MMPTE* pte, MMPTE after) {
+    auto* const word = reinterpret_cast<volatile LONG*>(&pte->Long);
+    return {.Long = ULONG(InterlockedExchange(word, LONG(after.Long)))};
+}
+
+/// The index of the working set entry of a valid page.
+ULONG IndexOf(const MM_ADDRESS_SPACE& space, const MMPTE* pte) {
+    const ULONG index = MiLocateWsle(space.Vm.VmWorkingSetList, VpnOf(pte), MiWsIndexOf(pte->Hard.PageFrameNumber));
+    NT_ASSERT(index != WSLE_NULL_INDEX);
+    return index;
+}
+
+} // namespace
+
+// LAB(2.7) begin
+namespace {
 
 /// The form of a prototype PTE whose page is in use. No processor looks at it: only its frame counts.
 MMPTE ValidPrototype(PFN_NUMBER frame) {
@@ -101,23 +127,32 @@ bool IsPrivateFromTheStart(const MI_FAULT& fault, const MMPTE* prototype) {
            MiPteKind(*prototype) == MI_PTE_KIND::DemandZero;
 }
 
-/// The entry of a valid, shared page.
-MMPTE SharedPte(PFN_NUMBER frame, ULONG protection, const MMPTE* pte) {
-    MMPTE valid = MiMakeValidPte(frame, protection, pte);
-    valid.Hard.Prototype = 1;
-    return valid;
-}
-
-/// The index of the working set entry of a valid page.
-ULONG IndexOf(const MM_ADDRESS_SPACE& space, const MMPTE* pte) {
-    const ULONG index = MiLocateWsle(space.Vm.VmWorkingSetList, VpnOf(pte), MiWsIndexOf(pte->Hard.PageFrameNumber));
-    NT_ASSERT(index != WSLE_NULL_INDEX);
-    return index;
-}
-
 } // namespace
+// LAB(2.7) else
+//| // Room for helpers of your own.
+// LAB(2.7) end
 
+/// A page of a view: the process gets a share of the page that its prototype PTE describes (MiPrototypeOfPage).
+///
+/// - How the page may be used, an entry of 0 leaves to the view (MiProtectionOfViewPage); else fault.Protection says it. A page that
+///   is not there, or may not be used so, is STATUS_ACCESS_VIOLATION.
+/// - Post: *fault.Pte is valid, as that protection allows, with Prototype. The page has one share for each valid entry that leads to
+///   it, and one reference for all of them. The prototype PTE is valid and names its frame.
+/// - A page that is in no process yet comes from where its prototype PTE says: a page of zeros (demand zero), which is not Modified;
+///   the frame that is still in memory (transition), which keeps what it has. Its frame has PrototypePte, and belongs to the
+///   prototype PTE.
+/// - The page has an entry of fault.WorkingSet. It is Direct, and the page's WsIndex, only if no other process has the page
+///   (MiMapFaultedPage). The page table that holds *fault.Pte is shared once more.
+/// - *fault.Pte was counted when it was first used (MI_USER_PAGES::Write of the form MiMakeLookupPte). PrototypeCount is one more.
+/// - A write to a page with a copy-on-write protection goes on as a fault of that kind (MiResolveCopyOnWriteFault).
+/// - A page of zeros of an image's copy-on-write part is private from the start: a fault of the kind DemandZero, with the copy's
+///   protection.
+/// - A page that is being read is waited for as a private one is (MiJoinPageRead, MiWaitForPageRead). One that is not in memory is
+///   read by MiReadPrototypePage.
+/// @returns STATUS_PAGE_FAULT_DEMAND_ZERO; STATUS_PAGE_FAULT_TRANSITION: it was in memory; STATUS_PAGE_FAULT_COPY_ON_WRITE; what the
+/// routines that it goes on with return; STATUS_NO_MEMORY: then the process has no share
 NTSTATUS MiResolveProtoPteFault(MI_FAULT& fault) {
+    // LAB(2.7) begin
     const ULONG vpn = VpnOf(fault.VirtualAddress);
     MMPTE* const prototype = MiPrototypeOfPage(fault.Vad, vpn);
     if (!prototype || !FindProtection(fault)) return STATUS_ACCESS_VIOLATION;
@@ -143,20 +178,38 @@ NTSTATUS MiResolveProtoPteFault(MI_FAULT& fault) {
     InterlockedIncrement(&MmInfoCounters.PrototypeCount);
     if (fault.Write && valid.Hard.CopyOnWrite) return MiResolveCopyOnWriteFault(fault);
     return status;
+    // LAB(2.7) else
+    //| LAB_NOT_IMPLEMENTED("2.7");
+    // LAB(2.7) end
 }
 
+/// A shared page leaves a working set. *pte is valid with Prototype; the caller releases the working set entry.
+///
+/// - Post: *pte leads to the prototype PTE, with this protection (MiMakeLookupPte), before any processor forgets the page. What the
+///   processor had noted (Dirty) is the page's (MiCaptureDirtyBit).
+/// - The share is given back when no processor knows the page through *pte, and so is that of the page table.
 bool MiTrimProtoPte(MMSUPPORT*, MMPTE* pte, ULONG protection) {
-    const MMPTE old = {.Long = __atomic_exchange_n(&pte->Long, MiMakeLookupPte(protection).Long, __ATOMIC_SEQ_CST)};
+    // LAB(2.7) begin
+    const MMPTE old = Exchange(pte, MiMakeLookupPte(protection));
     KeFlushSingleTb(MiGetVirtualAddressMappedByPte(pte), TRUE);
     ReleaseShare(pte, old);
     return true;
+    // LAB(2.7) else
+    //| LAB_NOT_IMPLEMENTED("2.7");
+    // LAB(2.7) end
 }
 
+/// An entry of a view goes: *pte is `after`. One that was valid gives its share back as a trimmed one does; one that was not holds
+/// none.
 void MiDeleteProtoPte(MMPTE* pte, MMPTE after) {
-    const MMPTE old = {.Long = __atomic_exchange_n(&pte->Long, after.Long, __ATOMIC_SEQ_CST)};
+    // LAB(2.7) begin
+    const MMPTE old = Exchange(pte, after);
     if (!old.Hard.Valid) return;
     KeFlushSingleTb(MiGetVirtualAddressMappedByPte(pte), TRUE);
     ReleaseShare(pte, old);
+    // LAB(2.7) else
+    //| LAB_NOT_IMPLEMENTED("2.7");
+    // LAB(2.7) end
 }
 
 ULONG MiProtoPteProtection(MM_ADDRESS_SPACE& space, const MMPTE* pte) {
@@ -177,8 +230,7 @@ void MiSetProtoPteProtection(MM_ADDRESS_SPACE& space, MMPTE* pte, ULONG protecti
     }
     space.Vm.VmWorkingSetList->Wsle[index].e1.Protection = protection;
     const PFN_NUMBER frame = pte->Hard.PageFrameNumber;
-    const MMPTE old = {.Long =
-                           __atomic_exchange_n(&pte->Long, SharedPte(frame, protection, pte).Long, __ATOMIC_SEQ_CST)};
+    const MMPTE old = Exchange(pte, SharedPte(frame, protection, pte));
     KeFlushSingleTb(MiGetVirtualAddressMappedByPte(pte), TRUE);
     nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
     MiCaptureDirtyBit(frame, old);
