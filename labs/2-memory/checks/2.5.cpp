@@ -6,6 +6,7 @@
 // with: kernel/ntos/mm/vad/room.cpp
 // with: kernel/ntos/mm/vad/place.cpp
 // with: kernel/ntos/mm/vad/pagestate.cpp
+// with: kernel/ntos/ex/pool/inject.cpp
 // with: kernel/ntos/mm/charge.cpp
 // with: kernel/ntos/mm/protect.cpp
 #include "check.h"
