@@ -54,8 +54,8 @@ PUBLIC_SIZE(SECTION_IMAGE_INFORMATION, 48);
 extern "C" {
 /// Makes a section. @param Section receives it. @param File what it is made of; nullptr: the page file, pages of zeros at first.
 /// @param MaximumSize in bytes; for a file, 0: the file's size, more than it: the file grows. An image has its own size.
-/// @param SectionPageProtection PAGE_*, the most that a view may have. @param AllocationAttributes SEC_COMMIT or SEC_IMAGE,
-/// with SEC_NOCACHE. @returns STATUS_SUCCESS; STATUS_INVALID_PARAMETER_4: no size; STATUS_INVALID_PARAMETER_6;
+/// @param SectionPageProtection PAGE_*, the most that a view may have. @param AllocationAttributes SEC_COMMIT, SEC_RESERVE (of the
+/// page file: NtAllocateVirtualMemory commits pages of a view, for all views; of a file: as SEC_COMMIT) or SEC_IMAGE, with SEC_NOCACHE. @returns STATUS_SUCCESS; STATUS_INVALID_PARAMETER_4: no size; STATUS_INVALID_PARAMETER_6;
 /// STATUS_INVALID_PAGE_PROTECTION; STATUS_MAPPED_FILE_SIZE_ZERO; STATUS_SECTION_TOO_BIG: the file cannot grow, or no memory
 /// could describe so much; STATUS_INVALID_FILE_FOR_SECTION: an image without a file; STATUS_INVALID_IMAGE_NOT_MZ,
 /// STATUS_INVALID_IMAGE_FORMAT; STATUS_COMMITMENT_LIMIT; STATUS_INSUFFICIENT_RESOURCES; what the backing says. @irql PASSIVE_LEVEL

@@ -162,6 +162,7 @@ HOST_SOURCES += kernel/ntos/ex/pool/tags.cpp
 HOST_SOURCES += kernel/ntos/mm/pool/nonpaged.cpp
 HOST_SOURCES += kernel/ntos/mm/pool/paged.cpp
 HOST_SOURCES += kernel/ntos/mm/fault/decide.cpp
+HOST_SOURCES += kernel/ntos/mm/section/commitview.cpp
 HOST_SOURCES += kernel/ntos/mm/section/controlarea.cpp
 HOST_SOURCES += kernel/ntos/mm/section/create.cpp
 HOST_SOURCES += kernel/ntos/mm/section/extend.cpp

@@ -13,7 +13,7 @@ constexpr ULONG KINDS = SEC_COMMIT | SEC_RESERVE | SEC_IMAGE;
 NTSTATUS CheckArguments(const MM_BACKING* file, ULONGLONG size, ULONG protect, ULONG attributes, ULONG* protection) {
     const ULONG kind = attributes & KINDS;
     if (attributes & ~(KINDS | SEC_NOCACHE)) return STATUS_INVALID_PARAMETER_6;
-    if (kind != SEC_COMMIT && kind != SEC_IMAGE) return STATUS_INVALID_PARAMETER_6;
+    if (kind != SEC_COMMIT && kind != SEC_RESERVE && kind != SEC_IMAGE) return STATUS_INVALID_PARAMETER_6;
     if (kind == SEC_IMAGE && (attributes & SEC_NOCACHE)) return STATUS_INVALID_PARAMETER_6;
     if (kind == SEC_IMAGE && !file) return STATUS_INVALID_FILE_FOR_SECTION;
     if (!file && size == 0) return STATUS_INVALID_PARAMETER_4;
@@ -46,7 +46,7 @@ NTSTATUS ReferenceSegment(MM_BACKING* file, ULONGLONG* size, ULONG protection, U
         return STATUS_SUCCESS;
     }
     if (file) return ReferenceData(file, size, protection, found);
-    NT_TRY(MiCreatePagingFileSegment(*size, protection, found));
+    NT_TRY(MiCreatePagingFileSegment(*size, protection, (attributes & SEC_RESERVE) != 0, found));
     *size = (*found)->SizeOfSegment;
     nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
     MiReferenceControlArea((*found)->ControlArea, MI_AREA_USE::Section);

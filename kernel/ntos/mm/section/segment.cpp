@@ -1,6 +1,6 @@
 // Making and freeing segments: the structures, and prototype PTEs that say where each page comes from.
 //
-//     page file         every page: demand zero
+//     page file         every page: demand zero; of reserved memory: decommitted, until it is committed
 //     data of a file    every page: read through the subsection
 //     image             bytes of the file: read through the subsection of their part; behind them: demand zero;
 //                       between parts: 0, no page
@@ -146,21 +146,25 @@ ULONG SharedPages(const MI_IMAGE_LAYOUT& layout) {
 
 } // namespace
 
-NTSTATUS MiCreatePagingFileSegment(ULONGLONG size, ULONG protection, SEGMENT** made) {
+NTSTATUS MiCreatePagingFileSegment(ULONGLONG size, ULONG protection, bool reserve, SEGMENT** made) {
     ULONG pages;
     if (!PagesOf(size, &pages)) return STATUS_SECTION_TOO_BIG;
-    NT_TRY(MiChargeCommitment(pages, nullptr));
+    const ULONG committed = reserve ? 0 : pages;
+    NT_TRY(MiChargeCommitment(committed, nullptr));
     if (const NTSTATUS status = Allocate(nullptr, 1, pages, made); !NT_SUCCESS(status)) {
-        MiReturnCommitment(pages, nullptr);
+        MiReturnCommitment(committed, nullptr);
         return status;
     }
     SEGMENT* const segment = *made;
-    segment->NumberOfCommittedPages = pages;
+    segment->NumberOfCommittedPages = committed;
+    segment->ControlArea->Flags.Reserve = reserve;
     segment->SizeOfSegment = ULONGLONG(pages) * PAGE_SIZE;
     SUBSECTION* const subsection = segment->ControlArea->FirstSubsection;
     subsection->PtesInSubsection = pages;
     subsection->Flags.Protection = protection;
     FillPrototypes(subsection, protection);
+    for (ULONG page = committed; page < pages; page++)
+        subsection->SubsectionBase[page].Soft.Protection = MM_DECOMMIT;
     return STATUS_SUCCESS;
 }
 

@@ -62,6 +62,7 @@ struct MMSECTION_FLAGS {
     ULONG Image : 1;
     ULONG File : 1; ///< not backed by a page file
     ULONG NoCache : 1;
+    ULONG Reserve : 1; ///< pages of the page file that are committed one by one (commitview.cpp)
 };
 
 /// A thread that waits for the end of a control area; on its stack.
@@ -108,7 +109,8 @@ struct SECTION {
 /// Makes a segment with its control area, which nobody uses yet: that of page-file memory, of a file's data, or of an image.
 /// @param pages not 0. @param[out] made. @returns STATUS_SUCCESS; STATUS_SECTION_TOO_BIG; STATUS_COMMITMENT_LIMIT;
 /// STATUS_INSUFFICIENT_RESOURCES; of an image also what MiReadImageLayout says. @irql PASSIVE_LEVEL
-NTSTATUS MiCreatePagingFileSegment(ULONGLONG size, ULONG protection, SEGMENT** made);
+/// @param reserve no page of it is committed yet, and none is charged.
+NTSTATUS MiCreatePagingFileSegment(ULONGLONG size, ULONG protection, bool reserve, SEGMENT** made);
 NTSTATUS MiCreateDataSegment(MM_BACKING* file, ULONGLONG size, SEGMENT** made);
 NTSTATUS MiCreateImageSegment(MM_BACKING* file, SEGMENT** made);
 /// Makes a segment of data longer; as long as its file, or shorter. One thread at a time.

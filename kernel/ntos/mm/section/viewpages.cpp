@@ -19,6 +19,21 @@ ULONG FirstSegmentPage(const MMVAD* vad) {
     return subsection->StartingPage + ULONG(vad->FirstPrototypePte - subsection->SubsectionBase);
 }
 
+/// Whether the page is of memory that is committed page by page, and has not been.
+bool IsReserved(const MMVAD* vad, ULONG vpn) {
+    if (!vad->ControlArea || !vad->ControlArea->Flags.Reserve) return false;
+    return MiPteKind(*MiPrototypeOfPage(vad, vpn)) == MI_PTE_KIND::Decommitted;
+}
+
+/// The last page, of those that one page table has, up to which all are committed or none is.
+ULONG LastCommittedAlike(const MMVAD* vad, ULONG vpn) {
+    const ULONG ofTable = vpn | (PTE_PER_PAGE - 1), end = vad->Node.EndingVpn < ofTable ? vad->Node.EndingVpn : ofTable;
+    const bool reserved = IsReserved(vad, vpn);
+    while (vpn < end && IsReserved(vad, vpn + 1) == reserved)
+        vpn++;
+    return vpn;
+}
+
 } // namespace
 
 MMPTE* MiPrototypeOfPage(const MMVAD* vad, ULONG vpn) {
@@ -35,12 +50,14 @@ SUBSECTION* MiSubsectionOfPage(const MMVAD* vad, ULONG vpn) {
 }
 
 ULONG MiProtectionOfViewPage(const MMVAD* vad, ULONG vpn) {
+    if (IsReserved(vad, vpn)) return MM_ZERO_ACCESS;
     if (vad->Flags.VadType != VadImageMap) return vad->Flags.Protection;
     const SUBSECTION* const subsection = MiSubsectionOfPage(vad, vpn);
     return subsection ? subsection->Flags.Protection : ULONG(MM_ZERO_ACCESS);
 }
 
 ULONG MiLastViewPageAlike(const MMVAD* vad, ULONG vpn) {
+    if (vad->ControlArea && vad->ControlArea->Flags.Reserve) return LastCommittedAlike(vad, vpn);
     if (vad->Flags.VadType != VadImageMap) return vad->Node.EndingVpn;
     const SUBSECTION* const subsection = MiSubsectionOfPage(vad, vpn);
     if (!subsection) return vpn; // between two parts: such a run is short

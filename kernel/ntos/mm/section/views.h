@@ -37,6 +37,11 @@ NTSTATUS MiProtectView(MM_ADDRESS_SPACE& space, MMVAD* vad, MI_PAGE_TABLE& table
                        ULONG* old);
 /// MmFlushVirtualMemory, in the current address space: flushview.cpp.
 NTSTATUS MiFlushView(MM_ADDRESS_SPACE& space, ULONG_PTR* base, SIZE_T* size);
+/// NtAllocateVirtualMemory with MEM_COMMIT, for pages of one view; both locks are held: commitview.cpp. Pages that are committed become so
+/// for all views of the section. @param protection MM_PROTECTION that all pages get in this view. @returns STATUS_SUCCESS;
+/// STATUS_CONFLICTING_ADDRESSES: the section is not SEC_RESERVE; STATUS_SECTION_PROTECTION; STATUS_COMMITMENT_LIMIT;
+/// STATUS_INSUFFICIENT_RESOURCES
+NTSTATUS MiCommitView(MM_ADDRESS_SPACE& space, MMVAD* vad, MI_PAGE_TABLE& table, MI_PAGES pages, ULONG protection);
 /// Whether a view with one protection may be had of a section, or a page of a view, with another. Both MM_PROTECTION.
 bool MiIsViewAllowed(ULONG section, ULONG view);
 
@@ -44,7 +49,8 @@ bool MiIsViewAllowed(ULONG section, ULONG view);
 
 /// @returns the prototype PTE of a page of a view; nullptr: the segment ends before.
 MMPTE* MiPrototypeOfPage(const MMVAD* vad, ULONG vpn);
-/// @returns the MM_PROTECTION that a page of a view begins with; MM_ZERO_ACCESS: there is no such page.
+/// @returns the MM_PROTECTION that a page of a view begins with; MM_ZERO_ACCESS: there is no such page, or it
+/// is not committed.
 ULONG MiProtectionOfViewPage(const MMVAD* vad, ULONG vpn);
 /// @returns the last page that begins with the same protection as `vpn`, as far as the view goes.
 ULONG MiLastViewPageAlike(const MMVAD* vad, ULONG vpn);

@@ -7,6 +7,7 @@
 #include "ke/bugcheck.h"
 #include "mm/charge.h"
 #include "mm/protect.h"
+#include "mm/section/views.h"
 #include "mm/vad/pagestate.h"
 #include "mm/vad/services.h"
 
@@ -116,9 +117,14 @@ NTSTATUS MiAllocateVirtualMemory(MM_ADDRESS_SPACE& space, MI_PAGE_TABLE& table, 
     } else {
         pages = MiPagesOf(*base, *size);
         MMVAD* const vad = MiLocateVad(space, pages.First);
-        if (!vad || vad->Node.EndingVpn < pages.Last || !vad->Flags.PrivateMemory) return STATUS_CONFLICTING_ADDRESSES;
+        if (!vad || vad->Node.EndingVpn < pages.Last) return STATUS_CONFLICTING_ADDRESSES;
         if (vad->Flags.NoChange) return STATUS_INVALID_PAGE_PROTECTION;
-        if (type & MEM_COMMIT) NT_TRY(Commit(space, vad, table, pages, protection));
+        if (!vad->Flags.PrivateMemory) {
+            if (!(type & MEM_COMMIT)) return STATUS_CONFLICTING_ADDRESSES;
+            NT_TRY(MiCommitView(space, vad, table, pages, protection));
+        } else if (type & MEM_COMMIT) {
+            NT_TRY(Commit(space, vad, table, pages, protection));
+        }
     }
     *base = pages.Base();
     *size = pages.Bytes();
