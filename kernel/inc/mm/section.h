@@ -82,6 +82,13 @@ NTKERNELAPI NTSTATUS NTAPI MmMapViewOfSection(SECTION* Section, EPROCESS* Proces
 NTKERNELAPI NTSTATUS NTAPI MmRelocateImage(EPROCESS* Process, PVOID BaseAddress);
 /// Takes the view away that holds an address. @returns STATUS_SUCCESS; STATUS_NOT_MAPPED_VIEW. @irql PASSIVE_LEVEL
 NTKERNELAPI NTSTATUS NTAPI MmUnmapViewOfSection(EPROCESS* Process, PVOID BaseAddress);
+/// Maps a section of data in system space, from its start on, for every process; pages come with their first use, at APC_LEVEL or below.
+/// @param Section a SECTION; its protection is the view's, without copies. @param MappedBase receives where it begins.
+/// @param ViewSize in and out, in bytes; 0: all of it. @returns STATUS_SUCCESS; STATUS_INVALID_PARAMETER: an image;
+/// STATUS_INVALID_VIEW_SIZE; STATUS_NO_MEMORY: no room; STATUS_INSUFFICIENT_RESOURCES. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI MmMapViewInSystemSpace(PVOID Section, PVOID* MappedBase, SIZE_T* ViewSize);
+/// Takes such a view away. @param MappedBase where it begins. @returns STATUS_SUCCESS; STATUS_NOT_MAPPED_VIEW. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI MmUnmapViewInSystemSpace(PVOID MappedBase);
 /// Writes what has changed in views of files to the files, and waits. @param BaseAddress, RegionSize in: a range within one view, size
 /// 0: to its end; out: the pages that were looked at. Pages that only other processes have changed since they were last written are
 /// written when those processes flush or let them go. @returns STATUS_SUCCESS; STATUS_NOT_MAPPED_VIEW: none, or the range leaves it;

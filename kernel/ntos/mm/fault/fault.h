@@ -105,6 +105,13 @@ bool MiTrimProtoPte(MMSUPPORT* workingSet, MMPTE* pte, ULONG protection);
 /// Deletes an entry of the kind Prototype, or a valid one with Hard.Prototype, whose working set entry is released already.
 /// @param after what *pte is then
 void MiDeleteProtoPte(MMPTE* pte, MMPTE after);
+/// A share of a page of a section, for an entry outside of any working set. @param pte it becomes valid. @param[out] frame the page.
+/// @param[out] first whether nobody else has it. @param[out] read not nullptr: the page is being read, wait for it
+/// (MiWaitForPageRead). @returns STATUS_PAGE_FAULT_*: the caller has the share; STATUS_RETRY; STATUS_NO_MEMORY; STATUS_NOT_FOUND: it is
+/// not in memory (MiReadPrototypePage); STATUS_ACCESS_VIOLATION: there is no such page
+NTSTATUS MiTakePrototypeShare(MMPTE* prototype, const MMPTE* pte, PFN_NUMBER* frame, bool* first, MI_IN_PAGE** read);
+/// Gives it back. @param old what the entry was when it was valid; no processor knows it any more.
+void MiReleasePrototypeShare(const MMPTE* pte, MMPTE old);
 /// The MM_PROTECTION of such an entry, and a new one for it.
 ULONG MiProtoPteProtection(MM_ADDRESS_SPACE& space, const MMPTE* pte);
 void MiSetProtoPteProtection(MM_ADDRESS_SPACE& space, MMPTE* pte, ULONG protection);

@@ -235,3 +235,9 @@ void MiSetProtoPteProtection(MM_ADDRESS_SPACE& space, MMPTE* pte, ULONG protecti
     nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
     MiCaptureDirtyBit(frame, old);
 }
+
+NTSTATUS MiTakePrototypeShare(MMPTE* prototype, const MMPTE* pte, PFN_NUMBER* frame, bool* first, MI_IN_PAGE** read) {
+    return TakeShare(prototype, pte, frame, first, read);
+}
+
+void MiReleasePrototypeShare(const MMPTE* pte, MMPTE old) { ReleaseShare(pte, old); }

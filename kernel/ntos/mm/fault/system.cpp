@@ -1,13 +1,14 @@
 // Faults on addresses of system space: a directory entry that came later, and the kernel's own mistakes.
 //
-// A page directory that lacks an entry of system space gets it, at any IRQL. Nothing else of system space is paged here, so what
-// is left is a mistake: user mode gets an exception, kernel mode stops the system.
+// A page directory that lacks an entry of system space gets it, at any IRQL. Pages of views that the system has mapped are
+// brought in (section/systemview.cpp). Nothing else of system space is paged here, so what is left is a mistake: user mode gets an exception, kernel mode stops the system.
 // Locks: none. IRQL: any. In the books: "page fault handling", "system address space". MEM-05, MEM-06, TRP-02
 #include "i386/trap.h"
 #include "ke.h"
 #include "mm/fault/fault.h"
 #include "mm/pages.h"
 #include "mm/pool/mipool.h"
+#include "mm/section/systemview.h"
 
 namespace {
 
@@ -27,6 +28,10 @@ NTSTATUS MiResolveSystemFault(PVOID address, bool write, KPROCESSOR_MODE previou
     if (MmLoadSystemPde(at)) {
         if (!write || EntryOf(address).Hard.Write) return STATUS_SUCCESS;
         KeBugCheck2(ATTEMPTED_WRITE_TO_READONLY_MEMORY, at, instruction, 0, 0, frame);
+    }
+    if (MiIsSystemView(address) && KeGetCurrentIrql() < DISPATCH_LEVEL) {
+        const NTSTATUS status = MiResolveSystemViewFault(address, write);
+        if (status != STATUS_NOT_FOUND) return status;
     }
     if (const ULONG code = MiSpecialPoolFault(address)) KeBugCheck2(code, at, write, instruction, 0, frame);
     if (const KIRQL irql = KeGetCurrentIrql(); irql >= DISPATCH_LEVEL)

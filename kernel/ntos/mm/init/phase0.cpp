@@ -13,6 +13,7 @@
 #include "mm/mi.h"
 #include "mm/pool/mipool.h"
 #include "mm/section/shareddata.h"
+#include "mm/section/systemview.h"
 #include "mm/slots.h"
 #include "mm/sysptes/systemspace.h"
 #include "mm/writer/pagefile.h"
@@ -131,6 +132,7 @@ BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) {
     (void)MiInitializeLayout(*LoaderBlock);
     TakeOverMemory(*LoaderBlock);
     MiMapSharedUserData();
+    MiInitializeSystemViews();
     MiInitializeSystemSpace();
     MiInitializePageFiles();
     MiInitializeSpecialPool();
