@@ -5,12 +5,12 @@ from __future__ import annotations
 import struct
 from typing import Dict, List
 
-from .faultbench import ACTIVE, PAGE_SIZE, PFN, VPN, WSLE_DIRECT, Bench
+from .faultbench import ACTIVE, PAGE_SIZE, VPN, WSLE_DIRECT, Bench
 from .faultmodel import PAGE, PAGE_GUARD, READ_WRITE, VALID, describe, form
 
 CLOCK, FAULT = "KeUpdateSystemTime", "KiPageFault"
 HEAD = struct.Struct("<5I4I")  # LAB_CROWD, up to Seeds
-STARTED, ALARMS, OTHERS, SIZE = 36, 40, 40 + 4 * 64, 300
+ALARMS, OTHERS, SIZE = 40, 40 + 4 * 64, 300
 KINDS, TRIM, LOOK = 64, 0, 8
 USES = 2500
 PAGES, GUARD_PAGES = 32, 8

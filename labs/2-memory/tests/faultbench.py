@@ -8,24 +8,21 @@ counters and bytes are compared with the model (faultmodel.py).
 from __future__ import annotations
 
 import struct
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
-from .faultmodel import (ACCESSED, DIRTY, KINDS, PAGE, PAGE_GUARD, READ_WRITE, STATUS, VALID, Page, Range, Space, decide, demand_zero, describe,
+from .faultmodel import (ACCESSED, DIRTY, KINDS, PAGE, PAGE_GUARD, READ_WRITE, STATUS, VALID, Page, Range, Space, demand_zero, describe,
                          form, protection_name, status, transition)
 
 PAGE_SIZE, VPN = 4096, 12
 PFN = struct.Struct("<IIIHHII")  # u1, PteAddress, u2, ReferenceCount, e1, OriginalPte, u4
-E1_MODIFIED, E1_READING = 1 << 0, 1 << 1
-PAGE_ERROR = 1 << 25  # u4.InPageError
+E1_MODIFIED = 1 << 0
 ACTIVE, IN_TRANSITION, STANDBY, MODIFIED = 6, 7, 2, 3
 FREE, ZEROED = "MmFreePageListHead", "MmZeroedPageListHead"
 NONE = 0xFFFFFFFF
 PTE_BASE, PDE_BASE = 0xC0000000, 0xC0300000
-PFN_LOCK = "KeAcquireQueuedSpinLock"
-APC_LEVEL = 1
 COMMIT, RESERVE, DECOMMIT = 0x1000, 0x2000, 0x4000
 CURRENT = 0xFFFFFFFF  # NtCurrentProcess()
-WSLE_VALID, WSLE_DIRECT, WSLE_LOCKED = 1 << 0, 1 << 9, 1 << 1 | 1 << 2
+WSLE_VALID, WSLE_DIRECT = 1 << 0, 1 << 9
 SEC_COMMIT, VIEW_UNMAP = 0x8000000, 2
 FAULT = struct.Struct("<IIBBHIIIII")  # MI_FAULT
 COUNTERS = {"DemandZeroCount": 1, "TransitionCount": 2, "GuardPageCount": 7}  # places in MmInfoCounters
@@ -105,7 +102,7 @@ class Bench:
 
     # -- the host's side -------------------------------------------------------------------------------------------
     def poison(self) -> None:
-        """Every page that no one needs holds bytes of another use.  Those of the zeroed list stay zeros."""
+        """Every free page holds bytes of another use.  Those of the zeroed list stay zeros."""
         frame = self.guest.get(self.guest.sym(FREE), "MMPFNLIST.Flink")
         junk = self.t.rng.randbytes(PAGE_SIZE) if hasattr(self.t.rng, "randbytes") else bytes(self.t.rng.getrandbits(8) for _ in range(PAGE_SIZE))
         while frame != NONE:
@@ -336,7 +333,7 @@ class Bench:
         self._compare_counts()
 
     def _learn(self, vpn: int) -> None:
-        """A fresh page has a frame of the kernel's choice: one that nobody had."""
+        """A fresh page has a frame of the kernel's choice: one that no page has."""
         page = self.model.pages[vpn]
         seen = self.pte(vpn)
         if page.resident and not page.frame and seen & VALID:
@@ -453,6 +450,3 @@ class Bench:
 
     def fail(self, expected: str, seen: str, hint: str) -> None:
         self.t.fail(asked=self.asked(), expected=expected, seen=seen, hint=self.hint(hint))
-
-
-__all__ = ["Bench", "HINTS", "PAGE_SIZE", "PFN_LOCK", "decide"]

@@ -8,7 +8,7 @@ In the books: "page fault handling", "invalid PTEs".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Dict, List, Optional, Tuple
 
 RESOLVED, DEMAND_ZERO, TRANSITION, PAGE_FILE, PROTOTYPE, COPY_ON_WRITE, GUARD, VIOLATION = range(8)
@@ -18,7 +18,7 @@ READ_ONLY, EXECUTE, EXECUTE_READ, READ_WRITE, WRITE_COPY, EXECUTE_READ_WRITE, EX
 BASIC = tuple(range(1, 8))
 NO_CACHE, GUARDED, NO_ACCESS, DECOMMITTED = 8, 16, 24, 16  # the last one: the protection of an entry alone
 PAGE = {READ_ONLY: 0x02, READ_WRITE: 0x04, EXECUTE: 0x10, EXECUTE_READ: 0x20, EXECUTE_READ_WRITE: 0x40}  # PAGE_* of callers
-PAGE_GUARD, PAGE_NO_ACCESS = 0x100, 0x01
+PAGE_GUARD = 0x100
 NAMES = {READ_ONLY: "READONLY", EXECUTE: "EXECUTE", EXECUTE_READ: "EXECUTE_READ", READ_WRITE: "READWRITE", WRITE_COPY: "WRITECOPY",
          EXECUTE_READ_WRITE: "EXECUTE_READWRITE", EXECUTE_WRITE_COPY: "EXECUTE_WRITECOPY"}
 
@@ -118,7 +118,7 @@ class Range:
 
 
 def decide(vad: Optional[Range], pte: int, write: bool) -> Tuple[int, Optional[int]]:
-    """What a fault is, and the page's protection; None where no one asks for it."""
+    """What a fault is, and the page's protection; None where it does not matter."""
     kind = form(pte)
     if kind == "valid":
         if not write or pte & WRITE:

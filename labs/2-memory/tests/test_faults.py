@@ -5,7 +5,7 @@ from __future__ import annotations
 from grader.api import Hint, Machine, test
 
 from .crowd import Crowd
-from .faultbench import HINTS, VPN, Bench
+from .faultbench import HINTS, Bench
 from .faultmodel import (BASIC, DECOMMITTED, DEVICE_ERROR, EXECUTE_READ, EXECUTE_READ_WRITE, GUARD, GUARDED, KINDS, NO_ACCESS, NO_CACHE,
                          NO_MEMORY, OF_PROTOTYPE, PAGE, PAGE_GUARD, READ_ONLY, READ_WRITE, RETRY, VALID, VIOLATION, Range, decide, demand_zero, describe, form, lookup,
                          page_file, protection_name, status, transition, valid_bits)

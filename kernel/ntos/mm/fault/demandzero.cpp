@@ -1,6 +1,6 @@
 // The first use of a committed page: it gets a page of zeros.
 //
-// Memory that was promised (committed) becomes a page here. What another use left in that page nobody ever sees.
+// Memory that was promised (committed) becomes a page here. No program ever sees what another use left in that page.
 // Locks, IRQL: see fault.h. In the books: "demand-zero faults", "object reuse". MEM-05, PFN-03, PFN-18
 #include "ke/bugcheck.h"
 #include "mm/fault/fault.h"
