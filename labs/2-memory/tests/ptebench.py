@@ -92,8 +92,9 @@ class PteBench:
         self.compare()
 
     def misuse(self, first: int, count: int, why: int) -> None:
-        """A release that must stop the system."""
+        """A release that must stop the system.  What it has changed by then does not count: all is as before for the next call."""
         guest = self.guest
+        before = [(address, guest.read(address, size)) for address, size in ((self.region, 16), (self.base, 4 * self.count))]
         self.done.append(f"MiReleaseSystemPtes(entry {first}, {count} entries); free before: {self.text()}")
         self.t.asking(self.done[-1], self._hint("pte-misuse"))
         address = (self.base + 4 * first) & 0xFFFFFFFF
@@ -105,6 +106,8 @@ class PteBench:
         seen = struct.unpack("<4I", guest.read(registers["esp"] + 4, 16))
         if seen != (MISUSE, why, address, count & 0xFFFFFFFF):
             self._fail(expected, "bugcheck " + ", ".join(f"{one:#x}" for one in seen), "pte-misuse")
+        for address, data in before:
+            guest.write(address, data)
 
     def _call(self, what: str, routine: str, *arguments: int) -> int:
         self.done.append(what)
