@@ -52,7 +52,7 @@ def _why(said: str, exercise: Exercise) -> str:
         return f"exercise {exercise.number} does not compile for this machine:\n{said}"
     unknown = sorted(set(_UNDEFINED.findall(said)) - {"main"})
     if unknown:
-        return (f"your files call {', '.join(unknown)}, which the checks of {exercise.number} do not have; "
+        return (f"the exercise's files call {', '.join(unknown)}, which the checks of {exercise.number} do not have; "
                 f"make grade TEST={exercise.number} has all of the kernel")
     return ("the compiler makes no programs for this machine. Checks need clang++ with the headers of the C and the C++ library "
             "(Debian: apt install clang libstdc++-dev; macOS: xcode-select --install); make grade works without them. It said:\n" + said)

@@ -33,6 +33,9 @@ void NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag) { free(P); }
 }
 ULONG MiLastViewPageAlike(const MMVAD* vad, ULONG vpn) { return vpn; }
 ULONG MiProtectionOfViewPage(const MMVAD* vad, ULONG vpn) { return 0; }
+NTSTATUS MiCommitView(MM_ADDRESS_SPACE& space, MMVAD* vad, MI_PAGE_TABLE& table, MI_PAGES pages, ULONG protection) {
+    return STATUS_CONFLICTING_ADDRESSES; // there are no views here
+}
 
 /// Page tables of the pages 0..4095: four of them, which exist once they were made.
 class Tables final : public MI_PAGE_TABLE {
