@@ -56,6 +56,7 @@ class Event(enum.IntEnum):
     PAGE_WRITE_END = 31
     PAGE_READ = 32
     PAGE_READ_END = 33
+    MAPPED_PAGE_WRITE = 34
 
 
 class Lock(enum.IntEnum):

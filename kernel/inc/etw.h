@@ -40,11 +40,12 @@ enum class ETW_EVENT : UCHAR {
     IpiReceive = 26,    ///< kinds of request, a bit each (1 << ETW_IPI)
     PfnTransition = 27, ///< page frame, old state | new state << 8 (MMLISTS), address of its PTE, reference count
     PageFault = 28,     ///< address, kind (MI_FAULT_KIND) | 0x100 if a write | 0x200 if user mode's, PTE before, status
-    WorkingSetTrim = 29, ///< working set, pages that were taken away, pages that were to be, pass
-    PageWrite = 30,      ///< page file, first page there, pages, first page frame
-    PageWriteEnd = 31,   ///< page file, first page there, pages that were written, status
-    PageRead = 32,       ///< page file, first page there, pages, address of the first page's PTE
-    PageReadEnd = 33,    ///< the same three, status
+    WorkingSetTrim = 29,  ///< working set, pages that were taken away, pages that were to be, pass
+    PageWrite = 30,       ///< page file, first page there, pages, first page frame
+    PageWriteEnd = 31,    ///< page file, first page there, pages that were written, status
+    PageRead = 32,        ///< page file, first page there, pages, address of the first page's PTE
+    PageReadEnd = 33,     ///< the same three, status
+    MappedPageWrite = 34, ///< control area, first page of its segment, pages, status: written to a file
 };
 
 /// What kind of lock a LockXxx event speaks of: one that blocks. No processor waits long for a spin lock, and a thread that need not wait

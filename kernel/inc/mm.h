@@ -18,7 +18,7 @@ extern "C" {
 /// Takes over the loader's memory map and page directory; drops the identity map. @irql HIGH_LEVEL, boot
 NTKERNELAPI BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) REQUIRES_(AtDispatchLevel);
 /// @returns the highest address of a new kernel stack of KERNEL_STACK_SIZE bytes with a page below it that faults, or
-/// nullptr. @irql <= DISPATCH_LEVEL
+/// nullptr: memory is short, at APC_LEVEL or below for five seconds. @irql <= DISPATCH_LEVEL
 NTKERNELAPI PVOID NTAPI MmCreateKernelStack(BOOLEAN LargeStack);
 NTKERNELAPI void NTAPI MmDeleteKernelStack(PVOID PointerKernelStack, BOOLEAN LargeStack);
 /// Pages at addresses in a row; zeroed. @returns the address or nullptr. @irql <= DISPATCH_LEVEL

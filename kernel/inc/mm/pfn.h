@@ -49,7 +49,8 @@ struct MMPFNENTRY {
     USHORT PrototypePte : 1;    ///< PteAddress is a prototype PTE
     USHORT NoModifiedWrite : 1; ///< once modified, it is not written by the modified writer: its owner says when
     USHORT PteDeleted : 1;      ///< its PTE is gone: it is free when the last reference goes
-    USHORT Reserved : 2;
+    USHORT OfFile : 1;          ///< on the modified list: it goes to a file, not to a page file
+    USHORT Reserved : 1;
     USHORT PageLocation : 3; ///< MMLISTS; MiSetPageLocation writes it
     USHORT RemovalRequested : 1;
     USHORT CacheAttribute : 2;

@@ -24,6 +24,7 @@ struct MM_TEST_BACKING {
     volatile ULONG Latency;     ///< 100 ns units; 0: as soon as DPCs run. A timer ends at a tick of the clock
     volatile ULONG FailingPage; ///< a transfer ends in front of this page of the backing, MM_NO_FAILING_PAGE: of none
     volatile NTSTATUS FailingStatus; ///< with this status
+    volatile BOOLEAN FailsWrites;    ///< no write writes anything; each ends with FailingStatus
     volatile ULONG LongestRead;      ///< a read gives so many bytes at most, and ends well; 0: all
 
     // What was asked of it.

@@ -1,4 +1,4 @@
-// The memory manager's own threads: the working set manager and the modified page writer.
+// The memory manager's own threads: the working set manager, the modified and the mapped page writer.
 //
 // In the books: "system threads": memory manager components. SYS-11, PFN-14, PFN-16
 #pragma once

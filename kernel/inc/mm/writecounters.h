@@ -11,8 +11,9 @@ struct MM_WRITE_COUNTERS {
     volatile LONG DirtyPagesWriteCount;  ///< pages that were written to page files
     volatile LONG DirtyWriteIoCount;     ///< transfers to page files, failed ones too
     volatile LONG MappedPagesWriteCount; ///< pages that were written to mapped files
-    volatile LONG MappedWriteIoCount;    ///< transfers to mapped files
-    volatile LONG FailureCount;          ///< transfers that failed
+    volatile LONG MappedWriteIoCount;    ///< transfers to mapped files, failed ones too
+    volatile LONG FailureCount;          ///< transfers to page files that failed
+    volatile LONG MappedFailureCount;    ///< transfers to mapped files that failed
 };
 
 extern "C" {

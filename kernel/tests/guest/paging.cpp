@@ -265,14 +265,16 @@ GUEST_TEST(PromisesEndBeforeMemoryAndPageFilesDo) {
 
 namespace {
 
-/// All pages that can be given out, but for the few that faults leave, until the end of the scope.
+constexpr ULONG LEFT_BY_FAULTS = 8; ///< MiMemoryThresholds.Minimum
+
+/// All pages that can be given out but for fewer than `left`, until the end of the scope.
 class ALL_PAGES {
 public:
-    ALL_PAGES() {
+    explicit ALL_PAGES(ULONG left = LEFT_BY_FAULTS) {
         for (PMDL& mdl : m_mdls) {
-            if (MmQueryFreePages() < LEFT) return;
+            if (MmQueryFreePages() < left) return;
             mdl = MmAllocatePagesForMdl({.QuadPart = 0}, {.QuadPart = 0xFFFFFFFF}, {.QuadPart = 0},
-                                        SIZE_T(MmQueryFreePages() - LEFT + 1) * PAGE_SIZE);
+                                        SIZE_T(MmQueryFreePages() - left + 1) * PAGE_SIZE);
         }
     }
     ~ALL_PAGES() {
@@ -286,7 +288,6 @@ public:
     ALL_PAGES& operator=(const ALL_PAGES&) = delete;
 
 private:
-    static constexpr ULONG LEFT = 8; // MiMemoryThresholds.Minimum
     PMDL m_mdls[16] = {};
 };
 
@@ -320,6 +321,32 @@ GUEST_TEST(CommitAndProtectWaitForThePageOfAPageTable) {
     }
     (void)KeSetPriorityThread(KeGetCurrentThread(), before);
     GUEST_EQUAL(0, CountWrong(base, 7, pages));
+}
+
+namespace {
+
+void NTAPI DoNothing(PVOID) {}
+
+} // namespace
+
+// MEM-02, KPR-03
+GUEST_TEST(ANewThreadWaitsForThePagesOfItsStack) {
+    constexpr ULONG pages = 6 * 1024 * 1024 / PAGE_SIZE;
+    ATTACHED_PROCESS process;
+    ULONG* const base = Commit(pages);
+    for (ULONG page = 0; page < pages; page++)
+        Write(base, 8, page);
+    const KPRIORITY before = KeSetPriorityThread(KeGetCurrentThread(), HIGH_PRIORITY);
+    PETHREAD thread = nullptr;
+    {
+        const ALL_PAGES held(1);
+        GUEST_EQUAL(STATUS_SUCCESS, PsStartSystemThread(&thread, "New", 8, DoNothing, nullptr));
+    }
+    (void)KeSetPriorityThread(KeGetCurrentThread(), before);
+    if (!thread) return;
+    (void)KeWaitForSingleObject(thread, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
+    PsDereferenceThread(thread);
+    GUEST_EQUAL(0, CountWrong(base, 8, pages));
 }
 
 // POL-06, ERR-10

@@ -199,12 +199,15 @@ NTEXPORT ULONG NTAPI VmStressRun() {
     WORK work[PROCESSES];
     PETHREAD threads[PROCESSES];
     PoisonFreePages();
-    for (ULONG i = 0; i < PROCESSES; i++) {
-        work[i] = {Processes[i], VmStressOperations[i], nullptr};
-        if (!NT_SUCCESS(PsStartSystemThread(&threads[i], "Stress", 8, Work, &work[i]))) return FALSE;
-    }
     VmStressBroken = nullptr;
-    for (ULONG i = 0; i < PROCESSES; i++) {
+    ULONG started = 0;
+    for (; started < PROCESSES; started++) {
+        work[started] = {Processes[started], VmStressOperations[started], nullptr};
+        if (NT_SUCCESS(PsStartSystemThread(&threads[started], "Stress", 8, Work, &work[started]))) continue;
+        VmStressBroken = "a thread could not be started";
+        break;
+    }
+    for (ULONG i = 0; i < started; i++) {
         (void)KeWaitForSingleObject(threads[i], KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
         PsDereferenceThread(threads[i]);
         if (work[i].Broken) VmStressBroken = work[i].Broken;

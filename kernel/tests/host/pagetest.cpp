@@ -65,6 +65,7 @@ void ForgetAll() {
     MmPfnLock = {}; // a test that stopped has left it held
     MiMemoryThresholds = {};
     MmAvailablePages = 0;
+    MiModifiedFilePages = 0;
     MmNumberOfPhysicalPages = FreeFrames;
     MmZeroingPageThreadActive = true;
     for (MMPFNLIST* list : MmPageLocationList) {

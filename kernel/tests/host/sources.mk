@@ -125,6 +125,7 @@ HOST_SOURCES += kernel/ntos/mm/backing/devicememory.cpp
 HOST_SOURCES += kernel/ntos/mm/backing/memorybacking.cpp
 HOST_SOURCES += kernel/ntos/mm/backing/testbacking.cpp
 HOST_SOURCES += kernel/ntos/mm/writer/cluster.cpp
+HOST_SOURCES += kernel/ntos/mm/writer/mappedwriter.cpp
 HOST_SOURCES += kernel/ntos/mm/writer/modwriter.cpp
 HOST_SOURCES += kernel/ntos/mm/writer/pagefile.cpp
 HOST_SOURCES += kernel/ntos/mm/ws/agepolicy.cpp

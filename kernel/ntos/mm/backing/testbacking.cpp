@@ -58,6 +58,7 @@ void NTAPI DeferredTransfer(PKDPC, PVOID DeferredContext, PVOID, PVOID) {
     backing.Inner.Completion = EndInner;
     backing.Inner.Context = &backing;
     if (failing >= first && failing - first < backing.Inner.Pages) backing.Inner.Pages = failing - first;
+    if (backing.Inner.Write && backing.FailsWrites) backing.Inner.Pages = 0;
     nt::AssumeDispatchLevel(); // a DPC routine runs there
     if (backing.Inner.Pages == 0) return End(backing, backing.FailingStatus, 0);
     backing.Target->Calls->Start(backing.Target, &backing.Inner);

@@ -129,6 +129,10 @@ TEST_F(TestBackingTest, FailsAtAPage) {
         EXPECT_EQ(backing.Writes, 1);
         backing.FailingPage = MM_NO_FAILING_PAGE;
         EXPECT_EQ(Transfer(false, 9, 4, 4).StartOn(backing.Backing).Status, STATUS_SUCCESS);
+        backing.FailsWrites = TRUE;
+        EXPECT_EQ(Transfer(true, 3, 2, 80).StartOn(backing.Backing).Status, STATUS_DEVICE_DATA_ERROR);
+        EXPECT_EQ(m_memory->Page(3)[0], 3);
+        EXPECT_EQ(Transfer(false, 3, 2, 80).StartOn(backing.Backing).Status, STATUS_SUCCESS);
     });
 }
 

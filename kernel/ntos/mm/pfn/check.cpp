@@ -54,6 +54,8 @@ PCSTR CheckPage(const MMPFN* pfn) REQUIRES_PFN_LOCK {
         if (bool(pfn->e1.Modified) != modified) return "Modified and the list do not agree";
         if (modified && (location == ModifiedNoWritePageList) != bool(pfn->e1.NoModifiedWrite))
             return "NoModifiedWrite and the list do not agree";
+        const bool ofFile = location == ModifiedPageList && MiPteKind(pfn->OriginalPte) == MI_PTE_KIND::Prototype;
+        if (bool(pfn->e1.OfFile) != ofFile) return "OfFile and the list do not agree";
         if (!IsInTransition(pfn)) return "the PTE does not name the page";
         return MiPfnElement(pfn->u4.PteFrame)->e1.PageLocation == ActiveAndValid
                    ? nullptr
@@ -69,17 +71,19 @@ MI_PFN_CHECK MiCheckPfnDatabase() {
         const MI_PFN_CHECK found = CheckList(list);
         if (found.Broken) return found;
     }
-    PFN_NUMBER pages[NUMBER_OF_PAGE_STATES] = {}, all = 0;
+    PFN_NUMBER pages[NUMBER_OF_PAGE_STATES] = {}, all = 0, ofFiles = 0;
     for (PFN_NUMBER frame = 0; frame <= MmHighestPhysicalPage; frame++) {
         const MMPFN* const pfn = MiPfnElement(frame);
         if (pfn->e1.Rom) continue;
         if (PCSTR const broken = CheckPage(pfn)) return {broken, frame};
         pages[pfn->e1.PageLocation]++;
+        ofFiles += pfn->e1.OfFile;
         all++;
     }
     for (const MMPFNLIST* list : MmPageLocationList)
         if (pages[list->ListName] != list->Total)
             return {"a page is in a list's state and not on the list", MM_EMPTY_LIST};
+    if (ofFiles != MiModifiedFilePages) return {"MiModifiedFilePages is not what the pages say", MM_EMPTY_LIST};
     if (all != MiDatabasePages) return {"pages were lost", MM_EMPTY_LIST};
     const PFN_NUMBER available = pages[ZeroedPageList] + pages[FreePageList] + pages[StandbyPageList];
     return available == MmAvailablePages ? Holds

@@ -6,6 +6,8 @@
 #include "etw.h"
 #include "mm/pfn/pfn.h"
 
+PFN_NUMBER MiModifiedFilePages = 0;
+
 namespace {
 
 constexpr ULONG Bit(MMLISTS location) { return 1u << location; }
@@ -26,6 +28,17 @@ constexpr ULONG Successors[NUMBER_OF_PAGE_STATES] = {
         Bit(ModifiedPageList) | Bit(ModifiedNoWritePageList) | Bit(BadPageList),
 };
 
+/// Keeps MiModifiedFilePages. A page that leaves the modified list may have forgotten where it belongs; its OfFile still says so.
+void CountFilePage(MMPFN* pfn) REQUIRES_PFN_LOCK {
+    if (pfn->e1.PageLocation == ModifiedPageList) {
+        pfn->e1.OfFile = MiPteKind(pfn->OriginalPte) == MI_PTE_KIND::Prototype;
+        MiModifiedFilePages += pfn->e1.OfFile;
+    } else if (pfn->e1.OfFile) {
+        pfn->e1.OfFile = 0;
+        MiModifiedFilePages--;
+    }
+}
+
 } // namespace
 
 void MiSetPageLocation(MMPFN* pfn, MMLISTS location) {
@@ -33,6 +46,7 @@ void MiSetPageLocation(MMPFN* pfn, MMLISTS location) {
     NT_ASSERT((Successors[old] & Bit(location)) != 0);
     NT_ASSERT(!pfn->e1.Rom);
     pfn->e1.PageLocation = location;
+    CountFilePage(pfn);
     EtwTraceEvent(ETW_EVENT::PfnTransition, MiPfnNumber(pfn), ULONG_PTR(old | location << 8),
                   reinterpret_cast<ULONG_PTR>(pfn->PteAddress), pfn->ReferenceCount);
 }

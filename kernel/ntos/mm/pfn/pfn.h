@@ -82,6 +82,8 @@ void MiDecrementAvailablePages() REQUIRES_PFN_LOCK;
 void MiStartMemoryEvents();
 /// A page has come to the modified list: wakes the modified page writer if it is time.
 void MiModifiedPageAdded() REQUIRES_PFN_LOCK;
+/// Pages on the modified list that go to files. The others go to page files.
+extern PFN_NUMBER MiModifiedFilePages GUARDED_BY(MmPfnLock);
 
 // ---- the life of a page: pfnstate.cpp (use), pfnio.cpp (I/O)
 

@@ -70,6 +70,7 @@ void MiInsertPageInFreeList(PFN_NUMBER frame) {
     pfn->e1.PageLocation = old.PageLocation;
     pfn->e1.ParityError = old.ParityError;
     pfn->e1.RemovalRequested = old.RemovalRequested;
+    pfn->e1.OfFile = old.OfFile;
     if (old.ParityError || old.RemovalRequested) {
         Append(&MmBadPageListHead, pfn);
         return;

@@ -3,8 +3,11 @@
 // Pages that lie in a row go in one transfer. A page is not Modified from the moment its write begins: a change that comes
 // later makes it so again, and the next flush writes it.
 // In the books: "mapped files", "flushing views". POL-08
+#include "etw.h"
 #include "mm/section/segment.h"
+#include "mm/writecounters.h"
 #include "nt/assert.h"
+#include "nt/atomic.h"
 
 namespace {
 
@@ -48,6 +51,16 @@ void End(const RUN& run, NTSTATUS status) {
         MiEndPageWrite(run.Frames[i], status);
 }
 
+void Note(const SUBSECTION* subsection, const RUN& run, NTSTATUS status) {
+    EtwTraceEvent(ETW_EVENT::MappedPageWrite, reinterpret_cast<ULONG_PTR>(subsection->ControlArea),
+                  subsection->StartingPage + run.First, run.Pages, ULONG_PTR(status));
+    InterlockedIncrement(&MmWriteCounters.MappedWriteIoCount);
+    if (NT_SUCCESS(status))
+        InterlockedExchangeAdd(&MmWriteCounters.MappedPagesWriteCount, LONG(run.Pages));
+    else
+        InterlockedIncrement(&MmWriteCounters.MappedFailureCount);
+}
+
 NTSTATUS FlushSubsection(const SUBSECTION* subsection, ULONG first, ULONG end) {
     NTSTATUS result = STATUS_SUCCESS;
     while (first < end) {
@@ -58,6 +71,7 @@ NTSTATUS FlushSubsection(const SUBSECTION* subsection, ULONG first, ULONG end) {
         ULONG bytes;
         const NTSTATUS status = MiTransferPages(source.File, true, source.Offset, run.Frames, run.Pages, &bytes);
         End(run, status);
+        Note(subsection, run, status);
         if (!NT_SUCCESS(status)) result = status;
     }
     return result;

@@ -5,9 +5,11 @@
 // In the books: "kernel stacks". MEM-02, PFN-17
 #include "ex/inject.h"
 #include "mm/charge.h"
+#include "mm/fault/fault.h"
 #include "mm/mi.h"
 #include "mm/pfn/pfn.h"
 #include "mm/sysptes/systemspace.h"
+#include "mm/ws/shortage.h"
 
 namespace {
 
@@ -30,8 +32,8 @@ void FreePages(MMPTE* first, ULONG pages) {
 bool MapNewPage(MMPTE* pte) {
     if (ExInjectFailure(EX_ALLOCATION::Page)) return false;
     nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
+    if (!MiMayTakePage()) return false;
     const PFN_NUMBER frame = MiRemoveAnyPage();
-    if (frame == MM_EMPTY_LIST) return false;
     MMPTE original{};
     original.Soft.Protection = MM_READWRITE;
     pte->Long = original.Long; // what the entry is when the page has left memory
@@ -65,9 +67,12 @@ PVOID MakeStack(ULONG pages) {
 PVOID NTAPI MmCreateKernelStack(BOOLEAN LargeStack) {
     const ULONG pages = PagesOf(LargeStack);
     if (!NT_SUCCESS(MiChargeCommitment(pages, nullptr))) return nullptr;
-    PVOID const stack = MakeStack(pages);
-    if (!stack) MiReturnCommitment(pages, nullptr);
-    return stack;
+    for (;;) {
+        if (PVOID const stack = MakeStack(pages)) return stack;
+        if (KeGetCurrentIrql() <= APC_LEVEL && MiTryToAwaitPages()) continue;
+        MiReturnCommitment(pages, nullptr);
+        return nullptr;
+    }
 }
 
 void NTAPI MmDeleteKernelStack(PVOID PointerKernelStack, BOOLEAN LargeStack) {

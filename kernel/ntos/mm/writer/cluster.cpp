@@ -57,7 +57,7 @@ void TakeNeighbours(MI_PAGE_WRITE* write, PFN_NUMBER frame, ULONG room) REQUIRES
 MI_GATHERED MiGatherModifiedPages(MI_PAGE_WRITE* write) {
     PFN_NUMBER frame = FirstPage();
     if (frame == MM_EMPTY_LIST) return MI_GATHERED::Nothing;
-    const PFN_NUMBER waiting = MmModifiedPageListHead.Total;
+    const PFN_NUMBER waiting = MmModifiedPageListHead.Total - MiModifiedFilePages;
     MI_PAGE_FILE_RUN space;
     if (!MiReservePageFileSpace(waiting < MM_MAXIMUM_TRANSFER ? waiting : MM_MAXIMUM_TRANSFER, &space))
         return MI_GATHERED::NoSpace;

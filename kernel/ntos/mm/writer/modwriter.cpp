@@ -127,6 +127,7 @@ void NTAPI MmModifiedPageWriter(PVOID) {
     for (LONG failures = 0;;) {
         LARGE_INTEGER wait = {.QuadPart = -LONGEST_LIFE};
         (void)KeWaitForSingleObject(&MmModifiedPageWriterEvent, KWAIT_REASON::WrFreePage, KernelMode, FALSE, &wait);
+        MiWakeMappedPageWriter();
         MiWriteModifiedPages();
         if (const LONG now = MmWriteCounters.FailureCount; now != failures) {
             failures = now;

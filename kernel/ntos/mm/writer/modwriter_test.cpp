@@ -236,8 +236,9 @@ TEST_F(WriterTest, PagesOfFilesAreLeftAlone) {
         Disk disk(32);
         PFN_NUMBER ofFile = 0, own = 0;
         Locked([&] {
-            ofFile = Modify(0, 1);
+            ofFile = Use(0, true);
             MiPfnElement(ofFile)->OriginalPte.Subsect.Prototype = 1;
+            Trim(0);
             own = Modify(1, 2);
         });
         MiWriteModifiedPages();

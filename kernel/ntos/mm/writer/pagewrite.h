@@ -48,3 +48,15 @@ void MiWriteModifiedPages();
 void NTAPI MmModifiedPageWriter(PVOID startContext);
 /// Pages that are being written to page files now. They are available soon, unless they change.
 extern ULONG MiPagesBeingWritten GUARDED_BY(MmPfnLock);
+
+// ---- mappedwriter.cpp
+
+/// The mapped page writer can be woken. @irql PASSIVE_LEVEL, boot
+void MiInitializeMappedPageWriter();
+/// Wakes it if a page of a file is on the modified list. @irql <= DISPATCH_LEVEL
+void MiWakeMappedPageWriter();
+/// Writes the modified pages of files, one transfer after the other, and waits for each. @returns false: writes have failed, and pages
+/// are left. @irql PASSIVE_LEVEL, the mapped page writer
+bool MiWriteMappedPages();
+/// The body of the mapped page writer.
+void NTAPI MmMappedPageWriter(PVOID startContext);

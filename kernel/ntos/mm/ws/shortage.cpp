@@ -2,7 +2,7 @@
 //
 // The thread runs at once when memory becomes short, and once a second in any case: then entries age. Pages that it takes are not
 // available at once: modified ones are written first. They count as available here, or it would take all pages there are
-// while the disk works.
+// while the disk works. Pages of files do not count: nobody knows when a file will have taken them.
 //
 //     MiDecrementAvailablePages: Low is passed --.
 //     a thread waits for a page -----------------+--> MmWorkingSetManager --> MiManageWorkingSets --> modified page writer
@@ -55,7 +55,7 @@ bool Await(LONGLONG longest) {
 
 MM_MEMORY_STATE MiQueryMemoryState() {
     nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
-    const PFN_NUMBER modified = MmModifiedPageListHead.Total, room = MmTotalFreePageFileSpace;
+    const PFN_NUMBER modified = MmModifiedPageListHead.Total - MiModifiedFilePages, room = MmTotalFreePageFileSpace;
     const PFN_NUMBER soon = (modified < room ? modified : room) + MiPagesBeingWritten;
     return {.Available = MmAvailablePages + soon, .Wanted = MiMemoryThresholds.High};
 }

@@ -1,4 +1,4 @@
-// Phase 1: the threads that make memory available. What each does: ws/shortage.cpp, writer/modwriter.cpp.
+// Phase 1: the threads that make memory available. What each does: ws/shortage.cpp, writer/modwriter.cpp, writer/mappedwriter.cpp.
 //
 // In the books: "system threads". SYS-11, PFN-14, PFN-16
 #include "mm/threads.h"
@@ -7,8 +7,10 @@
 
 BOOLEAN NTAPI MmStartPaging(const EX_THREAD_SOURCE* Source) {
     MiInitializeModifiedPageWriter();
+    MiInitializeMappedPageWriter();
     MiInitializeShortage();
     return NT_SUCCESS(
                Source->Create("WorkingSets", MM_WORKING_SET_MANAGER_PRIORITY, MiWorkingSetManagerThread, nullptr)) &&
-           NT_SUCCESS(Source->Create("PageWriter", MM_PAGE_WRITER_PRIORITY, MmModifiedPageWriter, nullptr));
+           NT_SUCCESS(Source->Create("PageWriter", MM_PAGE_WRITER_PRIORITY, MmModifiedPageWriter, nullptr)) &&
+           NT_SUCCESS(Source->Create("MappedWriter", MM_PAGE_WRITER_PRIORITY, MmMappedPageWriter, nullptr));
 }
