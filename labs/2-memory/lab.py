@@ -14,6 +14,7 @@ LAB = Lab(
         Exercise("2.1", "Page-table walk and system PTEs", 16, ("kernel/ntos/mm/i386/pagetable.cpp", "kernel/ntos/mm/sysptes/sysptes.cpp"), hours=3,
                  shows=("pte 0x80100000",)),
         Exercise("2.2", "Page frame lists and states", 18, ("kernel/ntos/mm/pfn/pfnlist.cpp", "kernel/ntos/mm/pfn/pfnstate.cpp"), hours=4),
+        Exercise("2.3", "Pool blocks", 16, ("kernel/ntos/ex/pool/blocks.cpp",), hours=3),
         Exercise("2.5", "VAD tree, allocate and free", 18,
                  ("kernel/ntos/mm/vad/avl.cpp", "kernel/ntos/mm/vad/allocate.cpp", "kernel/ntos/mm/vad/free.cpp"), hours=4,
                  shows=("fill 100", "vad 72")),

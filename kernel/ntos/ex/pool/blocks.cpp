@@ -6,6 +6,7 @@
 
 namespace {
 
+// LAB(2.3) begin
 constexpr ULONG BitsOfWord = 32;
 
 bool IsListed(ULONG units) { return units >= POOL_LEAST_UNITS; }
@@ -67,6 +68,7 @@ POOL_HEADER* Split(POOL_DESCRIPTOR& pool, POOL_HEADER* header, ULONG units) REQU
     Insert(pool, free, true);
     return used;
 }
+// LAB(2.3) end
 
 } // namespace
 
@@ -81,6 +83,7 @@ void ExpInitializePoolDescriptor(POOL_DESCRIPTOR& pool, POOL_TYPE type) {
 }
 
 POOL_HEADER* ExpTakeBlock(POOL_DESCRIPTOR& pool, ULONG units) {
+    // LAB(2.3) begin
     const ULONG found = FirstList(pool, units);
     if (found == POOL_LIST_HEADS) return nullptr;
     POOL_HEADER* header = OfEntry(pool.ListHeads[found].Flink);
@@ -91,9 +94,13 @@ POOL_HEADER* ExpTakeBlock(POOL_DESCRIPTOR& pool, ULONG units) {
     pool.RunningAllocs++;
     pool.TotalBytes += units * POOL_SMALLEST_UNIT;
     return header;
+    // LAB(2.3) else
+    //| LAB_NOT_IMPLEMENTED("2.3");
+    // LAB(2.3) end
 }
 
 POOL_HEADER* ExpCutPage(POOL_DESCRIPTOR& pool, PVOID page, ULONG units) {
+    // LAB(2.3) begin
     auto* const header = static_cast<POOL_HEADER*>(page);
     WriteHeader(pool, header, 0, units, StateInUse(pool));
     POOL_HEADER* const rest = ExpUnitsBehind(header, units);
@@ -103,9 +110,13 @@ POOL_HEADER* ExpCutPage(POOL_DESCRIPTOR& pool, PVOID page, ULONG units) {
     pool.RunningAllocs++;
     pool.TotalBytes += units * POOL_SMALLEST_UNIT;
     return header;
+    // LAB(2.3) else
+    //| LAB_NOT_IMPLEMENTED("2.3");
+    // LAB(2.3) end
 }
 
 PVOID ExpPutBlock(POOL_DESCRIPTOR& pool, POOL_HEADER* header) {
+    // LAB(2.3) begin
     ULONG units = header->BlockSize;
     header->PoolType = POOL_FREE_BLOCK; // wherever the block ends up, a second free of it finds this
     pool.RunningDeAllocs++;
@@ -128,4 +139,7 @@ PVOID ExpPutBlock(POOL_DESCRIPTOR& pool, POOL_HEADER* header) {
     WriteHeader(pool, header, header->PreviousSize, units, POOL_FREE_BLOCK);
     Insert(pool, header, false);
     return nullptr;
+    // LAB(2.3) else
+    //| LAB_NOT_IMPLEMENTED("2.3");
+    // LAB(2.3) end
 }

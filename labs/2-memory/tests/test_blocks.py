@@ -1,0 +1,150 @@
+"""2.3: blocks of a pool, by call injection on a pool of the test's own."""
+
+from __future__ import annotations
+
+from typing import List
+
+from grader.api import test
+
+from .blockbench import LEAST, UNIT, UNITS, PoolBench
+
+POOL = ("POL-04",)
+LIMIT = 20_000_000
+
+
+@test("2.3", points=2, title="a new page is one block in use and one free block", stage="early", features=POOL, limit=LIMIT)
+def page_cut(t):
+    bench, rng = PoolBench(t), t.rng
+    for units in (rng.randint(2, 400), 2, UNITS - 1, UNITS - 2, rng.randint(2, 400)):
+        bench.cut(units)
+
+
+@test("2.3", points=3, title="the first block of the smallest size that suffices is taken", stage="early", features=POOL, limit=LIMIT)
+def smallest_that_suffices(t):
+    bench, rng = PoolBench(t), t.rng
+    bench.take(2)
+    sizes = rng.sample(range(20, 60), 5)
+    kept = _row(bench, [size for size in sizes for _ in range(3)])
+    for header in kept[::2]:
+        bench.put(header)
+    for size in rng.sample(sizes, 5):
+        bench.take(size)  # exactly this size, if there is one
+    bench.take(max(sizes) + 1)
+    while any(bench.lists.values()):
+        bench.take(max(size for size, blocks in bench.lists.items() if blocks))
+    bench.take(LEAST)  # nothing is left
+    bench.cut(100)
+    bench.take(UNITS - 99)  # nothing is large enough
+    bench.take(UNITS - 100)
+
+
+@test("2.3", points=3, title="what is too much of a block stays free", stage="early", features=POOL, limit=LIMIT)
+def block_split(t):
+    bench, rng = PoolBench(t), t.rng
+    first = bench.cut(rng.randint(60, 90))
+    for rest in (rng.randint(5, 20), 1, 2):  # in the page's middle: the end is used
+        header = bench.take(40 + rest)
+        guard = bench.take(3)
+        bench.put(header)
+        bench.take(40)
+        assert guard is not None
+    for rest in (1, 2, rng.randint(3, 30)):  # at its start: the front
+        bench.put(first)
+        size = bench.units(first)
+        taken = bench.take(size - rest)
+        assert taken is not None
+        if rest != 1:
+            bench.put(taken)
+            first = bench.take(size) or first
+        else:
+            first = taken
+
+
+@test("2.3", points=3, title="a freed block becomes one with its free neighbours", stage="early", features=POOL, limit=LIMIT)
+def blocks_joined(t):
+    bench, rng = PoolBench(t), t.rng
+    for order in ((0, 2, 1), (2, 0, 1), (0, 1, 2), (1, 0, 2), (2, 1, 0), (1, 2, 0)):
+        row = _row(bench, [rng.randint(4, 40) for _ in range(5)])
+        for place in order:
+            bench.put(row[1 + place])
+        bench.take(rng.randint(4, 20))
+    # a rest of one unit is on no list, and is joined all the same
+    header = bench.take(33)
+    guard = bench.take(5)
+    assert header is not None and guard is not None
+    bench.put(header)
+    part = bench.take(32)
+    assert part is not None
+    bench.put(part)
+    bench.put(guard)
+
+
+@test("2.3", points=2, title="a page whose blocks are all free goes back", stage="early", features=POOL, limit=LIMIT)
+def page_goes_back(t):
+    bench, rng = PoolBench(t), t.rng
+    for _ in range(3):
+        blocks: List[int] = [bench.cut(rng.randint(20, 80))]
+        for _ in range(5):
+            blocks.append(bench.take(rng.randint(2, 60)) or 0)
+        bench.cut(rng.randint(2, 500))  # the page behind, or before, has nothing to do with it
+        rng.shuffle(blocks)
+        for header in blocks:
+            bench.put(header)
+        for header in bench.blocks(True):
+            bench.put(header)
+    assert not bench.pages
+
+
+@test("2.3", points=1, title="a free block that was written stops the system", stage="early", features=POOL, limit=LIMIT)
+def damage_stops(t):
+    rng = t.rng
+    for case in rng.sample(range(4), 4):
+        bench = PoolBench(t, 2)
+        first = bench.cut(50)
+        middle, guard = bench.take(30), bench.take(10)
+        assert middle is not None and guard is not None
+        bench.put(middle)
+        victim = middle + UNIT  # its list entry
+        if case % 2:
+            bench.guest.u32(victim, victim + 64)  # Flink leads into the block's own body
+            bench.guest.write(victim + 64, bytes(8))
+        else:
+            bench.guest.u16(middle + 2, 29)  # another size
+        if case < 2:
+            bench.stops("ExpTakeBlock", 30)
+        elif case % 2:
+            bench.stops("ExpPutBlock", guard)
+        else:
+            bench.guest.u16(middle + 2, 30)
+            bench.guest.u32(victim + 4, victim + 64)
+            bench.guest.write(victim + 64, bytes(8))
+            bench.stops("ExpPutBlock", guard)
+        assert first
+
+
+@test("2.3", points=2, title="250 random calls keep the blocks as the model has them", stage="early", features=POOL, limit=4 * LIMIT)
+def blocks_random(t):
+    bench, rng = PoolBench(t, 6), t.rng
+    for _ in range(250):
+        used = bench.blocks(True)
+        full = len(used) > 40 or not bench.spare
+        if used and rng.random() < (0.6 if full else 0.4):
+            bench.put(rng.choice(used))
+            continue
+        units = rng.choice((2, 2, 3, 5, 8, 20, rng.randint(2, 120), rng.randint(100, UNITS - 1)))
+        if bench.take(units) is None and bench.spare:
+            bench.cut(units)
+
+
+def _row(bench: PoolBench, sizes: List[int]) -> List[int]:
+    """Blocks of these sizes, and between them blocks that stay in use."""
+    found: List[int] = []
+    bench.cut(2)
+    for size in sizes:
+        header = bench.take(size)
+        if header is None:
+            bench.cut(2)
+            header = bench.take(size)
+        assert header is not None
+        found.append(header)
+    return found
