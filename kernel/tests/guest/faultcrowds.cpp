@@ -2,6 +2,7 @@
 // machine: memory=16
 #include "attached.h"
 #include "guest_main.h"
+#include "hal.h"
 #include "together.h"
 
 namespace {
@@ -31,9 +32,13 @@ void TouchWhileTrimmed(ULONG index, PVOID context) {
     KAPC_STATE saved;
     KeStackAttachProcess(&crowd.Process->Pcb, &saved);
     if (index == 0) {
+        ULONG rounds = 0;
         do {
             MmEmptyWorkingSet();
             (void)KeYieldExecution();
+            // Pauses of other lengths each time: on a machine in lock step each page could go between its fault and the
+            // instruction that is repeated, for ever.
+            KeStallExecutionProcessor(rounds++ % 16);
         } while (crowd.Working != 0);
     } else {
         for (ULONG round = 0; round < CROWD_ROUNDS; round++) {
