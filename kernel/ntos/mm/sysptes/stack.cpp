@@ -3,7 +3,6 @@
 // A stack's pages have their PTEs in the page frame number database, as a page that may leave memory must: a thread that waits
 // long may lose its stack for that time.
 // In the books: "kernel stacks". MEM-02, PFN-17
-#include "ex/inject.h"
 #include "mm/charge.h"
 #include "mm/fault/fault.h"
 #include "mm/mi.h"
@@ -30,7 +29,6 @@ void FreePages(MMPTE* first, ULONG pages) {
 
 /// Gives an entry a page. @returns false: memory is short.
 bool MapNewPage(MMPTE* pte) {
-    if (ExInjectFailure(EX_ALLOCATION::Page)) return false;
     nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
     if (!MiMayTakePage()) return false;
     const PFN_NUMBER frame = MiRemoveAnyPage();
