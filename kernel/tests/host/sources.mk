@@ -179,3 +179,4 @@ HOST_SOURCES += kernel/ntos/mm/section/viewpages.cpp
 HOST_SOURCES += kernel/ntos/mm/vad/place.cpp
 HOST_SOURCES += kernel/ntos/mm/section/protectview.cpp
 HOST_SOURCES += kernel/ntos/mm/fault/inpage.cpp
+HOST_SOURCES += kernel/ntos/mm/fault/pagein.cpp
