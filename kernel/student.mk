@@ -45,7 +45,9 @@ stands_in  = $(filter $(ready)/reference/$1/% $(ready)/starter/$1/%,$(stand_ins)
 # The files of each lab whose manifest says `explored=True`. They are read from the manifests' text: every name of a kernel file
 # in quotes. Where the manifests are out of sight, in the sandbox, the grader says EXPLORED_FILES.
 manifests      := $(if $(exploring),$(wildcard labs/*/lab.py))
-explored_labs  := $(if $(manifests),$(shell grep -lE '^ *explored *= *True' $(manifests)))
+# (A lab in the making is explored where the grader is asked for it: then it says EXPLORED_FILES, too.)
+made_labs      := $(if $(manifests),$(shell grep -LE '^ *making *= *True' $(manifests)))
+explored_labs  := $(if $(made_labs),$(shell grep -lE '^ *explored *= *True' $(made_labs)))
 EXPLORED_FILES := $(sort $(if $(explored_labs),$(shell grep -hoE '"kernel/[^"]*"' $(explored_labs) | tr -d '"')) $(patsubst %/lab.py,%/%,$(explored_labs)))
 
 # ---- a submission -------------------------------------------------------------------------------------------------

@@ -236,8 +236,26 @@ void MiSetProtoPteProtection(MM_ADDRESS_SPACE& space, MMPTE* pte, ULONG protecti
     MiCaptureDirtyBit(frame, old);
 }
 
+/// Takes a share for an entry of a view in system space, which is in no working set. The share, the frame and the prototype PTE are
+/// then as after a fault of a process, and *pte is the caller's to write.
+/// @param pte its page table is shared once more. @param[out] frame the page. @param[out] first whether no other entry has it.
+/// @param[out] read the read to wait for, where the page is being read. @returns STATUS_PAGE_FAULT_*: the caller has the share;
+/// STATUS_RETRY: wait for the read, or decide anew; STATUS_NOT_FOUND: the page is not in memory; STATUS_NO_MEMORY; why it could not be
+/// read; STATUS_ACCESS_VIOLATION: there is no such page
 NTSTATUS MiTakePrototypeShare(MMPTE* prototype, const MMPTE* pte, PFN_NUMBER* frame, bool* first, MI_IN_PAGE** read) {
+    // LAB(2.7) begin
     return TakeShare(prototype, pte, frame, first, read);
+    // LAB(2.7) else
+    //| LAB_NOT_IMPLEMENTED("2.7");
+    // LAB(2.7) end
 }
 
-void MiReleasePrototypeShare(const MMPTE* pte, MMPTE old) { ReleaseShare(pte, old); }
+/// Gives such a share back, as when an entry of a process goes. @param old what the entry was while it was valid; no processor knows it
+/// any more
+void MiReleasePrototypeShare(const MMPTE* pte, MMPTE old) {
+    // LAB(2.7) begin
+    ReleaseShare(pte, old);
+    // LAB(2.7) else
+    //| LAB_NOT_IMPLEMENTED("2.7");
+    // LAB(2.7) end
+}
