@@ -2,7 +2,7 @@
 //
 // The work has parts. The host (kernel/tests/python/injection.py) has a part done with the n-th allocation failing, for n = 1, 2, ...
 // until none fails any more, and looks at what InjectionSeen tells.
-// machine: flavour=checked
+// machine: memory=16 pagefile=16 option=/DISKLATENCY=0 flavour=checked
 #include "ex.h"
 #include "mm.h"
 #include "mm/mdl.h"

@@ -213,6 +213,16 @@ void Images() {
 
 alignas(PAGE_SIZE) UCHAR FileBytes[60 * PAGE_SIZE];
 
+/// The writer of mapped pages may hold a file for a little longer than its sections do. @returns whether only its owner has it now
+bool IsLeftToItsOwner(const MM_BACKING& file) {
+    constexpr ULONG patience = 2000;
+    for (ULONG waited = 0; file.ReferenceCount != 1 && waited < patience; waited++) {
+        LARGE_INTEGER delay = KeRelativeMilliseconds(1);
+        (void)KeDelayExecutionThread(KernelMode, FALSE, &delay);
+    }
+    return file.ReferenceCount == 1;
+}
+
 /// A file is read, changed and written back; a page that is read may find no memory, which is an in-page error.
 void Files() {
     constexpr ULONG PAGES = sizeof FileBytes / PAGE_SIZE;
@@ -236,7 +246,7 @@ void Files() {
         Unmap(process, view);
     }
     MmCloseSection(section);
-    MUST(file.Backing.ReferenceCount == 1);
+    MUST(IsLeftToItsOwner(file.Backing));
 }
 
 NTSTATUS Lock(MDL* mdl) {
