@@ -40,3 +40,19 @@ NTKERNELAPI void FASTCALL ExAcquireFastMutexUnsafe(PFAST_MUTEX FastMutex) EXCLUD
 /// @irql as it was when the same thread acquired with ExAcquireFastMutexUnsafe
 NTKERNELAPI void FASTCALL ExReleaseFastMutexUnsafe(PFAST_MUTEX FastMutex);
 }
+
+namespace nt {
+
+/// Holds a fast mutex as long as it lives. @irql <= APC_LEVEL
+class FastMutexGuard {
+public:
+    explicit FastMutexGuard(FAST_MUTEX& mutex) : m_mutex(mutex) { ExAcquireFastMutex(&mutex); }
+    ~FastMutexGuard() { ExReleaseFastMutex(&m_mutex); }
+    FastMutexGuard(const FastMutexGuard&) = delete;
+    FastMutexGuard& operator=(const FastMutexGuard&) = delete;
+
+private:
+    FAST_MUTEX& m_mutex;
+};
+
+} // namespace nt

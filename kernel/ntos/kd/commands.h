@@ -38,6 +38,9 @@ struct KD_COMMAND_ENTRY {
 /// Calls `each` with every command, in the order of their files. Stops when it returns true. @returns whether it did.
 template <typename Each> bool KdpForEachCommand(Each each);
 
+/// What a noun ends with behind a number.
+inline PCSTR KdpPlural(ULONG number) { return number == 1 ? "" : "s"; }
+
 /// Runs one line. An unknown command names `help`.
 void KdpExecuteLine(KD_SESSION& session, PCSTR line);
 

@@ -23,11 +23,10 @@ from grader.console import PROMPT  # noqa: E402
 from grader.console.backtrace import Annotate, Names  # noqa: E402
 from grader.console.machines import Boot, Machine, machine  # noqa: E402
 from grader.machine.parts import Machine as Parts, page_file  # noqa: E402
+from kernel.tests.guest import run as guest  # noqa: E402
 
 PAGE_FILE_MB = 2  # as kernel/tests/guest/pagedevice.cpp says
 BOOT_SECONDS, ANSWER_SECONDS, TESTS_SECONDS = 90, 30, 300
-GUEST_TESTS = ROOT / "kernel/tests/guest"
-MACHINE = re.compile(r"^// machine: (.*)$", re.MULTILINE)
 GUEST_LINE = re.compile(r"^GUEST (\w+) (ok|FAILED)\s*$")
 COMMANDS = ("help", "threads", "ready", "waits", "irql", "timers", "ring", "stack", "bugcheck", "spin", "memmap", "pte", "vad", "ws", "fill")
 
@@ -178,10 +177,7 @@ def make_disk(folder: Path, to: Path, options: str, drivers: "List[str]") -> Non
 
 def runs_by_itself(driver: str) -> bool:
     """Labs' drivers and the bench are no tests by themselves; others ask for a boot option or another kernel on each machine of theirs."""
-    sources = [GUEST_TESTS / f"{driver}.cpp", *sorted((GUEST_TESTS / driver).glob("*.cpp"))]
-    machines = [line for path in sources if path.exists() for line in MACHINE.findall(path.read_text(encoding="utf-8"))]
-    special = [line for line in machines if "option=" in line or "flavour=" in line]
-    return not driver.startswith(("lab", "bench")) and (not machines or len(special) < len(machines))
+    return not driver.startswith(("lab", "bench")) and any(not one.options and not one.flavour for one in guest.machines(driver, 1))
 
 
 def self_tests(emulator: str, folder: Path) -> "Dict[str, Tuple[bool, str]]":

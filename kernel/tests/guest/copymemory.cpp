@@ -3,19 +3,11 @@
 #include "mm/layout.h"
 #include "mm/wsl.h"
 #include "rtl/string.h"
+#include "usermode.h"
 
 #include "guest_main.h"
 
 namespace {
-
-template <typename ROUTINE> NTSTATUS AsUserMode(ROUTINE routine) {
-    KTHREAD* const thread = KeGetCurrentThread();
-    const KPROCESSOR_MODE before = thread->PreviousMode;
-    thread->PreviousMode = UserMode;
-    const NTSTATUS status = routine();
-    thread->PreviousMode = before;
-    return status;
-}
 
 /// A second process, not attached to; the thread visits it.
 class OTHER_PROCESS {

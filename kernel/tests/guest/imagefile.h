@@ -5,6 +5,26 @@
 #include "ntimage.h"
 #include "rtl.h"
 
+/// Writes the headers of an image with sections; their table follows them. @param file zeros. @param size in memory
+inline IMAGE_NT_HEADERS& WriteImageHeaders(UCHAR* file, ULONG base, ULONG size, USHORT sections) {
+    auto& dos = *reinterpret_cast<IMAGE_DOS_HEADER*>(file);
+    dos.e_magic = IMAGE_DOS_SIGNATURE;
+    dos.e_lfanew = sizeof(dos);
+    auto& nt = *reinterpret_cast<IMAGE_NT_HEADERS*>(file + sizeof(dos));
+    nt.Signature = IMAGE_NT_SIGNATURE;
+    nt.FileHeader.Machine = IMAGE_FILE_MACHINE_I386;
+    nt.FileHeader.NumberOfSections = sections;
+    nt.FileHeader.SizeOfOptionalHeader = sizeof(IMAGE_OPTIONAL_HEADER);
+    nt.FileHeader.Characteristics = IMAGE_FILE_EXECUTABLE_IMAGE;
+    nt.OptionalHeader.Magic = IMAGE_NT_OPTIONAL_HDR32_MAGIC;
+    nt.OptionalHeader.ImageBase = base;
+    nt.OptionalHeader.SectionAlignment = PAGE_SIZE;
+    nt.OptionalHeader.FileAlignment = 0x200;
+    nt.OptionalHeader.SizeOfImage = size;
+    nt.OptionalHeader.SizeOfHeaders = 0x400;
+    return nt;
+}
+
 /// An image: headers; .text, one page of code; .data, a page of the file and a page of zeros.
 class IMAGE_FILE {
 public:
@@ -12,21 +32,7 @@ public:
 
     IMAGE_FILE() {
         RtlZeroMemory(m_bytes, Length);
-        auto& dos = *reinterpret_cast<IMAGE_DOS_HEADER*>(m_bytes);
-        dos.e_magic = IMAGE_DOS_SIGNATURE;
-        dos.e_lfanew = sizeof(dos);
-        auto& nt = *reinterpret_cast<IMAGE_NT_HEADERS*>(m_bytes + sizeof(dos));
-        nt.Signature = IMAGE_NT_SIGNATURE;
-        nt.FileHeader.Machine = IMAGE_FILE_MACHINE_I386;
-        nt.FileHeader.NumberOfSections = 2;
-        nt.FileHeader.SizeOfOptionalHeader = sizeof(IMAGE_OPTIONAL_HEADER);
-        nt.FileHeader.Characteristics = IMAGE_FILE_EXECUTABLE_IMAGE;
-        nt.OptionalHeader.Magic = IMAGE_NT_OPTIONAL_HDR32_MAGIC;
-        nt.OptionalHeader.ImageBase = Base;
-        nt.OptionalHeader.SectionAlignment = PAGE_SIZE;
-        nt.OptionalHeader.FileAlignment = 0x200;
-        nt.OptionalHeader.SizeOfImage = End;
-        nt.OptionalHeader.SizeOfHeaders = 0x400;
+        auto& nt = WriteImageHeaders(m_bytes, Base, End, 2);
         auto* const sections = reinterpret_cast<IMAGE_SECTION_HEADER*>(&nt + 1);
         sections[0].VirtualSize = 0x200;
         sections[0].VirtualAddress = Text;

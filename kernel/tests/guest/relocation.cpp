@@ -1,9 +1,8 @@
 // An image whose base is taken, in a process: its addresses move along, in copies of the process's own.
 #include "attached.h"
 #include "ex.h"
-#include "mm/memorybacking.h"
+#include "imagefile.h"
 #include "mm/section.h"
-#include "ntimage.h"
 #include "rtl/string.h"
 
 #include "guest_main.h"
@@ -19,21 +18,8 @@ public:
     explicit RELOCATABLE(USHORT characteristics = 0) {
         m_bytes = static_cast<UCHAR*>(ExAllocatePoolWithTag(NonPagedPool, LENGTH, TestTag));
         RtlZeroMemory(m_bytes, LENGTH);
-        auto& dos = *reinterpret_cast<IMAGE_DOS_HEADER*>(m_bytes);
-        dos.e_magic = IMAGE_DOS_SIGNATURE;
-        dos.e_lfanew = sizeof(dos);
-        auto& nt = *reinterpret_cast<IMAGE_NT_HEADERS*>(m_bytes + sizeof(dos));
-        nt.Signature = IMAGE_NT_SIGNATURE;
-        nt.FileHeader.Machine = IMAGE_FILE_MACHINE_I386;
-        nt.FileHeader.NumberOfSections = 3;
-        nt.FileHeader.SizeOfOptionalHeader = sizeof(IMAGE_OPTIONAL_HEADER);
-        nt.FileHeader.Characteristics = USHORT(IMAGE_FILE_EXECUTABLE_IMAGE | characteristics);
-        nt.OptionalHeader.Magic = IMAGE_NT_OPTIONAL_HDR32_MAGIC;
-        nt.OptionalHeader.ImageBase = BASE;
-        nt.OptionalHeader.SectionAlignment = PAGE_SIZE;
-        nt.OptionalHeader.FileAlignment = 0x200;
-        nt.OptionalHeader.SizeOfImage = END;
-        nt.OptionalHeader.SizeOfHeaders = 0x400;
+        auto& nt = WriteImageHeaders(m_bytes, BASE, END, 3);
+        nt.FileHeader.Characteristics = USHORT(nt.FileHeader.Characteristics | characteristics);
         nt.OptionalHeader.NumberOfRvaAndSizes = IMAGE_NUMBEROF_DIRECTORY_ENTRIES;
         nt.OptionalHeader.DataDirectory[IMAGE_DIRECTORY_ENTRY_BASERELOC] = {RELOC, 12 + 12};
         auto* const sections = reinterpret_cast<IMAGE_SECTION_HEADER*>(&nt + 1);

@@ -3,6 +3,7 @@
 #include "mm.h"
 #include "mm/virtual.h"
 #include "ps.h"
+#include "usermode.h"
 
 #include "guest_main.h"
 
@@ -21,16 +22,6 @@ MEMORY_BASIC_INFORMATION Query(PVOID address) {
 }
 
 PVOID Address(ULONG_PTR address) { return reinterpret_cast<PVOID>(address); }
-
-/// Runs a routine as if user mode had called.
-template <typename ROUTINE> NTSTATUS AsUserMode(ROUTINE routine) {
-    KTHREAD* const thread = KeGetCurrentThread();
-    const KPROCESSOR_MODE before = thread->PreviousMode;
-    thread->PreviousMode = UserMode;
-    const NTSTATUS status = routine();
-    thread->PreviousMode = before;
-    return status;
-}
 
 } // namespace
 

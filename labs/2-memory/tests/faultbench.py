@@ -12,6 +12,7 @@ from typing import Dict, Optional, Sequence, Tuple
 
 from .faultmodel import (ACCESSED, DIRTY, KINDS, PAGE, PAGE_GUARD, READ_WRITE, STATUS, VALID, Page, Range, Space, demand_zero, describe,
                          form, protection_name, status, transition)
+from .telling import Telling
 
 PAGE_SIZE, VPN = 4096, 12
 PFN = struct.Struct("<IIIHHII")  # u1, PteAddress, u2, ReferenceCount, e1, OriginalPte, u4
@@ -69,8 +70,10 @@ HINTS = {
 }
 
 
-class Bench:
+class Bench(Telling):
     """A process, the thread attached to it, and what the model knows of it."""
+
+    HINTS, CALL, BEGINS_WITH = HINTS, "fault-call", "the process"
 
     def __init__(self, t, poison: bool = True) -> None:
         self.t, self.guest = t, t.guest
@@ -432,21 +435,3 @@ class Bench:
     @staticmethod
     def _vpns(pages: Sequence[int]) -> str:
         return " ".join(f"{vpn:#x}" for vpn in pages[:24]) + (f" ... {len(pages)} in all" if len(pages) > 24 else "") or "empty"
-
-    def say(self, what: str) -> None:
-        self.done.append(what)
-        self.t.asking(self.asked(), self.hint("fault-call"))
-
-    def asked(self) -> str:
-        earlier = len(self.done) - 1
-        return (self.done[-1] if self.done else "the process") + (f", after {earlier} calls" if earlier > 0 else "")
-
-    def hint(self, name: str):
-        return self.t.hint(name, HINTS[name])
-
-    def equal(self, expected: str, seen: str, hint: str) -> None:
-        if expected != seen:
-            self.fail(expected, seen, hint)
-
-    def fail(self, expected: str, seen: str, hint: str) -> None:
-        self.t.fail(asked=self.asked(), expected=expected, seen=seen, hint=self.hint(hint))

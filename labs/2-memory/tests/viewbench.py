@@ -15,6 +15,7 @@ from .faultbench import (ACTIVE, E1_MODIFIED, IN_TRANSITION, MODIFIED, PAGE_SIZE
                          WSLE_VALID)
 from .faultmodel import (ACCESS_VIOLATION, ACCESSED, DIRTY, EXECUTE_READ_WRITE, EXECUTE_WRITE_COPY, OF_PROTOTYPE, PF_COPY, PF_DEMAND_ZERO,
                          PF_TRANSITION, READ_ONLY, READ_WRITE, SUCCESS, VALID, WRITE_COPY, allows, demand_zero, describe, form, lookup, status, transition, valid_bits)
+from .telling import Telling
 
 WSLE_HASHED = 1 << 8
 FLUSHES, UNSHARE = ("KeFlushSingleTb", "KeFlushMultipleTb", "KeFlushRangeTb", "KeFlushProcessTb", "KeFlushEntireTb"), "MiDecrementShareCount"
@@ -80,8 +81,10 @@ class Process:
     private: int = 0
 
 
-class Views:
+class Views(Telling):
     """The bench and its model."""
+
+    HINTS, CALL, BEGINS_WITH = HINTS, "view-call", "the views"
 
     def __init__(self, t, bench, pages: int, protections: Tuple[int, ...]) -> None:
         self.t, self.guest, self.bench, self.count = t, t.guest, bench, pages
@@ -394,21 +397,3 @@ class Views:
     def _read_counters(self) -> Dict[str, int]:
         base = self.guest.sym("MmInfoCounters")
         return {name: self.guest.u32(base + 4 * place) for name, place in COUNTERS.items()}
-
-    def say(self, what: str) -> None:
-        self.done.append(what)
-        self.t.asking(self.asked(), self.hint("view-call"))
-
-    def asked(self) -> str:
-        earlier = len(self.done) - 1
-        return (self.done[-1] if self.done else "the views") + (f", after {earlier} calls" if earlier > 0 else "")
-
-    def hint(self, name: str):
-        return self.t.hint(name, HINTS[name])
-
-    def equal(self, expected: str, seen: str, hint: str) -> None:
-        if expected != seen:
-            self.fail(expected, seen, hint)
-
-    def fail(self, expected: str, seen: str, hint: str) -> None:
-        self.t.fail(asked=self.asked(), expected=expected, seen=seen, hint=self.hint(hint))

@@ -28,8 +28,6 @@ FILLER Fillers[LIMIT]; ///< the first Count
 ULONG Count;
 volatile bool Stop;
 
-PCSTR Plural(ULONG number) { return number == 1 ? "" : "s"; }
-
 /// Writes the round's number to each page. @param check whether each holds the last round's
 void UseAll(FILLER& filler, UCHAR round, bool check) {
     for (ULONG page = 0; page < filler.Pages && !Stop; page++) {
@@ -90,7 +88,7 @@ void EndAll(KD_SESSION& session) {
         PspDeleteProcess(filler.Process);
     }
     Stop = false;
-    session.Print("%u program%s ended\n", ended, Plural(ended));
+    session.Print("%u program%s ended\n", ended, KdpPlural(ended));
 }
 
 void PrintAll(KD_SESSION& session) {
@@ -98,7 +96,7 @@ void PrintAll(KD_SESSION& session) {
     for (ULONG i = 0; i < Count; i++) {
         const FILLER& filler = Fillers[i];
         session.Print("process %u, %s, uses %u page%s at %p; %u wrong\n", filler.Process->UniqueProcessId,
-                      filler.Process->ImageFileName, filler.Pages, Plural(filler.Pages), filler.Base, filler.Wrong);
+                      filler.Process->ImageFileName, filler.Pages, KdpPlural(filler.Pages), filler.Base, filler.Wrong);
     }
     session.Print("`ws %u` shows how many are in memory; `fill 0` ends %s\n",
                   Fillers[Count - 1].Process->UniqueProcessId, Count == 1 ? "it" : "them");

@@ -19,8 +19,6 @@ volatile bool Stop;
 PKTHREAD Prompt; ///< whose priority was raised
 KPRIORITY PromptPriority;
 
-PCSTR Plural(ULONG number) { return number == 1 ? "" : "s"; }
-
 void NTAPI Spin(PVOID) {
     while (!Stop)
         YieldProcessor();
@@ -42,7 +40,7 @@ void EndAll(KD_SESSION& session) {
     }
     Stop = false;
     if (ended) (void)KeSetPriorityThread(Prompt, PromptPriority);
-    session.Print("%u thread%s ended\n", ended, Plural(ended));
+    session.Print("%u thread%s ended\n", ended, KdpPlural(ended));
 }
 
 /// @returns how many were made: fewer than `count` where memory is short.
@@ -62,8 +60,8 @@ ULONG Start(ULONG count, ULONG priority) {
 void PrintCount(KD_SESSION& session) {
     const ULONG processors = ULONG(KeNumberProcessors);
     if (Count == 0) return session.Print("no thread computes; `spin 3` starts three\n");
-    session.Print("%u thread%s, %u processor%s: %s; `spin 0` ends %s\n", Count, Plural(Count), processors,
-                  Plural(processors), Count > processors ? "`ready` shows who waits" : "none has to wait yet",
+    session.Print("%u thread%s, %u processor%s: %s; `spin 0` ends %s\n", Count, KdpPlural(Count), processors,
+                  KdpPlural(processors), Count > processors ? "`ready` shows who waits" : "none has to wait yet",
                   Count == 1 ? "it" : "them");
 }
 

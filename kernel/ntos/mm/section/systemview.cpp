@@ -35,14 +35,6 @@ struct SYSTEM_VIEW {
 MMSUPPORT Set;      ///< its mutex is the lock here, which a read of a page knows how to release
 MM_AVL_TABLE Views; ///< SYSTEM_VIEW; under that mutex
 
-class MUTEX_GUARD {
-public:
-    MUTEX_GUARD() { ExAcquireFastMutex(&Set.WorkingSetMutex); }
-    ~MUTEX_GUARD() { ExReleaseFastMutex(&Set.WorkingSetMutex); }
-    MUTEX_GUARD(const MUTEX_GUARD&) = delete;
-    MUTEX_GUARD& operator=(const MUTEX_GUARD&) = delete;
-};
-
 PVOID AddressOf(ULONG vpn) { return reinterpret_cast<PVOID>(ULONG_PTR(vpn) << PAGE_SHIFT); }
 ULONG VpnOf(const void* address) { return ULONG(reinterpret_cast<ULONG_PTR>(address) >> PAGE_SHIFT); }
 
@@ -60,7 +52,7 @@ bool MakeTables(ULONG vpn, ULONG pages) {
 
 /// Gives a view its place, and its entries.
 NTSTATUS Insert(SYSTEM_VIEW* view, ULONG pages) {
-    const MUTEX_GUARD guard;
+    const nt::FastMutexGuard guard(Set.WorkingSetMutex);
     ULONG first;
     if (!MiFindEmptyAddressRange(&Views, pages, ALIGNMENT, FIRST_VPN, LAST_VPN, &first)) return STATUS_NO_MEMORY;
     if (!MakeTables(first, pages)) return STATUS_INSUFFICIENT_RESOURCES; // tables that were made stay for the next view
@@ -132,7 +124,7 @@ NTSTATUS MiResolveSystemViewFault(PVOID address, bool write) {
     for (;;) {
         NTSTATUS status;
         {
-            const MUTEX_GUARD guard;
+            const nt::FastMutexGuard guard(Set.WorkingSetMutex);
             status = ResolveOnce(fault);
         }
         if (status == STATUS_NO_MEMORY) {
@@ -175,7 +167,7 @@ NTSTATUS NTAPI MmMapViewInSystemSpace(PVOID Section, PVOID* MappedBase, SIZE_T* 
 NTSTATUS NTAPI MmUnmapViewInSystemSpace(PVOID MappedBase) {
     SYSTEM_VIEW* view;
     {
-        const MUTEX_GUARD guard;
+        const nt::FastMutexGuard guard(Set.WorkingSetMutex);
         view = MiIsSystemView(MappedBase) ? Locate(VpnOf(MappedBase)) : nullptr;
         if (!view || AddressOf(view->Node.StartingVpn) != MappedBase) return STATUS_NOT_MAPPED_VIEW;
         DeleteEntries(view);

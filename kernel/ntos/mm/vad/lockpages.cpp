@@ -39,17 +39,6 @@ NTSTATUS Touch(ULONG vpn) {
     return STATUS_SUCCESS;
 }
 
-class MUTEX_GUARD {
-public:
-    explicit MUTEX_GUARD(FAST_MUTEX& mutex) : m_mutex(mutex) { ExAcquireFastMutex(&mutex); }
-    ~MUTEX_GUARD() { ExReleaseFastMutex(&m_mutex); }
-    MUTEX_GUARD(const MUTEX_GUARD&) = delete;
-    MUTEX_GUARD& operator=(const MUTEX_GUARD&) = delete;
-
-private:
-    FAST_MUTEX& m_mutex;
-};
-
 /// @returns the working set entry of a page; WSLE_NULL_INDEX: it is not in the working set. The mutex is held.
 ULONG IndexOf(const MM_ADDRESS_SPACE& space, ULONG vpn) {
     const MMPTE pte = MiReadUserPte(AddressOf(vpn));
@@ -73,7 +62,7 @@ void ChangeLocks(MM_ADDRESS_SPACE& space, ULONG vpn, ULONG locks, ULONG (*change
 
 /// Whether the least working set has room for the pages beside what is locked.
 bool FitIntoQuota(MM_ADDRESS_SPACE& space, MI_PAGES pages) {
-    const MUTEX_GUARD guard(space.Vm.WorkingSetMutex);
+    const nt::FastMutexGuard guard(space.Vm.WorkingSetMutex);
     const ULONG least = space.Vm.MinimumWorkingSetSize;
     const ULONG most = least > OVERHEAD ? least - OVERHEAD : 0;
     const ULONG locked = space.Vm.VmWorkingSetList->FirstDynamic; // all entries below it
@@ -88,7 +77,7 @@ bool FitIntoQuota(MM_ADDRESS_SPACE& space, MI_PAGES pages) {
 NTSTATUS LockPage(MM_ADDRESS_SPACE& space, ULONG vpn, ULONG locks, UCHAR* given) {
     for (;;) {
         NT_TRY(Touch(vpn));
-        const MUTEX_GUARD guard(space.Vm.WorkingSetMutex);
+        const nt::FastMutexGuard guard(space.Vm.WorkingSetMutex);
         if (IndexOf(space, vpn) == WSLE_NULL_INDEX) continue; // it has left again
         *given = UCHAR(locks & ~LocksOf(space, vpn));
         ChangeLocks(space, vpn, *given, MiLockWsle);
@@ -102,7 +91,7 @@ NTSTATUS LockPages(MM_ADDRESS_SPACE& space, MI_PAGES pages, ULONG locks, UCHAR* 
     for (ULONG vpn = pages.First; vpn <= pages.Last; vpn++) {
         const NTSTATUS one = LockPage(space, vpn, locks, &given[vpn - pages.First]);
         if (!NT_SUCCESS(one)) {
-            const MUTEX_GUARD guard(space.Vm.WorkingSetMutex);
+            const nt::FastMutexGuard guard(space.Vm.WorkingSetMutex);
             while (vpn-- > pages.First)
                 ChangeLocks(space, vpn, given[vpn - pages.First], MiUnlockWsle);
             return one;
@@ -128,7 +117,7 @@ void TellRange(MI_PAGES pages, ULONG_PTR* base, SIZE_T* size) {
 NTSTATUS MiLockVirtualMemory(MM_ADDRESS_SPACE& space, ULONG_PTR* base, SIZE_T* size, ULONG locks) {
     NT_TRY(CheckArguments(*base, *size, locks));
     const MI_PAGES pages = MiPagesOf(*base, *size);
-    const MUTEX_GUARD guard(space.AddressCreationLock);
+    const nt::FastMutexGuard guard(space.AddressCreationLock);
     if (!FitIntoQuota(space, pages)) return STATUS_WORKING_SET_QUOTA;
     auto* const given = static_cast<UCHAR*>(ExAllocatePoolWithTag(NonPagedPool, pages.Count(), LOCK_TAG));
     if (!given) return STATUS_INSUFFICIENT_RESOURCES;
@@ -142,7 +131,7 @@ NTSTATUS MiLockVirtualMemory(MM_ADDRESS_SPACE& space, ULONG_PTR* base, SIZE_T* s
 NTSTATUS MiUnlockVirtualMemory(MM_ADDRESS_SPACE& space, ULONG_PTR* base, SIZE_T* size, ULONG locks) {
     NT_TRY(CheckArguments(*base, *size, locks));
     const MI_PAGES pages = MiPagesOf(*base, *size);
-    const MUTEX_GUARD guard(space.Vm.WorkingSetMutex);
+    const nt::FastMutexGuard guard(space.Vm.WorkingSetMutex);
     for (ULONG vpn = pages.First; vpn <= pages.Last; vpn++)
         if ((LocksOf(space, vpn) & locks) != locks) return STATUS_NOT_LOCKED;
     for (ULONG vpn = pages.First; vpn <= pages.Last; vpn++)
