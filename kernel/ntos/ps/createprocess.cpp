@@ -40,8 +40,8 @@ NTSTATUS NTAPI PspCreateProcess(PCSTR Name, EPROCESS** Process) {
 
 void NTAPI PspDeleteProcess(EPROCESS* Process) {
     MmCleanProcessAddressSpace(Process);
-    NT_ASSERT(Process->Pcb.ActiveProcessors ==
-              0); // the working set manager, which may have been in it, will not come again
+    // The working set manager, which may have been in it, will not come again.
+    NT_ASSERT(Process->Pcb.ActiveProcessors == 0);
     MmDeleteProcessAddressSpace(Process);
     {
         nt::SpinLockGuard guard(ActiveProcessLock);

@@ -48,9 +48,8 @@ void NTAPI FlushList(PVOID context) {
 }
 
 KAFFINITY AllProcessors() {
-#if defined(MICA_EXPLORE)
-    return (1u << ULONG(KeNumberProcessors)) -
-           1; // the explorer takes its conductor's processor out of KeActiveProcessors
+#if defined(MICA_EXPLORE) // the explorer takes its conductor's processor out of KeActiveProcessors
+    return (1u << ULONG(KeNumberProcessors)) - 1;
 #else
     return __atomic_load_n(&KeActiveProcessors, __ATOMIC_ACQUIRE);
 #endif

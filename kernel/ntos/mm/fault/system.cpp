@@ -1,7 +1,8 @@
 // Faults on addresses of system space: a directory entry that came later, and the kernel's own mistakes.
 //
-// A page directory that lacks an entry of system space gets it, at any IRQL. Pages of views that the system has mapped are
-// brought in (section/systemview.cpp). Nothing else of system space is paged here, so what is left is a mistake: user mode gets an exception, kernel mode stops the system.
+// A page directory that lacks an entry of system space gets it, at any IRQL. Pages of views that the system has mapped are brought
+// in (section/systemview.cpp). Nothing else of system space is paged here, so what is left is a mistake: user mode gets an
+// exception, kernel mode stops the system.
 // Locks: none. IRQL: any. In the books: "page fault handling", "system address space". MEM-05, MEM-06, TRP-02
 #include "i386/trap.h"
 #include "ke.h"
