@@ -52,17 +52,19 @@ class Look:
         elif kind == "CXXRecordDecl":
             self.record(node)
         elif kind == "VarDecl":
-            self.ask(node, "global", None)
+            self.ask(node, "global")
 
-    def record(self, node: dict) -> None:
+    def record(self, node: dict, above: "tuple[int, ...]" = ()) -> None:
+        """Asks a structure's fields; `above`: the lines of the structures that it is a part of, whose words hold for it too."""
         owner = self.mine(node)
         if not owner.endswith(".h") or not node.get("completeDefinition"):
             return  # a structure of one source only: its instances are asked, as globals
+        lines = (*above, place(node)[1])
         for child in node.get("inner", []):
             if child.get("kind") == "FieldDecl":
-                self.ask(child, "field", place(node)[1])
+                self.ask(child, "field", lines)
             elif child.get("kind") == "CXXRecordDecl":
-                self.record(child)
+                self.record(child, lines)
 
     def mine(self, node: dict) -> str:
         """The path from the root, where the node stands in one of ke's files."""
@@ -79,7 +81,7 @@ class Look:
             self.headers.add(name)
         return name
 
-    def ask(self, node: dict, what: str, struct_line: "int | None") -> None:
+    def ask(self, node: dict, what: str, structures: "tuple[int, ...]" = ()) -> None:
         name = self.mine(node)
         kind = node.get("type", {}).get("qualType", "")
         if not name or node.get("constexpr") or OWN_PROTECTION.search(kind) or "name" not in node:
@@ -89,7 +91,7 @@ class Look:
         if any(child.get("kind") in GUARDS for child in node.get("inner", [])):
             return
         line = place(node)[1]
-        if self.answers(name, line) or (struct_line and self.shared_above(name, struct_line)):
+        if self.answers(name, line) or any(self.shared_above(name, each) for each in structures):
             return
         self.found.add(Finding(name, line, "annotations", f"{what} '{node['name']}' says neither GUARDED_BY nor '// shared: how'"))
 

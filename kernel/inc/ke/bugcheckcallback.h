@@ -69,6 +69,7 @@ using PKBUGCHECK_REASON_CALLBACK_RECORD = KBUGCHECK_REASON_CALLBACK_RECORD*;
 PUBLIC_SIZE(KBUGCHECK_REASON_CALLBACK_RECORD, 28);
 
 /// A 128-bit name, here of a kind of data.
+/// shared: no, a value
 struct GUID {
     ULONG Data1;
     USHORT Data2, Data3;
@@ -76,6 +77,7 @@ struct GUID {
 };
 
 /// Where a routine for KbCallbackSecondaryDumpData puts its data: in InBuffer, or in memory of its own.
+/// shared: no, on the stack of the processor that carries out the bugcheck
 struct KBUGCHECK_SECONDARY_DUMP_DATA {
     PVOID InBuffer;
     ULONG InBufferLength;

@@ -10,6 +10,7 @@
 #include "ntstatus.h"
 
 /// Where KeSaveFloatingPointState notes what it has saved. Drivers do not look inside.
+/// shared: no, the caller's own
 struct KFLOATING_SAVE {
     ULONG ControlWord;
     ULONG StatusWord;

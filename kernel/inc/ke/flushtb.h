@@ -18,7 +18,8 @@ struct KPROCESS;
 
 constexpr ULONG FLUSH_MULTIPLE_MAXIMUM = 32; ///< more pages: all translations are forgotten
 
-/// Pages whose entries were changed, gathered to be flushed at once. One thread's.
+/// Pages whose entries were changed, gathered to be flushed at once.
+/// shared: no, one thread's
 struct KTB_FLUSH_LIST {
     ULONG Count; ///< pages that were added; beyond FLUSH_MULTIPLE_MAXIMUM they are not noted
     PVOID Pages[FLUSH_MULTIPLE_MAXIMUM];

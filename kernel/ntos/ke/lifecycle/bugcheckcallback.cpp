@@ -17,10 +17,11 @@ constexpr ULONG ShownBytes = 16;    ///< of secondary data
 constexpr ULONG RecordLimit = 1000; ///< of one list: a longer one is a circle
 
 KSPIN_LOCK CallbackLock;
-// Not GUARDED_BY: the round at a bugcheck reads them without the lock.
+// shared: CallbackLock guards changes; the round at a bugcheck reads without the lock
 constinit LIST_ENTRY Callbacks = {&Callbacks, &Callbacks};
+// shared: as Callbacks
 constinit LIST_ENTRY ReasonCallbacks = {&ReasonCallbacks, &ReasonCallbacks};
-UCHAR SecondaryData[SecondaryDataBytes];
+UCHAR SecondaryData[SecondaryDataBytes]; // shared: the processor's that carries out the bugcheck
 
 ULONG_PTR Number(const void* pointer) { return reinterpret_cast<ULONG_PTR>(pointer); }
 

@@ -6,11 +6,10 @@
 #include "ke/shareddata.h"
 
 extern "C" {
-// shared: one writer a field; see the structure
 constinit union alignas(PAGE_SIZE) {
     KUSER_SHARED_DATA Data;
     UCHAR Page[PAGE_SIZE];
-} KiSharedUserDataPage = {};
+} KiSharedUserDataPage = {}; // shared: one writer a field; see the structure
 }
 
 #if defined(_WIN32)
