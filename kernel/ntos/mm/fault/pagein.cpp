@@ -9,6 +9,7 @@
 // ahead, and a thread that is suspended meanwhile keeps nobody waiting.
 // Locks, IRQL: see fault.h. In the books: "page fault handling", "clustered page reads". MEM-05, PFN-04, PFN-15, ERR-10
 #include "etw.h"
+#include "ke/bugcheck.h"
 #include "mm/fault/fault.h"
 #include "mm/fault/inpage.h"
 #include "mm/pagefile.h"
@@ -16,8 +17,13 @@
 
 namespace {
 
-constexpr ULONG MOST_PAGES = 8; ///< of a read
+[[maybe_unused]] constexpr ULONG MOST_PAGES = 8; ///< of a read
 static_assert(MOST_PAGES <= MM_MAXIMUM_TRANSFER);
+
+} // namespace
+
+// LAB(2.8) begin
+namespace {
 
 /// A read of pages that lie in a row on a page file.
 /// shared: the reader's until the transfer starts, the transfer's until it ends, then fixed
@@ -104,8 +110,37 @@ void ReleasePage(PFN_NUMBER frame) {
 }
 
 } // namespace
+// LAB(2.8) else
+//| // Room for helpers of your own.
+// LAB(2.8) end
 
+/// The page of a fault of the kind PageFile: one transfer reads it from its place (MmQueryPagingFile), and its neighbours with it.
+///
+/// - The first page is that of *fault.Pte, and is taken only while MiMayTakePage allows it. A page more is read while fewer than
+///   MOST_PAGES are, the next entry lies in the same page table and names the place behind the one before it, in the same file,
+///   and MmAvailablePages is above MiMemoryThresholds.High.
+/// - Before the transfer starts each page is the target of the read (MiBeginPageRead), with its block, and each entry is the transition
+///   form of its frame with the protection that it had. Where the entry names the frame, the frame has ReadInProgress: both
+///   happen in one hold of MmPfnLock. The block's Pte is fault.Pte.
+/// - A page that another thread needs meanwhile is not read again: its thread waits for the same read. Neither mutex nor lock is
+///   held while the transfer runs.
+/// - The end of the transfer ends the read, whatever the thread does: Information says how many pages have all their bytes, from the first
+///   on; they were read well (MiEndPageRead). The others failed: with the transfer's Status, or with STATUS_END_OF_FILE where
+///   that is a success. The reader's reference to a page that was read ahead ends then. The block ends (MiEndInPage) with what the
+///   first page ended with, not before all pages have ended.
+/// - The reader's reference to the first page ends after the thread has looked at the result, so the page is still there.
+/// - After a read that went well the page becomes valid as MiResolveTransitionFault makes it. If the entry is no longer the transition
+///   form that the read gave it, or the page was deleted meanwhile (PteDeleted: its page table may be gone, too), the fault is decided
+///   anew.
+/// - The block and the transfer stay until the transfer has ended and no thread knows the block; then they are free
+///   (MiReleaseInPage). No reference stays but the valid page's own.
+/// - MmInfoCounters: PageReadIoCount is one more, PageReadCount as many as pages were read well.
+/// - Traced: ETW_EVENT::PageRead before the transfer starts (file, place, pages, address of the PTE); PageReadEnd after the end (file,
+///   place, pages, status of the first page).
+/// @returns STATUS_PAGE_FAULT_PAGING_FILE; STATUS_RETRY; why the page could not be read: then *fault.Pte is what it was; STATUS_NO_MEMORY: no
+/// page, or no block (MiAllocateInPage): then nothing has changed
 NTSTATUS MiResolvePageFileFault(MI_FAULT& fault) {
+    // LAB(2.8) begin
     const MMPTE place = *fault.Pte;
     auto* const read = reinterpret_cast<PAGE_FILE_READ*>(MiAllocateInPage(sizeof(PAGE_FILE_READ)));
     if (!read) return STATUS_NO_MEMORY;
@@ -124,4 +159,7 @@ NTSTATUS MiResolvePageFileFault(MI_FAULT& fault) {
     ReleasePage(frame); // the last reference, unless the page is valid now: without a page its PTE is what it was
     MiReleaseInPage(&read->InPage);
     return status;
+    // LAB(2.8) else
+    //| LAB_NOT_IMPLEMENTED("2.8");
+    // LAB(2.8) end
 }

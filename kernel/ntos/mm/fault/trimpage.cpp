@@ -3,10 +3,19 @@
 // The entry changes in one step, for the processor may set Dirty until then. What it had set goes to the page before the page
 // comes to a list, and no page comes to a list before every processor has forgotten it.
 // Locks, IRQL: see fault.h. In the books: "working set trimming", "transition PTEs". PFN-04..PFN-06
+#include "ke/bugcheck.h"
 #include "ke/ipi.h"
 #include "mm/fault/fault.h"
 
+/// A private page leaves the working set and stays in memory. *pte is valid; the caller releases the working set entry.
+///
+/// - Post: *pte is the transition form of its frame, with this protection.
+/// - What the processor had noted in the entry (Dirty), up to the moment at which the entry changed, is the page's (MiCaptureDirtyBit).
+/// - The page loses its share when no processor knows it through *pte any more (KeFlushSingleTb): it comes to a list then, or stays
+///   in transition while something refers to it.
+/// @irql APC_LEVEL, the WorkingSetMutex held
 void MiTrimPte(MMPTE* pte, ULONG protection) {
+    // LAB(2.8) begin
     const PFN_NUMBER frame = pte->Hard.PageFrameNumber; // does not change while the entry is valid
     const MMPTE old = {
         .Long = __atomic_exchange_n(&pte->Long, MiMakeTransitionPte(frame, protection).Long, __ATOMIC_SEQ_CST)};
@@ -14,4 +23,7 @@ void MiTrimPte(MMPTE* pte, ULONG protection) {
     nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
     MiCaptureDirtyBit(frame, old);
     MiDecrementShareCount(frame);
+    // LAB(2.8) else
+    //| LAB_NOT_IMPLEMENTED("2.8");
+    // LAB(2.8) end
 }

@@ -44,31 +44,13 @@ void GiveWriteBack(MI_PAGE_WRITE* write) {
     (void)KeReleaseSemaphore(&FreeWrites, 0, 1, FALSE);
 }
 
-/// The write of a page has ended. If it went well and nobody has changed the page meanwhile, the page has a place from now on.
-void EndPage(PFN_NUMBER frame, const MI_PAGE_FILE_RUN& place, NTSTATUS status) REQUIRES_PFN_LOCK {
-    MMPFN* const pfn = MiPfnElement(frame);
-    NT_ASSERT(MiPteKind(pfn->OriginalPte) != MI_PTE_KIND::PageFile);
-    if (NT_SUCCESS(status) && !pfn->e1.Modified && !pfn->e1.PteDeleted) {
-        pfn->OriginalPte.Soft.PageFileLow = place.PageFileNumber;
-        pfn->OriginalPte.Soft.PageFileHigh = place.Page;
-    } else {
-        MiReleasePageFileSpace(place);
-    }
-    MiEndPageWrite(frame, status);
-}
-
 /// A transfer has ended. Pages in front of a failure were written.
 void NTAPI EndWrite(MM_TRANSFER* Transfer) {
     auto* const write = CONTAINING_RECORD(Transfer, MI_PAGE_WRITE, Transfer);
     const MI_PAGE_FILE_RUN run = write->Run;
     const NTSTATUS status = Transfer->Status;
     const ULONG written = NT_SUCCESS(status) ? run.Pages : Transfer->Information / PAGE_SIZE;
-    {
-        nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
-        for (ULONG i = 0; i < run.Pages; i++)
-            EndPage(write->Frames[i], {run.PageFileNumber, run.Page + i, 1}, i < written ? STATUS_SUCCESS : status);
-        MiPagesBeingWritten -= run.Pages;
-    }
+    MiEndModifiedPages(write, written, status);
     InterlockedExchangeAdd(&MmWriteCounters.DirtyPagesWriteCount, LONG(written));
     InterlockedIncrement(&MmWriteCounters.DirtyWriteIoCount);
     if (!NT_SUCCESS(status)) InterlockedIncrement(&MmWriteCounters.FailureCount);

@@ -36,6 +36,9 @@ inline bool MiBelongsOnPageFile(const MMPFN* pfn) { return MiPteKind(pfn->Origin
 /// cluster.cpp: takes pages off the modified list for a write, those of neighbouring PTEs next to each other, so that one read
 /// brings them back together. Post, if there are some: Run and Frames name them, MiBeginPageWrite was called for each.
 MI_GATHERED MiGatherModifiedPages(MI_PAGE_WRITE* write) REQUIRES_PFN_LOCK;
+/// cluster.cpp: the write has ended. Post: a page that was written and not changed since has its place; the other places are free.
+/// @param written pages in front of a failure. @param status of the others. @irql <= DISPATCH_LEVEL
+void MiEndModifiedPages(const MI_PAGE_WRITE* write, ULONG written, NTSTATUS status);
 
 // ---- modwriter.cpp
 
