@@ -22,6 +22,8 @@ LAB = Lab(
                  ("kernel/ntos/mm/fault/decide.cpp", "kernel/ntos/mm/fault/demandzero.cpp", "kernel/ntos/mm/fault/transition.cpp",
                   "kernel/ntos/mm/fault/guard.cpp"), hours=3, shows=("fill 200", "fill", "fill 0")),
         Exercise("2.9", "A test of your own", 16, ("labs/2-memory/mytest.cpp",), hours=3),
+        Exercise("2.4", "Pages of the paged pool", 8, ("kernel/ntos/mm/pool/paged.cpp", "kernel/ntos/mm/pool/pagedpages.cpp"), hours=3, further=True,
+                 shows=("pte 0xe1000000", "pte 0xe1400000")),
         Exercise("2.7", "Copy-on-write and prototype PTEs", 8, ("kernel/ntos/mm/fault/proto.cpp", "kernel/ntos/mm/fault/copyonwrite.cpp"), hours=5,
                  further=True),
     ),

@@ -1,12 +1,14 @@
 // Private to the pools' page level: runs of non-paged pages, the bitmaps of paged ones.
 //
-// Both manage page numbers of a fixed virtual range. What lies behind a page, the page source's file knows (poolpages.cpp).
+// Both manage page numbers of a fixed virtual range. What lies behind a page, poolpages.cpp knows.
 // In the books: "system memory pools", "non-paged pool", "paged pool". POL-01, POL-02
 #pragma once
 
 #include "ke/spinlock.h"
 #include "nt/list.h"
 #include "rtl/bitmap.h"
+
+extern KSPIN_LOCK MiPageLock;
 
 constexpr ULONG MI_MAX_FREE_LIST_HEADS = 4; ///< runs of 1, 2, 3 pages, and of 4 or more
 
@@ -53,8 +55,10 @@ void MiAbandonExpansion(MI_NONPAGED_POOL& pool, PVOID address, ULONG pages) REQU
 bool MiCheckNonPagedPool(MI_NONPAGED_POOL& pool) REQUIRES_(pool.Lock);
 
 /// Paged pages: a bit for each page that is allocated, and in a second bitmap a bit for each page that an allocation ends at.
+/// The bitmaps cover the pages that have page tables; they grow with these, up to Limit.
 ///
-/// Invariant (MiCheckPagedPool): an end bit is set at an allocated page only, and the last page of a row of allocated ones has it.
+/// Invariants (MiCheckPagedPool): an end bit is set at an allocated page only, and the last page of a row of allocated ones has
+/// it; FreePages is the number of bits that are clear in Allocated; no page before Hint is free; both bitmaps have the same size.
 /// shared: Lock guards it all
 struct MI_PAGED_POOL {
     UCHAR* Base;
@@ -63,18 +67,52 @@ struct MI_PAGED_POOL {
     RTL_BITMAP EndOfAllocation;
     ULONG Hint; ///< no page before it is free
     ULONG FreePages;
+    ULONG Limit; ///< of the range, in pages: the bitmaps have room for so many
 };
 
-/// @param bits room for two bitmaps of `pages` bits, each rounded up to words
-void MiInitializePagedPool(MI_PAGED_POOL& pool, PVOID base, ULONG pages, ULONG* bits);
-/// Reserves the first run of so many free pages. @returns its address, or nullptr
-PVOID MiReservePagedPages(MI_PAGED_POOL& pool, ULONG pages) REQUIRES_(pool.Lock);
-/// @returns how many pages the allocation has that begins at an address; 0: none does
-ULONG MiPagedAllocationSize(const MI_PAGED_POOL& pool, const void* address) REQUIRES_(pool.Lock);
-/// Gives an allocation of so many pages back.
-void MiReleasePagedPages(MI_PAGED_POOL& pool, PVOID address, ULONG pages) REQUIRES_(pool.Lock);
-/// @returns whether the invariant holds
+/// @param pages that the pool has at first, and that have page tables. @param limit pages of the range
+/// @param bits room for two bitmaps of `limit` bits, each rounded up to words
+void MiInitializePagedPool(MI_PAGED_POOL& pool, PVOID base, ULONG pages, ULONG limit, ULONG* bits);
+/// @returns whether the invariants hold
 bool MiCheckPagedPool(const MI_PAGED_POOL& pool) REQUIRES_(pool.Lock);
+
+// The bitmaps (paged.cpp). IRQL: DISPATCH_LEVEL.
+
+/// Allocates the lowest run of so many free pages: the bits say so. @param pages at least 1. @returns the run's address; nullptr if
+/// there is none: nothing has changed. Postcondition: if the run begins at Hint, Hint is behind the run.
+PVOID MiReservePagedPages(MI_PAGED_POOL& pool, ULONG pages) REQUIRES_(pool.Lock);
+/// @returns how many pages the allocation has that begins at an address; 0: none does. @param address any
+ULONG MiPagedAllocationSize(const MI_PAGED_POOL& pool, const void* address) REQUIRES_(pool.Lock);
+/// Frees the pages of an allocation. @param pages all of it, as MiPagedAllocationSize says
+void MiReleasePagedPages(MI_PAGED_POOL& pool, PVOID address, ULONG pages) REQUIRES_(pool.Lock);
+/// @returns by how many pages the pool must grow to have a run of so many free pages at its end: a multiple of PTE_PER_PAGE, or all
+/// that is left of the range where that is less; the least that suffices. 0: the range has no room for such a run at its end.
+/// Precondition: the pool has no run of so many free pages.
+ULONG MiPagedGrowth(const MI_PAGED_POOL& pool, ULONG pages) REQUIRES_(pool.Lock);
+/// The next pages of the range are the pool's, and free. @param pages at most those that are left of the range. Their page tables
+/// exist.
+void MiExpandPagedPool(MI_PAGED_POOL& pool, ULONG pages) REQUIRES_(pool.Lock);
+
+// The pages behind the bits (pagedpages.cpp). IRQL: <= APC_LEVEL. Several threads call them at once; the pool's lock is free while
+// MiMakePoolTables, MiMapPoolPages or MiUnmapPoolPages runs.
+
+/// Allocates pages in a row, and has them mapped (MiMapPoolPages). Where no run has room the pool grows by MiPagedGrowth, and its
+/// bitmaps never reach a page whose page table nobody has made (MiMakePoolTables). Pages look allocated before they are mapped.
+/// @returns their address; nullptr if the range has no room, or memory is short for the pages or their tables: then no page is
+/// allocated
+PVOID MiAllocatePagedPages(MI_PAGED_POOL& pool, ULONG pages) EXCLUDES_(pool.Lock);
+/// Frees the allocation that begins at an address, and has its pages unmapped (MiUnmapPoolPages). They look allocated until that is
+/// done. @returns how many pages it had; 0: none begins there, and nothing has changed
+ULONG MiFreePagedPages(MI_PAGED_POOL& pool, PVOID address) EXCLUDES_(pool.Lock);
+
+// What knows frames and page tables (poolpages.cpp). IRQL: <= DISPATCH_LEVEL.
+
+/// Makes the page tables of so many pages, where there are none. @returns false if memory is short; some may be made then
+bool MiMakePoolTables(PVOID address, ULONG pages) EXCLUDES_(MiPageLock);
+/// Puts frames behind pages that have none. @returns false if memory is short: nothing has changed
+bool MiMapPoolPages(PVOID address, ULONG pages) EXCLUDES_(MiPageLock);
+/// Ends the mapping of pages, on all processors, and gives their frames back.
+void MiUnmapPoolPages(PVOID address, ULONG pages) EXCLUDES_(MiPageLock);
 
 /// Phase 0, behind the system PTEs: the special pool, if the boot options ask for it. (special.cpp)
 void MiInitializeSpecialPool();

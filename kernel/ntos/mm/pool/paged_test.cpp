@@ -1,4 +1,5 @@
-// The paged pool's bitmaps: the first run that fits, the ends of allocations, and a random walk against a model.
+// The paged pool's bitmaps: the first run that fits, the ends of allocations, growth, and a random walk against a model.
+#include "mm/i386/pte.h"
 #include "mm/pool/mipool.h"
 #include "machine.h"
 
@@ -6,28 +7,32 @@
 
 namespace {
 
-constexpr ULONG Pages = 150;
+constexpr ULONG Pages = 150;                                         ///< at first
+constexpr ULONG Limit = Pages + 2 * PTE_PER_PAGE + 7;                ///< of the range
 UCHAR* const Base = reinterpret_cast<UCHAR*>(ULONG_PTR(0x10000000)); // never touched
 
 /// One flow: there is no other user to lock out.
 class PagedTest : public testing::Test {
 protected:
-    PagedTest() { MiInitializePagedPool(m_pool, Base, Pages, m_bits); }
+    PagedTest() { MiInitializePagedPool(m_pool, Base, Pages, Limit, m_bits); }
     int Take(ULONG pages) {
         auto* const address = static_cast<UCHAR*>(MiReservePagedPages(m_pool, pages));
         return address ? int((address - Base) / PAGE_SIZE) : -1;
     }
+    ULONG SizeAt(const UCHAR* address) { return MiPagedAllocationSize(m_pool, address); }
     ULONG Size(int page) { return MiPagedAllocationSize(m_pool, At(page)); }
     ULONG Put(int page) {
         const ULONG pages = Size(page);
         if (pages != 0) MiReleasePagedPages(m_pool, At(page), pages);
         return pages;
     }
+    ULONG Growth(ULONG pages) { return MiPagedGrowth(m_pool, pages); }
+    void Expand(ULONG pages) { MiExpandPagedPool(m_pool, pages); }
     bool Check() { return MiCheckPagedPool(m_pool); }
     static UCHAR* At(int page) { return Base + page * int(PAGE_SIZE); }
 
     MI_PAGED_POOL m_pool;
-    ULONG m_bits[2 * MiBitmapWords(Pages)];
+    ULONG m_bits[2 * MiBitmapWords(Limit)];
 };
 
 } // namespace
@@ -53,6 +58,8 @@ TEST_F(PagedTest, EndsSeparateNeighbours) {
     EXPECT_TRUE(Size(0) == 3 && Size(3) == 1 && Size(4) == 4);
     for (const int inside : {1, 2, 5, 6, 7, 8, int(Pages)})
         EXPECT_EQ(Size(inside), 0u);
+    EXPECT_EQ(SizeAt(At(0) + 8), 0u) << "inside a page";
+    EXPECT_EQ(SizeAt(At(0) - 8), 0u) << "before the pool";
     EXPECT_EQ(Put(3), 1u);
     EXPECT_EQ(Put(3), 0u) << "twice";
     EXPECT_TRUE(Size(0) == 3 && Size(4) == 4);
@@ -102,6 +109,30 @@ TEST_F(PagedTest, RandomWalkAgainstAModel) {
     }
 }
 
+// POL-02: by whole page tables, as few as suffice behind what is free at the end
+TEST_F(PagedTest, ThePoolGrowsByAsManyPageTablesAsSuffice) {
+    EXPECT_EQ(Growth(Pages + 1), PTE_PER_PAGE);
+    EXPECT_EQ(Growth(Pages + PTE_PER_PAGE), PTE_PER_PAGE);
+    EXPECT_EQ(Growth(Pages + PTE_PER_PAGE + 1), 2 * PTE_PER_PAGE);
+    EXPECT_EQ(Growth(Pages + 2 * PTE_PER_PAGE + 1), Limit - Pages) << "the range's rest has no whole table";
+    EXPECT_EQ(Growth(Limit), Limit - Pages);
+    EXPECT_EQ(Growth(Limit + 1), 0u);
+    EXPECT_EQ(Take(Pages), 0);
+    EXPECT_EQ(Growth(1), PTE_PER_PAGE);
+    EXPECT_EQ(Growth(PTE_PER_PAGE + 1), 2 * PTE_PER_PAGE);
+    EXPECT_EQ(Growth(Limit - Pages + 1), 0u);
+    Expand(2 * PTE_PER_PAGE);
+    EXPECT_TRUE(Check());
+    EXPECT_EQ(Take(2 * PTE_PER_PAGE), int(Pages));
+    EXPECT_EQ(Growth(7), 7u);
+    EXPECT_EQ(Growth(8), 0u);
+    Expand(7);
+    EXPECT_EQ(Take(8), -1);
+    EXPECT_EQ(Put(0), Pages);
+    EXPECT_EQ(Take(8), 0) << "the hint went back";
+    EXPECT_TRUE(Check());
+}
+
 // POL-02: the check finds each kind of damage
 TEST_F(PagedTest, TheCheckFindsDamage) {
     (void)Take(4);
@@ -112,6 +143,9 @@ TEST_F(PagedTest, TheCheckFindsDamage) {
     EXPECT_FALSE(Check());
     RtlSetBit(&m_pool.EndOfAllocation, 3);
     EXPECT_TRUE(Check());
+    m_pool.Hint++;
+    EXPECT_FALSE(Check());
+    m_pool.Hint--;
     m_pool.FreePages++;
     EXPECT_FALSE(Check());
 }

@@ -2,7 +2,7 @@
 //
 // The non-paged pool begins with a few pages and grows where its free runs do not suffice; what it has once, it keeps. Pages of
 // the paged pool are mapped while they are allocated, and resident: page faults bring in pages of the user half only.
-// The seam to the rest of mm is MapPages and UnmapPages; everything else works on page numbers.
+// The seam to the rest of mm is MiMakePoolTables, MiMapPoolPages and MiUnmapPoolPages; everything else works on page numbers.
 // Locks: each pool's own, then MiPageLock, never both at once. IRQL: <= DISPATCH_LEVEL (paged pages: <= APC_LEVEL).
 // In the books: "non-paged pool: initial size and expansion", "paged pool". POL-01, POL-02
 #include "mm/mi.h"
@@ -20,7 +20,7 @@ ULONG NonPagedPages, PagedPages; ///< of the ranges; written once
 
 ULONG PagesOf(SIZE_T bytes) { return ULONG((bytes + PAGE_SIZE - 1) / PAGE_SIZE); }
 
-/// Ends the mapping of pages and gives their frames back.
+/// MiUnmapPoolPages, by a caller that holds the lock.
 void UnmapPages(PVOID address, ULONG pages) REQUIRES_(MiPageLock) {
     for (ULONG i = 0; i < pages; i++) {
         PVOID const page = static_cast<UCHAR*>(address) + SIZE_T(i) * PAGE_SIZE;
@@ -32,22 +32,6 @@ void UnmapPages(PVOID address, ULONG pages) REQUIRES_(MiPageLock) {
     }
 }
 
-/// Puts frames behind pages that have none. @returns false if memory is short: nothing has changed
-bool MapPages(PVOID address, ULONG pages) EXCLUDES_(MiPageLock) {
-    nt::SpinLockGuard guard(MiPageLock);
-    if (pages > MmQueryFreePages()) return false;
-    for (ULONG i = 0; i < pages; i++) {
-        const PFN_NUMBER frame = MiAllocateFrame();
-        if (frame == 0) { // another processor was faster
-            UnmapPages(address, i);
-            return false;
-        }
-        PVOID const page = static_cast<UCHAR*>(address) + SIZE_T(i) * PAGE_SIZE;
-        MiGetPteAddress(page)->Long = MiKernelPte(frame).Long;
-    }
-    return true;
-}
-
 /// Makes the non-paged pool larger by so many pages, and takes `pages` of them (or of what has become free meanwhile).
 PVOID TakeExpansion(ULONG pages, ULONG more) {
     PVOID address;
@@ -56,7 +40,7 @@ PVOID TakeExpansion(ULONG pages, ULONG more) {
         address = MiExpandNonPagedPool(NonPagedRange, more);
     }
     if (!address) return nullptr;
-    const bool mapped = MapPages(address, more);
+    const bool mapped = MiMapPoolPages(address, more);
     nt::SpinLockGuard guard(NonPagedRange.Lock);
     if (!mapped) {
         MiAbandonExpansion(NonPagedRange, address, more);
@@ -77,34 +61,6 @@ PVOID AllocateNonPaged(ULONG pages) {
     return TakeExpansion(pages, pages);
 }
 
-PVOID AllocatePaged(ULONG pages) {
-    PVOID address;
-    {
-        nt::SpinLockGuard guard(PagedRange.Lock);
-        address = MiReservePagedPages(PagedRange, pages);
-    }
-    if (!address || MapPages(address, pages)) return address;
-    nt::SpinLockGuard guard(PagedRange.Lock);
-    MiReleasePagedPages(PagedRange, address, pages);
-    return nullptr;
-}
-
-ULONG FreePaged(PVOID address) {
-    ULONG pages;
-    {
-        nt::SpinLockGuard guard(PagedRange.Lock);
-        pages = MiPagedAllocationSize(PagedRange, address);
-    }
-    if (pages == 0) return 0;
-    {
-        nt::SpinLockGuard guard(MiPageLock);
-        UnmapPages(address, pages);
-    }
-    nt::SpinLockGuard guard(PagedRange.Lock); // the pages are reserved until here
-    MiReleasePagedPages(PagedRange, address, pages);
-    return pages;
-}
-
 bool IsIn(ULONG_PTR base, ULONG pages, const volatile void* address) {
     return reinterpret_cast<ULONG_PTR>(address) - base < SIZE_T(pages) * PAGE_SIZE;
 }
@@ -114,13 +70,36 @@ bool IsPaged(const volatile void* address) { return IsIn(MM_PAGED_POOL_START, Pa
 
 } // namespace
 
+bool MiMakePoolTables(PVOID address, ULONG pages) {
+    nt::SpinLockGuard guard(MiPageLock);
+    return MiMakePageTables(reinterpret_cast<ULONG_PTR>(address), pages);
+}
+
+bool MiMapPoolPages(PVOID address, ULONG pages) {
+    nt::SpinLockGuard guard(MiPageLock);
+    if (pages > MmQueryFreePages()) return false;
+    for (ULONG i = 0; i < pages; i++) {
+        const PFN_NUMBER frame = MiAllocateFrame();
+        if (frame == 0) { // another processor was faster
+            UnmapPages(address, i);
+            return false;
+        }
+        PVOID const page = static_cast<UCHAR*>(address) + SIZE_T(i) * PAGE_SIZE;
+        MiGetPteAddress(page)->Long = MiKernelPte(frame).Long;
+    }
+    return true;
+}
+
+void MiUnmapPoolPages(PVOID address, ULONG pages) {
+    nt::SpinLockGuard guard(MiPageLock);
+    UnmapPages(address, pages);
+}
+
 bool MiInitializePools() {
     const ULONG half = MmQueryFreePages() / 2, room = PagesOf(MmPagedPoolEnd + 1 - MmPagedPoolStart);
-    PagedPages = room < half ? room : half; // all of it is resident
-    {
-        nt::SpinLockGuard guard(MiPageLock);
-        if (!MiMakePageTables(MM_PAGED_POOL_START, PagedPages)) return false;
-    }
+    PagedPages = room < half ? room : half;                                    // all of it is resident
+    const ULONG first = PagedPages < PTE_PER_PAGE ? PagedPages : PTE_PER_PAGE; // it grows by page tables
+    if (!MiMakePoolTables(reinterpret_cast<PVOID>(MM_PAGED_POOL_START), first)) return false;
     // The bitmaps of both lie in the non-paged pool's first pages, which are mapped, and before its range.
     const ULONG pages = PagesOf(MmNonPagedPoolEnd - MmNonPagedPoolStart);
     const ULONG words = 3 * MiBitmapWords(pages) + 2 * MiBitmapWords(PagedPages);
@@ -128,20 +107,20 @@ bool MiInitializePools() {
     auto* const bits = reinterpret_cast<ULONG*>(MmNonPagedPoolStart);
     NonPagedPages = PagesOf(MmNonPagedPoolEnd - base);
     MiInitializeNonPagedPool(NonPagedRange, reinterpret_cast<PVOID>(base), NonPagedPages, bits);
-    MiInitializePagedPool(PagedRange, reinterpret_cast<PVOID>(MM_PAGED_POOL_START), PagedPages,
+    MiInitializePagedPool(PagedRange, reinterpret_cast<PVOID>(MM_PAGED_POOL_START), first, PagedPages,
                           bits + 3 * MiBitmapWords(pages));
     nt::SpinLockGuard guard(NonPagedRange.Lock);
-    PVOID const first = MiExpandNonPagedPool(NonPagedRange, PagesOf(MmNonPagedPoolExpansionStart - base));
-    return first && MiPutNonPagedPages(NonPagedRange, first) != 0;
+    PVOID const pagesAtBoot = MiExpandNonPagedPool(NonPagedRange, PagesOf(MmNonPagedPoolExpansionStart - base));
+    return pagesAtBoot && MiPutNonPagedPages(NonPagedRange, pagesAtBoot) != 0;
 }
 
 PVOID NTAPI MmAllocatePoolPages(POOL_TYPE PoolType, ULONG Pages) {
     if (Pages == 0 || Pages > (PoolType == PagedPool ? PagedPages : NonPagedPages)) return nullptr;
-    return PoolType == PagedPool ? AllocatePaged(Pages) : AllocateNonPaged(Pages);
+    return PoolType == PagedPool ? MiAllocatePagedPages(PagedRange, Pages) : AllocateNonPaged(Pages);
 }
 
 ULONG NTAPI MmFreePoolPages(PVOID Address) {
-    if (IsPaged(Address)) return FreePaged(Address);
+    if (IsPaged(Address)) return MiFreePagedPages(PagedRange, Address);
     if (!IsNonPaged(Address)) return 0;
     nt::SpinLockGuard guard(NonPagedRange.Lock);
     return MiPutNonPagedPages(NonPagedRange, Address);
@@ -153,7 +132,8 @@ BOOLEAN NTAPI MmDeterminePoolType(const volatile void* Address, POOL_TYPE* PoolT
     *PoolType = IsPaged(Address) ? PagedPool : NonPagedPool;
     if (IsPaged(Address)) {
         nt::AssumeSnapshot(PagedRange.Lock);
-        return RtlTestBit(&PagedRange.Allocated, ULONG((address - MM_PAGED_POOL_START) / PAGE_SIZE));
+        const ULONG page = ULONG((address - MM_PAGED_POOL_START) / PAGE_SIZE);
+        return page < PagedRange.Allocated.SizeOfBitMap && RtlTestBit(&PagedRange.Allocated, page);
     }
     if (!IsNonPaged(Address)) return FALSE;
     nt::AssumeSnapshot(NonPagedRange.Lock);
@@ -164,7 +144,8 @@ ULONG NTAPI MmQueryPoolPages(POOL_TYPE PoolType) {
     const ULONG frames = MmQueryFreePages();
     if (PoolType == PagedPool) {
         nt::SpinLockGuard guard(PagedRange.Lock);
-        return PagedRange.FreePages < frames ? PagedRange.FreePages : frames;
+        const ULONG free = PagedRange.FreePages + PagedRange.Limit - PagedRange.Allocated.SizeOfBitMap;
+        return free < frames ? free : frames;
     }
     nt::SpinLockGuard guard(NonPagedRange.Lock);
     const ULONG unmapped = NonPagedRange.Pages - NonPagedRange.MappedPages;
