@@ -20,11 +20,12 @@ def squeezed(line: str) -> str:
 
 
 def keys(text: str) -> Set[str]:
-    """Every form under which a line of a public text is known: whole, its code, its comment."""
+    """Every form under which a line of a public text is known: whole, its code, its comment, what it says between quotation marks."""
     found: Set[str] = set()
     for line in text.splitlines():
         code, comment = parted(line)
         found |= {squeezed(line), squeezed(FRAME.sub("", line)), squeezed(code), squeezed(comment)}
+        found |= {squeezed(match[1:-1]) for match in QUOTED.findall(line)}
     return found
 
 

@@ -25,8 +25,9 @@ row "replay LAB=$lab TEST=name SEED=n"  "one failure again, under gdb, in your r
 row "replay ... GDB_ARGS='...'"      "gdb gets these arguments too: GDB_ARGS='-batch -ex bt' needs no terminal"
 row "timeline [LAB=$lab TEST=name]"     "a run's waits, wake-ups and DPCs as one HTML page (OUT=page.html, SMP=n)"
 row "memmon [TEST=driver.Test]"      "memory, live, of the kernel that make run runs in another window (OUT=page.html records)"
-[ -z "$(ls labs/*/mytest.cpp 2>/dev/null)" ] ||
-    row "mytest LAB=3 [TEST=3.3]"        "your own scenarios (3.6) on practice kernels, or on a kernel with your files of 3.3 (SEED=n)"
+own=$(ls labs/*/mytest.cpp 2>/dev/null | sed -n 's,^labs/\([0-9]*\)-.*,\1,p' | tail -n 1) # the last lab that has scenarios of one's own
+[ -z "$own" ] ||
+    row "mytest LAB=$own [TEST=$own.3]"        "your own scenarios on practice kernels, or on a kernel with your files of $own.3 (SEED=n)"
 row "seed LAB=0"                     "the seed that your own questions are drawn from"
 row "kernel"                         "build only"
 row "doctor"                         "what is installed, which versions, what works"

@@ -3,7 +3,7 @@
     python3 -m grader.tests.milestones      writes what the commands print now into the handouts
 
 A block of a handout that begins with `kd> ` is a session after a boot of its own.  Addresses, numbers and the width of columns vary
-from run to run; words do not.  A line `...` stands for lines that are left out, three dots at the end of a line for the rest of it.
+from run to run; words do not.  Where a program was started (`process 72, Fill1, ...`), `vad 72` is typed with the number that it has now.  A line `...` stands for lines that are left out, three dots at the end of a line for the rest of it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ Session = List[Tuple[str, List[str]]]  # commands, and the lines that each print
 SECONDS = 60.0
 _BLOCK = re.compile(r"^```\w*\n(kd> (?:.*\n)*?)```$", re.MULTILINE)
 _SECTION = re.compile(r"^## (\d+\.\d+) ", re.MULTILINE)
+_STARTED = re.compile(r"^process (\d+), ")
+_ABOUT = re.compile(r"(vad|ws) \d+")
 _NUMBER = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{8}\b|\d+")
 
 
@@ -51,7 +53,9 @@ def printed(folder: Path, commands: Sequence[str]) -> Session:
     found: Session = []
     with QemuMachine(Boot(folder, options=os.environ.get("MICA_OPTIONS", "/DEBUG"))) as machine:
         machine.read_until(prompt, SECONDS)
-        for command in commands:
+        for typed in commands:
+            started = [match[1] for _, lines in found for match in map(_STARTED.match, lines) if match]
+            command = _ABOUT.sub(rf"\1 {started[-1]}", typed) if started and _ABOUT.fullmatch(typed) else typed
             machine.write(command.encode() + b"\r")
             said = annotate(machine.read_until(b"\n" + prompt, SECONDS)).decode("utf-8", "replace").replace("\r", "")
             lines = [line.rstrip() for line in said.splitlines()]

@@ -1,13 +1,15 @@
-"""The numbers of the handouts, from the manifests: `python3 -m grader.tests.points` writes them anew; test_handouts.py compares.
+"""The numbers of the handouts and the syllabus, from the manifests: `python3 -m grader.tests.points` writes them anew; test_handouts.py and
+test_syllabus.py compare.
 
-Of a handout that is: points and hours of the lab; the rows of its track; of each exercise its points, its hours where they are said, the
-line of the expected output, and the points of its tests.
+Of a handout that is: points and hours of the lab; the rows of its track, one an exercise; of each exercise its points, its hours where they are said, the
+line of the expected output, and the points of its tests. Of the syllabus: a lab's hours, points and further exercises, and where a plan
+names these (`further: 3.7, 3.8`).
 """
 
 from __future__ import annotations
 
 import re
-from typing import Dict, Optional
+from typing import Dict, Optional, Sequence
 
 from grader import labs
 from grader.model import Exercise, Lab
@@ -17,9 +19,9 @@ HEADING = re.compile(r"^## (\d+\.\d+) (.+?) \((?:further, )?\d+ points\)$", re.M
 HOURS = re.compile(r"^\*([A-Z][a-z ]+), \d+(?: to \d+)? hours?\b", re.MULTILINE)
 OUTPUT = re.compile(r"^  (\d+\.\d+) +(.+?) +(\d+)/(\d+)$", re.MULTILINE)
 ROW = re.compile(r"^\| `(\w+)` \| \d+ \|", re.MULTILINE)
-LIST = re.compile(r"^\| ((?:\*further:\* )?)(\d+\.\d+) (.+?) \| \d+ hours?, \d+ points \|", re.MULTILINE)
 META = re.compile(r"^\| (points|hours) \| .*$", re.MULTILINE)
-TRACK = re.compile(r"^\| ((?:\*further:\* )?)(\d+\.\d+) [^|]+ \| \d+ hours?, \d+ points \|", re.MULTILINE)
+TRACK = re.compile(r"^\| (?:\*further:\* )?(\d+\.\d+) [^|]+ \| \d+ hours?, \d+ points \|(.*)\n", re.MULTILINE)
+PLAN = re.compile(r"further: (\d+)\.\d+(?:, \1\.\d+)*")
 
 
 def rewritten(course: labs.Course, lab: Lab, text: str) -> str:
@@ -36,7 +38,6 @@ def rewritten(course: labs.Course, lab: Lab, text: str) -> str:
             title = heading[2]  # type: ignore[index]
             part = f"## {exercise.number} {title} ({'further, ' * exercise.further}{exercise.points} points)" + part[part.index("\n"):]
             part = HOURS.sub(lambda found: f"*{found[1]}, {hours(exercise.hours)}", part, count=1)  # type: ignore[union-attr]
-        part = LIST.sub(lambda found: _listed(lab, found), part)
         part = META.sub(lambda found: f"| {found[1]} | {of_lab(lab, found[1])} |", part)
         parts[index] = ROW.sub(lambda found: f"| `{found[1]}` | {points.get(found[1], '?')} |", part)
 
@@ -50,13 +51,29 @@ def rewritten(course: labs.Course, lab: Lab, text: str) -> str:
         count = f"{have:3}/{most}"
         return found[0][:end] + " " * max(len(found[0]) - end - len(count), 1) + count
 
-    def track(found: "re.Match[str]") -> str:
-        one = _exercise(lab, found[2])
-        if not one:
-            return found[0]
-        return f"| {'*further:* ' * one.further}{one.number} {one.title} | {hours(one.hours)}, {one.points} points |"
+    text = OUTPUT.sub(output, "".join(parts))
+    track = list(TRACK.finditer(text))
+    if not track:
+        return text
+    seen = {found[1]: found[2] for found in track}  # an exercise that is new has nothing to show yet
+    rows = [f"| {'*further:* ' * one.further}{one.number} {one.title} | {hours(one.hours)}, {one.points} points |{seen.get(one.number, ' |')}\n"
+            for one in lab.exercises]
+    return text[:track[0].start()] + "".join(rows) + text[track[-1].end():]
 
-    return TRACK.sub(track, OUTPUT.sub(output, "".join(parts)))
+
+def of_syllabus(course: labs.Course, text: str) -> str:
+    """The syllabus with the numbers of the manifests."""
+    further = {lab.number: lab.further for lab in course.labs}
+
+    def row(found: "re.Match[str]") -> str:
+        lab = next((lab for lab in course.labs if found[2] == f"{lab.number} {lab.slug}"), None)
+        if not lab:
+            return found[0]
+        named = ", ".join(f"{one.number} {one.title} ({one.points} points, {hours(one.hours)})" for one in lab.further)
+        return f"{found[1]} {lab.hours} | {lab.points} | {named or found[3]} |".replace("|  |", "| |")
+
+    text = re.sub(r"^(\| (\d+ [a-z]+) \|[^|]*\|[^|]*\|) \d+ \| \d+ \| ?([^|]*?) ?\|$", row, text, flags=re.MULTILINE)
+    return PLAN.sub(lambda found: "further: " + ", ".join(one.number for one in further.get(int(found[1]), ())), text)
 
 
 def hours(count: int) -> str:
@@ -69,17 +86,17 @@ def of_lab(lab: Lab, what: str) -> str:
     if not lab.further:
         return str(core)
     more = sum(exercise.points if what == "points" else exercise.hours for exercise in lab.further)
-    which = f"{lab.core[0].number} to {lab.core[-1].number}", f"{lab.further[0].number} to {lab.further[-1].number}"
-    return f"{core} for the core track, {which[0]}; {more} for the further exercises, {which[1]}" + (
-        ", which count apart" if what == "points" else "")
+    which = f"the further exercise{'s' * (len(lab.further) != 1)}, {_span(lab.further)}"
+    return f"{core} for the core track, {_span(lab.core)}; {more} for {which}" + (
+        f", which count{'s' * (len(lab.further) == 1)} apart" if what == "points" else "")
 
 
-def _listed(lab: Lab, found: "re.Match[str]") -> str:
-    """The row of an exercise in a table of all of them."""
-    one = _exercise(lab, found[2])
-    if not one:
-        return found[0]
-    return f"| {'*further:* ' * one.further}{one.number} {one.title} | {hours(one.hours)}, {one.points} points |"
+def _span(exercises: Sequence[Exercise]) -> str:
+    """Exercises by their numbers; those in a row by the first and the last one."""
+    numbers = [int(one.number.partition(".")[2]) for one in exercises]
+    if len(numbers) > 2 and numbers == [*range(numbers[0], numbers[-1] + 1)]:
+        return f"{exercises[0].number} to {exercises[-1].number}"
+    return ", ".join(one.number for one in exercises)
 
 
 def _exercise(lab: Lab, number: str) -> Optional[Exercise]:
@@ -92,6 +109,8 @@ def main(tree: Optional[Tree] = None) -> int:
     for lab in course.labs:
         path = home.root / "labs" / lab.folder / "README.md"
         path.write_text(rewritten(course, lab, path.read_text(encoding="utf-8")), encoding="utf-8")
+    syllabus = home.root / "SYLLABUS.md"
+    syllabus.write_text(of_syllabus(course, syllabus.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
 

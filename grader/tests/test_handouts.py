@@ -41,6 +41,7 @@ TYPED: Dict[str, str] = {
     "the kernel under gdb, from its first instruction": "",
     "a run's waits and wake-ups as a page": "",
     "the next hint of that exercise; no points depend on it": "",  # test_hint
+    "examples of its contract, in a second, without a kernel; no points": "",  # test_checks
     "": "",
 }
 
@@ -59,6 +60,27 @@ SAID: Dict[str, str] = {
     "At the prompt of `make run`, `spin 3` lets three threads compete on your scheduler: `ready` shows which threads wait, `threads` how often "
     "each ran, and `spin 0` ends them.": "",  # the console's own tests
     "The tests `preemption_order` and `random_schedules` also read the kernel's event ring.": "",  # trace.py
+    "`make run MEMORY=16` boots a machine of 16 MB.": "",  # the console's own tests
+    "`make memmon` in a second terminal shows its memory: each cell is a page, its colour the page's state.": "",  # test_memmon
+    "`make memmon OUT=memory.html` records all that as one page, with a slider for the time:": "",
+    "The kernel boots on all five: until the walk is written no test can begin, and `make check EX=2.1` tries the free runs without a kernel.": "",  # test_checks
+    **{f"At the prompt of `make run`, {what}": "" for what in (  # test_milestones
+        "`pte` shows the walk to an address: here of the kernel's own code.",
+        "`pfn` shows how many pages each list has, and how many are available.",
+        "`poolused` shows what each tag has.",
+        "`fill` starts a program that allocates a range, and `vad` shows the ranges of a process, each with its level in your tree:",
+        "`fill 200` starts a program that writes to 200 pages again and again, and looks each time at what it wrote before.")},
+    "You may try any: `make grade LAB=2 FURTHER=2.7` grades it with the core track, `make grade LAB=2 TEST=2.7` alone.": "",  # test_tracks
+    "- Each of the eight wrong kernels in which one of your scenarios fails is worth two points; they are not part of your branch, where "
+    "`mytest_memory_accepts` tells you whether your file compiles and a correct kernel passes it.": "",
+    "`make mytest LAB=2` tries your scenarios on the right kernel, then on these two:": "",  # test_practice
+    "`mytest_memory_accepts` tries your scenarios on several correct kernels.": "",
+    "`make grade LAB=2` says `Lab 2, core track: 84/84` on your machine, and 100 of 100 when you submit (exercise 2.9).": "points 100",
+    "The board itself (`make challenge LAB=2 BOARD=folder SEEDS=...`) plays every file of a folder on seeds that nobody knows before, and writes "
+    "`leaderboard.json`: rank, name, digest of the file, score.": "",  # test_challenge
+    "`make check EX=2.2` needs no kernel at all.": "",  # test_checks
+    "When you are stuck, `make hint EX=2.5` shows the next of several hints: the first ones say where to look, the last ones tell the steps.": "",
+    "`make grade` and `make replay` do not: there the reference stands in for your earlier labs.": "",  # test_handout
     "`make run` and `make gdb` boot a kernel of your files alone: they need your labs 0 and 1.": "",
     "`make grade`, `make replay` and `make timeline` do not: there the reference stands in for your earlier labs.": "",  # test_handout
     "If it does not, `make grade` says so, and a test waits until you have written every exercise that its kernel needs; it names the "
@@ -198,14 +220,15 @@ class Words(unittest.TestCase):
             titles = {(number, title) for block in FENCE.findall(text) for number, title, _, _ in points.OUTPUT.findall(block)}
             self.assertLessEqual(titles, {(exercise.number, exercise.title) for exercise in lab.exercises})
             self.assertEqual([], [name for name in points.ROW.findall(text) if name not in {test.name for test in COURSE.tests_of(lab)}])
-            of_tests = sum(int(one) for one in re.findall(r"^\| [`\w][^|]*\| (\d+) \|.*\|$", text, re.MULTILINE))
+            tables = re.findall(r"^\| test \| points \|.*\n((?:\|.*\n)+)", text, re.MULTILINE)
+            of_tests = sum(int(one) for one in re.findall(r"^\| [`\w][^|]*\| (\d+) \|", "".join(tables), re.MULTILINE))
             self.assertEqual(sum(exercise.points for exercise in lab.exercises), of_tests, f"{lab.folder}: the rows of tests add up")
             for claim in [one for one in TYPED if one.endswith("nothing is written yet") and one in text]:
                 self.assertEqual(lab.points, int(claim.split()[2].rstrip(":")), lab.folder)
         core = {lab.number: lab.points for lab in COURSE.labs}
-        self.assertEqual((50, 100), (core[1], core[3]))
-        hidden = sum(test.points for test in COURSE.tests if test.hidden and test.lab == 3)
-        self.assertEqual(84, core[3] - hidden)
+        self.assertEqual((50, 100, 100), (core[1], core[2], core[3]))
+        for lab in (2, 3):
+            self.assertEqual(84, core[lab] - sum(test.points for test in COURSE.tests if test.hidden and test.lab == lab))
 
     def test_what_can_be_tested_at_once(self) -> None:
         """A test at the early stage runs before any exercise of lab 1 is needed; one at the ready stage needs them all."""

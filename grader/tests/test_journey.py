@@ -120,6 +120,24 @@ class Journey(unittest.TestCase):
         self.assertTrue(lines, done.stderr)
         self.assertEqual(lines, [line for line in reference.splitlines() if line and not line.startswith("#")])
 
+    def test_5_lab_2_waits_for_what_its_kernel_needs_and_is_taken_when_it_is_solved(self) -> None:
+        """Its branch from end to end: untouched, the kernel stops in the exercise that it needs first; solved, it passes a test of each
+        kind, and the driver of lab 2 is the branch's own."""
+        lab = self.course.lab(2)
+        kinds = ("lists_keep_order", "page_cut", "tree_random", "decide_private", "physical_address", "ranges_released", "race_faults", "mytest_memory_accepts")
+        self.git("stash", "-q")
+        self.git("checkout", "-q", lab.branch)
+        waits = self.grade("--test", "range_inserted", lab=lab.number)["tests"][0]
+        name, _, line = waits["where"].rpartition(":")
+        self.assertEqual(("not-implemented", True), (waits["hint_id"], name in lab.exercise("2.2").files))
+        self.assertIn("LAB_NOT_IMPLEMENTED", (self.clone / name).read_text().splitlines()[int(line) - 1])
+        diff = self.home / "solution.diff"
+        diff.write_text(solution.diff(self.tree, self.course, str(lab.number)))
+        self.git("apply", str(diff))
+        result = self.grade("--test", " ".join(kinds), lab=lab.number)
+        self.assertEqual((sorted(kinds), []), (sorted(test["test"] for test in result["tests"]),
+                                               [test["test"] for test in result["tests"] if test["verdict"] != "pass"]))
+
     def test_5_reference_of_an_explored_lab_is_taken_where_no_reference_is(self) -> None:
         """What its files may ask for is known in a branch that has the starter's objects only.  A file that is refused is named wherever
         its exercise is missed."""
@@ -147,6 +165,7 @@ class WithReference(Journey):
     test_2_reference_in_the_branch_has_full_marks = None  # type: ignore[assignment]
     test_3_next_lab_merges_into_solved_work = None  # type: ignore[assignment]
     test_4_answers_command_finds_what_the_tree_has = None  # type: ignore[assignment]
+    test_5_lab_2_waits_for_what_its_kernel_needs_and_is_taken_when_it_is_solved = None  # type: ignore[assignment]
     test_5_reference_of_an_explored_lab_is_taken_where_no_reference_is = None  # type: ignore[assignment]
 
     def test_6_one_exercise_alone_has_its_points(self) -> None:

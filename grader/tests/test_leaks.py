@@ -138,6 +138,16 @@ class InnocentTest(LeaksCase):
         self.plant("a.cpp", "{\n    return 0;\n}\nint n;\n")
         self.assertEqual([], self.found())
 
+    def test_sentence_that_a_public_file_quotes_is_no_secret(self) -> None:
+        self.put("solutions/1-processes/contract.txt", "The last thread of a queue clears the bit of the queue.\n")
+        check = 'Check("The last thread of a queue clears the bit of the queue.", KiReadySummary == 0);\n'
+        self.plant("labs/1-processes/checks/1.1.cpp", check)
+        self.known = leaks.secrets(self.tree, labs.load(self.tree))
+        self.assertEqual({"solution"}, self.kinds())
+        self.put("labs/1-processes/checks/1.1.cpp", check)
+        self.known = leaks.secrets(self.tree, labs.load(self.tree))
+        self.assertEqual([], self.found())
+
     def test_student_may_use_every_public_name(self) -> None:
         self.plant("a.cpp", "int lowest = KiReadySummary; // the highest bit\n")
         self.assertEqual([], self.found())

@@ -1,6 +1,7 @@
 // Page directories of processes: the user half empty, the system half shared, page tables and hyperspace its own.
 //
 // Locks: MiPageLock. IRQL: <= DISPATCH_LEVEL. In the books: "page directories", "hyperspace". MEM-06, KPR-03
+#include "i386/cpu.h"
 #include "ke/options.h"
 #include "mm/mi.h"
 #include "mm/slots.h"
@@ -26,6 +27,8 @@ void ZeroFrame(PFN_NUMBER frame) REQUIRES_(AtDispatchLevel) {
 }
 
 } // namespace
+
+ULONG_PTR NTAPI MmGetPageDirectory() { return nt::cpu::ReadCr3() & ~(PAGE_SIZE - 1); }
 
 ULONG_PTR NTAPI MmGetHyperspaceTable() {
     return ULONG_PTR(MiGetPdeAddress(reinterpret_cast<PVOID>(MM_HYPERSPACE))->Hard.PageFrameNumber) * PAGE_SIZE;

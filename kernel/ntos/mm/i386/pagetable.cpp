@@ -5,7 +5,6 @@
 // System space has one set of page tables for all. A directory that was made before one of them lacks its entry: the first
 // use faults, and MmLoadSystemPde copies the entry from the system's directory.
 // In the books: "virtual address translation", "page directories". MEM-04, MEM-06
-#include "i386/cpu.h"
 #include "ke/bugcheck.h"
 #include "mm/mi.h"
 #include "mm/slots.h"
@@ -31,8 +30,6 @@ bool IsMapped(const volatile void* address) {
 // LAB(2.1) end
 
 } // namespace
-
-ULONG_PTR NTAPI MmGetPageDirectory() { return nt::cpu::ReadCr3() & ~(PAGE_SIZE - 1); }
 
 void MiMapSystemDirectory(PFN_NUMBER directory) {
     *MiGetPteAddress(reinterpret_cast<PVOID>(MM_SYSTEM_DIRECTORY)) = MiKernelPte(directory);
