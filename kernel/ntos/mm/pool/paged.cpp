@@ -3,6 +3,7 @@
 // Pages that are free are not mapped, so they cannot hold a list as those of the non-paged pool do.
 // Invariants: MI_PAGED_POOL. Lock: the pool's, held by the caller. IRQL: DISPATCH_LEVEL, the bitmaps are not paged.
 // In the books: "paged pool: the allocation bitmap". POL-02
+#include "ke/bugcheck.h"
 #include "mm/i386/pte.h"
 #include "mm/pool/mipool.h"
 #include "nt/assert.h"

@@ -3,6 +3,7 @@
 // The lock guards the bits only. A page that is being mapped or unmapped looks allocated, so no other thread touches it.
 // Lock: the pool's, taken here; it is free while page tables and frames are made or given back. IRQL: <= APC_LEVEL.
 // In the books: "paged pool: expansion". POL-02
+#include "ke/bugcheck.h"
 #include "mm/pool/mipool.h"
 
 // LAB(2.4) begin
