@@ -42,10 +42,17 @@ class Repository:
         if not (self.folder / ".git").exists():
             raise GraderError(f"{self.folder}: is there already and is no repository of a handout; remove it or choose another OUT")
         self._adopt()
+        if self._is_empty():  # a handout that was broken off has left it, or `git init`
+            self.git("symbolic-ref", "HEAD", f"refs/heads/{first}")
+            return
         if not self.git("log", "-1", "--all", "--format=%H", f"--grep=^{MARK}").strip():
             raise GraderError(f"{self.folder}: is there already and no handout made it; remove it or choose another OUT")
         if self.git("status", "--porcelain").strip():
             raise GraderError(f"{self.folder}: has changes that are not committed; commit or undo them, then run again")
+
+    def _is_empty(self) -> bool:
+        """No commit and no file."""
+        return not self.git("rev-list", "--all", "-1").strip() and [path.name for path in self.folder.iterdir()] == [".git"]
 
     def _adopt(self) -> None:
         """In a clone of the published repository: its branches become local ones."""

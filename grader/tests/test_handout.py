@@ -260,6 +260,19 @@ class Branches(HandoutCase):
         with self.assertRaisesRegex(GraderError, "no handout made it"):
             self.handout()
 
+    def test_a_handout_that_was_broken_off_can_be_repeated(self) -> None:
+        self.out.mkdir()
+        git(self.out, "init", "-q")  # so far a handout comes whose first build fails
+        self.handout(lab=0)
+        self.assertIn(UPTIME, self.listing("lab0-boot"))
+
+    def test_a_new_repository_with_files_is_left_alone(self) -> None:
+        self.out.mkdir()
+        git(self.out, "init", "-q")
+        (self.out / "thesis.txt").write_text("years of work")
+        with self.assertRaisesRegex(GraderError, "no handout made it"):
+            self.handout(lab=0)
+
     def test_the_environments_git_variables_change_nothing(self) -> None:
         other = self.home / "other"
         other.mkdir()
