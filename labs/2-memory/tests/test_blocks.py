@@ -7,6 +7,7 @@ from typing import List
 from grader.api import test
 
 from .blockbench import LEAST, UNIT, UNITS, PoolBench
+from .livepool import LivePool
 
 POOL = ("POL-04",)
 LIMIT = 20_000_000
@@ -19,7 +20,7 @@ def page_cut(t):
         bench.cut(units)
 
 
-@test("2.3", points=3, title="the first block of the smallest size that suffices is taken", stage="early", features=POOL, limit=LIMIT)
+@test("2.3", points=2, title="the first block of the smallest size that suffices is taken", stage="early", features=POOL, limit=LIMIT)
 def smallest_that_suffices(t):
     bench, rng = PoolBench(t), t.rng
     bench.take(2)
@@ -134,6 +135,24 @@ def blocks_random(t):
         units = rng.choice((2, 2, 3, 5, 8, 20, rng.randint(2, 120), rng.randint(100, UNITS - 1)))
         if bench.take(units) is None and bench.spare:
             bench.cut(units)
+
+
+@test("2.3", points=1, title="in the running kernel drivers' blocks are whole, and what they free goes back", stage="ready", features=POOL, limit=8 * LIMIT)
+def blocks_in_live_kernel(t):
+    live, rng = LivePool(t), t.rng
+    before = live.counts()
+    for number in range(90):
+        if live.blocks and rng.random() < (0.6 if len(live.blocks) > 25 else 0.35):
+            live.free(rng.choice(list(live.blocks)))
+        else:
+            live.allocate()
+        if number % 10 == 9:
+            live.judge()
+    for block in rng.sample(list(live.blocks), len(live.blocks)):
+        live.free(block)
+    live.judge()
+    t.check(live.counts() == before, expected=f"as before: {before[0]} pages, {before[1]} bytes in use",
+            seen=f"{live.counts()[0]} pages, {live.counts()[1]} bytes", hint=live.hint)
 
 
 def _row(bench: PoolBench, sizes: List[int]) -> List[int]:
