@@ -68,6 +68,7 @@ SAID: Dict[str, str] = {
         "`pte` shows the walk to an address: here of the kernel's own code.",
         "`pfn` shows how many pages each list has, and how many are available.",
         "`poolused` shows what each tag has.",
+        "`pte` shows where the pool is: its first 4 MB have a page table, and no page of them is taken yet; the next 4 MB have none.",
         "`fill` starts a program that allocates a range, and `vad` shows the ranges of a process, each with its level in your tree:",
         "`fill 200` starts a program that writes to 200 pages again and again, and looks each time at what it wrote before.")},
     "You may try any: `make grade LAB=2 FURTHER=2.7` grades it with the core track, `make grade LAB=2 TEST=2.7` alone.": "",  # test_tracks
