@@ -24,7 +24,9 @@ static void Make() {
     Pool.PoolIndex = 5;
 }
 /// Where a header is, in units from its page's start; 999: nullptr.
-static ULONG At(POOL_HEADER* header) { return header ? ULONG(ExpAddressOf(header) % PAGE_SIZE) / POOL_SMALLEST_UNIT : 999; }
+static ULONG At(POOL_HEADER* header) {
+    return header ? ULONG(ExpAddressOf(header) % PAGE_SIZE) / POOL_SMALLEST_UNIT : 999;
+}
 static POOL_HEADER* HeaderAt(ULONG units) { return reinterpret_cast<POOL_HEADER*>(Page[0]) + units; }
 static ULONG Take(ULONG units) { return At(ExpTakeBlock(Pool, units)); }
 static ULONG Cut(ULONG units) { return At(ExpCutPage(Pool, Page[0], units)); }
@@ -78,7 +80,8 @@ CHECK("the end of a free block is used") {
     DO(Cut(10));
     Expect(492, DO(Take(20)), "the block", "Elsewhere than at the start of a page a block's end is used.");
     Expect("10 used, 482 free, 20 used", Blocks(), "blocks", "The rest is free.");
-    Expect("482: 10", Lists(), "lists", "The rest is on the list of its own size, and no longer on that of the old one.");
+    Expect("482: 10", Lists(), "lists",
+           "The rest is on the list of its own size, and no longer on that of the old one.");
 }
 
 CHECK("the smallest block that suffices is taken") {
@@ -110,9 +113,11 @@ CHECK("free neighbours become one block") {
     DO(Take(30));
     DO(Take(40));
     DO(Put(492));
-    Expect("10 used, 412 free, 40 used, 30 used, 20 free", Blocks(), "blocks", "Of two blocks side by side one is free.");
+    Expect("10 used, 412 free, 40 used, 30 used, 20 free", Blocks(), "blocks",
+           "Of two blocks side by side one is free.");
     DO(Put(462));
-    Expect("10 used, 412 free, 40 used, 50 free", Blocks(), "blocks", "A freed block becomes one with the free one behind.");
+    Expect("10 used, 412 free, 40 used, 50 free", Blocks(), "blocks",
+           "A freed block becomes one with the free one behind.");
     DO(Put(422));
     Expect("10 used, 502 free", Blocks(), "blocks", "A freed block becomes one with both free neighbours.");
     Expect("502: 10", Lists(), "lists", "What has become of them is on one list only.");
@@ -122,8 +127,10 @@ CHECK("a page that is free as a whole goes back") {
     Make();
     DO(Cut(10));
     DO(Take(20));
-    Expect(0, reinterpret_cast<ULONG_PTR>(DO(Put(492))), "the answer", "A page of which a block is in use stays: nullptr.");
-    Expect(reinterpret_cast<ULONG_PTR>(Page[0]), reinterpret_cast<ULONG_PTR>(DO(Put(0))), "the answer", "If all of the page is free its address is returned.");
+    Expect(0, reinterpret_cast<ULONG_PTR>(DO(Put(492))), "the answer",
+           "A page of which a block is in use stays: nullptr.");
+    Expect(reinterpret_cast<ULONG_PTR>(Page[0]), reinterpret_cast<ULONG_PTR>(DO(Put(0))), "the answer",
+           "If all of the page is free its address is returned.");
     Expect("", Lists(), "lists", "None of it is on a list.");
     Expect(0, Pool.TotalPages, "TotalPages", "It is the pool's no longer.");
 }

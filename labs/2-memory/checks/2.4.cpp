@@ -80,7 +80,8 @@ CHECK("the lowest run of free pages is taken") {
     Make();
     Expect(0, DO(Reserve(3)), "the first page", "The lowest run of so many free pages.");
     Expect(3, DO(Reserve(2)), "the first page", "The lowest run of so many free pages.");
-    Expect("xxXxX.......", Bitmaps(), "pages (X: an allocation ends)", "A bit of EndOfAllocation is set while an allocation ends at its page.");
+    Expect("xxXxX.......", Bitmaps(), "pages (X: an allocation ends)",
+           "A bit of EndOfAllocation is set while an allocation ends at its page.");
     Expect(7, Pool.FreePages, "FreePages", "FreePages is the number of pages that are free.");
     Expect(5, Pool.Hint, "Hint", "If the run begins at Hint, Hint is behind it then.");
 }
@@ -118,7 +119,8 @@ CHECK("page tables, bits, pages: in this order") {
     Make();
     DO(Reserve(10));
     Expect(10, DO(Allocate(3)), "the first page", "The pool grows where no run has room.");
-    Expect("tables 12-1035; map 10-12; xxxxxxxxxXxx; ", Done, "what was asked, and the pages then", "They look allocated before they are mapped.");
+    Expect("tables 12-1035; map 10-12; xxxxxxxxxXxx; ", Done, "what was asked, and the pages then",
+           "They look allocated before they are mapped.");
     Expect(1036, Pool.Allocated.SizeOfBitMap, "SizeOfBitMap", "The pool grows by MiPagedGrowth.");
 }
 
@@ -126,7 +128,8 @@ CHECK("pages look allocated until they are unmapped") {
     Make();
     DO(Reserve(4));
     Expect(4, DO(Free(0)), "the answer", "The number of its pages is returned.");
-    Expect("unmap 0-3; xxxX........; ", Done, "what was asked, and the pages then", "Until they are unmapped they look allocated.");
+    Expect("unmap 0-3; xxxX........; ", Done, "what was asked, and the pages then",
+           "Until they are unmapped they look allocated.");
     Expect("............", Bitmaps(), "pages", "They are free afterwards.");
     Expect(0, DO(Free(0)), "the answer", "0 if none begins there.");
 }
@@ -134,8 +137,10 @@ CHECK("pages look allocated until they are unmapped") {
 CHECK("without memory nothing is allocated") {
     Make();
     NoMemory = true;
-    Expect(9999, DO(Allocate(3)), "the answer (9999: nullptr)", "The answer is nullptr if there is no memory for the pages.");
+    Expect(9999, DO(Allocate(3)), "the answer (9999: nullptr)",
+           "The answer is nullptr if there is no memory for the pages.");
     Expect("............", Bitmaps(), "pages", "None of them is allocated then.");
-    Expect(9999, DO(Allocate(13)), "the answer (9999: nullptr)", "The answer is nullptr if there is no memory for page tables.");
+    Expect(9999, DO(Allocate(13)), "the answer (9999: nullptr)",
+           "The answer is nullptr if there is no memory for page tables.");
     Expect(PAGES, Pool.Allocated.SizeOfBitMap, "SizeOfBitMap", "No page of the pool is without a page table.");
 }
