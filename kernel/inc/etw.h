@@ -46,6 +46,9 @@ enum class ETW_EVENT : UCHAR {
     PageRead = 32,        ///< page file, first page there, pages, address of the first page's PTE
     PageReadEnd = 33,     ///< the same three, status
     MappedPageWrite = 34, ///< control area, first page of its segment, pages, status: written to a file
+    StackSwap =
+        35, ///< thread, 1: its stack is in memory, 0: it goes, stacks of its process, ticks since its wait began
+    ProcessSwap = 36, ///< process, old state, new state (KPROCESS_STATE)
 };
 
 /// What kind of lock a LockXxx event speaks of: one that blocks. No processor waits long for a spin lock, and a thread that need not wait

@@ -21,5 +21,6 @@
 #include "ke/shareddata.h"
 #include "ke/spinlock.h"
 #include "ke/startup.h"
+#include "ke/swap.h"
 #include "ke/thread.h"
 #include "nt/atomic.h"

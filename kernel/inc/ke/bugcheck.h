@@ -27,6 +27,7 @@ constexpr ULONG NO_PAGES_AVAILABLE =
     0x4D; ///< parameters: modified pages, free pages of page files, available pages, pages being written
 constexpr ULONG PAGE_FAULT_IN_NONPAGED_AREA = 0x50;
 constexpr ULONG HAL_INITIALIZATION_FAILED = 0x5C;
+constexpr ULONG KERNEL_STACK_INPAGE_ERROR = 0x77;
 constexpr ULONG UNEXPECTED_KERNEL_MODE_TRAP = 0x7F;
 constexpr ULONG NMI_HARDWARE_FAILURE = 0x80;
 constexpr ULONG KERNEL_MODE_EXCEPTION_NOT_HANDLED = 0x8E;

@@ -90,7 +90,8 @@ struct KPRCB {
     SINGLE_LIST_ENTRY
     DeferredReadyListHead GUARDED_BY(AtDispatchLevel); // own processor, at SYNCH_LEVEL; of KTHREAD::SwapListEntry
     LIST_ENTRY
-    WaitListHead GUARDED_BY(PrcbLock); ///< of KTHREAD::WaitListEntry, threads that wait with a swappable stack
+    WaitListHead; // KiDispatcherLock; of KTHREAD::WaitListEntry: threads that began to wait here in user mode's
+                  // name, the longest wait first
 
     KDPC_DATA DpcData;
     PVOID DpcStack;

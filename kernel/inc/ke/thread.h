@@ -6,7 +6,8 @@
 // the PRCB lock of the processor that the thread runs on or is queued for, which changes; "T" none, only the thread itself
 // writes the field. A thread's State is written under the P lock; entering Waiting also holds D.
 // Invariant: State says which list WaitListEntry is on: Ready -> a ready queue of KPRCB DispatcherReadyListHead;
-// DeferredReady -> a KPRCB DeferredReadyListHead (through SwapListEntry); otherwise none.
+// DeferredReady -> a KPRCB DeferredReadyListHead (through SwapListEntry); Waiting in user mode's name, with the stack in memory
+// -> KPRCB WaitListHead; Transition -> KiStackInSwapListHead (through SwapListEntry), or KPROCESS ReadyListHead; otherwise none.
 // In the books: "thread internals", "thread scheduling". KPR-01..23, SCH-03..10, ERR-07
 #pragma once
 
@@ -26,9 +27,18 @@ enum class KTHREAD_STATE : UCHAR {
     Standby = 3,       ///< chosen as the next thread of a processor: KPRCB::NextThread
     Terminated = 4,    ///< ended
     Waiting = 5,       ///< waits for dispatcher objects
-    Transition = 6,    ///< ready, but its kernel stack is not in memory
+    Transition = 6,    ///< ready, but its kernel stack, or its process, is not in memory
     DeferredReady = 7, ///< ready, no processor chosen yet
     GateWait = 8,      ///< waits for a gate
+};
+
+/// KPROCESS::State: whether the process is in memory (documented values; KPR-16).
+enum class KPROCESS_STATE : UCHAR {
+    ProcessInMemory = 0,
+    ProcessOutOfMemory = 1,
+    ProcessInTransition = 2,  ///< a thread of it is ready: the swapper will bring it in
+    ProcessOutTransition = 3, ///< no thread of it has its stack in memory: the swapper will take it out
+    ProcessOutSwap = 5,       ///< the swapper is taking it out
 };
 
 constexpr KPRIORITY LOW_PRIORITY = 0;           ///< the zero-page thread's own
@@ -59,14 +69,15 @@ struct KPROCESS {
     ReadyListHead GUARDED_BY(KiDispatcherLock);        ///< ready threads that wait for the process to come into memory
     LIST_ENTRY ThreadListHead GUARDED_BY(ProcessLock); ///< of KTHREAD::ThreadListEntry
     KSPIN_LOCK ProcessLock;
-    KAFFINITY Affinity;         ///< processors its threads may run on
-    volatile LONG ProcessFlags; ///< KPROCESS_*
-    SCHAR BasePriority;         ///< of its new threads
-    SCHAR QuantumReset;         ///< units of a full quantum of its threads
-    UCHAR State;
+    KAFFINITY Affinity;                                       ///< processors its threads may run on
+    volatile LONG ProcessFlags;                               ///< KPROCESS_*
+    SCHAR BasePriority;                                       ///< of its new threads
+    SCHAR QuantumReset;                                       ///< units of a full quantum of its threads
+    volatile KPROCESS_STATE State;                            ///< D to change
     UCHAR ThreadSeed;                                         ///< ideal processor of its next thread
     LIST_ENTRY ProcessListEntry GUARDED_BY(KiDispatcherLock); ///< on KiProcessListHead while it has threads
-    ULONG StackCount;                                         ///< threads whose kernel stack is in memory
+    SINGLE_LIST_ENTRY SwapListEntry; ///< D: on KiProcessOutSwapListHead (out transition) or KiProcessInSwapListHead
+    ULONG StackCount;                ///< D: threads whose kernel stack is in memory, or on its way there
 };
 
 /// What KiDeferredReadyThread does to the priority of a thread that becomes ready (KTHREAD::AdjustReason).
@@ -131,8 +142,8 @@ struct KTHREAD {
     KWAIT_BLOCK* WaitBlockList;                     ///< first block of the ring of the current wait
     KWAIT_BLOCK WaitBlock[THREAD_WAIT_OBJECTS + 1]; ///< built-in blocks; [TIMER_WAIT_BLOCK] is the time-out's
     KTIMER Timer;                                   ///< for time-outs
-    LIST_ENTRY WaitListEntry;        // P: on a ready queue (Ready) or the processor's wait list (Waiting)
-    SINGLE_LIST_ENTRY SwapListEntry; ///< on a deferred ready list
+    LIST_ENTRY WaitListEntry; // P: on a ready queue (Ready); D: on a KPRCB WaitListHead or KPROCESS ReadyListHead
+    SINGLE_LIST_ENTRY SwapListEntry;                        ///< on a deferred ready list; D: on KiStackInSwapListHead
     LIST_ENTRY MutantListHead GUARDED_BY(KiDispatcherLock); ///< of KMUTANT::MutantListEntry, mutants it owns
     KQUEUE* Queue; // D: the queue it belongs to: that of its last KeRemoveQueue
     LIST_ENTRY QueueListEntry GUARDED_BY(KiDispatcherLock); ///< on its queue's ThreadListHead
@@ -162,8 +173,11 @@ struct KTHREAD {
     LIST_ENTRY ThreadListEntry GUARDED_BY(Process->ProcessLock);
     KPROCESSOR_MODE PreviousMode;
     BOOLEAN SystemThread;
-    BOOLEAN KernelStackResident;
-    ULONG KernelTime; ///< clock ticks in kernel mode
+    BOOLEAN KernelStackResident; ///< D: the stack is in memory; clear in the states Waiting and Transition only
+    BOOLEAN UserWait;            ///< D: on a KPRCB WaitListHead, or taken off it without its stack
+    BOOLEAN ProcessReadyQueue;   ///< D: on its process's ReadyListHead
+    BOOLEAN EnableStackSwap;     ///< T: it may lose its stack while it waits in user mode's name
+    ULONG KernelTime;            ///< clock ticks in kernel mode
     ULONG UserTime;
     KSPIN_LOCK ThreadLock; ///< guards GateObject, with the gate's lock
 

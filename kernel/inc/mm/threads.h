@@ -1,4 +1,5 @@
-// The memory manager's own threads: the working set manager, the modified and the mapped page writer.
+// The memory manager's own threads: the working set manager, the modified and the mapped page writer; and the swapper, whose body
+// is the kernel layer's.
 //
 // In the books: "system threads": memory manager components. SYS-11, PFN-14, PFN-16
 #pragma once

@@ -1,7 +1,7 @@
 // Stack traces of threads that do not run.
 //
 // Such a thread has its registers on its stack, where the context switch put them; KernelStack points there. Its EBP is
-// the link to its callers.
+// the link to its callers. A stack that is not in memory is left alone: the dispatcher lock keeps one where it is while it is read.
 // In the books: "context switching", "stack traces". TOL-06
 #include "kdp.h"
 #include "rtl/exception.h"
@@ -15,10 +15,13 @@ constexpr ULONG FRAMES = 32;
 /// Where a thread will go on, and which routines called each other up to there.
 struct SAVED_STACK {
     ULONG Count; ///< of Frames; 0: the saved stack pointer is not on the stack
+    bool Absent; ///< the stack is not in memory
     ULONG_PTR Frames[FRAMES + 1];
 };
 
-void Copy(const KTHREAD& thread, SAVED_STACK& stack) {
+void Copy(const KTHREAD& thread, SAVED_STACK& stack) REQUIRES_(KiDispatcherLock) {
+    stack.Absent = !thread.KernelStackResident;
+    if (stack.Absent) return;
     const auto low = reinterpret_cast<ULONG_PTR>(thread.StackLimit);
     const auto high = reinterpret_cast<ULONG_PTR>(thread.InitialStack);
     const auto saved = reinterpret_cast<ULONG_PTR>(thread.KernelStack);
@@ -32,6 +35,7 @@ void Copy(const KTHREAD& thread, SAVED_STACK& stack) {
 }
 
 void Print(KD_SESSION& session, const SAVED_STACK& stack) {
+    if (stack.Absent) return session.Print("its kernel stack is not in memory\n");
     if (stack.Count == 0) session.Print("its saved stack pointer is not on its stack\n");
     for (ULONG i = 0; i < stack.Count; i++)
         KdpPrintFrame(session, i, stack.Frames[i]);
@@ -43,6 +47,7 @@ bool Find(const KD_SESSION& session, const KTHREAD* wanted, SAVED_STACK& stack) 
         KdpLock threads(session, process->Pcb.ProcessLock);
         for (const KTHREAD* thread : nt::List<&KTHREAD::ThreadListEntry>(process->Pcb.ThreadListHead)) {
             if (thread != wanted) continue;
+            KdpLock states(session, KiDispatcherLock);
             Copy(*thread, stack);
             return true;
         }
@@ -62,6 +67,7 @@ void KdpPrintChain(KD_SESSION& session, ULONG_PTR eip, ULONG_PTR frame, ULONG_PT
 
 void KdpPrintSavedStack(KD_SESSION& session, const KTHREAD& thread) {
     SAVED_STACK stack = {};
+    nt::AssumeHeld(KiDispatcherLock); // while deadlocks are looked for
     Copy(thread, stack);
     Print(session, stack);
 }

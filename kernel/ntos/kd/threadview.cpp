@@ -38,6 +38,7 @@ void CopyWaits(const KD_SESSION& session, const KTHREAD& thread, KD_THREAD_VIEW&
 void Copy(const KD_SESSION& session, const KTHREAD& thread, KD_THREAD_VIEW& view) REQUIRES_(KiDispatcherLock) {
     view.Thread = &thread;
     view.State = thread.State;
+    view.StackResident = thread.KernelStackResident;
     view.Priority = thread.Priority;
     view.BasePriority = thread.BasePriority;
     view.Quantum = thread.Quantum;

@@ -58,6 +58,7 @@ struct KD_THREAD_VIEW {
     ULONG Id;
     CHAR Name[16];
     KTHREAD_STATE State;
+    BOOLEAN StackResident; ///< its kernel stack is in memory
     SCHAR Priority;
     SCHAR BasePriority;
     SCHAR Quantum;

@@ -18,5 +18,6 @@
 #include "ke/ki/lockchecks.h"
 #include "ke/ki/policy.h"
 #include "ke/ki/scheduler.h"
+#include "ke/ki/swap.h"
 #include "ke/ki/time.h"
 #include "ke/ki/wait.h"

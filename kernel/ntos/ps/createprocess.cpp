@@ -39,6 +39,7 @@ NTSTATUS NTAPI PspCreateProcess(PCSTR Name, EPROCESS** Process) {
 }
 
 void NTAPI PspDeleteProcess(EPROCESS* Process) {
+    NT_ASSERT(Process->Pcb.StackCount == 0);
     MmCleanProcessAddressSpace(Process);
     // The working set manager, which may have been in it, will not come again.
     NT_ASSERT(Process->Pcb.ActiveProcessors == 0);

@@ -19,8 +19,8 @@ void NTAPI PspFreeApc(PKAPC apc) { ExFreePoolWithTag(apc, 0); }
 
 } // namespace
 
-NTSTATUS NTAPI PsStartSystemThread(PETHREAD* Thread, PCSTR Name, KPRIORITY Priority, PKSTART_ROUTINE StartRoutine,
-                                   PVOID StartContext) {
+NTSTATUS NTAPI PspStartProcessThread(PETHREAD* Thread, EPROCESS* Process, PCSTR Name, KPRIORITY Priority,
+                                     PKSTART_ROUTINE StartRoutine, PVOID StartContext) {
     if (Priority <= LOW_PRIORITY || Priority > HIGH_PRIORITY) return STATUS_INVALID_PARAMETER;
     auto* const thread = static_cast<ETHREAD*>(ExAllocatePoolWithTag(NonPagedPool, sizeof(ETHREAD), PS_THREAD_TAG));
     if (!thread) return STATUS_INSUFFICIENT_RESOURCES;
@@ -31,13 +31,13 @@ NTSTATUS NTAPI PsStartSystemThread(PETHREAD* Thread, PCSTR Name, KPRIORITY Prior
     }
     RtlZeroMemory(thread, sizeof(*thread));
     thread->UniqueThreadId = PspNextId();
-    thread->ThreadsProcess = PsInitialSystemProcess;
+    thread->ThreadsProcess = Process;
     thread->StartAddress = StartRoutine;
     thread->PointerCount = Thread ? 2 : 1; // one for the running thread itself, one for the caller
     const NTSTATUS named = RtlStringCbPrintf(thread->ThreadName, sizeof(thread->ThreadName), "%s", Name);
     (void)named; // a long name is cut
     KeInitializeThread(&thread->Tcb, stack, static_cast<UCHAR*>(stack) - KERNEL_STACK_SIZE, SystemThreadStartup,
-                       StartRoutine, StartContext, &PsInitialSystemProcess->Pcb);
+                       StartRoutine, StartContext, &Process->Pcb);
     thread->Tcb.SystemThread = TRUE;
     (void)KeSetPriorityThread(&thread->Tcb, Priority);
     EtwTraceEvent(ETW_EVENT::ThreadCreate, reinterpret_cast<ULONG_PTR>(thread), ULONG_PTR(Priority),
@@ -45,6 +45,11 @@ NTSTATUS NTAPI PsStartSystemThread(PETHREAD* Thread, PCSTR Name, KPRIORITY Prior
     if (Thread) *Thread = thread;
     KeReadyThread(&thread->Tcb);
     return STATUS_SUCCESS;
+}
+
+NTSTATUS NTAPI PsStartSystemThread(PETHREAD* Thread, PCSTR Name, KPRIORITY Priority, PKSTART_ROUTINE StartRoutine,
+                                   PVOID StartContext) {
+    return PspStartProcessThread(Thread, PsInitialSystemProcess, Name, Priority, StartRoutine, StartContext);
 }
 
 void NTAPI PsTerminateSystemThread(NTSTATUS ExitStatus) {

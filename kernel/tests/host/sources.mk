@@ -182,3 +182,6 @@ HOST_SOURCES += kernel/ntos/mm/vad/place.cpp
 HOST_SOURCES += kernel/ntos/mm/section/protectview.cpp
 HOST_SOURCES += kernel/ntos/mm/fault/inpage.cpp
 HOST_SOURCES += kernel/ntos/mm/fault/pagein.cpp
+HOST_SOURCES += kernel/ntos/ke/swap/inswap.cpp
+HOST_SOURCES += kernel/ntos/ke/swap/outswap.cpp
+HOST_SOURCES += kernel/ntos/ke/swap/swapper.cpp

@@ -33,7 +33,8 @@ void NTAPI KiChangePriority(PKTHREAD Thread, KPRIORITY Priority, KPRIORITY_CHANG
 void KiTraceWaitObjects(const KTHREAD* Thread);
 
 // readythread.cpp
-/// Puts a thread on this processor's deferred ready list (state DeferredReady); KiExitDispatcher takes it from there.
+/// Puts a thread on this processor's deferred ready list (state DeferredReady); KiExitDispatcher takes it from there. One whose
+/// kernel stack is not in memory waits for the swapper first (state Transition; ki/swap.h).
 void NTAPI KiReadyThread(PKTHREAD Thread) REQUIRES_(AtDispatchLevel);
 /// Makes `Thread` Ready on `Prcb`'s queues: at the head if it was preempted (Preempted, which is cleared), else at the
 /// tail.

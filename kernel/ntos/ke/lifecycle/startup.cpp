@@ -31,6 +31,7 @@ void NTAPI KiInitializeDispatcher(PKPRCB Prcb) {
     KiInitializeLockRecords();
     KiInitializeTimerTable();
     KiInitializeProcessList();
+    KiInitializeSwapper();
 }
 
 void NTAPI KiInitializeIdleThread(PKPRCB Prcb, PKTHREAD Thread, PKPROCESS Process, PVOID KernelStack,

@@ -49,7 +49,6 @@ UCHAR NextIdealProcessor(KPROCESS* process) {
 bool LeaveProcess(KTHREAD* thread, KPROCESS* process) REQUIRES_(process->ProcessLock) {
     process->KernelTime += thread->KernelTime;
     process->UserTime += thread->UserTime;
-    process->StackCount--;
     return RemoveEntryList(&thread->ThreadListEntry);
 }
 
@@ -94,6 +93,7 @@ void KiInitializeThreadObject(PKTHREAD Thread, PVOID KernelStack, PVOID StackLim
     Thread->InitialStack = Thread->StackBase = KernelStack;
     Thread->StackLimit = StackLimit;
     Thread->KernelStackResident = TRUE;
+    Thread->EnableStackSwap = TRUE;
 }
 
 void NTAPI KeInitializeThread(PKTHREAD Thread, PVOID KernelStack, PVOID StackLimit, PKSYSTEM_ROUTINE SystemRoutine,
@@ -107,16 +107,20 @@ void NTAPI KeInitializeThread(PKTHREAD Thread, PVOID KernelStack, PVOID StackLim
 void NTAPI KeReadyThread(PKTHREAD Thread) {
     NT_ASSERT(Thread->State == KTHREAD_STATE::Initialized);
     KPROCESS* const process = Thread->Process;
-    bool first;
-    {
-        nt::SpinLockGuard guard(process->ProcessLock);
-        first = IsListEmpty(&process->ThreadListHead);
-        InsertTailList(&process->ThreadListHead, &Thread->ThreadListEntry);
+    // Both locks: StackCount always agrees with the list of threads.
+    const KIRQL oldIrql = KfAcquireSpinLock(&process->ProcessLock);
+    KefAcquireSpinLockAtDpcLevel(&KiDispatcherLock);
+    if (IsListEmpty(&process->ThreadListHead)) InsertTailList(&KiProcessListHead, &process->ProcessListEntry);
+    InsertTailList(&process->ThreadListHead, &Thread->ThreadListEntry);
+    if (process->State == KPROCESS_STATE::ProcessInMemory) {
         process->StackCount++;
+        KiReadyThread(Thread);
+    } else {
+        KiAwaitProcess(Thread);
     }
-    KiDispatcherGuard guard;
-    if (first) InsertTailList(&KiProcessListHead, &process->ProcessListEntry);
-    KiReadyThread(Thread);
+    KefReleaseSpinLockFromDpcLevel(&process->ProcessLock);
+    KiUnlockDispatcherDatabaseFromSynchLevel();
+    KiExitDispatcher(oldIrql);
 }
 
 void NTAPI KeTerminateThread(KPRIORITY Increment) {
@@ -132,6 +136,7 @@ void NTAPI KeTerminateThread(KPRIORITY Increment) {
     NT_ASSERT(oldIrql <= APC_LEVEL && !thread->WaitNext);
     const bool last = LeaveProcess(thread, process);
     KefAcquireSpinLockAtDpcLevel(&KiDispatcherLock);
+    KiReleaseStack(process, last);
     KefReleaseSpinLockFromDpcLevel(&process->ProcessLock);
     thread->WaitIrql = oldIrql;
     KiAbandonMutants(thread);

@@ -13,6 +13,8 @@ constinit void(NTAPI* KiSendDispatchInterrupt)(KAFFINITY TargetProcessors) = nul
 }
 
 void NTAPI KiReadyThread(PKTHREAD Thread) {
+    if (Thread->UserWait && !KiEndUserWait(Thread)) [[unlikely]]
+        return;
     KiSetThreadState(Thread, KTHREAD_STATE::DeferredReady);
     PushEntryList(&KeGetCurrentPrcb()->DeferredReadyListHead, &Thread->SwapListEntry);
 }

@@ -13,7 +13,8 @@ constexpr ULONG Bit(KTHREAD_STATE state) { return 1u << ULONG(state); }
 
 /// The states that may follow each state. Indexed by KTHREAD_STATE.
 constexpr ULONG Successors[] = {
-    /* Initialized   */ Bit(KTHREAD_STATE::DeferredReady) | Bit(KTHREAD_STATE::Running), // Running: the idle thread
+    /* Initialized   */ Bit(KTHREAD_STATE::DeferredReady) | Bit(KTHREAD_STATE::Transition) |
+        Bit(KTHREAD_STATE::Running), // Running: the idle thread
     /* Ready         */ Bit(KTHREAD_STATE::Standby) | Bit(KTHREAD_STATE::Running) | Bit(KTHREAD_STATE::DeferredReady),
     /* Running       */ Bit(KTHREAD_STATE::Ready) | Bit(KTHREAD_STATE::Waiting) | Bit(KTHREAD_STATE::Terminated) |
         Bit(KTHREAD_STATE::DeferredReady) | Bit(KTHREAD_STATE::GateWait),
@@ -37,6 +38,7 @@ void NTAPI KiSetThreadState(PKTHREAD Thread, KTHREAD_STATE NewState) {
                   ULONG_PTR(Thread->Priority));
     if (NewState == KTHREAD_STATE::Waiting || NewState == KTHREAD_STATE::GateWait) {
         KeAssertDispatchLevel();
+        if (Thread->WaitMode == UserMode && NewState == KTHREAD_STATE::Waiting) KiEnterWaitList(Thread);
         KiCheckDeadlock(Thread);
     }
 }
