@@ -32,13 +32,18 @@ void NTAPI KiSetThreadState(PKTHREAD Thread, KTHREAD_STATE NewState) {
     const KTHREAD_STATE oldState = Thread->State;
     NT_ASSERT(ULONG(oldState) < sizeof(Successors) / sizeof(Successors[0]));
     NT_ASSERT((Successors[ULONG(oldState)] & Bit(NewState)) != 0);
-    if (NewState == KTHREAD_STATE::Waiting || NewState == KTHREAD_STATE::GateWait) KiTraceWaitObjects(Thread);
+    if (NewState == KTHREAD_STATE::Waiting || NewState == KTHREAD_STATE::GateWait) {
+        KiTraceWaitObjects(Thread);
+        if (Thread->WaitMode == UserMode && NewState == KTHREAD_STATE::Waiting) {
+            nt::AssumeDispatchLevel(); // a wait begins under the dispatcher lock
+            KiEnterWaitList(Thread);
+        }
+    }
     Thread->State = NewState;
     EtwTraceEvent(ETW_EVENT::ThreadState, reinterpret_cast<ULONG_PTR>(Thread), ULONG_PTR(oldState), ULONG_PTR(NewState),
                   ULONG_PTR(Thread->Priority));
     if (NewState == KTHREAD_STATE::Waiting || NewState == KTHREAD_STATE::GateWait) {
         KeAssertDispatchLevel();
-        if (Thread->WaitMode == UserMode && NewState == KTHREAD_STATE::Waiting) KiEnterWaitList(Thread);
         KiCheckDeadlock(Thread);
     }
 }
