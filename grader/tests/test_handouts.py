@@ -70,7 +70,10 @@ SAID: Dict[str, str] = {
         "`poolused` shows what each tag has.",
         "`pte` shows where the pool is: its first 4 MB have a page table, and no page of them is taken yet; the next 4 MB have none.",
         "`fill` starts a program that allocates a range, and `vad` shows the ranges of a process, each with its level in your tree:",
-        "`fill 200` starts a program that writes to 200 pages again and again, and looks each time at what it wrote before.")},
+        "`fill 200` starts a program that writes to 200 pages again and again, and looks each time at what it wrote before.",
+        "`ws` shows the pages of a program by age: how often the hand has passed without that the program had used them.")},
+    "`make run MEMORY=16` boots a machine with less memory than `fill 6000` uses.": "",  # vmstress
+    "It stays at 0 wrong pages, however long it runs; `ws 72` shows far fewer pages than 6000, and `make memmon` shows them on their way.": "",
     "You may try any: `make grade LAB=2 FURTHER=2.7` grades it with the core track, `make grade LAB=2 TEST=2.7` alone.": "",  # test_tracks
     "- Each of the eight wrong kernels in which one of your scenarios fails is worth two points; they are not part of your branch, where "
     "`mytest_memory_accepts` tells you whether your file compiles and a correct kernel passes it.": "",

@@ -46,7 +46,7 @@ void TakePage(PAGE_FILE_READ* read, MMPTE* pte) REQUIRES_PFN_LOCK {
     const PFN_NUMBER frame = MiRemoveAnyPage();
     const ULONG protection = pte->Soft.Protection;
     MiBeginPageRead(frame, pte, &read->InPage);
-    __atomic_store_n(&pte->Long, MiMakeTransitionPte(frame, protection).Long, __ATOMIC_RELAXED);
+    pte->Long = MiMakeTransitionPte(frame, protection).Long;
     read->Frames[read->Transfer.Pages++] = frame;
 }
 

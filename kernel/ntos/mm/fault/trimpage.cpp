@@ -6,6 +6,7 @@
 #include "ke/bugcheck.h"
 #include "ke/ipi.h"
 #include "mm/fault/fault.h"
+#include "nt/atomic.h"
 
 /// A private page leaves the working set and stays in memory. *pte is valid; the caller releases the working set entry.
 ///
@@ -17,8 +18,8 @@
 void MiTrimPte(MMPTE* pte, ULONG protection) {
     // LAB(2.8) begin
     const PFN_NUMBER frame = pte->Hard.PageFrameNumber; // does not change while the entry is valid
-    const MMPTE old = {
-        .Long = __atomic_exchange_n(&pte->Long, MiMakeTransitionPte(frame, protection).Long, __ATOMIC_SEQ_CST)};
+    auto* const word = reinterpret_cast<volatile LONG*>(&pte->Long);
+    const MMPTE old = {.Long = ULONG(InterlockedExchange(word, LONG(MiMakeTransitionPte(frame, protection).Long)))};
     KeFlushSingleTb(MiGetVirtualAddressMappedByPte(pte), TRUE);
     nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
     MiCaptureDirtyBit(frame, old);

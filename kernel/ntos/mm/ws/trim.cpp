@@ -41,8 +41,8 @@ private:
 /// Takes up to `pages` pages away from a working set.
 ///
 /// - The entries are looked at one after the other, each valid one once at most, from NextSlot on: behind LastEntry FirstDynamic
-///   follows. Entries below FirstDynamic are never looked at. NextSlot is where the next call goes on: behind the last entry that was
-///   looked at, or where it was after a whole round.
+///   follows. A NextSlot outside of these counts as FirstDynamic. Entries below FirstDynamic are never looked at. NextSlot is where
+///   the next call goes on: behind the last entry that was looked at, or where it was after a whole round.
 /// - A page that was used since the last look (TestAndClearAccessed) gets the age that the policy gives to a used one
 ///   (AgeAfterLook); another one keeps its age.
 /// - A page is taken where the policy allows it for the age that the entry has then (MayTake), and the page can go (RemovePage): its
