@@ -26,6 +26,7 @@ PARAMETERS: Dict[str, Tuple[str, ...]] = {
     "KERNEL_MODE_EXCEPTION_NOT_HANDLED": ("status", "at"),
     "PAGE_FAULT_IN_NONPAGED_AREA": ("address", "access (0 read, 1 write)", "by"),
     "KERNEL_STACK_INPAGE_ERROR": ("status", "I/O status", "page file", "offset in it"),
+    "KERNEL_DATA_INPAGE_ERROR": ("", "status", "PTE", "address"),
     "UNEXPECTED_KERNEL_MODE_TRAP": ("vector",),
     "ATTEMPTED_SWITCH_FROM_DPC": ("thread",),
     "MICA_THREAD_RETURNED": ("thread",),

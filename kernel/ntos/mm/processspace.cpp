@@ -20,6 +20,7 @@
 #include "mm/vad/services.h"
 #include "mm/vad/userpages.h"
 #include "mm/ws/processset.h"
+#include "mm/ws/systemset.h"
 #include "mm/ws/trim.h"
 #include "ps/process.h"
 
@@ -97,5 +98,6 @@ BOOLEAN NTAPI MmInitSystemProcess(EPROCESS* Process) {
     MiStartMemoryEvents();
     if (!MapListPage(FrameOf(Process->Pcb.DirectoryTableBase[1]))) return FALSE;
     MiCreateProcessWorkingSet(Process->AddressSpace); // it is the current one
+    MiLinkSystemWorkingSet();
     return TRUE;
 }

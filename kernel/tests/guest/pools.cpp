@@ -74,7 +74,10 @@ GUEST_TEST(EachPoolHasARangeOfItsOwn) {
 GUEST_TEST(FreedPagedPagesAreNotMapped) {
     const ULONG before = MmQueryFreePages();
     auto* const block = static_cast<UCHAR*>(ExAllocatePoolWithTag(PagedPool, 5 * PAGE_SIZE, TestTag));
-    GUEST_TRUE(block != nullptr && MmIsAddressValid(block) && MmIsAddressValid(block + 5 * PAGE_SIZE - 1));
+    GUEST_TRUE(block != nullptr && !MmIsAddressValid(block) && !MmIsAddressValid(block + 5 * PAGE_SIZE - 1));
+    for (ULONG page = 0; page < 5; page++) // each page comes with its first use
+        block[page * PAGE_SIZE] = 1;
+    GUEST_TRUE(MmIsAddressValid(block) && MmIsAddressValid(block + 5 * PAGE_SIZE - 1));
     GUEST_EQUAL(before - 5, MmQueryFreePages());
     ExFreePoolWithTag(block, TestTag);
     GUEST_TRUE(!MmIsAddressValid(block));

@@ -74,6 +74,11 @@ NTSTATUS MiResolveGuardFault(MI_FAULT& fault);
 /// system.cpp: a fault on an address of system space, at any IRQL. @returns STATUS_SUCCESS; STATUS_ACCESS_VIOLATION: user mode's;
 /// else the system stops: ATTEMPTED_WRITE_TO_READONLY_MEMORY, IRQL_NOT_LESS_OR_EQUAL, PAGE_FAULT_IN_NONPAGED_AREA
 NTSTATUS MiResolveSystemFault(PVOID address, bool write, KPROCESSOR_MODE previousMode, PVOID trapInformation);
+/// systempage.cpp: whether a page of system space may be one that leaves memory.
+bool MiIsPageable(const volatile void* address);
+/// Brings the page of such an address into the system's working set. @returns STATUS_SUCCESS, STATUS_PAGE_FAULT_*; STATUS_NOT_FOUND: no
+/// page is there. A page that cannot be read stops the system: KERNEL_DATA_INPAGE_ERROR. @irql <= APC_LEVEL
+NTSTATUS MiResolvePageableFault(PVOID address, bool write, PVOID trapInformation);
 /// pagein.cpp: brings a page from a page file. *Pte is of the kind PageFile.
 NTSTATUS MiResolvePageFileFault(MI_FAULT& fault);
 /// proto.cpp: maps a page of a section. *Pte is 0 or of the kind Prototype.

@@ -1,8 +1,8 @@
 // Faults on addresses of system space: a directory entry that came later, and the kernel's own mistakes.
 //
-// A page directory that lacks an entry of system space gets it, at any IRQL. Pages of views that the system has mapped are brought
-// in (section/systemview.cpp). Nothing else of system space is paged here, so what is left is a mistake: user mode gets an
-// exception, kernel mode stops the system.
+// A page directory that lacks an entry of system space gets it, at any IRQL. Below DISPATCH_LEVEL pages are brought in that leave
+// memory (systempage.cpp), and pages of views that the system has mapped (section/systemview.cpp). What is left is a mistake: user
+// mode gets an exception, kernel mode stops the system.
 // Locks: none. IRQL: any. In the books: "page fault handling", "system address space". MEM-05, MEM-06, TRP-02
 #include "i386/trap.h"
 #include "ke.h"
@@ -27,11 +27,14 @@ NTSTATUS MiResolveSystemFault(PVOID address, bool write, KPROCESSOR_MODE previou
     const auto at = reinterpret_cast<ULONG_PTR>(address);
     const ULONG_PTR instruction = frame ? frame->Eip : 0;
     if (MmLoadSystemPde(at)) {
-        if (!write || EntryOf(address).Hard.Write) return STATUS_SUCCESS;
-        KeBugCheck2(ATTEMPTED_WRITE_TO_READONLY_MEMORY, at, instruction, 0, 0, frame);
+        const MMPTE entry = EntryOf(address); // a pageable page may have left since
+        if (entry.Hard.Valid && (!write || entry.Hard.Write)) return STATUS_SUCCESS;
+        if (entry.Hard.Valid) KeBugCheck2(ATTEMPTED_WRITE_TO_READONLY_MEMORY, at, instruction, 0, 0, frame);
     }
-    if (MiIsSystemView(address) && KeGetCurrentIrql() < DISPATCH_LEVEL) {
-        const NTSTATUS status = MiResolveSystemViewFault(address, write);
+    if (KeGetCurrentIrql() < DISPATCH_LEVEL) {
+        NTSTATUS status = STATUS_NOT_FOUND;
+        if (MiIsPageable(address)) status = MiResolvePageableFault(address, write, trapInformation);
+        if (MiIsSystemView(address)) status = MiResolveSystemViewFault(address, write);
         if (status != STATUS_NOT_FOUND) return status;
     }
     if (const ULONG code = MiSpecialPoolFault(address)) KeBugCheck2(code, at, write, instruction, 0, frame);

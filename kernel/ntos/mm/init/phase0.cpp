@@ -17,6 +17,7 @@
 #include "mm/slots.h"
 #include "mm/sysptes/systemspace.h"
 #include "mm/writer/pagefile.h"
+#include "mm/ws/systemset.h"
 #include "rtl/string.h"
 
 namespace {
@@ -136,7 +137,7 @@ BOOLEAN NTAPI MmInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock) {
     MiInitializeSystemSpace();
     MiInitializePageFiles();
     MiInitializeSpecialPool();
-    if (!MiInitializePools()) return FALSE;
+    if (!MiInitializePools() || !MiCreateSystemWorkingSet()) return FALSE;
     const ULONG free = MmQueryFreePages();
     MiExtendCommitLimit(free - free / RESERVE_SHARE); // page files add theirs when they come
     return TRUE;

@@ -1,7 +1,7 @@
 // Locking a buffer's pages: each is brought in by touching it, and referenced before it can leave again.
 //
-// Between the touch and the reference the page may have left: then it is touched once more. An entry stops being valid under
-// MmPfnLock only, so what is seen under it holds until the page is referenced.
+// Between the touch and the reference the page may have left: then it is touched once more. A page leaves its entry without MmPfnLock,
+// but the page goes nowhere before that lock is had: the page that is seen under it is the one that is referenced.
 #include "ke.h"
 #include "mm.h"
 #include "mm/mdl.h"
@@ -34,8 +34,9 @@ bool MayWrite(const volatile void* address) {
 /// References the page that is at the address now. @returns whether there is one, and it allows the access.
 bool Reference(UCHAR* address, bool write, PFN_NUMBER* frame) {
     nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
-    if (!MmIsAddressValid(address) || (write && !MayWrite(address))) return false;
-    *frame = PFN_NUMBER(ULONGLONG(MmGetPhysicalAddress(address).QuadPart) >> PAGE_SHIFT);
+    const ULONGLONG physical = ULONGLONG(MmGetPhysicalAddress(address).QuadPart);
+    if (physical == 0 || (write && !MayWrite(address))) return false;
+    *frame = PFN_NUMBER(physical >> PAGE_SHIFT);
     if (IsCounted(*frame)) MiIncrementReferenceCount(*frame);
     return true;
 }

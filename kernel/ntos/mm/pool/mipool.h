@@ -109,10 +109,15 @@ ULONG MiFreePagedPages(MI_PAGED_POOL& pool, PVOID address) EXCLUDES_(pool.Lock);
 
 /// Makes the page tables of so many pages, where there are none. @returns false if memory is short; some may be made then
 bool MiMakePoolTables(PVOID address, ULONG pages) EXCLUDES_(MiPageLock);
-/// Puts frames behind pages that have none. @returns false if memory is short: nothing has changed
+/// Puts frames behind pages that have none; paged ones are promised, and each gets a frame with its first use. @returns false if memory
+/// is short: nothing has changed
 bool MiMapPoolPages(PVOID address, ULONG pages) EXCLUDES_(MiPageLock);
-/// Ends the mapping of pages, on all processors, and gives their frames back.
+/// Ends the mapping of pages, on all processors, and gives back what is behind them.
 void MiUnmapPoolPages(PVOID address, ULONG pages) EXCLUDES_(MiPageLock);
+
+/// pagedbacking.cpp: these two, for paged pages. @irql <= APC_LEVEL
+bool MiPromisePagedPages(PVOID address, ULONG pages);
+void MiDeletePagedPages(PVOID address, ULONG pages);
 
 /// Phase 0, behind the system PTEs: the special pool, if the boot options ask for it. (special.cpp)
 void MiInitializeSpecialPool();

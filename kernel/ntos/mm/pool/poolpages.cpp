@@ -1,10 +1,12 @@
 // The pages of both pools: ranges of system space, and what lies behind them.
 //
 // The non-paged pool begins with a few pages and grows where its free runs do not suffice; what it has once, it keeps. Pages of
-// the paged pool are mapped while they are allocated, and resident: page faults bring in pages of the user half only.
+// the paged pool are promised while they are allocated: a page comes with its first use, and may leave memory (pagedbacking.cpp).
 // The seam to the rest of mm is MiMakePoolTables, MiMapPoolPages and MiUnmapPoolPages; everything else works on page numbers.
-// Locks: each pool's own, then MiPageLock, never both at once. IRQL: <= DISPATCH_LEVEL (paged pages: <= APC_LEVEL).
+// Locks: each pool's own, then MiPageLock or the system's WorkingSetMutex, never two at once. IRQL: <= DISPATCH_LEVEL (paged pages:
+// <= APC_LEVEL).
 // In the books: "non-paged pool: initial size and expansion", "paged pool". POL-01, POL-02
+#include "mm/charge.h"
 #include "mm/mi.h"
 #include "mm/pool/mipool.h"
 #include "rtl/string.h"
@@ -68,6 +70,44 @@ ULONG_PTR NonPagedBase() { return MmNonPagedPoolEnd - SIZE_T(NonPagedPages) * PA
 bool IsNonPaged(const volatile void* address) { return IsIn(NonPagedBase(), NonPagedPages, address); }
 bool IsPaged(const volatile void* address) { return IsIn(MM_PAGED_POOL_START, PagedPages, address); }
 
+// Pages of the paged pool that were freed one by one and stay as they are: a page that the block level gives back is often wanted
+// again at once. Checked builds keep none, so that a use after the free faults; explored kernels neither, as of blocks.
+#if defined(MICA_CHECKED) || defined(MICA_EXPLORE)
+constexpr ULONG KEPT_PAGES = 0;
+#else
+constexpr ULONG KEPT_PAGES = 4;
+#endif
+PVOID Kept[KEPT_PAGES + 1] GUARDED_BY(PagedRange.Lock);
+ULONG KeptCount GUARDED_BY(PagedRange.Lock);
+
+PVOID TakeKeptPage() {
+    nt::SpinLockGuard guard(PagedRange.Lock);
+    return KeptCount != 0 ? Kept[--KeptCount] : nullptr;
+}
+
+/// What becomes of an allocation that is freed.
+enum class FREED { Free, Kept, KeptAlready };
+
+FREED KeepPage(PVOID address) {
+    nt::SpinLockGuard guard(PagedRange.Lock);
+    for (ULONG index = 0; index < KeptCount; index++)
+        if (Kept[index] == address) return FREED::KeptAlready;
+    if (KeptCount == KEPT_PAGES || MiPagedAllocationSize(PagedRange, address) != 1) return FREED::Free;
+    Kept[KeptCount++] = address;
+    return FREED::Kept;
+}
+
+PVOID AllocatePaged(ULONG pages) {
+    PVOID const kept = pages == 1 ? TakeKeptPage() : nullptr;
+    return kept ? kept : MiAllocatePagedPages(PagedRange, pages);
+}
+
+ULONG FreePaged(PVOID address) {
+    const FREED freed = KeepPage(address);
+    if (freed != FREED::Free) return freed == FREED::Kept ? 1 : 0;
+    return MiFreePagedPages(PagedRange, address);
+}
+
 } // namespace
 
 bool MiMakePoolTables(PVOID address, ULONG pages) {
@@ -76,6 +116,7 @@ bool MiMakePoolTables(PVOID address, ULONG pages) {
 }
 
 bool MiMapPoolPages(PVOID address, ULONG pages) {
+    if (IsPaged(address)) return MiPromisePagedPages(address, pages);
     nt::SpinLockGuard guard(MiPageLock);
     if (pages > MmQueryFreePages()) return false;
     for (ULONG i = 0; i < pages; i++) {
@@ -91,14 +132,14 @@ bool MiMapPoolPages(PVOID address, ULONG pages) {
 }
 
 void MiUnmapPoolPages(PVOID address, ULONG pages) {
+    if (IsPaged(address)) return MiDeletePagedPages(address, pages);
     nt::SpinLockGuard guard(MiPageLock);
     UnmapPages(address, pages);
 }
 
 bool MiInitializePools() {
-    const ULONG half = MmQueryFreePages() / 2, room = PagesOf(MmPagedPoolEnd + 1 - MmPagedPoolStart);
-    PagedPages = room < half ? room : half;                                    // all of it is resident
-    const ULONG first = PagedPages < PTE_PER_PAGE ? PagedPages : PTE_PER_PAGE; // it grows by page tables
+    PagedPages = PagesOf(MmPagedPoolEnd + 1 - MmPagedPoolStart);
+    constexpr ULONG first = PTE_PER_PAGE; // it grows by page tables
     if (!MiMakePoolTables(reinterpret_cast<PVOID>(MM_PAGED_POOL_START), first)) return false;
     // The bitmaps of both lie in the non-paged pool's first pages, which are mapped, and before its range.
     const ULONG pages = PagesOf(MmNonPagedPoolEnd - MmNonPagedPoolStart);
@@ -116,11 +157,11 @@ bool MiInitializePools() {
 
 PVOID NTAPI MmAllocatePoolPages(POOL_TYPE PoolType, ULONG Pages) {
     if (Pages == 0 || Pages > (PoolType == PagedPool ? PagedPages : NonPagedPages)) return nullptr;
-    return PoolType == PagedPool ? MiAllocatePagedPages(PagedRange, Pages) : AllocateNonPaged(Pages);
+    return PoolType == PagedPool ? AllocatePaged(Pages) : AllocateNonPaged(Pages);
 }
 
 ULONG NTAPI MmFreePoolPages(PVOID Address) {
-    if (IsPaged(Address)) return MiFreePagedPages(PagedRange, Address);
+    if (IsPaged(Address)) return FreePaged(Address);
     if (!IsNonPaged(Address)) return 0;
     nt::SpinLockGuard guard(NonPagedRange.Lock);
     return MiPutNonPagedPages(NonPagedRange, Address);
@@ -141,12 +182,13 @@ BOOLEAN NTAPI MmDeterminePoolType(const volatile void* Address, POOL_TYPE* PoolT
 }
 
 ULONG NTAPI MmQueryPoolPages(POOL_TYPE PoolType) {
-    const ULONG frames = MmQueryFreePages();
     if (PoolType == PagedPool) {
+        const ULONG promised = ULONG(MmTotalCommitLimit - MmTotalCommittedPages);
         nt::SpinLockGuard guard(PagedRange.Lock);
         const ULONG free = PagedRange.FreePages + PagedRange.Limit - PagedRange.Allocated.SizeOfBitMap;
-        return free < frames ? free : frames;
+        return free < promised ? free : promised;
     }
+    const ULONG frames = MmQueryFreePages();
     nt::SpinLockGuard guard(NonPagedRange.Lock);
     const ULONG unmapped = NonPagedRange.Pages - NonPagedRange.MappedPages;
     return NonPagedRange.FreePages + (unmapped < frames ? unmapped : frames);
