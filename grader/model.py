@@ -69,7 +69,7 @@ class Lab:
     branch: str
     exercises: Tuple[Exercise, ...]
     driver: str = ""  # the guest test driver, for example "lab1.sys"; empty: none
-    alone: Tuple[str, ...] = ()  # exercises in the order for a branch without references, if that is another one
+    alone: Tuple[str, ...] = ()  # the first exercises of a branch without references, if their order is another one
     explored: bool = False  # its files are judged under many schedules too (plaincode.py says what that asks of them)
     seed: str = ""  # the file with the student's own seed, if the questions of this lab depend on it
     making: bool = False  # it is still being written: no course has it yet; it is graded where LAB= names it, and no branch shows it
@@ -110,7 +110,8 @@ class Lab:
 
     def in_order(self, references: bool) -> Tuple[Exercise, ...]:
         """The exercises in the order of the handout, with or without references of the others."""
-        return self.exercises if references or not self.alone else tuple(self.exercise(number) for number in self.alone)
+        first = () if references else tuple(self.exercise(number) for number in self.alone)
+        return (*first, *(exercise for exercise in self.exercises if exercise not in first))
 
     def exercise(self, number: str) -> Exercise:
         return next(exercise for exercise in self.exercises if exercise.number == number)

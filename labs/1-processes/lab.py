@@ -8,7 +8,7 @@ LAB = Lab(
     title="Processes and threads: the scheduler",
     branch="lab1-processes",
     driver="lab1.sys",
-    alone=("1.1", "1.4", "1.2", "1.3"),
+    alone=("1.1", "1.4"),
     exercises=(
         Exercise("1.1", "Ready queues and ready summary", 12, ("kernel/ntos/ke/sched/ready.cpp",), hours=2, shows=("spin 3", "ready")),
         Exercise("1.2", "First frame and context switch", 12,

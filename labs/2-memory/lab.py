@@ -8,6 +8,7 @@ LAB = Lab(
     title="Memory: programs larger than the machine",
     branch="lab2-memory",
     driver="lab2.sys",
+    alone=("2.2", "2.1", "2.3"),
     explored=True,
     exercises=(
         Exercise("2.1", "Page-table walk and system PTEs", 16, ("kernel/ntos/mm/i386/pagetable.cpp", "kernel/ntos/mm/sysptes/sysptes.cpp"), hours=3,
