@@ -37,15 +37,15 @@ NTKERNELAPI BOOLEAN NTAPI PsInitSystem(ULONG Phase);
 /// Makes a process without image, threads and handles; threads attach to it (KeStackAttachProcess). @param Name for debuggers, cut
 /// after 15 characters. @param Process receives it. @returns STATUS_SUCCESS; STATUS_INSUFFICIENT_RESOURCES. @irql PASSIVE_LEVEL
 NTKERNELAPI NTSTATUS NTAPI PspCreateProcess(PCSTR Name, EPROCESS** Process);
-/// Ends it, with all its memory. It has no threads, and no thread is attached. @irql PASSIVE_LEVEL
+/// Ends it, with all its memory. Its threads have ended or will, which it waits for; no thread is attached. @irql PASSIVE_LEVEL
 NTKERNELAPI void NTAPI PspDeleteProcess(EPROCESS* Process);
 /// Makes a system thread and starts it. @param Thread receives a referenced object (PsDereferenceThread); may be
 /// nullptr. @param Priority 1..31. @param Name at most 15 characters, for debuggers. @returns STATUS_SUCCESS;
 /// STATUS_INVALID_PARAMETER: the priority; STATUS_INSUFFICIENT_RESOURCES. @irql PASSIVE_LEVEL
 NTKERNELAPI NTSTATUS NTAPI PsStartSystemThread(PETHREAD* Thread, PCSTR Name, KPRIORITY Priority,
                                                PKSTART_ROUTINE StartRoutine, PVOID StartContext);
-/// The same in a process of its own address space, for as long as no process has threads in user mode. The thread ends before the process
-/// is deleted. @irql PASSIVE_LEVEL
+/// The same in a process of its own address space, for as long as no process has threads in user mode.
+/// @returns also STATUS_PROCESS_IS_TERMINATING. @irql PASSIVE_LEVEL
 NTKERNELAPI NTSTATUS NTAPI PspStartProcessThread(PETHREAD* Thread, EPROCESS* Process, PCSTR Name, KPRIORITY Priority,
                                                  PKSTART_ROUTINE StartRoutine, PVOID StartContext);
 /// The same as drivers know it: a thread of priority 8, in the System process, with a handle.

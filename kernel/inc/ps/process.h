@@ -5,6 +5,7 @@
 // In the books: "process and thread internals". SYS-01, POL-06
 #pragma once
 
+#include "ex/rundown.h"
 #include "ke/thread.h"
 #include "mm/addressspace.h"
 
@@ -14,6 +15,8 @@ struct EPROCESS {
     ULONG UniqueProcessId;
     LIST_ENTRY ActiveProcessLinks; ///< on PsActiveProcessHead
     CHAR ImageFileName[16];
+    EX_RUNDOWN_REF
+        RundownProtect; ///< held by each of its threads until no processor is in its stack and address space any more
     MM_ADDRESS_SPACE AddressSpace;
 };
 using PEPROCESS = EPROCESS*;

@@ -39,6 +39,8 @@ NTSTATUS NTAPI PspCreateProcess(PCSTR Name, EPROCESS** Process) {
 }
 
 void NTAPI PspDeleteProcess(EPROCESS* Process) {
+    ExWaitForRundownProtectionRelease(
+        &Process->RundownProtect); // threads that have ended are on their way to the reaper
     NT_ASSERT(Process->Pcb.StackCount == 0);
     MmCleanProcessAddressSpace(Process);
     // The working set manager, which may have been in it, will not come again.

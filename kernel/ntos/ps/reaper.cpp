@@ -1,4 +1,5 @@
-// The reaper: frees the kernel stacks of ended threads, and the threads themselves when no reference is left.
+// The reaper: frees the kernel stacks of ended threads, and the threads themselves when no reference is left. Then their
+// process may go.
 //
 // An ending thread still stands on its stack, so it hands itself over and terminates; the reaper waits until the thread
 // object is signaled and its last context switch is complete (SwapBusy clear), and only then frees.
@@ -26,6 +27,7 @@ void NTAPI Reaper(PVOID) {
             while (thread->Tcb.SwapBusy)
                 YieldProcessor();
             MmDeleteKernelStack(thread->Tcb.StackBase, FALSE);
+            ExReleaseRundownProtection(&thread->ThreadsProcess->RundownProtect);
             PsDereferenceThread(thread);
         }
     }

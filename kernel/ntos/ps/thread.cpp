@@ -22,11 +22,12 @@ void NTAPI PspFreeApc(PKAPC apc) { ExFreePoolWithTag(apc, 0); }
 NTSTATUS NTAPI PspStartProcessThread(PETHREAD* Thread, EPROCESS* Process, PCSTR Name, KPRIORITY Priority,
                                      PKSTART_ROUTINE StartRoutine, PVOID StartContext) {
     if (Priority <= LOW_PRIORITY || Priority > HIGH_PRIORITY) return STATUS_INVALID_PARAMETER;
+    if (!ExAcquireRundownProtection(&Process->RundownProtect)) return STATUS_PROCESS_IS_TERMINATING;
     auto* const thread = static_cast<ETHREAD*>(ExAllocatePoolWithTag(NonPagedPool, sizeof(ETHREAD), PS_THREAD_TAG));
-    if (!thread) return STATUS_INSUFFICIENT_RESOURCES;
-    PVOID const stack = MmCreateKernelStack(FALSE);
+    PVOID const stack = thread ? MmCreateKernelStack(FALSE) : nullptr;
     if (!stack) {
-        ExFreePoolWithTag(thread, PS_THREAD_TAG);
+        if (thread) ExFreePoolWithTag(thread, PS_THREAD_TAG);
+        ExReleaseRundownProtection(&Process->RundownProtect);
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     RtlZeroMemory(thread, sizeof(*thread));

@@ -2,6 +2,7 @@
 #include "ke.h"
 #include "ke/ipi.h"
 #include "mm.h"
+#include "ps.h"
 
 #include "guest_main.h"
 
@@ -99,4 +100,24 @@ GUEST_TEST(ALaterEntryOfSystemSpaceComesByFault) {
     KeUnstackDetachProcess(&before);
     GUEST_TRUE(valid && !user);
     MmDeleteProcessDirectory(base);
+}
+
+// SYS-01, MEM-06: a thread that has ended runs on in its address space until the last switch
+GUEST_TEST(ProcessGoesAfterTheLastSwitchOfItsThreads) {
+    const ULONG before = MmQueryFreePages();
+    for (ULONG round = 0; round < 100; round++) {
+        EPROCESS* process;
+        if (!GUEST_TRUE(NT_SUCCESS(PspCreateProcess("Brief", &process)))) return;
+        PETHREAD threads[3];
+        for (PETHREAD& thread : threads)
+            GUEST_EQUAL(STATUS_SUCCESS, PspStartProcessThread(
+                                            &thread, process, "Brief", 8, [](PVOID) {}, nullptr));
+        for (PETHREAD const thread : threads) {
+            (void)KeWaitForSingleObject(thread, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
+            PsDereferenceThread(thread);
+        }
+        PspDeleteProcess(process);
+    }
+    GUEST_TRUE(MmCheckPageFrames() == nullptr);
+    GUEST_TRUE(MmQueryFreePages() + 16 > before); // tables that the non-paged pool keeps
 }

@@ -19,6 +19,7 @@ constexpr ULONG PagesOf(bool large) { return (large ? LARGE_STACK_SIZE : KERNEL_
 
 void FreePages(MMPTE* first, ULONG pages) {
     for (ULONG i = 0; i < pages; i++) {
+        NT_ASSERT(first[i].Hard.Valid); // a thread ends with its stack in memory
         const PFN_NUMBER frame = first[i].Hard.PageFrameNumber;
         first[i].Long = 0;
         MiFlushEntry(MiGetVirtualAddressMappedByPte(first + i));
