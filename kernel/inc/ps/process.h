@@ -16,7 +16,7 @@ struct EPROCESS {
     LIST_ENTRY ActiveProcessLinks; ///< on PsActiveProcessHead
     CHAR ImageFileName[16];
     EX_RUNDOWN_REF
-        RundownProtect; ///< held by each of its threads until no processor is in its stack and address space any more
+    RundownProtect; ///< held by each of its threads until no processor is in its stack and address space any more
     MM_ADDRESS_SPACE AddressSpace;
 };
 using PEPROCESS = EPROCESS*;
