@@ -29,8 +29,8 @@ LAB = Lab(
         Exercise("2.7", "Copy-on-write and prototype PTEs", 8, ("kernel/ntos/mm/fault/proto.cpp", "kernel/ntos/mm/fault/copyonwrite.cpp"), hours=5,
                  further=True),
         Exercise("2.8", "Trimming, the modified writer, page-in", 16,
-                 ("kernel/ntos/mm/ws/trim.cpp", "kernel/ntos/mm/fault/trimpage.cpp", "kernel/ntos/mm/writer/cluster.cpp",
-                  "kernel/ntos/mm/fault/pagein.cpp", "kernel/ntos/mm/fault/inpage.cpp"), hours=8, further=True,
+                 ("kernel/ntos/mm/fault/trimpage.cpp", "kernel/ntos/mm/writer/cluster.cpp", "kernel/ntos/mm/fault/pagein.cpp",
+                  "kernel/ntos/mm/fault/inpage.cpp"), hours=7, further=True,
                  shows=("fill 300", "ws 72")),
     ),
 )

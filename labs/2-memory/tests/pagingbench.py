@@ -47,6 +47,9 @@ HINTS = {
     "in-counted": "PageReadIoCount counts reads, PageReadCount the pages that were read well.",
     "in-traced": "PageRead is traced before the transfer starts, PageReadEnd after the thread has waited.",
     "in-after": "After a read that went well the page is resident, keeps its place on the page file and is not Modified. Pages that were read ahead wait on the standby list.",
+    "trim-page": "Three things know the page: the entry, the processors, the database. The entry changes in one step, for the processor may set Dirty until then; what it had set goes to "
+                 "the page.",
+    "trim-flush": "While a processor still knows the page it may be used, and even written to. Let all processors forget it before the page comes to a list.",
     "paging-races": "A page that is read or written has a reference and says so, from before the transfer starts until after it has ended. Which of your steps leave a moment in which "
                     "another thread finds neither?",
     "in-call": "Write out the entries, the frames and the block before the call, while the transfer runs, and after it, and follow your code with these numbers.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grader.api import Disk, Hint, Machine, test
 
-from . import pagingbench, trimbench, writebench
+from . import pagingbench, writebench
 from .faultbench import Bench as Process
 from .faultbench import DIRTY
 from .faultmodel import EXECUTE_READ, READ_ONLY, READ_WRITE, VALID, describe, transition
@@ -13,45 +13,19 @@ from .pagingbench import DEVICE_ERROR, END_OF_FILE, NO_MEMORY, PAGING_FILE, RETR
 from .frames import STANDBY, demand_zero
 from .frames import TRANSITION as TRANSITION_PAGE
 from .frames import transition as pte_in_transition
-from .trimbench import HINTS as TRIM_HINTS
 
-FEATURES = ("PFN-14", )
-BOOT = Hint("trim-call", TRIM_HINTS["trim-call"])
+BOOT = Hint("in-call", pagingbench.HINTS["in-call"])
 LIMIT = 40_000_000
 FLUSH, UNSHARE = "KeFlushSingleTb", "MiDecrementShareCount"
 BUDGET = 60_000_000  # guest instructions of each scenario's exploration
 
 
-# -- trimming ----------------------------------------------------------------------------------------------------------
-@test("2.8", points=1, title="the hand goes round: pages leave a working set as the policy says", features=FEATURES, limit=LIMIT)
-def trim_goes_round(t):
-    for _ in range(3):
-        bench = trimbench.Bench(t, t.rng.randint(12, 40), t.rng.randint(0, 4))
-        bench.trim(0, 3)
-        for _ in range(6):
-            bench.trim(t.rng.choice((1, 2, 5, 64)), t.rng.randrange(4))
-            bench.rules()
-        for slot in (bench.model.last + 3, bench.model.first - 1 if bench.model.first else 0xFFFFFFF):
-            bench.hand(slot)
-            bench.trim(1, t.rng.randrange(4))
-
-
-@test("2.8", points=1, title="entries age as the policy says, and Claim is estimated by those that were looked at", features=FEATURES, limit=LIMIT)
-def entries_age(t):
-    for _ in range(3):
-        bench = trimbench.Bench(t, t.rng.randint(12, 40), t.rng.randint(0, 4))
-        bench.age(0)
-        for _ in range(6):
-            bench.age(t.rng.choice((1, 3, 7, 64)))
-            bench.rules()
-            bench.trim(t.rng.choice((1, 2, 3)), 3)
-
-
+# -- a page leaves its working set -------------------------------------------------------------------------------------
 class Trimmed(Process):
     """A process whose pages leave its working set one by one."""
 
     def hint(self, name: str):
-        return self.t.hint("trim-page", TRIM_HINTS["trim-page"])
+        return self.t.hint("trim-page", pagingbench.HINTS["trim-page"])
 
     def clean(self, vpn: int) -> None:
         """The frame of a resident page is not Modified: what it holds is elsewhere, too."""
@@ -83,7 +57,7 @@ class Trimmed(Process):
                     flushed = True
                 if place == UNSHARE and first == page.frame and not flushed:
                     self.t.fail(asked=self.asked(), expected="KeFlushSingleTb of the address on all processors, after the entry has changed and before the page loses its share",
-                                seen="the share goes first", hint=self.t.hint("trim-flush", TRIM_HINTS["trim-flush"]))
+                                seen="the share goes first", hint=self.t.hint("trim-flush", pagingbench.HINTS["trim-flush"]))
                 place, registers = guest.go_on((FLUSH, UNSHARE))
         guest.call("MiReleaseWsle", self.vm, index, conv="cdecl")
         guest.call("ExReleaseFastMutex", self.mutex, conv="fastcall")
@@ -113,7 +87,7 @@ def pages_are_trimmed(t):
 
 
 # -- the modified writer -----------------------------------------------------------------------------------------------
-@test("2.8", points=1, title="the page that waits longest is written with its neighbours, in the order of their PTEs", features=("PFN-16", ), limit=LIMIT)
+@test("2.8", points=2, title="the page that waits longest is written with its neighbours, in the order of their PTEs", features=("PFN-16", ), limit=LIMIT)
 def neighbours_are_written(t):
     rng = t.rng
     bench = writebench.Bench(t)
@@ -173,7 +147,7 @@ def strangers_are_not_written(t):
     bench.gather(writebench.NOTHING)
 
 
-@test("2.8", points=1, title="when a write has ended: places, changed pages, pages that are gone, failures", features=("PFN-06", "PFN-15"), limit=LIMIT)
+@test("2.8", points=2, title="when a write has ended: places, changed pages, pages that are gone, failures", features=("PFN-06", "PFN-15"), limit=LIMIT)
 def writes_end(t):
     rng = t.rng
     for written in (*rng.sample((0, 3, 7), 2), 12):

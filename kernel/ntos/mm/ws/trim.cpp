@@ -2,10 +2,8 @@
 //
 // Locks, IRQL: see trim.h. In the books: "working set management", "clock algorithm". PFN-13, PFN-14
 #include "mm/ws/trim.h"
-#include "ke/bugcheck.h"
 #include "nt/assert.h"
 
-// LAB(2.8) begin
 namespace {
 
 /// The entries that may be trimmed, from the list's NextSlot on, once round.
@@ -34,23 +32,8 @@ private:
 };
 
 } // namespace
-// LAB(2.8) else
-//| // Room for helpers of your own.
-// LAB(2.8) end
 
-/// Takes up to `pages` pages away from a working set.
-///
-/// - The entries are looked at one after the other, each valid one once at most, from NextSlot on: behind LastEntry FirstDynamic
-///   follows. A NextSlot outside of these counts as FirstDynamic. Entries below FirstDynamic are never looked at. NextSlot is where
-///   the next call goes on: behind the last entry that was looked at, or where it was after a whole round.
-/// - A page that was used since the last look (TestAndClearAccessed) gets the age that the policy gives to a used one
-///   (AgeAfterLook); another one keeps its age.
-/// - A page is taken where the policy allows it for the age that the entry has then (MayTake), and the page can go (RemovePage): its
-///   entry is released (MiReleaseWsle). A page that cannot go keeps its entry.
-/// - It ends when `pages` pages have gone, and no entry is looked at after that. Claim is less by the pages that went, not below 0.
-/// @returns how many went. @irql APC_LEVEL, the WorkingSetMutex held
 ULONG MiTrimWorkingSet(MMSUPPORT* workingSet, ULONG pages, ULONG pass) {
-    // LAB(2.8) begin
     MMWSL* const list = workingSet->VmWorkingSetList;
     MM_TRIM_POLICY& policy = MiTrimPolicy();
     CLOCK clock(list);
@@ -70,20 +53,9 @@ ULONG MiTrimWorkingSet(MMSUPPORT* workingSet, ULONG pages, ULONG pass) {
     }
     workingSet->Claim = workingSet->Claim > taken ? workingSet->Claim - taken : 0;
     return taken;
-    // LAB(2.8) else
-    //| LAB_NOT_IMPLEMENTED("2.8");
-    // LAB(2.8) end
 }
 
-/// Looks at `entries` valid entries, each once at most, in the order and from the place that MiTrimWorkingSet says; NextSlot moves on
-/// in the same way. No page goes.
-///
-/// - The age of each is what the policy says for its age, and whether the page was used since the last look (AgeAfterLook).
-/// - Claim is estimated: of those that were looked at, the part that the policy claims at their new age (IsClaimed), scaled to all
-///   dynamic entries (WorkingSetSize less FirstDynamic), rounded down. If there was none to look at, Claim stays.
-/// @irql APC_LEVEL, the WorkingSetMutex held
 void MiAgeWorkingSet(MMSUPPORT* workingSet, ULONG entries) {
-    // LAB(2.8) begin
     MMWSL* const list = workingSet->VmWorkingSetList;
     MM_TRIM_POLICY& policy = MiTrimPolicy();
     CLOCK clock(list);
@@ -102,7 +74,4 @@ void MiAgeWorkingSet(MMSUPPORT* workingSet, ULONG entries) {
     if (looked == 0) return;
     // The entries that were looked at stand for all of them.
     workingSet->Claim = ULONG(ULONGLONG(claimed) * (workingSet->WorkingSetSize - list->FirstDynamic) / looked);
-    // LAB(2.8) else
-    //| // Until you write this, no page becomes older; the kernel calls it every second.
-    // LAB(2.8) end
 }
