@@ -28,20 +28,26 @@ struct DISK {
     static inline bool Made;
     alignas(PAGE_SIZE) static inline UCHAR Places[PLACES * PAGE_SIZE];
     static inline KDPC Dpcs[TRANSFERS];
-    static inline volatile LONG Reads;
+    static inline volatile LONG Started; ///< transfers
+    static inline volatile LONG Reads;   ///< of the place that is watched
+    static inline ULONG Watched;
 
     static PFN_NUMBER FrameOf(ULONG place) { return MiGetPteAddress(&Places[place * PAGE_SIZE])->Hard.PageFrameNumber; }
     static void Copy(PFN_NUMBER to, PFN_NUMBER from) { Call(CopyPage, to, from); }
 
     static ULONGLONG NTAPI Size(MM_BACKING*) { return PLACES * PAGE_SIZE; }
     static void NTAPI Start(MM_BACKING*, MM_TRANSFER* Transfer) {
-        const ULONG number = ULONG(InterlockedIncrement(&Reads)) - 1;
+        const ULONG number = ULONG(InterlockedIncrement(&Started)) - 1;
+        const ULONG behind = Watched - ULONG(Transfer->Offset / PAGE_SIZE);
+        if (!Transfer->Write && behind < Transfer->Pages) InterlockedIncrement(&Reads);
         KeInsertQueueDpc(&Dpcs[number % TRANSFERS], Transfer, nullptr);
     }
     static void NTAPI Work(PKDPC, PVOID, PVOID SystemArgument1, PVOID) {
         auto* const transfer = static_cast<MM_TRANSFER*>(SystemArgument1);
-        for (ULONG i = 0; i < transfer->Pages; i++)
-            Copy(transfer->Frames[i], FrameOf(ULONG(transfer->Offset / PAGE_SIZE) + i));
+        for (ULONG i = 0; i < transfer->Pages; i++) {
+            const PFN_NUMBER place = FrameOf(ULONG(transfer->Offset / PAGE_SIZE) + i), page = transfer->Frames[i];
+            Copy(transfer->Write ? place : page, transfer->Write ? page : place);
+        }
         MmCompleteTransfer(transfer, STATUS_SUCCESS, transfer->Pages * PAGE_SIZE);
     }
     /// The disk is a page file from the first run on.
@@ -124,6 +130,7 @@ struct OneReadForAll {
         WRITER::Run();
         GiveBack(Take(Page));
         CHECK(MiPteKind(Entry(Page)) == MI_PTE_KIND::PageFile);
+        DISK::Watched = Entry(Page).Soft.PageFileHigh;
         DISK::Reads = 0;
     }
     static void Use(ULONG word) {
