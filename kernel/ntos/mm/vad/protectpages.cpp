@@ -34,16 +34,12 @@ NTSTATUS MiProtectVirtualMemory(MM_ADDRESS_SPACE& space, MI_PAGE_TABLE& table, U
     if (MiCountCommitted(vad, table, pages) != pages.Count()) return STATUS_NOT_COMMITTED;
     if (!MiMakeTables(table, pages)) return STATUS_INSUFFICIENT_RESOURCES;
     *oldProtect = MiPageProtection(MiPageState(vad, table, pages.First).Protection);
-    const bool asRange = vad->Flags.MemCommit && protection == vad->Flags.Protection;
-    const MMPTE unused = asRange ? MI_ZERO_PTE : MiDemandZeroPte(protection);
     for (ULONG vpn = pages.First; vpn <= pages.Last; vpn++) {
-        const MMPTE pte = table.Read(vpn);
-        if (MiHoldsPage(pte))
+        if (MiHoldsPage(table.Read(vpn)))
             table.Protect(vpn, protection);
-        else if (pte.Long != unused.Long)
-            table.Write(vpn, unused);
+        else
+            table.Write(vpn, MiDemandZeroPte(protection)); // it speaks for itself, whatever the range says
     }
-    table.FreeTables(pages.First, pages.Last);
     *base = pages.Base();
     *size = pages.Bytes();
     return STATUS_SUCCESS;

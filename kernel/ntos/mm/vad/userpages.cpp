@@ -12,17 +12,17 @@ namespace {
 
 PVOID AddressOf(ULONG vpn) { return reinterpret_cast<PVOID>(ULONG_PTR(vpn) << PAGE_SHIFT); }
 
-/// Takes a page of zeros for the page table of a directory entry. @returns MM_EMPTY_LIST: memory is short.
+/// Takes a page for the page table of a directory entry, and clears it: pages that are zeros already are for programs, which need
+/// many more. @returns MM_EMPTY_LIST: memory is short.
 PFN_NUMBER AllocateTable(MMPTE* pde) {
     PFN_NUMBER frame;
-    bool zeroed = false;
     {
         nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
         if (!MiMayTakePage()) return MM_EMPTY_LIST;
-        frame = MiRemoveZeroPage(&zeroed);
+        frame = MiRemoveAnyPage();
         MiInitializePfn(frame, pde, true);
     }
-    if (!zeroed) MiZeroPhysicalPage(frame);
+    MiZeroPhysicalPage(frame);
     return frame;
 }
 

@@ -12,14 +12,13 @@
 bool MiMapListPage(MMSUPPORT*, PVOID address) {
     MMPTE* const pte = MiGetPteAddress(address);
     PFN_NUMBER frame;
-    bool zeroed = false;
     {
         nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
         if (!MiMayTakePage()) return false;
-        frame = MiRemoveZeroPage(&zeroed);
+        frame = MiRemoveAnyPage(); // pages that are zeros already are for programs
         MiInitializePfn(frame, pte, true);
     }
-    if (!zeroed) MiZeroPhysicalPage(frame);
+    MiZeroPhysicalPage(frame);
     pte->Long = MiMakeValidPte(frame, MM_READWRITE, pte).Long;
     return true;
 }
