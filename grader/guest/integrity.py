@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Iterator, List, Optional, Sequence, Tuple
 
-from grader.errors import InfraError
+from grader.errors import InfraError, NotResident
 from grader.images.pe import DEBUG_DIRECTORY, DISCARDABLE, IMPORT_ADDRESS_DIRECTORY, PeImage
 from grader.images.symbols import Module, Symbols
 from grader.machine.memory import PAGE, AddressSpace, BadAddress
@@ -20,7 +20,8 @@ from grader.machine.memory import PAGE, AddressSpace, BadAddress
 
 # What must not change, and what may, by our list: the flags of an image are what its linker was told.
 FIXED = (".text", ".rdata", ".kdcmd", ".kxscn", ".gtest", ".reloc")
-CHANGING = (".data",)
+PAGEABLE = ("PAGE",)  # fixed too, and its pages may be anywhere, or out
+CHANGING = (".data", "PAGEDATA")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Area:
     address: int
     pages: Tuple[int, ...]  # physical page of every virtual page
     data: bytes
+    pageable: bool = False
 
 
 class Integrity:
@@ -43,14 +45,24 @@ class Integrity:
         """What was changed, in words, or None."""
         for area in self.areas:
             for number, expected in enumerate(area.pages):
-                address = area.address + number * PAGE
-                if self._space.physical(address) != expected:
+                address, data = area.address + number * PAGE, area.data[number * PAGE:(number + 1) * PAGE]
+                page = self._page_now(address) if area.pageable else expected
+                if page is None:
+                    continue
+                if not area.pageable and self._space.physical(address) != expected:
                     return f"the page of {self._symbols.describe(address)} is mapped elsewhere"
-            seen = self._memory(area)
-            if seen != area.data:
-                offset = next(index for index, (one, other) in enumerate(zip(seen, area.data)) if one != other)
-                return f"courseware code was changed at {self._symbols.describe(area.address + offset)}"
+                seen = self._space.ram.read(page, len(data))
+                if seen != data:
+                    offset = next(index for index, (one, other) in enumerate(zip(seen, data)) if one != other)
+                    return f"courseware code was changed at {self._symbols.describe(address + offset)}"
         return None
+
+    def _page_now(self, address: int) -> Optional[int]:
+        """The physical page of a pageable address; None: it is out of memory, or on its way."""
+        try:
+            return self._space.physical(address)
+        except NotResident:
+            return None
 
     def _memory(self, area: Area) -> bytes:
         return b"".join(self._space.ram.read(page, PAGE) for page in area.pages)[:len(area.data)]
@@ -60,7 +72,7 @@ class Integrity:
         for section in module.image.sections:
             if section.name.startswith(".debug_") or not section.size:
                 continue
-            if section.name not in FIXED + CHANGING or section.writable != (section.name in CHANGING):
+            if section.name not in FIXED + PAGEABLE + CHANGING or section.writable != (section.name in CHANGING):
                 raise InfraError(f"{module.name}: section {section.name} (flags {section.flags:#010x}) is not as grader/guest/integrity.py lists it")
             if section.name in CHANGING or section.flags & DISCARDABLE:
                 continue
@@ -74,7 +86,7 @@ class Integrity:
                 if data[start - section.rva:end - section.rva] != expected[start:end]:
                     raise InfraError(f"{module.name}: section {section.name} in memory differs from its image before "
                                      "the kernel has run; the loader and the build do not match")
-            yield Area(area.address, area.pages, data)
+            yield Area(area.address, area.pages, data, section.name in PAGEABLE)
 
 
 def _fixed_parts(image: PeImage, rva: int, size: int) -> List[Tuple[int, int]]:

@@ -4,11 +4,13 @@
 // /DISKLATENCY=n says how many milliseconds a transfer of a memory disk takes (LATENCY without; 0: it ends as soon as DPCs run).
 #include "idedisk.h"
 #include "ke/options.h"
+#include "ke/pagedcode.h"
 #include "ldr.h"
 #include "memorydisk.h"
 #include "mm/pagefile.h"
 #include "rtl.h"
 
+#pragma code_seg("PAGE") // it runs once; what reads and writes pages must stay
 namespace {
 
 constexpr ULONG LATENCY = 1;
@@ -62,6 +64,7 @@ NTSTATUS OfferIdeDisks(const PciFunction& function) EXCLUDES_(AtDispatchLevel) {
 } // namespace
 
 extern "C" NTSTATUS NTAPI DriverEntry(PVOID DriverObject, PVOID RegistryPath) {
+    PAGED_CODE();
     for (ULONG number = 0; number < PCI_FUNCTIONS; number++) {
         const PciFunction function(number);
         if (function.IsPresent())

@@ -16,7 +16,8 @@ constexpr ULONG SPIN_LOCK_ALREADY_OWNED = 0x0F;
 constexpr ULONG SPIN_LOCK_NOT_OWNED = 0x10;
 constexpr ULONG TRAP_CAUSE_UNKNOWN = 0x12;
 constexpr ULONG BAD_POOL_HEADER = 0x19;
-constexpr ULONG MEMORY_MANAGEMENT = 0x1A; ///< parameters: page number, its entry
+constexpr ULONG MEMORY_MANAGEMENT =
+    0x1A; ///< parameters: page number, its entry; 0x1010 or 0x1234, a section of an image
 constexpr ULONG KMODE_EXCEPTION_NOT_HANDLED = 0x1E;
 constexpr ULONG KERNEL_APC_PENDING_DURING_EXIT = 0x20; ///< parameters: APC or 0, APC disable counts, IRQL
 constexpr ULONG NO_MORE_SYSTEM_PTES = 0x3F;

@@ -7,7 +7,7 @@
 
 #include "mm/addressspace.h"
 
-constexpr ULONG MM_SYSTEM_MINIMUM_WORKING_SET = 32; ///< pages that trimming leaves
+constexpr ULONG MM_SYSTEM_MINIMUM_WORKING_SET = 4; ///< pages that trimming leaves
 
 extern "C" {
 NTKERNELAPI extern MMSUPPORT MmSystemCacheWs;

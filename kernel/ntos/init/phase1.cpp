@@ -9,6 +9,7 @@
 #include "kd.h"
 #include "ke.h"
 #include "ke/options.h"
+#include "ke/pagedcode.h"
 #include "ldr.h"
 #include "mm.h"
 #include "mm/pagefile.h"
@@ -19,6 +20,17 @@
 
 namespace {
 
+/// Stays in memory: memory may be short when the system needs one more thread.
+NTSTATUS NTAPI CreateThread(PCSTR name, KPRIORITY priority, PKSTART_ROUTINE startRoutine, PVOID startContext) {
+    return PsStartSystemThread(nullptr, name, priority, startRoutine, startContext);
+}
+
+} // namespace
+
+// What runs once need not stay.
+#pragma code_seg("PAGE")
+namespace {
+
 constexpr ULONG MEGABYTE = 1u << 20;
 constexpr KPRIORITY RESIDENT_PRIORITY = 8;
 
@@ -27,6 +39,7 @@ void Require(bool done, ULONG step) {
 }
 
 void SetSystemTimeFromClock() {
+    PAGED_CODE();
     TIME_FIELDS fields;
     LARGE_INTEGER now, before;
     if (!HalQueryRealTimeClock(&fields) || !RtlTimeFieldsToTime(&fields, &now)) {
@@ -48,12 +61,9 @@ void StartDpcThreads() {
     }
 }
 
-NTSTATUS NTAPI CreateThread(PCSTR name, KPRIORITY priority, PKSTART_ROUTINE startRoutine, PVOID startContext) {
-    return PsStartSystemThread(nullptr, name, priority, startRoutine, startContext);
-}
-
 /// Worker threads, the one-second thread with its first duty, and the zero page thread.
 void StartSystemThreads() {
+    PAGED_CODE();
     static constexpr EX_THREAD_SOURCE threads = {CreateThread};
     static constinit EX_ONE_SECOND_DUTY balance = {KeBalanceSetManager, nullptr, {}};
     Require(ExInitializeThreads(&threads), 3);
@@ -72,6 +82,7 @@ void StartPaging() {
 }
 
 void PrintBanner(const LOADER_PARAMETER_BLOCK& block) {
+    PAGED_CODE();
     const KPRCB& prcb = *KiProcessorBlock[0]; // the processors are alike
     const ULONG processors = ULONG(KeNumberProcessors);
     LARGE_INTEGER now;
@@ -83,6 +94,11 @@ void PrintBanner(const LOADER_PARAMETER_BLOCK& block) {
     DbgPrint("%s%s%u MHz; %04d-%02d-%02d %02d:%02d:%02d UTC\n", prcb.CpuBrand, prcb.CpuBrand[0] ? ", " : "", prcb.MHz,
              time.Year, time.Month, time.Day, time.Hour, time.Minute, time.Second);
 }
+
+} // namespace
+#pragma code_seg()
+
+namespace {
 
 [[noreturn]] void Reside() {
     (void)KeSetPriorityThread(KeGetCurrentThread(), RESIDENT_PRIORITY);

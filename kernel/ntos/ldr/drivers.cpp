@@ -2,9 +2,11 @@
 //
 // There is no I/O manager yet: DriverEntry gets nullptr for its driver object and for its registry path. BOO-04
 #include "kd.h"
+#include "ke/pagedcode.h"
 #include "ldr.h"
 #include "ntstatus.h"
 
+#pragma code_seg("PAGE")
 namespace {
 
 using DRIVER_INITIALIZE = NTSTATUS NTAPI(PVOID DriverObject, PVOID RegistryPath);
@@ -18,6 +20,7 @@ bool IsDriver(const LDR_DATA_TABLE_ENTRY& module) {
 } // namespace
 
 void NTAPI LdrCallBootDrivers() {
+    PAGED_CODE();
     for (LDR_DATA_TABLE_ENTRY* module : nt::List<&LDR_DATA_TABLE_ENTRY::InLoadOrderLinks>(PsLoadedModuleList)) {
         if (!IsDriver(*module) || (module->Flags & LDRP_ENTRY_PROCESSED)) continue;
         module->Flags |= LDRP_ENTRY_PROCESSED;

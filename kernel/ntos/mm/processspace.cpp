@@ -11,6 +11,7 @@
 #include "ke.h"
 #include "mm.h"
 #include "mm/mi.h"
+#include "mm/pageable/pageable.h"
 #include "mm/pfn/pageaccess.h"
 #include "mm/pfn/pfn.h"
 #include "mm/processspace.h"
@@ -99,5 +100,5 @@ BOOLEAN NTAPI MmInitSystemProcess(EPROCESS* Process) {
     if (!MapListPage(FrameOf(Process->Pcb.DirectoryTableBase[1]))) return FALSE;
     MiCreateProcessWorkingSet(Process->AddressSpace); // it is the current one
     MiLinkSystemWorkingSet();
-    return TRUE;
+    return MiInitializePageableImages();
 }

@@ -17,6 +17,7 @@
 #include "attached.h"
 #include "guest_main.h"
 #include "together.h"
+#include "pageout.h"
 
 namespace {
 
@@ -71,6 +72,7 @@ void LetWritersEnd() {
 
 // PFN-04..PFN-06, PFN-14..PFN-16, SYS-11
 GUEST_TEST(MoreThanMemoryIsWrittenAndReadBackInAnotherOrder) {
+    GuestSettleSystemPages();
     const PFN_NUMBER space = MmTotalFreePageFileSpace;
     if (!GUEST_TRUE(space != 0)) return;
     {
@@ -154,6 +156,7 @@ void ReadTheSame(ULONG, PVOID context) {
 // PFN-14..PFN-16
 GUEST_TEST(SeveralProcessesShareTooLittleMemory) {
     MANY many = {0, 5 * 1024 * 1024 / PAGE_SIZE};
+    GuestSettleSystemPages();
     const PFN_NUMBER space = MmTotalFreePageFileSpace;
     GUEST_TRUE(GuestTogether(UseOwnProcess, &many) >= 2);
     GUEST_EQUAL(0, many.Wrong);

@@ -11,6 +11,7 @@
 #include "ps.h"
 
 #include "guest_main.h"
+#include "pageout.h"
 
 namespace {
 
@@ -162,6 +163,7 @@ bool Prints(PCSTR line, PCSTR text) {
 
 // SCH-09, SYS-15, PFN-17, KPR-21
 GUEST_TEST(StacksComeBackFromThePageFile) {
+    GuestSettleSystemPages();
     const PFN_NUMBER space = MmTotalFreePageFileSpace;
     const ULONG stacks = PsInitialSystemProcess->Pcb.StackCount;
     Start(MOST);

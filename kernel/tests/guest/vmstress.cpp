@@ -15,6 +15,7 @@
 #include "rtl/exception.h"
 
 #include "guest_main.h"
+#include "pageout.h"
 
 namespace {
 
@@ -186,6 +187,7 @@ NTEXPORT ULONG VmStressPaged[2];   ///< pages that were written to page files an
 
 /// Makes the processes. @returns whether there are all.
 NTEXPORT ULONG NTAPI VmStressBegin() {
+    GuestSettleSystemPages();
     FreeBefore = MmQueryFreePages();
     PlacesBefore = MmTotalFreePageFileSpace;
     for (EPROCESS*& process : Processes) {

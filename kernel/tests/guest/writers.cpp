@@ -13,6 +13,7 @@
 
 #include "attached.h"
 #include "guest_main.h"
+#include "pageout.h"
 
 namespace {
 
@@ -62,6 +63,7 @@ MM_TEST_BACKING& PageFileDisk() { return *CONTAINING_RECORD(MmQueryPagingFile(0)
 // ERR-10, PFN-06, PFN-16: pages that could not be written stay modified; they are written when the disk works again
 GUEST_TEST(PagesThatCannotBeWrittenStayModifiedUntilTheDiskRecovers) {
     constexpr ULONG pages = 4 * 1024 * 1024 / PAGE_SIZE;
+    GuestSettleSystemPages();
     const PFN_NUMBER space = MmTotalFreePageFileSpace;
     {
         ATTACHED_PROCESS process;
@@ -142,6 +144,7 @@ GUEST_TEST(PagesOfFilesAreWrittenInClustersWhileTheyAreMapped) {
     ATTACHED_PROCESS process;
     MAPPED_FILE file(process.Get());
     const LONG written = MmWriteCounters.MappedPagesWriteCount, transfers = MmWriteCounters.MappedWriteIoCount;
+    GuestSettleSystemPages();
     const PFN_NUMBER space = MmTotalFreePageFileSpace;
     file.View.Write(5);
     GUEST_EQUAL(FILE_PAGES, file.Contents().CountWrong(5));

@@ -1,4 +1,5 @@
-// ws: a process's working set: its sizes, and how many pages have not been used since when.
+// ws: a process's working set: its sizes, and how many pages have not been used since when. With the process System, the system's
+// working set too: paged pool and pageable sections of images.
 //
 // The list lies in the process's hyperspace, so a running kernel attaches to the process to read it. A stopped kernel shows the
 // list of the current process only: nothing may switch address spaces there.
@@ -6,6 +7,8 @@
 #include "kd/commands.h"
 #include "kd/processview.h"
 #include "ke.h"
+#include "mm/layout.h"
+#include "mm/systemset.h"
 #include "mm/wsl.h"
 
 namespace {
@@ -41,6 +44,47 @@ void Count(const MMWSL& list, SUMMARY* summary) {
     }
 }
 
+/// Shows a working set whose list can be reached from here.
+void Show(KD_SESSION& session, const SUMMARY& summary) {
+    session.Print("%u entries in use up to %u, the first %u locked; by age:", summary.Valid, summary.LastEntry,
+                  summary.FirstDynamic);
+    for (const ULONG pages : summary.Ages)
+        session.Print(" %u", pages);
+    session.Print("\n%u locked; hash table: %u slots, %u entries\n", summary.Locked, summary.HashTableSize,
+                  summary.HashedCount);
+}
+
+void ShowSizes(KD_SESSION& session, PCSTR name, const MMSUPPORT& set) {
+    session.Print("%s: %u pages, at most %u so far; limits %u and %u; %u page faults\n", name, set.WorkingSetSize,
+                  set.PeakWorkingSetSize, set.MinimumWorkingSetSize, set.MaximumWorkingSetSize, set.PageFaultCount);
+}
+
+/// How many pages of the system's working set are paged pool's.
+ULONG CountPoolPages(const MMWSL& list) {
+    ULONG pages = 0;
+    for (ULONG index = 0; index <= list.LastEntry; index++) {
+        const auto entry = list.Wsle[index].e1;
+        const ULONG_PTR address = ULONG_PTR(entry.VirtualPageNumber) << PAGE_SHIFT;
+        pages += entry.Valid && address - MmPagedPoolStart <= MmPagedPoolEnd - MmPagedPoolStart;
+    }
+    return pages;
+}
+
+/// The list lies in system space, so it is there in each process.
+void ShowSystemSet(KD_SESSION& session) {
+    if (!MmSystemCacheWs.VmWorkingSetList) return;
+    SUMMARY summary;
+    ULONG pool;
+    {
+        KdpMutex guard(session, MmSystemCacheWs.WorkingSetMutex);
+        Count(*MmSystemCacheWs.VmWorkingSetList, &summary);
+        pool = CountPoolPages(*MmSystemCacheWs.VmWorkingSetList);
+    }
+    ShowSizes(session, "system pages", MmSystemCacheWs);
+    session.Print("%u of paged pool, %u of images; ", pool, summary.Valid - pool);
+    Show(session, summary);
+}
+
 /// @returns false if there is no list, or it cannot be reached.
 bool Read(KD_SESSION& session, EPROCESS* process, SUMMARY* summary) {
     const MMSUPPORT& workingSet = process->AddressSpace.Vm;
@@ -62,18 +106,12 @@ KD_COMMAND(ws, "[process]", "a process's working set: sizes, faults, pages by ag
     EPROCESS* const process = KdpNextProcess(session);
     if (!process) return;
     const MMSUPPORT& set = process->AddressSpace.Vm;
-    session.Print("%s: %u pages, at most %u so far; limits %u and %u; %u page faults\n", process->ImageFileName,
-                  set.WorkingSetSize, set.PeakWorkingSetSize, set.MinimumWorkingSetSize, set.MaximumWorkingSetSize,
-                  set.PageFaultCount);
+    ShowSizes(session, process->ImageFileName, set);
     SUMMARY summary;
-    if (!Read(session, process, &summary)) {
+    if (Read(session, process, &summary)) {
+        Show(session, summary);
+    } else {
         session.Print(set.VmWorkingSetList ? "its list cannot be reached from here\n" : "it has no list yet\n");
-        return;
     }
-    session.Print("%u entries in use up to %u, the first %u locked; by age:", summary.Valid, summary.LastEntry,
-                  summary.FirstDynamic);
-    for (const ULONG pages : summary.Ages)
-        session.Print(" %u", pages);
-    session.Print("\n%u locked; hash table: %u slots, %u entries\n", summary.Locked, summary.HashTableSize,
-                  summary.HashedCount);
+    if (process == PsInitialSystemProcess) ShowSystemSet(session);
 }

@@ -2,8 +2,10 @@
 // address space, and the results are told.
 //
 // An Nt call believes the caller as far as the previous mode says; a Zw call comes from the kernel and is believed.
+// The file holds no lock: its code is pageable.
 // In the books: "probing and capturing parameters", "services provided by the memory manager". TRP-06, POL-06
 #include "ke.h"
+#include "ke/pagedcode.h"
 #include "mm/vad/services.h"
 #include "mm/vad/userpages.h"
 #include "mm/virtual.h"
@@ -13,6 +15,7 @@
 #include "rtl/string.h"
 #include "rtl/useraccess.h"
 
+#pragma code_seg("PAGE")
 namespace {
 
 MM_ADDRESS_SPACE& CurrentSpace() { return MmCurrentProcess()->AddressSpace; }
@@ -84,6 +87,7 @@ template <typename SERVICE> NTSTATUS WithPageTables(SERVICE service) {
 
 NTSTATUS Allocate(KPROCESSOR_MODE mode, HANDLE process, PVOID* base, ULONG_PTR zeroBits, SIZE_T* size, ULONG type,
                   ULONG protect) {
+    PAGED_CODE();
     RANGE range(mode, base, size);
     NT_TRY(range.Capture(process));
     NT_TRY(WithPageTables([&](MI_USER_PAGES& pages) {
@@ -93,6 +97,7 @@ NTSTATUS Allocate(KPROCESSOR_MODE mode, HANDLE process, PVOID* base, ULONG_PTR z
 }
 
 NTSTATUS Free(KPROCESSOR_MODE mode, HANDLE process, PVOID* base, SIZE_T* size, ULONG type) {
+    PAGED_CODE();
     RANGE range(mode, base, size);
     NT_TRY(range.Capture(process));
     NT_TRY(WithPageTables([&](MI_USER_PAGES& pages) {
@@ -102,6 +107,7 @@ NTSTATUS Free(KPROCESSOR_MODE mode, HANDLE process, PVOID* base, SIZE_T* size, U
 }
 
 NTSTATUS Protect(KPROCESSOR_MODE mode, HANDLE process, PVOID* base, SIZE_T* size, ULONG protect, ULONG* oldProtect) {
+    PAGED_CODE();
     RANGE range(mode, base, size);
     ULONG_PTR before;
     ULONG old = 0;
@@ -117,6 +123,7 @@ NTSTATUS Protect(KPROCESSOR_MODE mode, HANDLE process, PVOID* base, SIZE_T* size
 using LOCK_SERVICE = NTSTATUS(MM_ADDRESS_SPACE& space, ULONG_PTR* base, SIZE_T* size, ULONG locks);
 
 NTSTATUS ChangeLocks(LOCK_SERVICE* service, HANDLE process, PVOID* base, SIZE_T* size, ULONG locks) {
+    PAGED_CODE();
     RANGE range(ExGetPreviousMode(), base, size);
     NT_TRY(range.Capture(process));
     const NTSTATUS status = service(CurrentSpace(), &range.Base, range.Size(), locks);
@@ -127,6 +134,7 @@ NTSTATUS ChangeLocks(LOCK_SERVICE* service, HANDLE process, PVOID* base, SIZE_T*
 
 NTSTATUS Query(KPROCESSOR_MODE mode, HANDLE process, PVOID base, MEMORY_INFORMATION_CLASS informationClass,
                PVOID information, SIZE_T length, SIZE_T* returnLength) {
+    PAGED_CODE();
     if (informationClass != MEMORY_INFORMATION_CLASS::MemoryBasicInformation) return STATUS_INVALID_INFO_CLASS;
     if (length < sizeof(MEMORY_BASIC_INFORMATION)) return STATUS_INFO_LENGTH_MISMATCH;
     if (process != NtCurrentProcess()) return STATUS_INVALID_HANDLE;
