@@ -49,7 +49,7 @@ class Integrity:
                 page = self._page_now(address) if area.pageable else expected
                 if page is None:
                     continue
-                if not area.pageable and self._space.physical(address) != expected:
+                if not area.pageable and self._mapped(address) != expected:
                     return f"the page of {self._symbols.describe(address)} is mapped elsewhere"
                 seen = self._space.ram.read(page, len(data))
                 if seen != data:
@@ -62,6 +62,12 @@ class Integrity:
         try:
             return self._space.physical(address)
         except NotResident:
+            return None
+
+    def _mapped(self, address: int) -> Optional[int]:
+        try:
+            return self._space.physical(address)
+        except BadAddress:
             return None
 
     def _memory(self, area: Area) -> bytes:

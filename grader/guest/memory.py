@@ -1,7 +1,8 @@
 """A stopped guest: its memory, registers, names and structures, as the host reads and writes them.
 
 Invariants: nothing is asked of the guest.  An address that leads to no memory raises WildAccess, because it is the guest's
-pointer that is wrong.  A page that is valid and out of memory raises NotResident, which is nobody's mistake and never a verdict.
+pointer that is wrong.  A page that is valid and out of memory raises NotResident, which is nobody's mistake and never a verdict; where
+memory never leaves (session.py) it raises TakenAway, because somebody changed the entry.
 """
 
 from __future__ import annotations
@@ -10,13 +11,18 @@ from typing import Dict, List, Optional, Tuple, Union
 
 from grader.errors import GraderError
 from grader.guest.session import Session
-from grader.guest.stops import WildAccess
-from grader.machine.memory import AddressSpace, BadAddress, Residence
+from grader.guest.stops import TakenAway, WildAccess
+from grader.machine.memory import AddressSpace, BadAddress, Displaced, Residence
 from grader.views.fields import Layout
 from grader.views.memory import Structures
 
 SCRATCH, SCRATCH_SIZE = "LabScratch", 64 * 1024
 Place = Union[int, str]
+
+
+def wild(error: BadAddress) -> WildAccess:
+    """What a bad address is in words of the guest."""
+    return TakenAway(error.address) if isinstance(error, Displaced) else WildAccess(error.address)
 
 
 class GuestSpace:
@@ -30,18 +36,20 @@ class GuestSpace:
         try:
             return self.space.read(address & 0xFFFFFFFF, size)
         except BadAddress as error:
-            raise WildAccess(error.address) from error
+            raise wild(error) from error
 
     def write(self, address: int, data: bytes) -> None:
         try:
             self.space.write(address & 0xFFFFFFFF, data)
         except BadAddress as error:
-            raise WildAccess(error.address) from error
+            raise wild(error) from error
 
     def readable(self, address: int, size: int = 1) -> bool:
         """Whether all of the range is mapped memory.  Raises NotResident where a page of it is out."""
-        return all(self.space.physical((address + offset) & 0xFFFFFFFF) is not None
-                   for offset in [*range(0, size, 4096), size - 1])
+        try:
+            return all(self.space.physical((address + offset) & 0xFFFFFFFF) is not None for offset in [*range(0, size, 4096), size - 1])
+        except BadAddress as error:
+            raise wild(error) from error
 
     def residence(self, address: int) -> Residence:
         """Whether an address has a page, and where that page is."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ContextManager, Dict, List, Optional, Protocol, Sequence, Tuple
 
 from grader.errors import GraderError, InfraError
-from grader.guest.integrity import Integrity, find_modules
+from grader.guest.integrity import PAGEABLE, Integrity, find_modules
 from grader.guest.stops import CodeRead, GuestStop
 from grader.images.pe import PeImage
 from grader.images.symbols import Symbols, images_in
@@ -31,6 +31,7 @@ STAGES = {"early": 0, "alone": 2, "ready": 1}  # in the order of the boot: model
 USUAL = ("early", "ready")
 EXPLORED = "explore"  # the folder of a kernel with preemption points
 KERNEL = "ntoskrnl.exe"
+STAYS = range(0x80000000, 0xA0000000)  # kernel/inc/mm/layout.h: images, the page frame database, the non-paged pool
 EXPLORER = "KxExplore"  # only the explore flavour has it
 
 
@@ -172,7 +173,8 @@ class Session:
         gdb.set_breakpoints({entry})
         self.machine.run(until=BOOT_LIMIT)
         registers = gdb.registers()
-        self.space = AddressSpace(self.machine.ram, self._control, lambda: gdb.moment)
+        self.symbols = Symbols(())
+        self.space = AddressSpace(self.machine.ram, self._control, lambda: gdb.moment, self._stays)
         self._registers: Optional[Tuple[int, int, int]] = (registers["cr0"], registers["cr3"], registers["cr4"])
         if registers["eip"] != entry:
             raise InfraError(f"the machine stopped at {registers['eip']:#010x}, not at the kernel's entry point")
@@ -183,6 +185,17 @@ class Session:
         # Where schedules are explored time stands still: the clock of every processor is stopped before the first run.
         self.watchdog.set_up(SLOW_PACE if self.symbols.find(EXPLORER) else PACE)
         gdb.set_breakpoints(set())
+
+    def _stays(self, address: int) -> bool:
+        """Whether the page of an address is in memory at all times, by the layout of system space and the images' sections."""
+        return address in STAYS and not self._leaves(address)
+
+    def _leaves(self, address: int) -> bool:
+        """Whether the address lies in a page of an image's section that may leave."""
+        module = self.symbols.module_at(address)
+        return module is not None and any(
+            section.name in PAGEABLE and section.rva & ~0xFFF <= address - module.base < section.rva + section.size + 0xFFF & ~0xFFF
+            for section in module.image.sections)
 
     def _control(self) -> Tuple[int, int, int]:
         """CR0, CR3 and CR4, asked once a stop."""

@@ -74,3 +74,13 @@ class WildAccess(GuestStop):
         super().__init__(
             f"a pointer in the kernel's structures leads to {address & 0xFFFFFFFF:#010x}, where no memory is mapped")
         self.address = address
+
+
+class TakenAway(WildAccess):
+    """The host followed a pointer to memory that never leaves, and its entry says that it is out."""
+
+    def __init__(self, address: int) -> None:
+        GuestStop.__init__(
+            self, f"the entry for {address & 0xFFFFFFFF:#010x} says that the page is out of memory, and nothing may take it away: it holds "
+            "an image, the page frame database or non-paged pool")
+        self.address = address

@@ -3,7 +3,8 @@ of another process.
 
 Invariants: reading needs nothing from the guest and leaves no trace in it; a virtual address is good for one page only
 (the next page may lie anywhere), so every access is split at page bounds.  An address without a page (BadAddress) and a page
-that is out of memory (NotResident) are told apart: the first is somebody's mistake, the second is nobody's.
+that is out of memory (NotResident) are told apart: the first is somebody's mistake, the second is nobody's.  Memory that never leaves
+(`stays`) has no page that is out: an entry that says so was written by somebody, and makes the address a bad one (Displaced).
 In the books: IA-32 paging with 4 KB and 4 MB pages (Intel SDM 3A, "32-bit paging"); "invalid page table entries".
 """
 
@@ -31,6 +32,10 @@ class BadAddress(Exception):
     def __init__(self, address: int) -> None:
         super().__init__(f"{address & 0xFFFFFFFF:#010x} is not mapped")
         self.address = address
+
+
+class Displaced(BadAddress):
+    """An address in memory that never leaves, whose entry says that the page is out."""
 
 
 class Residence(enum.Enum):
@@ -74,11 +79,13 @@ class _Tables:
 class AddressSpace:
     """Virtual memory through one page directory.  `control()` tells CR0, CR3 and CR4: the guest may move.  While `moment()` is
     the same it did not, and a page that was looked up lies where it lay, as long as the host writes to no page table either.
+    `stays()` tells of an address whether its memory never leaves.
     Wider entries (CR4.PAE) are not followed: inspection.py refuses them."""
 
-    def __init__(self, ram: Ram, control: Callable[[], Tuple[int, int, int]], moment: Optional[Callable[[], int]] = None) -> None:
+    def __init__(self, ram: Ram, control: Callable[[], Tuple[int, int, int]], moment: Optional[Callable[[], int]] = None,
+                 stays: Callable[[int], bool] = lambda address: False) -> None:
         self.ram = ram
-        self._control, self._moment = control, moment
+        self._control, self._moment, self._stays = control, moment, stays
         self._now = (-1, 0)
         self._frames: Dict[int, int] = {}  # page -> physical page, of now
         self._tables = _Tables()
@@ -90,12 +97,13 @@ class AddressSpace:
             cr0, _, cr4 = self._control()
             return cr0, directory, cr4
 
-        other = AddressSpace(self.ram, control, self._moment)
+        other = AddressSpace(self.ram, control, self._moment, self._stays)
         other._tables = self._tables
         return other
 
     def physical(self, address: int) -> Optional[int]:
-        """The physical address, or None where no RAM is mapped.  Raises NotResident where the page is out."""
+        """The physical address, or None where no RAM is mapped.  Raises NotResident where the page is out, and Displaced
+        where it cannot be."""
         now = (self._moment() if self._moment else -1, self._tables.writes)
         if now != self._now or now[0] < 0:
             self._now = now
@@ -105,6 +113,8 @@ class AddressSpace:
             return frame | address & (PAGE - 1)
         where, found = self._walk(address & 0xFFFFFFFF)
         if where in (Residence.TRANSITION, Residence.OUT):
+            if self._stays(address & 0xFFFFFFFF):
+                raise Displaced(address)
             raise NotResident(address)
         if where is Residence.NOWHERE or found >= self.ram.size:
             return None

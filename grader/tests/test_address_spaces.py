@@ -10,9 +10,9 @@ from pathlib import Path
 from grader.api import Context
 from grader.errors import InfraError, NotResident
 from grader.guest.memory import GuestSpace
-from grader.guest.stops import WildAccess
+from grader.guest.stops import TakenAway, WildAccess
 from grader.judge import verdict
-from grader.machine.memory import CR0_PG, CR4_PSE, LARGE, PAGE, PRESENT, TRANSITION, AddressSpace, BadAddress, Residence
+from grader.machine.memory import CR0_PG, CR4_PSE, LARGE, PAGE, PRESENT, TRANSITION, AddressSpace, BadAddress, Displaced, Residence
 from grader.model import TestSpec, Verdict
 from grader.tests.machine import grade, needs_emulator, spec
 from grader.views.fields import Layout
@@ -182,6 +182,24 @@ class Judged(SpaceCase):
         test = TestSpec("9.1", "one", 1, "One", lambda t: None)
         return verdict.judge(Context(test, 1, None, Path("."), None), cause, None).verdict
 
+    def test_page_that_never_leaves_cannot_be_out(self) -> None:
+        space = AddressSpace(self.ram, lambda: self.control, lambda: self.moment, lambda address: address >> 12 == 7)  # type: ignore[arg-type]
+        guest = GuestSpace(space, LAYOUT)
+        self.ram.set(0x2000, 6, PROTECTION)
+        for entry in (0x00345000 | PROTECTION, 0x5000 | PROTECTION | TRANSITION):
+            self.ram.set(0x2000, 7, entry)
+            self.moment += 1
+            for one in (space, space.through(DIRECTORY)):
+                self.assertRaises(Displaced, one.read, 0x7000, 4)
+                self.assertRaises(NotResident, one.read, 0x6000, 4)
+            for call in (lambda: guest.u32(0x7000), lambda: guest.u32(0x7000, 1), lambda: guest.readable(0x6FFF, 2) and guest.readable(0x7000)):
+                self.ram.set(0x2000, 6, 0x4000 | PRESENT)
+                self.moment += 1
+                self.assertRaises(TakenAway, call)
+            self.ram.set(0x2000, 6, PROTECTION)
+        self.assertEqual(Verdict.FAIL, self.verdict_of(Displaced(0x7000)))
+        self.assertEqual(Verdict.FAIL, self.verdict_of(TakenAway(0x7000)))
+
     def test_judge_takes_no_points_for_it(self) -> None:
         self.assertIsInstance(NotResident(0x7000), InfraError)
         self.assertEqual(Verdict.INFRA_ERROR, self.verdict_of(NotResident(0x7000)))
@@ -214,6 +232,21 @@ class OnTheMachine(unittest.TestCase):
                 self.assertEqual(Verdict.INFRA_ERROR, out)
                 self.assertIn("not in memory now", said)
                 self.assertEqual(Verdict.FAIL, self.judged(0, use)[0])
+
+    def test_page_of_the_driver_that_is_taken_away_costs_points(self) -> None:
+        def body(t: Context) -> None:
+            page = t.guest.alloc(PAGE, PAGE)
+            directory = t.guest.regs()["cr3"] & 0xFFFFF000
+            ram, entry = t.guest.space.ram, directory + (page >> 22) * 4
+            before = ram.read(entry, 4)
+            ram.write(entry, struct.pack("<I", PROTECTION | TRANSITION))
+            try:
+                GuestSpace(t.guest.space.through(directory), t.guest.session.layout).u32(page)
+            finally:
+                ram.write(entry, before)
+
+        told, = grade([spec(body, "takes_a_page_away")])
+        self.assertEqual((Verdict.FAIL, True), (told.verdict, "nothing may take it away" in told.seen), told.seen)
 
 
 if __name__ == "__main__":
