@@ -226,6 +226,7 @@ NTEXPORT ULONG NTAPI VmStressEnd() {
     constexpr ULONG tries = 100;
     for (EPROCESS* process : Processes)
         PspDeleteProcess(process);
+    (void)MmEmptySystemWorkingSet(); // the services' code came back
     const auto isBack = [] { return MmQueryFreePages() >= FreeBefore && MmTotalFreePageFileSpace == PlacesBefore; };
     for (ULONG i = 0; i < tries && !isBack(); i++) {
         LARGE_INTEGER tenMilliseconds{.QuadPart = -100'000};
