@@ -43,9 +43,15 @@ class PoolBench:
     def __init__(self, t, pages: int = 9) -> None:
         self.t, self.guest, rng = t, t.guest, t.rng
         self.pool = t.guest.alloc(STRIDE, 16)
-        self.spare = [t.guest.alloc(PAGE, PAGE) for _ in range(pages)]
-        rng.shuffle(self.spare)
+        self.memory = [t.guest.alloc(PAGE, PAGE) for _ in range(pages)]
+        rng.shuffle(self.memory)
         self.type, self.index = rng.randrange(2), rng.randrange(1, 100)
+        self.begin()
+
+    def begin(self) -> None:
+        """The pool is empty, and has no page."""
+        t = self.t
+        self.spare = list(self.memory)
         self.pages: Dict[int, List[Block]] = {}
         self.lists: Dict[int, List[int]] = {}
         self.allocs = self.frees = 0

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from .frames import (ACTIVE, AVAILABLE, BAD, FLAGS, FREE, LISTS, LOCATION, NONE, STANDBY, STATES, TRANSITION, ZEROED, Model, Page,
-                     demand_zero, transition, valid)
+from .frames import (ACTIVE, AVAILABLE, BAD, FLAGS, FREE, LISTS, LOCATION, NONE, READ_WRITE, STANDBY, STATES, TRANSITION, ZEROED, Model,
+                     Page, demand_zero, transition, valid)
 
 SIZE = 24  # MMPFN
 FRAMES = 20
 PTES = 40
 PAGE_SIZE = 4096
 PFN_TRANSITION = 27
+PFN_REFERENCES = 8  # the place of CONTROL_AREA::NumberOfPfnReferences; a SUBSECTION begins with its ControlArea
+PROTOTYPE = 1 << 10  # of a PTE that leads to a subsection
 GIVES_BACK = "MiReleasePageOfPageFile"
 
 HINTS = {
@@ -50,6 +52,8 @@ HINTS = {
     "pfn-deleted": "A page whose PTE is gone is free when the last reference goes, and not before: an I/O may still write into it.",
     "pfn-page-file": "A deleted page gives its place in the page file back (MiReleasePageOfPageFile), once, when it becomes free.",
     "pfn-past": "A page that is free forgets its past: no PTE, no OriginalPte, no flags but those that say it is defective.",
+    "pfn-section": "A section counts the pages of its file that are in memory, and cannot go before they have gone. A page with PrototypePte that "
+                   "leaves its prototype PTE is forgotten by it (MiForgetPageOfSection), whether the page is taken or deleted.",
     "pfn-bad": "A defective page goes to the bad list, never to the free one.",
     "pfn-field": "A field changed that this call has nothing to do with.",
     "pfn-live": "The kernel itself lives on this database. The tests with a bench show the mistake one call at a time: begin there.",
@@ -101,6 +105,21 @@ class Bench:
     def others(self) -> List[int]:
         """All frames but the one that holds the PTEs."""
         return [frame for frame in self.frames if frame != self.pte_frame]
+
+    def section(self, pages: int) -> int:
+        """A section of a file that has so many pages in memory.  Returns the original PTE of each of them."""
+        guest = self.guest
+        area, subsection = guest.alloc(64), guest.alloc(64, 8)
+        self.counter = area + PFN_REFERENCES
+        guest.u32(self.counter, pages)
+        guest.u32(subsection, area)
+        distance = self.t.rng.randrange(1, 0x1000)  # in units of 8 bytes, from where the non-paged pool begins
+        guest.u32(guest.sym("MmNonPagedPoolStart"), subsection - 8 * distance)
+        return distance >> 4 << 11 | PROTOTYPE | READ_WRITE << 5 | (distance & 15) << 1
+
+    def of_section(self) -> int:
+        """The pages of its file that the section has in memory."""
+        return self.guest.u32(self.counter)
 
     def fill(self, **lists: Sequence[int]) -> None:
         """Puts pages on lists, by the host: what the test begins with."""

@@ -78,6 +78,16 @@ def blocks_joined(t):
     assert part is not None
     bench.put(part)
     bench.put(guard)
+    # also where the block behind it is the page's last
+    bench = PoolBench(t, 1)
+    bench.cut(rng.randint(20, 60))
+    last, guard = bench.take(33), bench.take(5)
+    assert last is not None and guard is not None
+    bench.put(last)
+    last = bench.take(32)
+    assert last is not None
+    bench.put(last)
+    bench.put(guard)
 
 
 @test("2.3", points=2, title="a page whose blocks are all free goes back", stage="early", features=POOL, limit=LIMIT)
@@ -99,28 +109,28 @@ def page_goes_back(t):
 @test("2.3", points=1, title="a free block that was written stops the system", stage="early", features=POOL, limit=LIMIT)
 def damage_stops(t):
     rng = t.rng
-    for case in rng.sample(range(4), 4):
-        bench = PoolBench(t, 2)
-        first = bench.cut(50)
-        middle, guard = bench.take(30), bench.take(10)
-        assert middle is not None and guard is not None
-        bench.put(middle)
-        victim = middle + UNIT  # its list entry
-        if case % 2:
-            bench.guest.u32(victim, victim + 64)  # Flink leads into the block's own body
-            bench.guest.write(victim + 64, bytes(8))
+    # where the damaged block lies for the call that takes it off its list: it is the one that is asked for, or a neighbour
+    cases = [(units, where, "next") for units in (30, LEAST) for where in ("taken", "behind", "before")]
+    cases += [(30, "taken", "size"), (30, "behind", "last"), (30, "before", "last")]
+    bench = PoolBench(t, 1)
+    for units, where, damage in rng.sample(cases, len(cases)):
+        bench.begin()
+        bench.cut(50)
+        # from the page's end: behind, block, before
+        behind, block, before = bench.take(40), bench.take(units), bench.take(10)
+        assert behind is not None and block is not None and before is not None
+        bench.put(block)
+        entry = block + UNIT
+        body = behind + 64  # a place that is in no list
+        if damage == "size":
+            bench.guest.u16(block + 2, units - 1)
         else:
-            bench.guest.u16(middle + 2, 29)  # another size
-        if case < 2:
-            bench.stops("ExpTakeBlock", 30)
-        elif case % 2:
-            bench.stops("ExpPutBlock", guard)
-        else:
-            bench.guest.u16(middle + 2, 30)
-            bench.guest.u32(victim + 4, victim + 64)
-            bench.guest.write(victim + 64, bytes(8))
-            bench.stops("ExpPutBlock", guard)
-        assert first
+            bench.guest.u32(entry + (4 if damage == "last" else 0), body)
+            bench.guest.write(body, bytes(8))
+        if where == "taken":
+            bench.stops("ExpTakeBlock", units)
+        else:  # the block lies behind the one that is freed, or before it
+            bench.stops("ExpPutBlock", before if where == "behind" else behind)
 
 
 @test("2.3", points=2, title="250 random calls keep the blocks as the model has them", stage="early", features=POOL, limit=4 * LIMIT)

@@ -55,6 +55,10 @@ def page_for_each_need(t):
             t.hint("pfn-choice", HINTS["pfn-choice"]))
     bench = Bench(t)
     frames = _shuffled(t, bench.others())
+    bench.fill(free=frames[:1], zeroed=frames[1:])  # the last free page is taken all the same
+    bench.own(bench.take_any())
+    bench = Bench(t)
+    frames = _shuffled(t, bench.others())
     bench.fill(free=frames[:2], standby=frames[2:4])
     for _ in range(4):
         bench.own(bench.take_zeroed())
@@ -77,6 +81,16 @@ def standby_page_taken(t):
     bench.unlink(frame)
     bench.restore(frame)
     bench.free(frame)
+    bench = Bench(t)
+    taken, deleted, *_ = _shuffled(t, bench.others())
+    original = bench.section(2)
+    for frame in (taken, deleted):
+        bench.begin(frame, original=original, prototype=True)
+        bench.trim(frame)
+    bench.own(bench.take_any())
+    t.equal(1, bench.of_section(), "pages of a file that its section counts, after one of two was taken", t.hint("pfn-section", HINTS["pfn-section"]))
+    bench.delete(deleted)
+    t.equal(0, bench.of_section(), "pages of a file that its section counts, after the last one was deleted", t.hint("pfn-section", HINTS["pfn-section"]))
 
 
 @test("2.2", points=2, title="shares and references decide when a page leaves, and what it holds decides where to", stage="early",
@@ -163,12 +177,12 @@ def page_deleted(t):
 def unreadable_and_bad(t):
     bench = Bench(t)
     frames = _shuffled(t, bench.others())
-    for what in _shuffled(t, ["error", "bad", "bad and modified", "removed"]):
+    for what in _shuffled(t, ["error", "error and modified", "bad", "bad and modified", "removed"]):
         frame = frames.pop()
-        bench.begin(frame, original=in_page_file(1, 55), modified=what == "bad and modified")
+        bench.begin(frame, original=in_page_file(1, 55), modified="modified" in what)
         bench.reference(frame)
         bench.trim(frame)
-        if what == "error":
+        if what.startswith("error"):
             bench.read_error(frame)
         elif what == "removed":
             bench.flag(frame, "RemovalRequested")

@@ -65,7 +65,8 @@ def system_entry_loaded(t):
         whole = guest.u32(DIRECTORY + 4 * number)
         pages = [(number << 22 | index << 12, TABLES + (number << 12) + 4 * index) for index in range(1024)]
         absent, there = t.rng.sample([(address, entry) for address, entry in pages if not guest.u32(entry) & VALID], 2)
-        guest.u32(there[1], t.rng.randrange(1, 0x1000) << 12 | 0x163)  # a page, which nobody touches
+        guest_page = t.rng.randrange(1, 0x1000) << 12  # which nobody touches
+        guest.u32(there[1], guest_page | 0x163)
         chosen = {True: there[0], False: absent[0]}
         for usable, address in chosen.items():
             inside = address | t.rng.randrange(PAGE)
@@ -76,10 +77,24 @@ def system_entry_loaded(t):
             with guest.uninterrupted():
                 t.check(bool(guest.call("MmIsAddressValid", inside) & 0xFF) == usable, expected=usable, seen=not usable,
                         hint=t.hint("walk-load", HINTS["walk-load"]))
+            guest.u32(DIRECTORY + 4 * number, 0)
+            t.asking(f"MmGetPhysicalAddress({inside:#010x}) in a directory that lacks the entry", t.hint("walk-load", HINTS["walk-load"]))
+            physical = guest_page | inside % PAGE if usable else 0
+            with guest.uninterrupted():
+                seen = guest.call64("MmGetPhysicalAddress", inside)
+            t.check(seen == physical, expected=f"{physical:#x}", seen=f"{seen:#x}", hint=t.hint("walk-load", HINTS["walk-load"]))
     for number in _unused(t, 2):
         whole = t.rng.randrange(1, 1024) << 22 | LARGE_ENTRY
         guest.u32(SYSTEM_DIRECTORY + 4 * number, whole)
         _load(t, number << 22 | t.rng.randrange(LARGE), number, whole, True, "walk-load")
+        other = (whole ^ t.rng.randrange(1, 1024) << 22) & ~SEEN  # what is there is right, whatever the system has
+        guest.u32(DIRECTORY + 4 * number, other)
+        t.asking(f"MmLoadSystemPde({number << 22:#010x}) in a directory that has another entry", t.hint("walk-load", HINTS["walk-load"]))
+        with guest.uninterrupted():
+            guest.call("MmLoadSystemPde", number << 22)
+        entry = guest.u32(DIRECTORY + 4 * number)
+        t.check((entry ^ other) & ~SEEN == 0, expected=f"the directory's entry is still {other:#x}", seen=f"{entry:#x}",
+                hint=t.hint("walk-load", HINTS["walk-load"]))
 
 
 @test("2.1", points=1, title="nothing is loaded for user space, for a process's own page tables, and where the system has nothing", stage="ready",
@@ -97,6 +112,10 @@ def nothing_to_load(t):
         at = next((index for index in range(1024) if guest.u32(TABLES + (number << 12) + 4 * index) & VALID), None)
         if at is not None and number == 0x301:
             cases.append((number << 22 | at << 12, number))
+    end = TABLES + (HYPERSPACE_END >> 12 << 2)  # hyperspace's last page, with an entry
+    if not guest.u32(end) & VALID:
+        guest.u32(end, rng.randrange(1, 0x1000) << 12 | 0x163)
+    cases += [(HYPERSPACE_END - rng.randrange(PAGE), 0x301)]
     before = guest.read(DIRECTORY, PAGE)
     for address, _ in cases:
         hint = t.hint("walk-private", HINTS["walk-private"])
@@ -223,7 +242,8 @@ def _places(t) -> "List[Tuple[int, str, int]]":
     found = []
     for kind, address in chosen:
         large = guest.u32(DIRECTORY + 4 * (address >> 22))
-        physical = large & -LARGE | address % LARGE if kind == "large" else guest.space.physical(address) or 0
+        entry = guest.u32(TABLES + (address >> 12 << 2)) if large & (VALID | LARGE_PAGE) == VALID else 0
+        physical = large & -LARGE | address % LARGE if kind == "large" else entry & FRAME | address % PAGE if entry & VALID else 0
         found.append((address, kind, physical))
     return found
 

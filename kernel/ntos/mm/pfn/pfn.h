@@ -56,7 +56,7 @@ PFN_NUMBER MiRemoveAnyPage() REQUIRES_PFN_LOCK;
 [[nodiscard]] PFN_NUMBER MiRemoveZeroPage(bool* zeroed) REQUIRES_PFN_LOCK;
 /// Takes a page from the PTE that could bring it back: the PTE gets OriginalPte, and the page has no PTE any more.
 /// Pre: the page is on no list; its PTE names it in the transition form. Post: the page is free, the page that holds the PTE
-/// is shared once less.
+/// is shared once less; the section of a page with PrototypePte has forgotten it (MiForgetPageOfSection).
 void MiRestoreTransitionPte(MMPFN* pfn) REQUIRES_PFN_LOCK;
 
 // ---- how many pages there are: available.cpp

@@ -84,6 +84,7 @@ struct CONTROL_AREA {
     MI_DELETION_WAIT* WaitingForDeletion; ///< nullptr: no thread waits
     SUBSECTION* FirstSubsection;
 };
+static_assert(offsetof(CONTROL_AREA, NumberOfPfnReferences) == 8); // lab 2's tests lay such structures out
 
 /// The pages that a file or a section is made of.
 struct SEGMENT {
