@@ -240,8 +240,10 @@ def run_accusations(grading: Grading, options: argparse.Namespace) -> int:
         with _closing(Lazy(kernel, driver, "")) as lazy:
             names = [one for one in kernels.scenarios_of(lazy.session(), options.test)
                      if not kernels.is_planted(lazy.session(), one)]
+            asked = _asked(grading, lazy.session(), driver)
             for scenario in names:
-                race = table.Race(name, digest, scenario)
+                test = asked.get(scenario, kernels.Asked("", scenario))
+                race = table.Race(name, digest, scenario, parameters=test.parameters, step_limit=test.step_limit)
                 rows.append((name, scenario, table.accusation_rows(
                     journal, race, lambda: GuestTarget(lazy.session(), scenario), schedules)))
                 say(f"{name}: {scenario}")
@@ -253,6 +255,12 @@ def run_accusations(grading: Grading, options: argparse.Namespace) -> int:
         Path(options.json).write_text(json.dumps([{"kernel": name, "scenario": scenario, **row}
                                                   for name, scenario, row in rows], indent=1) + "\n", encoding="utf-8")
     return 1 if not rows or any(row["accused"] for _, _, row in rows) else 0
+
+
+def _asked(grading: Grading, session: Session, driver: str) -> Dict[str, kernels.Asked]:
+    """What a lab's tests give to the scenarios of its driver: some need addresses of the kernel's."""
+    tests = [test for test in grading.course.tests if test.driver == driver]
+    return {one.scenario: one for test in kernels.explorers(tests) for one in kernels.asked_by(session, test, 1)}
 
 
 def right_kernels(grading: Grading, options: argparse.Namespace) -> Iterator[Tuple[str, Kernel, str]]:

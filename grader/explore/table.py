@@ -149,7 +149,7 @@ def accusation_rows(journal: Journal, kernel: Race, target: Callable[[], Target]
                 "steps": calibrate(made, kernel.scenario, 1, kernel.parameters, kernel.step_limit) if accused else
                 report.steps}
 
-    return journal.once(("schedules", kernel.name, kernel.kernel, kernel.scenario, str(schedules)), measure)
+    return journal.once(("schedules", kernel.name, kernel.kernel, kernel.scenario, str(schedules), *map(str, kernel.parameters)), measure)
 
 
 def draw_races(rows: Sequence[dict]) -> List[str]:
