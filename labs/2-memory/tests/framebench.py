@@ -7,6 +7,7 @@ After every call all of it is compared: lists both ways, counts, states, flags, 
 
 from __future__ import annotations
 
+import struct
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from .frames import (ACTIVE, AVAILABLE, BAD, FLAGS, FREE, LISTS, LOCATION, NONE, READ_WRITE, STANDBY, STATES, TRANSITION, ZEROED, Model,
@@ -19,7 +20,7 @@ PAGE_SIZE = 4096
 PFN_TRANSITION = 27
 PFN_REFERENCES = 8  # the place of CONTROL_AREA::NumberOfPfnReferences; a SUBSECTION begins with its ControlArea
 PROTOTYPE = 1 << 10  # of a PTE that leads to a subsection
-GIVES_BACK = "MiReleasePageOfPageFile"
+GIVES_BACK, MOVES = "MiReleasePageOfPageFile", "MiSetPageLocation"
 
 HINTS = {
     "pfn-links": "The links of a list are broken. A page has two neighbours or an end of the list on each side: whatever changes a link on "
@@ -69,6 +70,7 @@ class Bench:
         self.t, guest = t, t.guest
         self.guest = guest
         self.done: List[str] = []
+        self.moves: List[Tuple[int, int, int]] = []  # what MiSetPageLocation was called for: page, old state, new state
         self.ptes = guest.alloc(PAGE_SIZE, PAGE_SIZE)
         physical = guest.space.physical(self.ptes)
         t.infra(physical is not None, "the scratch memory is mapped")
@@ -295,17 +297,24 @@ class Bench:
         given: List[int] = []
         guest = self.guest
         with guest.uninterrupted():
-            place, registers = guest.call_or_stop(routine, *arguments, stops=(GIVES_BACK,), conv="cdecl")
+            place, registers = guest.call_or_stop(routine, *arguments, stops=(GIVES_BACK, MOVES), conv="cdecl")
             while place:
                 esp = registers["esp"]
-                given.append(guest.u32(esp + 4))
-                place, registers = guest.go_on((GIVES_BACK,), eip=guest.u32(esp), esp=esp + 4)
+                if place == MOVES:
+                    self._note_move(*struct.unpack("<2I", guest.read(esp + 4, 8)))
+                    place, registers = guest.go_on((GIVES_BACK, MOVES))
+                else:
+                    given.append(guest.u32(esp + 4))
+                    place, registers = guest.go_on((GIVES_BACK, MOVES), eip=guest.u32(esp), esp=esp + 4)
         if compare:
             self.compare()
         if given != self.model.released[released:]:
             self._fail(f"given back in the page file: {[hex(one) for one in self.model.released[released:]]}",
                        f"given back: {[hex(one) for one in given]}", "pfn-page-file")
         return registers["eax"]
+
+    def _note_move(self, element: int, location: int) -> None:
+        self.moves.append((self.first + (element - self.database) // SIZE, self.guest.u16(element + 14) >> LOCATION & 7, location & 7))
 
     def compare(self) -> None:
         """Everything against the model."""

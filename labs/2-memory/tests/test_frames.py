@@ -239,6 +239,7 @@ def pages_random(t):
         bench.delete(frame)
     for _ in range(250):
         before, states = t.guest.events(), {frame: page.state for frame, page in bench.model.pages.items()}
+        bench.moves.clear()
         _step(t, bench)
         _traced(t, bench, states, before)
 
@@ -269,7 +270,7 @@ def _step(t, bench: Bench) -> None:
 
 
 def _traced(t, bench: Bench, states: "dict[int, int]", before) -> None:
-    """The events of the ring lead from each page's state before a call to its state behind it."""
+    """The events of the ring lead from each page's state before a call to its state behind it, and MiSetPageLocation wrote each of them."""
     last = before[-1].sequence if before else 0
     seen = [(one.arguments[0], one.arguments[1] & 0xFF, one.arguments[1] >> 8) for one in t.guest.events()
             if one.sequence > last and one.event == PFN_TRANSITION]
@@ -282,6 +283,7 @@ def _traced(t, bench: Bench, states: "dict[int, int]", before) -> None:
     for frame, page in bench.model.pages.items():
         t.check(now[frame] == page.state, asked=f"{bench.done[-1]}: the page transitions in the event ring",
                 expected=f"page {frame:#x} {STATES[states[frame]]} to {STATES[page.state]}", seen=_moves(seen), hint=hint)
+    t.check(bench.moves == seen, asked=f"{bench.done[-1]}: the calls of MiSetPageLocation", expected=_moves(seen), seen=_moves(bench.moves), hint=hint)
 
 
 def _moves(moves) -> str:
