@@ -25,6 +25,7 @@ from grader.views.fields import read_layout
 
 TEST_POINT, HOST_CALL, BUGCHECK_STOP, BUGCHECK_DATA = "KdTestPoint", "KdHostCall", "KiBugCheckStop", "KiBugCheckData"
 APC_STATE_PROCESS = 0x10  # KAPC_STATE::Process
+READERS = ("MiInitializePageableSections",)  # given code that reads the headers of images as the kernel begins
 UNREAD = (EXPORT_DIRECTORY, RELOCATION_DIRECTORY)  # they tell where routines begin, and so how long they are
 TABLE, GUARDED = "KxFieldTable", (("KxRun", "KX_RUN"), ("KxStrategies", "KX_STRATEGIES"))
 KERNEL_IMAGES = ("ntoskrnl.exe", "hal.dll")
@@ -107,7 +108,8 @@ class GuestRuns(GuestMemory):
 
     def code_unread(self) -> ContextManager[None]:
         """Meanwhile nobody reads the kernel's code, or the tables of its image, as data, nor the bytes around what the explorer keeps;
-        CodeRead names the reader.  The courseware never does, but for the code that it copies to where other processors begin."""
+        CodeRead names the reader.  The courseware never does, but for the code that it copies to where other processors begin, and the
+        names of sections, which say what may leave memory (READERS)."""
         modules = [module for module in self.symbols.modules if module.name.lower() in KERNEL_IMAGES]
         ranges = [(module.base, module.image.header_size) for module in modules]
         ranges += [(module.base + rva, size) for module in modules for rva, size in (module.image.directories[one] for one in UNREAD) if size]
@@ -120,7 +122,10 @@ class GuestRuns(GuestMemory):
                 ranges += [(begin, stop - begin) for begin, stop in parts if stop > begin]
 
         def look(eip: int) -> None:
-            raise CodeRead(self.describe(eip - 1))
+            reader = self.describe(eip - 1)
+            name, _, offset = reader.partition("+")
+            if name not in READERS or eip - 1 - int(offset or "0", 16) != self.sym(name):
+                raise CodeRead(reader)
 
         return self.watching(ranges, look, reads=True)
 
