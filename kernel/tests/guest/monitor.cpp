@@ -241,7 +241,9 @@ GUEST_TEST(RangesOfAProcessAreShown) {
     GUEST_EQUAL(1u, Times("no process 99"));
     (void)Execute("ws");
     GUEST_EQUAL(1u, Times("System: "));
-    GUEST_EQUAL(1u, Times("limits "));
+    GUEST_EQUAL(2u, Times("limits ")); // its own, and the system's
+    GUEST_EQUAL(1u, Times("system pages: "));
+    GUEST_EQUAL(1u, Times(" of paged pool, "));
 }
 
 // TOL-06, MEM-04: entries are told as the processor has them
