@@ -8,7 +8,7 @@ counters and bytes are compared with the model (faultmodel.py).
 from __future__ import annotations
 
 import struct
-from typing import Dict, Optional, Sequence, Tuple
+from typing import Callable, Dict, Optional, Sequence, Tuple
 
 from .faultmodel import (ACCESSED, DIRTY, KINDS, PAGE, PAGE_GUARD, READ_WRITE, STATUS, VALID, Page, Range, Space, demand_zero, describe,
                          form, protection_name, status, transition)
@@ -18,7 +18,7 @@ PAGE_SIZE, VPN = 4096, 12
 PFN = struct.Struct("<IIIHHII")  # u1, PteAddress, u2, ReferenceCount, e1, OriginalPte, u4
 E1_MODIFIED = 1 << 0
 ACTIVE, IN_TRANSITION, STANDBY, MODIFIED = 6, 7, 2, 3
-FREE, ZEROED = "MmFreePageListHead", "MmZeroedPageListHead"
+FREE, ZEROED, CLEARS = "MmFreePageListHead", "MmZeroedPageListHead", "MiZeroPhysicalPage"
 NONE = 0xFFFFFFFF
 PTE_BASE, PDE_BASE = 0xC0000000, 0xC0300000
 COMMIT, RESERVE, DECOMMIT = 0x1000, 0x2000, 0x4000
@@ -282,13 +282,21 @@ class Bench(Telling):
         self.model.taken(next(vpn for vpn, page in self.model.pages.items() if page.frame == frame and page.pte))
 
     # -- faults ----------------------------------------------------------------------------------------------------
-    def fault(self, vpn: int, write: bool = False, offset: Optional[int] = None, charged: bool = True) -> int:
-        """A fault from the trap on: MmAccessFault, and everything after it."""
+    def fault(self, vpn: int, write: bool = False, offset: Optional[int] = None, charged: bool = True,
+              clears: Optional[Callable[[int], None]] = None) -> int:
+        """A fault from the trap on: MmAccessFault, and everything after it.  `clears` is called with each frame that is about to be cleared."""
         address = vpn << VPN | (self.t.rng.randrange(PAGE_SIZE) if offset is None else offset)
         self.say(f"a {'write' if write else 'read'} at {address:#010x}, {self.name(vpn)}; its entry is {describe(self.pte(vpn))}")
         kind, _ = self.model.decide(vpn, write)
         wanted = self.model.fault(vpn, write, charged)
-        seen = self.guest.call("MmAccessFault", int(write), address, 0, 0)
+        if clears is None:
+            seen = self.guest.call("MmAccessFault", int(write), address, 0, 0)
+        else:
+            place, registers = self.guest.call_or_stop("MmAccessFault", int(write), address, 0, 0, stops=(CLEARS,))
+            while place:
+                clears(self.guest.u32(registers["esp"] + 4))
+                place, registers = self.guest.go_on((CLEARS,))
+            seen = registers["eax"]
         self.equal(f"it returns {status(wanted)}", f"it returns {status(seen)}", "fault-status" if KINDS[kind] != "GuardPage" else
                    "fault-guard-first" if status(seen) == STATUS[0xC0000005] else "fault-status")
         self.compare(vpn)
