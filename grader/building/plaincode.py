@@ -28,6 +28,7 @@ UNSEEN = re.compile(r"(?:mem(?:cmp|chr)|_?[Ii]nterlocked\w*_(?:acq|rel|nf|HLE\w+
 LIBRARY = re.compile(r"Rtl(?!RaiseStatus\b|RaiseException\b|Assert\b|ZeroMemory\b|CopyMemory\b)\w+")
 EXPLORER = re.compile(r"Kx(?!QueueReadyThread\b|Mark\b)\w+")  # the explorer's own; inline routines of headers use it, no student's code does
 ROUTINE = re.compile(r"(?:Ke|Ki|Kf|Kef|Ex|Hal|Ps|Mm|Ob|Io|Zw|Nt)[A-Z]\w*|\w*imp__\w*")
+CONSTANTS = ("IoReadAccess", "IoWriteAccess", "IoModifyAccess", "MmNonCached", "MmCached", "MmWriteCombined")  # of the headers, named like routines
 ENTRY = ("KX_OWN_DRIVER_ENTRY", "DriverEntry")
 FLAVOUR = re.compile(r"MICA_EXPLORE|KX_\w+")
 # What an assembler takes besides instructions, in a file that is an exercise: names and places, no data.
@@ -78,7 +79,7 @@ def objections(name: str, text: str, explored: bool, scenario: bool = False) -> 
             object_to(match.start(), f"{word}: it belongs to the explorer of schedules; leave it alone")
         elif explored and LIBRARY.fullmatch(word):
             object_to(match.start(), f"{word}: a routine of the library, within which the explorer cannot stop; write its steps here")
-        elif scenario and ROUTINE.fullmatch(word) and not re.match(r"\s*\(", plain[match.end():]):
+        elif scenario and word not in CONSTANTS and ROUTINE.fullmatch(word) and not re.match(r"\s*\(", plain[match.end():]):
             object_to(match.start(), f"{word}: a scenario calls the kernel's routines, and uses neither their addresses nor the kernel's variables")
         elif explored and UNSEEN.fullmatch(word):
             object_to(match.start(), f"{word}: it touches memory where the explorer cannot look; assign the fields")

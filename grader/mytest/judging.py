@@ -30,7 +30,7 @@ from grader.guest.inspection import Inspection
 from grader.guest.session import Session
 from grader.guest.stops import Altered, CodeRead
 from grader.judge.judgement import Hint
-from grader.mytest.source import DRIVER, has_scenario
+from grader.mytest.source import DRIVER, has_scenario, scenario_names
 
 CANARY = "Canary"
 SCENARIOS_MAX = 12
@@ -69,6 +69,9 @@ def catches(t: Context) -> None:
     t.asking(f"{file}: your scenarios")
     if not has_scenario(text):
         t.fail(expected="at least one SCENARIO", seen="none" if text else "no such file")
+    names = scenario_names(text)
+    if len(names) > SCENARIOS_MAX:
+        t.fail(expected=f"at most {SCENARIOS_MAX} scenarios: more are not run", seen=f"{len(names)}: {', '.join(names)}")
     if made is None or made.trouble:
         raise InfraError(made.trouble if made else f"nothing was built for {file}; report this with the log")
     if made.error:
@@ -164,8 +167,7 @@ def _explore(machine: Path, seed: int) -> Findings:
 
 def _reports(session: Session, seed: int) -> Iterator[Tuple[str, explorer.Report]]:
     """Each scenario of the student's, and what exploring it brought."""
-    names = [name for name in scenarios(session) if name != CANARY and not name.startswith("First") and not name.startswith("Last")]
-    for name in names[:SCENARIOS_MAX]:
+    for name in (name for name in scenarios(session) if name != CANARY):
         guest = Guest(session)
         guest.inspection = Inspection(session, f"{seed}/{name}")
         with guest.code_unread():

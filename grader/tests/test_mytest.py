@@ -157,3 +157,10 @@ class Catches(TreeCase):
         failure = self.judged()
         assert failure
         self.assertIn("at least one SCENARIO", failure.expected)
+
+    def test_scenarios_that_would_not_run_are_named(self) -> None:
+        self.put(FILE, "".join(f"SCENARIO(First{number});\n" for number in range(13)))
+        failure = self.judged()
+        assert failure
+        self.assertIn("at most 12 scenarios", failure.expected)
+        self.assertIn("13: First0, First1,", failure.seen)

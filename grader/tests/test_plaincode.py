@@ -90,6 +90,7 @@ class PlainCode(unittest.TestCase):
             return plaincode.objections("mytest.cpp", line + "\n", True, True)
 
         self.assertEqual([], of("static void Check() { CHECK_EQUAL(0, KeReadStateEvent (&Event)); InterlockedIncrement(&Got); }"))
+        self.assertEqual([], of("MmProbeAndLockPages(Mdl, KernelMode, IoModifyAccess); auto c = MmCached;"))
         for line in ("auto f = &KeSetEvent;", "auto f = KeSetEvent;", "Known[0] = ULONG(KeSetEvent);", "CALL(KeSetEvent)", "auto f = (KeSetEvent);",
                      'extern "C" PVOID _imp__KeSetEvent;'):
             self.assertEqual(1, len(of(line)), line)

@@ -86,7 +86,7 @@ NTSTATUS MiResolveProtoPteFault(MI_FAULT& fault);
 /// copyonwrite.cpp: gives the process a copy of its own. *Pte is valid with Hard.CopyOnWrite; TLBs may know it.
 NTSTATUS MiResolveCopyOnWriteFault(MI_FAULT& fault);
 
-// ---- a page that is being read: pagein.cpp
+// ---- a page that is being read: inpage.cpp
 
 struct MI_IN_PAGE;
 /// Counts a thread that will wait until a page has been read. Pre: ReadInProgress.
