@@ -126,12 +126,20 @@ def explored(driver: Path, directory: Path, seed: int) -> Findings:
         try:
             machine = driver / ("on-" + hashlib.sha256(str(directory).encode()).hexdigest()[:12])
             _lay_out(driver, directory, machine)
-            found.set_result(_explore(machine, seed))
+            found.set_result(_explored_at_last(machine, seed))
         except BaseException as error:  # who waits for it gets it too; the next grading asks again
             with _guard:
                 del _known[key]
             found.set_exception(error)
     return found.result()
+
+
+def _explored_at_last(machine: Path, seed: int) -> Findings:
+    """An emulator that ends by itself says nothing about anyone's code: once more, on a fresh machine."""
+    try:
+        return _explore(machine, seed)
+    except InfraError:
+        return _explore(machine, seed)
 
 
 def _lay_out(driver: Path, directory: Path, machine: Path) -> None:

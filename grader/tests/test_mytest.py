@@ -164,3 +164,14 @@ class Catches(TreeCase):
         assert failure
         self.assertIn("at most 12 scenarios", failure.expected)
         self.assertIn("13: First0, First1,", failure.seen)
+
+    def test_an_emulator_that_ends_by_itself_gets_a_second_machine(self) -> None:
+        driver = self.tree.root / "driver"
+        driver.mkdir()
+        (driver / judging.DRIVER).touch()
+        for ends, seen in (([InfraError("QEMU ended by itself"), LOST], LOST), ([InfraError("first"), InfraError("second")], None)):
+            with mock.patch.object(judging, "_explore", side_effect=ends), mock.patch.object(judging, "_lay_out"):
+                if seen:
+                    self.assertEqual(seen, judging.explored(driver, self.tree.root, 1))
+                else:
+                    self.assertRaisesRegex(InfraError, "second", judging.explored, driver, self.tree.root, 2)

@@ -128,6 +128,10 @@ def pages_decommitted(t):
     bench.touch(0x1F07)
     bench.decommit(*pages(0x1F00, 0x10))
     bench.decommit(*pages(0x1F10, 0x10))  # all of them, in two calls
+    bench.reserve(*pages(0x1F40, 0x10), commit=True)
+    bench.decommit(*pages(0x1F44, 4))
+    bench.commit(*pages(0x1F40, 0x10))  # all of the range, whose own protection it is: no mark stays
+    bench.touch(0x1F45)
 
 
 @test("2.5", points=2, title="a range is released: all of it, its start, its end, or its middle", stage="ready", features=SERVICES, limit=LIMIT)

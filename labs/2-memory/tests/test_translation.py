@@ -139,6 +139,8 @@ def lowest_run_taken(t):
     for size in (rng.randint(2, 3), 1, sizes[3], 1, 1, 2, 1):
         bench.reserve(size)
     bench.reserve(bench.count)
+    bench.reserve(0xFFFFFFFF - rng.randrange(4))  # the sum with a place is small
+    bench.reserve(0xFFFFFFF0, 8)
     while any(length >= 3 for _, length in bench.free_runs()):
         bench.reserve(max(length for _, length in bench.free_runs()) - rng.randrange(2))
     while bench.free_runs():
