@@ -1,22 +1,20 @@
 // Page tables that exist only for a test (2.5): entries of the first 32 MB of an address space, which the host reads and writes.
 //
 // An entry that "holds a page" has the transition form, with a number that the host chose. Each rule of mm/vad/pagetable.h that a
-// caller breaks is noted, the first one only. IRQL, locks: as there.
+// caller breaks is noted, the first one only. Which pages are given back the host sees itself, where DeletePage is called. IRQL, locks: as there.
 #include "mm/vad/pagetable.h"
 #include "mm/vad/pagestate.h"
 #include "ntstatus.h"
 
 namespace {
 
-constexpr ULONG TABLES = 8, PAGES_DELETED = 256;
+constexpr ULONG TABLES = 8;
 
 /// What the host sees of the page tables.
 struct LAB_TABLES {
     ULONG TablesLeft; ///< so many can still be made
     ULONG Broken;     ///< 0, or which rule was broken first (ranges.py has the words)
     ULONG BrokenVpn;
-    ULONG DeletedCount;
-    ULONG Deleted[PAGES_DELETED]; ///< the numbers of the pages that were given back, in order
     ULONG Exists[TABLES];
     MMPTE Entries[TABLES * PTE_PER_PAGE];
 };
@@ -73,9 +71,6 @@ public:
         MMPTE& entry = LabTables.Entries[vpn];
         if (!Holds(entry)) return Note(NoPage, vpn);
         if (Holds(after)) return Note(AfterHoldsPage, vpn);
-        if (LabTables.DeletedCount < PAGES_DELETED)
-            LabTables.Deleted[LabTables.DeletedCount] = entry.Trans.PageFrameNumber;
-        LabTables.DeletedCount++;
         entry = after;
     }
 

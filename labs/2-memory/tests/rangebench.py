@@ -12,9 +12,10 @@ from .rangetree import HINTS as TREE_HINTS
 from .rangetree import RangeTree, name
 
 TABLES, ENTRIES = 8, 1024
-MAKES, FREES = "MiAllocatePrivateVad", "MiFreeVad"
+MAKES, FREES, DELETES = "MiAllocatePrivateVad", "MiFreeVad", "lab2!LAB_PAGES::DeletePage"
+STOPS = (MAKES, FREES, DELETES)
 CHARGE, VAD_TYPE, MEM_COMMIT_BIT, PROTECTION, PRIVATE = (1 << 19) - 1, 20, 1 << 23, 24, 1 << 29
-HEAD = struct.Struct("<4I256I8I")  # LAB_TABLES before its entries
+HEAD = struct.Struct("<3I8I")  # LAB_TABLES before its entries
 STATUS = {SUCCESS: "STATUS_SUCCESS", NO_RESOURCES: "STATUS_INSUFFICIENT_RESOURCES", QUOTA: "STATUS_PAGEFILE_QUOTA_EXCEEDED"}
 RULES = ("", "an entry outside of the ranges was asked for", "an entry was written whose page table does not exist",
          "Write was called for an entry that holds a page: the page is lost", "Write was given an entry that holds a page",
@@ -123,27 +124,35 @@ class RangeBench:
         self.done.append(what)
         self.before = {one.first: set(one.pages) for one in self.model.all}
         self.guest.write(self.words, struct.pack("<II", first * PAGE, (last - first + 1) * PAGE))
-        self.guest.write(self.tables + 4, bytes(12))
+        self.guest.write(self.tables + 4, bytes(8))
 
     def _call(self, routine: str, arguments: Sequence[int], status: int, vad_fails: bool) -> int:
-        """Calls a service, counts VADs that are made and freed, and lets the making fail.  Returns its status."""
+        """Calls a service, counts VADs that are made and freed, notes the pages that are given back, and lets the making fail.  Returns its
+        status."""
         guest = self.guest
         self.t.asking(self._asked(), self._hint("vad-call"))
         nodes, made = len(self.model.all), 0
+        self.deleted: List[int] = []
         with guest.uninterrupted():
-            place, registers = guest.call_or_stop(routine, *arguments, stops=(MAKES, FREES), conv="cdecl")
+            place, registers = guest.call_or_stop(routine, *arguments, stops=STOPS, conv="cdecl")
             while place:
-                made += {MAKES: 0 if vad_fails else 1, FREES: -1}[place]
+                made += {MAKES: 0 if vad_fails else 1, FREES: -1, DELETES: 0}[place]
+                if place == DELETES:
+                    self.deleted.append(self._number_at(guest.u32(registers["esp"] + 4)))
                 if place == MAKES and vad_fails:
                     esp = registers["esp"]
-                    place, registers = guest.go_on((MAKES, FREES), eip=guest.u32(esp), esp=esp + 4, eax=0)
+                    place, registers = guest.go_on(STOPS, eip=guest.u32(esp), esp=esp + 4, eax=0)
                 else:
-                    place, registers = guest.go_on((MAKES, FREES))
+                    place, registers = guest.go_on(STOPS)
         seen = registers["eax"]
         if seen != status:
             self._fail(self._status(status), self._status(seen), "vad-whole" if status == SUCCESS and seen == NO_RESOURCES else "vad-status")
         self.vads = made, nodes
         return seen
+
+    def _number_at(self, vpn: int) -> int:
+        """The number of the page that an entry holds."""
+        return self.guest.u32(self._entry(vpn)) >> 12 if vpn < TABLES * ENTRIES else 0
 
     # -- judging -----------------------------------------------------------------------------------------------------
     def _compare(self, _: int, status: int, gone: List[int]) -> None:
@@ -156,11 +165,11 @@ class RangeBench:
         if made != len(self.model.all) - before:
             self._fail(f"VADs that were made less those that were freed: {len(self.model.all) - before}", f"{made}", "vad-leak")
         self._compare_pages(tree, undone)
-        deleted = sorted(head[4:4 + min(head[3], 256)])
+        deleted = sorted(self.deleted)
         if deleted != sorted(gone):
             self._fail(f"pages of memory that are given back: {_numbers(sorted(gone))}", _numbers(deleted), undone or "vad-contents")
         self._compare_charges(tree, undone)
-        self._compare_tables(head[260:], undone)
+        self._compare_tables(head[3:], undone)
 
     def _compare_ranges(self, undone: str) -> RangeTree:
         tree = RangeTree(self.guest, self.space + self.guest.field("MM_ADDRESS_SPACE.VadRoot")[0])
@@ -243,7 +252,7 @@ class RangeBench:
         return self.tables + HEAD.size + 4 * vpn
 
     def _exists(self, table: int) -> int:
-        return self.tables + 4 * (4 + 256 + table)
+        return self.tables + 4 * (3 + table)
 
     def _count_tables(self) -> int:
         return sum(self.guest.u32(self._exists(table)) for table in range(TABLES))
