@@ -8,6 +8,7 @@
 #include "mm/pfn.h"
 #include "mm/virtual.h"
 #include "ntstatus.h"
+#include "ps.h"
 #include "rtl/exception.h"
 #include "rtl/useraccess.h"
 #include "scenario.h"
@@ -170,8 +171,48 @@ struct GuardPageTellsOne {
     }
 };
 
+// MEM-05
+/// Two processes fault at the same time, without a lock that both need for long: each fault is counted.
+struct FaultsOfTwoProcessesAreCounted {
+    static constexpr ULONG Fresh = 4; ///< pages that each process uses for the first time
+    static inline EPROCESS* Process[2];
+    static inline volatile ULONG* Page[2];
+    static inline LONG DemandZero, Transition;
+
+    static void Setup() {
+        for (ULONG which = 0; which < 2; which++) {
+            CHECK_EQUAL(STATUS_SUCCESS, PspCreateProcess("Lab2", &Process[which]));
+            KAPC_STATE saved;
+            KeStackAttachProcess(&Process[which]->Pcb, &saved);
+            Page[which] = Allocate(1 + Fresh);
+            Page[which][0] = 1;
+            MmEmptyWorkingSet(); // the page table stays
+            KeUnstackDetachProcess(&saved);
+        }
+        DemandZero = MmInfoCounters.DemandZeroCount;
+        Transition = MmInfoCounters.TransitionCount;
+    }
+    static void Use(ULONG which) {
+        KAPC_STATE saved;
+        KeStackAttachProcess(&Process[which]->Pcb, &saved);
+        for (ULONG page = 1; page <= Fresh; page++)
+            Page[which][page * PAGE_SIZE / sizeof(ULONG)] = 1;
+        Page[which][0] = 2;
+        KeUnstackDetachProcess(&saved);
+    }
+    static void Actor0() { Use(0); }
+    static void Actor1() { Use(1); }
+    static void Check() {
+        CHECK_EQUAL(DemandZero + LONG(2 * Fresh), LONG(MmInfoCounters.DemandZeroCount));
+        CHECK_EQUAL(Transition + 2, LONG(MmInfoCounters.TransitionCount));
+        for (EPROCESS* const process : Process)
+            PspDeleteProcess(process);
+    }
+};
+
 } // namespace
 
+SCENARIO(FaultsOfTwoProcessesAreCounted);
 SCENARIO(StandbyPageIsUsedOrTaken);
 SCENARIO(FreshPageHasOneFrame);
 SCENARIO(GuardPageTellsOne);
