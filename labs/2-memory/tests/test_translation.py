@@ -16,6 +16,8 @@ SEEN = 0x20 | 0x40  # what the processor notes in an entry that it uses
 SYSTEM_DIRECTORY = 0xFFDEF000  # MM_SYSTEM_DIRECTORY
 LARGE_ENTRY = 0x1E3  # valid, writable, used, large, global
 SYSTEM = 512  # the directory's first entry of system space
+MISSING = 512  # entries of a directory that are missing, at least
+EMPTY = "missing entries of system space"
 
 HINTS = {
     "walk-large": "An entry of the directory with LargePage set maps 4 MB itself: there is no page table behind it, and 22 bits of the address are the "
@@ -64,7 +66,8 @@ def system_entry_loaded(t):
     for number in _victims(t):
         whole = guest.u32(DIRECTORY + 4 * number)
         pages = [(number << 22 | index << 12, TABLES + (number << 12) + 4 * index) for index in range(1024)]
-        absent, there = t.rng.sample([(address, entry) for address, entry in pages if not guest.u32(entry) & VALID], 2)
+        absent, there = _some(t, [(address, entry) for address, entry in pages if not guest.u32(entry) & VALID], 2,
+                              "entries without a page in a table of paged pool")
         guest_page = t.rng.randrange(1, 0x1000) << 12  # which nobody touches
         guest.u32(there[1], guest_page | 0x163)
         chosen = {True: there[0], False: absent[0]}
@@ -104,10 +107,10 @@ def nothing_to_load(t):
     _attach(t)
     own = [(0x300, "the page directory itself"), (0x301, "hyperspace")]
     empty = [number for number in range(SYSTEM, 1024) if not guest.u32(DIRECTORY + 4 * number) & VALID]
-    cases = [(number << 22 | rng.randrange(LARGE), number) for number in rng.sample(empty, 4) if number > 0x301]
+    cases = [(number << 22 | rng.randrange(LARGE), number) for number in _some(t, empty, 4, EMPTY) if number > 0x301]
     cases += [(rng.randrange(0x10000, 0x7FFE0000), None) for _ in range(4)]
     cases += [(TABLES + (rng.randrange(0x10000, 0x7FFE0000) >> 12 << 2), None) for _ in range(3)]
-    cases += [(TABLES + (number << 12) + 4 * rng.randrange(1024), number) for number in rng.sample(empty, 3) if number > 0x301]
+    cases += [(TABLES + (number << 12) + 4 * rng.randrange(1024), number) for number in _some(t, empty, 3, EMPTY) if number > 0x301]
     for number, _ in own:
         at = next((index for index in range(1024) if guest.u32(TABLES + (number << 12) + 4 * index) & VALID), None)
         if at is not None and number == 0x301:
@@ -224,8 +227,7 @@ def _places(t) -> "List[Tuple[int, str, int]]":
     """Addresses of each kind, what their entry is, and their physical addresses (0: none), as the host finds them."""
     guest, rng = t.guest, t.rng
     kinds: "dict[str, List[int]]" = {}
-    for number in _unused(t, 3):  # a small machine has no large pages of its own
-        guest.u32(DIRECTORY + 4 * number, rng.randrange(1, 1024) << 22 | LARGE_ENTRY)
+    own = _own_entries(t)
     for number in range(1024):
         pde = guest.u32(DIRECTORY + 4 * number)
         if not pde & VALID:
@@ -239,7 +241,9 @@ def _places(t) -> "List[Tuple[int, str, int]]":
                 far = " (a device's)" if entry & VALID and entry >> 31 else ""
                 kinds.setdefault(f"valid{far}" if entry & VALID else "not valid", []).append(number << 22 | index << 12 | rng.randrange(PAGE))
     kinds["valid (a device's)"] = kinds.get("valid (a device's)", []) + _devices(guest, rng)
-    chosen = [(kind, address) for kind, addresses in kinds.items() for address in rng.sample(addresses, min(12, len(addresses)))]
+    missing = len(kinds.get("missing in the directory", []))
+    t.sound(missing >= MISSING, f"most entries of the directory are missing ({missing} of 1024 are)")
+    chosen = own + [(kind, address) for kind, addresses in kinds.items() for address in rng.sample(addresses, min(12, len(addresses)))]
     rng.shuffle(chosen)
     found = []
     for kind, address in chosen:
@@ -250,10 +254,33 @@ def _places(t) -> "List[Tuple[int, str, int]]":
     return found
 
 
+def _own_entries(t) -> "List[Tuple[str, int]]":
+    """Entries that the host writes just now, so that nobody knows them: large ones, and a page table with frames of all kinds and without."""
+    guest, rng = t.guest, t.rng
+    found: "List[Tuple[str, int]]" = []
+    *large, small = _unused(t, 4)
+    for number in large:  # a small machine has no large pages of its own
+        guest.u32(DIRECTORY + 4 * number, rng.randrange(1, 1024) << 22 | LARGE_ENTRY)
+        found += [("large", number << 22 | rng.randrange(LARGE)) for _ in range(2)]
+    table = guest.alloc(PAGE, PAGE)
+    for index in rng.sample(range(1024), 16):
+        valid = len(found) % 2
+        guest.u32(table + 4 * index, rng.randrange(1, 1 << 20) << 12 | (0x163 if valid else rng.choice((0x80, 0x880, 0x400))))
+        found.append(("valid" if valid else "not valid", small << 22 | index << 12 | rng.randrange(PAGE)))
+    guest.u32(DIRECTORY + 4 * small, guest.space.physical(table) | 0x63)
+    return found
+
+
 def _unused(t, count: int) -> List[int]:
     """Numbers of directory entries of system space that no directory has."""
-    return t.rng.sample([number for number in range(0x302, 0x3FE) if not t.guest.u32(DIRECTORY + 4 * number) & VALID
-                         and not t.guest.u32(SYSTEM_DIRECTORY + 4 * number) & VALID], count)
+    return _some(t, [number for number in range(0x302, 0x3FE) if not t.guest.u32(DIRECTORY + 4 * number) & VALID
+                     and not t.guest.u32(SYSTEM_DIRECTORY + 4 * number) & VALID], count, "entries of the directory that nobody uses")
+
+
+def _some(t, those: list, count: int, what: str) -> list:
+    """So many of them; a kernel that leaves too few is not as any is."""
+    t.sound(len(those) >= count, f"there are {count} {what} ({len(those)} are left)")
+    return t.rng.sample(those, count)
 
 
 def _devices(guest, rng) -> List[int]:
