@@ -166,6 +166,9 @@ def runs_aligned(t):
         bench.release(first, 1)
     for alignment in (4, 2, 8, 64, 16, 1):
         bench.reserve(rng.randint(1, 3), alignment)
+    wide = PteBench(t, 330)  # 256 pages: a multiple that fills no byte
+    for alignment in (1, 256):
+        wide.reserve(rng.randint(1, 3), alignment)
 
 
 @test("2.1", points=2, title="a run that is given back becomes one with its free neighbours", stage="early", features=PTES, limit=LIMIT)
