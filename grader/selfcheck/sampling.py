@@ -19,7 +19,7 @@ from grader.selfcheck import variants
 from grader.selfcheck.variants import Variant
 from grader.tree import Tree
 
-MISTAKES = 80  # of the whole course; each exercise has its share, rounded up
+MISTAKES = 60  # of the whole course; each exercise has its share, rounded up
 OTHERS, OF_CHEATERS = 2, 10  # tests of a mistake's row beside those that it names; tests of a cheater's row
 
 
