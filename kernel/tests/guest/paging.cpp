@@ -22,7 +22,7 @@
 namespace {
 
 constexpr ULONG WORDS = PAGE_SIZE / sizeof(ULONG);
-constexpr ULONG LARGE = 22 * 1024 * 1024 / PAGE_SIZE; ///< pages: more than the machine has
+constexpr ULONG LARGE = 20 * 1024 * 1024 / PAGE_SIZE; ///< pages: more than the machine has
 constexpr ULONG MEMORY = 16 * 1024 * 1024 / PAGE_SIZE;
 constexpr ULONG STRIDE = 2003; ///< a prime number: page numbers in another order
 

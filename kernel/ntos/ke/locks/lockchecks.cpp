@@ -49,7 +49,8 @@ void RemoveHeldLock(const KSPIN_LOCK* lock) {
 
 const KPRCB* KiSpinLockHolder(const KSPIN_LOCK* SpinLock) {
     for (const KPRCB* prcb : KiProcessorBlock) {
-        if (prcb && IsHeldBy(*prcb, SpinLock)) return prcb;
+        if (!prcb) break; // the block is filled from its front
+        if (IsHeldBy(*prcb, SpinLock)) return prcb;
     }
     return nullptr;
 }
