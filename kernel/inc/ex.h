@@ -5,6 +5,7 @@
 #include "ex/fastmutex.h"
 #include "ex/features.h"
 #include "ex/guardedmutex.h"
+#include "ex/handle.h"
 #include "ex/inject.h"
 #include "ex/interlocked.h"
 #include "ex/lookaside.h"

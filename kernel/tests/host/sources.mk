@@ -185,3 +185,5 @@ HOST_SOURCES += kernel/ntos/mm/fault/pagein.cpp
 HOST_SOURCES += kernel/ntos/ke/swap/inswap.cpp
 HOST_SOURCES += kernel/ntos/ke/swap/outswap.cpp
 HOST_SOURCES += kernel/ntos/ke/swap/swapper.cpp
+HOST_SOURCES += kernel/ntos/ex/handle.cpp
+HOST_SOURCES += kernel/ntos/ex/handletable.cpp
