@@ -43,7 +43,8 @@ def run(tree: Tree, options: argparse.Namespace) -> int:
     seed, sample = master_seed(options.seed), None
     if options.sample:
         draw = number_of_commit(tree, 0) if seed is None else seed
-        seed, sample = None, Sample(tree, course.labs, draw)
+        sample = Sample(tree, course.labs, draw)
+        seed = sample.seed
         if options.jsonl and not options.only:
             print(f"note: {sample.in_words}; the same again: make test TEST='selfcheck:*' SEED={draw}", flush=True)
     check = SelfCheck(Grading(tree, course, Memo(default_runner(), course), jobs=jobs), seed, sample)

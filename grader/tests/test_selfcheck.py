@@ -133,6 +133,20 @@ class Table(TreeCase):
             self.assertEqual((len(taken(draw)), taken(draw)), (3 + 4, taken(draw)))
         self.assertEqual(frozenset().union(*map(taken, range(60))), {variant.name for variant in found}, "each has its turn")
 
+    def test_samples_ask_at_three_seeds_and_the_seed_says_which_other_tests_run(self) -> None:
+        self.variant("mistakes", "one", "Mistake: m\nExercise: 1.1\nFails: bit_follows_queue\nHint: summary")
+        course = labs.load(self.tree)
+        tests = course.tests_of(course.labs[0])
+        mistake, = variants.of_lab(self.tree, course.labs[0])
+
+        def ran(draw: int) -> "tuple[int, tuple[str, ...]]":
+            with mock.patch("grader.selfcheck.sampling.OTHERS", 1):
+                sample = Sample(self.tree, course.labs, draw)
+                return sample.seed, tuple(test.name for test in sample.tests(mistake, tests))
+
+        self.assertEqual({ran(draw)[0] for draw in range(30)}, {1, 2, 3})
+        self.assertEqual(len({ran(draw) for draw in range(300)}), 3, "all that a commit can draw can be run beforehand")
+
     def test_the_commit_draws(self) -> None:
         self.assertEqual(number_of_commit(self.tree, 17), 17, "no repository")
         git.ask(self.tree.root, "init", "-q")
