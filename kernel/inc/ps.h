@@ -48,6 +48,11 @@ NTKERNELAPI NTSTATUS NTAPI PsStartSystemThread(PETHREAD* Thread, PCSTR Name, KPR
 /// @returns also STATUS_PROCESS_IS_TERMINATING. @irql PASSIVE_LEVEL
 NTKERNELAPI NTSTATUS NTAPI PspStartProcessThread(PETHREAD* Thread, EPROCESS* Process, PCSTR Name, KPRIORITY Priority,
                                                  PKSTART_ROUTINE StartRoutine, PVOID StartContext);
+/// Makes a thread that runs in user mode, and starts it. @param Context its first registers there; flags and selectors are those of
+/// user mode. @param Teb where fs leads; nullptr: nowhere. An exception that nobody handles ends the thread with its code.
+/// @returns as PspStartProcessThread. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI PspStartUserThread(PETHREAD* Thread, EPROCESS* Process, PCSTR Name, KPRIORITY Priority,
+                                              CONTEXT* Context, PVOID Teb);
 /// The same as drivers know it: a thread of priority 8, in the System process, with a handle.
 /// @param ThreadHandle receives a handle, which ZwClose gives back. @param ObjectAttributes not looked at: there are no names
 /// yet. @param ProcessHandle must be nullptr, the System process. @param ClientId receives the IDs; may be nullptr.

@@ -1,4 +1,5 @@
 // The two processes of this kernel: Idle (PID 0) and System (PID 4). SYS-01, SYS-02
+#include "ke/usermode.h"
 #include "mm.h"
 #include "nt/atomic.h"
 #include "ps/psp.h"
@@ -33,5 +34,6 @@ BOOLEAN NTAPI PsInitSystem(ULONG Phase) {
         return TRUE;
     }
     PspInitializeThreadHandles();
+    KeSetUnhandledUserException(PspEndAfterException);
     return NT_SUCCESS(PspInitializeReaper());
 }

@@ -11,6 +11,13 @@ constexpr ULONG ID_STEP = 4; ///< process and thread IDs are multiples of four
 
 /// The next process or thread ID: both come from one sequence, so no two objects share one. @irql any
 ULONG PspNextId();
+/// A thread object in a process that goes on existing for it, and a kernel stack, whose highest address `Stack` receives.
+/// @returns STATUS_SUCCESS; STATUS_INVALID_PARAMETER: the priority; STATUS_PROCESS_IS_TERMINATING; STATUS_INSUFFICIENT_RESOURCES
+NTSTATUS PspAllocateThread(PETHREAD* Thread, EPROCESS* Process, PCSTR Name, KPRIORITY Priority, PVOID* Stack);
+/// Makes an initialized thread ready. @param ToCaller receives it, referenced; nullptr: nobody keeps it.
+void PspRunThread(PETHREAD Thread, KPRIORITY Priority, PVOID StartAddress, PETHREAD* ToCaller);
+/// Ends the calling thread, whose exception in user mode nobody has handled, with the exception's code.
+void NTAPI PspEndAfterException(const EXCEPTION_RECORD* Record);
 /// Makes the lock of the threads' handles; once, before the first handle.
 void PspInitializeThreadHandles();
 /// Starts the reaper, the thread that frees the stacks of ended threads (a thread cannot free the stack that it stands on).

@@ -19,8 +19,7 @@ void NTAPI PspFreeApc(PKAPC apc) { ExFreePoolWithTag(apc, 0); }
 
 } // namespace
 
-NTSTATUS NTAPI PspStartProcessThread(PETHREAD* Thread, EPROCESS* Process, PCSTR Name, KPRIORITY Priority,
-                                     PKSTART_ROUTINE StartRoutine, PVOID StartContext) {
+NTSTATUS PspAllocateThread(PETHREAD* Thread, EPROCESS* Process, PCSTR Name, KPRIORITY Priority, PVOID* Stack) {
     if (Priority <= LOW_PRIORITY || Priority > HIGH_PRIORITY) return STATUS_INVALID_PARAMETER;
     if (!ExAcquireRundownProtection(&Process->RundownProtect)) return STATUS_PROCESS_IS_TERMINATING;
     auto* const thread = static_cast<ETHREAD*>(ExAllocatePoolWithTag(NonPagedPool, sizeof(ETHREAD), PS_THREAD_TAG));
@@ -33,18 +32,32 @@ NTSTATUS NTAPI PspStartProcessThread(PETHREAD* Thread, EPROCESS* Process, PCSTR 
     RtlZeroMemory(thread, sizeof(*thread));
     thread->UniqueThreadId = PspNextId();
     thread->ThreadsProcess = Process;
-    thread->StartAddress = StartRoutine;
-    thread->PointerCount = Thread ? 2 : 1; // one for the running thread itself, one for the caller
     const NTSTATUS named = RtlStringCbPrintf(thread->ThreadName, sizeof(thread->ThreadName), "%s", Name);
     (void)named; // a long name is cut
+    *Thread = thread;
+    *Stack = stack;
+    return STATUS_SUCCESS;
+}
+
+void PspRunThread(PETHREAD Thread, KPRIORITY Priority, PVOID StartAddress, PETHREAD* ToCaller) {
+    Thread->PointerCount = ToCaller ? 2 : 1; // one for the running thread itself, one for the caller
+    (void)KeSetPriorityThread(&Thread->Tcb, Priority);
+    EtwTraceEvent(ETW_EVENT::ThreadCreate, reinterpret_cast<ULONG_PTR>(Thread), ULONG_PTR(Priority),
+                  reinterpret_cast<ULONG_PTR>(StartAddress), Thread->UniqueThreadId);
+    if (ToCaller) *ToCaller = Thread;
+    KeReadyThread(&Thread->Tcb);
+}
+
+NTSTATUS NTAPI PspStartProcessThread(PETHREAD* Thread, EPROCESS* Process, PCSTR Name, KPRIORITY Priority,
+                                     PKSTART_ROUTINE StartRoutine, PVOID StartContext) {
+    PETHREAD thread;
+    PVOID stack;
+    NT_TRY(PspAllocateThread(&thread, Process, Name, Priority, &stack));
+    thread->StartAddress = StartRoutine;
     KeInitializeThread(&thread->Tcb, stack, static_cast<UCHAR*>(stack) - KERNEL_STACK_SIZE, SystemThreadStartup,
                        StartRoutine, StartContext, &Process->Pcb);
     thread->Tcb.SystemThread = TRUE;
-    (void)KeSetPriorityThread(&thread->Tcb, Priority);
-    EtwTraceEvent(ETW_EVENT::ThreadCreate, reinterpret_cast<ULONG_PTR>(thread), ULONG_PTR(Priority),
-                  reinterpret_cast<ULONG_PTR>(StartRoutine), thread->UniqueThreadId);
-    if (Thread) *Thread = thread;
-    KeReadyThread(&thread->Tcb);
+    PspRunThread(thread, Priority, reinterpret_cast<PVOID>(StartRoutine), Thread);
     return STATUS_SUCCESS;
 }
 

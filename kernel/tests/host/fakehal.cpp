@@ -108,6 +108,8 @@ void KiDisableInterrupts() {}
 void KiEnableInterrupts() {}
 bool KiIsUserFrame(const KTRAP_FRAME* TrapFrame) { return TrapFrame != nullptr; }
 
+void KiLoadTebSegment(PVOID) {}
+
 void KiLoadDirectoryTable(const KPROCESS* Process) {
     host::Machine* const machine = host::Machine::Current();
     machine->LoadedDirectory = Process->DirectoryTableBase[0];

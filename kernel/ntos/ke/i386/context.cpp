@@ -9,6 +9,9 @@ namespace {
 
 /// Flags that a debugger or a handler may change; the rest (I/O privilege, virtual interrupts...) stays.
 constexpr ULONG CHANGEABLE_EFLAGS = 0x00240FD5;
+constexpr ULONG USER_CODE = KGDT_R3_CODE | RPL_MASK;
+constexpr ULONG USER_DATA = KGDT_R3_DATA | RPL_MASK;
+constexpr ULONG USER_TEB = KGDT_R3_TEB | RPL_MASK;
 
 bool Has(ULONG flags, ULONG part) { return (flags & part) == part; }
 
@@ -63,9 +66,11 @@ void NTAPI KeContextToKframes(KTRAP_FRAME* TrapFrame, KEXCEPTION_FRAME* Exceptio
                 frame.TempEsp = Context->Esp;
             }
         } else {
-            frame.HardwareEsp = Context->Esp;
-            frame.HardwareSegSs = Context->SegSs;
-            frame.SegCs = Context->SegCs;
+            frame.HardwareEsp =
+                Context->Esp; // the rest is what user mode always has: with another, the way there would fault
+            frame.HardwareSegSs = USER_DATA;
+            frame.SegCs = USER_CODE;
+            frame.EFlags |= nt::cpu::EFLAGS_INTERRUPT | nt::cpu::EFLAGS_FIXED;
         }
     }
     if (Has(ContextFlags, CONTEXT_INTEGER)) {
@@ -76,6 +81,10 @@ void NTAPI KeContextToKframes(KTRAP_FRAME* TrapFrame, KEXCEPTION_FRAME* Exceptio
         frame.Ecx = Context->Ecx;
         frame.Eax = Context->Eax;
     }
-    // Segments of kernel code never change; user mode's come with user mode.
+    if (Has(ContextFlags, CONTEXT_SEGMENTS) && !IsKernelFrame(frame)) { // segments of kernel code never change
+        frame.SegDs = frame.SegEs = USER_DATA;
+        frame.SegFs = USER_TEB;
+        frame.SegGs = 0;
+    }
 }
 }

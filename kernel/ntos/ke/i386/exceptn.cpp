@@ -1,7 +1,7 @@
 // The exception dispatcher: which debugger and handlers are asked about an exception, and in which order.
 //
 // Kernel mode: the debugger's first chance, the handlers of the stack's frames, the debugger's second chance, bugcheck.
-// User mode exceptions come with user mode.
+// User mode: userexceptn.cpp.
 // In the books: "exception dispatching". EXC-02, EXC-03
 #include "ki386.h"
 #include "kd.h"
@@ -35,6 +35,7 @@ extern "C" {
 
 void NTAPI KiDispatchException(EXCEPTION_RECORD* ExceptionRecord, KEXCEPTION_FRAME* ExceptionFrame,
                                KTRAP_FRAME* TrapFrame, KPROCESSOR_MODE PreviousMode, BOOLEAN FirstChance) {
+    if (PreviousMode == UserMode) return KiDispatchUserException(ExceptionRecord, TrapFrame, FirstChance);
     CONTEXT context;
     context.ContextFlags = CONTEXT_FULL;
     KeContextFromKframes(TrapFrame, ExceptionFrame, &context);

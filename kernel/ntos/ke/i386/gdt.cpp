@@ -1,6 +1,6 @@
 // The global descriptor table and the task state segments of a processor.
 //
-// Flat code and data for both rings; fs of the kernel selects the KPCR. Every processor has its own table under the
+// Flat code and data for both rings; fs of the kernel selects the KPCR, fs of user mode the thread's TEB. Every processor has its own table under the
 // same selectors, so that one IDT with its task gates serves them all.
 // In the books: "trap dispatching". TRP-01, TRP-09
 #include "ki386.h"
@@ -64,6 +64,8 @@ void KiInitializeGdt(KI_PROCESSOR& processor) {
     SetEntry(gdt, KGDT_R3_DATA, 0, wholeSpace, DESCRIPTOR_DATA | DESCRIPTOR_DPL3, flat);
     SetEntry(gdt, KGDT_R0_PCR, reinterpret_cast<ULONG_PTR>(&processor.Pcr), sizeof(KPCR) - 1, DESCRIPTOR_DATA,
              DESCRIPTOR_32BIT);
+    SetEntry(gdt, KGDT_R3_TEB, 0, PAGE_SIZE - 1, DESCRIPTOR_DATA | DESCRIPTOR_DPL3,
+             DESCRIPTOR_32BIT); // see KiLoadTebSegment
 
     processor.Tss.Ss0 = KGDT_R0_DATA;
     SetTss(processor, KGDT_TSS, processor.Tss);

@@ -50,5 +50,10 @@ void KiPageFault(KTRAP_FRAME& frame, ULONG_PTR address);
 /// interrupted code.
 void KiDispatchTrapException(KTRAP_FRAME& frame, NTSTATUS code, ULONG parameters = 0, ULONG_PTR parameter0 = 0,
                              ULONG_PTR parameter1 = 0, ULONG_PTR parameter2 = 0);
+/// Whether the instruction that user mode was stopped at is one that only the kernel may execute. @irql PASSIVE_LEVEL
+bool KiIsPrivilegedInstruction(const KTRAP_FRAME& frame);
+/// Gives an exception of user mode to those who may handle it. Returns if the frame says how the thread goes on; else the thread ends.
+/// @irql PASSIVE_LEVEL
+void KiDispatchUserException(EXCEPTION_RECORD* Record, KTRAP_FRAME* TrapFrame, BOOLEAN FirstChance);
 /// Enables interrupts if the interrupted code had them enabled.
 void KiGiveInterruptsBack(const KTRAP_FRAME& frame);

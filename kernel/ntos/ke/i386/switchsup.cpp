@@ -36,6 +36,14 @@ PKTHREAD NTAPI KeGetCurrentThread() {
 
 void KiLoadDirectoryTable(const KPROCESS* Process) { nt::cpu::WriteCr3(Process->DirectoryTableBase[0]); }
 
+void KiLoadTebSegment(PVOID Teb) {
+    const auto base = reinterpret_cast<ULONG_PTR>(Teb);
+    KGDTENTRY& entry = KeGetPcr()->GDT[KGDT_R3_TEB / sizeof(KGDTENTRY)];
+    entry.BaseLow = USHORT(base);
+    entry.BaseMid = UCHAR(base >> 16);
+    entry.BaseHi = UCHAR(base >> 24);
+}
+
 void KiDisableInterrupts() { nt::cpu::DisableInterrupts(); }
 
 void KiEnableInterrupts() { nt::cpu::EnableInterrupts(); }

@@ -4,6 +4,8 @@
 // processor pushed; KiTrapEntry builds a KTRAP_FRAME (inc/i386/trap.h) around it and calls KiTrap(frame, vector).
 // fs:[0] is saved in the frame and set to "no handlers", so that an interrupt routine's exception does not search the
 // frames of whatever it interrupted; KiDispatchException puts the saved chain back for an exception of this code.
+// A trap from user mode begins at the thread's InitialStack, which the processor finds in the TSS: its frame fills the place that
+// KUSER_STACK_TOP (inc/ke/usermode.h) keeps for it.
 // In the books: "trap dispatching: trap frames". TRP-03, EXC-01
 
 #include "i386/trapframe.h"
@@ -89,6 +91,12 @@ KiRestoreFrame:
     popl %ebp
     addl $4, %esp                           // ErrCode
     iretl
+
+// void KiLeaveThroughFrame(KTRAP_FRAME*): goes on with what the frame says; what lies below it on the stack is gone.
+    .globl _KiLeaveThroughFrame@4
+_KiLeaveThroughFrame@4:
+    movl 4(%esp), %esp
+    jmp _KiTrapExit
 
 // A handler changed the interrupted kernel stack pointer: it moved up to TempEsp. Eip, SegCs and EFlags are copied to
 // below it, from the top down because the places may overlap.

@@ -15,6 +15,9 @@ enum TrapVector : ULONG {
     Overflow = 4,
     BoundRange = 5,
     InvalidOpcode = 6,
+    InvalidTss = 10,
+    SegmentNotPresent = 11,
+    StackFault = 12,
     GeneralProtection = 13,
     PageFault = 14,
     AlignmentCheck = 17,
@@ -42,9 +45,20 @@ void KiDispatchTrapException(KTRAP_FRAME& frame, NTSTATUS code, ULONG parameters
     KiDispatchException(&record, nullptr, &frame, KiPreviousMode(frame), TRUE);
 }
 
+namespace {
+
+void ProtectionFault(KTRAP_FRAME& frame, bool user) {
+    KiGiveInterruptsBack(frame);
+    if (user && KiIsPrivilegedInstruction(frame)) return KiDispatchTrapException(frame, STATUS_PRIVILEGED_INSTRUCTION);
+    KiDispatchTrapException(frame, STATUS_ACCESS_VIOLATION, 2, 0, UNKNOWN_ADDRESS);
+}
+
+} // namespace
+
 extern "C" void NTAPI KiTrap(KTRAP_FRAME* TrapFrame, ULONG Vector) {
     KTRAP_FRAME& frame = *TrapFrame;
     if (Vector >= PRIMARY_VECTOR_BASE) return KiDispatchInterruptVector(frame, Vector);
+    const bool user = KiPreviousMode(frame) == UserMode;
 
     switch (Vector) {
     case DivideError: return KiDispatchTrapException(frame, STATUS_INTEGER_DIVIDE_BY_ZERO);
@@ -55,10 +69,16 @@ extern "C" void NTAPI KiTrap(KTRAP_FRAME* TrapFrame, ULONG Vector) {
     case Overflow: return KiDispatchTrapException(frame, STATUS_INTEGER_OVERFLOW);
     case BoundRange: return KiDispatchTrapException(frame, STATUS_ARRAY_BOUNDS_EXCEEDED);
     case InvalidOpcode: return KiDispatchTrapException(frame, STATUS_ILLEGAL_INSTRUCTION);
-    case GeneralProtection: return KiDispatchTrapException(frame, STATUS_ACCESS_VIOLATION, 2, 0, UNKNOWN_ADDRESS);
+    case InvalidTss:
+    case SegmentNotPresent:
+    case StackFault:
+        if (!user) break;
+        [[fallthrough]]; // user mode used a selector that it may not use
+    case GeneralProtection: return ProtectionFault(frame, user);
     case PageFault: return KiPageFault(frame, nt::cpu::ReadCr2());
     case AlignmentCheck: return KiDispatchTrapException(frame, STATUS_DATATYPE_MISALIGNMENT);
     case MachineCheck: KeBugCheck2(MACHINE_CHECK_EXCEPTION, 0, 0, 0, 0, &frame);
-    default: KeBugCheck2(UNEXPECTED_KERNEL_MODE_TRAP, Vector, frame.ErrCode, frame.Eip, 0, &frame);
+    default: break;
     }
+    KeBugCheck2(UNEXPECTED_KERNEL_MODE_TRAP, Vector, frame.ErrCode, frame.Eip, 0, &frame);
 }

@@ -58,6 +58,8 @@ void KiInitializeProcessList();
 void KiInitializeThreadObject(PKTHREAD Thread, PVOID KernelStack, PVOID StackLimit, PKPROCESS Process);
 /// Loads a process's page directory. @irql >= DISPATCH_LEVEL
 void KiLoadDirectoryTable(const KPROCESS* Process);
+/// Makes the segment that fs selects in user mode begin at a thread's TEB, on this processor. @irql >= DISPATCH_LEVEL
+void KiLoadTebSegment(PVOID Teb);
 /// The idle loop looks for work with interrupts off, so that none is lost before it halts.
 void KiDisableInterrupts();
 void KiEnableInterrupts();

@@ -1,0 +1,78 @@
+// Exceptions of user mode: which instruction did what, and which code the thread is told.
+//
+// The kernel's debugger is not asked: a program's breakpoint must not stop the system.
+// In the books: "exception dispatching", "processor modes". EXC-04, TRP-02
+#include "ki386.h"
+#include "ke/usermode.h"
+#include "rtl/useraccess.h"
+
+static KUNHANDLED_USER_EXCEPTION*
+    KiUnhandledUserException; // shared: written once, before the first thread of user mode
+
+namespace {
+
+/// Instructions that only the kernel may execute, by their first byte, or by the second behind 0F.
+bool IsPrivileged(UCHAR first, UCHAR second) {
+    switch (first) {
+    case 0xF4: // hlt
+    case 0xFA: // cli
+    case 0xFB: // sti
+    case 0x6C: // ins, outs
+    case 0x6D:
+    case 0x6E:
+    case 0x6F:
+    case 0xE4: // in, out
+    case 0xE5:
+    case 0xE6:
+    case 0xE7:
+    case 0xEC:
+    case 0xED:
+    case 0xEE:
+    case 0xEF: return true;
+    case 0x0F: break;
+    default: return false;
+    }
+    switch (second) {
+    case 0x00: // lldt, ltr
+    case 0x01: // lgdt, lidt, lmsw, invlpg
+    case 0x06: // clts
+    case 0x08: // invd
+    case 0x09: // wbinvd
+    case 0x20: // mov of control and debug registers
+    case 0x21:
+    case 0x22:
+    case 0x23:
+    case 0x30: // wrmsr
+    case 0x32: // rdmsr
+    case 0x35: // sysexit
+        return true;
+    default: return false;
+    }
+}
+
+/// A byte of the program; 0 where it cannot be read.
+UCHAR CodeByte(ULONG_PTR address) {
+    UCHAR byte = 0;
+    __try {
+        CopyFromUser(&byte, reinterpret_cast<const void*>(address), sizeof(byte));
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        return 0;
+    }
+    return byte;
+}
+
+} // namespace
+
+bool KiIsPrivilegedInstruction(const KTRAP_FRAME& frame) {
+    const UCHAR first = CodeByte(frame.Eip);
+    return IsPrivileged(first, first == 0x0F ? CodeByte(frame.Eip + 1) : 0);
+}
+
+void KiDispatchUserException(EXCEPTION_RECORD* Record, KTRAP_FRAME*, BOOLEAN) {
+    NT_ASSERT(KiUnhandledUserException != nullptr);
+    KiUnhandledUserException(Record);
+}
+
+extern "C" void NTAPI KeSetUnhandledUserException(KUNHANDLED_USER_EXCEPTION* Routine) {
+    KiUnhandledUserException = Routine;
+}
