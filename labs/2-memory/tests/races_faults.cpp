@@ -174,6 +174,7 @@ struct GuardPageTellsOne {
 // MEM-05
 /// Two processes fault at the same time, without a lock that both need for long: each fault is counted.
 struct FaultsOfTwoProcessesAreCounted {
+    static constexpr ULONG Soft = 4;  ///< pages of each process that are still in memory
     static constexpr ULONG Fresh = 4; ///< pages that each process uses for the first time
     static inline EPROCESS* Process[2];
     static inline volatile ULONG* Page[2];
@@ -184,27 +185,28 @@ struct FaultsOfTwoProcessesAreCounted {
             CHECK_EQUAL(STATUS_SUCCESS, PspCreateProcess("Lab2", &Process[which]));
             KAPC_STATE saved;
             KeStackAttachProcess(&Process[which]->Pcb, &saved);
-            Page[which] = Allocate(1 + Fresh);
-            Page[which][0] = 1;
+            Page[which] = Allocate(Soft + Fresh);
+            for (ULONG page = 0; page < Soft; page++)
+                Write(which, page, 1);
             MmEmptyWorkingSet(); // the page table stays
             KeUnstackDetachProcess(&saved);
         }
         DemandZero = MmInfoCounters.DemandZeroCount;
         Transition = MmInfoCounters.TransitionCount;
     }
+    static void Write(ULONG which, ULONG page, ULONG value) { Page[which][page * PAGE_SIZE / sizeof(ULONG)] = value; }
     static void Use(ULONG which) {
         KAPC_STATE saved;
         KeStackAttachProcess(&Process[which]->Pcb, &saved);
-        for (ULONG page = 1; page <= Fresh; page++)
-            Page[which][page * PAGE_SIZE / sizeof(ULONG)] = 1;
-        Page[which][0] = 2;
+        for (ULONG page = 0; page < Soft + Fresh; page++)
+            Write(which, page, 2);
         KeUnstackDetachProcess(&saved);
     }
     static void Actor0() { Use(0); }
     static void Actor1() { Use(1); }
     static void Check() {
         CHECK_EQUAL(DemandZero + LONG(2 * Fresh), LONG(MmInfoCounters.DemandZeroCount));
-        CHECK_EQUAL(Transition + 2, LONG(MmInfoCounters.TransitionCount));
+        CHECK_EQUAL(Transition + LONG(2 * Soft), LONG(MmInfoCounters.TransitionCount));
         for (EPROCESS* const process : Process)
             PspDeleteProcess(process);
     }

@@ -418,7 +418,7 @@ ROUTINES = ("MmPfnDatabase", "MiIncrementReferenceCount", "MiDecrementReferenceC
 def race_faults(t):
     hint = t.hint("fault-races", f"This must hold under every schedule; see in the timeline whether it is what broke. {HINTS['fault-races']}")
     parameters = [t.guest.sym(name) for name in ROUTINES]
-    for scenario, budget in (("FaultsOfTwoProcessesAreCounted", BUDGET), ("GuardPageTellsOne", BUDGET), ("FreshPageHasOneFrame", BUDGET),
+    for scenario, budget in (("FaultsOfTwoProcessesAreCounted", 3 * BUDGET), ("GuardPageTellsOne", BUDGET), ("FreshPageHasOneFrame", BUDGET),
                              ("StandbyPageIsUsedOrTaken", BUDGET)):
         t.explore(scenario, budget=budget, parameters=parameters, expected="no order of steps breaks it", hint=hint)
 
