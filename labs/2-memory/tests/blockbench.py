@@ -17,6 +17,8 @@ HINTS = {
     "pool-rest": "What is left of a block is a free block with a header, on the list of its size, or on none if it has no room for a list entry.",
     "pool-header": "A header says its pool (PoolIndex), its size, and whether it is free (0) or in use (1 + the pool's type).",
     "pool-previous": "PreviousSize is the size of the block before. When a block changes its size, the block behind it learns that, too.",
+    "pool-neighbour": "Of a block in use PreviousSize belongs to the lock; BlockSize, PoolType, the tag and the body belong to its owner, who may write them at this moment. "
+                      "A header that is read, changed and written back as a whole undoes that.",
     "pool-list": "A free block is on the list of its own size, and on no other. It leaves its list before its size changes.",
     "pool-order": "A block that is freed comes to the front of its list; what is left of a split, and of a new page, comes to its end.",
     "pool-summary": "Bit n of ListSummary says that ListHeads[n] has a block. It changes when the list gets its first block and when it loses its last.",
@@ -56,6 +58,7 @@ class PoolBench:
         self.lists: Dict[int, List[int]] = {}
         self.allocs = self.frees = 0
         self.done: List[str] = []
+        self.watched = False
         self._call("ExpInitializePoolDescriptor", "ExpInitializePoolDescriptor", self.pool, self.type)
         self.guest.u32(self.pool + 4, self.index)
         raw = self.guest.read(self.pool, STRIDE)
@@ -190,7 +193,17 @@ class PoolBench:
         self.done.append(what)
         self.t.asking(what, self._hint("pool-call"))
         with self.guest.uninterrupted():
-            return self.guest.call(routine, *arguments, conv="cdecl")
+            if not self.watched:
+                return self.guest.call(routine, *arguments, conv="cdecl")
+            wrote: List[int] = []
+            owned = [(at + 2, block.units * UNIT - 2) for page in self.pages if page not in arguments
+                     for at, block in self._walk(page) if block.used]  # but those of a page that is new
+            with self.guest.watching(owned, wrote.append):
+                answer = self.guest.call(routine, *arguments, conv="cdecl")
+        if wrote:
+            self._fail("of a block that stays in use PreviousSize is written, and nothing else",
+                       f"{self.guest.describe(wrote[0] - 1)} writes more of one", "pool-neighbour")
+        return answer
 
     # -- judging -------------------------------------------------------------------------------------------------------
     def compare(self, hint: str = "") -> None:

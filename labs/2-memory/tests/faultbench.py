@@ -16,7 +16,7 @@ from .telling import Telling
 
 PAGE_SIZE, VPN = 4096, 12
 PFN = struct.Struct("<IIIHHII")  # u1, PteAddress, u2, ReferenceCount, e1, OriginalPte, u4
-E1_MODIFIED = 1 << 0
+E1_MODIFIED, E1_READ_IN_PROGRESS = 1 << 0, 1 << 1
 ACTIVE, IN_TRANSITION, STANDBY, MODIFIED = 6, 7, 2, 3
 FREE, ZEROED, CLEARS = "MmFreePageListHead", "MmZeroedPageListHead", "MiZeroPhysicalPage"
 NONE = 0xFFFFFFFF
@@ -57,12 +57,15 @@ HINTS = {
                    "under the lock, and believe that.",
     "fault-reading": "A page that is being read has no bytes yet. Join the read under MmPfnLock, give back what you hold of the page, release the lock, "
                      "then wait.",
+    "fault-joined": "ReadInProgress belongs to the frame. Once MmPfnLock is released the frame may be another page's, and so is its read. In which hold of the lock do "
+                    "you know that it is yours?",
     "fault-error": "InPageError: the read failed, and u1 is its status. The page stays in transition.",
     "fault-guard": "The guard goes with its first use, and nothing else of the page changes: protection, frame and bytes stay.",
     "fault-stack": "Draw the stack: its committed pages, the guard, the page below, the lowest page. With the guard used, the page below is the next "
                    "guard, unless it is the lowest or committed already.",
     "fault-charge": "A page that becomes committed is charged to the process and counted in its range, once. What was committed already is not charged "
                     "again.",
+    "fault-table": "A page table that was made for the page below is of no use without that page. What can fail behind MakeTable, and what must go again then?",
     "fault-races": "This must hold in every order of steps. Which of your reads happen before the lock that keeps them true?",
     "fault-together": "Several threads fault on the same pages while others are trimmed. Each write must be there at the end, and page tables, frames and "
                       "working set must agree.",
@@ -135,9 +138,12 @@ class Bench(Telling):
 
     def pte(self, vpn: int) -> int:
         """The entry of a page, 0 if its page table does not exist."""
-        if not self.inside.u32(PDE_BASE + 4 * (vpn >> 10)) & VALID:
+        if not self.has_table(vpn):
             return 0
         return self.inside.u32(self.pte_address(vpn))
+
+    def has_table(self, vpn: int) -> bool:
+        return bool(self.inside.u32(PDE_BASE + 4 * (vpn >> 10)) & VALID)
 
     def set_pte(self, vpn: int, value: int) -> None:
         self.inside.u32(self.pte_address(vpn), value)
@@ -188,6 +194,11 @@ class Bench(Telling):
             self.model.pages[vpn].pte = demand_zero(READ_WRITE)
         self.model.pages[one.last - committed].pte = demand_zero(READ_WRITE | 16)
         return one
+
+    def reserve_up_to(self, end: int) -> None:
+        """The pages from behind the last range up to `end` are reserved; the model does not know this range."""
+        first = (max(one.last for one in self.model.ranges) | 15) + 1
+        self._service("NtAllocateVirtualMemory", first << VPN, 0, (end - first) * PAGE_SIZE, RESERVE, PAGE[READ_WRITE])
 
     def view(self, pages: int, protection: int = READ_WRITE) -> Range:
         """A view of a new section that no file backs."""
@@ -250,6 +261,11 @@ class Bench(Telling):
         """An I/O refers to the page's frame."""
         self.guest.call("MiIncrementReferenceCount", self.model.pages[vpn].frame, conv="cdecl")
         self.model.pages[vpn].held += 1
+
+    def reads(self, frame: int, runs: bool) -> None:
+        """Whether a read into the frame runs."""
+        bits = self.element(frame) + 14
+        self.guest.u16(bits, self.guest.u16(bits) & ~E1_READ_IN_PROGRESS | (E1_READ_IN_PROGRESS if runs else 0))
 
     def release(self, vpn: int) -> None:
         self.guest.call("MiDecrementReferenceCount", self.model.pages[vpn].frame, conv="cdecl")

@@ -36,6 +36,7 @@ HINTS = {
                       "been used (MI_PAGE_TABLE::Protect).",
     "vad-contents": "What an entry holds is given back by DeletePage, once, when its page is decommitted or released. Otherwise the page stays.",
     "vad-charge": "Each committed page is charged once, to the process and to its range (CommitCharge), and given back once.",
+    "vad-peak": "A peak is the highest value that a charge ever had, and returning the charge does not lower it. Do first what else can fail.",
     "vad-size": "VirtualSize is the bytes of all ranges: MiInsertVad adds them, a release takes them off.",
     "vad-tables": "A page table whose entries all are 0 goes (FreeTables). A reservation, and a range that is committed as it is made, need none.",
     "vad-rule": "mm/vad/pagetable.h says what each routine may be called with. Entries that hold a page belong to DeletePage and Protect.",
@@ -125,6 +126,7 @@ class RangeBench:
         self.before = {one.first: set(one.pages) for one in self.model.all}
         self.guest.write(self.words, struct.pack("<II", first * PAGE, (last - first + 1) * PAGE))
         self.guest.write(self.tables + 4, bytes(8))
+        self._write_peaks()
 
     def _call(self, routine: str, arguments: Sequence[int], status: int, vad_fails: bool) -> int:
         """Calls a service, counts VADs that are made and freed, notes the pages that are given back, and lets the making fail.  Returns its
@@ -233,9 +235,26 @@ class RangeBench:
         total = guest.u32(guest.sym("MmTotalCommittedPages")) - self.charged
         if total != wanted:
             self._fail(f"{wanted} pages more than at first in MmTotalCommittedPages", f"{total} more", undone or self._charge_hint())
+        if undone:
+            self._compare_peaks()
         size = guest.get(self.space, "MM_ADDRESS_SPACE.VirtualSize")
         if size != self.model.size:
             self._fail(f"VirtualSize {self.model.size:#x}", f"VirtualSize {size:#x}", undone or "vad-size")
+
+    def _write_peaks(self) -> None:
+        """The peaks are what is charged now: a charge of one page more raises them."""
+        guest, peak = self.guest, self.guest.sym("MmPeakCommitment")
+        guest.u32(peak, guest.u32(guest.sym("MmTotalCommittedPages")))
+        guest.set(self.space, "MM_ADDRESS_SPACE.CommitChargePeak", guest.get(self.space, "MM_ADDRESS_SPACE.CommitCharge"))
+
+    def _compare_peaks(self) -> None:
+        """Of a call that failed, and has returned what it had charged."""
+        guest = self.guest
+        for name, peak, charge in (("MmPeakCommitment", guest.u32(guest.sym("MmPeakCommitment")), guest.u32(guest.sym("MmTotalCommittedPages"))),
+                                   ("CommitChargePeak of the process", guest.get(self.space, "MM_ADDRESS_SPACE.CommitChargePeak"),
+                                    guest.get(self.space, "MM_ADDRESS_SPACE.CommitCharge"))):
+            if peak != charge:
+                self._fail(f"{name} as before", f"it is {peak - charge} higher", "vad-peak")
 
     def _charge_hint(self) -> str:
         return "vad-recommit" if "(MEM_COMMIT," in self.done[-1] and any(self.before.values()) else "vad-charge"

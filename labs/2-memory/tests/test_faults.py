@@ -249,6 +249,7 @@ def soft_fault_meets_others(t):
     bench.trim()
     _taken_meanwhile(bench, taken)
     _being_read(bench, reading)
+    _read_for_another(bench, reading)
     bench.hold(failed)
     u4, u1 = bench.element(bench.model.pages[failed].frame) + 20, bench.element(bench.model.pages[failed].frame)
     guest.u32(u4, guest.u32(u4) | 1 << 25)
@@ -277,12 +278,49 @@ def _taken_meanwhile(bench: Bench, vpn: int) -> None:
     bench.fault(vpn, True)
 
 
+def _read_for_another(bench: Bench, vpn: int) -> None:
+    """The page's read runs.  Wherever the routine has released MmPfnLock without having joined it, this read ends, the page is taken for another
+    use, and its frame is being read for another page: whose read that is concerns nobody here."""
+    guest = bench.guest
+    bench.written(vpn)
+    frame = bench.model.pages[vpn].frame
+    bench.hold(vpn)
+    bench.reads(frame, True)
+    gone = False
+    stops = ("MiJoinPageRead", "KeReleaseQueuedSpinLock")
+    place, registers = bench.direct("MiResolveTransitionFault", vpn, READ_WRITE, stops=stops)
+    while place and place != "MiJoinPageRead":
+        if registers["ecx"] & 0xFF == PFN_LOCK_NUMBER and not gone:
+            call = guest.left()
+            bench.reads(frame, False)
+            bench.release(vpn)
+            bench.take_standby()
+            bench.reads(frame, True)
+            gone = True
+            bench.done[-1] += "; where it had released MmPfnLock without having joined the page's read, this ended, and the frame was being read for another page"
+            place, registers = guest.go_on(stops, call=call)
+        else:
+            place, registers = guest.go_on(stops)
+    seen = f"{place} is called" if place else f"it returns {status(registers['eax'])}"
+    if gone:
+        bench.equal(f"it returns {status(RETRY)}", seen, "fault-joined")
+    else:
+        bench.equal("MiJoinPageRead is called", seen, "fault-reading")
+        esp, read = registers["esp"], guest.alloc(32)
+        _, registers = guest.go_on(("MiWaitForPageRead",), eip=guest.u32(esp), esp=esp + 4, eax=read)
+        esp = registers["esp"]
+        guest.go_on((), eip=guest.u32(esp), esp=esp + 4, eax=RETRY)
+        bench.release(vpn)
+    bench.end_direct()
+    bench.reads(frame, False)
+    bench.compare()
+
+
 def _being_read(bench: Bench, vpn: int) -> None:
     """The page's read runs: the routine joins it and waits for it, without the lock and without an entry of the working set."""
     guest, page = bench.guest, bench.model.pages[vpn]
     bench.hold(vpn)
-    bits = bench.element(page.frame) + 14
-    guest.u16(bits, guest.u16(bits) | 2)
+    bench.reads(page.frame, True)
     answer = bench.t.rng.choice((RETRY, DEVICE_ERROR))
     place, registers = bench.direct("MiResolveTransitionFault", vpn, READ_WRITE, stops=("MiJoinPageRead", "MiWaitForPageRead"))
     bench.equal("MiJoinPageRead is called", f"{place or 'nothing'} is called" if place else f"it returns {status(registers['eax'])}", "fault-reading")
@@ -300,7 +338,7 @@ def _being_read(bench: Bench, vpn: int) -> None:
     _, registers = guest.go_on((), eip=guest.u32(esp), esp=esp + 4, eax=answer)
     bench.equal(f"it returns {status(answer)}", f"it returns {status(registers['eax'])}", "fault-reading")
     bench.end_direct()
-    guest.u16(bits, guest.u16(bits) & ~2)
+    bench.reads(page.frame, False)
     bench.release(vpn)
     bench.compare()
 
@@ -361,6 +399,22 @@ def stack_grows(t):
     bench.fault(third.last - 1, True, charged=False)
     bench.fault(third.last - 1, True)
     bench.fault(third.last - 2, True)
+    _grows_into_a_table(bench)
+
+
+def _grows_into_a_table(bench: Bench) -> None:
+    """The next guard page is in a page table that does not exist yet, and there is no charge for that page."""
+    guest, border = bench.guest, bench.t.rng.randint(2, 9) << 10  # the first page of a page table
+    guest.set(bench.space, "MM_ADDRESS_SPACE.CommitChargeLimit", 0)
+    bench.reserve_up_to(border - 16)
+    stack = bench.user_stack(16 + 3, 2)
+    bench.t.infra(stack.first == border - 16, f"the stack's range begins at page {border - 16:#x}")
+    bench.fault(stack.last, True)
+    guest.set(bench.space, "MM_ADDRESS_SPACE.CommitChargeLimit", bench.model.charge)
+    bench.fault(border, True, charged=False)
+    where = f"for pages {border - 1024:#x} to {border - 1:#x}, whose entries all are 0"
+    bench.equal(f"no page table {where}", f"{'a' if bench.has_table(border - 1) else 'no'} page table {where}", "fault-table")
+    bench.fault(border, True)
 
 
 @test("2.6", points=2, title="300 random faults, trims and uses of pages keep tables, frames, working set and bytes", features=FEATURES + ("PFN-03", "PFN-06"),

@@ -42,9 +42,12 @@ NTSTATUS GrowStack(MI_USER_PAGES& pages, ULONG vpn, const MI_FAULT& fault) {
     MMVAD* const vad = fault.Vad;
     const ULONG next = vpn - 1;
     if (next <= vad->Node.StartingVpn) return STATUS_STACK_OVERFLOW;
-    if (!pages.MakeTable(next)) return STATUS_NO_MEMORY;
     if (MiPageState(vad, pages, next).Committed) return STATUS_PAGE_FAULT_GUARD_PAGE;
-    if (!NT_SUCCESS(MiChargeCommitment(1, fault.Space))) return STATUS_STACK_OVERFLOW;
+    if (!pages.MakeTable(next)) return STATUS_NO_MEMORY;
+    if (!NT_SUCCESS(MiChargeCommitment(1, fault.Space))) {
+        pages.FreeTables(next, next);
+        return STATUS_STACK_OVERFLOW;
+    }
     vad->Flags.CommitCharge++;
     pages.Write(next, MiDemandZeroPte(fault.Protection));
     return STATUS_PAGE_FAULT_GUARD_PAGE;
@@ -63,7 +66,7 @@ NTSTATUS GrowStack(MI_USER_PAGES& pages, ULONG vpn, const MI_FAULT& fault) {
 /// - In a range of the type VadUserStack the page below is committed as the next guard page: charged to fault.Space
 ///   (MiChargeCommitment), counted in CommitCharge of the range's flags, demand zero with fault.Protection.
 /// - The lowest page of such a range is never committed. A stack that has no page left for it, or gets no charge, overflows; the
-///   page that was the guard is usable all the same.
+///   page that was the guard is usable all the same, and a page table that was made for the page below is gone again (FreeTables).
 /// - A page below that is committed already stays as it is, and is not charged again.
 /// - MmInfoCounters.GuardPageCount is one more.
 /// @returns STATUS_GUARD_PAGE_VIOLATION; of a stack STATUS_PAGE_FAULT_GUARD_PAGE, or STATUS_STACK_OVERFLOW; STATUS_NO_MEMORY: the page

@@ -41,8 +41,8 @@ NTSTATUS Reactivate(MI_FAULT& fault, ULONG index, MI_IN_PAGE** read) {
 /// - The page has an entry of fault.WorkingSet, which is Direct: its WsIndex. MmInfoCounters.TransitionCount is one more.
 /// - What *fault.Pte says counts in the hold of MmPfnLock in which the page becomes active. If it is no transition form there, the
 ///   page was taken: nothing changes, and the fault is decided anew (STATUS_RETRY).
-/// - A page that is being read is not touched. The thread joins its read (MiJoinPageRead), then waits for it without MmPfnLock
-///   (MiWaitForPageRead), and returns what that says.
+/// - A page that is being read is not touched. The thread joins its read (MiJoinPageRead) in the hold of MmPfnLock that found it
+///   being read, then waits for it without MmPfnLock (MiWaitForPageRead), and returns what that says.
 /// - A page that could not be read (InPageError) stays where it is: its ReadStatus is returned.
 /// @returns STATUS_PAGE_FAULT_TRANSITION; STATUS_RETRY; why the page could not be read; STATUS_NO_MEMORY: no room for a working
 /// set entry. Unless the page came back, the working set has no entry of it

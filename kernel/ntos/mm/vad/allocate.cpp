@@ -70,19 +70,21 @@ bool IsWholeAndUntouched(const MMVAD* vad, MI_PAGE_TABLE& table, MI_PAGES pages,
 
 /// Commits pages of a private range. Post: each of them is committed with the protection; one that was committed keeps its
 /// contents. The range's other pages are as they were. What was not committed is charged, and CommitCharge says so. No page table is
-/// without a used entry. @returns STATUS_SUCCESS; STATUS_INSUFFICIENT_RESOURCES: no memory for a page table; what
-/// MiChargeCommitment returns
+/// without a used entry. A call that fails has raised no peak of the charge (MmPeakCommitment, CommitChargePeak).
+/// @returns STATUS_SUCCESS; STATUS_INSUFFICIENT_RESOURCES: no memory for a page table; what MiChargeCommitment returns
 NTSTATUS Commit(MM_ADDRESS_SPACE& space, MMVAD* vad, MI_PAGE_TABLE& table, MI_PAGES pages, ULONG protection) {
     // LAB(2.5) begin
     const ULONG missing = pages.Count() - MiCountCommitted(vad, table, pages);
-    NT_TRY(MiChargeCommitment(missing, &space));
-    if (IsWholeAndUntouched(vad, table, pages, protection)) {
+    const bool byRange = IsWholeAndUntouched(vad, table, pages, protection);
+    if (!byRange && !MiMakeTables(table, pages)) return STATUS_INSUFFICIENT_RESOURCES;
+    // The charge comes last of what can fail: one that is taken back has raised the peaks.
+    if (const NTSTATUS status = MiChargeCommitment(missing, &space); !NT_SUCCESS(status)) {
+        table.FreeTables(pages.First, pages.Last);
+        return status;
+    }
+    if (byRange) {
         vad->Flags.MemCommit = 1;
     } else {
-        if (!MiMakeTables(table, pages)) {
-            MiReturnCommitment(missing, &space);
-            return STATUS_INSUFFICIENT_RESOURCES;
-        }
         const bool asRange = vad->Flags.MemCommit && protection == vad->Flags.Protection;
         const MMPTE committed = asRange ? MI_ZERO_PTE : MiDemandZeroPte(protection);
         for (ULONG vpn = pages.First; vpn <= pages.Last; vpn++) {

@@ -281,8 +281,15 @@ TEST_F(ServicesTest, WhatFailsChangesNothing) {
         EXPECT_EQ(Allocate(0x7F0000, 0x20000, MEM_RESERVE), STATUS_SUCCESS);
         const ULONG tables = table.Tables();
         table.TablesLeft = 1; // the commit's pages have their entries in two
+        const LONG peak = MmPeakCommitment, peakOfProcess = space.CommitChargePeak;
         EXPECT_EQ(Allocate(0x7F1000, 0x1F000, MEM_COMMIT), STATUS_INSUFFICIENT_RESOURCES);
         EXPECT_EQ(table.Tables(), tables) << "the first page table has gone again";
+        EXPECT_EQ(MmPeakCommitment, peak);
+        EXPECT_EQ(space.CommitChargePeak, peakOfProcess);
+        table.TablesLeft = 2;
+        space.CommitChargeLimit = ULONG(space.CommitCharge) + 0x1E;
+        EXPECT_EQ(Allocate(0x7F1000, 0x1F000, MEM_COMMIT), STATUS_PAGEFILE_QUOTA_EXCEEDED);
+        EXPECT_EQ(table.Tables(), tables) << "both have gone again";
     });
 }
 
