@@ -41,7 +41,6 @@ FLOORS = (
 CONTRACT = re.compile(r"i386/trap\.h|ke/\w+\.h|kd\.h|etw\.h|mm/pages\.h")  # trap frames, structures, locks; print; events; pages
 MEMORY = {"ps/process.h"}  # EPROCESS: the memory manager gets to the address space through it
 GROUND = {"ntstatus.h", "ntimage.h", "ldr.h", "ke/bugcheck.h"}  # everybody may stop the system
-HOST_ONLY = {"kernel/boot/pe_builder.h"}  # makes PE images for host tests
 FREESTANDING = {"stdarg.h", "stddef.h", "stdint.h", "limits.h", "float.h", "intrin.h", "excpt.h"}
 
 HEIGHT = {component: height for height, floor in enumerate(FLOORS) for component in floor}
@@ -87,7 +86,7 @@ def check(tree: Tree) -> "list[Finding]":
 
 def broken_rule(name: str, bracket: str, included: str, headers: "set[str]") -> str:
     """What is wrong with the file `name` including `included`; empty: nothing."""
-    is_test = name.endswith("_test.cpp") or name in HOST_ONLY or name.startswith(("kernel/tests/host/", "kernel/tests/abi/drivers/"))
+    is_test = name.endswith("_test.cpp") or name.startswith(("kernel/tests/host/", "kernel/tests/abi/drivers/"))
     if bracket == "<":
         return "" if included in FREESTANDING or is_test else f"<{included}> is not freestanding"
     public = f"kernel/inc/{included}"

@@ -15,9 +15,11 @@ boot_flags := --target=i686-unknown-none-elf -march=i686 -malign-double -std=c++
               -fno-pic -fno-rtti -fno-exceptions -fno-stack-protector -fno-threadsafe-statics -fno-builtin \
               -fno-asynchronous-unwind-tables -fomit-frame-pointer -mno-sse -mno-mmx -mno-80387 -Wall -Wextra \
               -Wshadow -Wno-missing-field-initializers -Ikernel/inc -I$(boot_dir) $(reprod) -MMD -MP
-boot_pure  := text pe_image pe_bind memory fat16 bootlist
+boot_pure  := text imagefile memory fat16 bootlist
+# Loading PE images is one source for the loader, the kernel and ntdll.dll.
+boot_pe    := error image headers relocate bind
 boot_cpp   := $(boot_pure) console exceptions plan images handoff bios disk multiboot
-boot_obj   := $(boot_o)/stage.o $(boot_cpp:%=$(boot_o)/%.o)
+boot_obj   := $(boot_o)/stage.o $(boot_cpp:%=$(boot_o)/%.o) $(boot_pe:%=$(boot_o)/pe/%.o)
 
 # What the disk holds: the kernel, the HAL and the drivers (test drivers are passed by the runner with -initrd).
 disk_images = $(addprefix $(B)/boot/,ntoskrnl.exe hal.dll $(drivers:%=%.sys))
@@ -27,6 +29,9 @@ BOOT_TARGETS := $(B)/boot/loader.elf $(B)/mica.img
 BOOT_HOST_SOURCES := $(boot_pure:%=$(boot_dir)/%.cpp)
 
 $(boot_o)/%.o: $(boot_dir)/%.cpp $(boot_dir)/boot.mk
+	$(call say,CXX,$<)
+	$(Q)mkdir -p $(@D) && $(CXX) $(boot_flags) -MJ $(@:.o=.json) -c $< -o $@ $(told)
+$(boot_o)/pe/%.o: kernel/ntos/rtl/pe/%.cpp $(boot_dir)/boot.mk
 	$(call say,CXX,$<)
 	$(Q)mkdir -p $(@D) && $(CXX) $(boot_flags) -MJ $(@:.o=.json) -c $< -o $@ $(told)
 $(boot_o)/%.o: $(boot_dir)/%.S $(boot_dir)/boot.mk

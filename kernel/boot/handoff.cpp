@@ -9,6 +9,8 @@ extern "C" [[noreturn]] void EnterKernel(ULONG pageDirectory, ULONG stackTop, UL
 
 namespace boot {
 
+using nt::PeModule;
+
 namespace {
 
 constexpr ULONG ENTRIES = 1024;
@@ -102,14 +104,15 @@ Placement Place(MemoryMap& memory, ULONG nextPage) {
 
 /// Maps an image: what is not writable by its section is not writable at all, headers included.
 void MapImage(const PeModule& module, ULONG* table) {
-    const ULONG first = (module.VirtualBase - LDR_SYSTEM_SPACE) >> PAGE_SHIFT;
-    for (ULONG page = first; page < first + (module.Info.SizeOfImage >> PAGE_SHIFT); page++) {
+    const ULONG size = module.Headers.Optional().SizeOfImage;
+    const ULONG first = (module.Base - LDR_SYSTEM_SPACE) >> PAGE_SHIFT;
+    for (ULONG page = first; page < first + (size >> PAGE_SHIFT); page++) {
         table[page] = page << PAGE_SHIFT | PAGE_GLOBAL | PAGE_PRESENT;
     }
-    for (ULONG index = 0; index < module.Info.SectionCount; index++) {
+    for (ULONG index = 0; index < module.Headers.Nt.FileHeader.NumberOfSections; index++) {
         IMAGE_SECTION_HEADER section;
-        const ULONG at = module.Info.SectionTable + index * static_cast<ULONG>(sizeof(section));
-        if (!module.Image.Read(at, &section) || (section.Characteristics & IMAGE_SCN_MEM_WRITE) == 0) {
+        const ULONG at = module.Headers.SectionTable + index * static_cast<ULONG>(sizeof(section));
+        if (!NT_SUCCESS(module.Image->Get(at, &section)) || (section.Characteristics & IMAGE_SCN_MEM_WRITE) == 0) {
             continue;
         }
         const ULONG length = section.VirtualSize != 0 ? section.VirtualSize : section.SizeOfRawData;
@@ -152,17 +155,17 @@ void BuildPageTables(const Placement& place, nt::Span<const PeModule> modules) {
 
 void DescribeImage(const PeModule& module, LDR_DATA_TABLE_ENTRY* entry) {
     constexpr char folder[] = "\\MICA\\";
-    entry->DllBase = reinterpret_cast<PVOID>(static_cast<ULONG_PTR>(module.VirtualBase));
-    entry->EntryPoint =
-        module.Info.EntryPoint == 0
-            ? nullptr
-            : reinterpret_cast<PVOID>(static_cast<ULONG_PTR>(module.VirtualBase + module.Info.EntryPoint));
-    entry->SizeOfImage = module.Info.SizeOfImage;
-    entry->Flags = ((module.Info.Characteristics & IMAGE_FILE_DLL) != 0 ? LDRP_IMAGE_DLL : 0) |
-                   (module.VirtualBase != module.Info.ImageBase ? LDRP_IMAGE_NOT_AT_BASE : 0);
-    entry->CheckSum = module.Info.CheckSum;
-    entry->TimeDateStamp = module.Info.TimeDateStamp;
-    entry->OriginalBase = module.Info.ImageBase;
+    const IMAGE_OPTIONAL_HEADER& header = module.Headers.Optional();
+    const IMAGE_FILE_HEADER& file = module.Headers.Nt.FileHeader;
+    const auto address = [&](ULONG offset) { return reinterpret_cast<PVOID>(ULONG_PTR{module.Base} + offset); };
+    entry->DllBase = address(0);
+    entry->EntryPoint = header.AddressOfEntryPoint == 0 ? nullptr : address(header.AddressOfEntryPoint);
+    entry->SizeOfImage = header.SizeOfImage;
+    entry->Flags = ((file.Characteristics & IMAGE_FILE_DLL) != 0 ? LDRP_IMAGE_DLL : 0) |
+                   (module.Base != header.ImageBase ? LDRP_IMAGE_NOT_AT_BASE : 0);
+    entry->CheckSum = header.CheckSum;
+    entry->TimeDateStamp = file.TimeDateStamp;
+    entry->OriginalBase = header.ImageBase;
     entry->LoadCount = 1;
     memcpy(entry->BaseDllName, module.Name, LDR_NAME_LENGTH);
     static_assert(sizeof(folder) + LDR_NAME_LENGTH <= LDR_PATH_LENGTH);
@@ -257,8 +260,8 @@ void StartKernel(BootPlan& plan) {
         DescribeImage(modules[index], &data->Images[index]);
         Append(&block.LoadOrderListHead, &last, &data->Images[index].InLoadOrderLinks);
     }
-    EnterKernel(block.PageDirectory, block.KernelStack, modules[0].VirtualBase + modules[0].Info.EntryPoint,
-                Physical(Virtual(&block)));
+    EnterKernel(block.PageDirectory, block.KernelStack,
+                modules[0].Base + modules[0].Headers.Optional().AddressOfEntryPoint, Physical(Virtual(&block)));
 }
 
 } // namespace boot

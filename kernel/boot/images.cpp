@@ -4,45 +4,53 @@
 
 namespace boot {
 
+using nt::PeError;
+using nt::PeFault;
+using nt::PeHeaders;
+using nt::PeModule;
+
 namespace {
+
+/// The bytes of the images in memory, through which they are relocated and bound.
+constinit ImageBytes g_images[MAXIMUM_FILES]{};
 
 constexpr char KERNEL_NAME[] = "ntoskrnl.exe";
 constexpr char HAL_NAME[] = "hal.dll";
 constexpr ULONG FIRST_IMAGE_PAGE = 0x100; // 1 MB
 constexpr char REBUILD[] = "the file is damaged or not a Mica image; rebuild it: make kernel.";
 
-/// Says what a PeResult means for the image `name`.
-[[noreturn]] void FailImage(const char* name, const PeResult& result) {
-    switch (result.Status) {
-    case PeStatus::NotAnImage: Fail(REBUILD, "%s is not a PE image.", name);
-    case PeStatus::Truncated: Fail(REBUILD, "%s is cut off: the file is shorter than its header says.", name);
-    case PeStatus::WrongMachine:
+/// Says what an error means for the image `name`.
+[[noreturn]] void FailImage(const char* name, const PeError& error) {
+    switch (error.Fault) {
+    case PeFault::NotAnImage: Fail(REBUILD, "%s is not a PE image.", name);
+    case PeFault::Truncated: Fail(REBUILD, "%s is cut off: the file is shorter than its header says.", name);
+    case PeFault::WrongMachine:
         Fail("build it for 32-bit x86: clang++ --target=i686-pc-windows-msvc.",
-             "%s is built for another processor (machine type %x, needed 14c).", name, result.Value);
-    case PeStatus::NotPe32: Fail(REBUILD, "%s is not a PE32 image (format %x).", name, result.Value);
-    case PeStatus::BadHeader: Fail(REBUILD, "%s has a corrupt PE header (field at offset %x).", name, result.Value);
-    case PeStatus::BadSection: Fail(REBUILD, "%s has a corrupt section table (section %u).", name, result.Value);
-    case PeStatus::BadCheckSum:
-        Fail(REBUILD, "%s is corrupt: its checksum is %x, not what its header says.", name, result.Value);
-    case PeStatus::NoRelocations:
+             "%s is built for another processor (machine type %x, needed 14c).", name, error.Value);
+    case PeFault::NotPe32: Fail(REBUILD, "%s is not a PE32 image (format %x).", name, error.Value);
+    case PeFault::BadHeader: Fail(REBUILD, "%s has a corrupt PE header (field at offset %x).", name, error.Value);
+    case PeFault::BadSection: Fail(REBUILD, "%s has a corrupt section table (section %u).", name, error.Value);
+    case PeFault::BadCheckSum:
+        Fail(REBUILD, "%s is corrupt: its checksum is %x, not what its header says.", name, error.Value);
+    case PeFault::NoRelocations:
         Fail("link it with /fixed:no.", "%s has to move from its preferred address but has no relocations.", name);
-    case PeStatus::BadRelocation:
-        Fail(REBUILD, "%s has a bad relocation (at offset %x of the image).", name, result.Value);
-    case PeStatus::BadImports:
-        Fail(REBUILD, "%s has a corrupt import table (at offset %x of the image).", name, result.Value);
-    case PeStatus::BadExports: Fail(REBUILD, "%s has a corrupt export table; %s imports from it.", result.Module, name);
-    case PeStatus::ModuleMissing:
+    case PeFault::BadRelocation:
+        Fail(REBUILD, "%s has a bad relocation (at offset %x of the image).", name, error.Value);
+    case PeFault::BadImports:
+        Fail(REBUILD, "%s has a corrupt import table (at offset %x of the image).", name, error.Value);
+    case PeFault::BadExports: Fail(REBUILD, "%s has a corrupt export table; %s imports from it.", error.Module, name);
+    case PeFault::ModuleMissing:
         Fail("add that image to the boot list (\\MICA\\BOOT.LST, or -initrd), or rebuild: make kernel.",
-             "%s imports from %s, which is not in the boot list.", name, result.Module);
-    case PeStatus::SymbolMissing:
-        if (result.Symbol != nullptr) {
+             "%s imports from %s, which is not in the boot list.", name, error.Module);
+    case PeFault::SymbolMissing:
+        if (error.Symbol[0] != 0) {
             Fail("export it there, or rebuild both images together: make kernel.",
-                 "%s imports %s!%s, which %s does not export.", name, result.Module, result.Symbol, result.Module);
+                 "%s imports %s!%s, which %s does not export.", name, error.Module, error.Symbol, error.Module);
         }
         Fail("export it there, or rebuild both images together: make kernel.",
-             "%s imports %s!#%u, which %s does not export.", name, result.Module, result.Value, result.Module);
-    case PeStatus::ForwarderLoop:
-        Fail(REBUILD, "%s imports an export of %s that is forwarded in a ring.", name, result.Module);
+             "%s imports %s!#%u, which %s does not export.", name, error.Module, error.Value, error.Module);
+    case PeFault::ForwarderLoop:
+        Fail(REBUILD, "%s imports an export of %s that is forwarded in a ring.", name, error.Module);
     default: Fail(REBUILD, "%s cannot be loaded.", name);
     }
 }
@@ -55,11 +63,12 @@ TYPE_OF_MEMORY TypeOf(const char* name) {
 }
 
 /// The preferred base when it is within the limit and free, else the next free pages upwards.
-ULONG PlaceImage(const BootPlan& plan, const BootFile& file, const PeInfo& info, ULONG nextPage) {
-    const ULONG pages = info.SizeOfImage >> PAGE_SHIFT;
+ULONG PlaceImage(const BootPlan& plan, const BootFile& file, const PeHeaders& headers, ULONG nextPage) {
+    const ULONG pages = headers.Optional().SizeOfImage >> PAGE_SHIFT;
+    const ULONG base = headers.Optional().ImageBase;
     const ULONG limit = SystemPages(plan.Memory);
-    if (info.ImageBase >= LDR_SYSTEM_SPACE) {
-        const ULONG page = (info.ImageBase - LDR_SYSTEM_SPACE) >> PAGE_SHIFT;
+    if (base >= LDR_SYSTEM_SPACE) {
+        const ULONG page = (base - LDR_SYSTEM_SPACE) >> PAGE_SHIFT;
         if (page < limit && pages <= limit - page && plan.Memory.Is(page, pages, LoaderFree)) {
             return page;
         }
@@ -67,9 +76,38 @@ ULONG PlaceImage(const BootPlan& plan, const BootFile& file, const PeInfo& info,
     const nt::Optional<ULONG> page = plan.Memory.FindUp(pages, nextPage, limit);
     if (!page) {
         Fail("give the machine more memory, or take images off the boot list.",
-             "There is no room in memory for the image %s (%u KB).", file.Name, info.SizeOfImage / 1024);
+             "There is no room in memory for the image %s (%u KB).", file.Name, headers.Optional().SizeOfImage / 1024);
     }
     return *page;
+}
+
+/// Checks a file, lays the image out and relocates it. @returns the page behind it.
+ULONG LoadImage(BootPlan& plan, const BootFile& file, ULONG nextPage, ImageBytes* bytes, PeModule* module) {
+    PeError error;
+    PeHeaders& headers = module->Headers;
+    if (!NT_SUCCESS(CheckImageFile(file.Data, &headers, &error))) {
+        FailImage(file.Name, error);
+    }
+    const ULONG page = PlaceImage(plan, file, headers, nextPage);
+    const ULONG size = headers.Optional().SizeOfImage;
+    const ULONG pages = size >> PAGE_SHIFT;
+    if (!plan.Memory.Set(page, pages, TypeOf(file.Name))) {
+        Fail("report this machine.", "The memory map has too many ranges.");
+    }
+    const Bytes memory(reinterpret_cast<UCHAR*>(static_cast<ULONG_PTR>(page) << PAGE_SHIFT), size);
+    *bytes = ImageBytes(memory);
+    module->Name = file.Name;
+    module->Image = bytes;
+    module->Base = LDR_SYSTEM_SPACE + (page << PAGE_SHIFT);
+    if (!NT_SUCCESS(LayOutImage(file.Data, headers, memory, &error)) ||
+        !NT_SUCCESS(nt::PeRelocate(*bytes, headers, module->Base, &error))) {
+        FailImage(file.Name, error);
+    }
+    if (plan.IsVerbose()) {
+        SerialPrint("loader: %X-%X %s%s\n", module->Base, module->Base + size, file.Name,
+                    module->Base == headers.Optional().ImageBase ? "" : " (relocated)");
+    }
+    return page + pages;
 }
 
 } // namespace
@@ -85,37 +123,17 @@ ULONG LoadImages(BootPlan& plan, PeModule (&modules)[MAXIMUM_FILES]) {
     }
     ULONG nextPage = FIRST_IMAGE_PAGE;
     for (ULONG index = 0; index < plan.FileCount; index++) {
-        const BootFile& file = plan.Files[index];
-        PeModule& module = modules[index];
-        module.Name = file.Name;
-        if (const PeResult result = PeParse(file.Data, &module.Info); !result) {
-            FailImage(file.Name, result);
-        }
-        const ULONG page = PlaceImage(plan, file, module.Info, nextPage);
-        const ULONG pages = module.Info.SizeOfImage >> PAGE_SHIFT;
-        if (!plan.Memory.Set(page, pages, TypeOf(file.Name))) {
-            Fail("report this machine.", "The memory map has too many ranges.");
-        }
-        module.Image = {reinterpret_cast<UCHAR*>(static_cast<ULONG_PTR>(page) << PAGE_SHIFT), module.Info.SizeOfImage};
-        module.VirtualBase = LDR_SYSTEM_SPACE + (page << PAGE_SHIFT);
-        if (const PeResult result = PeLayOut(file.Data, module.Info, module.Image); !result) {
-            FailImage(file.Name, result);
-        }
-        if (const PeResult result = PeRelocate(module); !result) {
-            FailImage(file.Name, result);
-        }
-        nextPage = page + pages > nextPage ? page + pages : nextPage;
-        if (plan.IsVerbose()) {
-            SerialPrint("loader: %X-%X %s%s\n", module.VirtualBase, module.VirtualBase + module.Info.SizeOfImage,
-                        file.Name, module.VirtualBase == module.Info.ImageBase ? "" : " (relocated)");
-        }
+        const ULONG end = LoadImage(plan, plan.Files[index], nextPage, &g_images[index], &modules[index]);
+        nextPage = end > nextPage ? end : nextPage;
     }
-    if (modules[0].Info.EntryPoint == 0) {
+    if (modules[0].Headers.Optional().AddressOfEntryPoint == 0) {
         Fail("link it with /entry:KiSystemStartup.", "%s has no entry point.", modules[0].Name);
     }
+    BootModules all({modules, plan.FileCount});
     for (ULONG index = 0; index < plan.FileCount; index++) {
-        if (const PeResult result = PeBind(modules[index], {modules, plan.FileCount}); !result) {
-            FailImage(modules[index].Name, result);
+        PeError error;
+        if (!NT_SUCCESS(nt::PeBind(modules[index], all, &error))) {
+            FailImage(modules[index].Name, error);
         }
     }
     return nextPage;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the PE checksum into images, so that the loader notices any damage to the file (pe.h: BadCheckSum).
+"""Writes the PE checksum into images, so that the loader notices any damage to the file (rtl/pe.h: BadCheckSum).
 
     seal.py IMAGE...
 

@@ -1,37 +1,29 @@
-// Reading an image's headers: what each routine promises, imagelayout.h says.
+// From an image's headers (rtl/pe.h) to its parts: what each routine promises, imagelayout.h says.
 //
 // In the books: "PE format". POL-09
 #include "mm/section/imagelayout.h"
 #include "mm/i386/pte.h"
-#include "ntimage.h"
+#include "rtl/pe.h"
 #include "rtl/string.h"
 
 namespace {
 
 constexpr ULONG PagesFor(ULONG bytes) { return bytes / PAGE_SIZE + (bytes % PAGE_SIZE != 0); }
 
-/// Copies a structure out of the headers. @returns whether all of it is there.
-template <typename T> bool Get(const UCHAR* headers, ULONG bytes, ULONG offset, T* structure) {
-    if (offset > bytes || bytes - offset < sizeof(T)) return false;
-    RtlCopyMemory(structure, headers + offset, sizeof(T));
-    return true;
-}
+/// The first bytes of a file.
+class HEADER_BYTES final : public nt::PeImage {
+public:
+    HEADER_BYTES(const UCHAR* headers, ULONG bytes) : PeImage(bytes), m_headers(headers) {}
 
-bool IsSound(const IMAGE_NT_HEADERS& nt, ULONGLONG fileSize) {
-    const IMAGE_FILE_HEADER& file = nt.FileHeader;
-    const IMAGE_OPTIONAL_HEADER& optional = nt.OptionalHeader;
-    if (nt.Signature != IMAGE_NT_SIGNATURE || file.Machine != IMAGE_FILE_MACHINE_I386) return false;
-    if (!(file.Characteristics & IMAGE_FILE_EXECUTABLE_IMAGE)) return false;
-    if (file.NumberOfSections > MI_MAXIMUM_IMAGE_SECTIONS) return false;
-    if (optional.Magic != IMAGE_NT_OPTIONAL_HDR32_MAGIC) return false;
-    // Pages of one part must not share a page with another part.
-    if (optional.SectionAlignment < PAGE_SIZE || optional.SectionAlignment % PAGE_SIZE != 0) return false;
-    if (optional.FileAlignment == 0 || optional.FileAlignment % MM_SECTOR_SIZE != 0) return false;
-    if (optional.ImageBase % MM_ALLOCATION_GRANULARITY != 0) return false;
-    if (optional.SizeOfImage == 0 || PagesFor(optional.SizeOfImage) > MI_MAXIMUM_IMAGE_PAGES) return false;
-    return optional.SizeOfHeaders != 0 && optional.SizeOfHeaders <= fileSize &&
-           optional.SizeOfHeaders <= optional.SizeOfImage;
-}
+private:
+    NTSTATUS Read(ULONG offset, PVOID to, ULONG bytes) override {
+        RtlCopyMemory(to, m_headers + offset, bytes);
+        return STATUS_SUCCESS;
+    }
+    NTSTATUS Write(ULONG, const void*, ULONG) override { return STATUS_SECTION_PROTECTION; }
+
+    const UCHAR* m_headers;
+};
 
 /// Adds a part behind those that are there. @returns whether it lies behind them, within the image and within the file.
 bool Add(MI_IMAGE_LAYOUT* layout, const MI_IMAGE_PART& part, ULONGLONG fileSize) {
@@ -49,19 +41,15 @@ bool Add(MI_IMAGE_LAYOUT* layout, const MI_IMAGE_PART& part, ULONGLONG fileSize)
     return true;
 }
 
-bool AddSection(MI_IMAGE_LAYOUT* layout, const IMAGE_SECTION_HEADER& section, ULONGLONG fileSize) {
-    const ULONG size = section.VirtualSize ? section.VirtualSize : section.SizeOfRawData;
-    if (size == 0) return true;
-    if (section.VirtualAddress % PAGE_SIZE != 0) return false;
-    const ULONG pages = PagesFor(size);
-    ULONG bytes = section.PointerToRawData ? section.SizeOfRawData : 0;
-    if (bytes > ULONGLONG(pages) * PAGE_SIZE) bytes = pages * PAGE_SIZE; // the file is padded, memory is not
-    const ULONG protection = MiImageProtection(section.Characteristics);
+bool AddSection(MI_IMAGE_LAYOUT* layout, const nt::PeSection& section, ULONGLONG fileSize) {
+    if (section.Bytes == 0) return true;
+    const ULONG pages = PagesFor(section.Bytes), protection = MiImageProtection(section.Characteristics);
+    const bool padded = section.FileBytes > ULONGLONG(pages) * PAGE_SIZE; // the file is padded, memory is not
     return Add(layout,
-               {.FirstPage = section.VirtualAddress / PAGE_SIZE,
+               {.FirstPage = section.Address / PAGE_SIZE,
                 .Pages = pages,
-                .FileOffset = section.PointerToRawData,
-                .FileBytes = bytes,
+                .FileOffset = section.FileOffset,
+                .FileBytes = padded ? pages * PAGE_SIZE : section.FileBytes,
                 .Protection = protection,
                 .Shared = protection == MM_READWRITE || protection == MM_EXECUTE_READWRITE},
                fileSize);
@@ -101,32 +89,29 @@ ULONG MiImageProtection(ULONG characteristics) {
 }
 
 NTSTATUS MiReadImageLayout(const UCHAR* headers, ULONG bytes, ULONGLONG fileSize, MI_IMAGE_LAYOUT* layout) {
-    IMAGE_DOS_HEADER dos;
-    IMAGE_NT_HEADERS nt;
-    if (!Get(headers, bytes, 0, &dos) || dos.e_magic != IMAGE_DOS_SIGNATURE) return STATUS_INVALID_IMAGE_NOT_MZ;
-    if (!Get(headers, bytes, dos.e_lfanew, &nt) || !IsSound(nt, fileSize)) return STATUS_INVALID_IMAGE_FORMAT;
+    HEADER_BYTES image(headers, bytes);
+    nt::PeHeaders read;
+    nt::PeError error;
+    NT_TRY(nt::PeReadHeaders(image, MI_MAXIMUM_IMAGE_PAGES * PAGE_SIZE, &read, &error));
 
-    layout->ImageBase = nt.OptionalHeader.ImageBase;
-    layout->Pages = PagesFor(nt.OptionalHeader.SizeOfImage);
-    layout->Information = InformationOf(nt, fileSize);
+    layout->ImageBase = read.Optional().ImageBase;
+    layout->Pages = PagesFor(read.Optional().SizeOfImage);
+    layout->Information = InformationOf(read.Nt, fileSize);
     layout->Parts = 0;
-    const ULONG headerBytes = nt.OptionalHeader.SizeOfHeaders;
+    ULONG end = read.Optional().SizeOfHeaders;
     if (!Add(layout,
              {.FirstPage = 0,
-              .Pages = PagesFor(headerBytes),
+              .Pages = PagesFor(end),
               .FileOffset = 0,
-              .FileBytes = headerBytes,
+              .FileBytes = end,
               .Protection = MM_READONLY,
               .Shared = false},
              fileSize))
         return STATUS_INVALID_IMAGE_FORMAT;
-
-    // e_lfanew lies within the headers, so this sum is small.
-    ULONG offset = dos.e_lfanew + ULONG(sizeof(ULONG) + sizeof(IMAGE_FILE_HEADER)) + nt.FileHeader.SizeOfOptionalHeader;
-    for (ULONG i = 0; i < nt.FileHeader.NumberOfSections; i++, offset += sizeof(IMAGE_SECTION_HEADER)) {
-        IMAGE_SECTION_HEADER section;
-        if (!Get(headers, bytes, offset, &section) || !AddSection(layout, section, fileSize))
-            return STATUS_INVALID_IMAGE_FORMAT;
+    for (ULONG i = 0; i < read.Nt.FileHeader.NumberOfSections; i++) {
+        nt::PeSection section;
+        NT_TRY(nt::PeReadSection(image, read, fileSize, i, &end, &section, &error));
+        if (!AddSection(layout, section, fileSize)) return STATUS_INVALID_IMAGE_FORMAT;
     }
     return STATUS_SUCCESS;
 }

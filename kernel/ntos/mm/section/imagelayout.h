@@ -7,13 +7,13 @@
 //                                        pages 5, 6     copy-on-write: zeros
 //
 // Parts are in the order of their addresses and do not overlap. Pages between them belong to none and cannot be used.
-// The headers are what a stranger wrote: every value is checked before it is used.
+// The headers are what a stranger wrote: rtl/pe.h checks them, and what is added here is checked here.
 // Locks: none. IRQL: any. In the books: "PE format", "image activation". POL-09
 #pragma once
 
 #include "mm/section.h"
+#include "rtl/pe.h"
 
-constexpr ULONG MI_MAXIMUM_IMAGE_SECTIONS = 96;        ///< documented limit
 constexpr ULONG MI_IMAGE_HEADER_BYTES = 2 * PAGE_SIZE; ///< headers lie within the file's first two pages
 constexpr ULONG MI_MAXIMUM_IMAGE_PAGES = 0x70000;      ///< a view fits into the user's half
 
@@ -32,7 +32,7 @@ struct MI_IMAGE_LAYOUT {
     ULONG Pages;
     SECTION_IMAGE_INFORMATION Information;
     ULONG Parts;
-    MI_IMAGE_PART Part[1 + MI_MAXIMUM_IMAGE_SECTIONS];
+    MI_IMAGE_PART Part[1 + nt::PE_MAXIMUM_SECTIONS];
 };
 
 /// Reads the headers of an image. @param headers the file's first bytes. @param bytes how many there are.

@@ -151,7 +151,7 @@ TEST_F(ImageLayoutTest, DamagedHeadersNeverGiveABrokenLayout) {
             file[random() % PeBuilder::HEADERS] = UCHAR(random());
         if (!NT_SUCCESS(Read(file))) continue;
         ULONG end = 0;
-        ASSERT_LE(m_layout.Parts, 1 + MI_MAXIMUM_IMAGE_SECTIONS);
+        ASSERT_LE(m_layout.Parts, 1 + nt::PE_MAXIMUM_SECTIONS);
         ASSERT_LE(m_layout.Pages, MI_MAXIMUM_IMAGE_PAGES);
         for (ULONG i = 0; i < m_layout.Parts; i++) {
             const MI_IMAGE_PART& part = m_layout.Part[i];

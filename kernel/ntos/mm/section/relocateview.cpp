@@ -5,20 +5,32 @@
 // Locks: those of the services that it calls, one after the other. IRQL: PASSIVE_LEVEL.
 // In the books: "image activation", "copy-on-write". POL-09
 #include "ke.h"
-#include "mm/section/relocate.h"
 #include "mm/section/views.h"
 #include "mm/vad/services.h"
 #include "mm/vad/userpages.h"
 #include "ps/process.h"
 #include "rtl/exception.h"
+#include "rtl/pe.h"
 #include "rtl/useraccess.h"
 
 namespace {
 
 /// The view at a base, in the current address space.
-class VIEW final : public MI_IMAGE_MEMORY {
+class VIEW final : public nt::PeImage {
 public:
-    VIEW(MM_ADDRESS_SPACE& space, ULONG_PTR base) : m_space(space), m_base(base) {}
+    VIEW(MM_ADDRESS_SPACE& space, ULONG_PTR base, ULONG bytes) : PeImage(bytes), m_space(space), m_base(base) {}
+
+    /// Gives the page that is writable now its protection back.
+    NTSTATUS Close() {
+        if (m_open == NONE) return STATUS_SUCCESS;
+        const ULONG page = m_open;
+        m_open = NONE;
+        ULONG writable;
+        return Protect(page, m_before, &writable);
+    }
+
+private:
+    static constexpr ULONG NONE = ~0u;
 
     NTSTATUS Read(ULONG address, PVOID to, ULONG bytes) override {
         __try {
@@ -41,18 +53,6 @@ public:
         }
         return STATUS_SUCCESS;
     }
-
-    /// Gives the page that is writable now its protection back.
-    NTSTATUS Close() {
-        if (m_open == NONE) return STATUS_SUCCESS;
-        const ULONG page = m_open;
-        m_open = NONE;
-        ULONG writable;
-        return Protect(page, m_before, &writable);
-    }
-
-private:
-    static constexpr ULONG NONE = ~0u;
 
     NTSTATUS Protect(ULONG page, ULONG protect, ULONG* before) {
         MI_USER_PAGES table(m_space);
@@ -96,6 +96,14 @@ NTSTATUS FindImage(MM_ADDRESS_SPACE& space, ULONG_PTR base, ULONG_PTR* own, ULON
     return STATUS_SUCCESS;
 }
 
+NTSTATUS Relocate(VIEW& view, ULONG own, ULONG base) {
+    nt::PeHeaders headers;
+    nt::PeError error;
+    NT_TRY(nt::PeReadHeaders(view, view.Size(), &headers, &error));
+    headers.Nt.OptionalHeader.ImageBase = own; // as it was when the section was made; the process may have changed it
+    return nt::PeRelocate(view, headers, base, &error);
+}
+
 } // namespace
 
 extern "C" NTSTATUS NTAPI MmRelocateImage(EPROCESS* Process, PVOID BaseAddress) {
@@ -106,8 +114,8 @@ extern "C" NTSTATUS NTAPI MmRelocateImage(EPROCESS* Process, PVOID BaseAddress) 
     ULONG bytes = 0;
     NTSTATUS status = FindImage(Process->AddressSpace, base, &own, &bytes);
     if (NT_SUCCESS(status) && base != own) {
-        VIEW view(Process->AddressSpace, base);
-        status = MiRelocateImage(view, bytes, ULONG(base - own));
+        VIEW view(Process->AddressSpace, base, bytes);
+        status = Relocate(view, ULONG(own), ULONG(base));
         const NTSTATUS closed = view.Close();
         if (NT_SUCCESS(status)) status = closed;
     }

@@ -4,7 +4,7 @@
 // in the file), .reloc (0x7000).
 #pragma once
 
-#include "pe.h"
+#include "imagefile.h"
 
 #include <cstring>
 #include <string>
@@ -183,16 +183,21 @@ private:
 /// address sanitizer sees every access beyond it.
 class LoadedPe {
 public:
-    LoadedPe(PeBuilder& builder, ULONG virtualBase) : m_name(builder.Name()) {
-        Result = boot::PeParse(builder.FileBytes(), &Module.Info);
-        if (!Result) return;
-        m_memory.assign(Module.Info.SizeOfImage, 0xcc);
+    LoadedPe(PeBuilder& builder, ULONG base) : m_name(builder.Name()) {
+        Status = boot::CheckImageFile(builder.FileBytes(), &Module.Headers, &Error);
+        if (!NT_SUCCESS(Status)) return;
+        const ULONG size = Module.Headers.Optional().SizeOfImage;
+        m_memory.assign(size, 0xcc);
+        const boot::Bytes memory(m_memory.data(), size);
+        m_image = boot::ImageBytes(memory);
         Module.Name = m_name.c_str();
-        Module.Image = {m_memory.data(), Module.Info.SizeOfImage};
-        Module.VirtualBase = virtualBase;
-        Result = boot::PeLayOut(builder.FileBytes(), Module.Info, Module.Image);
-        if (Result) Result = boot::PeRelocate(Module);
+        Module.Image = &m_image;
+        Module.Base = base;
+        Status = boot::LayOutImage(builder.FileBytes(), Module.Headers, memory, &Error);
+        if (NT_SUCCESS(Status)) Status = nt::PeRelocate(m_image, Module.Headers, base, &Error);
     }
+    LoadedPe(const LoadedPe&) = delete;
+    LoadedPe& operator=(const LoadedPe&) = delete;
 
     template <typename T = ULONG> [[nodiscard]] T Get(ULONG address) const {
         T value;
@@ -200,10 +205,12 @@ public:
         return value;
     }
 
-    boot::PeModule Module = {};
-    boot::PeResult Result;
+    nt::PeModule Module = {};
+    nt::PeError Error;
+    NTSTATUS Status = STATUS_SUCCESS;
 
 private:
     std::string m_name;
     std::vector<UCHAR> m_memory;
+    boot::ImageBytes m_image;
 };
