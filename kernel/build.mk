@@ -124,7 +124,12 @@ field_tables = $(patsubst %/fields.cpp.obj,%/fields.table.obj,$(filter %/fields.
 
 # LAYOUT=number links the objects in an order that follows from it: the same code, and no routine at a known address.
 mixed     = $(if $(LAYOUT),$(shell printf '%s\n' $1 | awk -v x=$(LAYOUT) '{x = (x * 16807) % 2147483647; print x, $$0}' | sort -n | cut -d' ' -f2-),$1)
-ntos_obj := $(call mixed,$(call all_objects,$(ntos_src)) $(call field_tables,$(ntos_src)) $(call withheld,ntos) $(call stands_in,ntos))
+# System services: all that names them is made of one table (kernel/services/README.md).
+service_dir   := $(if $(STUDENT),$(BASE_OBJ),$(OBJ))/services
+service_table := kernel/services/generate.py kernel/services/services.def
+service_obj   := $(service_dir)/kernel.obj $(service_dir)/check.obj
+
+ntos_obj := $(call mixed,$(service_obj) $(call all_objects,$(ntos_src)) $(call field_tables,$(ntos_src)) $(call withheld,ntos) $(call stands_in,ntos))
 hal_obj  := $(call mixed,$(call all_objects,$(hal_src)) $(call withheld,hal) $(call stands_in,hal))
 CRT      := $(if $(STUDENT),$(BASE_B),$(B))/crt.lib
 
@@ -191,6 +196,30 @@ $(OBJ)/labs/%.cpp.obj: labs/%.cpp $(flags_file)
 $(OBJ)/%.S.obj: kernel/%.S $(flags_file)
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D) && $(CXX) $(ASFLAGS) -MMD -MP -MF $(@:.obj=.d) -c $< -o $@
+
+ifeq ($(STUDENT),)
+service_part = $(Q)mkdir -p $(@D) && $(PYTHON) $(service_table) $1 >$@.part && mv -f $@.part $@
+$(service_dir)/services.h: $(service_table)
+	$(call service_part,header)
+$(service_dir)/kernel.S: $(service_table)
+	$(call service_part,kernel)
+$(service_dir)/stubs.inc: $(service_table)
+	$(call service_part,stubs)
+$(service_dir)/check.cpp: $(service_table)
+	$(call service_part,check)
+$(service_dir)/services.md: $(service_table)
+	$(call service_part,manual)
+$(service_dir)/kernel.obj: $(service_dir)/kernel.S
+	$(Q)$(CXX) $(ASFLAGS) -g0 -c $< -o $@
+$(service_dir)/check.obj: $(service_dir)/check.cpp $(flags_file)
+	$(Q){ $(CXX) $(CXXFLAGS) -g0 -DMICA_NTOSKRNL -MMD -MP -MF $(@:.obj=.d) -c $< -o $@; } $(told)
+kernel: $(service_dir)/services.md
+# Tests of user mode have the stubs in their programs.
+service_tests := $(call objects,$(call find,kernel/tests/guest/ring3))
+$(service_tests): | $(service_dir)/services.h $(service_dir)/stubs.inc
+$(service_tests): private CXXFLAGS += -I$(service_dir)
+$(service_tests): private ASFLAGS += -I$(service_dir)
+endif
 
 # The table has no debug information: the name of its source would differ from folder to folder.
 $(OBJ)/%/fields.table.obj: $(OBJ)/%/fields.cpp.obj $(wildcard grader/images/fieldtable.py grader/images/dwarf.py grader/images/coff.py)

@@ -20,8 +20,8 @@ struct KTRAP_FRAME {
     ULONG DbgEip; ///< copy of Eip
     ULONG DbgArgMark;
     ULONG DbgArgPointer;
-    ULONG TempSegCs;
-    ULONG TempEsp; ///< not 0: return with this stack pointer (kernel mode), see KiTrapExit
+    ULONG TempSegCs; ///< of a service that the kernel called: TrapFrame of the thread before
+    ULONG TempEsp;   ///< not 0: return with this stack pointer (kernel mode), see KiTrapExit
     ULONG Dr0, Dr1, Dr2, Dr3, Dr6, Dr7;
     ULONG SegGs, SegEs, SegDs;
     ULONG Edx, Ecx, Eax;
@@ -39,6 +39,7 @@ using PKTRAP_FRAME = KTRAP_FRAME*;
 #if defined(__i386__)
 static_assert(offsetof(KTRAP_FRAME, TempEsp) == TF_TEMP_ESP && offsetof(KTRAP_FRAME, SegGs) == TF_SEG_GS);
 static_assert(offsetof(KTRAP_FRAME, Edx) == TF_EDX && offsetof(KTRAP_FRAME, ExceptionList) == TF_EXCEPTION_LIST);
+static_assert(offsetof(KTRAP_FRAME, Eax) == TF_EAX && offsetof(KTRAP_FRAME, PreviousPreviousMode) == TF_PREVIOUS_MODE);
 static_assert(offsetof(KTRAP_FRAME, SegFs) == TF_SEG_FS && offsetof(KTRAP_FRAME, Edi) == TF_EDI);
 static_assert(offsetof(KTRAP_FRAME, Ebp) == TF_EBP && offsetof(KTRAP_FRAME, ErrCode) == TF_ERR_CODE);
 static_assert(offsetof(KTRAP_FRAME, Eip) == TF_EIP && offsetof(KTRAP_FRAME, HardwareEsp) == TF_HARDWARE_ESP);

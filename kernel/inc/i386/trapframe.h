@@ -8,6 +8,8 @@
 #define TF_TEMP_ESP 0x14
 #define TF_SEG_GS 0x30
 #define TF_EDX 0x3C
+#define TF_EAX 0x44
+#define TF_PREVIOUS_MODE 0x48
 #define TF_EXCEPTION_LIST 0x4C
 #define TF_SEG_FS 0x50
 #define TF_EDI 0x54

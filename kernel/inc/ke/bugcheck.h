@@ -7,6 +7,7 @@
 
 #include "nt/types.h"
 
+constexpr ULONG APC_INDEX_MISMATCH = 0x01; ///< parameters: service, whether it is attached, its regions
 constexpr ULONG INVALID_PROCESS_ATTACH_ATTEMPT = 0x05;
 constexpr ULONG INVALID_PROCESS_DETACH_ATTEMPT = 0x06;
 constexpr ULONG IRQL_NOT_GREATER_OR_EQUAL = 0x09;
@@ -23,7 +24,8 @@ constexpr ULONG KERNEL_APC_PENDING_DURING_EXIT = 0x20; ///< parameters: APC or 0
 constexpr ULONG NO_MORE_SYSTEM_PTES = 0x3F;
 constexpr ULONG PHASE0_INITIALIZATION_FAILED = 0x31;
 constexpr ULONG PHASE1_INITIALIZATION_FAILED = 0x32;
-constexpr ULONG MUST_SUCCEED_POOL_EMPTY = 0x41; ///< parameter: the bytes that were asked for
+constexpr ULONG MUST_SUCCEED_POOL_EMPTY = 0x41;        ///< parameter: the bytes that were asked for
+constexpr ULONG IRQL_GT_ZERO_AT_SYSTEM_SERVICE = 0x4A; ///< parameters: service, IRQL
 constexpr ULONG NO_PAGES_AVAILABLE =
     0x4D; ///< parameters: modified pages, free pages of page files, available pages, pages being written
 constexpr ULONG PAGE_FAULT_IN_NONPAGED_AREA = 0x50;

@@ -190,7 +190,7 @@ struct KTHREAD {
     LIST_ENTRY HeldLocks;                ///< checked builds: records of the locks it holds, under a lock of theirs
 
     // Between a pair of calls of its own
-    PVOID NpxArea; ///< T: where its floating-point registers go while it does not run; nullptr: it uses none
+    PVOID NpxArea; ///< T: where its floating-point registers go when it loses the processor; nullptr: none are loaded
     BOOLEAN SystemAffinityActive; ///< D: from KeSetSystemAffinityThread to KeRevertToUserAffinityThread
 };
 

@@ -25,6 +25,7 @@ constexpr ULONG KNPX_BYTES = 512; ///< of fxsave
 /// shared: no, the thread's own
 struct KUSER_STACK_TOP {
     KTRAP_FRAME Frame;
+    ULONG NpxUsed;                     ///< whether Npx holds something, or did
     alignas(16) UCHAR Npx[KNPX_BYTES]; ///< its floating-point registers, while no processor has them
 };
 

@@ -44,6 +44,7 @@ constexpr ULONG CONTEXT_INTEGER = CONTEXT_i386 | 0x02;
 constexpr ULONG CONTEXT_SEGMENTS = CONTEXT_i386 | 0x04;
 constexpr ULONG CONTEXT_FLOATING_POINT = CONTEXT_i386 | 0x08;
 constexpr ULONG CONTEXT_DEBUG_REGISTERS = CONTEXT_i386 | 0x10;
+constexpr ULONG CONTEXT_EXTENDED_REGISTERS = CONTEXT_i386 | 0x20; ///< as fxsave writes them
 constexpr ULONG CONTEXT_FULL = CONTEXT_CONTROL | CONTEXT_INTEGER | CONTEXT_SEGMENTS;
 
 /// The registers of a thread at one moment (documented layout).

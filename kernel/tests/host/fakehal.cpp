@@ -128,7 +128,7 @@ void NTAPI KiInitializeContextThread(PKTHREAD Thread, PKSYSTEM_ROUTINE SystemRou
 }
 
 // Fibers keep the host's own registers.
-void KiSaveNpx(PVOID) {}
+void KiSaveNpx(PKTHREAD) {}
 void KiLoadNpx(PVOID) {}
 
 void FASTCALL KiSwapContext(PKTHREAD OldThread, PKTHREAD NewThread) {

@@ -36,6 +36,7 @@ extern "C" {
 void NTAPI KiDispatchException(EXCEPTION_RECORD* ExceptionRecord, KEXCEPTION_FRAME* ExceptionFrame,
                                KTRAP_FRAME* TrapFrame, KPROCESSOR_MODE PreviousMode, BOOLEAN FirstChance) {
     if (PreviousMode == UserMode) return KiDispatchUserException(ExceptionRecord, TrapFrame, FirstChance);
+    if (KiServiceArgumentFault(*TrapFrame, ExceptionRecord->ExceptionCode)) return;
     CONTEXT context;
     context.ContextFlags = CONTEXT_FULL;
     KeContextFromKframes(TrapFrame, ExceptionFrame, &context);

@@ -1,15 +1,20 @@
-// Floating-point and SSE registers: saved by a driver, and by the switch between threads.
+// Floating-point and SSE registers: saved by a driver, by the switch between threads, and loaded when user mode uses them.
 //
-// Invariant: KTHREAD::NpxArea is set exactly between a thread's save and its restore (of the innermost pair), and says where its
-// registers go while it does not run. It belongs to the thread; a DPC changes it in the thread that it interrupted and puts it
+// A thread that does not use them costs nothing: CR0.TS is set, so their first use in user mode is an exception (KiLoadUserNpx), which
+// loads what the thread had. Registers that are loaded are saved when the thread loses the processor. User mode's stay saved until it
+// uses them again; those of a driver between save and restore are loaded when its thread gets a processor again.
+//
+// Invariants: KTHREAD::NpxArea says where the registers go that this processor holds for its current thread: user mode's (KUSER_STACK_TOP),
+// or those of the innermost pair of save and restore. CR0.TS is set exactly while the current thread has none. NpxArea, TS and the
+// registers change together, with interrupts off or at SYNCH_LEVEL. A DPC changes them in the thread that it interrupted and puts them
 // back before any switch.
-// An interrupt between two steps here does no harm: before NpxArea is set the registers are nobody's, or those of an outer pair,
-// which has an area of its own.
 // Locks: none. IRQL: <= DISPATCH_LEVEL. In the books: the processor manual. SCH-14
 #include "ki386.h"
 #include "ke/floatstate.h"
 #include "ke/ki/context.h"
+#include "ke/usermode.h"
 #include "nt/assert.h"
+#include "rtl/string.h"
 
 namespace {
 
@@ -61,6 +66,22 @@ void LoadFresh() {
     if (NpxFeatures & FEATURE_SSE) __asm__ __volatile__("ldmxcsr (%0)" ::"r"(&mxcsr) : "memory");
 }
 
+void ClearTaskSwitched() { __asm__ __volatile__("clts" ::: "memory"); }
+
+void SetTaskSwitched() {
+    __asm__ __volatile__("movl %0, %%cr0" ::"r"(nt::cpu::ReadCr0() | CR0_TASK_SWITCHED) : "memory");
+}
+
+KUSER_STACK_TOP& StackTop(const KTHREAD* thread) { return *(static_cast<KUSER_STACK_TOP*>(thread->StackBase) - 1); }
+
+/// Whether the registers that are loaded are user mode's.
+bool HasUserRegisters(const KTHREAD* thread) { return thread->NpxArea == StackTop(thread).Npx; }
+
+/// What fxsave tells of MXCSR: bits that are not there must not be loaded.
+constexpr ULONG MXCSR_OFFSET = 24, MXCSR_MASK_OFFSET = 28, DEFAULT_MXCSR_MASK = 0xFFBF;
+
+ULONG& WordOf(UCHAR* registers, ULONG offset) { return *reinterpret_cast<ULONG*>(registers + offset); }
+
 NPX_AREA* AllocateArea() {
     PVOID const allocation = KeAllocateFloatingArea(sizeof(NPX_AREA) + NPX_ALIGNMENT);
     if (!allocation) return nullptr;
@@ -81,11 +102,74 @@ void KiInitializeNpx() {
     __asm__ __volatile__("movl %0, %%cr0" ::"r"(cr0) : "memory");
     if (edx & FEATURE_FXSR) nt::cpu::WriteCr4(nt::cpu::ReadCr4() | CR4_OSFXSR | CR4_OSXMMEXCPT);
     LoadFresh();
+    SetTaskSwitched();
 }
 
-void KiSaveNpx(PVOID Area) { Save(Area); }
+void KiSaveNpx(PKTHREAD Thread) {
+    Save(Thread->NpxArea);
+    if (HasUserRegisters(Thread)) Thread->NpxArea = nullptr;
+    SetTaskSwitched();
+}
 
-void KiLoadNpx(PVOID Area) { Load(Area); }
+void KiLoadNpx(PVOID Area) {
+    ClearTaskSwitched();
+    Load(Area);
+}
+
+void KiLoadUserNpx() {
+    NT_ASSERT(!nt::cpu::InterruptsEnabled());
+    KTHREAD* const thread = KeGetCurrentThread();
+    KUSER_STACK_TOP& top = StackTop(thread);
+    ClearTaskSwitched();
+    if (top.NpxUsed) {
+        Load(top.Npx);
+    } else {
+        LoadFresh();
+    }
+    top.NpxUsed = TRUE;
+    thread->NpxArea = top.Npx;
+}
+
+void KiNpxToContext(CONTEXT& context) {
+    KTHREAD* const thread = KeGetCurrentThread();
+    KUSER_STACK_TOP& top = StackTop(thread);
+    if (!top.NpxUsed || !(NpxFeatures & FEATURE_FXSR)) return;
+    const bool enabled = nt::cpu::SaveAndDisableInterrupts();
+    if (HasUserRegisters(thread)) Save(top.Npx);
+    nt::cpu::RestoreInterrupts(enabled);
+    memcpy(context.ExtendedRegisters, top.Npx, sizeof(top.Npx));
+    context.ContextFlags |= CONTEXT_EXTENDED_REGISTERS;
+}
+
+void KiNpxFromContext(CONTEXT& context) {
+    constexpr ULONG wanted = CONTEXT_EXTENDED_REGISTERS;
+    if ((context.ContextFlags & wanted) != wanted || !(NpxFeatures & FEATURE_FXSR)) return;
+    KTHREAD* const thread = KeGetCurrentThread();
+    KUSER_STACK_TOP& top = StackTop(thread);
+    const bool enabled = nt::cpu::SaveAndDisableInterrupts();
+    if (HasUserRegisters(thread)) Save(top.Npx); // for its mask
+    const ULONG mask = WordOf(top.Npx, MXCSR_MASK_OFFSET) ? WordOf(top.Npx, MXCSR_MASK_OFFSET) : DEFAULT_MXCSR_MASK;
+    memcpy(top.Npx, context.ExtendedRegisters, sizeof(top.Npx));
+    WordOf(top.Npx, MXCSR_MASK_OFFSET) = mask;
+    WordOf(top.Npx, MXCSR_OFFSET) &= mask;
+    top.NpxUsed = TRUE;
+    thread->NpxArea = nullptr; // the next use loads them
+    SetTaskSwitched();
+    nt::cpu::RestoreInterrupts(enabled);
+}
+
+NTSTATUS KiUserNpxError() {
+    constexpr USHORT invalid = 1, denormal = 2, divide = 4, overflow = 8, underflow = 16, inexact = 32, stack = 64;
+    USHORT status, control;
+    __asm__ __volatile__("fnstsw %0\n\tfnstcw %1" : "=m"(status), "=m"(control));
+    const USHORT found = USHORT(status & ~control);
+    if (found & invalid) return status & stack ? STATUS_FLOAT_STACK_CHECK : STATUS_FLOAT_INVALID_OPERATION;
+    if (found & divide) return STATUS_FLOAT_DIVIDE_BY_ZERO;
+    if (found & denormal) return STATUS_FLOAT_DENORMAL_OPERAND;
+    if (found & overflow) return STATUS_FLOAT_OVERFLOW;
+    if (found & underflow) return STATUS_FLOAT_UNDERFLOW;
+    return found & inexact ? STATUS_FLOAT_INEXACT_RESULT : STATUS_FLOAT_INVALID_OPERATION;
+}
 
 extern "C" {
 
@@ -97,12 +181,14 @@ NTSTATUS NTAPI KeSaveFloatingPointState(PKFLOATING_SAVE FloatSave) {
     KTHREAD* const thread = KeGetCurrentThread();
     area->Thread = thread;
     area->Irql = irql;
-    area->Previous = thread->NpxArea;
     *FloatSave = {.Spare1 = reinterpret_cast<ULONG_PTR>(area)};
+    const bool enabled = nt::cpu::SaveAndDisableInterrupts();
+    area->Previous = thread->NpxArea; // read here: until now a switch might have saved user mode's
+    ClearTaskSwitched();
     Save(area->Outer);
     thread->NpxArea = area->Own;
-    KeCompilerBarrier(); // from here on a switch keeps the registers
     LoadFresh();
+    nt::cpu::RestoreInterrupts(enabled);
     return STATUS_SUCCESS;
 }
 
@@ -110,9 +196,14 @@ NTSTATUS NTAPI KeRestoreFloatingPointState(PKFLOATING_SAVE FloatSave) {
     auto* const area = reinterpret_cast<NPX_AREA*>(FloatSave->Spare1);
     KTHREAD* const thread = KeGetCurrentThread();
     NT_ASSERT(area->Thread == thread && area->Irql == KeGetCurrentIrql() && thread->NpxArea == area->Own);
+    const bool enabled = nt::cpu::SaveAndDisableInterrupts();
     thread->NpxArea = area->Previous;
-    KeCompilerBarrier();
-    Load(area->Outer);
+    if (area->Previous) {
+        Load(area->Outer);
+    } else {
+        SetTaskSwitched();
+    }
+    nt::cpu::RestoreInterrupts(enabled);
     KeFreeFloatingArea(area->Allocation);
     return STATUS_SUCCESS;
 }

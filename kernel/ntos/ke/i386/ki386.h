@@ -6,9 +6,11 @@
 #include "i386/trap.h"
 #include "ke.h"
 #include "ke/options.h"
+#include "ke/service.h"
 #include "rtl/string.h"
 
 constexpr ULONG KI_TASK_STACK_SIZE = 12 * 1024;
+constexpr ULONG KI_STEP_STACK_SIZE = 2048;
 
 /// Everything that a processor has for itself and that must not move. The first processor's is static; another's is
 /// allocated before it starts.
@@ -16,9 +18,11 @@ constexpr ULONG KI_TASK_STACK_SIZE = 12 * 1024;
 struct alignas(16) KI_PROCESSOR {
     KPCR Pcr;
     KGDTENTRY Gdt[KGDT_LENGTH / sizeof(KGDTENTRY)];
-    KTSS Tss;            ///< of the kernel
-    KTSS DoubleFaultTss; ///< behind the task gate of vector 8
-    KTSS NmiTss;         ///< behind the task gate of vector 2
+    alignas(16)
+        UCHAR StepStack[KI_STEP_STACK_SIZE]; ///< right below Tss: a single step into a service ends here (service.S)
+    KTSS Tss;                                ///< of the kernel
+    KTSS DoubleFaultTss;                     ///< behind the task gate of vector 8
+    KTSS NmiTss;                             ///< behind the task gate of vector 2
     alignas(16) UCHAR DoubleFaultStack[KI_TASK_STACK_SIZE];
     alignas(16) UCHAR NmiStack[KI_TASK_STACK_SIZE];
 };
@@ -35,7 +39,10 @@ extern "C" {
 extern const ULONG_PTR KiVectorEntry[MAXIMUM_IDTVECTOR + 1];
 void KiDoubleFaultEntry();
 void KiNmiEntry();
+void KiSystemService();
 
+/// Goes on with what a frame of this thread's stack says. Interrupts off or on.
+[[noreturn]] void NTAPI KiLeaveThroughFrame(KTRAP_FRAME* TrapFrame);
 /// Every trap and interrupt, from trap.S. Interrupts are off.
 void NTAPI KiTrap(KTRAP_FRAME* TrapFrame, ULONG Vector);
 /// A double fault or an NMI, on a stack of its own.
@@ -55,5 +62,23 @@ bool KiIsPrivilegedInstruction(const KTRAP_FRAME& frame);
 /// Gives an exception of user mode to those who may handle it. Returns if the frame says how the thread goes on; else the thread ends.
 /// @irql PASSIVE_LEVEL
 void KiDispatchUserException(EXCEPTION_RECORD* Record, KTRAP_FRAME* TrapFrame, BOOLEAN FirstChance);
+/// Makes sysenter lead to KiFastCallEntry, on this processor, if it has that.
+void KiInitializeFastCall(const KPCR& pcr);
+/// @returns whether this single step of kernel mode is user mode's, over its sysenter. Post: the frame goes on so that user mode gets it.
+bool KiIsStepIntoService(KTRAP_FRAME& frame);
+/// @returns whether an exception of kernel mode is that user mode's arguments could not be read. Post: the service returns the code.
+bool KiServiceArgumentFault(KTRAP_FRAME& frame, NTSTATUS code);
+/// What KeSetUserEntryPoints was told.
+extern KUSER_ENTRY_POINTS KiUserEntryPoints;
+/// Puts bytes on the stack of a frame of user mode, below what is there, aligned to four. Raises where the stack cannot be written, inside
+/// a __try. @returns where they lie
+ULONG KiPushUser(KTRAP_FRAME& frame, const void* bytes, ULONG count);
+/// User mode used floating-point registers that are not loaded: its own are now. Interrupts are off.
+void KiLoadUserNpx();
+/// Which error of the floating-point unit user mode made. Its registers are loaded.
+NTSTATUS KiUserNpxError();
+/// The current thread's registers of user mode, if it has used them, as part of a context, and back. @irql <= APC_LEVEL
+void KiNpxToContext(CONTEXT& context);
+void KiNpxFromContext(CONTEXT& context);
 /// Enables interrupts if the interrupted code had them enabled.
 void KiGiveInterruptsBack(const KTRAP_FRAME& frame);

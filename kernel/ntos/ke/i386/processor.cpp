@@ -52,6 +52,7 @@ void NTAPI KiLoadProcessor(PKPRCB Prcb) {
     const KPCR& pcr = *CONTAINING_RECORD(Prcb, const KPCR, PrcbData);
     KiLoadGdt(pcr);
     KiLoadIdt(pcr);
+    KiInitializeFastCall(pcr);
     KiInitializeNpx();
 }
 

@@ -8,7 +8,7 @@
 // KUSER_STACK_TOP (inc/ke/usermode.h) keeps for it.
 // In the books: "trap dispatching: trap frames". TRP-03, EXC-01
 
-#include "i386/trapframe.h"
+#include "ke/i386/asmoffsets.h"
 
     .cfi_sections .debug_frame
     .text
@@ -72,6 +72,8 @@ KiTrapEntry:
     .globl _KiTrapExit
 _KiTrapExit:
     cli
+    testb $RPL_MASK, TF_SEG_CS(%esp)
+    jnz KiUserExit
     cmpl $0, TF_TEMP_ESP(%esp)
     jne KiEditedStack
 KiRestoreFrame:
@@ -91,6 +93,16 @@ KiRestoreFrame:
     popl %ebp
     addl $4, %esp                           // ErrCode
     iretl
+
+// The way to user mode. User APCs that are pending come first: they change the frame.
+KiUserExit:
+    movl %fs:PCR_CURRENT_THREAD, %ebx
+    cmpb $0, THREAD_USER_APC_PENDING(%ebx)
+    je KiRestoreFrame
+    movl %esp, %ebp
+    pushl %ebp
+    call _KiDeliverUserApcs@4               // interrupts are off when it returns
+    jmp KiUserExit
 
 // void KiLeaveThroughFrame(KTRAP_FRAME*): goes on with what the frame says; what lies below it on the stack is gone.
     .globl _KiLeaveThroughFrame@4

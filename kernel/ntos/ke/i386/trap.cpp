@@ -15,13 +15,16 @@ enum TrapVector : ULONG {
     Overflow = 4,
     BoundRange = 5,
     InvalidOpcode = 6,
+    DeviceNotAvailable = 7,
     InvalidTss = 10,
     SegmentNotPresent = 11,
     StackFault = 12,
     GeneralProtection = 13,
     PageFault = 14,
+    FloatingPoint = 16,
     AlignmentCheck = 17,
     MachineCheck = 18,
+    SimdFloatingPoint = 19,
 };
 
 constexpr ULONG_PTR UNKNOWN_ADDRESS = ~ULONG_PTR(0); ///< #GP does not tell which address was meant
@@ -58,24 +61,35 @@ void ProtectionFault(KTRAP_FRAME& frame, bool user) {
 extern "C" void NTAPI KiTrap(KTRAP_FRAME* TrapFrame, ULONG Vector) {
     KTRAP_FRAME& frame = *TrapFrame;
     if (Vector >= PRIMARY_VECTOR_BASE) return KiDispatchInterruptVector(frame, Vector);
+    if (Vector == PageFault) return KiPageFault(frame, nt::cpu::ReadCr2()); // the most frequent one
     const bool user = KiPreviousMode(frame) == UserMode;
 
     switch (Vector) {
     case DivideError: return KiDispatchTrapException(frame, STATUS_INTEGER_DIVIDE_BY_ZERO);
-    case Debug: return KiDispatchTrapException(frame, STATUS_SINGLE_STEP);
+    case Debug:
+        if (!user && KiIsStepIntoService(frame)) return;
+        return KiDispatchTrapException(frame, STATUS_SINGLE_STEP);
     case Breakpoint:
         --frame.Eip; // the exception is at the int3, not behind it; its handler moves on
         return KiDispatchTrapException(frame, STATUS_BREAKPOINT);
     case Overflow: return KiDispatchTrapException(frame, STATUS_INTEGER_OVERFLOW);
     case BoundRange: return KiDispatchTrapException(frame, STATUS_ARRAY_BOUNDS_EXCEEDED);
     case InvalidOpcode: return KiDispatchTrapException(frame, STATUS_ILLEGAL_INSTRUCTION);
+    case DeviceNotAvailable:
+        if (user) return KiLoadUserNpx();
+        break; // the kernel uses them between KeSaveFloatingPointState and KeRestoreFloatingPointState only
+    case FloatingPoint:
+        if (user) return KiDispatchTrapException(frame, KiUserNpxError());
+        break;
+    case SimdFloatingPoint:
+        if (user) return KiDispatchTrapException(frame, STATUS_FLOAT_MULTIPLE_TRAPS);
+        break;
     case InvalidTss:
     case SegmentNotPresent:
     case StackFault:
         if (!user) break;
         [[fallthrough]]; // user mode used a selector that it may not use
     case GeneralProtection: return ProtectionFault(frame, user);
-    case PageFault: return KiPageFault(frame, nt::cpu::ReadCr2());
     case AlignmentCheck: return KiDispatchTrapException(frame, STATUS_DATATYPE_MISALIGNMENT);
     case MachineCheck: KeBugCheck2(MACHINE_CHECK_EXCEPTION, 0, 0, 0, 0, &frame);
     default: break;

@@ -68,11 +68,63 @@ bool KiIsPrivilegedInstruction(const KTRAP_FRAME& frame) {
     return IsPrivileged(first, first == 0x0F ? CodeByte(frame.Eip + 1) : 0);
 }
 
-void KiDispatchUserException(EXCEPTION_RECORD* Record, KTRAP_FRAME*, BOOLEAN) {
+ULONG KiPushUser(KTRAP_FRAME& frame, const void* bytes, ULONG count) {
+    const ULONG at = (frame.HardwareEsp - count) & ~3u;
+    CopyToUser(reinterpret_cast<PVOID>(ULONG_PTR(at)), bytes, count);
+    frame.HardwareEsp = at;
+    return at;
+}
+
+namespace {
+
+/// The thread goes on in KiUserExceptionDispatcher, which finds on its stack the addresses of record and context, then these.
+NTSTATUS EnterDispatcher(const EXCEPTION_RECORD& record, KTRAP_FRAME& frame) {
+    CONTEXT context;
+    context.ContextFlags = CONTEXT_FULL;
+    KeContextFromKframes(&frame, nullptr, &context);
+    KiNpxToContext(context);
+    const ULONG esp = frame.HardwareEsp;
+    __try {
+        ULONG addresses[2];
+        addresses[1] = KiPushUser(frame, &context, sizeof(context));
+        addresses[0] = KiPushUser(frame, &record, sizeof(record));
+        (void)KiPushUser(frame, addresses, sizeof(addresses));
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        frame.HardwareEsp = esp;
+        return GetExceptionCode();
+    }
+    frame.Eip = ULONG(KiUserEntryPoints.KiUserExceptionDispatcher);
+    frame.EFlags &= ~(nt::cpu::EFLAGS_TRAP | nt::cpu::EFLAGS_DIRECTION);
+    return STATUS_SUCCESS;
+}
+
+} // namespace
+
+void KiDispatchUserException(EXCEPTION_RECORD* Record, KTRAP_FRAME* TrapFrame, BOOLEAN FirstChance) {
+    if (FirstChance && KiUserEntryPoints.KiUserExceptionDispatcher && NT_SUCCESS(EnterDispatcher(*Record, *TrapFrame)))
+        return;
     NT_ASSERT(KiUnhandledUserException != nullptr);
     KiUnhandledUserException(Record);
 }
 
 extern "C" void NTAPI KeSetUnhandledUserException(KUNHANDLED_USER_EXCEPTION* Routine) {
     KiUnhandledUserException = Routine;
+}
+
+extern "C" NTSTATUS NTAPI NtRaiseException(EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context, BOOLEAN FirstChance) {
+    if (KeGetPreviousMode() == KernelMode) return STATUS_INVALID_PARAMETER;
+    EXCEPTION_RECORD record;
+    CONTEXT context;
+    __try {
+        CopyFromUser(&record, ExceptionRecord, sizeof(record));
+        CopyFromUser(&context, Context, sizeof(context));
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        return GetExceptionCode();
+    }
+    if (record.NumberParameters > EXCEPTION_MAXIMUM_PARAMETERS) return STATUS_INVALID_PARAMETER;
+    KTRAP_FRAME* const frame = KeGetCurrentThread()->TrapFrame;
+    KeContextToKframes(frame, nullptr, &context, context.ContextFlags, UserMode);
+    KiNpxFromContext(context);
+    KiDispatchException(&record, nullptr, frame, UserMode, FirstChance);
+    KiLeaveThroughFrame(frame);
 }

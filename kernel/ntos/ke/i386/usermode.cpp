@@ -6,9 +6,6 @@
 #include "ke/usermode.h"
 
 extern "C" {
-/// Goes on with what a frame of this thread's stack says. Interrupts off or on.
-[[noreturn]] void NTAPI KiLeaveThroughFrame(KTRAP_FRAME* TrapFrame);
-
 void NTAPI KeInitializeUserThread(PKTHREAD Thread, PVOID KernelStack, PVOID StackLimit, PKSYSTEM_ROUTINE SystemRoutine,
                                   PKSTART_ROUTINE StartRoutine, PVOID StartContext, CONTEXT* Context, PVOID Teb,
                                   PKPROCESS Process) {
@@ -19,6 +16,7 @@ void NTAPI KeInitializeUserThread(PKTHREAD Thread, PVOID KernelStack, PVOID Stac
     Thread->PreviousMode = UserMode;
     Thread->Teb = Teb;
 
+    top->NpxUsed = FALSE;
     KTRAP_FRAME& frame = top->Frame;
     frame = {};
     frame.DbgArgMark = TF_ARG_MARK;

@@ -46,8 +46,10 @@ void FASTCALL KiSwapContext(PKTHREAD OldThread, PKTHREAD NewThread);
 void KiThreadStartup();
 }
 
-/// Saves and loads the floating-point registers of a thread that uses them, into KTHREAD::NpxArea. @irql SYNCH_LEVEL
-void KiSaveNpx(PVOID Area);
+/// Saves the floating-point registers of a thread that uses them into its NpxArea; user mode's stay there until they are used again.
+/// @irql SYNCH_LEVEL
+void KiSaveNpx(PKTHREAD Thread);
+/// Loads those of a routine of the kernel that is between save and restore. @irql SYNCH_LEVEL
 void KiLoadNpx(PVOID Area);
 /// Makes this processor's floating-point unit ready, with SSE if there is SSE. Once a processor.
 void KiInitializeNpx();

@@ -37,7 +37,7 @@ void SwitchContext(KTHREAD* oldThread, KTHREAD* newThread) REQUIRES_(AtDispatchL
     KiRequestPendingApcs(newThread);
     if (newThread->Teb)
         KiLoadTebSegment(newThread->Teb); // a register that holds its selector is loaded on the way to user mode
-    if (oldThread->NpxArea) KiSaveNpx(oldThread->NpxArea);
+    if (oldThread->NpxArea) KiSaveNpx(oldThread);
     KiSwapContext(oldThread, newThread);
     if (oldThread->NpxArea) KiLoadNpx(oldThread->NpxArea); // it runs again, maybe on another processor
 }

@@ -10,30 +10,15 @@
 #include "rtl/exception.h"
 #include "rtl/useraccess.h"
 
-namespace {
-
-NTSTATUS Flush(KPROCESSOR_MODE mode, HANDLE process, PVOID base, SIZE_T length) {
-    if (mode != KernelMode && base) {
+extern "C" NTSTATUS NTAPI NtFlushInstructionCache(HANDLE ProcessHandle, PVOID BaseAddress, SIZE_T Length) {
+    if (ExGetPreviousMode() != KernelMode && BaseAddress) {
         __try {
-            ProbeForRead(base, length, 1);
+            ProbeForRead(BaseAddress, Length, 1);
         } __except (EXCEPTION_EXECUTE_HANDLER) {
             return GetExceptionCode();
         }
     }
-    if (process != NtCurrentProcess()) return STATUS_INVALID_HANDLE;
+    if (ProcessHandle != NtCurrentProcess()) return STATUS_INVALID_HANDLE;
     KeFlushProcessTb(&MmCurrentProcess()->Pcb); // its interrupts do what is needed, and more
     return STATUS_SUCCESS;
-}
-
-} // namespace
-
-extern "C" {
-
-NTSTATUS NTAPI NtFlushInstructionCache(HANDLE ProcessHandle, PVOID BaseAddress, SIZE_T Length) {
-    return Flush(ExGetPreviousMode(), ProcessHandle, BaseAddress, Length);
-}
-
-NTSTATUS NTAPI ZwFlushInstructionCache(HANDLE ProcessHandle, PVOID BaseAddress, SIZE_T Length) {
-    return Flush(KernelMode, ProcessHandle, BaseAddress, Length);
-}
 }

@@ -1,7 +1,7 @@
 // The calls of virtual memory: what user mode gives is captured and checked, then the service works on the current
 // address space, and the results are told.
 //
-// An Nt call believes the caller as far as the previous mode says; a Zw call comes from the kernel and is believed.
+// The previous mode says whether the caller is believed: a Zw call comes from the kernel.
 // The file holds no lock: its code is pageable.
 // In the books: "probing and capturing parameters", "services provided by the memory manager". TRP-06, POL-06
 #include "ke.h"
@@ -85,41 +85,6 @@ template <typename SERVICE> NTSTATUS WithPageTables(SERVICE service) {
     }
 }
 
-NTSTATUS Allocate(KPROCESSOR_MODE mode, HANDLE process, PVOID* base, ULONG_PTR zeroBits, SIZE_T* size, ULONG type,
-                  ULONG protect) {
-    PAGED_CODE();
-    RANGE range(mode, base, size);
-    NT_TRY(range.Capture(process));
-    NT_TRY(WithPageTables([&](MI_USER_PAGES& pages) {
-        return MiAllocateVirtualMemory(CurrentSpace(), pages, &range.Base, zeroBits, range.Size(), type, protect);
-    }));
-    return range.Tell();
-}
-
-NTSTATUS Free(KPROCESSOR_MODE mode, HANDLE process, PVOID* base, SIZE_T* size, ULONG type) {
-    PAGED_CODE();
-    RANGE range(mode, base, size);
-    NT_TRY(range.Capture(process));
-    NT_TRY(WithPageTables([&](MI_USER_PAGES& pages) {
-        return MiFreeVirtualMemory(CurrentSpace(), pages, &range.Base, range.Size(), type);
-    }));
-    return range.Tell();
-}
-
-NTSTATUS Protect(KPROCESSOR_MODE mode, HANDLE process, PVOID* base, SIZE_T* size, ULONG protect, ULONG* oldProtect) {
-    PAGED_CODE();
-    RANGE range(mode, base, size);
-    ULONG_PTR before;
-    ULONG old = 0;
-    NT_TRY(range.Capture(process));
-    NT_TRY(Capture(mode, reinterpret_cast<ULONG_PTR*>(oldProtect), &before)); // can be written
-    NT_TRY(WithPageTables([&](MI_USER_PAGES& pages) {
-        return MiProtectVirtualMemory(CurrentSpace(), pages, &range.Base, range.Size(), protect, &old);
-    }));
-    NT_TRY(Tell(mode, oldProtect, &old, sizeof(old)));
-    return range.Tell();
-}
-
 using LOCK_SERVICE = NTSTATUS(MM_ADDRESS_SPACE& space, ULONG_PTR* base, SIZE_T* size, ULONG locks);
 
 NTSTATUS ChangeLocks(LOCK_SERVICE* service, HANDLE process, PVOID* base, SIZE_T* size, ULONG locks) {
@@ -132,61 +97,64 @@ NTSTATUS ChangeLocks(LOCK_SERVICE* service, HANDLE process, PVOID* base, SIZE_T*
     return status; // STATUS_WAS_LOCKED is a success that tells more
 }
 
-NTSTATUS Query(KPROCESSOR_MODE mode, HANDLE process, PVOID base, MEMORY_INFORMATION_CLASS informationClass,
-               PVOID information, SIZE_T length, SIZE_T* returnLength) {
-    PAGED_CODE();
-    if (informationClass != MEMORY_INFORMATION_CLASS::MemoryBasicInformation) return STATUS_INVALID_INFO_CLASS;
-    if (length < sizeof(MEMORY_BASIC_INFORMATION)) return STATUS_INFO_LENGTH_MISMATCH;
-    if (process != NtCurrentProcess()) return STATUS_INVALID_HANDLE;
-    MEMORY_BASIC_INFORMATION told;
-    MI_USER_PAGES pages(CurrentSpace());
-    NT_TRY(MiQueryVirtualMemory(CurrentSpace(), pages, reinterpret_cast<ULONG_PTR>(base), &told));
-    NT_TRY(Tell(mode, information, &told, sizeof(told)));
-    const SIZE_T bytes = sizeof(told);
-    return returnLength ? Tell(mode, returnLength, &bytes, sizeof(bytes)) : STATUS_SUCCESS;
-}
-
 } // namespace
 
 extern "C" {
 
 NTSTATUS NTAPI NtAllocateVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, ULONG_PTR ZeroBits, SIZE_T* RegionSize,
                                        ULONG AllocationType, ULONG Protect) {
-    return Allocate(ExGetPreviousMode(), ProcessHandle, BaseAddress, ZeroBits, RegionSize, AllocationType, Protect);
-}
-NTSTATUS NTAPI ZwAllocateVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, ULONG_PTR ZeroBits, SIZE_T* RegionSize,
-                                       ULONG AllocationType, ULONG Protect) {
-    return Allocate(KernelMode, ProcessHandle, BaseAddress, ZeroBits, RegionSize, AllocationType, Protect);
+    PAGED_CODE();
+    const KPROCESSOR_MODE mode = ExGetPreviousMode();
+    RANGE range(mode, BaseAddress, RegionSize);
+    NT_TRY(range.Capture(ProcessHandle));
+    NT_TRY(WithPageTables([&](MI_USER_PAGES& pages) {
+        return MiAllocateVirtualMemory(CurrentSpace(), pages, &range.Base, ZeroBits, range.Size(), AllocationType,
+                                       Protect);
+    }));
+    return range.Tell();
 }
 
 NTSTATUS NTAPI NtFreeVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, SIZE_T* RegionSize, ULONG FreeType) {
-    return Free(ExGetPreviousMode(), ProcessHandle, BaseAddress, RegionSize, FreeType);
-}
-NTSTATUS NTAPI ZwFreeVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, SIZE_T* RegionSize, ULONG FreeType) {
-    return Free(KernelMode, ProcessHandle, BaseAddress, RegionSize, FreeType);
+    PAGED_CODE();
+    const KPROCESSOR_MODE mode = ExGetPreviousMode();
+    RANGE range(mode, BaseAddress, RegionSize);
+    NT_TRY(range.Capture(ProcessHandle));
+    NT_TRY(WithPageTables([&](MI_USER_PAGES& pages) {
+        return MiFreeVirtualMemory(CurrentSpace(), pages, &range.Base, range.Size(), FreeType);
+    }));
+    return range.Tell();
 }
 
 NTSTATUS NTAPI NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, SIZE_T* RegionSize,
                                       ULONG NewAccessProtection, ULONG* OldAccessProtection) {
-    return Protect(ExGetPreviousMode(), ProcessHandle, BaseAddress, RegionSize, NewAccessProtection,
-                   OldAccessProtection);
-}
-NTSTATUS NTAPI ZwProtectVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, SIZE_T* RegionSize,
-                                      ULONG NewAccessProtection, ULONG* OldAccessProtection) {
-    return Protect(KernelMode, ProcessHandle, BaseAddress, RegionSize, NewAccessProtection, OldAccessProtection);
+    PAGED_CODE();
+    const KPROCESSOR_MODE mode = ExGetPreviousMode();
+    RANGE range(mode, BaseAddress, RegionSize);
+    ULONG_PTR before;
+    ULONG old = 0;
+    NT_TRY(range.Capture(ProcessHandle));
+    NT_TRY(Capture(mode, reinterpret_cast<ULONG_PTR*>(OldAccessProtection), &before)); // can be written
+    NT_TRY(WithPageTables([&](MI_USER_PAGES& pages) {
+        return MiProtectVirtualMemory(CurrentSpace(), pages, &range.Base, range.Size(), NewAccessProtection, &old);
+    }));
+    NT_TRY(Tell(mode, OldAccessProtection, &old, sizeof(old)));
+    return range.Tell();
 }
 
 NTSTATUS NTAPI NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress,
                                     MEMORY_INFORMATION_CLASS MemoryInformationClass, PVOID MemoryInformation,
                                     SIZE_T MemoryInformationLength, SIZE_T* ReturnLength) {
-    return Query(ExGetPreviousMode(), ProcessHandle, BaseAddress, MemoryInformationClass, MemoryInformation,
-                 MemoryInformationLength, ReturnLength);
-}
-NTSTATUS NTAPI ZwQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress,
-                                    MEMORY_INFORMATION_CLASS MemoryInformationClass, PVOID MemoryInformation,
-                                    SIZE_T MemoryInformationLength, SIZE_T* ReturnLength) {
-    return Query(KernelMode, ProcessHandle, BaseAddress, MemoryInformationClass, MemoryInformation,
-                 MemoryInformationLength, ReturnLength);
+    PAGED_CODE();
+    const KPROCESSOR_MODE mode = ExGetPreviousMode();
+    if (MemoryInformationClass != MEMORY_INFORMATION_CLASS::MemoryBasicInformation) return STATUS_INVALID_INFO_CLASS;
+    if (MemoryInformationLength < sizeof(MEMORY_BASIC_INFORMATION)) return STATUS_INFO_LENGTH_MISMATCH;
+    if (ProcessHandle != NtCurrentProcess()) return STATUS_INVALID_HANDLE;
+    MEMORY_BASIC_INFORMATION told;
+    MI_USER_PAGES pages(CurrentSpace());
+    NT_TRY(MiQueryVirtualMemory(CurrentSpace(), pages, reinterpret_cast<ULONG_PTR>(BaseAddress), &told));
+    NT_TRY(Tell(mode, MemoryInformation, &told, sizeof(told)));
+    const SIZE_T bytes = sizeof(told);
+    return ReturnLength ? Tell(mode, ReturnLength, &bytes, sizeof(bytes)) : STATUS_SUCCESS;
 }
 
 NTSTATUS NTAPI NtLockVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, SIZE_T* RegionSize, ULONG MapType) {

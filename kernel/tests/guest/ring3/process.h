@@ -2,6 +2,7 @@
 #pragma once
 
 #include "attached.h"
+#include "ke/service.h"
 #include "ke/usermode.h"
 #include "rtl/string.h"
 
@@ -13,6 +14,24 @@ extern "C" {
 extern const UCHAR UserCode[], UserCodeEnd[];
 }
 #define USER_PROGRAM(name) extern "C" const UCHAR User##name[]
+
+USER_PROGRAM(FastSystemCall);
+USER_PROGRAM(FastSystemCallRet);
+USER_PROGRAM(IntSystemCall);
+USER_PROGRAM(ApcDispatcher);
+USER_PROGRAM(ExceptionDispatcher);
+
+constexpr ULONG USER_CALL_ARGUMENTS = 16;
+/// A call that the program Calls makes.
+struct USER_CALL {
+    ULONG Number;
+    ULONG ByGate; ///< 0: sysenter, with Arguments on the stack; 1: int 2Eh, with ArgumentPointer
+    ULONG ArgumentPointer;
+    ULONG Status; ///< what it returned
+    ULONG Arguments[USER_CALL_ARGUMENTS];
+};
+static_assert(sizeof(USER_CALL) == 80);
+constexpr ULONG_PTR USER_CALLS_ADDRESS = USER_DATA_ADDRESS + 0x1000;
 
 /// A process with the programs and a range of data. The test's thread is attached to it.
 class USER_PROCESS {
@@ -50,6 +69,20 @@ public:
         return status;
     }
     NTSTATUS Run(const UCHAR* program, ULONG ecx = 0) { return Await(Start(program, ecx)); }
+
+    /// Makes the programs' part of the system library known to the kernel.
+    static void SetEntryPoints(bool exceptions = false) {
+        const KUSER_ENTRY_POINTS points = {
+            .KiUserApcDispatcher = Address(UserApcDispatcher),
+            .KiUserExceptionDispatcher = exceptions ? Address(UserExceptionDispatcher) : 0,
+            .KiRaiseUserExceptionDispatcher = 0,
+            .KiFastSystemCall = Address(UserFastSystemCall),
+            .KiIntSystemCall = Address(UserIntSystemCall),
+            .KiFastSystemCallRet = Address(UserFastSystemCallRet),
+        };
+        KeSetUserEntryPoints(&points);
+    }
+    static USER_CALL& Call(ULONG index) { return reinterpret_cast<USER_CALL*>(USER_CALLS_ADDRESS)[index]; }
 
     static ULONG Data(ULONG word) { return reinterpret_cast<const volatile ULONG*>(USER_DATA_ADDRESS)[word]; }
     static void SetData(ULONG word, ULONG value) { reinterpret_cast<volatile ULONG*>(USER_DATA_ADDRESS)[word] = value; }
