@@ -69,7 +69,7 @@ SAID: Dict[str, str] = {
     "You may try any: `make grade LAB=2 FURTHER=2.7` grades it with the core track, `make grade LAB=2 TEST=2.7` alone.": "",  # test_tracks
     "- Each of the eight wrong kernels in which one of your scenarios fails is worth two points; they are not part of your branch, where "
     "`mytest_memory_accepts` tells you whether your file compiles and a correct kernel passes it.": "",
-    "`make mytest LAB=2` tries your scenarios on the right kernel, then on these two:": "",  # test_practice
+    "`make mytest LAB=2` tries your scenarios on three kernels: first on the right kernel, then on these two.": "",  # test_practice
     "`mytest_memory_accepts` tries your scenarios on several correct kernels.": "",
     "`make grade LAB=2` says `Lab 2, core track: 84/84` on your machine, and 100 of 100 when you submit (exercise 2.9).": "points 100",
     "The board itself (`make challenge LAB=2 BOARD=folder SEEDS=...`) plays every file of a folder on seeds that nobody knows before, and writes "

@@ -26,6 +26,7 @@ from grader.machine.parts import Machine as Parts, page_file  # noqa: E402
 from kernel.tests.guest import run as guest  # noqa: E402
 
 PAGE_FILE_MB = 2  # as kernel/tests/guest/pagedevice.cpp says
+MOST_KB_AT_THE_PROMPT = 3 * 1024
 BOOT_SECONDS, ANSWER_SECONDS, TESTS_SECONDS = 90, 30, 300
 GUEST_LINE = re.compile(r"^GUEST (\w+) (ok|FAILED)\s*$")
 COMMANDS = ("help", "threads", "ready", "waits", "irql", "timers", "ring", "stack", "bugcheck", "spin", "memmap", "pte", "vad", "ws", "fill")
@@ -109,6 +110,18 @@ def fill_uses_memory(started: Machine) -> None:
         raise Failure("no process Fill1", told)
 
 
+def little_memory_is_used(emulator: str, folder: Path) -> None:
+    """A machine of 16 MB at the prompt: kernel, database and pools together use 3 MB at most, the rest is available."""
+    with machine(emulator, Boot(folder, realtime=False, machine=Parts(memory_mb=16))) as started:
+        if PROMPT not in started.read_until(PROMPT, BOOT_SECONDS):
+            raise Failure("a machine of 16 MB boots to the prompt", "no prompt")
+        told = ask(started, "pfn")
+        expect(told, r"^all +\d+ pages +\d+ KB, \d+ available$", "pfn tells how many pages there are")
+        every, available = map(int, re.findall(r"^all +(\d+) pages .* (\d+) available$", told, re.M)[0])
+        if not 0 < 4 * (every - available) <= MOST_KB_AT_THE_PROMPT:
+            raise Failure(f"at most {MOST_KB_AT_THE_PROMPT} KB in use at the prompt", last_lines(told))
+
+
 def unknown_command_is_told(started: Machine) -> None:
     expect(ask(started, "xyzzy"), r"(?i)xyzzy|unknown|no such|help", "an unknown command is answered")
 
@@ -165,6 +178,8 @@ def talk(emulator: str, folder: Path) -> "Iterator[Tuple[str, List[str], Callabl
     finally:
         started.stop()
     yield "exception-goes-its-way", ["EXC-02", "TOL-06"], lambda: exception_goes_its_way(emulator, folder)
+    if emulator == "qemu":
+        yield "little-memory-is-used", ["PFN-11"], lambda: little_memory_is_used(emulator, folder)
 
 
 def make_disk(folder: Path, to: Path, options: str, drivers: "List[str]") -> None:

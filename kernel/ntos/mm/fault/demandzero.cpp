@@ -31,14 +31,15 @@ PFN_NUMBER TakePage(MMPTE* pte, ULONG index, bool* zeroed) {
 
 /// The page of a fault of the kind DemandZero: all zeros.
 ///
-/// - Post: *fault.Pte is valid, as fault.Protection allows (MiMakeValidPte). Where it becomes valid, the page is all zeros
-///   already.
-/// - The page is active, with one share and one reference. It has contents that are nowhere else: it is Modified. It belongs
-///   to *fault.Pte, and the entry that it leaves there when it is taken away (OriginalPte) says demand zero, with
-///   fault.Protection, also where *fault.Pte was 0.
-/// - The page has an entry of fault.WorkingSet, which is Direct: its WsIndex.
-/// - *fault.Pte is counted by MiWriteUserPte where it was 0. NumberOfPrivatePages of fault.Space and
-///   MmInfoCounters.DemandZeroCount are one more.
+/// - Post: *fault.Pte is valid, as fault.Protection allows (MiMakeValidPte). At the moment at which it becomes valid, the page
+///   is all zeros already.
+/// - The page's state is ActiveAndValid, ShareCount and ReferenceCount are 1. Its flag Modified is set: what it holds is on no
+///   page file. It belongs to *fault.Pte (PteAddress). OriginalPte, the entry that it leaves there when it is taken away, says
+///   demand zero with fault.Protection, also if *fault.Pte was 0.
+/// - fault.WorkingSet has one entry for the page. This entry is Direct, and WsIndex of the page is its index.
+/// - If *fault.Pte was 0, UsedPageTableEntries of its page table is one more (MiWriteUserPte counts it).
+/// - NumberOfPrivatePages of fault.Space and MmInfoCounters.DemandZeroCount are one more. PageFaultCount stays: MmAccessFault
+///   has counted the fault.
 /// - A page is taken only while MiMayTakePage allows it, in the same hold of MmPfnLock.
 /// @returns STATUS_PAGE_FAULT_DEMAND_ZERO; STATUS_NO_MEMORY: no page, or no room for a working set entry. Then no page was taken,
 /// the working set is as before, and *fault.Pte means the same as before

@@ -38,7 +38,8 @@ NTSTATUS Reactivate(MI_FAULT& fault, ULONG index, MI_IN_PAGE** read) {
 ///
 /// - Post: *fault.Pte is valid, as fault.Protection allows. The page is active (MiReactivatePfn); it keeps its references,
 ///   and whether it is Modified.
-/// - The page has an entry of fault.WorkingSet, which is Direct: its WsIndex. MmInfoCounters.TransitionCount is one more.
+/// - fault.WorkingSet has one entry for the page. This entry is Direct, and WsIndex of the page is its index.
+/// - MmInfoCounters.TransitionCount is one more.
 /// - What *fault.Pte says counts in the hold of MmPfnLock in which the page becomes active. If it is no transition form there, the
 ///   page was taken: nothing changes, and the fault is decided anew (STATUS_RETRY).
 /// - A page that is being read is not touched. The thread joins its read (MiJoinPageRead) in the hold of MmPfnLock that found it

@@ -20,7 +20,9 @@ public:
     virtual bool MakeTable(ULONG vpn) = 0;
     /// How many entries of the page table that holds the entry of `vpn` are not 0; 0 too if it does not exist.
     virtual ULONG UsedEntries(ULONG vpn) = 0;
-    /// Frees the page tables that hold entries of first..last and whose entries all are 0.
+    /// Frees each page table that holds the entry of a page from `first` to `last` (both included), if all its entries are 0: those of
+    /// other pages, too. Page tables with an entry in use stay, and so do entries. The caller holds the WorkingSetMutex, as for every
+    /// routine here; MmPfnLock, which guards the page tables' frames, is free: FreeTables acquires it itself.
     virtual void FreeTables(ULONG first, ULONG last) = 0;
 
     /// Gives back what an entry holds: its page leaves the working set and memory, its place on the page file is free.
