@@ -114,8 +114,10 @@ class GuestTarget:
         """
         guest = self.guest
 
+        writer = guest.sym(SWITCH_WRITER)
+
         def look(eip: int) -> None:
-            if guest.name(eip - 1) != SWITCH_WRITER:
+            if guest.routine(eip - 1) != writer:
                 raise Tampering("the switch of the preemption points", guest.describe(eip - 1))
 
         with guest.code_unread(), guest.watching([(guest.sym(SWITCH), 4)], look):

@@ -135,6 +135,11 @@ class GuestMemory(GuestSpace):
     def describe(self, address: int) -> str:
         return self.symbols.describe(address)
 
+    def routine(self, address: int) -> int:
+        """Where the routine begins that holds an address; 0 if none does.  Names of static routines are whatever a student's file likes."""
+        found = self.symbols.nearest(address)
+        return address - found[1] if found else 0
+
     @property
     def processor(self) -> int:
         """The processor that stopped, or that `select` chose."""

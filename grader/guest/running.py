@@ -121,11 +121,11 @@ class GuestRuns(GuestMemory):
                 parts = [(start, first), (last, end)] if start <= first < end else [(start, end)]
                 ranges += [(begin, stop - begin) for begin, stop in parts if stop > begin]
 
+        readers = {self.symbols.find(name) for name in READERS}
+
         def look(eip: int) -> None:
-            reader = self.describe(eip - 1)
-            name, _, offset = reader.partition("+")
-            if name not in READERS or eip - 1 - int(offset or "0", 16) != self.sym(name):
-                raise CodeRead(reader)
+            if self.routine(eip - 1) not in readers:
+                raise CodeRead(self.describe(eip - 1))
 
         return self.watching(ranges, look, reads=True)
 

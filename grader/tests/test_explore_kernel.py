@@ -200,8 +200,10 @@ class OnTheKernel(unittest.TestCase):
         context, run = self.context("LostUpdateMended", budget=1_000_000)
         run()  # nobody but the explorer does
         context, run = self.context("LostUpdateMended", budget=1_000_000)
-        with mock.patch("grader.explore.target.SWITCH_WRITER", "nobody"), self.assertRaises(TestFailure) as caught:
-            run()
+        named = self.session.symbols.nearest
+        with mock.patch("grader.explore.target.SWITCH_WRITER", "KxExplore"), self.assertRaises(TestFailure) as caught, \
+                mock.patch.object(self.session.symbols, "nearest", lambda address: ("KxExplore", named(address)[1])):
+            run()  # a routine elsewhere, of the name that the writer should have
         self.assertIn("the switch of the preemption points was written by Kx", caught.exception.seen)
         self.assertEqual("explorer-disabled", caught.exception.hint.id)  # type: ignore[union-attr]
 
@@ -217,6 +219,15 @@ class OnTheKernel(unittest.TestCase):
                     guest.call("KeTestSpinLock", guest.sym("KxControl"), conv="fastcall")
                     with self.assertRaisesRegex(CodeRead, "is read by KeTestSpinLock"):
                         guest.call("KeTestSpinLock", place, conv="fastcall")
+
+    def test_no_variable_of_the_explorer_has_a_value_in_the_image(self) -> None:
+        """What has one lies in .data, a few pages where a kernel finds it by what it looks like, whatever the order of the objects."""
+        image = self.session.kernel
+        kept = [one for one in image.by_address if one.name.startswith("Kx") and image.sections[one.section - 1].writable]
+        self.assertLess({"KxRun", "KxStrategies", "KxControl", "KxActive", "KxTheDetector"}, {one.name for one in kept})
+        for one in kept:
+            section = image.sections[one.section - 1]
+            self.assertGreaterEqual(one.rva - section.rva, section.file_size, one.name)
 
     def test_explorer_that_finds_nothing_anywhere_is_no_pass(self) -> None:
         context, run = self.context("LostUpdateMended", budget=1_000_000)

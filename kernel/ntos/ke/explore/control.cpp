@@ -35,25 +35,45 @@ void WalkOwnStack(ULONG_PTR frame, ULONG_PTR (&stack)[KX_STACK_DEPTH]) {
     KxWalkStack(frame, reinterpret_cast<ULONG_PTR>(KeGetPcr()->NtTib.StackBase), stack);
 }
 
-/// @returns nullptr if there is no such strategy
-KxStrategy* ChooseStrategy() {
+template <typename STRATEGY> STRATEGY* Make() {
+    static_assert(sizeof(STRATEGY) <= sizeof KxStrategies.Room && alignof(KX_STRATEGIES) % alignof(STRATEGY) == 0);
+    return new (KxStrategies) STRATEGY;
+}
+
+/// The batch's strategy takes the place of the last one's. @returns nullptr if there is no such strategy
+KxStrategy* MakeStrategy() {
     const KX_CONTROL& control = KxControl;
+    KxRun.Tree = nullptr;
     switch (control.Strategy) {
-    case KX_STRATEGY::Jitter:
-        KxStrategies.Jitter.Configure(control.JitterMin, control.JitterMax);
-        return &KxStrategies.Jitter;
-    case KX_STRATEGY::Walk: KxStrategies.Walk.Configure(control.Probability); return &KxStrategies.Walk;
-    case KX_STRATEGY::Pct:
-        KxStrategies.Pct.Configure(control.Depth, control.StepEstimate != 0 ? control.StepEstimate : DEFAULT_ESTIMATE);
-        return &KxStrategies.Pct;
-    case KX_STRATEGY::Exhaustive: KxStrategies.Tree.Configure(control.Depth); return &KxStrategies.Tree;
-    case KX_STRATEGY::Timer:
-        KxStrategies.Timer.Configure(KeGetCurrentPrcb()->MHz * (1'000'000 / TIMER_HERTZ));
-        return &KxStrategies.Timer;
-    case KX_STRATEGY::Script:
-        KxStrategies.Script.Configure(control.Script, control.ScriptLength < KX_MAXIMUM_SCRIPT ? control.ScriptLength
-                                                                                               : KX_MAXIMUM_SCRIPT);
-        return &KxStrategies.Script;
+    case KX_STRATEGY::Jitter: {
+        auto* const jitter = Make<KxJitter>();
+        jitter->Configure(control.JitterMin, control.JitterMax);
+        return jitter;
+    }
+    case KX_STRATEGY::Walk: {
+        auto* const walk = Make<KxWalk>();
+        walk->Configure(control.Probability);
+        return walk;
+    }
+    case KX_STRATEGY::Pct: {
+        auto* const pct = Make<KxPct>();
+        pct->Configure(control.Depth, control.StepEstimate != 0 ? control.StepEstimate : DEFAULT_ESTIMATE);
+        return pct;
+    }
+    case KX_STRATEGY::Exhaustive:
+        KxRun.Tree = Make<KxTree>();
+        KxRun.Tree->Configure(control.Depth);
+        return KxRun.Tree;
+    case KX_STRATEGY::Timer: {
+        auto* const timer = Make<KxTimer>();
+        timer->Configure(KeGetCurrentPrcb()->MHz * (1'000'000 / TIMER_HERTZ));
+        return timer;
+    }
+    case KX_STRATEGY::Script: {
+        auto* const script = Make<KxScript>();
+        script->Configure(control.Script, control.ScriptLength < KX_MAXIMUM_SCRIPT ? control.ScriptLength : KX_MAXIMUM_SCRIPT);
+        return script;
+    }
     default: return nullptr;
     }
 }
@@ -204,7 +224,7 @@ void RunAll(const KX_SCENARIO& scenario, KxStrategy* strategy) {
         control.RunsDone++;
         if (control.Failures == 1 && KxRun.Outcome != KX_OUTCOME::None) KxNoteScript();
         if (!whole || (control.Failures != 0 && (control.Flags & KX_STOP_AT_FIRST))) return;
-        if (strategy == &KxStrategies.Tree && !KxStrategies.Tree.Advance()) {
+        if (KxRun.Tree && !KxRun.Tree->Advance()) {
             control.Exhausted = 1;
             return;
         }
@@ -232,7 +252,7 @@ PCSTR Prepare(const KX_SCENARIO& scenario) {
 /// One batch, as the in fields say.
 void ExploreBatch(const KX_SCENARIO& scenario) {
     ClearResults();
-    KxStrategy* const strategy = ChooseStrategy();
+    KxStrategy* const strategy = MakeStrategy();
     PCSTR const problem = strategy ? Prepare(scenario) : "there is no such strategy";
     if (problem) {
         KxRun.Scenario = &scenario;
@@ -277,8 +297,7 @@ void TakeOrders(const KX_LOT& lot) {
 } // namespace
 
 void KxNoteScript() {
-    if (KxRun.Strategy == &KxStrategies.Tree)
-        KxControl.ScriptLength = KxStrategies.Tree.Describe(KxControl.Script, KX_MAXIMUM_SCRIPT);
+    if (KxRun.Tree) KxControl.ScriptLength = KxRun.Tree->Describe(KxControl.Script, KX_MAXIMUM_SCRIPT);
 }
 
 ULONG NTAPI KxExplore(const KX_SCENARIO* Scenario) {

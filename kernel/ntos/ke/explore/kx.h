@@ -56,6 +56,7 @@ struct KX_RUN {
     bool Trace;
     bool Fair; ///< an actor that runs long while others could gives way (not under the stock timer)
     KxStrategy* Strategy;
+    KxTree* Tree; ///< Strategy, if it is the bounded search; else nullptr
     const KX_SCENARIO* Scenario;
     KX_OUTCOME Outcome;
     KX_STAND Stand[KX_PROCESSORS];
@@ -63,19 +64,16 @@ struct KX_RUN {
 };
 extern KX_RUN KxRun;
 
-/// The strategies, of which a batch uses one.
+/// Room for any strategy: the one that a batch uses is made there as the batch begins. So no word of it has a value before, and it lies in
+/// .bss, where the order of the objects (LAYOUT in kernel/build.mk) moves it far. All of .data is a few pages.
 /// shared: the baton's holder
 struct KX_STRATEGIES {
     UCHAR GuardBefore[KX_GUARD];
-    KxJitter Jitter;
-    KxWalk Walk;
-    KxPct Pct;
-    KxTimer Timer;
-    KxScript Script;
-    KxTree Tree;
+    alignas(KxTree) alignas(KxTimer) UCHAR Room[sizeof(KxTree)];
     UCHAR GuardBehind[KX_GUARD];
 };
 extern KX_STRATEGIES KxStrategies;
+inline void* operator new(SIZE_T, KX_STRATEGIES& place) noexcept { return place.Room; }
 extern KxDetector KxTheDetector;
 
 /// What a point tells the race detector.
