@@ -1,7 +1,8 @@
 // Page tables that exist only for a test (2.5): entries of the first 32 MB of an address space, which the host reads and writes.
 //
-// An entry that "holds a page" has the transition form, with a number that the host chose. Each rule of mm/vad/pagetable.h that a
-// caller breaks is noted, the first one only. Which pages are given back the host sees itself, where DeletePage is called. IRQL, locks: as there.
+// An entry that "holds a page" has the transition form, with a number that the host chose. The host stops where a routine that changes
+// something begins, and where a rule of mm/vad/pagetable.h is broken: what lies here a student's code could write (rangetables.py).
+// IRQL, locks: as there.
 #include "mm/vad/pagetable.h"
 #include "mm/vad/pagestate.h"
 #include "ntstatus.h"
@@ -13,17 +14,21 @@ constexpr ULONG TABLES = 8;
 /// What the host sees of the page tables.
 struct LAB_TABLES {
     ULONG TablesLeft; ///< so many can still be made
-    ULONG Broken;     ///< 0, or which rule was broken first (ranges.py has the words)
-    ULONG BrokenVpn;
     ULONG Exists[TABLES];
     MMPTE Entries[TABLES * PTE_PER_PAGE];
 };
 
+/// Rules; rangebench.py has the words.
 enum BROKEN : ULONG { NoSuchPage = 1, NoTable, PageLost, PageMade, NoPage, AfterHoldsPage };
 
 } // namespace
 
 extern "C" NTEXPORT LAB_TABLES LabTables = {};
+
+/// A rule is broken: the host stops here.
+extern "C" NTEXPORT __attribute__((noinline)) void NTAPI LabRuleBroken(BROKEN rule, ULONG vpn) {
+    __asm__ volatile("" : : "r"(rule), "r"(vpn));
+}
 
 namespace {
 
@@ -34,8 +39,8 @@ public:
 
     void Write(ULONG vpn, MMPTE pte) override {
         if (!HasTable(vpn)) return;
-        if (Holds(LabTables.Entries[vpn])) return Note(PageLost, vpn);
-        if (Holds(pte)) return Note(PageMade, vpn);
+        if (Holds(LabTables.Entries[vpn])) return LabRuleBroken(PageLost, vpn);
+        if (Holds(pte)) return LabRuleBroken(PageMade, vpn);
         LabTables.Entries[vpn] = pte;
     }
 
@@ -69,42 +74,36 @@ public:
     void DeletePage(ULONG vpn, MMPTE after) override {
         if (!HasTable(vpn)) return;
         MMPTE& entry = LabTables.Entries[vpn];
-        if (!Holds(entry)) return Note(NoPage, vpn);
-        if (Holds(after)) return Note(AfterHoldsPage, vpn);
+        if (!Holds(entry)) return LabRuleBroken(NoPage, vpn);
+        if (Holds(after)) return LabRuleBroken(AfterHoldsPage, vpn);
         entry = after;
     }
 
     ULONG Protection(ULONG vpn) override {
         if (HasTable(vpn) && Holds(LabTables.Entries[vpn])) return LabTables.Entries[vpn].Trans.Protection;
-        Note(NoPage, vpn);
+        LabRuleBroken(NoPage, vpn);
         return 0;
     }
 
     void Protect(ULONG vpn, ULONG protection) override {
         if (!HasTable(vpn)) return;
-        if (!Holds(LabTables.Entries[vpn])) return Note(NoPage, vpn);
+        if (!Holds(LabTables.Entries[vpn])) return LabRuleBroken(NoPage, vpn);
         LabTables.Entries[vpn].Trans.Protection = protection;
     }
 
 private:
     static bool Holds(MMPTE pte) { return MiPteKind(pte) == MI_PTE_KIND::Transition; }
 
-    static void Note(BROKEN rule, ULONG vpn) {
-        if (LabTables.Broken) return;
-        LabTables.Broken = rule;
-        LabTables.BrokenVpn = vpn;
-    }
-
     static bool IsOne(ULONG vpn) {
         if (vpn < TABLES * PTE_PER_PAGE) return true;
-        Note(NoSuchPage, vpn);
+        LabRuleBroken(NoSuchPage, vpn);
         return false;
     }
 
     static bool HasTable(ULONG vpn) {
         if (!IsOne(vpn)) return false;
         if (LabTables.Exists[vpn / PTE_PER_PAGE]) return true;
-        Note(NoTable, vpn);
+        LabRuleBroken(NoTable, vpn);
         return false;
     }
 };

@@ -1,5 +1,5 @@
-"""An address space that only the test uses, with page tables in the test driver (pagetable.cpp): calls of the two services, and all of it
-compared with the model after each one: tree, flags, entries, page tables, charges.
+"""An address space that only the test uses, with page tables in the test driver (pagetable.cpp, rangetables.py): calls of the two services,
+and all of it compared with the model after each one: tree, flags, entries, page tables, charges.
 """
 
 from __future__ import annotations
@@ -8,14 +8,12 @@ import struct
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from .ranges import MEM_COMMIT, MEM_DECOMMIT, MEM_RELEASE, MEM_RESERVE, NO_RESOURCES, PAGE, PROTECTIONS, QUOTA, SUCCESS, Page, Range, Ranges
+from .rangetables import ENTRIES, TABLES, Tables
 from .rangetree import HINTS as TREE_HINTS
 from .rangetree import RangeTree, name
 
-TABLES, ENTRIES = 8, 1024
-MAKES, FREES, DELETES = "MiAllocatePrivateVad", "MiFreeVad", "lab2!LAB_PAGES::DeletePage"
-STOPS = (MAKES, FREES, DELETES)
+MAKES, FREES = "MiAllocatePrivateVad", "MiFreeVad"
 CHARGE, VAD_TYPE, MEM_COMMIT_BIT, PROTECTION, PRIVATE = (1 << 19) - 1, 20, 1 << 23, 24, 1 << 29
-HEAD = struct.Struct("<3I8I")  # LAB_TABLES before its entries
 STATUS = {SUCCESS: "STATUS_SUCCESS", NO_RESOURCES: "STATUS_INSUFFICIENT_RESOURCES", QUOTA: "STATUS_PAGEFILE_QUOTA_EXCEEDED"}
 RULES = ("", "an entry outside of the ranges was asked for", "an entry was written whose page table does not exist",
          "Write was called for an entry that holds a page: the page is lost", "Write was given an entry that holds a page",
@@ -40,6 +38,8 @@ HINTS = {
     "vad-size": "VirtualSize is the bytes of all ranges: MiInsertVad adds them, a release takes them off.",
     "vad-tables": "A page table whose entries all are 0 goes (FreeTables). A reservation, and a range that is committed as it is made, need none.",
     "vad-rule": "mm/vad/pagetable.h says what each routine may be called with. Entries that hold a page belong to DeletePage and Protect.",
+    "vad-past": "Entries and page tables are changed by the routines of MI_PAGE_TABLE alone: in a process a page's entry stands in working sets and "
+                "in the page's own element, too.",
     "vad-flags": "What is left of a range is as it was: its flags too. A second VAD gets those of the first.",
     "vad-whole": "All of a range can be decommitted without memory: when MemCommit goes, entries of 0 say that the pages are reserved.",
     "vad-call": "Write down the entries, MemCommit and CommitCharge before the call and after it, for a range of four pages.",
@@ -55,9 +55,7 @@ class RangeBench:
         self.space = guest.alloc(guest.size("MM_ADDRESS_SPACE"))
         self.words = guest.alloc(8)
         self.model = Ranges()
-        self.tables = guest.sym("LabTables")
-        guest.write(self.tables, bytes(HEAD.size + 4 * TABLES * ENTRIES))
-        self.table_limit(TABLES)
+        self.tables = Tables(guest, guest.sym("LabTables"))
         guest.call("MmInitializeAddressSpace", self.space, 0x5000)
         self.charged = guest.u32(guest.sym("MmTotalCommittedPages"))
         self.done: List[str] = []
@@ -66,7 +64,7 @@ class RangeBench:
     # -- what the host does ------------------------------------------------------------------------------------------
     def table_limit(self, count: int) -> None:
         """So many page tables can still be made."""
-        self.guest.u32(self.tables, count)
+        self.tables.limit(count)
 
     def charge_limit(self, pages: int) -> None:
         """So many pages can still be charged."""
@@ -78,11 +76,7 @@ class RangeBench:
         assert page is not None
         if page.frame is None:
             page.frame, self.frames = self.frames, self.frames + 1
-            exists = self._exists(vpn // ENTRIES)
-            if not self.guest.u32(exists):
-                self.guest.u32(exists, 1)
-                self.table_limit(self.guest.u32(self.tables) - 1)
-            self.guest.u32(self._entry(vpn), page.frame << 12 | 1 << 11 | page.protection << 5)
+            self.tables.touch(vpn, page.frame, page.protection)
 
     def mark(self, one: Range, kind: int) -> None:
         """The range is of another kind: what a split must keep."""
@@ -92,12 +86,12 @@ class RangeBench:
 
     # -- the calls ---------------------------------------------------------------------------------------------------
     def reserve(self, first: int, last: int, protection: int = 4, commit: bool = False, status: int = SUCCESS, vad_fails: bool = False) -> None:
-        tables = self._count_tables()
+        tables = sum(self.tables.exists)
         what = "MEM_RESERVE | MEM_COMMIT" if commit else "MEM_RESERVE"
         self._allocate(what, MEM_RESERVE | (MEM_COMMIT if commit else 0), first, last, protection, status, vad_fails,
                        lambda: self.model.reserve(first, last, protection, commit))
-        if self._count_tables() > tables:
-            self._fail("no page table is made", f"{self._count_tables() - tables} of them", "vad-tables")
+        if sum(self.tables.exists) > tables:
+            self._fail("no page table is made", f"{sum(self.tables.exists) - tables} of them", "vad-tables")
 
     def commit(self, first: int, last: int, protection: int = 4, status: int = SUCCESS) -> None:
         self._allocate("MEM_COMMIT", MEM_COMMIT, first, last, protection, status, False, lambda: self.model.commit(first, last, protection))
@@ -125,53 +119,51 @@ class RangeBench:
         self.done.append(what)
         self.before = {one.first: set(one.pages) for one in self.model.all}
         self.guest.write(self.words, struct.pack("<II", first * PAGE, (last - first + 1) * PAGE))
-        self.guest.write(self.tables + 4, bytes(8))
+        self.tables.begin()
         self._write_peaks()
 
     def _call(self, routine: str, arguments: Sequence[int], status: int, vad_fails: bool) -> int:
-        """Calls a service, counts VADs that are made and freed, notes the pages that are given back, and lets the making fail.  Returns its
-        status."""
+        """Calls a service, counts VADs that are made and freed, follows its calls of the page tables, and lets the making of a VAD fail.
+        Returns its status."""
         guest = self.guest
         self.t.asking(self._asked(), self._hint("vad-call"))
-        nodes, made = len(self.model.all), 0
-        self.deleted: List[int] = []
+        nodes, made, stops = len(self.model.all), 0, (MAKES, FREES, *self.tables.stops)
         with guest.uninterrupted():
-            place, registers = guest.call_or_stop(routine, *arguments, stops=STOPS, conv="cdecl")
+            place, registers = guest.call_or_stop(routine, *arguments, stops=stops, conv="cdecl")
             while place:
-                made += {MAKES: 0 if vad_fails else 1, FREES: -1, DELETES: 0}[place]
-                if place == DELETES:
-                    self.deleted.append(self._number_at(guest.u32(registers["esp"] + 4)))
+                made += {MAKES: 0 if vad_fails else 1, FREES: -1}.get(place, 0)
+                if place in self.tables.stops:
+                    self.tables.called(place, registers)
                 if place == MAKES and vad_fails:
                     esp = registers["esp"]
-                    place, registers = guest.go_on(STOPS, eip=guest.u32(esp), esp=esp + 4, eax=0)
+                    place, registers = guest.go_on(stops, eip=guest.u32(esp), esp=esp + 4, eax=0)
                 else:
-                    place, registers = guest.go_on(STOPS)
+                    place, registers = guest.go_on(stops)
         seen = registers["eax"]
         if seen != status:
             self._fail(self._status(status), self._status(seen), "vad-whole" if status == SUCCESS and seen == NO_RESOURCES else "vad-status")
         self.vads = made, nodes
         return seen
 
-    def _number_at(self, vpn: int) -> int:
-        """The number of the page that an entry holds."""
-        return self.guest.u32(self._entry(vpn)) >> 12 if vpn < TABLES * ENTRIES else 0
-
     # -- judging -----------------------------------------------------------------------------------------------------
     def _compare(self, _: int, status: int, gone: List[int]) -> None:
         undone = "vad-undone" if status != SUCCESS else ""
-        head = HEAD.unpack(self.guest.read(self.tables, HEAD.size))
-        if head[1]:
-            self._fail("the rules of MI_PAGE_TABLE are kept", f"page {head[2]:x}: {RULES[min(head[1], len(RULES) - 1)]}", "vad-rule")
+        if self.tables.broken:
+            rule, vpn = self.tables.broken
+            self._fail("the rules of MI_PAGE_TABLE are kept", f"page {vpn:x}: {RULES[min(rule, len(RULES) - 1)]}", "vad-rule")
+        differs = self.tables.differs()
+        if differs:
+            self._fail(f"{differs[0]}, as the calls of MI_PAGE_TABLE left it", differs[1], "vad-past")
         tree = self._compare_ranges(undone)
         made, before = self.vads
         if made != len(self.model.all) - before:
             self._fail(f"VADs that were made less those that were freed: {len(self.model.all) - before}", f"{made}", "vad-leak")
         self._compare_pages(tree, undone)
-        deleted = sorted(self.deleted)
+        deleted = sorted(self.tables.deleted)
         if deleted != sorted(gone):
             self._fail(f"pages of memory that are given back: {_numbers(sorted(gone))}", _numbers(deleted), undone or "vad-contents")
         self._compare_charges(tree, undone)
-        self._compare_tables(head[3:], undone)
+        self._compare_tables(undone)
 
     def _compare_ranges(self, undone: str) -> RangeTree:
         tree = RangeTree(self.guest, self.space + self.guest.field("MM_ADDRESS_SPACE.VadRoot")[0])
@@ -188,8 +180,7 @@ class RangeBench:
         return tree
 
     def _compare_pages(self, tree: RangeTree, undone: str) -> None:
-        raw = self.guest.read(self.tables + HEAD.size, 4 * TABLES * ENTRIES)
-        entries = struct.unpack(f"<{TABLES * ENTRIES}I", raw)
+        entries = self.tables.entries
         left = {vpn for vpn, entry in enumerate(entries) if entry}
         for node, one in zip(tree.order, self.model.all):
             flags = self._flags(node.address)
@@ -259,23 +250,13 @@ class RangeBench:
     def _charge_hint(self) -> str:
         return "vad-recommit" if "(MEM_COMMIT," in self.done[-1] and any(self.before.values()) else "vad-charge"
 
-    def _compare_tables(self, exists: Sequence[int], undone: str) -> None:
-        for number, there in enumerate(exists):
-            used = any(self.guest.read(self._entry(number * ENTRIES), 4 * ENTRIES))
-            if there and not used:
+    def _compare_tables(self, undone: str) -> None:
+        for number in range(TABLES):
+            if self.tables.exists[number] and not self.tables.used(number):
                 self._fail(f"no page table whose entries all are 0: none for pages {number * ENTRIES:x}-{number * ENTRIES + ENTRIES - 1:x}",
                            "it exists", undone or "vad-tables")
 
     # -- reading -----------------------------------------------------------------------------------------------------
-    def _entry(self, vpn: int) -> int:
-        return self.tables + HEAD.size + 4 * vpn
-
-    def _exists(self, table: int) -> int:
-        return self.tables + 4 * (3 + table)
-
-    def _count_tables(self) -> int:
-        return sum(self.guest.u32(self._exists(table)) for table in range(TABLES))
-
     def _flags(self, vad: int) -> int:
         return self.guest.get(vad, "MMVAD.Flags")
 
