@@ -71,7 +71,8 @@ KxStrategy* MakeStrategy() {
     }
     case KX_STRATEGY::Script: {
         auto* const script = Make<KxScript>();
-        script->Configure(control.Script, control.ScriptLength < KX_MAXIMUM_SCRIPT ? control.ScriptLength : KX_MAXIMUM_SCRIPT);
+        script->Configure(control.Script,
+                          control.ScriptLength < KX_MAXIMUM_SCRIPT ? control.ScriptLength : KX_MAXIMUM_SCRIPT);
         return script;
     }
     default: return nullptr;
