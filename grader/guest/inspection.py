@@ -25,7 +25,8 @@ from grader.machine.memory import PAGE, BadAddress
 FIRST, GROWTH = 4, 1.6  # the first look comes within so many stops; later ones are further apart
 PIECES, PIECE = 3, 128  # of each look through QEMU's eyes
 TRAP_TABLE, ENTRIES, VECTORS = "KiIdt", "KiVectorEntry", 256
-NMI, BREAKPOINT, OVERFLOW, DOUBLE_FAULT = 2, 3, 4, 8
+NMI, BREAKPOINT, OVERFLOW, DOUBLE_FAULT, SERVICE = 2, 3, 4, 8, 0x2E
+SERVICES = "KiSystemService"  # behind the gate of int 2Eh
 CODE_SELECTOR, GATE, GATE_USER, TASK_GATE = 0x8, 0x8E00, 0xEE00, 0x8500
 TASKS = (NMI, DOUBLE_FAULT)
 
@@ -77,16 +78,17 @@ class Inspection:
         return self._gates(table)
 
     def _gates(self, table: int) -> Optional[str]:
-        """The interrupt dispatch table against KiVectorEntry, a constant of the image."""
+        """The interrupt dispatch table against KiVectorEntry, a constant of the image, and the entry of system services."""
         session = self._session
         try:
             seen = struct.unpack("<512I", session.space.read(table, 8 * VECTORS))
-            entries = struct.unpack("<256I", session.space.read(session.symbols.address(ENTRIES), 4 * VECTORS))
+            entries = list(struct.unpack("<256I", session.space.read(session.symbols.address(ENTRIES), 4 * VECTORS)))
         except BadAddress:
             return "the interrupt dispatch table is mapped nowhere"
+        entries[SERVICE] = session.symbols.address(SERVICES)
         for vector in range(VECTORS):
             low, high = seen[2 * vector:2 * vector + 2]
-            kind = TASK_GATE if vector in TASKS else GATE_USER if vector in (BREAKPOINT, OVERFLOW) else GATE
+            kind = TASK_GATE if vector in TASKS else GATE_USER if vector in (BREAKPOINT, OVERFLOW, SERVICE) else GATE
             place = (high & 0xFFFF0000 | low & 0xFFFF, low >> 16)
             if high & 0xFFFF != kind or vector not in TASKS and place != (entries[vector], CODE_SELECTOR):
                 return f"the gate of vector {vector:#x} in the interrupt dispatch table was changed"
