@@ -38,7 +38,7 @@ FLOORS = (
     ("kd", "etw", "init", "drivers", "tests", "user"),
 )
 # Headers that stand on another floor than their names suggest.
-CONTRACT = re.compile(r"i386/trap\.h|ke/\w+\.h|kd\.h|etw\.h|mm/pages\.h")  # trap frames, structures, locks; print; events; pages
+CONTRACT = re.compile(r"i386/trap\.h|ke/\w+\.h|kd\.h|etw\.h|mm/pages\.h|se/access\.h")  # trap frames, structures, locks; print; events; pages; rights
 MEMORY = {"ps/process.h"}  # EPROCESS: the memory manager gets to the address space through it
 GROUND = {"ntstatus.h", "ntimage.h", "ldr.h", "ke/bugcheck.h"}  # everybody may stop the system
 FREESTANDING = {"stdarg.h", "stddef.h", "stdint.h", "limits.h", "float.h", "intrin.h", "excpt.h"}

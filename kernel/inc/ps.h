@@ -5,18 +5,18 @@
 #pragma once
 
 #include "ke.h"
+#include "ob.h"
 #include "ps/process.h"
 #include "rtl/ustring.h"
 
-/// A thread of the executive: the scheduler's part, its ID, its name and what it began with.
+/// A thread of the executive: the scheduler's part, its ID, its name and what it began with. An object of PsThreadType.
 struct ETHREAD {
     KTHREAD Tcb;
     ULONG UniqueThreadId;
-    EPROCESS* ThreadsProcess;
+    EPROCESS* ThreadsProcess; ///< referenced
     PKSTART_ROUTINE StartAddress;
     LIST_ENTRY TerminationLink; ///< on the reaper's list once ended
     NTSTATUS ExitStatus;
-    volatile LONG PointerCount; ///< references; the last one frees it
     CHAR ThreadName[16];
 };
 using PETHREAD = ETHREAD*;
@@ -28,16 +28,38 @@ struct CLIENT_ID {
 };
 using PCLIENT_ID = CLIENT_ID*;
 
+// Rights (documented values).
+constexpr ACCESS_MASK PROCESS_ALL_ACCESS = STANDARD_RIGHTS_REQUIRED | SYNCHRONIZE | 0xFFF;
+constexpr ACCESS_MASK PROCESS_TERMINATE = 0x001;
+constexpr ACCESS_MASK PROCESS_CREATE_THREAD = 0x002;
+constexpr ACCESS_MASK PROCESS_VM_OPERATION = 0x008;
+constexpr ACCESS_MASK PROCESS_VM_READ = 0x010;
+constexpr ACCESS_MASK PROCESS_VM_WRITE = 0x020;
+constexpr ACCESS_MASK PROCESS_CREATE_PROCESS = 0x080;
+constexpr ACCESS_MASK PROCESS_SET_INFORMATION = 0x200;
+constexpr ACCESS_MASK PROCESS_QUERY_INFORMATION = 0x400;
+constexpr ACCESS_MASK THREAD_ALL_ACCESS = STANDARD_RIGHTS_REQUIRED | SYNCHRONIZE | 0x3FF;
+constexpr ACCESS_MASK THREAD_TERMINATE = 0x001;
+constexpr ACCESS_MASK THREAD_SUSPEND_RESUME = 0x002;
+constexpr ACCESS_MASK THREAD_ALERT = 0x004;
+constexpr ACCESS_MASK THREAD_GET_CONTEXT = 0x008;
+constexpr ACCESS_MASK THREAD_SET_CONTEXT = 0x010;
+constexpr ACCESS_MASK THREAD_SET_INFORMATION = 0x020;
+constexpr ACCESS_MASK THREAD_QUERY_INFORMATION = 0x040;
+
 extern "C" {
 NTKERNELAPI extern EPROCESS* PsInitialSystemProcess;
 NTKERNELAPI extern EPROCESS* PsIdleProcess;
 NTKERNELAPI extern LIST_ENTRY PsActiveProcessHead;
+NTKERNELAPI extern POBJECT_TYPE PsProcessType;
+NTKERNELAPI extern POBJECT_TYPE PsThreadType;
 
 NTKERNELAPI BOOLEAN NTAPI PsInitSystem(ULONG Phase);
 /// Makes a process without image, threads and handles; threads attach to it (KeStackAttachProcess). @param Name for debuggers, cut
-/// after 15 characters. @param Process receives it. @returns STATUS_SUCCESS; STATUS_INSUFFICIENT_RESOURCES. @irql PASSIVE_LEVEL
+/// after 15 characters. @param Process receives it, referenced. @returns STATUS_SUCCESS; STATUS_INSUFFICIENT_RESOURCES. @irql PASSIVE_LEVEL
 NTKERNELAPI NTSTATUS NTAPI PspCreateProcess(PCSTR Name, EPROCESS** Process);
-/// Ends it, with all its memory. Its threads have ended or will, which it waits for; no thread is attached. @irql PASSIVE_LEVEL
+/// Ends it, with its handles and all its memory, and gives the reference back. Its threads have ended or will, which it waits for; no
+/// thread is attached. @irql PASSIVE_LEVEL
 NTKERNELAPI void NTAPI PspDeleteProcess(EPROCESS* Process);
 /// Makes a system thread and starts it. @param Thread receives a referenced object (PsDereferenceThread); may be
 /// nullptr. @param Priority 1..31. @param Name at most 15 characters, for debuggers. @returns STATUS_SUCCESS;
@@ -53,24 +75,14 @@ NTKERNELAPI NTSTATUS NTAPI PspStartProcessThread(PETHREAD* Thread, EPROCESS* Pro
 /// @returns as PspStartProcessThread. @irql PASSIVE_LEVEL
 NTKERNELAPI NTSTATUS NTAPI PspStartUserThread(PETHREAD* Thread, EPROCESS* Process, PCSTR Name, KPRIORITY Priority,
                                               CONTEXT* Context, PVOID Teb);
-/// The same as drivers know it: a thread of priority 8, in the System process, with a handle.
-/// @param ThreadHandle receives a handle, which ZwClose gives back. @param ObjectAttributes not looked at: there are no names
-/// yet. @param ProcessHandle must be nullptr, the System process. @param ClientId receives the IDs; may be nullptr.
-/// @returns STATUS_SUCCESS; STATUS_INVALID_HANDLE; STATUS_INSUFFICIENT_RESOURCES. @irql PASSIVE_LEVEL
-NTKERNELAPI NTSTATUS NTAPI PsCreateSystemThread(HANDLE* ThreadHandle, ULONG DesiredAccess, PVOID ObjectAttributes,
-                                                HANDLE ProcessHandle, PCLIENT_ID ClientId, PKSTART_ROUTINE StartRoutine,
-                                                PVOID StartContext);
-/// References the thread of a handle. @param ObjectType must be nullptr: types come with the object manager.
-/// @param HandleInformation must be nullptr. @returns STATUS_SUCCESS; STATUS_INVALID_HANDLE; STATUS_OBJECT_TYPE_MISMATCH.
-/// @irql PASSIVE_LEVEL
-NTKERNELAPI NTSTATUS NTAPI ObReferenceObjectByHandle(HANDLE Handle, ULONG DesiredAccess, PVOID ObjectType,
-                                                     KPROCESSOR_MODE AccessMode, PVOID* Object,
-                                                     PVOID HandleInformation);
-/// Counts a reference to a thread, or gives it back. @returns how many there are now. @irql <= DISPATCH_LEVEL
-NTKERNELAPI LONG FASTCALL ObfReferenceObject(PVOID Object);
-NTKERNELAPI LONG FASTCALL ObfDereferenceObject(PVOID Object);
-/// Gives a handle back, and its reference. @returns STATUS_SUCCESS; STATUS_INVALID_HANDLE. @irql PASSIVE_LEVEL
-NTKERNELAPI NTSTATUS NTAPI ZwClose(HANDLE Handle);
+/// The same as drivers know it: a thread of priority 8 with a handle.
+/// @param ThreadHandle receives a handle, which ZwClose gives back. @param ObjectAttributes whether it is a kernel handle; may be
+/// nullptr. @param ProcessHandle nullptr: the System process. @param ClientId receives the IDs; may be nullptr.
+/// @returns STATUS_SUCCESS; STATUS_INVALID_HANDLE; STATUS_OBJECT_TYPE_MISMATCH; STATUS_PROCESS_IS_TERMINATING;
+/// STATUS_INSUFFICIENT_RESOURCES. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI PsCreateSystemThread(HANDLE* ThreadHandle, ULONG DesiredAccess,
+                                                POBJECT_ATTRIBUTES ObjectAttributes, HANDLE ProcessHandle,
+                                                PCLIENT_ID ClientId, PKSTART_ROUTINE StartRoutine, PVOID StartContext);
 /// Ends the calling system thread. In a critical or guarded region that is a bugcheck (KERNEL_APC_PENDING_DURING_EXIT).
 /// @irql PASSIVE_LEVEL
 [[noreturn]] NTKERNELAPI void NTAPI PsTerminateSystemThread(NTSTATUS ExitStatus);
@@ -83,6 +95,11 @@ NTKERNELAPI NTSTATUS NTAPI PspTerminateThreadByPointer(PETHREAD Thread, NTSTATUS
 NTKERNELAPI void NTAPI PsReferenceThread(PETHREAD Thread);
 /// Gives a reference back; the last one frees the object. @irql <= DISPATCH_LEVEL
 NTKERNELAPI void NTAPI PsDereferenceThread(PETHREAD Thread);
+
+/// Charges a process for pool, or gives a charge back. The System process is not charged. @returns STATUS_SUCCESS;
+/// STATUS_QUOTA_EXCEEDED. @irql <= DISPATCH_LEVEL
+NTKERNELAPI NTSTATUS NTAPI PsChargeProcessPoolQuota(PEPROCESS Process, POOL_TYPE PoolType, ULONG_PTR Amount);
+NTKERNELAPI void NTAPI PsReturnPoolQuota(PEPROCESS Process, POOL_TYPE PoolType, ULONG_PTR Amount);
 
 /// The process whose address space the calling thread runs in. @irql any
 NTKERNELAPI PEPROCESS NTAPI PsGetCurrentProcess();

@@ -68,6 +68,9 @@ using EX_ENUMERATE_HANDLE_ROUTINE = BOOLEAN NTAPI(PHANDLE_TABLE_ENTRY Entry, HAN
 using EX_DUPLICATE_HANDLE_ROUTINE = BOOLEAN NTAPI(PHANDLE_TABLE_ENTRY OldEntry, PHANDLE_TABLE_ENTRY NewEntry);
 
 extern "C" {
+/// All tables, by HandleTableList.
+NTKERNELAPI extern KSPIN_LOCK HandleTableListLock;
+NTKERNELAPI extern LIST_ENTRY HandleTableListHead; // HandleTableListLock
 /// Makes an empty table. @param Process the owner, for debuggers; may be nullptr. @returns nullptr without memory.
 /// @irql <= APC_LEVEL
 NTKERNELAPI PHANDLE_TABLE NTAPI ExCreateHandleTable(EPROCESS* Process);
@@ -91,7 +94,7 @@ NTKERNELAPI PHANDLE_TABLE_ENTRY NTAPI ExMapHandleToPointer(PHANDLE_TABLE Table, 
 /// @irql <= APC_LEVEL, still in the critical region
 NTKERNELAPI void NTAPI ExUnlockHandleTableEntry(PHANDLE_TABLE Table, PHANDLE_TABLE_ENTRY Entry);
 /// Calls `Routine` with each handle that there is, in the order of their values. Handles that are made or destroyed meanwhile may be
-/// met or not. @irql <= APC_LEVEL, critical region
+/// met or not. @irql <= APC_LEVEL, critical region; outside of one if no other thread uses the table
 NTKERNELAPI void NTAPI ExSweepHandleTable(PHANDLE_TABLE Table, EX_SWEEP_HANDLE_ROUTINE* Routine, PVOID Context);
 /// The same until `Routine` says that it ends. @param Handle receives the handle at which it ended; may be nullptr.
 /// @returns whether one ended it. @irql <= APC_LEVEL, critical region

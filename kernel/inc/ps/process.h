@@ -8,8 +8,9 @@
 #include "ex/rundown.h"
 #include "ke/thread.h"
 #include "mm/addressspace.h"
+#include "ob/handles.h"
 
-/// A process of the executive: the scheduler's part, its ID and its name, its address space.
+/// A process of the executive: the scheduler's part, its ID and its name, its address space, its handles. An object of PsProcessType.
 struct EPROCESS {
     KPROCESS Pcb;
     ULONG UniqueProcessId;
@@ -18,6 +19,7 @@ struct EPROCESS {
     EX_RUNDOWN_REF
     RundownProtect; ///< held by each of its threads until no processor is in its stack and address space any more
     MM_ADDRESS_SPACE AddressSpace;
+    OB_PROCESS Objects; ///< handles and quota
 };
 using PEPROCESS = EPROCESS*;
 

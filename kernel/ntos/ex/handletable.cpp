@@ -8,13 +8,14 @@
 #include "nt/atomic.h"
 #include "rtl/memory.h"
 
+constinit KSPIN_LOCK HandleTableListLock = {};
+LIST_ENTRY HandleTableListHead = {&HandleTableListHead, &HandleTableListHead};
+
 namespace {
 
-EX_PUSH_LOCK HandleTableListLock = {};
-LIST_ENTRY HandleTableListHead = {&HandleTableListHead, &HandleTableListHead}; // HandleTableListLock
-
+// Pages are non-paged, as all that boot needs: the System process's table is there before paged pool has to work.
 PVOID NewPage() {
-    PVOID const page = ExAllocatePoolWithTag(PagedPool, PAGE_SIZE, EX_HANDLE_TAG);
+    PVOID const page = ExAllocatePoolWithTag(NonPagedPool, PAGE_SIZE, EX_HANDLE_TAG);
     if (page) RtlZeroMemory(page, PAGE_SIZE);
     return page;
 }
@@ -86,10 +87,8 @@ void FreeTable(PHANDLE_TABLE table) {
 }
 
 void Enlist(PHANDLE_TABLE table) {
-    const nt::CriticalRegionGuard region;
-    ExAcquirePushLockExclusive(&HandleTableListLock);
+    const nt::SpinLockGuard guard(HandleTableListLock);
     InsertTailList(&HandleTableListHead, &table->HandleTableList);
-    ExReleasePushLockExclusive(&HandleTableListLock);
 }
 
 /// Copies what the routine chooses; the rest becomes the new table's free list, the lowest index first.
@@ -169,11 +168,9 @@ PHANDLE_TABLE NTAPI ExDupHandleTable(EPROCESS* Process, PHANDLE_TABLE OldTable, 
 }
 
 void NTAPI ExRemoveHandleTable(PHANDLE_TABLE Table) {
-    const nt::CriticalRegionGuard region;
-    ExAcquirePushLockExclusive(&HandleTableListLock);
+    const nt::SpinLockGuard guard(HandleTableListLock);
     RemoveEntryList(&Table->HandleTableList);
     InitializeListHead(&Table->HandleTableList); // a second call does no harm
-    ExReleasePushLockExclusive(&HandleTableListLock);
 }
 
 void NTAPI ExDestroyHandleTable(PHANDLE_TABLE Table) {

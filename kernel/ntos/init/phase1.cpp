@@ -15,6 +15,7 @@
 #include "mm/pagefile.h"
 #include "mm/processspace.h"
 #include "mm/threads.h"
+#include "ob.h"
 #include "ps.h"
 #include "rtl.h"
 
@@ -121,6 +122,7 @@ extern "C" void NTAPI Phase1Initialization(PVOID StartContext) {
     if (KeLoaderOptions.Test) KdTestPoint(KD_STAGE::Alone);
     KeStartAllProcessors();
     Require(PsInitSystem(1), 2);
+    Require(ObInitSystem(1), 2);
     Require(MmInitSystemProcess(PsInitialSystemProcess), 5);
     StartSystemThreads();
     StartDpcThreads();

@@ -46,7 +46,6 @@ KPRCB* PrepareProcessor(ULONG number, ULONG_PTR* stackTop) {
     ExInitializeProcessorPool(prcb);
     RtlZeroMemory(thread, sizeof *thread);
     thread->ThreadsProcess = PsIdleProcess;
-    thread->PointerCount = 1;
     (void)RtlStringCbPrintf(thread->ThreadName, sizeof thread->ThreadName, "Idle%u", number); // fits
     KiInitializeIdleThread(prcb, &thread->Tcb, &PsIdleProcess->Pcb, stack,
                            static_cast<UCHAR*>(stack) - KERNEL_STACK_SIZE);

@@ -15,6 +15,7 @@
 #include "ldr.h"
 #include "mm.h"
 #include "ntimage.h"
+#include "ob.h"
 #include "ps.h"
 #include "rtl.h"
 
@@ -31,7 +32,6 @@ ETHREAD IdleThread;
 
 void BecomeIdleThread(KPRCB* prcb, const LOADER_PARAMETER_BLOCK& block) {
     IdleThread.ThreadsProcess = PsIdleProcess;
-    IdleThread.PointerCount = 1;
     (void)RtlStringCbPrintf(IdleThread.ThreadName, sizeof IdleThread.ThreadName, "Idle"); // a constant that fits
     KiInitializeIdleThread(prcb, &IdleThread.Tcb, &PsIdleProcess->Pcb, reinterpret_cast<PVOID>(block.KernelStack),
                            reinterpret_cast<PVOID>(block.KernelStack - LDR_BOOT_STACK_SIZE));
@@ -64,6 +64,7 @@ void InitializeExecutive(LOADER_PARAMETER_BLOCK& block) REQUIRES_(AtDispatchLeve
     KiInitializeDispatcher(prcb);
     static_assert(DPC_STACK_SIZE == KERNEL_STACK_SIZE);
     prcb->DpcStack = MmCreateKernelStack(FALSE); // without, DPCs run on the interrupted thread's stack
+    Require(ObInitSystem(0), 3);
     Require(PsInitSystem(0), 3);
     BecomeIdleThread(prcb, block);
     if (!HalInitSystem(0, &block)) KeBugCheck(HAL_INITIALIZATION_FAILED);

@@ -9,7 +9,6 @@
 
 namespace {
 
-constexpr ULONG PS_PROCESS_TAG = EX_TAG("Proc");
 constexpr KPRIORITY BASE_PRIORITY = 8;
 
 KSPIN_LOCK ActiveProcessLock = {};
@@ -18,12 +17,16 @@ KSPIN_LOCK ActiveProcessLock = {};
 
 NTSTATUS NTAPI PspCreateProcess(PCSTR Name, EPROCESS** Process) {
     *Process = nullptr;
-    auto* const process = static_cast<EPROCESS*>(ExAllocatePoolWithTag(NonPagedPool, sizeof(EPROCESS), PS_PROCESS_TAG));
-    if (!process) return STATUS_INSUFFICIENT_RESOURCES;
+    PVOID object;
+    NT_TRY(ObCreateObject(KernelMode, PsProcessType, nullptr, KernelMode, nullptr, sizeof(EPROCESS), 0, 0, &object));
+    auto* const process = static_cast<EPROCESS*>(object);
     *process = {};
     ULONG_PTR directory[2];
-    if (!MmCreateProcessAddressSpace(directory)) {
-        ExFreePoolWithTag(process, PS_PROCESS_TAG);
+    process->Objects.QuotaBlock = ExCreateQuotaBlock();
+    if (!process->Objects.QuotaBlock || !NT_SUCCESS(ObInitProcess(nullptr, process)) ||
+        !MmCreateProcessAddressSpace(directory)) {
+        ObKillProcess(process);
+        (void)ObDereferenceObject(process);
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     KeInitializeProcess(&process->Pcb, BASE_PRIORITY, ~KAFFINITY(0), directory);
@@ -42,13 +45,20 @@ void NTAPI PspDeleteProcess(EPROCESS* Process) {
     ExWaitForRundownProtectionRelease(
         &Process->RundownProtect); // threads that have ended are on their way to the reaper
     NT_ASSERT(Process->Pcb.StackCount == 0);
+    ObKillProcess(Process);
     MmCleanProcessAddressSpace(Process);
     // The working set manager, which may have been in it, will not come again.
     NT_ASSERT(Process->Pcb.ActiveProcessors == 0);
-    MmDeleteProcessAddressSpace(Process);
     {
         nt::SpinLockGuard guard(ActiveProcessLock);
         RemoveEntryList(&Process->ActiveProcessLinks);
     }
-    ExFreePoolWithTag(Process, PS_PROCESS_TAG);
+    (void)ObDereferenceObject(Process);
+}
+
+/// The last reference has gone: also of a process that never had an address space.
+void NTAPI PspDeleteProcessObject(PVOID Object) {
+    auto* const process = static_cast<EPROCESS*>(Object);
+    if (process->UniqueProcessId != 0) MmDeleteProcessAddressSpace(process);
+    if (process->Objects.QuotaBlock) ExDereferenceQuotaBlock(process->Objects.QuotaBlock);
 }

@@ -6,8 +6,8 @@
 #include "rtl/string.h"
 
 namespace {
-EPROCESS IdleProcess;
-EPROCESS SystemProcess;
+OB_STATIC_OBJECT<EPROCESS> IdleProcess;
+OB_STATIC_OBJECT<EPROCESS> SystemProcess;
 volatile LONG LastId = LONG(SYSTEM_PROCESS_ID);
 constexpr KPRIORITY SystemBasePriority = 8;
 
@@ -15,25 +15,26 @@ void InitializeProcess(EPROCESS* process, ULONG id, PCSTR name, KPRIORITY basePr
     ULONG_PTR directory[2] = {MmGetPageDirectory(), MmGetHyperspaceTable()};
     KeInitializeProcess(&process->Pcb, basePriority, ~KAFFINITY(0), directory);
     MmInitializeAddressSpace(&process->AddressSpace, directory[0]);
+    ObInitializeStaticObject(process, PsProcessType);
     process->UniqueProcessId = id;
     InsertTailList(&PsActiveProcessHead, &process->ActiveProcessLinks);
     (void)RtlStringCbPrintf(process->ImageFileName, sizeof(process->ImageFileName), "%s", name); // a constant that fits
 }
 } // namespace
 
-EPROCESS* PsIdleProcess = &IdleProcess;
-EPROCESS* PsInitialSystemProcess = &SystemProcess;
+EPROCESS* PsIdleProcess = &IdleProcess.Body;
+EPROCESS* PsInitialSystemProcess = &SystemProcess.Body;
 constinit LIST_ENTRY PsActiveProcessHead = {&PsActiveProcessHead, &PsActiveProcessHead};
 
 ULONG PspNextId() { return ULONG(InterlockedExchangeAdd(&LastId, ID_STEP)) + ID_STEP; }
 
 BOOLEAN NTAPI PsInitSystem(ULONG Phase) {
     if (Phase == 0) {
-        InitializeProcess(&IdleProcess, 0, "Idle", LOW_PRIORITY);
-        InitializeProcess(&SystemProcess, SYSTEM_PROCESS_ID, "System", SystemBasePriority);
+        if (!NT_SUCCESS(PspCreateTypes())) return FALSE;
+        InitializeProcess(PsIdleProcess, 0, "Idle", LOW_PRIORITY);
+        InitializeProcess(PsInitialSystemProcess, SYSTEM_PROCESS_ID, "System", SystemBasePriority);
         return TRUE;
     }
-    PspInitializeThreadHandles();
     KeSetUnhandledUserException(PspEndAfterException);
-    return NT_SUCCESS(PspInitializeReaper());
+    return NT_SUCCESS(ObInitProcess(nullptr, PsInitialSystemProcess)) && NT_SUCCESS(PspInitializeReaper());
 }

@@ -27,8 +27,10 @@ void NTAPI Reaper(PVOID) {
             while (thread->Tcb.SwapBusy)
                 YieldProcessor();
             MmDeleteKernelStack(thread->Tcb.StackBase, FALSE);
-            ExReleaseRundownProtection(&thread->ThreadsProcess->RundownProtect);
+            // A thread that deletes the process holds it, and waits for this release: then no reference of ours is left.
+            EPROCESS* const process = thread->ThreadsProcess;
             PsDereferenceThread(thread);
+            ExReleaseRundownProtection(&process->RundownProtect);
         }
     }
 }

@@ -22,16 +22,20 @@ void NTAPI PspFreeApc(PKAPC apc) { ExFreePoolWithTag(apc, 0); }
 NTSTATUS PspAllocateThread(PETHREAD* Thread, EPROCESS* Process, PCSTR Name, KPRIORITY Priority, PVOID* Stack) {
     if (Priority <= LOW_PRIORITY || Priority > HIGH_PRIORITY) return STATUS_INVALID_PARAMETER;
     if (!ExAcquireRundownProtection(&Process->RundownProtect)) return STATUS_PROCESS_IS_TERMINATING;
-    auto* const thread = static_cast<ETHREAD*>(ExAllocatePoolWithTag(NonPagedPool, sizeof(ETHREAD), PS_THREAD_TAG));
-    PVOID const stack = thread ? MmCreateKernelStack(FALSE) : nullptr;
+    PVOID object = nullptr;
+    const NTSTATUS status =
+        ObCreateObject(KernelMode, PsThreadType, nullptr, KernelMode, nullptr, sizeof(ETHREAD), 0, 0, &object);
+    auto* const thread = static_cast<ETHREAD*>(object);
+    if (thread) RtlZeroMemory(thread, sizeof(*thread));
+    PVOID const stack = NT_SUCCESS(status) ? MmCreateKernelStack(FALSE) : nullptr;
     if (!stack) {
-        if (thread) ExFreePoolWithTag(thread, PS_THREAD_TAG);
+        if (thread) (void)ObDereferenceObject(thread);
         ExReleaseRundownProtection(&Process->RundownProtect);
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    RtlZeroMemory(thread, sizeof(*thread));
     thread->UniqueThreadId = PspNextId();
     thread->ThreadsProcess = Process;
+    (void)ObReferenceObject(Process);
     const NTSTATUS named = RtlStringCbPrintf(thread->ThreadName, sizeof(thread->ThreadName), "%s", Name);
     (void)named; // a long name is cut
     *Thread = thread;
@@ -39,12 +43,27 @@ NTSTATUS PspAllocateThread(PETHREAD* Thread, EPROCESS* Process, PCSTR Name, KPRI
     return STATUS_SUCCESS;
 }
 
+void PspInitializeSystemThread(PETHREAD Thread, PVOID Stack, PKSTART_ROUTINE StartRoutine, PVOID StartContext) {
+    Thread->StartAddress = StartRoutine;
+    KeInitializeThread(&Thread->Tcb, Stack, static_cast<UCHAR*>(Stack) - KERNEL_STACK_SIZE, SystemThreadStartup,
+                       StartRoutine, StartContext, &Thread->ThreadsProcess->Pcb);
+    Thread->Tcb.SystemThread = TRUE;
+}
+
+void PspAbandonThread(PETHREAD Thread, PVOID Stack) {
+    MmDeleteKernelStack(Stack, FALSE);
+    ExReleaseRundownProtection(&Thread->ThreadsProcess->RundownProtect);
+    (void)ObDereferenceObject(Thread);
+}
+
 void PspRunThread(PETHREAD Thread, KPRIORITY Priority, PVOID StartAddress, PETHREAD* ToCaller) {
-    Thread->PointerCount = ToCaller ? 2 : 1; // one for the running thread itself, one for the caller
     (void)KeSetPriorityThread(&Thread->Tcb, Priority);
     EtwTraceEvent(ETW_EVENT::ThreadCreate, reinterpret_cast<ULONG_PTR>(Thread), ULONG_PTR(Priority),
                   reinterpret_cast<ULONG_PTR>(StartAddress), Thread->UniqueThreadId);
-    if (ToCaller) *ToCaller = Thread;
+    if (ToCaller) {
+        (void)ObReferenceObject(Thread); // the first reference is the running thread's own
+        *ToCaller = Thread;
+    }
     KeReadyThread(&Thread->Tcb);
 }
 
@@ -53,10 +72,7 @@ NTSTATUS NTAPI PspStartProcessThread(PETHREAD* Thread, EPROCESS* Process, PCSTR 
     PETHREAD thread;
     PVOID stack;
     NT_TRY(PspAllocateThread(&thread, Process, Name, Priority, &stack));
-    thread->StartAddress = StartRoutine;
-    KeInitializeThread(&thread->Tcb, stack, static_cast<UCHAR*>(stack) - KERNEL_STACK_SIZE, SystemThreadStartup,
-                       StartRoutine, StartContext, &Process->Pcb);
-    thread->Tcb.SystemThread = TRUE;
+    PspInitializeSystemThread(thread, stack, StartRoutine, StartContext);
     PspRunThread(thread, Priority, reinterpret_cast<PVOID>(StartRoutine), Thread);
     return STATUS_SUCCESS;
 }
@@ -74,8 +90,11 @@ void NTAPI PsTerminateSystemThread(NTSTATUS ExitStatus) {
     KeTerminateThread(0);
 }
 
-void NTAPI PsReferenceThread(PETHREAD Thread) { InterlockedIncrement(&Thread->PointerCount); }
+void NTAPI PsReferenceThread(PETHREAD Thread) { (void)ObReferenceObject(Thread); }
 
-void NTAPI PsDereferenceThread(PETHREAD Thread) {
-    if (InterlockedDecrement(&Thread->PointerCount) == 0) ExFreePoolWithTag(Thread, PS_THREAD_TAG);
+void NTAPI PsDereferenceThread(PETHREAD Thread) { (void)ObDereferenceObject(Thread); }
+
+void NTAPI PspDeleteThreadObject(PVOID Object) {
+    auto* const thread = static_cast<PETHREAD>(Object);
+    if (thread->ThreadsProcess) (void)ObDereferenceObject(thread->ThreadsProcess);
 }

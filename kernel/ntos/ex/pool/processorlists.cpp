@@ -23,6 +23,7 @@ void SwitchTag(KPRCB* prcb, ULONG units, ULONG tag) {
     if (list.Tag != 0)
         ExpTrackPoolCounts(NonPagedPool, list.Tag, list.Allocates, list.Allocates - ULONG(grown),
                            grown * LONG(units * POOL_SMALLEST_UNIT));
+    ExpTrackPoolCounts(NonPagedPool, tag, 0, 0, 0); // so that the table has a row for it: tools go by its rows
     list.Tag = tag;
     list.Allocates = 0;
     prcb->PoolLookasideRoom[units] = list.Room;

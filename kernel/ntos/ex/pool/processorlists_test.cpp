@@ -62,6 +62,20 @@ TEST_F(ProcessorListsTest, CountsAreExact) {
     });
 }
 
+// POL-05: tools go by the rows of the table
+TEST_F(ProcessorListsTest, ATagThatOnlyHasKeptBlocksHasARow) {
+    RunKeeping([] {
+        constexpr ULONG newTag = Tag + 100;
+        ExpFreePoolWithTag(ExpAllocatePoolWithTag(NonPagedPool, 64, Tag), Tag);
+        PVOID const block = ExpAllocatePoolWithTag(NonPagedPool, 64, newTag);
+        ULONG rows = 0;
+        for (const POOL_TRACKER_TABLE& row : PoolTrackTable)
+            rows += row.Key == LONG(newTag);
+        EXPECT_EQ(rows, 1u);
+        ExpFreePoolWithTag(block, newTag);
+    });
+}
+
 // POL-05, TRP-09
 TEST_F(ProcessorListsTest, FreeingAKeptBlockAgain) {
     RunUntilBugCheck(BAD_POOL_CALLER, [] {

@@ -1,0 +1,65 @@
+// Directories: a hash table of names, 37 buckets.
+//
+// The hash takes each character in upper case, so that names which differ in case only are in one bucket: a look-up that minds the
+// case and one that does not search the same chain.
+// Locks: OBJECT_DIRECTORY::Lock, held by the caller. In the books: "object directories". OBJ-05
+#include "ob/obp.h"
+#include "rtl/string.h"
+
+namespace {
+
+constexpr ULONG HASH_FACTOR = 31; ///< odd, so that no bit of a character is lost
+
+OBJECT_DIRECTORY_ENTRY*& BucketOf(POBJECT_DIRECTORY directory, ULONG hash) {
+    return directory->HashBuckets[hash % NUMBER_HASH_BUCKETS];
+}
+
+const UNICODE_STRING& NameOf(PVOID object) { return OBJECT_HEADER_TO_NAME_INFO(OBJECT_TO_OBJECT_HEADER(object))->Name; }
+
+} // namespace
+
+ULONG ObpHashName(const UNICODE_STRING& name) {
+    ULONG hash = 0;
+    for (ULONG i = 0; i < name.Length / sizeof(WCHAR); i++)
+        hash = hash * HASH_FACTOR + RtlUpcaseUnicodeChar(name.Buffer[i]);
+    return hash;
+}
+
+PVOID ObpFindEntry(POBJECT_DIRECTORY directory, const UNICODE_STRING& name, ULONG hash, bool caseInsensitive) {
+    for (OBJECT_DIRECTORY_ENTRY* entry = BucketOf(directory, hash); entry; entry = entry->ChainLink) {
+        if (entry->HashValue == hash && RtlEqualUnicodeString(&name, &NameOf(entry->Object), caseInsensitive))
+            return entry->Object;
+    }
+    return nullptr;
+}
+
+bool ObpAddEntry(POBJECT_DIRECTORY directory, PVOID object, ULONG hash) {
+    auto* const entry = static_cast<OBJECT_DIRECTORY_ENTRY*>(
+        ExAllocatePoolWithTag(NonPagedPool, sizeof(OBJECT_DIRECTORY_ENTRY), OB_DIRECTORY_TAG));
+    if (!entry) return false;
+    (void)ObfReferenceObject(object);
+    OBJECT_DIRECTORY_ENTRY*& bucket = BucketOf(directory, hash);
+    *entry = {.ChainLink = bucket, .Object = object, .HashValue = hash};
+    bucket = entry;
+    return true;
+}
+
+void ObpRemoveEntry(POBJECT_DIRECTORY directory, PVOID object, ULONG hash) {
+    OBJECT_DIRECTORY_ENTRY** link = &BucketOf(directory, hash);
+    while (*link && (*link)->Object != object)
+        link = &(*link)->ChainLink;
+    OBJECT_DIRECTORY_ENTRY* const entry = *link;
+    NT_ASSERT(entry); // the object's name part says that it is here
+    *link = entry->ChainLink;
+    ExFreePoolWithTag(entry, OB_DIRECTORY_TAG);
+}
+
+NTSTATUS ObpMakeDirectory(KPROCESSOR_MODE mode, POBJECT_ATTRIBUTES attributes, POBJECT_DIRECTORY* directory) {
+    PVOID object;
+    NT_TRY(ObCreateObject(mode, ObpDirectoryObjectType, attributes, mode, nullptr, sizeof(OBJECT_DIRECTORY), 0, 0,
+                          &object));
+    *directory = static_cast<POBJECT_DIRECTORY>(object);
+    RtlZeroMemory(*directory, sizeof(OBJECT_DIRECTORY));
+    ExInitializeFastMutex(&(*directory)->Lock);
+    return STATUS_SUCCESS;
+}
