@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Dict, List
+from typing import Dict, Iterable, List
 
 from .faultbench import ACTIVE, PAGE_SIZE, VPN, WSLE_DIRECT, Bench
 from .faultmodel import PAGE, PAGE_GUARD, READ_WRITE, VALID, describe, form
@@ -51,12 +51,12 @@ class Crowd:
         bench.let_run()
         place, _ = guest.call_or_stop("Lab2RunCrowd", stops=(FAULT,))
         for number in range(FAULTS):  # on whichever processor: the others may be anywhere
-            if place and number % t.rng.randint(2, 5) == 0 and self._is_free():
+            if place and number % t.rng.randint(2, 5) == 0 and is_free(bench):
                 self._whole(hint)
             place, _ = guest.go_on((FAULT,)) if place else (place, None)
         while place:
             place, _ = guest.go_on((CLOCK,))
-            if place and self._is_free():
+            if place and is_free(bench):
                 self._whole(hint)
         self._whole(hint)
         self._words(hint)
@@ -67,42 +67,12 @@ class Crowd:
         others = guest.u32(plan + OTHERS)
         t.check(others == 0, expected="no other exception", seen=f"{others} of them", hint=hint)
 
-    def _is_free(self) -> bool:
-        guest, bench = self.t.guest, self.bench
-        owner = guest.get(bench.mutex, "FAST_MUTEX.Owner")
-        return owner == 0 and not any(guest.read(guest.sym("KiQueuedSpinLock"), 4 * 16))
-
     def _whole(self, hint) -> None:
         """Page table, frames and working set agree."""
         t, bench = self.t, self.bench
-        broken = self._broken()
+        broken = disagreement(bench, self.words)
         t.check(not broken, asked=f"{bench.t.question}: page table, frames and working set, read while the mutex is free", expected="all three agree",
                 seen=broken, hint=hint)
-
-    def _broken(self) -> str:
-        bench = self.bench
-        entries, frames = bench.working_set(), {}
-        for vpn in self.words:
-            pte = bench.pte(vpn)
-            resident = bool(pte & VALID)
-            if resident != (vpn in entries):
-                return f"page {vpn:#x}: its entry is {describe(pte)}, and it has {'an' if vpn in entries else 'no'} entry in the working set"
-            if form(pte) not in ("valid", "transition"):
-                continue
-            frame = pte >> 12
-            if frame in frames:
-                return f"pages {frames[frame]:#x} and {vpn:#x} both have frame {frame:#x}"
-            frames[frame] = vpn
-            index, address, shares, references, bits, _, _ = bench.frame(frame)
-            if address != bench.pte_address(vpn):
-                return f"frame {frame:#x} of page {vpn:#x}: PteAddress {address:#x}"
-            if resident and (bits >> 8 & 7, shares, references) != (ACTIVE, 1, 1):
-                return f"frame {frame:#x} of resident page {vpn:#x}: state {bits >> 8 & 7}, ShareCount {shares}, ReferenceCount {references}"
-            if resident and (entries[vpn][0] != index or not entries[vpn][1] & WSLE_DIRECT):
-                return f"frame {frame:#x} of resident page {vpn:#x}: WsIndex {index}, its entry is {entries[vpn][0]}"
-            if not resident and (references or bits >> 8 & 7 == ACTIVE):
-                return f"frame {frame:#x} of page {vpn:#x} in transition: state {bits >> 8 & 7}, ReferenceCount {references}"
-        return ""
 
     def _words(self, hint) -> None:
         """Each thread's word of each page, and nothing else."""
@@ -117,3 +87,40 @@ class Crowd:
 
 def _alarms(of: Dict[int, int]) -> str:
     return ", ".join(f"page {vpn:#x}: {count}" for vpn, count in of.items()) or "none"
+
+
+# -- looks at a process whose threads run ------------------------------------------------------------------------------
+def is_free(bench: Bench) -> bool:
+    """Whether its WorkingSetMutex and all queued spin locks are free at this moment."""
+    guest = bench.guest
+    return guest.get(bench.mutex, "FAST_MUTEX.Owner") == 0 and not any(guest.read(guest.sym("KiQueuedSpinLock"), 4 * 16))
+
+
+def disagreement(bench: Bench, pages: Iterable[int], paging: bool = False) -> str:
+    """What page table, frames and working set say differently of private pages, in words; empty: nothing.  With `paging` reads and writes refer to
+    frames, too."""
+    entries, frames = bench.working_set(), {}
+    for vpn in pages:
+        pte = bench.pte(vpn)
+        resident = bool(pte & VALID)
+        if resident != (vpn in entries):
+            return f"page {vpn:#x}: its entry is {describe(pte)}, and it has {'an' if vpn in entries else 'no'} entry in the working set"
+        if form(pte) not in ("valid", "transition"):
+            continue
+        frame = pte >> 12
+        if frame in frames:
+            return f"pages {frames[frame]:#x} and {vpn:#x} both have frame {frame:#x}"
+        frames[frame] = vpn
+        index, address, shares, references, bits, _, _ = bench.frame(frame)
+        state = bits >> 8 & 7
+        if address != bench.pte_address(vpn):
+            return f"frame {frame:#x} of page {vpn:#x}: PteAddress {address:#x}"
+        if resident != (state == ACTIVE):
+            return f"frame {frame:#x} of page {vpn:#x}, whose entry is {describe(pte)}: state {state}"
+        if paging:
+            continue
+        if (shares, references) != (1, 1) if resident else references:
+            return f"frame {frame:#x} of page {vpn:#x}, whose entry is {describe(pte)}: ShareCount {shares}, ReferenceCount {references}"
+        if resident and (entries[vpn][0] != index or not entries[vpn][1] & WSLE_DIRECT):
+            return f"frame {frame:#x} of resident page {vpn:#x}: WsIndex {index}, its entry is {entries[vpn][0]}"
+    return ""

@@ -26,6 +26,7 @@ CURRENT = 0xFFFFFFFF  # NtCurrentProcess()
 WSLE_VALID, WSLE_DIRECT = 1 << 0, 1 << 9
 SEC_COMMIT, VIEW_UNMAP = 0x8000000, 2
 FAULT = struct.Struct("<IIBBHIIIII")  # MI_FAULT
+TAKES = ("MmPfnDatabase", "MiUnlinkPageFromList", "MiRestoreTransitionPte", "MiInitializeSystemPfn", "MiDeletePfn")  # takenpage.h: ROUTINE
 COUNTERS = {"DemandZeroCount": 1, "TransitionCount": 2, "GuardPageCount": 7}  # places in MmInfoCounters
 
 HINTS = {

@@ -8,9 +8,9 @@ from __future__ import annotations
 import struct
 from typing import Dict, List
 
-from .crowd import CLOCK, HEAD, KINDS, LOOK, SIZE, TRIM
+from .crowd import CLOCK, HEAD, KINDS, LOOK, SIZE, TRIM, disagreement, is_free
 from .faultbench import ACTIVE, FREE, NONE, PAGE_SIZE, PFN, VPN, ZEROED, Bench
-from .faultmodel import VALID, describe, form
+from .faultmodel import describe, form
 from .livepages import Database
 
 PAGES, MEMORY, USES = 160, 96, 700
@@ -77,39 +77,17 @@ class Crowd:
         clocks = 0
         while place:
             clocks += 1
-            if clocks <= LOOKS and self._is_free():
+            if clocks <= LOOKS and is_free(bench):
                 self._whole()
             place, _ = guest.go_on((CLOCK, ) if clocks < LOOKS else ())
         self._words(hint)
         self._io()
 
-    def _is_free(self) -> bool:
-        guest, bench = self.t.guest, self.bench
-        return guest.get(bench.mutex, "FAST_MUTEX.Owner") == 0 and not any(guest.read(guest.sym("KiQueuedSpinLock"), 4 * 16))
-
     def _whole(self) -> None:
         t, hint = self.t, self.t.hint("paged-whole", HINTS["paged-whole"])
         Database.read(t.guest).judge(t, hint)
-        broken = self._broken()
+        broken = disagreement(self.bench, self.words, paging=True)
         t.check(not broken, asked="page table, frames and working set, read while the locks are free", expected="all three agree", seen=broken, hint=hint)
-
-    def _broken(self) -> str:
-        bench = self.bench
-        entries, frames = bench.working_set(), {}
-        for vpn in self.words:
-            pte = bench.pte(vpn)
-            if bool(pte & VALID) != (vpn in entries):
-                return f"page {vpn:#x}: its entry is {describe(pte)}, and it has {'an' if vpn in entries else 'no'} entry in the working set"
-            if form(pte) not in ("valid", "transition"):
-                continue
-            frame = pte >> 12
-            if frame in frames:
-                return f"pages {frames[frame]:#x} and {vpn:#x} both have frame {frame:#x}"
-            frames[frame] = vpn
-            _, address, _, _, bits, _, _ = bench.frame(frame)
-            if address != bench.pte_address(vpn) or bool(pte & VALID) != (bits >> 8 & 7 == ACTIVE):
-                return f"frame {frame:#x} of page {vpn:#x}, whose entry is {describe(pte)}: state {bits >> 8 & 7}, PteAddress {address:#x}"
-        return ""
 
     def _words(self, hint) -> None:
         """Each thread's word of each page, wherever the page is now."""

@@ -1,33 +1,14 @@
 // Exercise 2.6 under many schedules: pages that several threads use while they are trimmed and taken for other uses.
 //
-// The actors are threads of one process. Taking a page for another use is the memory manager's own business; the host says where its
-// routines are (KX_PARAMETER), and Taker does with them what a processor does that needs a page.
+// The actors are threads of one process, and a processor that needs a page (takenpage.h).
 // In the books: "page fault handling", "page list dynamics". MEM-05, PFN-05, PFN-06, POL-06
-#include "ke/queuedlock.h"
 #include "mm/faults.h"
-#include "mm/pfn.h"
-#include "mm/virtual.h"
-#include "ntstatus.h"
 #include "ps.h"
 #include "rtl/exception.h"
 #include "rtl/useraccess.h"
-#include "scenario.h"
+#include "takenpage.h"
 
 namespace {
-
-volatile ULONG* Allocate(ULONG pages, ULONG protect = PAGE_READWRITE) {
-    PVOID base = nullptr;
-    SIZE_T size = SIZE_T(pages) * PAGE_SIZE;
-    CHECK_EQUAL(STATUS_SUCCESS,
-                NtAllocateVirtualMemory(NtCurrentProcess(), &base, 0, &size, MEM_RESERVE | MEM_COMMIT, protect));
-    return static_cast<volatile ULONG*>(base);
-}
-
-void Free(volatile ULONG* base) {
-    PVOID at = const_cast<ULONG*>(base);
-    SIZE_T size = 0;
-    CHECK_EQUAL(STATUS_SUCCESS, NtFreeVirtualMemory(NtCurrentProcess(), &at, &size, MEM_RELEASE));
-}
 
 /// A write that may set off an exception. @returns STATUS_SUCCESS, or what it raised
 NTSTATUS Write(volatile ULONG* at, ULONG value) {
@@ -39,50 +20,23 @@ NTSTATUS Write(volatile ULONG* at, ULONG value) {
     return STATUS_SUCCESS;
 }
 
-/// The memory manager's routines, by the numbers of the parameters that say where they are. They are called with MmPfnLock held.
-enum ROUTINE : ULONG { Database, Reference, Dereference, Unlink, Restore, Initialize, Delete };
+/// Two more of the memory manager's routines.
+enum OWN_ROUTINE : ULONG { Reference = Own, Dereference };
 
-template <typename ARGUMENT> void Call(ROUTINE routine, ARGUMENT argument) {
-    reinterpret_cast<void(CDECL*)(ARGUMENT)>(KX_PARAMETER(routine))(argument);
+/// What the page holds is on a page file now: it waits on the standby list.
+void WriteToPageFile(volatile ULONG* page) {
+    nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
+    const PFN_NUMBER frame = Entry(page).Trans.PageFrameNumber;
+    Call(Reference, frame);
+    Element(frame)->e1.Modified = 0;
+    Call(Dereference, frame);
 }
 
-/// A processor that needs a page.
-struct Taker {
-    static constexpr PFN_NUMBER None = ~0u;
-
-    static MMPFN* Element(PFN_NUMBER frame) {
-        const ULONG_PTR database = KX_PARAMETER(Database);
-        return *reinterpret_cast<MMPFN* const volatile*>(database) + frame;
-    }
-    static MMPTE Entry(volatile ULONG* page) {
-        return {.Long = __atomic_load_n(&MiGetPteAddress(page)->Long, __ATOMIC_SEQ_CST)};
-    }
-    /// What the page holds is on a page file now: it waits on the standby list.
-    static void Write(volatile ULONG* page) {
-        nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
-        const PFN_NUMBER frame = Entry(page).Trans.PageFrameNumber;
-        Call(Reference, frame);
-        Element(frame)->e1.Modified = 0;
-        Call(Dereference, frame);
-    }
-    /// @returns the page's frame, which has another use now; None: it is not on the standby list
-    static PFN_NUMBER Take(volatile ULONG* page) {
-        nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
-        const MMPTE entry = Entry(page);
-        if (MiPteKind(entry) != MI_PTE_KIND::Transition) return None;
-        const PFN_NUMBER frame = entry.Trans.PageFrameNumber;
-        if (Element(frame)->ReferenceCount != 0 || Element(frame)->e1.PageLocation != StandbyPageList) return None;
-        Call(Unlink, Element(frame));
-        Call(Restore, Element(frame));
-        Call(Initialize, frame);
-        return frame;
-    }
-    static void GiveBack(PFN_NUMBER frame) {
-        if (frame == None) return;
-        nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
-        Call(Delete, frame);
-    }
-};
+/// A processor needs a page: it takes this one. @returns its frame, or None
+PFN_NUMBER Take(volatile ULONG* page) {
+    nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
+    return TakeLocked(page);
+}
 
 // PFN-05
 /// A page on the standby list is used by two threads and taken by a third: they get its bytes, or a fresh page, and no frame twice.
@@ -96,8 +50,8 @@ struct StandbyPageIsUsedOrTaken {
         Page[1] = 0;
         Page[2] = 0;
         MmEmptyWorkingSet();
-        Taker::Write(Page);
-        Taken = Taker::None;
+        WriteToPageFile(Page);
+        Taken = None;
     }
     static void Use(ULONG word) {
         const ULONG seen = Page[0];
@@ -105,15 +59,15 @@ struct StandbyPageIsUsedOrTaken {
         Page[word] = word;
     }
     static void Actor0() { Use(1); }
-    static void Actor1() { Taken = Taker::Take(Page); }
+    static void Actor1() { Taken = Take(Page); }
     static void Actor2() { Use(2); }
     static void Check() {
         CHECK_EQUAL(1u, ULONG(Page[1]));
         CHECK_EQUAL(2u, ULONG(Page[2]));
-        CHECK_EQUAL(Taken == Taker::None ? Held : 0u, ULONG(Page[0]));
-        CHECK(Taker::Entry(Page).Hard.PageFrameNumber != Taken);
+        CHECK_EQUAL(Taken == None ? Held : 0u, ULONG(Page[0]));
+        CHECK(Entry(Page).Hard.PageFrameNumber != Taken);
         Free(Page);
-        Taker::GiveBack(Taken);
+        GiveBack(Taken);
     }
 };
 

@@ -1,25 +1,17 @@
 // Exercise 2.8 under many schedules: pages that are needed while they are read, and changed while they are written.
 //
-// The actors are threads of one process. The disk is memory of this driver: a transfer that was started ends in a DPC. Where the memory
-// manager's own routines are, the host says (KX_PARAMETER).
+// The actors are threads of one process, and a processor that needs a page (takenpage.h). The disk is memory of this driver: a transfer
+// that was started ends in a DPC.
 // In the books: "collided page faults", "modified page writer". MEM-05, PFN-04, PFN-06
-#include "ke/queuedlock.h"
 #include "mm/faults.h"
 #include "mm/pagefile.h"
-#include "mm/pfn.h"
-#include "mm/virtual.h"
 #include "mm/writer/pagewrite.h"
-#include "ntstatus.h"
-#include "scenario.h"
+#include "takenpage.h"
 
 namespace {
 
-/// The memory manager's routines, by the numbers of the parameters that say where they are.
-enum ROUTINE : ULONG { Database, Unlink, Restore, Initialize, Delete, CopyPage, Gather, EndPages };
-
-template <typename RESULT = void, typename... ARGUMENTS> RESULT Call(ROUTINE routine, ARGUMENTS... arguments) {
-    return reinterpret_cast<RESULT(CDECL*)(ARGUMENTS...)>(KX_PARAMETER(routine))(arguments...);
-}
+/// More of the memory manager's routines.
+enum OWN_ROUTINE : ULONG { CopyPage = Own, Gather, EndPages };
 
 constexpr ULONG PLACES = 16, TRANSFERS = 8;
 
@@ -62,42 +54,12 @@ struct DISK {
     }
 };
 
-volatile ULONG* Allocate() {
-    PVOID base = nullptr;
-    SIZE_T size = PAGE_SIZE;
-    CHECK_EQUAL(STATUS_SUCCESS,
-                NtAllocateVirtualMemory(NtCurrentProcess(), &base, 0, &size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
-    return static_cast<volatile ULONG*>(base);
-}
-
-void Free(volatile ULONG* base) {
-    PVOID at = const_cast<ULONG*>(base);
-    SIZE_T size = 0;
-    CHECK_EQUAL(STATUS_SUCCESS, NtFreeVirtualMemory(NtCurrentProcess(), &at, &size, MEM_RELEASE));
-}
-
-MMPFN* Element(PFN_NUMBER frame) { return *reinterpret_cast<MMPFN* const volatile*>(KX_PARAMETER(Database)) + frame; }
-MMPTE Entry(volatile ULONG* page) { return {.Long = __atomic_load_n(&MiGetPteAddress(page)->Long, __ATOMIC_SEQ_CST)}; }
-
-constexpr PFN_NUMBER None = ~0u;
-
 /// A processor needs a page: it takes this one, if it waits on the standby list, and overwrites it. @returns its frame, or None
 PFN_NUMBER Take(volatile ULONG* page) {
     nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
-    const MMPTE entry = Entry(page);
-    if (MiPteKind(entry) != MI_PTE_KIND::Transition) return None;
-    const PFN_NUMBER frame = entry.Trans.PageFrameNumber;
-    if (Element(frame)->ReferenceCount != 0 || Element(frame)->e1.PageLocation != StandbyPageList) return None;
-    Call(Unlink, Element(frame));
-    Call(Restore, Element(frame));
-    Call(Initialize, frame);
-    DISK::Copy(frame, DISK::FrameOf(0)); // the label: never what a page holds
+    const PFN_NUMBER frame = TakeLocked(page);
+    if (frame != None) DISK::Copy(frame, DISK::FrameOf(0)); // the label: never what a page holds
     return frame;
-}
-void GiveBack(PFN_NUMBER frame) {
-    if (frame == None) return;
-    nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
-    Call(Delete, frame);
 }
 
 /// A write of the modified pages, as the modified page writer does it.
@@ -122,7 +84,7 @@ struct OneReadForAll {
     static inline volatile ULONG* Page;
     static void Prepare() { DISK::Prepare(); }
     static void Setup() {
-        Page = Allocate();
+        Page = Allocate(1);
         Page[0] = Held;
         for (ULONG word = 1; word <= 3; word++)
             Page[word] = 0;
@@ -157,7 +119,7 @@ struct WrittenWhileItChanges {
     static inline PFN_NUMBER Taken;
     static void Prepare() { DISK::Prepare(); }
     static void Setup() {
-        Page = Allocate();
+        Page = Allocate(1);
         for (ULONG word = 0; word < 3; word++)
             Page[word] = Old;
         MmEmptyWorkingSet();

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grader.api import Hint, Machine, test
 
 from .crowd import Crowd
-from .faultbench import HINTS, Bench
+from .faultbench import HINTS, TAKES, Bench
 from .faultmodel import (BASIC, DECOMMITTED, DEVICE_ERROR, EXECUTE_READ, EXECUTE_READ_WRITE, GUARD, GUARDED, KINDS, NO_ACCESS, NO_CACHE,
                          NO_MEMORY, OF_PROTOTYPE, PAGE, PAGE_GUARD, READ_ONLY, READ_WRITE, RETRY, VALID, VIOLATION, Range, decide, demand_zero, describe, form, lookup,
                          page_file, protection_name, status, transition, valid_bits)
@@ -463,8 +463,7 @@ def faults_in_a_crowd(t):
 
 
 # -- every order of steps ----------------------------------------------------------------------------------------------
-ROUTINES = ("MmPfnDatabase", "MiIncrementReferenceCount", "MiDecrementReferenceCount", "MiUnlinkPageFromList", "MiRestoreTransitionPte",
-            "MiInitializeSystemPfn", "MiDeletePfn")  # races_faults.cpp: ROUTINE
+ROUTINES = (*TAKES, "MiIncrementReferenceCount", "MiDecrementReferenceCount")  # races_faults.cpp: OWN_ROUTINE
 
 
 @test("2.6", points=1, title="no order of steps gives a frame twice, loses a byte, or tells of a guard twice", features=FEATURES + ("PFN-05", "POL-06"),

@@ -6,7 +6,7 @@ from grader.api import Disk, Hint, Machine, test
 
 from . import pagingbench, writebench
 from .faultbench import Bench as Process
-from .faultbench import DIRTY
+from .faultbench import DIRTY, TAKES
 from .faultmodel import EXECUTE_READ, READ_ONLY, READ_WRITE, VALID, describe, transition
 from .pagecrowd import Crowd
 from .pagingbench import DEVICE_ERROR, END_OF_FILE, NO_MEMORY, PAGING_FILE, RETRY, SUCCESS, TRANSITION
@@ -311,8 +311,7 @@ def more_than_memory_together(t):
 
 
 # -- every order of steps ----------------------------------------------------------------------------------------------
-ROUTINES = ("MmPfnDatabase", "MiUnlinkPageFromList", "MiRestoreTransitionPte", "MiInitializeSystemPfn", "MiDeletePfn", "MiCopyPhysicalPage",
-            "MiGatherModifiedPages", "MiEndModifiedPages")  # races_paging.cpp: ROUTINE
+ROUTINES = (*TAKES, "MiCopyPhysicalPage", "MiGatherModifiedPages", "MiEndModifiedPages")  # races_paging.cpp: OWN_ROUTINE
 
 
 @test("2.8", points=1, title="no order of steps reads a page twice, or loses what was written while it was on its way", features=("PFN-04", "PFN-06"),
