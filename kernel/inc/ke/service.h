@@ -44,6 +44,10 @@ NTKERNELAPI BOOLEAN NTAPI KeAddSystemServiceTable(const ULONG_PTR* Base, ULONG* 
 /// processor, and tells user mode (KUSER_SHARED_DATA::SystemCall). @irql PASSIVE_LEVEL
 NTKERNELAPI void NTAPI KeSetUserEntryPoints(const KUSER_ENTRY_POINTS* EntryPoints);
 
+/// The service that the calling thread is in shall end with an exception in user mode: KiRaiseUserExceptionDispatcher runs there, called as
+/// it were where the service returns to, with the code in the TEB. @returns the code, for the service to return. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI KeRaiseUserException(NTSTATUS ExceptionCode);
+
 // The kernel layer's own services. Each contract is in services.def; pointers of user mode give STATUS_ACCESS_VIOLATION and
 // STATUS_DATATYPE_MISALIGNMENT. @irql PASSIVE_LEVEL
 /// @returns STATUS_SUCCESS; STATUS_ALERTED, STATUS_USER_APC: it ended early

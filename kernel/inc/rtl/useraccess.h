@@ -22,3 +22,27 @@ NTKERNELAPI void NTAPI WriteULongToUser(volatile ULONG* Destination, ULONG Value
 NTKERNELAPI void NTAPI CopyFromUser(void* Destination, const volatile void* Source, SIZE_T Length);
 NTKERNELAPI void NTAPI CopyToUser(volatile void* Destination, const void* Source, SIZE_T Length);
 }
+
+// The same for the words that services take most often. A LARGE_INTEGER needs the alignment of its halves only.
+
+inline ULONG ProbeAndReadUlong(const volatile ULONG* Address) {
+    ProbeForRead(Address, sizeof(*Address), sizeof(ULONG));
+    return ReadULongFromUser(Address);
+}
+inline LARGE_INTEGER ProbeAndReadLargeInteger(const volatile LARGE_INTEGER* Address) {
+    LARGE_INTEGER value;
+    ProbeForRead(Address, sizeof(value), sizeof(ULONG));
+    CopyFromUser(&value, Address, sizeof(value));
+    return value;
+}
+inline HANDLE ProbeAndReadHandle(const volatile HANDLE* Address) {
+    HANDLE value;
+    ProbeForRead(Address, sizeof(value), sizeof(value));
+    CopyFromUser(&value, Address, sizeof(value));
+    return value;
+}
+inline void ProbeForWriteUlong(volatile ULONG* Address) { ProbeForWrite(Address, sizeof(*Address), sizeof(ULONG)); }
+inline void ProbeForWriteHandle(volatile HANDLE* Address) { ProbeForWrite(Address, sizeof(*Address), sizeof(HANDLE)); }
+inline void ProbeForWriteLargeInteger(volatile LARGE_INTEGER* Address) {
+    ProbeForWrite(Address, sizeof(*Address), sizeof(ULONG));
+}

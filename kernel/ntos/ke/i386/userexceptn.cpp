@@ -128,3 +128,20 @@ extern "C" NTSTATUS NTAPI NtRaiseException(EXCEPTION_RECORD* ExceptionRecord, CO
     KiDispatchException(&record, nullptr, frame, UserMode, FirstChance);
     KiLeaveThroughFrame(frame);
 }
+
+extern "C" NTSTATUS NTAPI KeRaiseUserException(NTSTATUS ExceptionCode) {
+    constexpr ULONG tebExceptionCode = 0x1A4; // TEB::ExceptionCode (documented)
+    const KTHREAD* const thread = KeGetCurrentThread();
+    if (KeGetPreviousMode() == KernelMode || !thread->Teb || !KiUserEntryPoints.KiRaiseUserExceptionDispatcher)
+        return ExceptionCode;
+    KTRAP_FRAME& frame = *thread->TrapFrame;
+    __try {
+        WriteULongToUser(reinterpret_cast<ULONG*>(static_cast<UCHAR*>(thread->Teb) + tebExceptionCode),
+                         static_cast<ULONG>(ExceptionCode));
+        (void)KiPushUser(frame, &frame.Eip, sizeof(frame.Eip));
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        return ExceptionCode; // it has no place for the exception: the status must do
+    }
+    frame.Eip = ULONG(KiUserEntryPoints.KiRaiseUserExceptionDispatcher);
+    return ExceptionCode;
+}

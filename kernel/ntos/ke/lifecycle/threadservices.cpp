@@ -5,12 +5,9 @@
 #include "ke/ki.h"
 #include "ke/service.h"
 #include "rtl/exception.h"
-#include "rtl/string.h"
 #include "rtl/useraccess.h"
 
 namespace {
-
-constexpr ULONG TIME_ALIGNMENT = sizeof(ULONG); ///< that user mode owes a LARGE_INTEGER
 
 NTSTATUS CaptureTime(LARGE_INTEGER* to, const LARGE_INTEGER* from) {
     if (KeGetPreviousMode() == KernelMode) {
@@ -18,8 +15,7 @@ NTSTATUS CaptureTime(LARGE_INTEGER* to, const LARGE_INTEGER* from) {
         return STATUS_SUCCESS;
     }
     __try {
-        ProbeForRead(from, sizeof(*from), TIME_ALIGNMENT);
-        CopyFromUser(to, from, sizeof(*from));
+        *to = ProbeAndReadLargeInteger(from);
     } __except (EXCEPTION_EXECUTE_HANDLER) {
         return GetExceptionCode();
     }
@@ -32,7 +28,7 @@ NTSTATUS TellTime(LARGE_INTEGER* to, const LARGE_INTEGER& time) {
         return STATUS_SUCCESS;
     }
     __try {
-        ProbeForWrite(to, sizeof(time), TIME_ALIGNMENT);
+        ProbeForWriteLargeInteger(to);
         CopyToUser(to, &time, sizeof(time));
     } __except (EXCEPTION_EXECUTE_HANDLER) {
         return GetExceptionCode();

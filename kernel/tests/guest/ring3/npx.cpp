@@ -26,6 +26,7 @@ bool UseInKernel(ULONG value) {
 // SCH-14: a thread begins with the registers' defaults, whatever others had in them
 GUEST_TEST(FirstUseFindsFreshRegisters) {
     USER_PROCESS process;
+    USER_PROCESS::SetEntryPoints();
     GUEST_EQUAL(STATUS_BREAKPOINT, process.Run(UserHoldNpx, 77));
     GUEST_EQUAL(STATUS_BREAKPOINT, process.Run(UserFreshNpx));
     GUEST_EQUAL(0x37F, USER_PROCESS::Data(0) & 0xFFFF);
@@ -37,6 +38,7 @@ GUEST_TEST(FirstUseFindsFreshRegisters) {
 GUEST_TEST(EachUserThreadHasItsOwnRegisters) {
     constexpr ULONG threads = 5;
     USER_PROCESS process;
+    USER_PROCESS::SetEntryPoints();
     PETHREAD all[threads];
     for (ULONG i = 0; i < threads; i++)
         all[i] = process.Start(UserHoldNpx, 1000 + i);

@@ -20,6 +20,7 @@ USER_PROGRAM(FastSystemCallRet);
 USER_PROGRAM(IntSystemCall);
 USER_PROGRAM(ApcDispatcher);
 USER_PROGRAM(ExceptionDispatcher);
+USER_PROGRAM(RaiseDispatcher);
 
 constexpr ULONG USER_CALL_ARGUMENTS = 16;
 /// A call that the program Calls makes.
@@ -75,7 +76,7 @@ public:
         const KUSER_ENTRY_POINTS points = {
             .KiUserApcDispatcher = Address(UserApcDispatcher),
             .KiUserExceptionDispatcher = exceptions ? Address(UserExceptionDispatcher) : 0,
-            .KiRaiseUserExceptionDispatcher = 0,
+            .KiRaiseUserExceptionDispatcher = Address(UserRaiseDispatcher),
             .KiFastSystemCall = Address(UserFastSystemCall),
             .KiIntSystemCall = Address(UserIntSystemCall),
             .KiFastSystemCallRet = Address(UserFastSystemCallRet),

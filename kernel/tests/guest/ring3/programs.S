@@ -142,7 +142,7 @@ PROGRAM FreshNpx
     stmxcsr DATA+4
     fnstsw DATA+8
     int3
-// Holds %ecx in x87 and SSE registers, and looks %edx rounds long whether they are as they were.
+// Holds %ecx in x87 and SSE registers, and looks whether they are as they were, each time that others had the processor.
 PROGRAM HoldNpx
     pushl %ecx
     movl %esp, %ebp
@@ -150,8 +150,11 @@ PROGRAM HoldNpx
     movd %ecx, %xmm0
     movd %ecx, %xmm7
     subl $4, %esp
-    movl $6000, %edx
-1:  fistl -4(%ebp)
+    movl $600, %esi
+1:  pushl %ecx
+    call _NtYieldExecution@0
+    popl %ecx
+    fistl -4(%ebp)
     cmpl %ecx, -4(%ebp)
     jne 2f
     movd %xmm0, %eax
@@ -160,7 +163,7 @@ PROGRAM HoldNpx
     movd %xmm7, %eax
     cmpl %ecx, %eax
     jne 2f
-    decl %edx
+    decl %esi
     jnz 1b
     int3
 2:  ud2
@@ -240,6 +243,12 @@ PROGRAM ExceptionDispatcher
     call _NtContinue@8
     ud2
 
+// Notes the code that the TEB has, and goes on behind the service.
+PROGRAM RaiseDispatcher
+    movl %fs:0x1A4, %edx
+    movl %edx, DATA+0x58
+    ret
+
 #include "stubs.inc"
 
 // ---- programs that call services
@@ -280,20 +289,24 @@ PROGRAM LostStack
     movl %esp, %edx
     sysenter
 
-// A call with flags that a gate would clear: direction, nested task, alignment; the flags come back. %ecx: the way.
+// A call with flags that a gate would clear: direction, nested task, alignment; the flags come back, and the two arguments are the
+// service's. %ecx: the way.
 PROGRAM OddFlags
+    pushl $DATA+24
+    pushl $DATA+16
     pushfl
     popl %eax
     orl $0x44400, %eax
     pushl %eax
     popfl
-    movl $SERVICE_NtYieldExecution, %eax
+    movl $SERVICE_NtQueryPerformanceCounter, %eax
     testl %ecx, %ecx
     jz 1f
     movl %esp, %edx
     int $0x2E
     jmp 2f
-1:  call _UserFastSystemCall
+1:  pushl $0
+    call _UserFastSystemCall
 2:  movl %eax, DATA
     pushfl
     popl DATA+4

@@ -84,7 +84,7 @@ GUEST_TEST(UserModeGetsItsPages) {
 
 // TRP-03, SCH-14: interrupts and switches leave registers, stack and TEB of each thread alone; on all processors
 GUEST_TEST(ThreadsOfUserModeTakeTurns) {
-    constexpr ULONG threads = 6, rounds = 60'000;
+    constexpr ULONG threads = 3, rounds = 350'000; // longer than a quantum each
     USER_PROCESS process;
     PETHREAD all[threads];
     for (PETHREAD& each : all)

@@ -1,5 +1,8 @@
 // System services: both ways in, arguments, the previous mode, and hostile callers.
+#include "hal.h"
 #include "process.h"
+#include "rtl/exception.h"
+#include "rtl/useraccess.h"
 #include "services.h"
 
 USER_PROGRAM(Calls);
@@ -52,6 +55,8 @@ NTSTATUS NTAPI Look() {
     return static_cast<NTSTATUS>(0x1234);
 }
 
+NTSTATUS NTAPI Raise() { return KeRaiseUserException(STATUS_INVALID_HANDLE); }
+
 NTSTATUS NTAPI StayHigh() {
     KfRaiseIrql(APC_LEVEL);
     return STATUS_SUCCESS;
@@ -64,15 +69,23 @@ NTSTATUS NTAPI StayInRegion() {
 
 ULONG Pointer(const void* address) { return ULONG(reinterpret_cast<ULONG_PTR>(address)); }
 
-enum SECOND_SERVICES : ULONG { SERVICE_LOOK, SERVICE_SUM, SERVICE_HIGH, SERVICE_REGION, SECOND_SERVICES_COUNT };
+enum SECOND_SERVICES : ULONG {
+    SERVICE_LOOK,
+    SERVICE_SUM,
+    SERVICE_HIGH,
+    SERVICE_REGION,
+    SERVICE_RAISE,
+    SECOND_SERVICES_COUNT
+};
 
 void AddSecondTable() {
     static ULONG_PTR base[SECOND_SERVICES_COUNT];
-    static const UCHAR bytes[] = {0, 16 * 4, 0, 0};
+    static const UCHAR bytes[] = {0, 16 * 4, 0, 0, 0};
     base[SERVICE_LOOK] = Pointer(reinterpret_cast<const void*>(&Look));
     base[SERVICE_SUM] = Pointer(reinterpret_cast<const void*>(&Sum));
     base[SERVICE_HIGH] = Pointer(reinterpret_cast<const void*>(&StayHigh));
     base[SERVICE_REGION] = Pointer(reinterpret_cast<const void*>(&StayInRegion));
+    base[SERVICE_RAISE] = Pointer(reinterpret_cast<const void*>(&Raise));
     GUEST_TRUE(KeAddSystemServiceTable(base, nullptr, SECOND_SERVICES_COUNT, bytes, 1));
     GUEST_TRUE(!KeAddSystemServiceTable(base, nullptr, SECOND_SERVICES_COUNT, bytes, 1));
 }
@@ -190,7 +203,12 @@ GUEST_TEST(OddStacksAndFlagsDoNoHarm) {
         GUEST_EQUAL(STATUS_ACCESS_VIOLATION, process.Run(UserLostStack, stack));
     for (ULONG way = 0; way < 2; way++) {
         GUEST_EQUAL(STATUS_BREAKPOINT, process.Run(UserOddFlags, way));
-        GUEST_TRUE(USER_PROCESS::Data(0) == ULONG(STATUS_NO_YIELD_PERFORMED) || USER_PROCESS::Data(0) == 0);
+        GUEST_EQUAL(0, USER_PROCESS::Data(0));
+        LARGE_INTEGER frequency;
+        const LARGE_INTEGER counter = KeQueryPerformanceCounter(&frequency);
+        GUEST_EQUAL(frequency.QuadPart, *reinterpret_cast<LONGLONG*>(USER_DATA_ADDRESS + 24));
+        GUEST_TRUE(counter.QuadPart - *reinterpret_cast<LONGLONG*>(USER_DATA_ADDRESS + 16) < frequency.QuadPart);
+        *reinterpret_cast<LONGLONG*>(USER_DATA_ADDRESS + 24) = 0;
         GUEST_EQUAL(0x44600, USER_PROCESS::Data(1) & 0x44700);
     }
 }
@@ -217,9 +235,24 @@ GUEST_TEST(ExceptionsGoToTheDispatcher) {
     GUEST_EQUAL(0x1B, USER_PROCESS::Data(0) & 0xFFFF); // Where has run
 }
 
+// EXC-06: a service may end with an exception in user mode, by either way
+GUEST_TEST(AServiceRaisesAnExceptionInUserMode) {
+    AddSecondTable();
+    USER_PROCESS process;
+    USER_PROCESS::SetEntryPoints();
+    for (ULONG way = 0; way < 2; way++) {
+        USER_PROCESS::SetData(0x58 / 4, 0);
+        GUEST_EQUAL(ULONG(STATUS_INVALID_HANDLE), One(process, SECOND_TABLE | SERVICE_RAISE, way));
+        GUEST_EQUAL(ULONG(STATUS_INVALID_HANDLE), USER_PROCESS::Data(0x58 / 4));
+    }
+}
+
 namespace {
 
 void NTAPI FreeNothing(PKAPC, PKNORMAL_ROUTINE*, PVOID*, PVOID*, PVOID*) {}
+
+/// Calls the rest off.
+void NTAPI CallOff(PKAPC, PKNORMAL_ROUTINE* routine, PVOID*, PVOID*, PVOID*) { *routine = nullptr; }
 
 PVOID Word(ULONG value) { return reinterpret_cast<PVOID>(ULONG_PTR(value)); }
 
@@ -243,15 +276,15 @@ GUEST_TEST(UserApcsEndAnAlertableWait) {
     {
         nt::DispatchLevelGuard together; // on one processor all are there before the thread runs
         for (ULONG i = 0; i < 3; i++) {
-            KeInitializeApc(&apcs[i], &thread->Tcb, OriginalApcEnvironment, FreeNothing, nullptr, routine, UserMode,
-                            Word(100 * i));
+            KeInitializeApc(&apcs[i], &thread->Tcb, OriginalApcEnvironment, i == 1 ? CallOff : FreeNothing, nullptr,
+                            routine, UserMode, Word(100 * i));
             GUEST_TRUE(KeInsertQueueApc(&apcs[i], Word(10), Word(i), 0));
         }
     }
     GUEST_EQUAL(STATUS_BREAKPOINT, USER_PROCESS::Await(thread));
     GUEST_EQUAL(ULONG(STATUS_USER_APC), USER_PROCESS::Data(1));
-    GUEST_EQUAL(3, USER_PROCESS::Data(3));
-    GUEST_EQUAL(300 + 30 + 3, USER_PROCESS::Data(2));
+    GUEST_EQUAL(2, USER_PROCESS::Data(3)); // the kernel routine of one has called it off
+    GUEST_EQUAL(200 + 20 + 2, USER_PROCESS::Data(2));
 }
 
 // INT-12: an alert ends the wait, too, and no APC runs
@@ -285,6 +318,8 @@ GUEST_TEST_BUGCHECK(ServiceLeavesARegion, APC_INDEX_MISMATCH) {
 // ---- hostile calls
 
 namespace {
+
+constexpr ULONG NOT_CALLED = 0x77777777;
 
 /// A small generator: the same calls each time.
 struct RANDOM {
@@ -342,7 +377,21 @@ void MakeCalls(RANDOM& random, ULONG count) {
         for (ULONG& argument : call.Arguments)
             argument = Hostile(random);
         if (random.Next(2)) call.Arguments[0] = 0xFFFFFFFF; // the current process
+        call.Status = NOT_CALLED;
     }
+}
+
+/// How many of the calls have returned, as far as the records are there still: a program may have freed them.
+ULONG CountReturned(ULONG count) {
+    ULONG returned = 0;
+    for (ULONG i = 0; i < count; i++) {
+        __try {
+            returned += ReadULongFromUser(&USER_PROCESS::Call(i).Status) != NOT_CALLED;
+        } __except (EXCEPTION_EXECUTE_HANDLER) {
+            return returned;
+        }
+    }
+    return returned;
 }
 
 } // namespace
@@ -352,6 +401,7 @@ void MakeCalls(RANDOM& random, ULONG count) {
 GUEST_TEST(HostileCallsDoNoHarm) {
     constexpr ULONG batches = 24, callers = 2, calls = 250;
     const ULONG before = MmQueryFreePages();
+    ULONG returned = 0;
     for (ULONG batch = 0; batch < batches; batch++) {
         RANDOM random{batch * 7919 + 1};
         USER_PROCESS process;
@@ -372,7 +422,9 @@ GUEST_TEST(HostileCallsDoNoHarm) {
             (void)PspTerminateThreadByPointer(thread, STATUS_ABANDONED); // one that sleeps or never ends
             (void)USER_PROCESS::Await(thread);
         }
+        returned += CountReturned(calls);
     }
+    GUEST_TRUE(returned > batches * calls / 4);
     Sleep(20);                                    // the reaper
     GUEST_TRUE(MmQueryFreePages() + 32 > before); // pool keeps a few pages for later
     GUEST_TRUE(MmCheckPageFrames() == nullptr);
