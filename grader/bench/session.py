@@ -18,7 +18,7 @@ from grader.images.pe import PeImage
 
 READY = 1  # KdTestPoint's stage in a system thread
 BOOT_LIMIT, CALL_LIMIT = 2_000_000_000, 2_000_000_000
-LINKS_TO_BASE, LINKS_TO_NAME, NAME_LENGTH = 0x18, 0x78, 32  # LDR_DATA_TABLE_ENTRY (kernel/inc/ldr.h asserts them)
+LINKS_TO_BASE, LINKS_TO_NAME = 0x18, 0x2C  # LDR_DATA_TABLE_ENTRY (kernel/inc/ldr.h asserts them)
 
 
 class Session:
@@ -69,7 +69,8 @@ class Session:
         found: "Dict[str, int]" = {}
         at = self.words(head, 1)[0]
         while at != head and len(found) < 64:
-            name = self.machine.gdb.read(at + LINKS_TO_NAME, NAME_LENGTH).split(b"\0")[0].decode()
+            length, text = self.words(at + LINKS_TO_NAME, 2)
+            name = self.machine.gdb.read(text, length & 0xFFFF).decode("utf-16-le")
             if name in self.images:
                 found[name] = self.words(at + LINKS_TO_BASE, 1)[0]
             at = self.words(at, 1)[0]

@@ -113,7 +113,8 @@ def find_modules(space: AddressSpace, loader_block: int, images: Sequence[PeImag
     head = loader_block + 0x10  # LOADER_PARAMETER_BLOCK::LoadOrderListHead
     entry = _u32(space, head)
     while entry != head and len(modules) < 64:
-        name = space.text(entry + 0x78, 32)  # LDR_DATA_TABLE_ENTRY::BaseDllName
+        length, text = _u32(space, entry + 0x2C) & 0xFFFF, _u32(space, entry + 0x30)  # LDR_DATA_TABLE_ENTRY::BaseDllName
+        name = space.read(text, min(length, 64)).decode("utf-16-le", "replace")
         base = _u32(space, entry + 0x18)  # ::DllBase
         image = by_name.get(name.lower())
         if image is None:

@@ -155,9 +155,9 @@ class Session:
         names = [KERNEL, "hal.dll"]
         modules: List[Path] = [boot / name for name in names if (boot / name).exists()]
         modules += sorted(boot.glob("drivers/*.sys"))
-        for name in self.parts.drivers:
+        for name in self.parts.drivers + self.parts.files:
             if not (boot / name).exists():
-                raise GraderError(f"the driver {name}, which the machine needs, is not in the kernel's boot folder; build the kernel again")
+                raise GraderError(f"{name}, which the machine needs, is not in the kernel's boot folder; build the kernel again")
             modules.append(boot / name)
         if self.driver:
             found = next((path for path in (boot / "tests" / self.driver, boot / self.driver) if path.exists()), None)

@@ -66,6 +66,7 @@ class Machine:
     devices: Tuple[str, ...] = ()  # what else is plugged in, in the emulator's words
     flavour: str = ""  # of the kernel that it boots; empty: the one that is asked for, free or checked
     options: str = ""  # boot options, beside those of whoever boots
+    files: Tuple[str, ...] = ()  # of the kernel's boot folder: boot files (kernel/inc/ldr/bootfiles.h)
 
     def __post_init__(self) -> None:
         if self.flavour not in ("", *FLAVOURS):
@@ -91,7 +92,7 @@ class Machine:
         parts = [str(self.processors)] if self.processors != usual.processors else []
         parts += [f"{self.memory_mb}MB"] if self.memory_mb != usual.memory_mb else []
         parts += [disk.name + ":ide" * (disk.page_file and disk.bus == "ide") for disk in self.disks] + [device.split(",")[0] for device in self.devices]
-        parts += [part for part in (self.flavour, self.options.replace("/", "").replace(" ", ",")) if part]
+        parts += [part for part in (*self.files, self.flavour, self.options.replace("/", "").replace(" ", ",")) if part]
         return "@" + ",".join(parts) if parts else ""
 
     def arguments(self, folder: Path, taken: int = 0) -> List[str]:
@@ -121,6 +122,7 @@ def parse(text: str) -> Machine:
     disks: List[Disk] = []
     devices: List[str] = []
     options: List[str] = []
+    files: List[str] = []
     for word in text.split():
         key, _, value = word.partition("=")
         if key in ("memory", "processors") and value.isdigit():
@@ -134,11 +136,13 @@ def parse(text: str) -> Machine:
             disks.append(Disk(name, bus="ide" if key == "disk" else "floppy", **size))  # type: ignore[arg-type]
         elif key == "device" and value:
             devices.append(value)
+        elif key == "file" and value:
+            files.append(value)
         elif key == "option" and value:
             options.append(value)
         elif key == "flavour" and value:
             values["flavour"] = value
         else:
             raise GraderError(f"no machine: {word!r}; the words are memory=, processors=, pagefile=MB or MB:ide, disk=NAME:MB or NAME:IMAGE, floppy=, "
-                              "device=, option=, flavour=")
-    return Machine(disks=tuple(disks), devices=tuple(devices), options=" ".join(options), **values)  # type: ignore[arg-type]
+                              "device=, file=, option=, flavour=")
+    return Machine(disks=tuple(disks), devices=tuple(devices), options=" ".join(options), files=tuple(files), **values)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ namespace boot {
 namespace {
 
 constexpr ULONG MAXIMUM_BOOT_LIST = 64 * 1024;
-constexpr ULONG MAXIMUM_PATH = LDR_PATH_LENGTH;
+constexpr ULONG MAXIMUM_PATH = 64;
 constexpr ULONG MAXIMUM_RANGES = 64;
 
 constexpr char REBUILD[] = "rebuild the disk image: make kernel.";

@@ -28,10 +28,20 @@ constexpr ULONG CPUID_PSE = 1u << 3;
 /// The identity map of the low 4 MB: the loader's own memory, the kernel drops it.
 alignas(PAGE_SIZE) constinit ULONG g_identityTable[ENTRIES]{};
 
+constexpr char FOLDER[] = "\\MICA\\";
+constexpr ULONG FOLDER_LENGTH = sizeof(FOLDER) - 1;
+
+/// A file of the boot list, as the kernel sees it: an image or a boot file.
+union FileEntry {
+    LDR_DATA_TABLE_ENTRY Image;
+    LDR_BOOT_FILE File;
+};
+
 /// Everything the block points to, in one piece of memory.
 struct LoaderData {
     LOADER_PARAMETER_BLOCK Block;
-    LDR_DATA_TABLE_ENTRY Images[MAXIMUM_FILES];
+    FileEntry Files[MAXIMUM_FILES];
+    WCHAR Paths[MAXIMUM_FILES][FOLDER_LENGTH + LDR_NAME_LENGTH]; ///< of Files
     MEMORY_ALLOCATION_DESCRIPTOR Descriptors[MemoryMap::CAPACITY];
     CHAR Options[MAXIMUM_OPTIONS];
     CHAR BootPath[8];
@@ -153,8 +163,27 @@ void BuildPageTables(const Placement& place, nt::Span<const PeModule> modules) {
     enter(HAL_ENTRY, place.HalTable);
 }
 
-void DescribeImage(const PeModule& module, LDR_DATA_TABLE_ENTRY* entry) {
-    constexpr char folder[] = "\\MICA\\";
+/// Writes "\MICA\name", which ends with a 0. @returns the name in it
+UNICODE_STRING WritePath(const char* name, WCHAR* path, UNICODE_STRING* whole) {
+    ULONG length = 0;
+    const auto add = [&](const char* text) {
+        for (; *text != 0; text++) {
+            path[length++] = static_cast<UCHAR>(*text);
+        }
+    };
+    add(FOLDER);
+    add(name);
+    path[length] = 0;
+    const auto counted = [&](ULONG from) {
+        const ULONG bytes = (length - from) * static_cast<ULONG>(sizeof(WCHAR));
+        return UNICODE_STRING{static_cast<USHORT>(bytes), static_cast<USHORT>(bytes + sizeof(WCHAR)),
+                              Virtual(path + from)};
+    };
+    *whole = counted(0);
+    return counted(FOLDER_LENGTH);
+}
+
+void DescribeImage(const PeModule& module, WCHAR* path, LDR_DATA_TABLE_ENTRY* entry) {
     const IMAGE_OPTIONAL_HEADER& header = module.Headers.Optional();
     const IMAGE_FILE_HEADER& file = module.Headers.Nt.FileHeader;
     const auto address = [&](ULONG offset) { return reinterpret_cast<PVOID>(ULONG_PTR{module.Base} + offset); };
@@ -167,12 +196,34 @@ void DescribeImage(const PeModule& module, LDR_DATA_TABLE_ENTRY* entry) {
     entry->TimeDateStamp = file.TimeDateStamp;
     entry->OriginalBase = header.ImageBase;
     entry->LoadCount = 1;
-    memcpy(entry->BaseDllName, module.Name, LDR_NAME_LENGTH);
-    static_assert(sizeof(folder) + LDR_NAME_LENGTH <= LDR_PATH_LENGTH);
-    memcpy(entry->FullDllName, folder, sizeof(folder));
-    memcpy(entry->FullDllName + sizeof(folder) - 1, module.Name, LDR_NAME_LENGTH);
+    entry->BaseDllName = WritePath(module.Name, path, &entry->FullDllName);
     MakeEmpty(&entry->InMemoryOrderLinks);
     MakeEmpty(&entry->InInitializationOrderLinks);
+}
+
+/// Lists the images, then the boot files.
+void DescribeFiles(const LoadedFiles& loaded, LoaderData* data) {
+    LIST_ENTRY* const images = &data->Block.LoadOrderListHead;
+    LIST_ENTRY* const others = &data->Block.BootFileListHead;
+    LIST_ENTRY* last = images;
+    ULONG used = 0;
+    MakeEmpty(images);
+    MakeEmpty(others);
+    for (ULONG index = 0; index < loaded.ModuleCount; index++, used++) {
+        LDR_DATA_TABLE_ENTRY& entry = data->Files[used].Image;
+        DescribeImage(loaded.Modules[index], data->Paths[used], &entry);
+        Append(images, &last, &entry.InLoadOrderLinks);
+    }
+    last = others;
+    for (ULONG index = 0; index < loaded.OtherCount; index++, used++) {
+        const BootFile& file = *loaded.Others[index];
+        LDR_BOOT_FILE& entry = data->Files[used].File;
+        UNICODE_STRING path;
+        entry.Name = WritePath(file.Name, data->Paths[used], &path);
+        entry.BasePage = Physical(file.Data.Data()) >> PAGE_SHIFT;
+        entry.Size = file.Data.Size();
+        Append(others, &last, &entry.Links);
+    }
 }
 
 /// Looks for a structure that starts with `signature` on a 16-byte boundary and whose first bytes sum to 0.
@@ -223,13 +274,13 @@ void DescribeMemory(const MemoryMap& memory, LoaderData* data) {
 } // namespace
 
 void StartKernel(BootPlan& plan) {
-    static constinit PeModule modules[MAXIMUM_FILES]{};
+    static constinit LoadedFiles loaded{};
     CheckProcessor();
-    const ULONG nextPage = LoadImages(plan, modules);
+    LoadImages(plan, &loaded);
 
     MemoryMap& memory = plan.Memory;
-    const Placement place = Place(memory, nextPage);
-    BuildPageTables(place, {modules, plan.FileCount});
+    const Placement place = Place(memory, loaded.NextPage);
+    BuildPageTables(place, {loaded.Modules, loaded.ModuleCount});
     memset(PageAddress<UCHAR>(place.Stack), 0, LDR_BOOT_STACK_SIZE);
 
     LoaderData* const data = PageAddress<LoaderData>(place.Data);
@@ -253,15 +304,10 @@ void StartKernel(BootPlan& plan) {
     block.BootDrive = plan.Drive;
     block.TotalMemory = memory.TotalMemory();
     DescribeMemory(memory, data);
-
-    LIST_ENTRY* last = &block.LoadOrderListHead;
-    MakeEmpty(last);
-    for (ULONG index = 0; index < plan.FileCount; index++) {
-        DescribeImage(modules[index], &data->Images[index]);
-        Append(&block.LoadOrderListHead, &last, &data->Images[index].InLoadOrderLinks);
-    }
+    DescribeFiles(loaded, data);
     EnterKernel(block.PageDirectory, block.KernelStack,
-                modules[0].Base + modules[0].Headers.Optional().AddressOfEntryPoint, Physical(Virtual(&block)));
+                loaded.Modules[0].Base + loaded.Modules[0].Headers.Optional().AddressOfEntryPoint,
+                Physical(Virtual(&block)));
 }
 
 } // namespace boot

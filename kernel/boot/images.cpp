@@ -110,9 +110,16 @@ ULONG LoadImage(BootPlan& plan, const BootFile& file, ULONG nextPage, ImageBytes
     return page + pages;
 }
 
-} // namespace
+/// The file's pages stay.
+void Keep(BootPlan& plan, const BootFile& file) {
+    const ULONG first = static_cast<ULONG>(reinterpret_cast<ULONG_PTR>(file.Data.Data()) >> PAGE_SHIFT);
+    const ULONG pages = (file.Data.Size() + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    if (pages != 0 && !plan.Memory.Set(first, pages, LoaderBootFile)) {
+        Fail("report this machine.", "The memory map has too many ranges.");
+    }
+}
 
-ULONG LoadImages(BootPlan& plan, PeModule (&modules)[MAXIMUM_FILES]) {
+void CheckList(const BootPlan& plan) {
     if (plan.FileCount == 0) {
         Fail("name ntoskrnl.exe, hal.dll and the drivers there, or pass -initrd \"ntoskrnl.exe,hal.dll,...\".",
              "The boot list is empty: there is no kernel to start.");
@@ -121,22 +128,42 @@ ULONG LoadImages(BootPlan& plan, PeModule (&modules)[MAXIMUM_FILES]) {
         Fail("put ntoskrnl.exe first, then hal.dll, then the drivers.",
              "The boot list starts with %s; the kernel %s comes first.", plan.Files[0].Name, KERNEL_NAME);
     }
-    ULONG nextPage = FIRST_IMAGE_PAGE;
-    for (ULONG index = 0; index < plan.FileCount; index++) {
-        const ULONG end = LoadImage(plan, plan.Files[index], nextPage, &g_images[index], &modules[index]);
-        nextPage = end > nextPage ? end : nextPage;
+}
+
+} // namespace
+
+bool IsBootFile(const char* name) {
+    const char* extension = "";
+    for (const char* at = name; *at != 0; at++) {
+        extension = *at == '.' ? at : extension;
     }
-    if (modules[0].Headers.Optional().AddressOfEntryPoint == 0) {
-        Fail("link it with /entry:KiSystemStartup.", "%s has no entry point.", modules[0].Name);
-    }
-    BootModules all({modules, plan.FileCount});
+    return !EqualNames(name, KERNEL_NAME) && !EqualNames(name, HAL_NAME) && !EqualNames(extension, ".sys");
+}
+
+void LoadImages(BootPlan& plan, LoadedFiles* loaded) {
+    CheckList(plan);
+    loaded->NextPage = FIRST_IMAGE_PAGE;
     for (ULONG index = 0; index < plan.FileCount; index++) {
+        const BootFile& file = plan.Files[index];
+        if (IsBootFile(file.Name)) {
+            Keep(plan, file);
+            loaded->Others[loaded->OtherCount++] = &file;
+            continue;
+        }
+        const ULONG module = loaded->ModuleCount++;
+        const ULONG end = LoadImage(plan, file, loaded->NextPage, &g_images[module], &loaded->Modules[module]);
+        loaded->NextPage = end > loaded->NextPage ? end : loaded->NextPage;
+    }
+    if (loaded->Modules[0].Headers.Optional().AddressOfEntryPoint == 0) {
+        Fail("link it with /entry:KiSystemStartup.", "%s has no entry point.", loaded->Modules[0].Name);
+    }
+    BootModules all({loaded->Modules, loaded->ModuleCount});
+    for (ULONG index = 0; index < loaded->ModuleCount; index++) {
         PeError error;
-        if (!NT_SUCCESS(nt::PeBind(modules[index], all, &error))) {
-            FailImage(modules[index].Name, error);
+        if (!NT_SUCCESS(nt::PeBind(loaded->Modules[index], all, &error))) {
+            FailImage(loaded->Modules[index].Name, error);
         }
     }
-    return nextPage;
 }
 
 } // namespace boot

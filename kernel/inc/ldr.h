@@ -8,6 +8,8 @@
 //    or comment says "physical" are physical addresses.
 //  - LoadOrderListHead holds ntoskrnl.exe first, hal.dll second, then the boot drivers in the order of the boot list.
 //    Every image is mapped, relocated to DllBase and bound; no entry point has been called.
+//  - BootFileListHead holds what else the boot list names: .exe and .dll files, which the loader leaves as they are on the disk. They
+//    lie in whole pages anywhere in memory and are mapped nowhere.
 //  - MemoryDescriptorListHead is sorted by BasePage, descriptors do not overlap and neighbours of one type are merged.
 //    Pages in no descriptor do not exist (holes) and are never RAM.
 //  - Mapped in system space are the first megabyte and what the loader brought, by 4 KB pages: images as their sections say
@@ -26,10 +28,11 @@
 
 #include "nt/list.h"
 #include "nt/types.h"
+#include "rtl/ustring.h"
 
 /// Virtual address of physical address 0 in system space, as far as it is mapped.
 inline constexpr ULONG LDR_SYSTEM_SPACE = 0x80000000;
-/// Nothing that the loader leaves behind lies above this physical address.
+/// Nothing that the loader leaves behind lies above this physical address, except boot files.
 inline constexpr ULONG LDR_SYSTEM_LIMIT = 16u << 20;
 /// The first megabyte, all of which is mapped: firmware tables, the screen, pages that start processors.
 inline constexpr ULONG LDR_LOW_MEMORY = 1u << 20;
@@ -37,7 +40,7 @@ inline constexpr ULONG LDR_PAGE_TABLES = 0xC0000000; ///< page tables, mapped to
 inline constexpr ULONG LDR_BOOT_STACK_SIZE = 16384;
 
 inline constexpr ULONG LDR_BLOCK_SIGNATURE = 0x4143494d; ///< 'MICA' in memory order
-inline constexpr ULONG LDR_BLOCK_VERSION = 2;
+inline constexpr ULONG LDR_BLOCK_VERSION = 3;
 
 /// What a run of physical pages holds when the kernel gets control. The values are NT's.
 enum TYPE_OF_MEMORY : ULONG {
@@ -53,6 +56,7 @@ enum TYPE_OF_MEMORY : ULONG {
     LoaderStartupKernelStack = 15, ///< the stack KiSystemStartup runs on
     LoaderStartupPdrPage = 18,     ///< page directory and page tables
     LoaderMemoryData = 20,         ///< the loader block and all it points to
+    LoaderBootFile = 64,           ///< a file that stays as it is (Mica's own value)
 };
 
 /// A run of physical pages of one type.
@@ -64,15 +68,14 @@ struct MEMORY_ALLOCATION_DESCRIPTOR {
 };
 using PMEMORY_ALLOCATION_DESCRIPTOR = MEMORY_ALLOCATION_DESCRIPTOR*;
 
-inline constexpr ULONG LDR_NAME_LENGTH = 32;
-inline constexpr ULONG LDR_PATH_LENGTH = 64;
+inline constexpr ULONG LDR_NAME_LENGTH = 32; ///< characters of a file's name, with a 0
 
 /// LDR_DATA_TABLE_ENTRY::Flags
 inline constexpr ULONG LDRP_IMAGE_DLL = 0x00000004;         ///< the image is a DLL
 inline constexpr ULONG LDRP_ENTRY_PROCESSED = 0x00004000;   ///< set by the kernel when the entry point has been called
 inline constexpr ULONG LDRP_IMAGE_NOT_AT_BASE = 0x00200000; ///< relocated: DllBase is not OriginalBase
 
-/// One loaded image. The kernel keeps these as PsLoadedModuleList.
+/// One loaded image. The kernel keeps these as PsLoadedModuleList. Names are counted strings, which the loader ends with a 0 too.
 struct LDR_DATA_TABLE_ENTRY {
     LIST_ENTRY InLoadOrderLinks;
     LIST_ENTRY InMemoryOrderLinks;         ///< empty list at boot
@@ -80,20 +83,36 @@ struct LDR_DATA_TABLE_ENTRY {
     PVOID DllBase;                         ///< virtual address of the image
     PVOID EntryPoint;                      ///< virtual address, nullptr when the image has none
     ULONG SizeOfImage;                     ///< bytes, a multiple of the page size
+    UNICODE_STRING FullDllName;            ///< "\MICA\ntoskrnl.exe"
+    UNICODE_STRING BaseDllName;            ///< "ntoskrnl.exe"
     ULONG Flags;                           ///< LDRP_*
-    ULONG CheckSum;                        ///< of the PE header
-    ULONG TimeDateStamp;                   ///< of the PE header
-    ULONG OriginalBase;                    ///< preferred base: symbol address = address - DllBase + OriginalBase
     USHORT LoadCount;
     USHORT TlsIndex;
-    CHAR FullDllName[LDR_PATH_LENGTH]; ///< "\MICA\ntoskrnl.exe", ASCII, ends with 0
-    CHAR BaseDllName[LDR_NAME_LENGTH]; ///< "ntoskrnl.exe", ASCII, ends with 0
+    PVOID SectionPointer;
+    ULONG CheckSum;      ///< of the PE header
+    ULONG TimeDateStamp; ///< of the PE header
+    PVOID EntryPointActivationContext;
+    PVOID PatchInformation;
+    LIST_ENTRY ForwarderLinks;
+    LIST_ENTRY ServiceTagLinks;
+    LIST_ENTRY StaticLinks;
+    PVOID ContextInformation;
+    ULONG OriginalBase; ///< preferred base: symbol address = address - DllBase + OriginalBase
+    LARGE_INTEGER LoadTime;
 };
 using PLDR_DATA_TABLE_ENTRY = LDR_DATA_TABLE_ENTRY*;
 
+/// A file that the loader has left as it is.
+struct LDR_BOOT_FILE {
+    LIST_ENTRY Links;    ///< in LOADER_PARAMETER_BLOCK::BootFileListHead
+    UNICODE_STRING Name; ///< "ntdll.dll"
+    ULONG BasePage;      ///< physical page number of its first byte
+    ULONG Size;          ///< bytes
+};
+
 extern "C" {
-/// The loaded images, of LDR_DATA_TABLE_ENTRY::InLoadOrderLinks: the kernel's own copy of LoadOrderListHead. Written in
-/// phase 0 only. Flink is nullptr before that.
+/// The loaded images, of LDR_DATA_TABLE_ENTRY::InLoadOrderLinks: the kernel's own copy of LoadOrderListHead, in phase 0. Flink is
+/// nullptr before that. Guarded by PsLoadedModuleSpinLock (ke/loadedmodules.h says for whom).
 NTKERNELAPI extern LIST_ENTRY PsLoadedModuleList;
 }
 
@@ -119,13 +138,16 @@ struct LOADER_PARAMETER_BLOCK {
     ULONG MpFloatingPointer;             ///< physical address of the MP table pointer ("_MP_"), 0: none found
     ULONG BootDrive;                     ///< BIOS drive number (disk boot only)
     ULONGLONG TotalMemory;               ///< bytes of usable RAM, above 4 GB included
-    ULONG Reserved[4];
+    LIST_ENTRY BootFileListHead;         ///< of LDR_BOOT_FILE::Links
+    ULONG Reserved[2];
 };
 using PLOADER_PARAMETER_BLOCK = LOADER_PARAMETER_BLOCK*;
 
 extern "C" {
 /// PsLoadedModuleList takes over the loader's entries. Phase 0.
 void NTAPI LdrInitializeLoadedModuleList(PLOADER_PARAMETER_BLOCK LoaderBlock);
+/// Makes the loader's boot files known (ldr/bootfiles.h). Phase 1. @returns whether there was memory for it
+BOOLEAN NTAPI LdrInitializeBootFiles(PLOADER_PARAMETER_BLOCK LoaderBlock);
 /// Calls the entry points of the drivers that the loader brought. @irql PASSIVE_LEVEL
 void NTAPI LdrCallBootDrivers();
 }
@@ -136,13 +158,19 @@ static_assert(__builtin_offsetof(MEMORY_ALLOCATION_DESCRIPTOR, MemoryType) == 8)
 static_assert(__builtin_offsetof(MEMORY_ALLOCATION_DESCRIPTOR, BasePage) == 12);
 static_assert(__builtin_offsetof(MEMORY_ALLOCATION_DESCRIPTOR, PageCount) == 16);
 
-static_assert(sizeof(LDR_DATA_TABLE_ENTRY) == 0x98);
+static_assert(sizeof(LDR_DATA_TABLE_ENTRY) == 0x78);
 static_assert(__builtin_offsetof(LDR_DATA_TABLE_ENTRY, DllBase) == 0x18);
 static_assert(__builtin_offsetof(LDR_DATA_TABLE_ENTRY, EntryPoint) == 0x1c);
 static_assert(__builtin_offsetof(LDR_DATA_TABLE_ENTRY, SizeOfImage) == 0x20);
-static_assert(__builtin_offsetof(LDR_DATA_TABLE_ENTRY, OriginalBase) == 0x30);
-static_assert(__builtin_offsetof(LDR_DATA_TABLE_ENTRY, FullDllName) == 0x38);
-static_assert(__builtin_offsetof(LDR_DATA_TABLE_ENTRY, BaseDllName) == 0x78);
+static_assert(__builtin_offsetof(LDR_DATA_TABLE_ENTRY, FullDllName) == 0x24);
+static_assert(__builtin_offsetof(LDR_DATA_TABLE_ENTRY, BaseDllName) == 0x2c);
+static_assert(__builtin_offsetof(LDR_DATA_TABLE_ENTRY, Flags) == 0x34);
+static_assert(__builtin_offsetof(LDR_DATA_TABLE_ENTRY, TlsIndex) == 0x3a);
+static_assert(__builtin_offsetof(LDR_DATA_TABLE_ENTRY, TimeDateStamp) == 0x44);
+static_assert(__builtin_offsetof(LDR_DATA_TABLE_ENTRY, OriginalBase) == 0x6c);
+
+static_assert(sizeof(LDR_BOOT_FILE) == 24);
+static_assert(__builtin_offsetof(LDR_BOOT_FILE, BasePage) == 16);
 
 static_assert(sizeof(LOADER_PARAMETER_BLOCK) == 0x60);
 static_assert(__builtin_offsetof(LOADER_PARAMETER_BLOCK, LoadOrderListHead) == 0x10);
@@ -152,5 +180,5 @@ static_assert(__builtin_offsetof(LOADER_PARAMETER_BLOCK, PageDirectory) == 0x2c)
 static_assert(__builtin_offsetof(LOADER_PARAMETER_BLOCK, AcpiRsdp) == 0x3c);
 static_assert(__builtin_offsetof(LOADER_PARAMETER_BLOCK, BootDrive) == 0x44);
 static_assert(__builtin_offsetof(LOADER_PARAMETER_BLOCK, TotalMemory) == 0x48);
-static_assert(__builtin_offsetof(LOADER_PARAMETER_BLOCK, Reserved) == 0x50);
+static_assert(__builtin_offsetof(LOADER_PARAMETER_BLOCK, BootFileListHead) == 0x50);
 #endif

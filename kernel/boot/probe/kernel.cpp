@@ -78,15 +78,37 @@ void ReportMachine(const LOADER_PARAMETER_BLOCK* block) {
          *reinterpret_cast<volatile ULONG*>(0x100000) == *Physical<ULONG>(0x100000));
 }
 
+void PutName(const UNICODE_STRING& name) {
+    for (ULONG index = 0; index < name.Length / sizeof(WCHAR); index++) {
+        const char text[] = {static_cast<char>(name.Buffer[index]), 0};
+        Put(text);
+    }
+}
+
+void ReportBootFiles(const LOADER_PARAMETER_BLOCK* block) {
+    const LIST_ENTRY* const head = &block->BootFileListHead;
+    for (const LIST_ENTRY* link = head->Flink; link != head; link = link->Flink) {
+        CheckLinks(link);
+        const auto* const file = CONTAINING_RECORD(link, const LDR_BOOT_FILE, Links);
+        Put("boot file: ");
+        PutName(file->Name);
+        Put(" ");
+        PutHex(file->BasePage);
+        Put(" ");
+        PutHex(file->Size);
+        Put("\n");
+    }
+}
+
 void ReportImages(const LOADER_PARAMETER_BLOCK* block) {
     for (const LIST_ENTRY* link = block->LoadOrderListHead.Flink; link != &block->LoadOrderListHead;
          link = link->Flink) {
         CheckLinks(link);
         const auto* const image = CONTAINING_RECORD(link, const LDR_DATA_TABLE_ENTRY, InLoadOrderLinks);
         Put("image: ");
-        Put(image->BaseDllName);
+        PutName(image->BaseDllName);
         Put(" ");
-        Put(image->FullDllName);
+        PutName(image->FullDllName);
         const ULONG values[] = {reinterpret_cast<ULONG>(image->DllBase), image->SizeOfImage, image->Flags,
                                 image->OriginalBase, reinterpret_cast<ULONG>(image->EntryPoint)};
         for (const ULONG value : values) {
@@ -152,6 +174,7 @@ extern "C" [[noreturn]] void __stdcall KiSystemStartup(LOADER_PARAMETER_BLOCK* b
     Line("mp table found", block->MpFloatingPointer != 0 && *Physical<ULONG>(block->MpFloatingPointer) == 0x5f504d5f);
     ReportMachine(block);
     ReportImages(block);
+    ReportBootFiles(block);
     ReportMemory(block);
     const LIST_ENTRY* const last = block->LoadOrderListHead.Blink;
     const auto* const driver = CONTAINING_RECORD(last, const LDR_DATA_TABLE_ENTRY, InLoadOrderLinks);

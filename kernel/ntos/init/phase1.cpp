@@ -126,6 +126,7 @@ extern "C" void NTAPI Phase1Initialization(PVOID StartContext) {
     Require(MmInitSystemProcess(PsInitialSystemProcess), 5);
     StartSystemThreads();
     StartDpcThreads();
+    Require(LdrInitializeBootFiles(block), 7);
     PrintBanner(*block);
     LdrCallBootDrivers();
     StartPaging();

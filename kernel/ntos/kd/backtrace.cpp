@@ -20,22 +20,22 @@ void PrintRepeated(KD_SESSION& session, ULONG count) {
 
 } // namespace
 
-PCSTR KdpFindModule(ULONG_PTR Address, ULONG_PTR* Offset) {
+PCUNICODE_STRING KdpFindModule(ULONG_PTR Address, ULONG_PTR* Offset) {
     if (!PsLoadedModuleList.Flink) return nullptr; // before the list is made
     for (const LDR_DATA_TABLE_ENTRY* module : nt::List<&LDR_DATA_TABLE_ENTRY::InLoadOrderLinks>(PsLoadedModuleList)) {
         const auto base = reinterpret_cast<ULONG_PTR>(module->DllBase);
         if (Address - base >= module->SizeOfImage) continue;
         *Offset = Address - base;
-        return module->BaseDllName;
+        return &module->BaseDllName;
     }
     return nullptr;
 }
 
 void KdpPrintFrame(KD_SESSION& session, ULONG number, ULONG_PTR address) {
     ULONG_PTR offset = 0;
-    const PCSTR module = KdpFindModule(address, &offset);
+    PCUNICODE_STRING const module = KdpFindModule(address, &offset);
     if (module) {
-        session.Print("  #%u %s+0x%x\n", number, module, static_cast<ULONG>(offset));
+        session.Print("  #%u %wZ+0x%x\n", number, module, static_cast<ULONG>(offset));
     } else {
         session.Print("  #%u 0x%08x\n", number, static_cast<ULONG>(address));
     }

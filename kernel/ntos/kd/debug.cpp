@@ -14,17 +14,26 @@ constexpr UCHAR BREAKPOINT_INSTRUCTION = 0xCC; ///< int3
 
 bool StopAtFirstChance; ///< shared: no, set by the person at the monitor
 
+constinit WCHAR NoName[] = u"";
+
+/// The name of the image that holds an address; empty: none does.
+UNICODE_STRING ModuleAt(ULONG_PTR address, ULONG_PTR* offset) {
+    *offset = address;
+    PCUNICODE_STRING const name = KdpFindModule(address, offset);
+    return name ? *name : UNICODE_STRING{0, 0, NoName};
+}
+
 void Describe(const EXCEPTION_RECORD& record, const CONTEXT& context, PCSTR chance) {
-    ULONG_PTR offset = context.Eip;
-    const PCSTR module = KdpFindModule(context.Eip, &offset);
-    DbgPrint("Exception 0x%08x at %s+0x%x (%s chance)\n", static_cast<ULONG>(record.ExceptionCode),
-             module ? module : "", static_cast<ULONG>(offset), chance);
+    ULONG_PTR offset;
+    const UNICODE_STRING module = ModuleAt(context.Eip, &offset);
+    DbgPrint("Exception 0x%08x at %wZ+0x%x (%s chance)\n", static_cast<ULONG>(record.ExceptionCode), &module,
+             static_cast<ULONG>(offset), chance);
 }
 
 BOOLEAN TakeBreakpoint(CONTEXT* context) {
-    ULONG_PTR offset = context->Eip;
-    const PCSTR module = KdpFindModule(context->Eip, &offset);
-    DbgPrint("Breakpoint at %s+0x%x\n", module ? module : "", static_cast<ULONG>(offset));
+    ULONG_PTR offset;
+    const UNICODE_STRING module = ModuleAt(context->Eip, &offset);
+    DbgPrint("Breakpoint at %wZ+0x%x\n", &module, static_cast<ULONG>(offset));
     KdEnterMonitor(context);
     if (*reinterpret_cast<const UCHAR*>(context->Eip) == BREAKPOINT_INSTRUCTION) context->Eip++; // go on behind it
     return TRUE;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kd.h"
+#include "rtl/ustring.h"
 
 class KD_SESSION;
 
@@ -12,8 +13,9 @@ extern "C" const KD_FIELD KdFieldTable[];
 /// interrupts off, and from a fault inside itself.
 void KdpPutString(PCSTR Text);
 
-/// The image that holds `Address`: its name, and how far into it the address is. nullptr if there is none.
-PCSTR KdpFindModule(ULONG_PTR Address, ULONG_PTR* Offset);
+/// The image that holds `Address`: its name, and how far into it the address is. nullptr if there is none. Takes no lock: the machine may
+/// have stopped, or crash.
+PCUNICODE_STRING KdpFindModule(ULONG_PTR Address, ULONG_PTR* Offset);
 
 /// One line of a stack trace: `  #2 ntoskrnl.exe+0x1234`.
 void KdpPrintFrame(KD_SESSION& session, ULONG number, ULONG_PTR address);

@@ -18,7 +18,9 @@ LONGLONG Counter() { return KeQueryPerformanceCounter(nullptr).QuadPart; }
 
 // HAL-01: the HAL is a module of its own, and its routines lie in it
 GUEST_TEST(HalIsAModule) {
-    GUEST_EQUAL(0, strcmp(Hal()->BaseDllName, "hal.dll"));
+    UNICODE_STRING name;
+    RtlInitUnicodeString(&name, u"hal.dll");
+    GUEST_TRUE(RtlEqualUnicodeString(&Hal()->BaseDllName, &name, FALSE));
     const ULONG_PTR routine = reinterpret_cast<ULONG_PTR>(KfRaiseIrql);
     GUEST_TRUE(routine - reinterpret_cast<ULONG_PTR>(Hal()->DllBase) < Hal()->SizeOfImage);
 }

@@ -1,7 +1,7 @@
 // What the machine and the system look like once the kernel runs: modes, tables, processes, images, time.
 #include "ex.h"
 #include "hal.h"
-#include "ldr.h"
+#include "ke/loadedmodules.h"
 #include "mm.h"
 #include "ps.h"
 
@@ -9,17 +9,11 @@
 
 namespace {
 
-PLDR_DATA_TABLE_ENTRY ModuleOf(const void* address) {
-    for (auto* entry : nt::List<&LDR_DATA_TABLE_ENTRY::InLoadOrderLinks>(PsLoadedModuleList)) {
-        const auto* base = static_cast<const UCHAR*>(entry->DllBase);
-        if (address >= base && address < base + entry->SizeOfImage) return entry;
-    }
-    return nullptr;
-}
-
-bool IsIn(const void* address, PCSTR image) {
-    PLDR_DATA_TABLE_ENTRY const entry = ModuleOf(address);
-    return entry && strcmp(entry->BaseDllName, image) == 0;
+bool IsIn(const void* address, PCWSTR image) {
+    const LDR_DATA_TABLE_ENTRY* const entry = nt::FindLoadedModule(address);
+    UNICODE_STRING name;
+    RtlInitUnicodeString(&name, image);
+    return entry && RtlEqualUnicodeString(&entry->BaseDllName, &name, FALSE);
 }
 
 } // namespace
@@ -50,9 +44,9 @@ GUEST_TEST(KernelAndExecutiveShareAnImageAndTheHalHasItsOwn) {
         if (code[0] == 0xFF && code[1] == 0x25) return **reinterpret_cast<const void* const* const*>(code + 2);
         return routine;
     };
-    GUEST_TRUE(IsIn(target(reinterpret_cast<const void*>(&KeWaitForSingleObject)), "ntoskrnl.exe"));
-    GUEST_TRUE(IsIn(target(reinterpret_cast<const void*>(&ExAllocatePoolWithTag)), "ntoskrnl.exe"));
-    GUEST_TRUE(IsIn(target(reinterpret_cast<const void*>(&KfRaiseIrql)), "hal.dll"));
+    GUEST_TRUE(IsIn(target(reinterpret_cast<const void*>(&KeWaitForSingleObject)), u"ntoskrnl.exe"));
+    GUEST_TRUE(IsIn(target(reinterpret_cast<const void*>(&ExAllocatePoolWithTag)), u"ntoskrnl.exe"));
+    GUEST_TRUE(IsIn(target(reinterpret_cast<const void*>(&KfRaiseIrql)), u"hal.dll"));
     GUEST_TRUE(reinterpret_cast<ULONG_PTR>(KeGetPcr()) >= MM_SYSTEM_RANGE_START);
 }
 

@@ -23,7 +23,7 @@ class Starts(BootCase):
         said = facts(text)
         expected = {
             "dirty bytes": 0, "pointer in data": 8, "imported variable": 0x5678, "there and back": 2 * 5 + 1234,
-            "signature": 0x4143494D, "version": 2, "size": 0x60, "boot path": path, "interrupts": 0, "paging": 1,
+            "signature": 0x4143494D, "version": 3, "size": 0x60, "boot path": path, "interrupts": 0, "paging": 1,
             "cr3 is the page directory": 1, "stack in use": 1, "page 0 mapped at 0": 0, "page 1 mapped at 0": 1,
             "page 0 in system space": 1, "same memory at 0 and in system space": 1, "acpi found": 1, "mp table found": 1,
             "system map": 4 << 20, "directory entries": 4, "page tables mapped to themselves": 1, "write protection": 1,
@@ -66,6 +66,20 @@ class Starts(BootCase):
 
     def test_multiboot_without_options(self) -> None:  # BOO-04
         self.check_report(*self.multiboot(self.good()), path=1, options="")
+
+    def test_boot_files_stay_as_they_are(self) -> None:  # BOO-04, POL-09
+        """What is neither kernel, HAL nor driver is no image: any bytes will do, and their pages are kept for the kernel."""
+        files = [("ntdll.dll", b"MZ" + bytes(5000)), ("Program.EXE", b"no image")]
+        listed = self.good()[:2] + files[:1] + self.good()[2:] + files[1:]
+        for path, (status, text) in enumerate((self.disk(self.disk_image(listed, "/SEED=7")), self.multiboot(listed, "/SEED=7"))):
+            self.check_report(status, text, path=path, options="/SEED=7")
+            found = [line.split()[2:] for line in text.splitlines() if line.startswith("boot file: ")]
+            self.assertEqual([(name, int(size, 16)) for name, _, size in found], [(name, len(data)) for name, data in files])
+            runs = [[int(part, 16) for part in line.split()[1:]] for line in text.splitlines() if line.startswith("memory: ")]
+            for (_, page, size) in found:
+                kept = [base for base, count, kind in runs if kind == 0x40 and base <= int(page, 16) and
+                        int(page, 16) + (int(size, 16) + 4095) // 4096 <= base + count]
+                self.assertEqual(len(kept), 1, "the file's pages are of their own type")
 
     def test_multiboot_is_deterministic(self) -> None:  # BOO-04
         reports = {self.multiboot(self.good(), "/SEED=1") for _ in range(3)}
