@@ -26,6 +26,7 @@ PREFIX = "KxScenario_"
 CONTROL, EXPLORE, FINISHED = "KxControl", "KxExplore", "KxFinished"
 SWITCH = "KxActive"  # KxRun is not watched: QEMU ends with "raised interrupt while not in I/O function" where a write there is followed by an IPI
 SWITCH_WRITER = "KxSetActive"
+UNSEEN = "KxUnseen"
 
 
 class GuestTarget:
@@ -107,21 +108,35 @@ class GuestTarget:
         return rans
 
     def run_watched(self, batch: Batch, fresh: bool) -> None:
-        """Run a batch with an eye on the switch of all preemption points: Tampering when anybody but the explorer writes there.  So
-        does CodeRead, when anybody looks up in the kernel's code where the explorer keeps the rest.
+        """Run a batch with an eye on the switch of all preemption points: Tampering when anybody but the explorer writes there, or when it
+        is off during a run, at whatever address it was written.  So does CodeRead, when anybody looks up in the kernel's code where the
+        explorer keeps the rest.
 
         A kernel that switches them off where its races are would pass unseen.  It cannot know which run is watched.
         """
         guest = self.guest
 
-        writer = guest.sym(SWITCH_WRITER)
+        gdb, off = guest.machine.gdb, True
+        switch, writer, unseen = (guest.sym(name) for name in (SWITCH, SWITCH_WRITER, UNSEEN))
+
+        def turn(to_off: bool) -> None:
+            """The run begins or ends: meanwhile no load or store of instrumented code may find the points off."""
+            nonlocal off
+            if to_off != off:
+                (gdb.unwatch_writes if to_off else gdb.watch_writes)(unseen, 4)
+            off = to_off
 
         def look(eip: int) -> None:
             if guest.routine(eip - 1) != writer:
-                raise Tampering("the switch of the preemption points", guest.describe(eip - 1))
+                behind = guest.u32(guest.regs()["ebp"] + 4) if not off and not guest.u32(switch) else eip  # a hook's caller
+                raise Tampering("the switch of the preemption points", guest.describe(behind - 1))
+            turn(not guest.u32(switch))
 
-        with guest.code_unread(), guest.watching([(guest.sym(SWITCH), 4)], look):
-            self.run(batch, fresh)
+        with guest.code_unread(), guest.watching([(switch, 4)], look):
+            try:
+                self.run(batch, fresh)
+            finally:
+                turn(True)
 
 
 def scenarios(session: Session) -> "list[str]":

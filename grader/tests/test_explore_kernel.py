@@ -23,7 +23,7 @@ from grader.explore.kernels import session_on
 from grader.explore.schedule import Schedule, Strategy, parse
 from grader.explore.target import GuestTarget
 from grader.guest import Guest
-from grader.guest.stops import CodeRead
+from grader.guest.stops import CodeRead, Tampering
 from grader.images.pe import EXPORT_DIRECTORY
 from grader.judge.services import SERVICES
 from grader.model import Kernel, KernelSet, TestSpec
@@ -206,6 +206,19 @@ class OnTheKernel(unittest.TestCase):
             run()  # a routine elsewhere, of the name that the writer should have
         self.assertIn("the switch of the preemption points was written by Kx", caught.exception.seen)
         self.assertEqual("explorer-disabled", caught.exception.hint.id)  # type: ignore[union-attr]
+
+    def test_points_that_are_off_during_a_run_are_seen_at_whatever_address_they_were_switched(self) -> None:
+        target, gdb = GuestTarget(self.session, "LostUpdate"), self.session.machine.gdb
+        guest, watch_writes = target.guest, gdb.watch_writes
+
+        def watch(address: int, size: int) -> None:
+            watch_writes(address, size)
+            if address == guest.sym("KxUnseen"):  # a run begins
+                guest.write(guest.sym("KxActive"), bytes(4))  # into its frame, as through another mapping
+
+        with mock.patch.object(gdb, "watch_writes", watch), \
+                self.assertRaisesRegex(Tampering, "the switch of the preemption points was written by (?!_|Kx)"):
+            target.run_watched(Batch(Schedule(Strategy.WALK, 1), 3), True)
 
     def test_who_looks_for_the_explorers_data_or_for_the_kernels_exports_is_named(self) -> None:
         run, strategies = (self.session.symbols.address(name) for name in ("KxRun", "KxStrategies"))

@@ -135,7 +135,7 @@ class OnRealProcessors(unittest.TestCase):
         self.assertNotEqual(self.session.space.physical(address), before)
 
     def test_gates(self) -> None:
-        for vector in (0, 2, 3, 8, 14, 0x30, 0xFF):
+        for vector in (0, 2, 3, 8, 14, 0x2E, 0x30, 0xFF):
             with self.subTest(vector):
                 guest = guest_at(self.session)
                 place = guest.sym("KiIdt") + 8 * vector + (4 if vector in (2, 8) else 0)

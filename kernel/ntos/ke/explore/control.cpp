@@ -9,6 +9,7 @@
 
 extern "C" {
 volatile ULONG KxActive; // shared: written by the conductor while no other processor runs, and by a bugcheck
+volatile ULONG KxUnseen; // shared: written by every processor, not read
 KX_CONTROL KxControl;    // shared: the baton's holder, and the host while the machine stands
 
 __attribute__((noinline)) void CDECL KxSetActive(ULONG Active) { KxActive = Active; }

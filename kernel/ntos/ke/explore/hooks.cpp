@@ -11,7 +11,10 @@ namespace {
 /// A point, if a run is explored. Pc, Frame: of the instrumented code.
 __attribute__((always_inline)) inline void Pass(KX_POINT kind, const volatile void* address, ULONG size, ULONG_PTR pc,
                                                 ULONG_PTR frame) {
-    if (KxActive == 0) return;
+    if (KxActive == 0) {
+        KxUnseen = 1;
+        return;
+    }
     if (!KxPassQuickly(kind, address, size, pc, frame)) KxReach(kind, address, size, pc, frame);
 }
 

@@ -139,6 +139,9 @@ void KxTracePoint(KX_POINT kind, ULONG size, ULONG_PTR pc, ULONG_PTR object);
 extern "C" {
 /// Calls routine(argument) so that KxLeave, deeper on the same processor, can end the call. @returns whether it did
 bool CDECL KxCall(void(CDECL* Routine)(PVOID), PVOID Argument);
+/// Written at each load and store of instrumented code while the points are off. During a run the host watches it: a switch that was turned
+/// through another mapping, where its watch on KxActive sees nothing, shows here.
+extern volatile ULONG KxUnseen;
 /// The only writer of KxActive: the host watches that no other code switches the points off.
 void CDECL KxSetActive(ULONG Active);
 [[noreturn]] void CDECL KxLeave();
