@@ -5,6 +5,7 @@
 // Locks: HandleTableLock of the table that grows; HandleTableListLock guards the list of all tables.
 // In the books: "object handles and the process handle table". OBJ-07
 #include "ex/handlep.h"
+#include "ex/handlepeek.h"
 #include "nt/atomic.h"
 #include "rtl/memory.h"
 
@@ -177,6 +178,15 @@ void NTAPI ExDestroyHandleTable(PHANDLE_TABLE Table) {
     NT_ASSERT(!Table->Waiters);
     ExRemoveHandleTable(Table);
     FreeTable(Table);
+}
+
+BOOLEAN NTAPI ExPeekHandle(const HANDLE_TABLE* Table, HANDLE Handle, PHANDLE_TABLE_ENTRY Copy) {
+    const ULONG_PTR index = reinterpret_cast<ULONG_PTR>(Handle) >> HANDLE_VALUE_SHIFT;
+    const HANDLE_TABLE_ENTRY* const entry = index < MAXIMUM_HANDLES ? ExpLookupEntry(Table, ULONG(index)) : nullptr;
+    if (!entry || entry->Value == 0) return FALSE;
+    *Copy = {.Object = reinterpret_cast<PVOID>(entry->Value & ~EXHANDLE_TABLE_ENTRY_LOCK_BIT),
+             .GrantedAccess = entry->GrantedAccess};
+    return TRUE;
 }
 
 void NTAPI ExSweepHandleTable(PHANDLE_TABLE Table, EX_SWEEP_HANDLE_ROUTINE* Routine, PVOID Context) {

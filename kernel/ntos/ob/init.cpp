@@ -2,7 +2,9 @@
 //
 // Phase 0 runs before there are threads, phase 1 in the first one.
 // In the books: "object directories", "type objects". OBJ-03, OBJ-05
+#include "ob/callback.h"
 #include "ob/obp.h"
+#include "ob/sync.h"
 #include "rtl/string.h"
 
 POBJECT_TYPE ObpDirectoryObjectType;
@@ -91,7 +93,8 @@ NTSTATUS ObpInsertType(POBJECT_TYPE type) {
 }
 
 extern "C" BOOLEAN NTAPI ObInitSystem(ULONG Phase) {
-    if (Phase == 1) return NT_SUCCESS(MakeNameSpace());
+    if (Phase == 1) return NT_SUCCESS(MakeNameSpace()) && ObInitializeDispatcherTypes() && ObInitializeCallbacks();
+    ObpInitializeTypes();
     ObpInitializeDeletion();
     ObpInitializeNames();
     return NT_SUCCESS(MakeTypes());

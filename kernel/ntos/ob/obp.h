@@ -68,6 +68,8 @@ void ObpFreeObject(POBJECT_HEADER header);
 // type.cpp
 /// Makes one of the first types, while `Type` may not exist yet.
 NTSTATUS ObpCreateType(PCWSTR name, const OBJECT_TYPE_INITIALIZER& info, POBJECT_TYPE* type);
+/// Makes what all types share. Boot.
+void ObpInitializeTypes();
 /// New types get their names from now on.
 void ObpBeginTypeNames();
 // init.cpp

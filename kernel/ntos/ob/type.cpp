@@ -13,6 +13,9 @@ namespace {
 constexpr ULONG OB_TYPE_TAG = EX_TAG("ObjT");
 constexpr ULONG MAXIMUM_TYPES = 64;
 
+/// What a wait for an object without a dispatcher header finds: an event that is always signaled.
+KEVENT DefaultObject;
+
 constinit KSPIN_LOCK TypeLock = {};
 POBJECT_TYPE Types[MAXIMUM_TYPES]; // TypeLock to add; a type that is there stays
 volatile LONG TypeCount;           // the same
@@ -87,6 +90,8 @@ bool ObpEnumerateTypes(OBP_TYPE_ROUTINE* routine, PVOID context) {
     return false;
 }
 
+void ObpInitializeTypes() { KeInitializeEvent(&DefaultObject, NotificationEvent, TRUE); }
+
 void ObpBeginTypeNames() { NamesExist = true; }
 
 extern "C" {
@@ -105,6 +110,9 @@ NTSTATUS NTAPI ObCreateObjectType(PUNICODE_STRING TypeName, POBJECT_TYPE_INITIAL
     InitializeListHead(&type->TypeList);
     type->TypeInfo = info;
     type->Key = KeyOf(*TypeName);
+    // Nobody can wait for an object whose type has no right to do so.
+    const bool hasHeader = !info.UseDefaultObject && (info.ValidAccessMask & SYNCHRONIZE) != 0;
+    type->DefaultObject = hasHeader ? nullptr : &DefaultObject;
     OBJECT_TO_OBJECT_HEADER(type)->Type = ObpTypeObjectType ? ObpTypeObjectType : type;
     NTSTATUS status = Enlist(type);
     if (!NT_SUCCESS(status)) {
