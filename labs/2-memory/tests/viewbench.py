@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple
 
 from .faultbench import (ACTIVE, E1_MODIFIED, IN_TRANSITION, MODIFIED, PAGE_SIZE, PDE_BASE, PTE_BASE, SEC_COMMIT, STANDBY, VPN, WSLE_DIRECT,
                          WSLE_VALID)
@@ -18,6 +18,7 @@ from .faultmodel import (ACCESS_VIOLATION, ACCESSED, DIRTY, EXECUTE_READ_WRITE, 
 from .telling import Telling
 
 WSLE_HASHED = 1 << 8
+COPIES = "MiCopyPhysicalPage"
 FLUSHES, UNSHARE = ("KeFlushSingleTb", "KeFlushMultipleTb", "KeFlushRangeTb", "KeFlushProcessTb", "KeFlushEntireTb"), "MiDecrementShareCount"
 PAGE = {READ_ONLY: 0x02, READ_WRITE: 0x04, WRITE_COPY: 0x08, EXECUTE_READ_WRITE: 0x40, EXECUTE_WRITE_COPY: 0x80}
 COPY_OF = {WRITE_COPY: READ_WRITE, EXECUTE_WRITE_COPY: EXECUTE_READ_WRITE}  # the protection of a copy, by that of the view
@@ -225,14 +226,22 @@ class Views(Telling):
         return [number for number, process in enumerate(self.processes) if process.pages[page].state == "shared"]
 
     # -- faults ----------------------------------------------------------------------------------------------------
-    def fault(self, number: int, page: int, write: bool) -> None:
+    def fault(self, number: int, page: int, write: bool, copies: Optional[Callable[[int], None]] = None) -> None:
+        """A fault from the trap on.  `copies` is called with each frame that is about to get the bytes of another one."""
         self.attach(number)
         process = self.processes[number]
         address = (process.first + page) << VPN | self.t.rng.randrange(PAGE_SIZE)
         self.say(f"a {'write' if write else 'read'} by {'AB'[number]} at {address:#010x}, {self.name(number, page)}; its entry is "
                  f"{describe(self.pte(number, page))}, the prototype PTE {describe(self.prototype(page))}")
         wanted = self.expect(number, page, write)
-        seen = self.guest.call("MmAccessFault", int(write), address, 0, 0)
+        if copies is None:
+            seen = self.guest.call("MmAccessFault", int(write), address, 0, 0)
+        else:
+            place, registers = self.guest.call_or_stop("MmAccessFault", int(write), address, 0, 0, stops=(COPIES,))
+            while place:
+                copies(self.guest.u32(registers["esp"] + 4))
+                place, registers = self.guest.go_on((COPIES,))
+            seen = registers["eax"]
         self.equal(f"it returns {status(wanted)}", f"it returns {status(seen)}", "view-status")
         self.learn(number, page)
         self.compare()
