@@ -154,21 +154,25 @@ void ProbeFaultEntry();
 
 struct MODULE {
     LIST_ENTRY Load, Memory, Initialization;
-    ULONG Base, Entry;
-    UCHAR Rest[0x78 - 0x20];
-    char Name[32];
+    ULONG Base, Entry, Size;
+    UCHAR Path[8];
+    USHORT Length, Room;
+    const char16_t* Name; // at 30
 };
 struct LOADER {
     ULONG Signature, Version, Size, Path;
     LIST_ENTRY Modules;
 };
-MODULE Module = {{}, {}, {}, 0, 0, {}, "ntoskrnl.exe"};
+const char16_t Name[] = u"ntoskrnl.exe";
+MODULE Module;
 LOADER Loader;
 NOINLINE void __stdcall ProbeMain(LOADER*);
 NOINLINE void ProbeLoad() {
     Module.Load = {&Loader.Modules, &Loader.Modules};
     Loader.Modules = {&Module.Load, &Module.Load};
     Module.Base = 0x80100000;
+    Module.Length = sizeof(Name) - sizeof(Name[0]);
+    Module.Name = Name;
     ProbeMain(&Loader);
 }
 
