@@ -101,6 +101,13 @@ NTKERNELAPI void NTAPI PsDereferenceThread(PETHREAD Thread);
 NTKERNELAPI NTSTATUS NTAPI PsChargeProcessPoolQuota(PEPROCESS Process, POOL_TYPE PoolType, ULONG_PTR Amount);
 NTKERNELAPI void NTAPI PsReturnPoolQuota(PEPROCESS Process, POOL_TYPE PoolType, ULONG_PTR Amount);
 
+/// Alerts a thread in the caller's mode (KeAlertThread). @returns STATUS_SUCCESS; as ObReferenceObjectByHandle. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI NtAlertThread(HANDLE ThreadHandle);
+/// Queues a user APC. @param ApcRoutine an address of the thread's process. @returns STATUS_SUCCESS; STATUS_INVALID_HANDLE: also a system
+/// thread's; STATUS_THREAD_IS_TERMINATING; STATUS_INSUFFICIENT_RESOURCES; as ObReferenceObjectByHandle. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI NtQueueApcThread(HANDLE ThreadHandle, PKNORMAL_ROUTINE ApcRoutine, PVOID ApcArgument1,
+                                            PVOID ApcArgument2, PVOID ApcArgument3);
+
 /// The process whose address space the calling thread runs in. @irql any
 NTKERNELAPI PEPROCESS NTAPI PsGetCurrentProcess();
 /// The IDs of the calling thread and of the process that it belongs to. @irql any

@@ -344,6 +344,25 @@ PROGRAM ApcRoutine                          // (context, argument, argument)
     incl DATA+12
     ret $12
 
+// Queues an APC to itself, alerts itself, and tests for both.
+PROGRAM QueueToItself
+    pushl $7
+    pushl $30
+    pushl $100
+    pushl $AT(_UserApcRoutine)
+    pushl $-2
+    call _NtQueueApcThread@20
+    movl %eax, DATA
+    pushl $-2
+    call _NtAlertThread@4
+    call _NtTestAlert@0                     // the alert goes first
+    movl %eax, DATA+4
+    movl DATA+12, %eax
+    movl %eax, DATA+16
+    call _NtTestAlert@0
+    movl %eax, DATA+20
+    int3
+
 // Writes %ecx to DATA+0x800 again and again: what another thread gives to a service changes all the time.
 PROGRAM Change
     movl $DATA+0x800, %edx

@@ -12,6 +12,7 @@ USER_PROGRAM(Steps);
 
 USER_PROGRAM(Sleep);
 USER_PROGRAM(ApcRoutine);
+USER_PROGRAM(QueueToItself);
 USER_PROGRAM(Undefined);
 USER_PROGRAM(Where);
 USER_PROGRAM(Change);
@@ -285,6 +286,19 @@ GUEST_TEST(UserApcsEndAnAlertableWait) {
     GUEST_EQUAL(ULONG(STATUS_USER_APC), USER_PROCESS::Data(1));
     GUEST_EQUAL(2, USER_PROCESS::Data(3)); // the kernel routine of one has called it off
     GUEST_EQUAL(200 + 20 + 2, USER_PROCESS::Data(2));
+}
+
+// INT-12, INT-13: the services that queue an APC, alert, and test
+GUEST_TEST(AThreadQueuesAnApcToItself) {
+    USER_PROCESS process;
+    USER_PROCESS::SetEntryPoints();
+    GUEST_EQUAL(STATUS_BREAKPOINT, process.Run(UserQueueToItself));
+    GUEST_EQUAL(0, USER_PROCESS::Data(0));
+    GUEST_EQUAL(ULONG(STATUS_ALERTED), USER_PROCESS::Data(1));
+    GUEST_EQUAL(0, USER_PROCESS::Data(4)); // not yet
+    GUEST_EQUAL(0, USER_PROCESS::Data(5));
+    GUEST_EQUAL(1, USER_PROCESS::Data(3));
+    GUEST_EQUAL(137, USER_PROCESS::Data(2));
 }
 
 // INT-12: an alert ends the wait, too, and no APC runs
