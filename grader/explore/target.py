@@ -14,6 +14,7 @@ from grader.guest import Guest
 from grader.guest.bugcodes import LAB_NOT_IMPLEMENTED
 from grader.guest.session import Session
 from grader.guest.stops import Bugcheck, GuestStop, IdleTooLong, Tampering
+from grader.machine.memory import PAGE
 from grader.machine.qemu import GuestEnd
 from grader.views.fields import read_layout
 from grader.views.memory import Structures
@@ -27,6 +28,7 @@ CONTROL, EXPLORE, FINISHED = "KxControl", "KxExplore", "KxFinished"
 SWITCH = "KxActive"  # KxRun is not watched: QEMU ends with "raised interrupt while not in I/O function" where a write there is followed by an IPI
 SWITCH_WRITER = "KxSetActive"
 UNSEEN = "KxUnseen"
+SLOT_PTES, SLOTS_OF_PROCESSOR = 0xC0000000 + (0xFFD00000 >> 12) * 4, 6  # entries of the slots that map pages for a moment (mm/slots.h)
 
 
 class GuestTarget:
@@ -109,7 +111,7 @@ class GuestTarget:
 
     def run_watched(self, batch: Batch, fresh: bool) -> None:
         """Run a batch with an eye on the switch of all preemption points: Tampering when anybody but the explorer writes there, or when it
-        is off during a run, at whatever address it was written.  So does CodeRead, when anybody looks up in the kernel's code where the
+        is off during a run, at whatever address it was written, or when a page of the kernel's image gets another address.  So does CodeRead, when anybody looks up in the kernel's code where the
         explorer keeps the rest.
 
         A kernel that switches them off where its races are would pass unseen.  It cannot know which run is watched.
@@ -126,17 +128,33 @@ class GuestTarget:
                 (gdb.unwatch_writes if to_off else gdb.watch_writes)(unseen, 4)
             off = to_off
 
+        image, slots = self._image_frames(), [0] * SLOTS_OF_PROCESSOR * self.session.processors
+
         def look(eip: int) -> None:
+            seen = [guest.u32(SLOT_PTES + 4 * slot) for slot in range(len(slots))]
+            if seen != slots:  # a page is mapped, or one was
+                slots[:] = seen
+                if any(entry & 1 and entry >> 12 in image for entry in seen):
+                    raise Tampering("another mapping of the kernel's image", guest.describe(eip - 1))
+                if guest.routine(eip - 1) != writer:
+                    return
             if guest.routine(eip - 1) != writer:
                 behind = guest.u32(guest.regs()["ebp"] + 4) if not off and not guest.u32(switch) else eip  # a hook's caller
                 raise Tampering("the switch of the preemption points", guest.describe(behind - 1))
             turn(not guest.u32(switch))
 
-        with guest.code_unread(), guest.watching([(switch, 4)], look):
+        with guest.code_unread(), guest.watching([(switch, 4), (SLOT_PTES, 4 * len(slots))], look):
             try:
                 self.run(batch, fresh)
             finally:
                 turn(True)
+
+    def _image_frames(self) -> "set[int]":
+        """The numbers of the pages that the kernel's code and data lie in."""
+        kernel = self.session.kernel
+        places = (self.guest.space.physical(kernel.base + section.rva + offset) for section in kernel.sections
+                  for offset in range(0, section.size, PAGE) if not section.name.startswith(".debug"))
+        return {place // PAGE for place in places if place is not None}
 
 
 def scenarios(session: Session) -> "list[str]":
