@@ -67,9 +67,9 @@ GUEST_TEST(PageableDataKeepsWhatWasWritten) {
     GuestCheckSystemPages();
 }
 
-// PFN-12: the kernel's own pageable code
+// PFN-12: the kernel's own pageable code; the Zw stub is resident, the service behind it is not
 GUEST_TEST(ServicesOfVirtualMemoryRunAfterTheyWereOut) {
-    ULONG* const page = PageOf(reinterpret_cast<const void*>(ZwFreeVirtualMemory));
+    ULONG* const page = PageOf(reinterpret_cast<const void*>(NtFreeVirtualMemory));
     PVOID base = nullptr;
     SIZE_T size = PAGE_SIZE;
     GUEST_EQUAL(STATUS_SUCCESS,
