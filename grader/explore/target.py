@@ -110,14 +110,13 @@ class GuestTarget:
         return rans
 
     def run_watched(self, batch: Batch, fresh: bool) -> None:
-        """Run a batch with an eye on the switch of all preemption points: Tampering when anybody but the explorer writes there, or when it
-        is off during a run, at whatever address it was written, or when a page of the kernel's image gets another address.  So does CodeRead, when anybody looks up in the kernel's code where the
-        explorer keeps the rest.
+        """Run a batch with an eye on the switch of all preemption points: Tampering when anybody but the explorer writes there, when it is
+        off during a run, at whatever address it was written, and when a page of the kernel's image is mapped a second time.  CodeRead when
+        anybody looks up in the kernel's code where the explorer keeps the rest.
 
-        A kernel that switches them off where its races are would pass unseen.  It cannot know which run is watched.
+        A kernel that switches the points off where its races are would pass unseen.  It cannot know which run is watched.
         """
         guest = self.guest
-
         gdb, off = guest.machine.gdb, True
         switch, writer, unseen = (guest.sym(name) for name in (SWITCH, SWITCH_WRITER, UNSEEN))
 
