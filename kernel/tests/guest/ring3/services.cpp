@@ -441,8 +441,7 @@ GUEST_TEST(HostileCallsDoNoHarm) {
     }
     GUEST_TRUE(returned > batches * calls / 4);
     Sleep(20); // the reaper
-    GUEST_TRUE(
-        MmQueryFreePages() + 64 >
-        before); // pools keep pages; a block that each call lost would be more // pool keeps a few pages for later
+    // Pools keep pages for later. A block that each call lost would be many more.
+    GUEST_TRUE(MmQueryFreePages() + 64 > before);
     GUEST_TRUE(MmCheckPageFrames() == nullptr);
 }
