@@ -126,8 +126,8 @@ field_tables = $(patsubst %/fields.cpp.obj,%/fields.table.obj,$(filter %/fields.
 mixed     = $(if $(LAYOUT),$(shell printf '%s\n' $1 | awk -v x=$(LAYOUT) '{x = (x * 16807) % 2147483647; print x, $$0}' | sort -n | cut -d' ' -f2-),$1)
 # System services: all that names them is made of one table (kernel/services/README.md).
 service_dir   := $(if $(STUDENT),$(BASE_OBJ),$(OBJ))/services
-service_table := kernel/services/generate.py kernel/services/services.def
-service_obj   := $(service_dir)/kernel.obj $(service_dir)/check.obj
+service_table := $(wildcard kernel/services/generate.py kernel/services/services.def)
+service_obj   := $(if $(service_table),$(service_dir)/kernel.obj $(service_dir)/check.obj)
 
 ntos_obj := $(call mixed,$(service_obj) $(call all_objects,$(ntos_src)) $(call field_tables,$(ntos_src)) $(call withheld,ntos) $(call stands_in,ntos))
 hal_obj  := $(call mixed,$(call all_objects,$(hal_src)) $(call withheld,hal) $(call stands_in,hal))
@@ -213,7 +213,7 @@ $(service_dir)/kernel.obj: $(service_dir)/kernel.S
 	$(Q)$(CXX) $(ASFLAGS) -g0 -c $< -o $@
 $(service_dir)/check.obj: $(service_dir)/check.cpp $(flags_file)
 	$(Q){ $(CXX) $(CXXFLAGS) -g0 -DMICA_NTOSKRNL -MMD -MP -MF $(@:.obj=.d) -c $< -o $@; } $(told)
-kernel: $(service_dir)/services.md
+kernel: $(if $(service_table),$(service_dir)/services.md)
 # Tests of user mode have the stubs in their programs.
 service_tests := $(call objects,$(call find,kernel/tests/guest/ring3))
 $(service_tests): | $(service_dir)/services.h $(service_dir)/stubs.inc

@@ -119,5 +119,5 @@ GUEST_TEST(ProcessGoesAfterTheLastSwitchOfItsThreads) {
         PspDeleteProcess(process);
     }
     GUEST_TRUE(MmCheckPageFrames() == nullptr);
-    GUEST_TRUE(MmQueryFreePages() + 16 > before); // tables that the non-paged pool keeps
+    GUEST_TRUE(MmQueryFreePages() + 32 > before); // kept for each processor; no more after 1,000 rounds
 }

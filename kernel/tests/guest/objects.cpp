@@ -208,7 +208,7 @@ GUEST_TEST(ADereferenceAtDispatchLevelDeletesLaterAtPassiveLevel) {
         const nt::DispatchLevelGuard guard;
         for (PVOID thing : things)
             GUEST_EQUAL(0, ObDereferenceObject(thing));
-        GUEST_EQUAL(0, Deleted);
+        if (KeNumberProcessors == 1) GUEST_EQUAL(0, Deleted); // a worker of another processor may be done with them
     }
     LARGE_INTEGER moment = {.QuadPart = -100'000};
     for (ULONG i = 0; i < 100 && ThingType->TotalNumberOfObjects != 0; i++)

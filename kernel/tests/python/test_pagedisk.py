@@ -76,7 +76,7 @@ class PageDisk(unittest.TestCase):
             self.assertTrue(disk.startswith(PAGE_FILE_LABEL))
 
     def test_machine_without_the_driver_is_told(self) -> None:
-        with self.assertRaisesRegex(GraderError, "the driver pagedisk.sys, which the machine needs"):
+        with self.assertRaisesRegex(GraderError, "pagedisk.sys, which the machine needs"):
             Session(Path(__file__).parent, "", PAGES)._plan()
 
 
