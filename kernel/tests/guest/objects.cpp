@@ -176,7 +176,9 @@ GUEST_TEST(TypesAndTheFirstDirectoriesHaveNames) {
     GUEST_EQUAL(STATUS_INVALID_PARAMETER, ObCreateObjectType(&again, &info, nullptr, &second));
     again = Text(u"a\\b");
     GUEST_EQUAL(STATUS_OBJECT_NAME_INVALID, ObCreateObjectType(&again, &info, nullptr, &second));
-    GUEST_EQUAL(ThingType, ObGetObjectType(NewThing()));
+    PVOID const thing = NewThing();
+    GUEST_EQUAL(ThingType, ObGetObjectType(thing));
+    GUEST_EQUAL(0, ObDereferenceObject(thing));
 }
 
 // OBJ-02, OBJ-04, OBJ-08
