@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import tempfile
+import time
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -186,6 +187,9 @@ class OnTheMachine(unittest.TestCase):
         self.assertTrue(self.disk(session, "volume", "write -P 0x5a 512 512"))
         for port, value in ((0x1F6, 0xF0), (0x1F2, 1), (0x1F3, 1), (0x1F4, 0), (0x1F5, 0), (0x1F7, 0x20)):  # the second one, sector 1
             session.machine.qmp.monitor(f"o /b {port:#x} {value:#x}")
+        ready, end = 8, time.monotonic() + 30.0  # the host reads when it can
+        while not int(session.machine.qmp.monitor("i /b 0x1f7").split("=")[1], 16) & ready:
+            self.assertLess(time.monotonic(), end, "the disk has no data")
         self.assertIn("= 0x5a5a5a5a", session.machine.qmp.monitor("i /w 0x1f0"))
 
     def test_what_is_written_to_a_disk_goes_back_with_the_snapshot(self) -> None:
