@@ -8,8 +8,6 @@
 
 namespace {
 
-constexpr ULONG HASH_FACTOR = 31; ///< odd, so that no bit of a character is lost
-
 OBJECT_DIRECTORY_ENTRY*& BucketOf(POBJECT_DIRECTORY directory, ULONG hash) {
     return directory->HashBuckets[hash % NUMBER_HASH_BUCKETS];
 }
@@ -20,8 +18,7 @@ const UNICODE_STRING& NameOf(PVOID object) { return OBJECT_HEADER_TO_NAME_INFO(O
 
 ULONG ObpHashName(const UNICODE_STRING& name) {
     ULONG hash = 0;
-    for (ULONG i = 0; i < name.Length / sizeof(WCHAR); i++)
-        hash = hash * HASH_FACTOR + RtlUpcaseUnicodeChar(name.Buffer[i]);
+    (void)RtlHashUnicodeString(&name, TRUE, HASH_STRING_ALGORITHM_DEFAULT, &hash);
     return hash;
 }
 

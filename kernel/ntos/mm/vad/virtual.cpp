@@ -4,6 +4,7 @@
 // The previous mode says whether the caller is believed: a Zw call comes from the kernel.
 // The file holds no lock: its code is pageable.
 // In the books: "probing and capturing parameters", "services provided by the memory manager". TRP-06, POL-06
+#include "ex/capture.h"
 #include "ke.h"
 #include "ke/pagedcode.h"
 #include "mm/vad/services.h"
@@ -35,20 +36,6 @@ NTSTATUS Capture(KPROCESSOR_MODE mode, ULONG_PTR* from, ULONG_PTR* value) {
     return STATUS_SUCCESS;
 }
 
-/// Copies a result to the caller. The memory may have gone since it was probed: then the work is done all the same.
-NTSTATUS Tell(KPROCESSOR_MODE mode, PVOID to, const void* from, SIZE_T bytes) {
-    if (mode == KernelMode) {
-        RtlCopyMemory(to, from, bytes);
-        return STATUS_SUCCESS;
-    }
-    __try {
-        CopyToUser(to, from, bytes);
-    } __except (EXCEPTION_EXECUTE_HANDLER) {
-        return GetExceptionCode();
-    }
-    return STATUS_SUCCESS;
-}
-
 /// A range as the callers give and get it: two words that are read, worked on, and written.
 class RANGE {
 public:
@@ -60,9 +47,10 @@ public:
         NT_TRY(::Capture(m_mode, m_base, &Base));
         return ::Capture(m_mode, m_size, &m_bytes);
     }
+    /// The memory may have gone since it was probed: then the work is done all the same.
     NTSTATUS Tell() {
-        NT_TRY(::Tell(m_mode, m_base, &Base, sizeof(Base)));
-        return ::Tell(m_mode, m_size, &m_bytes, sizeof(m_bytes));
+        NT_TRY(ExTellCaller(m_mode, m_base, &Base, sizeof(Base)));
+        return ExTellCaller(m_mode, m_size, &m_bytes, sizeof(m_bytes));
     }
     SIZE_T* Size() { return reinterpret_cast<SIZE_T*>(&m_bytes); }
 
@@ -137,7 +125,7 @@ NTSTATUS NTAPI NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, 
     NT_TRY(WithPageTables([&](MI_USER_PAGES& pages) {
         return MiProtectVirtualMemory(CurrentSpace(), pages, &range.Base, range.Size(), NewAccessProtection, &old);
     }));
-    NT_TRY(Tell(mode, OldAccessProtection, &old, sizeof(old)));
+    NT_TRY(ExTellCaller(mode, OldAccessProtection, &old, sizeof(old)));
     return range.Tell();
 }
 
@@ -152,9 +140,9 @@ NTSTATUS NTAPI NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress,
     MEMORY_BASIC_INFORMATION told;
     MI_USER_PAGES pages(CurrentSpace());
     NT_TRY(MiQueryVirtualMemory(CurrentSpace(), pages, reinterpret_cast<ULONG_PTR>(BaseAddress), &told));
-    NT_TRY(Tell(mode, MemoryInformation, &told, sizeof(told)));
+    NT_TRY(ExTellCaller(mode, MemoryInformation, &told, sizeof(told)));
     const SIZE_T bytes = sizeof(told);
-    return ReturnLength ? Tell(mode, ReturnLength, &bytes, sizeof(bytes)) : STATUS_SUCCESS;
+    return ReturnLength ? ExTellCaller(mode, ReturnLength, &bytes, sizeof(bytes)) : STATUS_SUCCESS;
 }
 
 NTSTATUS NTAPI NtLockVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, SIZE_T* RegionSize, ULONG MapType) {
