@@ -191,9 +191,8 @@ def make_disk(folder: Path, to: Path, options: str, files: "List[str]") -> None:
 
 
 def runs_by_itself(driver: str) -> bool:
-    """Labs' drivers and the bench are no tests by themselves; others ask for a boot option or another kernel on each machine of theirs.
-    ring3 is left out: in Bochs its FloatingPointErrorsAreExceptions does not end, and nobody knows yet whether by Bochs or by the kernel."""
-    return not driver.startswith(("lab", "bench", "ring3")) and any(not one.options and not one.flavour for one in guest.machines(driver, 1))
+    """Labs' drivers and the bench are no tests by themselves; others ask for a boot option or another kernel on each machine of theirs."""
+    return not driver.startswith(("lab", "bench")) and any(not one.options and not one.flavour for one in guest.machines(driver, 1))
 
 
 def self_tests(emulator: str, folder: Path) -> "Dict[str, Tuple[bool, str]]":

@@ -42,6 +42,11 @@ public:
         Reserve(USER_DATA_ADDRESS, USER_DATA_PAGES * PAGE_SIZE, PAGE_READWRITE);
         memcpy(reinterpret_cast<PVOID>(USER_CODE_ADDRESS), UserCode, SIZE_T(UserCodeEnd - UserCode));
     }
+    /// The next test finds no entry points, as at boot: a handler that it did not ask for may go on for good.
+    ~USER_PROCESS() {
+        constexpr KUSER_ENTRY_POINTS none{};
+        KeSetUserEntryPoints(&none);
+    }
     EPROCESS* Get() { return m_process.Get(); }
 
     /// Where a program lies in the process.
