@@ -6,10 +6,8 @@ the clock is the host's, for somebody who watches. The graded machine is grader/
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pty
-import re
 import select
 import shutil
 import signal
@@ -243,38 +241,8 @@ com2: enabled=1, mode=null
 """
 
 
-class BochsDisplay:
-    """What Bochs writes for people, read and thrown away: a terminal that is full would stop it.
-
-    It writes its messages to the terminal that it was started on, and draws the VGA's text on one that it makes itself and names there.
-    """
-
-    SCREEN = re.compile(rb'connected to screen "(/dev/pts/\d+)"')
-
-    def __init__(self, terminal: int) -> None:
-        os.set_blocking(terminal, False)
-        self.terminals = [terminal]
-        self.said = b""
-
-    def drain(self) -> None:
-        self.said += b"".join(read_all(each) for each in self.terminals)
-        named = self.SCREEN.search(self.said)
-        if named and len(self.terminals) == 1:
-            with contextlib.suppress(OSError):  # it has ended already
-                self.terminals.append(os.open(named[1], os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK))
-                raw(self.terminals[1])
-        self.said = self.said[-200:]  # the line with the name may come in parts
-
-    def close(self) -> None:
-        for each in self.terminals:
-            os.close(each)
-
-
 class BochsMachine(Machine):
-    """Bochs with the disk; nobody looks at its display, the serial line goes to a terminal that we hold."""
-
-    display: "Optional[BochsDisplay]" = None
-    other = -1  # the far end of the serial line
+    """Bochs with the disk; its text display goes to a terminal nobody looks at, the serial line to one that we hold."""
 
     def start(self) -> None:
         self.need(self.boot.disk)
@@ -289,12 +257,12 @@ class BochsMachine(Machine):
             memory=self.boot.machine.memory_mb, processors=1, folder=self.folder, cylinders=cylinders, heads=HEADS, sectors=SECTORS, pages=pages,
             clock="sync=realtime, time0=local" if self.boot.realtime else "sync=none, time0=946684800",
             com1=os.ttyname(self.other)))
-        messages, screen = pty.openpty()
-        self.display = BochsDisplay(messages)
+        self.display, screen = pty.openpty()
         self.process = subprocess.Popen(
             ["bochs", "-q", "-f", str(self.folder / "bochsrc"), "-rc", str(self.folder / "commands")], stdin=screen,
             stdout=screen, stderr=screen, env={**os.environ, "TERM": "vt100"}, start_new_session=True)
         os.close(screen)
+        os.set_blocking(self.display, False)
 
     def page_disk(self, megabytes: int) -> str:
         """A disk for a page file, and the line that names it."""
@@ -314,7 +282,11 @@ class BochsMachine(Machine):
         return cylinders
 
     def idle(self) -> None:
-        self.display.drain()
+        try:  # a full terminal would stop Bochs
+            while os.read(self.display, 65536):
+                pass
+        except OSError:
+            pass
 
     def read(self, seconds: float) -> "Optional[bytes]":
         """As Machine.read, in short steps, so that the display never fills."""
@@ -335,23 +307,10 @@ class BochsMachine(Machine):
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
         super().stop()
-        if self.other >= 0:
-            os.close(self.other)
-            self.other = -1
-        if self.display:
-            self.display.close()
-            self.display = None
-
-
-def read_all(descriptor: int) -> bytes:
-    """What is there to read, without waiting."""
-    found = b""
-    try:
-        while part := os.read(descriptor, 65536):
-            found += part
-    except OSError:
-        pass
-    return found
+        for name in ("other", "display"):
+            if getattr(self, name, -1) >= 0:
+                os.close(getattr(self, name))
+                setattr(self, name, -1)
 
 
 def raw(descriptor: int) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import io
 import os
-import pty
 import shutil
 import subprocess
 import tempfile
@@ -231,24 +230,6 @@ class MachinesTest(unittest.TestCase):
             with self.subTest(emulator=emulator), self.assertRaisesRegex(GraderError, "make kernel"):
                 with machine(emulator, self.boot):
                     pass
-
-    def test_bochs_is_not_stopped_by_its_full_screen(self) -> None:
-        """It draws on a terminal of its own: unread, this took 4 KB of lines, and then Bochs stood still in the middle of its tests."""
-        (ours, theirs), (screen, slave) = pty.openpty(), pty.openpty()
-        os.set_blocking(screen, False)
-        display = machines.BochsDisplay(ours)
-        for said in (b"\nBochs connected to scr", b'een "' + os.ttyname(slave).encode() + b'"\r\n'):
-            os.write(theirs, said)
-            display.drain()
-        wanted, written, end = 1 << 18, 0, time.monotonic() + 10
-        while written < wanted and time.monotonic() < end:
-            with contextlib.suppress(BlockingIOError):
-                written += os.write(screen, b"GUEST SomeTest ok\r\x1b[1B" * 10)
-            display.drain()
-        self.assertGreaterEqual(written, wanted)
-        display.close()
-        for each in (theirs, screen, slave):
-            os.close(each)
 
     def test_bochs_that_gives_up_at_once_is_told(self) -> None:
         """`make run EMU=bochs` without firmware said nothing and ended with 0."""

@@ -6,6 +6,7 @@
 
 #include "ke.h"
 #include "ob.h"
+#include "ps/peb.h"
 #include "ps/process.h"
 #include "rtl/ustring.h"
 
@@ -21,23 +22,7 @@ struct ETHREAD {
 };
 using PETHREAD = ETHREAD*;
 
-/// Which thread of which process.
-struct CLIENT_ID {
-    HANDLE UniqueProcess;
-    HANDLE UniqueThread;
-};
-using PCLIENT_ID = CLIENT_ID*;
-
 // Rights (documented values).
-constexpr ACCESS_MASK PROCESS_ALL_ACCESS = STANDARD_RIGHTS_REQUIRED | SYNCHRONIZE | 0xFFF;
-constexpr ACCESS_MASK PROCESS_TERMINATE = 0x001;
-constexpr ACCESS_MASK PROCESS_CREATE_THREAD = 0x002;
-constexpr ACCESS_MASK PROCESS_VM_OPERATION = 0x008;
-constexpr ACCESS_MASK PROCESS_VM_READ = 0x010;
-constexpr ACCESS_MASK PROCESS_VM_WRITE = 0x020;
-constexpr ACCESS_MASK PROCESS_CREATE_PROCESS = 0x080;
-constexpr ACCESS_MASK PROCESS_SET_INFORMATION = 0x200;
-constexpr ACCESS_MASK PROCESS_QUERY_INFORMATION = 0x400;
 constexpr ACCESS_MASK THREAD_ALL_ACCESS = STANDARD_RIGHTS_REQUIRED | SYNCHRONIZE | 0x3FF;
 constexpr ACCESS_MASK THREAD_TERMINATE = 0x001;
 constexpr ACCESS_MASK THREAD_SUSPEND_RESUME = 0x002;

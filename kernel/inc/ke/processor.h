@@ -12,6 +12,7 @@
 #include "ke/gate.h"
 #include "ke/queuedlock.h"
 #include "ke/thread.h"
+#include "ke/tib.h"
 #include "rtl/exception.h"
 
 constexpr ULONG MAXIMUM_PROCESSORS = 32;
@@ -21,18 +22,6 @@ struct EXCEPTION_REGISTRATION_RECORD;
 struct KIDTENTRY;
 struct KGDTENTRY;
 struct KTSS;
-
-/// What a thread's code finds first behind fs: its exception handlers and the bounds of its stack.
-/// shared: no, it belongs to its processor; switched with the thread
-struct NT_TIB {
-    EXCEPTION_REGISTRATION_RECORD* ExceptionList;
-    PVOID StackBase;
-    PVOID StackLimit;
-    PVOID SubSystemTib;
-    PVOID FiberData;
-    PVOID ArbitraryUserPointer;
-    NT_TIB* Self;
-};
 
 /// Registers of a processor that a thread's context does not have.
 /// shared: written by its own processor, when it is stopped, or before it starts

@@ -1,12 +1,14 @@
 // Section objects: memory that several processes may map, backed by a page file, by the data of a file, or by an image.
 //
-// A section is made once and mapped any number of times; each view shows the same pages. While there are no handles, a
-// SECTION pointer stands for one: MmCreateBackedSection gives a reference, MmCloseSection takes it back.
+// A section is made once and mapped any number of times; each view shows the same pages. A section object (MmSectionObjectType) has a
+// SECTION as its body, and handles. The kernel's own sections are SECTIONs without an object: MmCreateBackedSection gives one,
+// MmCloseSection takes it back.
 // In the books: "section objects", "mapped files", "image activation". POL-08, POL-09
 #pragma once
 
 #include "mm/backing.h"
 #include "mm/virtual.h"
+#include "ob/handles.h"
 
 struct SECTION;
 struct EPROCESS;
@@ -17,10 +19,33 @@ constexpr ULONG SEC_RESERVE = 0x4000000;
 constexpr ULONG SEC_COMMIT = 0x8000000;
 constexpr ULONG SEC_NOCACHE = 0x10000000;
 
+// Rights (documented values).
+constexpr ACCESS_MASK SECTION_QUERY = 0x01;
+constexpr ACCESS_MASK SECTION_MAP_WRITE = 0x02;
+constexpr ACCESS_MASK SECTION_MAP_READ = 0x04;
+constexpr ACCESS_MASK SECTION_MAP_EXECUTE = 0x08;
+constexpr ACCESS_MASK SECTION_EXTEND_SIZE = 0x10;
+constexpr ACCESS_MASK SECTION_ALL_ACCESS = STANDARD_RIGHTS_REQUIRED | 0x1F;
+
+// Rights to a file that a section of it needs (documented values).
+constexpr ACCESS_MASK FILE_READ_DATA = 0x01;
+constexpr ACCESS_MASK FILE_WRITE_DATA = 0x02;
+constexpr ACCESS_MASK FILE_EXECUTE = 0x20;
+
 /// What happens to a view when its process makes a child (documented values).
 enum class SECTION_INHERIT : LONG { ViewShare = 1, ViewUnmap = 2 };
 inline constexpr SECTION_INHERIT ViewShare = SECTION_INHERIT::ViewShare;
 inline constexpr SECTION_INHERIT ViewUnmap = SECTION_INHERIT::ViewUnmap;
+
+/// What NtQuerySection tells.
+enum class SECTION_INFORMATION_CLASS : LONG { SectionBasicInformation = 0, SectionImageInformation = 1 };
+
+/// How a file's handle leads to the file's pages: file objects stand above, and their component registers this.
+struct MM_FILE_SOURCE {
+    POBJECT_TYPE* FileType;
+    /// @param Backing receives a reference, which the caller takes back. @returns why the file cannot be mapped. @irql PASSIVE_LEVEL
+    NTSTATUS(NTAPI* GetBacking)(PVOID FileObject, MM_BACKING** Backing);
+};
 
 /// What MmQuerySection tells of every section.
 struct SECTION_BASIC_INFORMATION {
@@ -101,4 +126,51 @@ NTKERNELAPI NTSTATUS NTAPI MmExtendSection(SECTION* Section, ULONGLONG* NewSize)
 NTKERNELAPI void NTAPI MmQuerySection(SECTION* Section, SECTION_BASIC_INFORMATION* Information);
 /// Tells about an image. @returns STATUS_SUCCESS; STATUS_SECTION_NOT_IMAGE. @irql any
 NTKERNELAPI NTSTATUS NTAPI MmQueryImageSection(SECTION* Section, SECTION_IMAGE_INFORMATION* Information);
+
+NTKERNELAPI extern POBJECT_TYPE MmSectionObjectType;
+
+/// @param Source stays in use for ever. @irql any, boot
+NTKERNELAPI void NTAPI MmRegisterFileSource(const MM_FILE_SOURCE* Source);
+/// Makes a section object. @param SectionObject receives it, referenced; its creation is not finished before ObInsertObject.
+/// @param ObjectAttributes may be nullptr; a pointer of the previous mode. @param MaximumSize nullptr: 0. @param FileHandle nullptr: as
+/// File says. @param File may be nullptr. @returns as MmCreateBackedSection and ObCreateObject; what the file's handle gives.
+/// @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI MmCreateSection(PVOID* SectionObject, ACCESS_MASK DesiredAccess,
+                                           POBJECT_ATTRIBUTES ObjectAttributes, LARGE_INTEGER* MaximumSize,
+                                           ULONG SectionPageProtection, ULONG AllocationAttributes, HANDLE FileHandle,
+                                           MM_BACKING* File);
+
+// The services. Pointers are the caller's; from user mode they may be anything: STATUS_ACCESS_VIOLATION,
+// STATUS_DATATYPE_MISALIGNMENT. @irql PASSIVE_LEVEL
+/// @returns as MmCreateSection and ObInsertObject
+NTKERNELAPI NTSTATUS NTAPI NtCreateSection(HANDLE* SectionHandle, ACCESS_MASK DesiredAccess,
+                                           POBJECT_ATTRIBUTES ObjectAttributes, LARGE_INTEGER* MaximumSize,
+                                           ULONG SectionPageProtection, ULONG AllocationAttributes, HANDLE FileHandle);
+NTKERNELAPI NTSTATUS NTAPI ZwCreateSection(HANDLE* SectionHandle, ACCESS_MASK DesiredAccess,
+                                           POBJECT_ATTRIBUTES ObjectAttributes, LARGE_INTEGER* MaximumSize,
+                                           ULONG SectionPageProtection, ULONG AllocationAttributes, HANDLE FileHandle);
+/// @returns as ObOpenObjectByName
+NTKERNELAPI NTSTATUS NTAPI NtOpenSection(HANDLE* SectionHandle, ACCESS_MASK DesiredAccess,
+                                         POBJECT_ATTRIBUTES ObjectAttributes);
+NTKERNELAPI NTSTATUS NTAPI ZwOpenSection(HANDLE* SectionHandle, ACCESS_MASK DesiredAccess,
+                                         POBJECT_ATTRIBUTES ObjectAttributes);
+/// @param SectionOffset may be nullptr. @returns as MmMapViewOfSection; as ObReferenceObjectByHandle
+NTKERNELAPI NTSTATUS NTAPI NtMapViewOfSection(HANDLE SectionHandle, HANDLE ProcessHandle, PVOID* BaseAddress,
+                                              ULONG_PTR ZeroBits, SIZE_T CommitSize, LARGE_INTEGER* SectionOffset,
+                                              SIZE_T* ViewSize, SECTION_INHERIT InheritDisposition,
+                                              ULONG AllocationType, ULONG Protect);
+NTKERNELAPI NTSTATUS NTAPI ZwMapViewOfSection(HANDLE SectionHandle, HANDLE ProcessHandle, PVOID* BaseAddress,
+                                              ULONG_PTR ZeroBits, SIZE_T CommitSize, LARGE_INTEGER* SectionOffset,
+                                              SIZE_T* ViewSize, SECTION_INHERIT InheritDisposition,
+                                              ULONG AllocationType, ULONG Protect);
+/// @returns as MmUnmapViewOfSection; as ObReferenceObjectByHandle
+NTKERNELAPI NTSTATUS NTAPI NtUnmapViewOfSection(HANDLE ProcessHandle, PVOID BaseAddress);
+NTKERNELAPI NTSTATUS NTAPI ZwUnmapViewOfSection(HANDLE ProcessHandle, PVOID BaseAddress);
+/// @param ResultLength may be nullptr. @returns STATUS_SUCCESS; STATUS_INVALID_INFO_CLASS; STATUS_INFO_LENGTH_MISMATCH: the buffer is
+/// too small; STATUS_SECTION_NOT_IMAGE; as ObReferenceObjectByHandle
+NTKERNELAPI NTSTATUS NTAPI NtQuerySection(HANDLE SectionHandle, SECTION_INFORMATION_CLASS SectionInformationClass,
+                                          PVOID SectionInformation, SIZE_T SectionInformationLength,
+                                          SIZE_T* ResultLength);
+/// @param NewSectionSize in and out. @returns as MmExtendSection; as ObReferenceObjectByHandle
+NTKERNELAPI NTSTATUS NTAPI NtExtendSection(HANDLE SectionHandle, LARGE_INTEGER* NewSectionSize);
 }

@@ -59,6 +59,9 @@ NTKERNELAPI void NTAPI ObKillProcess(EPROCESS* Process);
 NTKERNELAPI NTSTATUS NTAPI ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
                                                      KPROCESSOR_MODE AccessMode, PVOID* Object,
                                                      POBJECT_HANDLE_INFORMATION HandleInformation);
+/// The same of a process's handle, for the floors below ps. @returns as ObReferenceObjectByHandle. @irql <= APC_LEVEL
+NTSTATUS NTAPI ObOpenProcessHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, KPROCESSOR_MODE AccessMode,
+                                   EPROCESS** Process);
 /// Makes a handle to an object. @param PassedAccessState nullptr: DesiredAccess counts. @param Handle kernel memory.
 /// @returns STATUS_SUCCESS; STATUS_OBJECT_TYPE_MISMATCH; STATUS_ACCESS_DENIED: also an exclusive object of another process;
 /// STATUS_INSUFFICIENT_RESOURCES; what the open procedure says. @irql PASSIVE_LEVEL

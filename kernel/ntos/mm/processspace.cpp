@@ -15,6 +15,7 @@
 #include "mm/pfn/pageaccess.h"
 #include "mm/pfn/pfn.h"
 #include "mm/processspace.h"
+#include "mm/section/segment.h"
 #include "mm/section/shareddata.h"
 #include "mm/section/views.h"
 #include "mm/slots.h"
@@ -95,6 +96,7 @@ void NTAPI MmDeleteProcessAddressSpace(EPROCESS* Process) {
 }
 
 BOOLEAN NTAPI MmInitSystemProcess(EPROCESS* Process) {
+    if (!MiCreateSectionType()) return FALSE;
     MiInitializeWorkingSetManager();
     MiStartMemoryEvents();
     if (!MapListPage(FrameOf(Process->Pcb.DirectoryTableBase[1]))) return FALSE;

@@ -48,6 +48,14 @@ extern "C" {
 
 void NTAPI ObRegisterProcesses(const OB_PROCESS_SOURCE* Source) { ObpProcesses = Source; }
 
+NTSTATUS NTAPI ObOpenProcessHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, KPROCESSOR_MODE AccessMode,
+                                   EPROCESS** Process) {
+    PVOID object;
+    NT_TRY(ObReferenceObjectByHandle(Handle, DesiredAccess, *ObpProcesses->ProcessType, AccessMode, &object, nullptr));
+    *Process = static_cast<EPROCESS*>(object);
+    return STATUS_SUCCESS;
+}
+
 NTSTATUS NTAPI ObInitProcess(EPROCESS* Parent, EPROCESS* Process) {
     OB_PROCESS* const part = ObpPartOf(Process);
     ExInitializeRundownProtection(&part->TableRundown);

@@ -43,7 +43,7 @@ NTSTATUS NTAPI PspCreateProcess(PCSTR Name, EPROCESS** Process) {
 
 void NTAPI PspDeleteProcess(EPROCESS* Process) {
     ExWaitForRundownProtectionRelease(
-        &Process->RundownProtect); // threads that have ended are on their way to the reaper
+        &Process->ThreadRundown); // threads that have ended are on their way to the reaper
     NT_ASSERT(Process->Pcb.StackCount == 0);
     ObKillProcess(Process);
     MmCleanProcessAddressSpace(Process);

@@ -30,7 +30,7 @@ void NTAPI Reaper(PVOID) {
             // A thread that deletes the process holds it, and waits for this release: then no reference of ours is left.
             EPROCESS* const process = thread->ThreadsProcess;
             PsDereferenceThread(thread);
-            ExReleaseRundownProtection(&process->RundownProtect);
+            ExReleaseRundownProtection(&process->ThreadRundown);
         }
     }
 }

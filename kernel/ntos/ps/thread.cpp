@@ -21,7 +21,7 @@ void NTAPI PspFreeApc(PKAPC apc) { ExFreePoolWithTag(apc, 0); }
 
 NTSTATUS PspAllocateThread(PETHREAD* Thread, EPROCESS* Process, PCSTR Name, KPRIORITY Priority, PVOID* Stack) {
     if (Priority <= LOW_PRIORITY || Priority > HIGH_PRIORITY) return STATUS_INVALID_PARAMETER;
-    if (!ExAcquireRundownProtection(&Process->RundownProtect)) return STATUS_PROCESS_IS_TERMINATING;
+    if (!ExAcquireRundownProtection(&Process->ThreadRundown)) return STATUS_PROCESS_IS_TERMINATING;
     PVOID object = nullptr;
     const NTSTATUS status =
         ObCreateObject(KernelMode, PsThreadType, nullptr, KernelMode, nullptr, sizeof(ETHREAD), 0, 0, &object);
@@ -30,7 +30,7 @@ NTSTATUS PspAllocateThread(PETHREAD* Thread, EPROCESS* Process, PCSTR Name, KPRI
     PVOID const stack = NT_SUCCESS(status) ? MmCreateKernelStack(FALSE) : nullptr;
     if (!stack) {
         if (thread) (void)ObDereferenceObject(thread);
-        ExReleaseRundownProtection(&Process->RundownProtect);
+        ExReleaseRundownProtection(&Process->ThreadRundown);
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     thread->UniqueThreadId = PspNextId();
@@ -52,7 +52,7 @@ void PspInitializeSystemThread(PETHREAD Thread, PVOID Stack, PKSTART_ROUTINE Sta
 
 void PspAbandonThread(PETHREAD Thread, PVOID Stack) {
     MmDeleteKernelStack(Stack, FALSE);
-    ExReleaseRundownProtection(&Thread->ThreadsProcess->RundownProtect);
+    ExReleaseRundownProtection(&Thread->ThreadsProcess->ThreadRundown);
     (void)ObDereferenceObject(Thread);
 }
 

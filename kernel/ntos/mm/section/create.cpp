@@ -55,18 +55,23 @@ NTSTATUS ReferenceSegment(MM_BACKING* file, ULONGLONG* size, ULONG protection, U
 
 } // namespace
 
+NTSTATUS MiInitializeSection(SECTION* section, MM_BACKING* file, ULONGLONG size, ULONG protect, ULONG attributes) {
+    *section = {.SizeOfSection = size, .AllocationAttributes = attributes};
+    NT_TRY(CheckArguments(file, size, protect, attributes, &section->InitialPageProtection));
+    return ReferenceSegment(file, &section->SizeOfSection, section->InitialPageProtection, attributes,
+                            &section->Segment);
+}
+
+void MiEndSection(SECTION* section) {
+    if (section->Segment) MiDereferenceControlArea(section->Segment->ControlArea, MI_AREA_USE::Section);
+}
+
 extern "C" NTSTATUS NTAPI MmCreateBackedSection(SECTION** Section, MM_BACKING* File, ULONGLONG MaximumSize,
                                                 ULONG SectionPageProtection, ULONG AllocationAttributes) {
-    ULONG protection = 0;
-    NT_TRY(CheckArguments(File, MaximumSize, SectionPageProtection, AllocationAttributes, &protection));
     auto* const section = static_cast<SECTION*>(ExAllocatePoolWithTag(NonPagedPool, sizeof(SECTION), MI_SECTION_TAG));
     if (!section) return STATUS_INSUFFICIENT_RESOURCES;
-    *section = {.Segment = nullptr,
-                .SizeOfSection = MaximumSize,
-                .InitialPageProtection = protection,
-                .AllocationAttributes = AllocationAttributes};
     const NTSTATUS status =
-        ReferenceSegment(File, &section->SizeOfSection, protection, AllocationAttributes, &section->Segment);
+        MiInitializeSection(section, File, MaximumSize, SectionPageProtection, AllocationAttributes);
     if (!NT_SUCCESS(status)) {
         ExFreePoolWithTag(section, MI_SECTION_TAG);
         return status;
@@ -76,6 +81,6 @@ extern "C" NTSTATUS NTAPI MmCreateBackedSection(SECTION** Section, MM_BACKING* F
 }
 
 extern "C" void NTAPI MmCloseSection(SECTION* Section) {
-    MiDereferenceControlArea(Section->Segment->ControlArea, MI_AREA_USE::Section);
+    MiEndSection(Section);
     ExFreePoolWithTag(Section, MI_SECTION_TAG);
 }

@@ -98,13 +98,22 @@ struct SEGMENT {
     SECTION_IMAGE_INFORMATION ImageInformation;
 };
 
-/// A section object.
+/// A section: the body of a section object, or a block of its own (MmCreateBackedSection).
 struct SECTION {
-    SEGMENT* Segment;
+    SEGMENT* Segment;            ///< nullptr: it could not be made
     ULONGLONG SizeOfSection;     ///< in bytes
     ULONG InitialPageProtection; ///< MM_PROTECTION: the most that a view may have
     ULONG AllocationAttributes;
 };
+
+// ---- sections: create.cpp
+
+/// Fills a section in. @param protect PAGE_*. @returns as MmCreateBackedSection; a failure leaves nothing to end
+NTSTATUS MiInitializeSection(SECTION* section, MM_BACKING* file, ULONGLONG size, ULONG protect, ULONG attributes);
+/// Takes its segment back.
+void MiEndSection(SECTION* section);
+/// Makes the type of section objects: object.cpp. Phase 1.
+bool MiCreateSectionType();
 
 // ---- segments: segment.cpp
 

@@ -23,10 +23,19 @@ constexpr ULONG SETTLE_TICKS = 100;
 EX_INJECTION& Injection() { return *static_cast<EX_INJECTION*>(KdDebuggerDataBlock.ExpInjection); }
 
 constexpr PART Parts[] = {
-    {"threads", Threads},      {"resources", Resources}, {"timers and workers", TimersAndWorkers},
-    {"pools", Pools},          {"processes", Processes}, {"private memory", PrivateMemory},
-    {"user stack", UserStack}, {"sections", Sections},   {"images", Images},
-    {"file sections", Files},  {"MDLs", Mdls},           {"paging", Paging, 80},
+    {"threads", Threads},
+    {"resources", Resources},
+    {"timers and workers", TimersAndWorkers},
+    {"pools", Pools},
+    {"processes", Processes},
+    {"private memory", PrivateMemory},
+    {"user stack", UserStack},
+    {"sections", Sections},
+    {"images", Images},
+    {"file sections", Files},
+    {"MDLs", Mdls},
+    {"paging", Paging, 80},
+    {"section objects", SectionObjects},
 };
 
 /// Takes all pages but so many, for the guard's life.

@@ -306,3 +306,28 @@ void Paging() {
         if (base) Touch(base, PAGES);
     });
 }
+
+/// Named sections, mapped into a process by its handle.
+void SectionObjects() {
+    PROCESS process;
+    HANDLE target, section;
+    if (!process || !WELL(ObOpenObjectByPointer(process.Get(), OBJ_KERNEL_HANDLE, nullptr, PROCESS_ALL_ACCESS,
+                                                PsProcessType, KernelMode, &target)))
+        return;
+    for (ULONG i = 0; i < 3; i++) {
+        UNICODE_STRING name;
+        OBJECT_ATTRIBUTES attributes;
+        LARGE_INTEGER bytes = {.QuadPart = LONGLONG(i + 1) * PAGE_SIZE};
+        RtlInitUnicodeString(&name, u"\\Injected");
+        InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE, nullptr, nullptr);
+        if (!WELL(ZwCreateSection(&section, SECTION_ALL_ACCESS, &attributes, &bytes, PAGE_READWRITE, SEC_COMMIT,
+                                  nullptr)))
+            continue;
+        PVOID base = nullptr;
+        SIZE_T size = 0;
+        if (WELL(ZwMapViewOfSection(section, target, &base, 0, 0, nullptr, &size, ViewUnmap, 0, PAGE_READWRITE)))
+            (void)WELL(ZwUnmapViewOfSection(target, base));
+        (void)WELL(ZwClose(section));
+    }
+    (void)WELL(ZwClose(target));
+}

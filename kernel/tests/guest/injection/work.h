@@ -64,3 +64,4 @@ void Images();
 void Files();
 void Mdls();
 void Paging();
+void SectionObjects();
