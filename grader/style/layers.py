@@ -43,6 +43,9 @@ MEMORY = {"ps/process.h"}  # EPROCESS: the memory manager gets to the address sp
 GROUND = {"ntstatus.h", "ntimage.h", "ke/bugcheck.h"}  # everybody may stop the system
 FREESTANDING = {"stdarg.h", "stddef.h", "stdint.h", "limits.h", "float.h", "intrin.h", "excpt.h"}
 
+USER_HEADERS = "kernel/user/inc"  # public among images of user mode
+USER_MODE = ("kernel/user/", "kernel/tests/programs/")
+
 HEIGHT = {component: height for height, floor in enumerate(FLOORS) for component in floor}
 
 
@@ -108,6 +111,8 @@ def private_rule(name: str, included: str, private: str, headers: "set[str]") ->
     if not candidates or any(home(header) == home(name) for header in candidates):
         return ""
     if home(name) in ("kernel/tests/host", "kernel/tests/guest") or name.endswith("_test.cpp"):
+        return ""
+    if name.startswith(USER_MODE) and any(home(header) == USER_HEADERS for header in candidates):
         return ""
     return f"{included} is private to {home(candidates[0])}"
 

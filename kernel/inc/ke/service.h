@@ -7,7 +7,7 @@
 // In the books: "system service dispatching", "system service tables". TRP-04, TRP-05
 #pragma once
 
-#include "nt/types.h"
+#include "ntstatus.h"
 
 constexpr ULONG NUMBER_SERVICE_TABLES = 4;
 

@@ -70,9 +70,9 @@ using PHYSICAL_ADDRESS = LARGE_INTEGER;
 #define NTIMPORT
 #endif
 
-/// Public routines of the kernel image: other images import them. What it exports, under plain names, is listed in
+/// Public routines of the kernel image, and of ntdll.dll in user mode: other images import them. What the kernel exports is listed in
 /// kernel/ntos/ntoskrnl.def. The C run-time pieces (crt.lib) are linked into every image, so they import nothing.
-#if defined(MICA_NTOSKRNL) || defined(MICA_CRT)
+#if defined(MICA_NTOSKRNL) || defined(MICA_CRT) || defined(MICA_NTDLL)
 #define NTKERNELAPI
 #else
 #define NTKERNELAPI NTIMPORT

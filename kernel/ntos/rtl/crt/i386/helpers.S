@@ -2,7 +2,7 @@
 //
 // _allshl, _allshr, _aullshr: edx:eax is shifted by cl. _alldvrm, _aulldvrm: dividend and divisor on the stack, removed by the
 // callee; the quotient in edx:eax, the remainder in ebx:ecx. _alloca_probe: makes room for eax bytes and touches each page of
-// it, from above; _alloca_probe_8 and _16 align the place too. Mica's own compiler does all of this in line.
+// it, from above; _alloca_probe_8 and _16 align the place too. Mica's own compiler does all of this in line, in the kernel.
 // EXE-01
 
     .text
@@ -114,6 +114,8 @@ DIVIDE __aulldvrm, __aulldiv
     ret
 .endm
 
+    .globl __chkstk             // the name that Mica's compiler calls, in images of user mode
+__chkstk:
 PROBE __alloca_probe, 4
 PROBE __alloca_probe_8, 8
 PROBE __alloca_probe_16, 16

@@ -1,0 +1,88 @@
+# The build of user mode: ntdll.dll and the programs above it (included by kernel/build.mk).
+#
+#   kernel/user/ntdll/          -> $(B)/user/ntdll.dll and its import library ntdll.lib
+#   kernel/user/NAME/           -> $(B)/user/NAME.exe, each other folder but inc/; a folder with NAME.def -> $(B)/user/NAME.dll
+#   kernel/tests/programs/      -> the same for NAME.cpp, or a folder NAME: what guest tests run
+#
+# Each image has a copy without debug information in $(B)/boot, where the machine finds it as a boot file. Sources of the run-time
+# library are compiled again: one source, two images. Kernels to be explored need none of this, nor does a submission, which
+# boots with the images of its base; a tree without a table of services has no system library.
+
+user_here := $(if $(STUDENT)$(exploring),,$(if $(service_table),$(wildcard kernel/user/ntdll/ntdll.def)))
+
+# What ntdll.dll shares with the kernel.
+user_shared := $(addprefix kernel/ntos/rtl/,bitmap.cpp bitmapruns.cpp largeinteger.cpp memory.cpp numbers.cpp printf.cpp time.cpp \
+               $(addprefix i386/,chain.cpp context.S dispatch.cpp raise.cpp unwind.cpp) $(addprefix pe/,bind.cpp error.cpp \
+               headers.cpp image.cpp relocate.cpp)) $(call find,kernel/ntos/rtl/strings)
+
+USER_CXXFLAGS = $(filter-out -mno-sse -mno-mmx -mno-80387 -mno-stack-arg-probe,$(CXXFLAGS)) -Ikernel/user/inc -Ikernel/user/ntdll -I$(service_dir)
+USER_LDFLAGS := $(filter-out /driver /subsystem:native /align:4096,$(LDFLAGS)) /subsystem:console,5.1
+USER_OBJ     := $(OBJ)/user
+user_objects  = $(patsubst kernel/ntos/%,$(USER_OBJ)/ntos/%.obj,$(patsubst kernel/user/%,$(USER_OBJ)/%.obj,$(patsubst kernel/tests/%,$(USER_OBJ)/tests/%.obj,$1)))
+
+# Folders of images, and the tests' programs that are one file.
+user_folders := $(if $(user_here),$(filter-out kernel/user/inc kernel/user/ntdll,$(patsubst %/,%,$(sort $(dir $(call taken,$(wildcard \
+                kernel/user/*/*.cpp kernel/tests/programs/*/*.cpp)))))))
+user_files   := $(if $(user_here),$(basename $(call taken,$(wildcard kernel/tests/programs/*.cpp))))
+user_dlls    := $(foreach f,$(user_folders),$(if $(wildcard $f/$(notdir $f).def),$f))
+user_exes    := $(filter-out $(user_dlls),$(user_folders)) $(user_files)
+user_images  := $(if $(user_here),$(B)/user/ntdll.dll $(patsubst %,$(B)/user/%.dll,$(notdir $(user_dlls))) $(patsubst %,$(B)/user/%.exe,$(notdir $(user_exes))))
+# A source and those of its folder, as objects.
+user_sources  = $(if $(wildcard $1.cpp),$1.cpp,$(call find,$1))
+
+ifneq ($(user_here),)
+kernel: $(user_images) $(user_images:$(B)/user/%=$(B)/boot/%)
+
+user_all_obj := $(call user_objects,$(user_shared) $(call find,kernel/user) $(call find,kernel/tests/programs))
+compile_user = $(Q)mkdir -p $(@D) && { $(CXX) $(USER_CXXFLAGS) $1 -MMD -MP -MF $(@:.obj=.d) -MJ $(@:.obj=.json) -c $< -o $@; } $(told)
+
+$(USER_OBJ)/ntos/%.cpp.obj: kernel/ntos/%.cpp $(flags_file)
+	$(call say,CXX,$< (user))
+	$(call compile_user,-DMICA_NTDLL)
+$(USER_OBJ)/ntdll/%.cpp.obj: kernel/user/ntdll/%.cpp $(flags_file)
+	$(call say,CXX,$<)
+	$(call compile_user,-DMICA_NTDLL)
+$(USER_OBJ)/tests/%.cpp.obj: kernel/tests/%.cpp $(flags_file)
+	$(call say,CXX,$<)
+	$(call compile_user)
+$(USER_OBJ)/%.cpp.obj: kernel/user/%.cpp $(flags_file)
+	$(call say,CXX,$<)
+	$(call compile_user)
+assemble_user = $(Q)mkdir -p $(@D) && $(CXX) $(ASFLAGS) -I$(service_dir) -MMD -MP -MF $(@:.obj=.d) -c $< -o $@
+$(USER_OBJ)/ntos/%.S.obj: kernel/ntos/%.S $(flags_file)
+	$(call say,AS,$< (user))
+	$(assemble_user)
+$(USER_OBJ)/%.S.obj: kernel/user/%.S $(flags_file)
+	$(call say,AS,$<)
+	$(assemble_user)
+$(user_all_obj): | $(service_dir)/stubs.inc $(service_dir)/services.h
+$(USER_OBJ)/ntdll/stubs.S.obj: $(service_dir)/stubs.inc
+
+# ntdll.dll exports what its .def lists, and each service.
+$(B)/ntdll.def: kernel/user/ntdll/ntdll.def $(service_dir)/stubs.inc
+	$(Q)mkdir -p $(@D) && { cat $<; sed -n 's/^ *STUB _\(Nt[[:alnum:]]*\)@.*/    \1/p' $(service_dir)/stubs.inc; } >$@
+$(B)/user/ntdll.dll: $(call user_objects,$(user_shared) $(call find,kernel/user/ntdll)) $(B)/ntdll.def $(B)/crt.lib
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(B)/user $(B)/new && $(LLDLINK) $(USER_LDFLAGS) /dll /noentry /base:0x7c900000 /out:$@ /implib:$(B)/new/ntdll.lib \
+	    /def:$(B)/ntdll.def $(filter %.obj %.lib,$^)
+	$(Q)cmp -s $(B)/new/ntdll.lib $(B)/user/ntdll.lib || mv -f $(B)/new/ntdll.lib $(B)/user/ntdll.lib
+# Its time stamp stays while its content is the same: programs are linked again only when exports change.
+$(B)/user/ntdll.lib: $(B)/user/ntdll.dll ;
+
+define user_dll_rule
+$(B)/user/$(notdir $1).dll: $(call user_objects,$(call user_sources,$1)) $1/$(notdir $1).def $(B)/crt.lib $(B)/user/ntdll.lib
+	$$(call say,LINK,$$@)
+	$$(Q)$(LLDLINK) $(USER_LDFLAGS) /dll $(shell sed -n 's|^;link: ||p' $1/$(notdir $1).def) /out:$$@ /implib:$(B)/user/$(notdir $1).lib /def:$1/$(notdir $1).def $$(filter %.obj %.lib,$$^)
+$(B)/user/$(notdir $1).lib: $(B)/user/$(notdir $1).dll ;
+endef
+define user_exe_rule
+$(B)/user/$(notdir $1).exe: $(call user_objects,$(call user_sources,$1)) $(B)/crt.lib $(B)/user/ntdll.lib
+	$$(call say,LINK,$$@)
+	$$(Q)$(LLDLINK) $(USER_LDFLAGS) /entry:NtProcessStartup@4 /base:0x400000 /out:$$@ $$(filter %.obj %.lib,$$^)
+endef
+$(foreach d,$(user_dlls),$(eval $(call user_dll_rule,$d)))
+$(foreach e,$(user_exes),$(eval $(call user_exe_rule,$e)))
+$(foreach i,$(user_images),$(eval $(call strip_rule,$i)))
+
+-include $(user_all_obj:.obj=.d)
+endif

@@ -1,0 +1,25 @@
+// Exceptions in user mode: the frames of the thread are asked, by the same code as in the kernel.
+//
+// What that code needs of its surroundings is here: the bounds of a stack, and what becomes of an exception that software raises.
+// In the books: "exception dispatching". EXC-01, EXC-04
+#include "ntdllp.h"
+
+extern "C" {
+
+BOOLEAN NTAPI RtlpDispatchUserException(EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context) {
+    return RtlDispatchException(ExceptionRecord, Context);
+}
+
+/// The rest of RtlRaiseException. Returns if a handler goes on; `Context` is then what to go on with.
+void NTAPI KiRaiseException(EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context) {
+    if (RtlpDispatchUserException(ExceptionRecord, Context)) return;
+    const NTSTATUS status = NtRaiseException(ExceptionRecord, Context, FALSE);
+    RtlRaiseStatus(status); // it returned: the record cannot be used
+}
+
+void NTAPI KeQueryStackBounds(ULONG_PTR, ULONG_PTR* StackLow, ULONG_PTR* StackHigh) {
+    const TEB* const teb = NtCurrentTeb();
+    *StackLow = reinterpret_cast<ULONG_PTR>(teb->DeallocationStack); // the stack may grow down to there
+    *StackHigh = reinterpret_cast<ULONG_PTR>(teb->NtTib.StackBase);
+}
+}
