@@ -116,6 +116,41 @@ template <typename Flush> KAFFINITY AskedDuring(Flush flush, ULONG* requests) {
     return asked;
 }
 
+/// A processor that makes all others forget a page, again and again.
+struct FLUSHER {
+    volatile bool Stop;
+    volatile ULONG Done;
+    PVOID Page;
+};
+
+void NTAPI FlushWithoutPause(PVOID context) {
+    auto& me = *static_cast<FLUSHER*>(context);
+    while (!me.Stop) {
+        KeFlushSingleTb(me.Page, TRUE);
+        me.Done = me.Done + 1;
+    }
+}
+
+/// What the others have done while this processor flushed `turns` times. The fewest, and the most.
+struct SHARES {
+    ULONG Least, Most;
+};
+
+SHARES SharesDuring(ULONG turns, const FLUSHER* flushers, PVOID page) {
+    const nt::DispatchLevelGuard stays;
+    ULONG before[MAXIMUM_PROCESSORS];
+    for (ULONG i = 1; i < Processors(); i++)
+        before[i] = flushers[i].Done;
+    for (ULONG i = 0; i < turns; i++)
+        KeFlushSingleTb(page, TRUE);
+    SHARES shares{~0u, 0};
+    for (ULONG i = 1; i < Processors(); i++) {
+        const ULONG done = flushers[i].Done - before[i];
+        shares = {done < shares.Least ? done : shares.Least, done > shares.Most ? done : shares.Most};
+    }
+    return shares;
+}
+
 } // namespace
 
 // MEM-04, INT-01
@@ -180,4 +215,27 @@ GUEST_TEST(SystemSpaceIsForgottenByAll) {
     GUEST_EQUAL(others, AskedDuring([&] { KeFlushRangeTb(page, 1, nullptr); }, &requests));
     GUEST_EQUAL(others, AskedDuring([&] { KeFlushSingleTb(page, TRUE); }, &requests));
     MmFreeContiguousPages(page, 1);
+}
+
+// MEM-04, INT-01: processors have the packet in the order in which they ask for it, so each gets its turn among others that never pause
+GUEST_TEST(EachProcessorGetsItsTurnAmongOthersThatFlush) {
+    constexpr ULONG turns = 100,
+                    factor = 4; // between two of ours another processor may come twice, or just miss its turn
+    if (Processors() == 1) return;
+    FLUSHER flushers[MAXIMUM_PROCESSORS] = {};
+    PETHREAD threads[MAXIMUM_PROCESSORS];
+    auto* const page = static_cast<UCHAR*>(MmAllocateContiguousPages(1));
+    for (ULONG i = 1; i < Processors(); i++) {
+        flushers[i].Page = page;
+        threads[i] = StartOn(Only(i), i, 12, FlushWithoutPause, &flushers[i]);
+        GUEST_TRUE(Comes([&] { return flushers[i].Done != 0; }));
+    }
+    const SHARES shares = SharesDuring(turns, flushers, page);
+    for (ULONG i = 1; i < Processors(); i++) {
+        flushers[i].Stop = true;
+        Join(threads[i]);
+    }
+    MmFreeContiguousPages(page, 1);
+    GUEST_TRUE(shares.Least >= turns / factor);
+    GUEST_TRUE(shares.Most <= turns * factor);
 }

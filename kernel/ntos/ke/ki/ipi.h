@@ -2,7 +2,8 @@
 //
 // The asking processor sets a bit of the target's summary (interlocked) and sends the one interrupt there is; the target takes
 // all bits at once, at IPI_LEVEL. A bit that was set already needs no second interrupt: the first is on its way.
-// A packet is a routine that other processors run while the sender waits: one packet at a time in the whole system.
+// A packet is a routine that other processors run while the sender waits: one packet at a time in the whole system, in the order in
+// which processors ask for it.
 // A processor that waits for others answers requests meanwhile, so that two senders never wait for each other.
 // Locks: none but the packet's own; nothing is acquired while it is held. IRQL: as each routine says.
 // In the books: "interprocessor interrupts". INT-01

@@ -8,9 +8,12 @@
 namespace {
 
 /// The one packet. Its holder fills it, sets the targets' bits in Pending and waits until all are clear.
+/// Processors have it in the order in which they ask: each takes a ticket, and waits until that one is served. A processor that
+/// sends one packet after another would keep it from the others for ever.
 /// shared: interlocked; Worker and Context are fixed while Pending has bits
 struct KI_PACKET {
-    volatile LONG Owner; ///< number of the processor that sends, plus 1; 0: free
+    volatile LONG NextTicket;
+    volatile LONG Serving; ///< the holder's ticket; NextTicket: the packet is free
     volatile LONG Pending;
     KIPI_WORKER* Worker;
     PVOID Context;
@@ -93,7 +96,8 @@ void NTAPI KiIpiSendPacket(KAFFINITY TargetProcessors, KIPI_WORKER* Worker, PVOI
     const KPRCB* const prcb = KeGetCurrentPrcb();
     const KAFFINITY others = TargetProcessors & ~prcb->SetMember;
     if (others) {
-        WaitForOthers([&] { return InterlockedCompareExchange(&Packet.Owner, LONG(prcb->Number + 1), 0) != 0; });
+        const LONG ticket = InterlockedExchangeAdd(&Packet.NextTicket, 1);
+        WaitForOthers([&] { return ReadAcquire(&Packet.Serving) != ticket; });
         Packet.Worker = Worker;
         Packet.Context = Context;
         InterlockedExchange(&Packet.Pending, LONG(others));
@@ -102,7 +106,7 @@ void NTAPI KiIpiSendPacket(KAFFINITY TargetProcessors, KIPI_WORKER* Worker, PVOI
     if (TargetProcessors & prcb->SetMember) Worker(Context);
     if (others) {
         WaitForOthers([] { return Packet.Pending != 0; });
-        InterlockedExchange(&Packet.Owner, 0);
+        InterlockedIncrement(&Packet.Serving);
     }
 }
 

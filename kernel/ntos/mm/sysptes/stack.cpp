@@ -3,6 +3,7 @@
 // A stack's pages have their PTEs in the page frame number database, as a page that may leave memory must: a thread that waits
 // long may lose its stack for that time.
 // In the books: "kernel stacks". MEM-02, PFN-17
+#include "ke/flushtb.h"
 #include "mm/charge.h"
 #include "mm/fault/fault.h"
 #include "mm/mi.h"
@@ -17,15 +18,19 @@ constexpr ULONG GUARD_PAGES = 1;
 
 constexpr ULONG PagesOf(bool large) { return (large ? LARGE_STACK_SIZE : KERNEL_STACK_SIZE) / PAGE_SIZE; }
 
+/// Takes the pages from their entries, lets all processors forget them at once, and gives them back.
 void FreePages(MMPTE* first, ULONG pages) {
+    if (pages == 0) return;
+    PFN_NUMBER frames[LARGE_STACK_SIZE / PAGE_SIZE];
     for (ULONG i = 0; i < pages; i++) {
         NT_ASSERT(first[i].Hard.Valid); // a thread ends with its stack in memory
-        const PFN_NUMBER frame = first[i].Hard.PageFrameNumber;
+        frames[i] = first[i].Hard.PageFrameNumber;
         first[i].Long = 0;
-        MiFlushEntry(MiGetVirtualAddressMappedByPte(first + i));
-        nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
-        MiDeletePfn(frame);
     }
+    KeFlushRangeTb(MiGetVirtualAddressMappedByPte(first), pages, nullptr);
+    nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
+    for (ULONG i = 0; i < pages; i++)
+        MiDeletePfn(frames[i]);
 }
 
 /// Gives an entry a page. @returns false: memory is short.
