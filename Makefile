@@ -68,7 +68,7 @@ advice  = { grader/setup/advice.sh >&2; exit 2; }
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
-.PHONY: help grade check challenge watch hint test run gdb replay timeline memmon mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix mutate edits soak check-style \
+.PHONY: help grade check challenge watch hint test run gdb replay timeline memmon procmon mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix mutate edits soak check-style \
         format clean kernel
 
 help:
@@ -124,6 +124,11 @@ memmon:
 	@$(need) grade
 	@$(build) kernel || $(advice)
 	@$(grader) memmon --out $(O) $(call opt,TEST,--test) --smp $(SMP) $(if $(MICA_CHECKED),--checked) $(call opt,OUT,--to)
+
+procmon:
+	@$(need) grade
+	@$(build) kernel || $(advice)
+	@$(grader) procmon --out $(O) $(call opt,TEST,--test) --smp $(SMP) $(if $(MICA_CHECKED),--checked) $(call opt,OUT,--to)
 
 mytest:
 	@$(need) grade

@@ -47,6 +47,7 @@ COMMANDS = {
     "demo-race": ("grader.commands.demo_race", "plant a known race, find it, and say how to see it again"),
     "timeline": ("grader.commands.timeline", "draw a run's synchronization: one HTML page, and Chrome trace JSON"),
     "memmon": ("grader.commands.memmon", "show a running kernel's memory, or record it as one HTML page"),
+    "procmon": ("grader.commands.procmon", "show which thread runs on which processor, or write each switch to a file"),
     "mutate": ("grader.commands.mutate", "make wrong solutions by rule, and see which ones the tests let pass"),
     "stability": ("grader.commands.stability", "grade many times and compare the result files byte by byte"),
 }

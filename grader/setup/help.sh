@@ -25,6 +25,7 @@ row "replay LAB=$lab TEST=name SEED=n"  "one failure again, under gdb, in your r
 row "replay ... GDB_ARGS='...'"      "gdb gets these arguments too: GDB_ARGS='-batch -ex bt' needs no terminal"
 row "timeline [LAB=$lab TEST=name]"     "a run's waits, wake-ups and DPCs as one HTML page (OUT=page.html, SMP=n)"
 row "memmon [TEST=driver.Test]"      "memory, live, of the kernel that make run runs in another window (OUT=page.html records)"
+row "procmon [TEST=driver.Test]"     "which thread runs on which processor, live, of that kernel (OUT=file.txt: each switch)"
 own=$(ls labs/*/mytest.cpp 2>/dev/null | sed -n 's,^labs/\([0-9]*\)-.*,\1,p' | tail -n 1) # the last lab that has scenarios of one's own
 [ -z "$own" ] ||
     row "mytest LAB=$own [TEST=$own.3]"        "your own scenarios on practice kernels, or on a kernel with your files of $own.3 (SEED=n)"

@@ -1,0 +1,1 @@
+"""ProcMon: which thread runs on which processor."""
