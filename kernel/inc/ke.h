@@ -14,6 +14,7 @@
 #include "ke/ipi.h"
 #include "ke/irql.h"
 #include "ke/lockgraph.h"
+#include "ke/pagecopy.h"
 #include "ke/policy.h"
 #include "ke/processor.h"
 #include "ke/queuedlock.h"

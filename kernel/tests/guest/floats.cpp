@@ -2,6 +2,7 @@
 #include "ex.h"
 #include "guest_main.h"
 #include "hal.h"
+#include "i386/cpu.h"
 #include "together.h"
 
 namespace {
@@ -127,6 +128,56 @@ GUEST_TEST(ADpcLeavesTheRegistersAsTheyWere) {
         GUEST_TRUE(mine.Same(seen));
     }
     GUEST_EQUAL(STATUS_SUCCESS, KeRestoreFloatingPointState(&save));
+}
+
+namespace {
+
+/// Zeroes and copies pages of the pool, and looks at each byte, and at what is beside them.
+void ZeroAndCopy() {
+    constexpr ULONG pages = 4;
+    static UCHAR* memory;
+    if (!memory) memory = static_cast<UCHAR*>(ExAllocatePoolWithTag(NonPagedPool, pages * PAGE_SIZE, EX_TAG("Page")));
+    if (!GUEST_TRUE(memory != nullptr)) return;
+    for (ULONG i = 0; i < pages * PAGE_SIZE; i++)
+        memory[i] = UCHAR(i % 251 + 1);
+    {
+        const nt::DispatchLevelGuard irql;
+        KeZeroPage(memory + PAGE_SIZE);
+        KeCopyPage(memory + 2 * PAGE_SIZE, memory);
+    }
+    ULONG wrong = 0;
+    for (ULONG i = 0; i < PAGE_SIZE; i++) {
+        wrong += memory[i] != i % 251 + 1 || memory[PAGE_SIZE + i] != 0 || memory[2 * PAGE_SIZE + i] != memory[i] ||
+                 memory[3 * PAGE_SIZE + i] != (3 * PAGE_SIZE + i) % 251 + 1;
+    }
+    GUEST_EQUAL(0, wrong);
+}
+
+/// Whether the next use of the registers is an exception: no thread's are loaded.
+bool RegistersAreAway() {
+    constexpr ULONG taskSwitched = 1u << 3;
+    return nt::cpu::ReadCr0() & taskSwitched;
+}
+
+} // namespace
+
+// SCH-14, PFN-18: the kernel zeroes and copies pages through a register that it borrows from the thread, or from no thread
+GUEST_TEST(PagesAreZeroedAndCopiedInABorrowedRegister) {
+    GUEST_TRUE(RegistersAreAway());
+    ZeroAndCopy();
+    GUEST_TRUE(RegistersAreAway() && KeGetCurrentThread()->NpxArea == nullptr);
+
+    KFLOATING_SAVE save;
+    GUEST_EQUAL(STATUS_SUCCESS, KeSaveFloatingPointState(&save));
+    REGISTERS mine, seen;
+    mine.Make(5);
+    mine.Load();
+    ZeroAndCopy();
+    seen.Store();
+    GUEST_TRUE(mine.Same(seen));
+    GUEST_TRUE(!RegistersAreAway());
+    GUEST_EQUAL(STATUS_SUCCESS, KeRestoreFloatingPointState(&save));
+    GUEST_TRUE(RegistersAreAway());
 }
 
 // SCH-14

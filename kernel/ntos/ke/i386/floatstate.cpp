@@ -105,6 +105,10 @@ void KiInitializeNpx() {
     SetTaskSwitched();
 }
 
+bool KiHasXmmRegisters() { return NpxFeatures & FEATURE_SSE; }
+
+void KiAllowNpx(bool allow) { allow ? ClearTaskSwitched() : SetTaskSwitched(); }
+
 void KiSaveNpx(PKTHREAD Thread) {
     Save(Thread->NpxArea);
     if (HasUserRegisters(Thread)) Thread->NpxArea = nullptr;

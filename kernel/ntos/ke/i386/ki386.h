@@ -80,5 +80,9 @@ NTSTATUS KiUserNpxError();
 /// The current thread's registers of user mode, if it has used them, as part of a context, and back. @irql <= APC_LEVEL
 void KiNpxToContext(CONTEXT& context);
 void KiNpxFromContext(CONTEXT& context);
+/// Whether the processor has the registers of SSE, and this kernel has enabled them.
+bool KiHasXmmRegisters();
+/// Lets this processor use the registers although no thread's are loaded, and forbids it again. @irql DISPATCH_LEVEL in between
+void KiAllowNpx(bool allow);
 /// Enables interrupts if the interrupted code had them enabled.
 void KiGiveInterruptsBack(const KTRAP_FRAME& frame);

@@ -1,5 +1,6 @@
 // Pages and the PTEs in them by the page's number, through a mapping slot.
 #include "mm/pfn/pageaccess.h"
+#include "ke.h"
 #include "mm.h"
 #include "mm/slots.h"
 #include "mm/writer/pagefile.h"
@@ -33,7 +34,7 @@ PFN_NUMBER MiFrameOfPte(const MMPTE* pte) {
 void MiZeroPhysicalPage(PFN_NUMBER frame) {
     const nt::DispatchLevelGuard irql;
     const nt::MappedPage page(frame);
-    RtlZeroMemory(page.As<UCHAR>(), PAGE_SIZE);
+    KeZeroPage(page.As<UCHAR>());
 }
 
 void MiZeroEndOfPage(PFN_NUMBER frame, ULONG from) {
@@ -46,7 +47,7 @@ void MiZeroEndOfPage(PFN_NUMBER frame, ULONG from) {
 void MiCopyPhysicalPage(PFN_NUMBER to, PFN_NUMBER from) {
     const nt::DispatchLevelGuard irql;
     const nt::MappedPage target(to), source(from);
-    RtlCopyMemory(target.As<UCHAR>(), source.As<UCHAR>(), PAGE_SIZE);
+    KeCopyPage(target.As<UCHAR>(), source.As<UCHAR>());
 }
 
 void MiReleasePageOfPageFile(MMPTE original) {
