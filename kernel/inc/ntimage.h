@@ -25,6 +25,7 @@ inline constexpr USHORT IMAGE_FILE_DLL = 0x2000;
 inline constexpr ULONG IMAGE_DIRECTORY_ENTRY_EXPORT = 0;
 inline constexpr ULONG IMAGE_DIRECTORY_ENTRY_IMPORT = 1;
 inline constexpr ULONG IMAGE_DIRECTORY_ENTRY_BASERELOC = 5;
+inline constexpr ULONG IMAGE_DIRECTORY_ENTRY_TLS = 9;
 inline constexpr ULONG IMAGE_NUMBEROF_DIRECTORY_ENTRIES = 16;
 
 // The type of a base relocation: the high four bits of its 16-bit entry
@@ -149,6 +150,16 @@ struct IMAGE_EXPORT_DIRECTORY {
     ULONG AddressOfNameOrdinals;
 };
 
+/// An image's thread-local variables. The addresses are absolute, and relocated with the image.
+struct IMAGE_TLS_DIRECTORY32 {
+    ULONG StartAddressOfRawData; ///< what each thread's copy begins with
+    ULONG EndAddressOfRawData;
+    ULONG AddressOfIndex;     ///< receives the image's index in TEB::ThreadLocalStoragePointer
+    ULONG AddressOfCallBacks; ///< addresses of routines, the last one 0; 0: none
+    ULONG SizeOfZeroFill;     ///< bytes of zeros behind the copy
+    ULONG Characteristics;
+};
+
 static_assert(sizeof(IMAGE_DOS_HEADER) == 64);
 static_assert(sizeof(IMAGE_FILE_HEADER) == 20);
 static_assert(sizeof(IMAGE_OPTIONAL_HEADER) == 224);
@@ -156,3 +167,4 @@ static_assert(sizeof(IMAGE_NT_HEADERS) == 248);
 static_assert(sizeof(IMAGE_SECTION_HEADER) == 40);
 static_assert(sizeof(IMAGE_IMPORT_DESCRIPTOR) == 20);
 static_assert(sizeof(IMAGE_EXPORT_DIRECTORY) == 40);
+static_assert(sizeof(IMAGE_TLS_DIRECTORY32) == 24);

@@ -27,8 +27,12 @@ user_files   := $(if $(user_here),$(basename $(call taken,$(wildcard kernel/test
 user_dlls    := $(foreach f,$(user_folders),$(if $(wildcard $f/$(notdir $f).def),$f))
 user_exes    := $(filter-out $(user_dlls),$(user_folders)) $(user_files)
 user_images  := $(if $(user_here),$(B)/user/ntdll.dll $(patsubst %,$(B)/user/%.dll,$(notdir $(user_dlls))) $(patsubst %,$(B)/user/%.exe,$(notdir $(user_exes))))
-# A source and those of its folder, as objects.
+# A source or those of a folder.
 user_sources  = $(if $(wildcard $1.cpp),$1.cpp,$(call find,$1))
+# A line `// imports: NAME ...` at the head of a source names DLLs besides ntdll.dll that its image imports from. All are asked for in one call.
+user_imports := $(if $(user_folders)$(user_files),$(shell grep -m1 '^// imports: ' $(user_files:%=%.cpp) $(user_folders:%=%/*.cpp) /dev/null 2>/dev/null | \
+                sed -n 's|^\(.*\)\.cpp:// imports: |\1 |p' | while read -r from names; do for n in $$names; do echo "$$from=$$n"; done; done))
+user_libs     = $(patsubst %,$(B)/user/%.lib,ntdll $(sort $(foreach s,$(basename $(call user_sources,$1)),$(patsubst $s=%,%,$(filter $s=%,$(user_imports))))))
 
 ifneq ($(user_here),)
 kernel: $(user_images) $(user_images:$(B)/user/%=$(B)/boot/%)
@@ -70,13 +74,13 @@ $(B)/user/ntdll.dll: $(call user_objects,$(user_shared) $(call find,kernel/user/
 $(B)/user/ntdll.lib: $(B)/user/ntdll.dll ;
 
 define user_dll_rule
-$(B)/user/$(notdir $1).dll: $(call user_objects,$(call user_sources,$1)) $1/$(notdir $1).def $(B)/crt.lib $(B)/user/ntdll.lib
+$(B)/user/$(notdir $1).dll: $(call user_objects,$(call user_sources,$1)) $1/$(notdir $1).def $(B)/crt.lib $(call user_libs,$1)
 	$$(call say,LINK,$$@)
-	$$(Q)$(LLDLINK) $(USER_LDFLAGS) /dll $(shell sed -n 's|^;link: ||p' $1/$(notdir $1).def) /out:$$@ /implib:$(B)/user/$(notdir $1).lib /def:$1/$(notdir $1).def $$(filter %.obj %.lib,$$^)
+	$$(Q)$(LLDLINK) $(USER_LDFLAGS) /dll /entry:DllMain@12 $$$$(sed -n 's|^;link: ||p' $1/$(notdir $1).def) /out:$$@ /implib:$(B)/user/$(notdir $1).lib /def:$1/$(notdir $1).def $$(filter %.obj %.lib,$$^)
 $(B)/user/$(notdir $1).lib: $(B)/user/$(notdir $1).dll ;
 endef
 define user_exe_rule
-$(B)/user/$(notdir $1).exe: $(call user_objects,$(call user_sources,$1)) $(B)/crt.lib $(B)/user/ntdll.lib
+$(B)/user/$(notdir $1).exe: $(call user_objects,$(call user_sources,$1)) $(B)/crt.lib $(call user_libs,$1)
 	$$(call say,LINK,$$@)
 	$$(Q)$(LLDLINK) $(USER_LDFLAGS) /entry:NtProcessStartup@4 /base:0x400000 /out:$$@ $$(filter %.obj %.lib,$$^)
 endef

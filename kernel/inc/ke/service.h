@@ -33,6 +33,7 @@ struct KUSER_ENTRY_POINTS {
 
 struct CONTEXT;
 struct EXCEPTION_RECORD;
+struct UNICODE_STRING;
 
 extern "C" {
 NTKERNELAPI extern KSERVICE_TABLE_DESCRIPTOR KeServiceDescriptorTable[NUMBER_SERVICE_TABLES];
@@ -60,6 +61,8 @@ NTKERNELAPI NTSTATUS NTAPI NtTestAlert();
 NTKERNELAPI NTSTATUS NTAPI NtContinue(CONTEXT* Context, BOOLEAN TestAlert);
 /// Returns only if it fails. @returns STATUS_INVALID_PARAMETER: the record's parameters, or the kernel calls
 NTKERNELAPI NTSTATUS NTAPI NtRaiseException(EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context, BOOLEAN FirstChance);
+/// Shows text on the debugger's terminal. @returns STATUS_SUCCESS
+NTKERNELAPI NTSTATUS NTAPI NtDisplayString(UNICODE_STRING* String);
 /// @returns STATUS_SUCCESS
 NTKERNELAPI NTSTATUS NTAPI NtQuerySystemTime(LARGE_INTEGER* SystemTime);
 NTKERNELAPI NTSTATUS NTAPI NtQueryPerformanceCounter(LARGE_INTEGER* PerformanceCounter,

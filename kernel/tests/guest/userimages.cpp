@@ -2,7 +2,7 @@
 //
 // The test itself is the process's creator here: it maps both images, makes PEB, TEB and stack, and lets the thread begin as the
 // first user APC of a new thread does, in KiUserApcDispatcher.
-// machine: file=ntdll.dll file=hello.exe
+// machine: file=ntdll.dll file=hello.exe file=loads.exe file=first.dll file=second.dll file=third.dll
 // SYS-01, PRC-04, BOO-01
 #include "attached.h"
 #include "ke/service.h"
@@ -18,7 +18,8 @@
 namespace {
 
 constexpr ULONG SYSTEM_LIBRARY_BASE = 0x7C900000;
-constexpr ULONG PROCESSORS = 7; ///< that the process is told
+constexpr NTSTATUS PROGRAM_PASSED = static_cast<NTSTATUS>(0x600D); ///< kernel/tests/programs/check.h
+constexpr ULONG PROCESSORS = 7;                                    ///< that the process is told
 
 /// A boot file's image, mapped into the current process.
 class USER_IMAGE {
@@ -64,6 +65,38 @@ private:
     SECTION* m_section = nullptr;
     PVOID m_base = nullptr;
     SIZE_T m_size = 0;
+};
+
+/// Sections that the loader finds as \\KnownDlls\\NAME, made of boot files.
+class KNOWN_DLLS {
+public:
+    ~KNOWN_DLLS() {
+        for (ULONG i = 0; i < m_count; i++)
+            GUEST_EQUAL(STATUS_SUCCESS, ZwClose(m_handles[i]));
+    }
+    KNOWN_DLLS() = default;
+    KNOWN_DLLS(const KNOWN_DLLS&) = delete;
+    KNOWN_DLLS& operator=(const KNOWN_DLLS&) = delete;
+
+    void Add(PCWSTR known, PCWSTR fileName) {
+        UNICODE_STRING name;
+        RtlInitUnicodeString(&name, fileName);
+        MM_BACKING* file = nullptr;
+        GUEST_EQUAL(STATUS_SUCCESS, LdrOpenBootFile(&name, &file));
+        RtlInitUnicodeString(&name, known);
+        OBJECT_ATTRIBUTES attributes;
+        InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE, nullptr, nullptr);
+        PVOID section = nullptr;
+        GUEST_EQUAL(STATUS_SUCCESS, MmCreateSection(&section, SECTION_ALL_ACCESS, &attributes, nullptr, PAGE_EXECUTE,
+                                                    SEC_IMAGE, nullptr, file));
+        MmDereferenceBacking(file);
+        GUEST_EQUAL(STATUS_SUCCESS,
+                    ObInsertObject(section, nullptr, SECTION_ALL_ACCESS, 0, nullptr, &m_handles[m_count++]));
+    }
+
+private:
+    HANDLE m_handles[8] = {};
+    ULONG m_count = 0;
 };
 
 void SetEntryPoints(const USER_IMAGE& library) {
@@ -139,3 +172,27 @@ NTSTATUS Run(PCWSTR program) {
 
 // Its status is what it finds in its PEB, as its import's call went well.
 GUEST_TEST(HelloRunsToItsEnd) { GUEST_EQUAL(static_cast<NTSTATUS>(PROCESSORS), Run(u"hello.exe")); }
+
+// BOO-03: names, ordinals, forwarders, DllMains, run-time loading; two of the DLLs have to move
+GUEST_TEST(LoaderLoadsWhatProgramsImport) {
+    KNOWN_DLLS known;
+    known.Add(u"\\KnownDlls\\first.dll", u"first.dll");
+    known.Add(u"\\KnownDlls\\second.dll", u"second.dll");
+    known.Add(u"\\KnownDlls\\third.dll", u"third.dll");
+    GUEST_EQUAL(PROGRAM_PASSED, Run(u"loads.exe"));
+}
+
+// A DLL of a DLL is missing.
+GUEST_TEST(MissingDllIsTheExitStatus) {
+    KNOWN_DLLS known;
+    known.Add(u"\\KnownDlls\\first.dll", u"first.dll");
+    GUEST_EQUAL(STATUS_DLL_NOT_FOUND, Run(u"loads.exe"));
+}
+
+// What is called second.dll is another one.
+GUEST_TEST(MissingRoutineIsTheExitStatus) {
+    KNOWN_DLLS known;
+    known.Add(u"\\KnownDlls\\first.dll", u"first.dll");
+    known.Add(u"\\KnownDlls\\second.dll", u"third.dll");
+    GUEST_EQUAL(STATUS_ENTRYPOINT_NOT_FOUND, Run(u"loads.exe"));
+}

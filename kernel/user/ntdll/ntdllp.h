@@ -3,6 +3,13 @@
 
 #include "ntdll.h"
 
+/// Makes the list of vectored handlers; once.
+void RtlpInitializeVectoredHandlers();
+/// Asks them. @returns whether execution goes on, at `context`
+bool RtlpCallVectoredHandlers(EXCEPTION_RECORD* record, CONTEXT* context);
+/// The last filter of a thread. @returns for an __except: EXCEPTION_EXECUTE_HANDLER: the process ends, its message is printed
+LONG RtlpUnhandledException(EXCEPTION_POINTERS* pointers);
+
 extern "C" {
 /// The first chance of an exception: asks the frames of the running thread. @returns whether execution goes on, at `Context`
 BOOLEAN NTAPI RtlpDispatchUserException(EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context);

@@ -26,4 +26,6 @@ extern "C" {
 [[noreturn]] NTKERNELAPI void NTAPI RtlUserThreadStart();
 /// Ends the running thread. @param ExitStatus of the thread, and of the process if it is the last one
 [[noreturn]] NTKERNELAPI void NTAPI RtlExitUserThread(NTSTATUS ExitStatus);
+/// Ends the process: its other threads, then its DLLs are told.
+[[noreturn]] NTKERNELAPI void NTAPI RtlExitUserProcess(NTSTATUS ExitStatus);
 }

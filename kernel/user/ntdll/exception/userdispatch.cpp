@@ -1,4 +1,4 @@
-// Exceptions in user mode: the frames of the thread are asked, by the same code as in the kernel.
+// Exceptions in user mode: vectored handlers first, then the frames of the thread, by the same code as in the kernel.
 //
 // What that code needs of its surroundings is here: the bounds of a stack, and what becomes of an exception that software raises.
 // In the books: "exception dispatching". EXC-01, EXC-04
@@ -7,7 +7,7 @@
 extern "C" {
 
 BOOLEAN NTAPI RtlpDispatchUserException(EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context) {
-    return RtlDispatchException(ExceptionRecord, Context);
+    return RtlpCallVectoredHandlers(ExceptionRecord, Context) || RtlDispatchException(ExceptionRecord, Context);
 }
 
 /// The rest of RtlRaiseException. Returns if a handler goes on; `Context` is then what to go on with.

@@ -1,0 +1,16 @@
+// A DLL that is loaded at run time only. Its DllMain refuses when the notes of second.dll say so.
+// imports: second
+#include "ntdll.h"
+
+extern "C" {
+NTIMPORT void NTAPI SecondNote(CHAR letter);
+NTIMPORT PCSTR NTAPI SecondNotes();
+
+PVOID ThirdPointer = &ThirdPointer; // an address that moves with the image
+PVOID NTAPI ThirdSelf() { return ThirdPointer; }
+
+LONG NTAPI DllMain(PVOID, ULONG reason, PVOID) {
+    SecondNote("cCuU"[reason]);
+    return strchr(SecondNotes(), '!') == nullptr;
+}
+}
