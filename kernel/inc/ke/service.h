@@ -61,7 +61,7 @@ NTKERNELAPI NTSTATUS NTAPI NtTestAlert();
 NTKERNELAPI NTSTATUS NTAPI NtContinue(CONTEXT* Context, BOOLEAN TestAlert);
 /// Returns only if it fails. @returns STATUS_INVALID_PARAMETER: the record's parameters, or the kernel calls
 NTKERNELAPI NTSTATUS NTAPI NtRaiseException(EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context, BOOLEAN FirstChance);
-/// Shows text on the debugger's terminal. @returns STATUS_SUCCESS
+/// Shows text on the debugger's terminal. @returns STATUS_SUCCESS; STATUS_INVALID_PARAMETER: its lengths
 NTKERNELAPI NTSTATUS NTAPI NtDisplayString(UNICODE_STRING* String);
 /// @returns STATUS_SUCCESS
 NTKERNELAPI NTSTATUS NTAPI NtQuerySystemTime(LARGE_INTEGER* SystemTime);

@@ -12,6 +12,7 @@ extern "C" NTSTATUS NTAPI NtDisplayString(PUNICODE_STRING String) {
     const KPROCESSOR_MODE mode = KeGetPreviousMode();
     UNICODE_STRING text;
     NT_TRY(nt::Capture(mode, &text, String));
+    if (text.Length % sizeof(WCHAR) != 0 || text.Length > text.MaximumLength) return STATUS_INVALID_PARAMETER;
     WCHAR piece[pieceCharacters];
     CHAR shown[pieceCharacters + 1];
     for (ULONG done = 0; done < text.Length;) {
