@@ -39,7 +39,7 @@ FLOORS = (
 )
 # Headers that stand on another floor than their names suggest.
 CONTRACT = re.compile(r"i386/trap\.h|ke/\w+\.h|kd\.h|etw\.h|ldr\.h|mm/pages\.h|se/access\.h")  # trap frames, structures, locks; print; events; images; pages; rights
-MEMORY = {"ps/process.h"}  # EPROCESS: the memory manager gets to the address space through it
+MEMORY = {"io/fileobject.h", "ps/process.h"}  # the memory manager gets to what is mapped, and to the address space
 GROUND = {"ntstatus.h", "ntimage.h", "ke/bugcheck.h"}  # everybody may stop the system
 FREESTANDING = {"stdarg.h", "stddef.h", "stdint.h", "limits.h", "float.h", "intrin.h", "excpt.h"}
 

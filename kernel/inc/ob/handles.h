@@ -94,9 +94,10 @@ public:
     ObjectRef& operator=(ObjectRef&&) = delete;
 
     /// Takes the object of a handle. @returns as ObReferenceObjectByHandle. @irql <= APC_LEVEL
-    NTSTATUS Open(HANDLE handle, ACCESS_MASK access, POBJECT_TYPE type, KPROCESSOR_MODE mode) {
+    NTSTATUS Open(HANDLE handle, ACCESS_MASK access, POBJECT_TYPE type, KPROCESSOR_MODE mode,
+                  POBJECT_HANDLE_INFORMATION information = nullptr) {
         PVOID object = nullptr;
-        NT_TRY(ObReferenceObjectByHandle(handle, access, type, mode, &object, nullptr));
+        NT_TRY(ObReferenceObjectByHandle(handle, access, type, mode, &object, information));
         m_object = static_cast<T*>(object);
         return STATUS_SUCCESS;
     }

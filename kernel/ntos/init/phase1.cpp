@@ -6,6 +6,7 @@
 #include "ex.h"
 #include "hal.h"
 #include "init/init.h"
+#include "io.h"
 #include "kd.h"
 #include "ke.h"
 #include "ke/options.h"
@@ -126,7 +127,7 @@ extern "C" void NTAPI Phase1Initialization(PVOID StartContext) {
     Require(MmInitSystemProcess(PsInitialSystemProcess), 5);
     StartSystemThreads();
     StartDpcThreads();
-    Require(LdrInitializeBootFiles(block), 7);
+    Require(IoInitSystem() && LdrInitializeBootFiles(block), 7);
     PrintBanner(*block);
     LdrCallBootDrivers();
     StartPaging();
