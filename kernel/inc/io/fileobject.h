@@ -1,7 +1,6 @@
 // A file that is open: what a handle to a file leads to.
 //
-// Layout: the documented one. This header stands on the memory manager's floor (grader/style/layers.py), so that sections get from a
-// file's handle to what is mapped.
+// Layout: the documented one.
 // Locks: Lock, an event that one thread at a time takes, guards a synchronous file from the begin of an operation to its end; what is
 // said to be fixed never changes. IRQL: PASSIVE_LEVEL. In the books: "file object". IOM-03
 #pragma once
@@ -26,8 +25,8 @@ struct FILE_OBJECT {
     SHORT Size;
     IO_DEVICE* DeviceObject; ///< referenced
     PVOID Vpb;
-    PVOID FsContext;  ///< the device's: which file
-    PVOID FsContext2; ///< the device's: of this open file
+    PVOID FsContext;                               ///< the device's: which file
+    PVOID FsContext2;                              ///< the device's: of this open file
     SECTION_OBJECT_POINTERS* SectionObjectPointer; ///< of an MM_BACKING; nullptr: it cannot be mapped
     PVOID PrivateCacheMap;
     NTSTATUS FinalStatus;
@@ -59,7 +58,7 @@ PUBLIC_OFFSET(FILE_OBJECT, Event, 92);
 extern "C" {
 NTKERNELAPI extern POBJECT_TYPE IoFileObjectType;
 
-/// What a section of the file is made of. @param Backing receives it, with a reference that MmDereferenceBacking takes back.
+/// What a section of a file is made of. @param FileObject a FILE_OBJECT. @param Backing receives it, with a reference that MmDereferenceBacking takes back.
 /// @returns STATUS_SUCCESS; STATUS_INVALID_FILE_FOR_SECTION: a directory, a console. @irql <= DISPATCH_LEVEL
-NTKERNELAPI NTSTATUS NTAPI IoGetFileBacking(FILE_OBJECT* FileObject, MM_BACKING** Backing);
+NTKERNELAPI NTSTATUS NTAPI IoGetFileBacking(PVOID FileObject, MM_BACKING** Backing);
 }

@@ -98,8 +98,9 @@ struct OBJECT_TYPE {
     FAST_MUTEX Mutex;    ///< guards TypeList, and the handle count parts of its objects
     LIST_ENTRY TypeList; ///< OBJECT_HEADER_CREATOR_INFO::TypeList of its objects
     UNICODE_STRING Name;
-    PVOID DefaultObject; ///< what a wait for an object waits for: nullptr: its body, ObWaitableAt, or one for all objects
-    ULONG Index; ///< 1 is the first type that was made
+    PVOID
+        DefaultObject; ///< what a wait for an object waits for: nullptr: its body, ObWaitableAt, or one for all objects
+    ULONG Index;       ///< 1 is the first type that was made
     volatile LONG TotalNumberOfObjects;
     volatile LONG TotalNumberOfHandles;
     LONG HighWaterNumberOfObjects;

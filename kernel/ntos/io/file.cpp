@@ -49,10 +49,11 @@ NTSTATUS NTAPI IopQueryFileName(PVOID Object, BOOLEAN, OBJECT_NAME_INFORMATION* 
 
 extern "C" {
 
-NTSTATUS NTAPI IoGetFileBacking(FILE_OBJECT* FileObject, MM_BACKING** Backing) {
+NTSTATUS NTAPI IoGetFileBacking(PVOID FileObject, MM_BACKING** Backing) {
     *Backing = nullptr;
-    if (!FileObject->SectionObjectPointer) return STATUS_INVALID_FILE_FOR_SECTION;
-    *Backing = CONTAINING_RECORD(FileObject->SectionObjectPointer, MM_BACKING, SectionObjectPointer);
+    SECTION_OBJECT_POINTERS* const pointers = static_cast<FILE_OBJECT*>(FileObject)->SectionObjectPointer;
+    if (!pointers) return STATUS_INVALID_FILE_FOR_SECTION;
+    *Backing = CONTAINING_RECORD(pointers, MM_BACKING, SectionObjectPointer);
     MmReferenceBacking(*Backing);
     return STATUS_SUCCESS;
 }

@@ -2,6 +2,7 @@
 //
 // In the books: "device objects", "file object". IOM-03, OBJ-03
 #include "io/iop.h"
+#include "mm/section.h"
 
 POBJECT_TYPE IoFileObjectType;
 POBJECT_TYPE IoDeviceObjectType;
@@ -58,7 +59,12 @@ NTSTATUS MakeLink(PCWSTR link, PUNICODE_STRING target) {
 
 extern "C" {
 
-BOOLEAN NTAPI IoInitSystem() { return NT_SUCCESS(MakeTypes()); }
+BOOLEAN NTAPI IoInitSystem() {
+    static constexpr MM_FILE_SOURCE source = {&IoFileObjectType, IoGetFileBacking};
+    if (!NT_SUCCESS(MakeTypes())) return FALSE;
+    MmRegisterFileSource(&source); // a section of a handle to a file
+    return TRUE;
+}
 
 NTSTATUS NTAPI IoCreateFileDevice(PCWSTR Name, PCWSTR Link, const IO_DEVICE_CALLS* Calls, ULONG DeviceType,
                                   ULONG Characteristics) {

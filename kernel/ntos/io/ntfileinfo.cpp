@@ -108,8 +108,7 @@ NTSTATUS NTAPI NtQueryInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStat
     const NTSTATUS begun = operation.Begin(FileHandle, asked.Access, IoStatusBlock);
     if (begun != STATUS_SUCCESS) return begun;
     ULONG_PTR information = 0;
-    const NTSTATUS status =
-        Query(operation, FileInformationClass, asked.Length, FileInformation, Length, &information);
+    const NTSTATUS status = Query(operation, FileInformationClass, asked.Length, FileInformation, Length, &information);
     return operation.End(status, information);
 }
 

@@ -72,7 +72,8 @@ NTSTATUS CheckKind(FILE_OBJECT* file, ULONG createOptions) {
 NTSTATUS IopOpenFile(IO_DEVICE* device, const FILE_OBJECT* directory, const UNICODE_STRING& name,
                      IOP_OPEN_PACKET* packet, PVOID* object) {
     PVOID made;
-    NT_TRY(ObCreateObject(KernelMode, IoFileObjectType, nullptr, KernelMode, nullptr, sizeof(FILE_OBJECT), 0, 0, &made));
+    NT_TRY(
+        ObCreateObject(KernelMode, IoFileObjectType, nullptr, KernelMode, nullptr, sizeof(FILE_OBJECT), 0, 0, &made));
     auto* const file = static_cast<FILE_OBJECT*>(made);
     Initialize(file, device, packet->Open);
     NTSTATUS status = MakeName(directory, name, &file->FileName);

@@ -8,8 +8,8 @@
 
 namespace {
 
-constexpr ACCESS_MASK CHANGES = FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_WRITE_EA | FILE_WRITE_ATTRIBUTES |
-                                FILE_DELETE_CHILD | DELETE;
+constexpr ACCESS_MASK CHANGES =
+    FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_WRITE_EA | FILE_WRITE_ATTRIBUTES | FILE_DELETE_CHILD | DELETE;
 
 const BOOT_FILE* FileOf(const FILE_OBJECT* file) { return static_cast<const BOOT_FILE*>(file->FsContext); }
 

@@ -115,8 +115,7 @@ GUEST_TEST(WhatIsNotThereIsNotOpened) {
     HANDLE handle;
     NAMED event(u"\\Boot\\loader.elf");
     GUEST_EQUAL(STATUS_OBJECT_TYPE_MISMATCH, ZwOpenEvent(&handle, EVENT_ALL_ACCESS, event));
-    GUEST_EQUAL(STATUS_OBJECT_TYPE_MISMATCH,
-                ZwCreateEvent(&handle, EVENT_ALL_ACCESS, event, NotificationEvent, FALSE));
+    GUEST_EQUAL(STATUS_OBJECT_TYPE_MISMATCH, ZwCreateEvent(&handle, EVENT_ALL_ACCESS, event, NotificationEvent, FALSE));
 }
 
 // Options that do not go together; rights that a read-only file does not give; what making a file says
@@ -263,13 +262,11 @@ GUEST_TEST(FilesTellWhatTheyAre) {
                                                        FILE_INFORMATION_CLASS::FileAccessInformation));
     GUEST_EQUAL(READ, access.AccessFlags);
     FILE_FS_DEVICE_INFORMATION device;
-    GUEST_EQUAL(STATUS_SUCCESS,
-                ZwQueryVolumeInformationFile(file.Handle, &file.Block, &device, sizeof(device),
-                                             FS_INFORMATION_CLASS::FileFsDeviceInformation));
+    GUEST_EQUAL(STATUS_SUCCESS, ZwQueryVolumeInformationFile(file.Handle, &file.Block, &device, sizeof(device),
+                                                             FS_INFORMATION_CLASS::FileFsDeviceInformation));
     GUEST_TRUE(device.DeviceType == FILE_DEVICE_DISK && device.Characteristics == FILE_READ_ONLY_DEVICE);
-    GUEST_EQUAL(STATUS_INFO_LENGTH_MISMATCH,
-                ZwQueryInformationFile(file.Handle, &file.Block, &basic, sizeof(basic) - 1,
-                                       FILE_INFORMATION_CLASS::FileBasicInformation));
+    GUEST_EQUAL(STATUS_INFO_LENGTH_MISMATCH, ZwQueryInformationFile(file.Handle, &file.Block, &basic, sizeof(basic) - 1,
+                                                                    FILE_INFORMATION_CLASS::FileBasicInformation));
     static constexpr LONG unknown[] = {-1, 0, 1, 7, 77};
     for (const LONG none : unknown)
         GUEST_EQUAL(STATUS_INVALID_INFO_CLASS, ZwQueryInformationFile(file.Handle, &file.Block, &basic, sizeof(basic),
@@ -301,29 +298,31 @@ GUEST_TEST(FilesTellTheirNames) {
                                               sizeof(told), &bytes));
     GUEST_TRUE(told.Whole.Name.Length == sizeof(whole) - sizeof(WCHAR) &&
                memcmp(told.Whole.Name.Buffer, whole, sizeof(whole)) == 0);
-    GUEST_EQUAL(STATUS_INFO_LENGTH_MISMATCH, ZwQueryObject(file.Handle, OBJECT_INFORMATION_CLASS::ObjectNameInformation,
-                                                           &told, bytes - 1, &bytes));
+    GUEST_EQUAL(STATUS_INFO_LENGTH_MISMATCH,
+                ZwQueryObject(file.Handle, OBJECT_INFORMATION_CLASS::ObjectNameInformation, &told, bytes - 1, &bytes));
 }
 
 // POL-09: a section of what a handle leads to
 GUEST_TEST(FilesAreMapped) {
     BOOT file;
     PVOID object;
-    GUEST_EQUAL(STATUS_SUCCESS, ObReferenceObjectByHandle(file.Handle, FILE_READ_DATA, IoFileObjectType, KernelMode,
-                                                          &object, nullptr));
+    GUEST_EQUAL(STATUS_SUCCESS,
+                ObReferenceObjectByHandle(file.Handle, FILE_READ_DATA, IoFileObjectType, KernelMode, &object, nullptr));
     MM_BACKING* backing = nullptr;
-    SECTION* section = nullptr;
-    GUEST_EQUAL(STATUS_SUCCESS, IoGetFileBacking(static_cast<FILE_OBJECT*>(object), &backing));
+    GUEST_EQUAL(STATUS_SUCCESS, IoGetFileBacking(object, &backing));
     GUEST_EQUAL(file.Size(), backing->Calls->Size(backing));
-    GUEST_EQUAL(STATUS_SUCCESS, MmCreateBackedSection(&section, backing, 0, PAGE_READONLY, SEC_COMMIT));
-    MmCloseSection(section);
     MmDereferenceBacking(backing);
     (void)ObfDereferenceObject(object);
-    HANDLE directory;
+    HANDLE directory, section;
+    GUEST_EQUAL(STATUS_SUCCESS, ZwCreateSection(&section, SECTION_MAP_READ | SECTION_QUERY, nullptr, nullptr,
+                                                PAGE_READONLY, SEC_COMMIT, file.Handle));
+    GUEST_EQUAL(STATUS_SUCCESS, ZwClose(section));
     GUEST_EQUAL(STATUS_SUCCESS, Open(u"\\Boot", READ, SYNCHRONOUS, &directory));
+    GUEST_EQUAL(STATUS_INVALID_FILE_FOR_SECTION,
+                ZwCreateSection(&section, SECTION_MAP_READ, nullptr, nullptr, PAGE_READONLY, SEC_COMMIT, directory));
     GUEST_EQUAL(STATUS_SUCCESS,
                 ObReferenceObjectByHandle(directory, 0, IoFileObjectType, KernelMode, &object, nullptr));
-    GUEST_EQUAL(STATUS_INVALID_FILE_FOR_SECTION, IoGetFileBacking(static_cast<FILE_OBJECT*>(object), &backing));
+    GUEST_EQUAL(STATUS_INVALID_FILE_FOR_SECTION, IoGetFileBacking(object, &backing));
     (void)ObfDereferenceObject(object);
     GUEST_EQUAL(STATUS_SUCCESS, ZwClose(directory));
 }
@@ -355,17 +354,15 @@ GUEST_TEST(HostileCallersGetAStatus) {
     auto* const odd = reinterpret_cast<PIO_STATUS_BLOCK>(ULONG_PTR(0x10002));
     auto* const nowhere = reinterpret_cast<PIO_STATUS_BLOCK>(ULONG_PTR(0x10000));
     const auto asUser = [&](PIO_STATUS_BLOCK block) {
-        return AsUserMode([&] {
-            return NtReadFile(file.Handle, nullptr, nullptr, nullptr, block, &byte, 1, nullptr, nullptr);
-        });
+        return AsUserMode(
+            [&] { return NtReadFile(file.Handle, nullptr, nullptr, nullptr, block, &byte, 1, nullptr, nullptr); });
     };
     GUEST_EQUAL(STATUS_ACCESS_VIOLATION, asUser(&file.Block));
     GUEST_EQUAL(STATUS_ACCESS_VIOLATION, asUser(nowhere));
     GUEST_EQUAL(STATUS_ACCESS_VIOLATION, asUser(nullptr));
     GUEST_EQUAL(STATUS_DATATYPE_MISALIGNMENT, asUser(odd));
-    GUEST_EQUAL(STATUS_ACCESS_VIOLATION, AsUserMode([&] {
-                    return NtOpenFile(&handle, READ, name, &file.Block, 0, SYNCHRONOUS);
-                }));
+    GUEST_EQUAL(STATUS_ACCESS_VIOLATION,
+                AsUserMode([&] { return NtOpenFile(&handle, READ, name, &file.Block, 0, SYNCHRONOUS); }));
     GUEST_EQUAL(STATUS_ACCESS_VIOLATION, AsUserMode([&] {
                     return NtQueryInformationFile(file.Handle, &file.Block, &basic, sizeof(basic),
                                                   FILE_INFORMATION_CLASS::FileBasicInformation);
