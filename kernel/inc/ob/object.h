@@ -99,8 +99,8 @@ struct OBJECT_TYPE {
     LIST_ENTRY TypeList; ///< OBJECT_HEADER_CREATOR_INFO::TypeList of its objects
     UNICODE_STRING Name;
     PVOID
-        DefaultObject; ///< what a wait for an object waits for: nullptr: its body, ObWaitableAt, or one for all objects
-    ULONG Index;       ///< 1 is the first type that was made
+    DefaultObject; ///< what a wait for an object waits for: nullptr: its body, ObWaitableAt, or one for all objects
+    ULONG Index;   ///< 1 is the first type that was made
     volatile LONG TotalNumberOfObjects;
     volatile LONG TotalNumberOfHandles;
     LONG HighWaterNumberOfObjects;

@@ -4,7 +4,7 @@
 // In the books: "file systems", "device objects". BOO-04, IOM-03
 #include "ex/capture.h"
 #include "io.h"
-#include "ldr/ldrp.h"
+#include "ldr/bootlist.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include "ex.h"
 #include "ke/pagedcode.h"
 #include "mm.h"
-#include "ldr/ldrp.h"
+#include "ldr/bootlist.h"
 
 namespace {
 
