@@ -215,7 +215,7 @@ $(service_dir)/check.obj: $(service_dir)/check.cpp $(flags_file)
 	$(Q){ $(CXX) $(CXXFLAGS) -g0 -DMICA_NTOSKRNL -MMD -MP -MF $(@:.obj=.d) -c $< -o $@; } $(told)
 kernel: $(if $(service_table),$(service_dir)/services.md)
 # Tests of user mode have the stubs in their programs.
-service_tests := $(call objects,$(call find,kernel/tests/guest/ring3))
+service_tests := $(call objects,$(call find,kernel/tests/guest/ring3 kernel/tests/guest/processes))
 $(service_tests): | $(service_dir)/services.h $(service_dir)/stubs.inc
 $(service_tests): private CXXFLAGS += -I$(service_dir)
 $(service_tests): private ASFLAGS += -I$(service_dir)

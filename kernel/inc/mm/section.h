@@ -123,6 +123,9 @@ NTKERNELAPI void NTAPI MmQuerySection(SECTION* Section, SECTION_BASIC_INFORMATIO
 /// Tells about an image. @returns STATUS_SUCCESS; STATUS_SECTION_NOT_IMAGE. @irql any
 NTKERNELAPI NTSTATUS NTAPI MmQueryImageSection(SECTION* Section, SECTION_IMAGE_INFORMATION* Information);
 
+/// @returns the name of the section's file, as long as the section is; nullptr: none. @irql any
+NTKERNELAPI PCUNICODE_STRING NTAPI MmQuerySectionName(SECTION* Section);
+
 NTKERNELAPI extern POBJECT_TYPE MmSectionObjectType;
 
 /// @param Source stays in use for ever. @irql any, boot

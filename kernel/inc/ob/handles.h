@@ -101,6 +101,11 @@ public:
         m_object = static_cast<T*>(object);
         return STATUS_SUCCESS;
     }
+    /// Gives the reference back before the end.
+    void Release() {
+        if (m_object) (void)ObfDereferenceObject(m_object);
+        m_object = nullptr;
+    }
     T* Get() const { return m_object; }
     T* operator->() const { return m_object; }
 

@@ -30,6 +30,7 @@ static bool AddFile(const LDR_BOOT_FILE& file) {
     }
     made->Name = &file.Name;
     MmInitializeMemoryBacking(&made->Memory, data, file.Size, TRUE);
+    made->Memory.Backing.Name = &file.Name;
     made->Next.Next = nullptr;
     SINGLE_LIST_ENTRY* last = &LdrpBootFiles;
     while (last->Next)
