@@ -3,6 +3,7 @@
 
 #include "ps.h"
 
+/// The calling thread in the address space of a process.
 /// shared: no, on the thread's stack
 class PSP_ATTACH {
 public:
