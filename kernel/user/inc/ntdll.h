@@ -15,6 +15,7 @@
 #include "user/criticalsection.h"
 #include "user/debug.h"
 #include "user/environment.h"
+#include "user/errors.h"
 #include "user/exception.h"
 #include "user/heap.h"
 #include "user/loader.h"

@@ -10,6 +10,10 @@ bool RtlpCallVectoredHandlers(EXCEPTION_RECORD* record, CONTEXT* context);
 /// The last filter of a thread. @returns for an __except: EXCEPTION_EXECUTE_HANDLER: the process ends, its message is printed
 LONG RtlpUnhandledException(EXCEPTION_POINTERS* pointers);
 
+/// Makes the stack of a new thread, with a guard page. @param reserve, commit in bytes. @returns as NtAllocateVirtualMemory
+NTSTATUS RtlpCreateUserStack(HANDLE process, SIZE_T reserve, SIZE_T commit, INITIAL_TEB* stack);
+void RtlpFreeUserStack(HANDLE process, const INITIAL_TEB& stack);
+
 extern "C" {
 /// The first chance of an exception: asks the frames of the running thread. @returns whether execution goes on, at `Context`
 BOOLEAN NTAPI RtlpDispatchUserException(EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context);

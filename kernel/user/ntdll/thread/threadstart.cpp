@@ -4,21 +4,7 @@
 // In the books: "thread creation", "unhandled exceptions". PRC-08, EXC-04
 #include "ntdllp.h"
 
-namespace {
-
-/// Ends the thread, as an exception that nobody handles does. While there is no service that ends a process, this ends one, too: its
-/// threads are one.
-[[noreturn]] void End(NTSTATUS status) {
-    EXCEPTION_RECORD record{};
-    record.ExceptionCode = status;
-    record.ExceptionFlags = EXCEPTION_NONCONTINUABLE;
-    CONTEXT context;
-    RtlCaptureContext(&context);
-    for (;;)
-        (void)NtRaiseException(&record, &context, FALSE);
-}
-
-} // namespace
+#include "ps/services.h"
 
 extern "C" {
 
@@ -32,11 +18,15 @@ void NTAPI RtlpRunThread(PUSER_THREAD_START_ROUTINE StartRoutine, PVOID Paramete
 
 void NTAPI RtlExitUserThread(NTSTATUS ExitStatus) {
     LdrShutdownThread();
-    End(ExitStatus);
+    NtCurrentTeb()->FreeStackOnTermination = TRUE; // the kernel does it, when nothing runs on it any more
+    for (;;)
+        (void)NtTerminateThread(nullptr, ExitStatus);
 }
 
 void NTAPI RtlExitUserProcess(NTSTATUS ExitStatus) {
+    (void)NtTerminateProcess(nullptr, ExitStatus); // the other threads
     LdrShutdownProcess();
-    End(ExitStatus);
+    for (;;)
+        (void)NtTerminateProcess(NtCurrentProcess(), ExitStatus);
 }
 }
