@@ -311,7 +311,7 @@ host_obj   := $(patsubst kernel/%,$(O)/host/obj/%.o,$(host_src))
 # (line tables are what a sanitizer's report needs; whole debug information doubles the time: HOST_EXTRA_FLAGS=-g)
 HOST_FLAGS := -std=c++20 -O1 -gline-tables-only -DMICA_HOST=1 -fms-extensions -fsanitize=address,undefined -fno-sanitize-recover=undefined \
               -fno-omit-frame-pointer -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
-              -Wno-ignored-attributes $(include) -Ikernel/tests/host -Ikernel/boot -Ikernel/user/inc -Ikernel/user/ntdll $(HOST_EXTRA_FLAGS) $(reprod)
+              -Wno-ignored-attributes $(include) -Ikernel/tests/host -Ikernel/boot -Ikernel/user/inc -Ikernel/user/ntdll -Ikernel/user $(HOST_EXTRA_FLAGS) $(reprod)
 
 host-tests: $(O)/host/mica-host-tests
 # GoogleTest's header costs a second in each of a hundred tests: it is read once.

@@ -1,6 +1,6 @@
-// Programs that try ntdll.dll out: each is started as the kernel starts its first process, and says with its status how
+// Programs that try ntdll.dll and kernel32.dll out: each is started as the kernel starts its first process, and says with its status how
 // it went (kernel/tests/programs/check.h).
-// machine: file=ntdll.dll file=loads.exe file=first.dll file=second.dll file=third.dll file=threads.exe file=exceptions.exe file=crashes.exe
+// machine: file=ntdll.dll file=kernel32.dll file=loads.exe file=first.dll file=second.dll file=third.dll file=threads.exe file=exceptions.exe file=crashes.exe file=winbase.exe
 // SYS-01, PRC-04, BOO-01
 #include "ldr/bootfiles.h"
 #include "mm/section.h"
@@ -96,3 +96,11 @@ GUEST_TEST(ExceptionsFindTheirHandlers) { GUEST_EQUAL(PROGRAM_PASSED, Run(u"exce
 
 // EXC-04
 GUEST_TEST(UnhandledExceptionEndsTheProcessWithItsCode) { GUEST_EQUAL(STATUS_ACCESS_VIOLATION, Run(u"crashes.exe")); }
+
+// SYS-01
+GUEST_TEST(Kernel32DoesWhatItsNamesSay) {
+    KNOWN_DLLS known;
+    known.Add(u"\\KnownDlls\\kernel32.dll", u"kernel32.dll");
+    known.Add(u"\\KnownDlls\\second.dll", u"second.dll");
+    GUEST_EQUAL(PROGRAM_PASSED, Run(u"winbase.exe"));
+}
