@@ -25,10 +25,15 @@ TEST(Utf8Test, EachCharacterComesBack) {
         if (character < 0x10000) {
             wide = {char16_t(character)};
         } else {
-            wide = {char16_t(0xD800 + ((character - 0x10000) >> 10)), char16_t(0xDC00 + ((character - 0x10000) & 0x3FF))};
+            wide = {char16_t(0xD800 + ((character - 0x10000) >> 10)),
+                    char16_t(0xDC00 + ((character - 0x10000) & 0x3FF))};
         }
         const std::string text = Narrow(wide);
-        ASSERT_EQ(text.size(), character < 0x80 ? 1u : character < 0x800 ? 2u : character < 0x10000 ? 3u : 4u) << character;
+        ASSERT_EQ(text.size(), character < 0x80      ? 1u
+                               : character < 0x800   ? 2u
+                               : character < 0x10000 ? 3u
+                                                     : 4u)
+            << character;
         ASSERT_EQ(Wide(text), wide) << character;
     }
 }
