@@ -53,6 +53,9 @@ NTKERNELAPI NTSTATUS NTAPI ObInitProcess(EPROCESS* Parent, EPROCESS* Process);
 /// Closes all handles of a process, and frees its table. No thread of its own uses it any more. @irql PASSIVE_LEVEL
 NTKERNELAPI void NTAPI ObKillProcess(EPROCESS* Process);
 
+/// @returns how many handles a process has. @irql <= APC_LEVEL
+ULONG NTAPI ObCountHandles(EPROCESS* Process);
+
 /// References the object of a handle. @param DesiredAccess rights that a caller in user mode must have. @param ObjectType nullptr: any.
 /// @param HandleInformation may be nullptr. @returns STATUS_SUCCESS; STATUS_INVALID_HANDLE; STATUS_OBJECT_TYPE_MISMATCH;
 /// STATUS_ACCESS_DENIED. @irql <= APC_LEVEL

@@ -41,6 +41,7 @@ struct EPROCESS {
     NTSTATUS ExitStatus;        ///< STATUS_PENDING while it runs
     BOOLEAN EndsWithLastThread; ///< it has an image; others stay without threads. Fixed before the first thread
     SECTION* SectionObject;     ///< of its image, referenced; nullptr: it has none
+    UCHAR PriorityClass;        ///< PROCESS_PRIORITY_CLASS_*, as it was chosen
     PVOID SectionBaseAddress;   ///< where its image lies
     PEB* Peb;                   ///< in its own memory
     ULONG InheritedFromUniqueProcessId;

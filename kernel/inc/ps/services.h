@@ -6,6 +6,7 @@
 #pragma once
 
 #include "ob/names.h"
+#include "ps/information.h"
 #include "ps/peb.h"
 #include "rtl/exception.h"
 
@@ -47,4 +48,21 @@ NTKERNELAPI NTSTATUS NTAPI ZwTerminateProcess(HANDLE ProcessHandle, NTSTATUS Exi
 /// Ends a thread of user mode. @param ThreadHandle nullptr: the caller. @returns STATUS_SUCCESS: it will end; not at all, if it is the
 /// caller; STATUS_INVALID_HANDLE: a system thread; as ObReferenceObjectByHandle
 NTKERNELAPI NTSTATUS NTAPI NtTerminateThread(HANDLE ThreadHandle, NTSTATUS ExitStatus);
+/// Stops a thread of user mode, once more. @param PreviousSuspendCount receives how often it was stopped before; may be nullptr.
+/// @returns STATUS_SUCCESS; STATUS_SUSPEND_COUNT_EXCEEDED; STATUS_THREAD_IS_TERMINATING; STATUS_INVALID_HANDLE: also a system thread's; as
+/// ObReferenceObjectByHandle
+NTKERNELAPI NTSTATUS NTAPI NtSuspendThread(HANDLE ThreadHandle, ULONG* PreviousSuspendCount);
+/// Takes one stop back; the thread goes on after the last. @returns STATUS_SUCCESS; as NtSuspendThread
+NTKERNELAPI NTSTATUS NTAPI NtResumeThread(HANDLE ThreadHandle, ULONG* PreviousSuspendCount);
+/// The same, and alerts the thread. @returns STATUS_SUCCESS; as NtSuspendThread
+NTKERNELAPI NTSTATUS NTAPI NtAlertResumeThread(HANDLE ThreadHandle, ULONG* PreviousSuspendCount);
+/// Tells about a process. @param ProcessInformationLength exactly the structure's. @param ReturnLength may be nullptr.
+/// @returns STATUS_SUCCESS; STATUS_INVALID_INFO_CLASS; STATUS_INFO_LENGTH_MISMATCH; as ObReferenceObjectByHandle
+NTKERNELAPI NTSTATUS NTAPI NtQueryInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS ProcessInformationClass,
+                                                     PVOID ProcessInformation, ULONG ProcessInformationLength,
+                                                     ULONG* ReturnLength);
+/// Tells about a thread. @returns as NtQueryInformationProcess
+NTKERNELAPI NTSTATUS NTAPI NtQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS ThreadInformationClass,
+                                                    PVOID ThreadInformation, ULONG ThreadInformationLength,
+                                                    ULONG* ReturnLength);
 }

@@ -32,6 +32,7 @@ NTSTATUS FillAddressSpace(EPROCESS* process, SECTION* section) {
     (void)ObReferenceObject(section);
     process->SectionObject = section;
     process->EndsWithLastThread = TRUE;
+    process->PriorityClass = PROCESS_PRIORITY_CLASS_NORMAL;
     NT_TRY(PspMapSystemDll(process));
     NT_TRY(MapImage(process));
     return PspCreatePeb(process);

@@ -4,6 +4,7 @@
 #include "ex.h"
 #include "mm/section.h"
 #include "ps.h"
+#include "ps/information.h"
 
 constexpr ULONG PS_APC_TAG = EX_TAG("Psap");
 constexpr ULONG PS_PARAMETERS_TAG = EX_TAG("Pspa");
@@ -89,6 +90,12 @@ struct PSP_SYSTEM_DLL {
 extern PSP_SYSTEM_DLL PspSystemDll;
 /// Gives a process its view of it. @returns STATUS_SUCCESS; STATUS_DLL_NOT_FOUND; as MmMapViewOfSection
 NTSTATUS PspMapSystemDll(EPROCESS* Process);
+
+// ---- what is told of processes: queryprocess.cpp
+
+/// Clock ticks of all threads that a process has or had. @irql <= DISPATCH_LEVEL
+void PspQueryRuntime(EPROCESS* Process, ULONG* KernelTicks, ULONG* UserTicks);
+VM_COUNTERS PspVmCountersOf(const EPROCESS* Process);
 
 // ---- types.cpp
 

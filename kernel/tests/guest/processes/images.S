@@ -52,7 +52,7 @@
 // ---- ntdll.dll
     .section .rdata, "dr"
     .p2align 4
-    .globl _NtdllFile, _NtdllFileEnd
+    .globl _NtdllFile, _NtdllFileEnd, _NtdllThreadStart
 _NtdllFile:
     HEADERS _NtdllFile, NTDLL_BASE, IMAGE_FILE_DLL, 0, (NtdllExports - _NtdllFile), (NtdllExportsEnd - NtdllExports), 0, 0
     .org _NtdllFile + PAGE
@@ -94,6 +94,7 @@ LdrInitializeThunk:
     ret $12
 
 // eax: the routine, ebx: its parameter. What it returns ends the thread.
+_NtdllThreadStart:
 RtlUserThreadStart:
     pushl %ebx
     call *%eax
@@ -126,7 +127,7 @@ NtdllData:
 _NtdllFileEnd:
 
 // ---- a program: at its entry point the parameter is the PEB. The first word of the command line says what it does.
-    .globl _ProgramFile, _ProgramFileEnd
+    .globl _ProgramFile, _ProgramFileEnd, _ProgramReturn
 _ProgramFile:
     HEADERS _ProgramFile, PROGRAM_BASE, IMAGE_FILE_EXECUTABLE, (Entry - _ProgramFile), 0, 0, (Relocations - _ProgramFile), 12
     .org _ProgramFile + PAGE
@@ -159,7 +160,8 @@ Entry:
     je Look
     ud2
 
-// The thread returns: it was the only one, so the process ends.
+// The thread returns: if it was the only one, the process ends.
+_ProgramReturn:
 Return:
     movl $0x1234, %eax
     ret $4
@@ -187,7 +189,7 @@ Wait:
     call NtWaitForSingleObject
     ud2
 Spin:
-    movl $1, (%ebp)
+    incl (%ebp)
     jmp Spin
 // Is everything where it belongs? The exit status is 0x5000, or the number of what is not.
 Look:

@@ -12,9 +12,10 @@
 #include "rtl/useraccess.h"
 
 extern "C" {
-extern const UCHAR NtdllFile[], NtdllFileEnd[], ProgramFile[], ProgramFileEnd[];
+extern const UCHAR NtdllFile[], NtdllFileEnd[], NtdllThreadStart[], ProgramFile[], ProgramFileEnd[], ProgramReturn[];
 }
 
+constexpr ULONG_PTR NTDLL_BASE = 0x7C900000;
 constexpr ULONG_PTR PROGRAM_BASE = 0x00400000, PROGRAM_DATA = PROGRAM_BASE + 0x2000;
 
 /// What a process costs, and gives back in the end.
@@ -111,6 +112,22 @@ public:
                                                         KernelMode, &copied));
         return value;
     }
+    /// A handle to its first thread, in the table that the caller uses.
+    HANDLE OpenThread(ACCESS_MASK access = THREAD_ALL_ACCESS) {
+        HANDLE handle = nullptr;
+        const nt::ObjectRef<ETHREAD> thread(FirstThread());
+        if (GUEST_TRUE(thread.Get() != nullptr))
+            GUEST_EQUAL(STATUS_SUCCESS,
+                        ObOpenObjectByPointer(thread.Get(), 0, nullptr, access, PsThreadType, KernelMode, &handle));
+        return handle;
+    }
+    /// The same of the process.
+    HANDLE OpenProcess(ACCESS_MASK access) {
+        HANDLE handle = nullptr;
+        GUEST_EQUAL(STATUS_SUCCESS,
+                    ObOpenObjectByPointer(m_process, 0, nullptr, access, PsProcessType, KernelMode, &handle));
+        return handle;
+    }
     /// Waits until the program has written its first word.
     void AwaitBeginning() {
         while (Data(0) == 0) {
@@ -120,6 +137,17 @@ public:
     }
 
 private:
+    /// The thread that has been there for longest, referenced; nullptr: there is none.
+    PETHREAD FirstThread() {
+        const nt::SpinLockGuard guard(m_process->Pcb.ProcessLock);
+        for (KTHREAD* thread : nt::List<&KTHREAD::ThreadListEntry>(m_process->Pcb.ThreadListHead)) {
+            auto* const first = CONTAINING_RECORD(thread, ETHREAD, Tcb);
+            (void)ObReferenceObject(first);
+            return first;
+        }
+        return nullptr;
+    }
+
     HANDLE m_handle = nullptr;
     EPROCESS* m_process = nullptr;
 };
