@@ -1,6 +1,6 @@
 // Programs that try ntdll.dll and kernel32.dll out: each is started as the kernel starts its first process, and says with its status how
 // it went (kernel/tests/programs/check.h).
-// machine: file=ntdll.dll file=kernel32.dll file=loads.exe file=first.dll file=second.dll file=third.dll file=threads.exe file=exceptions.exe file=crashes.exe file=winbase.exe
+// machine: file=ntdll.dll file=kernel32.dll file=loads.exe file=first.dll file=second.dll file=third.dll file=threads.exe file=exceptions.exe file=crashes.exe file=tls.exe file=exits.exe file=lonely.exe file=winbase.exe
 // SYS-01, PRC-04, BOO-01
 #include "ldr/bootfiles.h"
 #include "mm/section.h"
@@ -69,12 +69,8 @@ GUEST_TEST(LoaderLoadsWhatProgramsImport) {
     GUEST_EQUAL(PROGRAM_PASSED, Run(u"loads.exe"));
 }
 
-// A DLL of a DLL is missing.
-GUEST_TEST(MissingDllIsTheExitStatus) {
-    KNOWN_DLLS known;
-    known.Add(u"\\KnownDlls\\first.dll", u"first.dll");
-    GUEST_EQUAL(STATUS_DLL_NOT_FOUND, Run(u"loads.exe"));
-}
+// It is neither a section nor a file.
+GUEST_TEST(MissingDllIsTheExitStatus) { GUEST_EQUAL(STATUS_DLL_NOT_FOUND, Run(u"lonely.exe")); }
 
 // What is called second.dll is another one.
 GUEST_TEST(MissingRoutineIsTheExitStatus) {
@@ -90,6 +86,19 @@ GUEST_TEST(ThreadsShareCriticalSections) {
     known.Add(u"\\KnownDlls\\second.dll", u"second.dll");
     GUEST_EQUAL(PROGRAM_PASSED, Run(u"threads.exe"));
 }
+
+// PRC-08: each thread has its copy; callbacks run before and after
+GUEST_TEST(ThreadLocalVariablesAreEachThreadsOwn) { GUEST_EQUAL(PROGRAM_PASSED, Run(u"tls.exe")); }
+
+// PRC-12: its threads hold locks at that moment
+GUEST_TEST(ProcessEndsInTheMiddleOfItsThreads) {
+    KNOWN_DLLS known;
+    known.Add(u"\\KnownDlls\\third.dll", u"third.dll"); // second.dll comes from its file
+    GUEST_EQUAL(PROGRAM_PASSED, Run(u"exits.exe"));
+}
+
+// BOO-04: without sections that were made before, the loader opens the files
+GUEST_TEST(LoaderFindsDllsAmongTheBootFiles) { GUEST_EQUAL(PROGRAM_PASSED, Run(u"loads.exe")); }
 
 // EXC-01..04
 GUEST_TEST(ExceptionsFindTheirHandlers) { GUEST_EQUAL(PROGRAM_PASSED, Run(u"exceptions.exe")); }

@@ -6,6 +6,7 @@
 // In the books: "system library", "user-mode processes". SYS-01, PRC-04
 #pragma once
 
+#include "io/services.h"
 #include "ke/service.h"
 #include "mm/section.h"
 #include "mm/virtual.h"

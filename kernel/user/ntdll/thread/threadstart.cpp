@@ -6,13 +6,25 @@
 
 #include "ps/services.h"
 
+bool RtlpProcessEnds;
+NTSTATUS RtlpEndingStatus;
+
+namespace {
+
+[[noreturn]] void End(NTSTATUS status) {
+    for (;;)
+        (void)NtTerminateProcess(NtCurrentProcess(), status);
+}
+
+} // namespace
+
 extern "C" {
 
 void NTAPI RtlpRunThread(PUSER_THREAD_START_ROUTINE StartRoutine, PVOID Parameter) {
     __try {
         RtlExitUserThread(StartRoutine(Parameter));
     } __except (RtlpUnhandledException(GetExceptionInformation())) {
-        RtlExitUserProcess(GetExceptionCode());
+        End(GetExceptionCode()); // no DllMain: nobody knows in what state the process is
     }
 }
 
@@ -24,9 +36,15 @@ void NTAPI RtlExitUserThread(NTSTATUS ExitStatus) {
 }
 
 void NTAPI RtlExitUserProcess(NTSTATUS ExitStatus) {
-    (void)NtTerminateProcess(nullptr, ExitStatus); // the other threads
+    PEB* const peb = NtCurrentPeb();
+    // No other thread ends inside of the loader or the heap: DllMains need both.
+    if (peb->LoaderLock) (void)RtlEnterCriticalSection(peb->LoaderLock);
+    if (peb->ProcessHeap) (void)RtlLockHeap(peb->ProcessHeap);
+    RtlpEndingStatus = ExitStatus;
+    RtlpProcessEnds = true;
+    (void)NtTerminateProcess(nullptr, ExitStatus);
+    if (peb->ProcessHeap) (void)RtlUnlockHeap(peb->ProcessHeap);
     LdrShutdownProcess();
-    for (;;)
-        (void)NtTerminateProcess(NtCurrentProcess(), ExitStatus);
+    End(ExitStatus);
 }
 }
