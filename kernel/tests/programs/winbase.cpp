@@ -98,6 +98,46 @@ void CheckText() {
     CHECK(MultiByteToWideChar(12345, 0, "x", 1, wide, 16) == 0 && GetLastError() == ERROR_INVALID_PARAMETER);
 }
 
+void CheckFiles() {
+    DWORD bytes = 0;
+    CHAR head[2];
+    const HANDLE file =
+        CreateFileA("C:\\x\\..\\winbase.exe", GENERIC_READ, FILE_SHARE_READ, nullptr, OPEN_EXISTING, 0, nullptr);
+    CHECK(file != INVALID_HANDLE_VALUE && GetFileType(file) == FILE_TYPE_DISK);
+    const DWORD size = GetFileSize(file, nullptr);
+    CHECK(size > 1000 && size != INVALID_FILE_SIZE);
+    CHECK(ReadFile(file, head, sizeof(head), &bytes, nullptr) && bytes == 2 && head[0] == 'M' && head[1] == 'Z');
+    CHECK(SetFilePointer(file, 0, nullptr, FILE_CURRENT) == 2);
+    CHECK(SetFilePointer(file, -1, nullptr, FILE_END) == size - 1);
+    CHECK(ReadFile(file, head, sizeof(head), &bytes, nullptr) && bytes == 1);
+    CHECK(ReadFile(file, head, sizeof(head), &bytes, nullptr) && bytes == 0); // the end
+    CHECK(SetFilePointer(file, -1, nullptr, FILE_BEGIN) == INVALID_FILE_SIZE && GetLastError() == ERROR_NEGATIVE_SEEK);
+    OVERLAPPED start{.Internal = 0, .InternalHigh = 0, .Offset = 1, .OffsetHigh = 0, .hEvent = nullptr};
+    CHECK(ReadFile(file, head, 1, &bytes, &start) && head[0] == 'Z');
+    CHECK(!WriteFile(file, head, 1, &bytes, nullptr) && GetLastError() == ERROR_ACCESS_DENIED && bytes == 0);
+    CHECK(CloseHandle(file));
+    const HANDLE relative =
+        CreateFileW(u"kernel32.dll", GENERIC_READ, FILE_SHARE_READ, nullptr, OPEN_EXISTING, 0, nullptr);
+    CHECK(relative != INVALID_HANDLE_VALUE && CloseHandle(relative)); // the current directory is that of the boot files
+    CHECK(CreateFileA("nothing.txt", GENERIC_READ, 0, nullptr, OPEN_EXISTING, 0, nullptr) == INVALID_HANDLE_VALUE);
+    CHECK(GetLastError() == ERROR_FILE_NOT_FOUND);
+    CHECK(CreateFileA("", GENERIC_READ, 0, nullptr, OPEN_EXISTING, 0, nullptr) == INVALID_HANDLE_VALUE);
+    CHECK(GetLastError() == ERROR_PATH_NOT_FOUND);
+}
+
+void CheckTimes() {
+    LARGE_INTEGER before, after, frequency;
+    FILETIME time{};
+    const DWORD tick = GetTickCount();
+    CHECK(QueryPerformanceCounter(&before) && QueryPerformanceFrequency(&frequency) && frequency.QuadPart > 1000);
+    Sleep(30);
+    CHECK(QueryPerformanceCounter(&after) && after.QuadPart > before.QuadPart);
+    const DWORD passed = GetTickCount() - tick;
+    CHECK(passed >= 20 && passed < 5000);
+    GetSystemTimeAsFileTime(&time);
+    CHECK(time.dwHighDateTime > 0x01BF0000); // the year 2000 and later
+}
+
 LONG NTAPI EndWell(EXCEPTION_POINTERS* pointers) {
     const EXCEPTION_RECORD& record = *pointers->ExceptionRecord;
     CHECK(record.ExceptionCode == static_cast<NTSTATUS>(0xE0000001) && record.NumberParameters == 2 &&
@@ -117,6 +157,8 @@ extern "C" NTSTATUS NTAPI NtProcessStartup(PEB*) {
     CheckModules();
     CheckMemory();
     CheckText();
+    CheckFiles();
+    CheckTimes();
     CHECK(SetUnhandledExceptionFilter(EndWell) == nullptr);
     constexpr ULONG_PTR arguments[] = {7, 8};
     RaiseException(0xE0000001, 0, 2, arguments);

@@ -25,10 +25,34 @@ constexpr DWORD CREATE_SUSPENDED = 4;
 constexpr DWORD STACK_SIZE_PARAM_IS_A_RESERVATION = 0x10000;
 constexpr DWORD STILL_ACTIVE = 259;
 constexpr UINT CP_ACP = 0, CP_OEMCP = 1, CP_UTF8 = 65001;
-constexpr DWORD ERROR_SUCCESS = 0, ERROR_FILE_NOT_FOUND = 2, ERROR_ACCESS_DENIED = 5, ERROR_INVALID_HANDLE = 6,
-                ERROR_NOT_ENOUGH_MEMORY = 8, ERROR_INVALID_PARAMETER = 87, ERROR_INSUFFICIENT_BUFFER = 122,
-                ERROR_MOD_NOT_FOUND = 126, ERROR_PROC_NOT_FOUND = 127, ERROR_ALREADY_EXISTS = 183,
-                ERROR_NO_UNICODE_TRANSLATION = 1113, ERROR_MR_MID_NOT_FOUND = 317;
+constexpr DWORD ERROR_SUCCESS = 0, ERROR_FILE_NOT_FOUND = 2, ERROR_PATH_NOT_FOUND = 3, ERROR_ACCESS_DENIED = 5,
+                ERROR_INVALID_HANDLE = 6, ERROR_NOT_ENOUGH_MEMORY = 8, ERROR_INVALID_PARAMETER = 87,
+                ERROR_INSUFFICIENT_BUFFER = 122, ERROR_NEGATIVE_SEEK = 131, ERROR_MOD_NOT_FOUND = 126,
+                ERROR_PROC_NOT_FOUND = 127, ERROR_ALREADY_EXISTS = 183, ERROR_NO_UNICODE_TRANSLATION = 1113,
+                ERROR_MR_MID_NOT_FOUND = 317;
+
+// Files (documented values).
+inline HANDLE const INVALID_HANDLE_VALUE = reinterpret_cast<HANDLE>(~ULONG_PTR(0));
+constexpr DWORD INVALID_FILE_SIZE = 0xFFFFFFFF;
+constexpr DWORD CREATE_NEW = 1, CREATE_ALWAYS = 2, OPEN_EXISTING = 3, OPEN_ALWAYS = 4, TRUNCATE_EXISTING = 5;
+constexpr DWORD FILE_FLAG_OVERLAPPED = 0x40000000;
+constexpr DWORD FILE_BEGIN = 0, FILE_CURRENT = 1, FILE_END = 2;
+constexpr DWORD FILE_TYPE_UNKNOWN = 0, FILE_TYPE_DISK = 1, FILE_TYPE_CHAR = 2;
+constexpr DWORD STD_INPUT_HANDLE = DWORD(-10), STD_OUTPUT_HANDLE = DWORD(-11), STD_ERROR_HANDLE = DWORD(-12);
+
+/// Where a transfer begins, and how it ended (documented layout). Mica's transfers end before the call returns.
+struct OVERLAPPED {
+    ULONG_PTR Internal;
+    ULONG_PTR InternalHigh;
+    DWORD Offset;
+    DWORD OffsetHigh;
+    HANDLE hEvent;
+};
+/// 100 ns since 1 January 1601.
+struct FILETIME {
+    DWORD dwLowDateTime;
+    DWORD dwHighDateTime;
+};
 
 /// What GetStartupInfoA tells (documented layout).
 struct STARTUPINFOA {
@@ -113,6 +137,26 @@ WINBASEAPI LPVOID NTAPI VirtualAlloc(LPVOID Address, SIZE_T Size, DWORD Allocati
 WINBASEAPI BOOL NTAPI VirtualFree(LPVOID Address, SIZE_T Size, DWORD FreeType);
 WINBASEAPI BOOL NTAPI VirtualProtect(LPVOID Address, SIZE_T Size, DWORD NewProtect, DWORD* OldProtect);
 WINBASEAPI SIZE_T NTAPI VirtualQuery(const void* Address, MEMORY_BASIC_INFORMATION* Buffer, SIZE_T Length);
+// file.cpp
+WINBASEAPI HANDLE NTAPI CreateFileA(PCSTR FileName, DWORD DesiredAccess, DWORD ShareMode,
+                                    LPSECURITY_ATTRIBUTES SecurityAttributes, DWORD CreationDisposition,
+                                    DWORD FlagsAndAttributes, HANDLE TemplateFile);
+WINBASEAPI HANDLE NTAPI CreateFileW(PCWSTR FileName, DWORD DesiredAccess, DWORD ShareMode,
+                                    LPSECURITY_ATTRIBUTES SecurityAttributes, DWORD CreationDisposition,
+                                    DWORD FlagsAndAttributes, HANDLE TemplateFile);
+WINBASEAPI BOOL NTAPI ReadFile(HANDLE File, LPVOID Buffer, DWORD Bytes, DWORD* BytesRead, OVERLAPPED* Overlapped);
+WINBASEAPI BOOL NTAPI WriteFile(HANDLE File, const void* Buffer, DWORD Bytes, DWORD* BytesWritten,
+                                OVERLAPPED* Overlapped);
+WINBASEAPI DWORD NTAPI GetFileSize(HANDLE File, DWORD* FileSizeHigh);
+WINBASEAPI DWORD NTAPI SetFilePointer(HANDLE File, LONG DistanceToMove, LONG* DistanceToMoveHigh, DWORD MoveMethod);
+WINBASEAPI DWORD NTAPI GetFileType(HANDLE File);
+WINBASEAPI HANDLE NTAPI GetStdHandle(DWORD StdHandle);
+WINBASEAPI BOOL NTAPI SetStdHandle(DWORD StdHandle, HANDLE Handle);
+// time.cpp
+WINBASEAPI DWORD NTAPI GetTickCount();
+WINBASEAPI void NTAPI GetSystemTimeAsFileTime(FILETIME* SystemTimeAsFileTime);
+WINBASEAPI BOOL NTAPI QueryPerformanceCounter(LARGE_INTEGER* PerformanceCount);
+WINBASEAPI BOOL NTAPI QueryPerformanceFrequency(LARGE_INTEGER* Frequency);
 // exception.cpp
 WINBASEAPI void NTAPI RaiseException(DWORD ExceptionCode, DWORD ExceptionFlags, DWORD NumberOfArguments,
                                      const ULONG_PTR* Arguments);

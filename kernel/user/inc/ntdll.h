@@ -18,6 +18,7 @@
 #include "user/environment.h"
 #include "user/errors.h"
 #include "user/exception.h"
+#include "user/files.h"
 #include "user/heap.h"
 #include "user/loader.h"
 #include "user/thread.h"
