@@ -206,7 +206,13 @@ class Builder:
     def listings(self, names: Sequence[str], flavour: str = "") -> Dict[str, Path]:
         """The listings of the tree's own objects, made beside them: name of the source -> file that an assembler takes."""
         base = self.base(flavour)
-        made = {name: object_of(base, name).with_suffix(".s") for name in names}
+        return self._listed(base, flavour, {name: object_of(base, name).with_suffix(".s") for name in names})
+
+    def shared_listing(self, made: Path) -> Path:
+        """The same of an object of the base that the boot loader or ntdll.dll has of a source of the kernel's."""
+        return self._listed(self.base(), "", {"": made.with_suffix(".s")})[""]
+
+    def _listed(self, base: Path, flavour: str, made: Dict[str, Path]) -> Dict[str, Path]:
         with locking.held(base.parent / "build.lock"):
             done = subprocess.run(self._make(base.parent, [self._tree.in_make(path) for path in made.values()], self.switch(flavour)),
                                   cwd=self._tree.root, env={**os.environ, "LC_ALL": "C"}, stdin=subprocess.DEVNULL,

@@ -13,19 +13,24 @@ In the books: "COFF", "symbol tables", "stripping".
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import List
+from typing import List, Sequence
 
 from grader.building.objects import local_names
 from grader.errors import GraderError
-from grader.handout.scatter import scattered
+from grader.handout.scatter import LABEL, scattered
 from grader.images.disassembly import instructions_of
 
 OBJCOPY = "llvm-objcopy"
 ASSEMBLER = ("clang++", "--target=i686-pc-windows-msvc", "-march=i686", "-mno-incremental-linker-compatible", "-Wno-unused-command-line-argument")
 LEFT_OUT = ("--strip-debug", "--remove-section=.llvm_addrsig", "--strip-symbol=.file")
+# The boot loader's objects are in another format, ELF: there a name of `.L` stays out of the table of symbols.
+LOADER_ASSEMBLER = ("clang++", "--target=i686-unknown-none-elf", "-march=i686", "-Wno-unused-command-line-argument")
+LOADER_LEFT_OUT = ("--strip-debug", "--strip-unneeded", "--discard-all", "--remove-section=.llvm_addrsig", "--remove-section=.comment")
+_OF_ELF = re.compile(r"^\s*\.(?:size|ident|file|addrsig)\b.*\n", re.MULTILINE)
 
 
 def harden(source: Path, target: Path) -> None:
@@ -43,21 +48,36 @@ def harden(source: Path, target: Path) -> None:
 def scatter(source: Path, listing: Path, target: Path) -> None:
     """Writes the hardened object of a reference, scattered.  `listing`: of the object `source`.  GraderError where that is not
     safe; then there is no object."""
-    text = listing.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory(prefix="mica-scatter-") as folder:
-        plain, other = Path(folder, "plain.obj"), Path(folder, "scattered.obj")
-        _assemble(text, plain)
-        if instructions_of(plain) != instructions_of(source):
-            raise GraderError(f"{listing}: does not assemble to the code of {source.name}, so nothing is made of it; run `make clean kernel` "
-                              "and try again")
-        _assemble(scattered(text, str(listing)), other)
+        other = Path(folder, "scattered.obj")
+        _assemble(ASSEMBLER, scattered(_listed(source, listing, ASSEMBLER, Path(folder)), str(listing)), other)
         harden(other, target)
 
 
-def _assemble(text: str, target: Path) -> None:
+def scatter_of_loader(source: Path, listing: Path, target: Path) -> None:
+    """The same for an object of the boot loader."""
+    with tempfile.TemporaryDirectory(prefix="mica-scatter-") as folder:
+        other = Path(folder, "scattered.o")
+        text = _OF_ELF.sub("", _listed(source, listing, LOADER_ASSEMBLER, Path(folder)))
+        _assemble(LOADER_ASSEMBLER, scattered(text, str(listing)).replace(LABEL, "." + LABEL), other)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _run([OBJCOPY, *LOADER_LEFT_OUT, str(other), str(target)])
+
+
+def _listed(source: Path, listing: Path, assembler: Sequence[str], folder: Path) -> str:
+    """A listing, which is that of the object."""
+    text, plain = listing.read_text(encoding="utf-8"), folder / "plain.obj"
+    _assemble(assembler, text, plain)
+    if instructions_of(plain) != instructions_of(source):
+        raise GraderError(f"{listing}: does not assemble to the code of {source.name}, so nothing is made of it; run `make clean kernel` "
+                          "and try again")
+    return text
+
+
+def _assemble(assembler: Sequence[str], text: str, target: Path) -> None:
     listing = target.with_suffix(".s")
     listing.write_text(text, encoding="utf-8")
-    _run([*ASSEMBLER, "-c", str(listing), "-o", str(target)])
+    _run([*assembler, "-c", str(listing), "-o", str(target)])
 
 
 def _run(command: List[str]) -> None:

@@ -8,6 +8,8 @@ What a branch of lab n holds
     earlier labs the reference (kernel/prebuilt/reference/), of the lab itself the starter (kernel/prebuilt/starter/).
     The instructor chooses otherwise with REFERENCE=all or REFERENCE=none.  Of further exercises that labs/further.txt does not
     name the branch always holds the reference: a kernel of the core track needs them, and kernel/prebuilt/further.txt names them
+  * of the sources with regions that the boot loader and ntdll.dll share with the kernel their own objects (kernel/prebuilt/boot/,
+    kernel/prebuilt/user/): these two always have the reference, so that every branch boots and starts programs
   * from the first lab whose tests explore schedules on, all objects in the explore flavour too (kernel/prebuilt/explore/)
   * kernel/prebuilt/branch.json: which lab this is; labs/manifest.json: hashes of all that students do not write
   * the staged hints of its own lab
@@ -29,7 +31,7 @@ from grader import sources
 from grader.building.builder import EXPLORED, Builder, object_of
 from grader.errors import GraderError
 from grader.handout.branches import Content, Repository
-from grader.handout.hardened import harden, scatter
+from grader.handout.hardened import harden, scatter, scatter_of_loader
 from grader.handout.regions import Shipped
 from grader.labs import Course
 from grader.model import Lab, Progress
@@ -44,6 +46,7 @@ WITHHELD = re.compile(
     r"grader/explore/(survey|table|kernels)\.py$|"
     r"README\.md$|SYLLABUS\.md$|CONTRIBUTING\.md$|labs/branch-readme\.md$|labs/[^/]+/seed\.txt$|"
     r"kernel/prebuilt/)|_test\.cpp$")
+SHARED = "kernel/ntos/rtl/pe/"  # sources that are compiled for the boot loader and for ntdll.dll too
 FURTHER_LIST = "kernel/prebuilt/further.txt"  # kernel/student.mk reads it
 README = "labs/branch-readme.md"  # becomes README.md of the branches
 REFERENCES = ("earlier", "all", "none")
@@ -129,6 +132,9 @@ class Handout:
                 files[name] = self._tree.root / name
             else:
                 self._place(files, name, shipped, lab, fresh)
+            if shipped is not None and name.startswith(SHARED):
+                files[f"kernel/prebuilt/boot/{name[len('kernel/ntos/rtl/'):].replace('.cpp', '.o')}"] = self._objects.of_loader(name)
+                files[f"kernel/prebuilt/user/{name[len('kernel/'):]}.obj"] = self._objects.of_user(name)
         if (self._tree.root / README).is_file():
             files["README.md"] = self._tree.root / README
         files[BRANCH_FILE] = (json.dumps({"lab": lab.number, "fresh": fresh}) + "\n").encode()
@@ -191,6 +197,20 @@ class _Objects:
             scatter(object_of(self._builder.base(flavour), name), self._listings[flavour][name], target)
         return target
 
+    def of_loader(self, name: str) -> Path:
+        """The boot loader's object of a source, scattered."""
+        made, target = _loader_object_of(self._builder.base(), name), _loader_object_of(self._folder, name)
+        if not target.is_file():
+            scatter_of_loader(made, self._builder.shared_listing(made), target)
+        return target
+
+    def of_user(self, name: str) -> Path:
+        """The same of ntdll.dll's."""
+        made, target = _user_object_of(self._builder.base(), name), _user_object_of(self._folder, name)
+        if not target.is_file():
+            scatter(made, self._builder.shared_listing(made), target)
+        return target
+
     def starter(self, name: str, flavour: str) -> Path:
         if flavour not in self._starters:
             files = {name: self._marked[name].starter.encode("utf-8", "surrogateescape") for name in self._files}
@@ -201,11 +221,21 @@ class _Objects:
         return target
 
 
+def _loader_object_of(folder: Path, name: str) -> Path:
+    """Where boot.mk leaves the boot loader's own object of a source that it shares with the kernel."""
+    return folder / "obj/boot" / name[len("kernel/ntos/rtl/"):].replace(".cpp", ".o")
+
+
+def _user_object_of(folder: Path, name: str) -> Path:
+    """Where kernel/user/build.mk leaves ntdll.dll's own object of a source that it shares with the kernel."""
+    return folder / "obj/user" / (name[len("kernel/"):] + ".obj")
+
+
 def _check(name: str, content: Content) -> None:
     """Refuses a text that would show the students a region's marker."""
     if isinstance(content, Path) and not content.exists():
         raise GraderError(f"{content}: the build left no such file; run `make clean kernel` and try again")
-    if name.endswith((".obj", ".py", ".md")):
+    if name.endswith((".obj", ".o", ".py", ".md")):
         return
     if _LEFT_OVER.search(content.read_bytes() if isinstance(content, Path) else content):
         raise GraderError(f"{name}: a LAB marker would reach the students; lab.py must name this file")

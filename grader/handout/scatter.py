@@ -207,7 +207,7 @@ def _parsed(listing: str, origin: str) -> "Tuple[List[str | _Routine], List[_Rou
             aligned.append(raw)
         else:
             if SECTION.match(line):
-                code = line.startswith(".text") or '"xr' in line
+                code = line.startswith(".text") or '"xr' in line or '"ax' in line
                 now = None
             elif not line.split()[0].rstrip(";") in INERT:
                 raise _refusal(origin, number, line, "a directive between instructions")

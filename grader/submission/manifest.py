@@ -28,6 +28,7 @@ FOLDERS = ("kernel", "labs")  # what a kernel and its tests are made of
 COMPILED = (".cpp", ".cc", ".cxx", ".c", ".S", ".s")
 ENDINGS = (*COMPILED, ".h", ".hpp", ".inc", ".def", ".mk", ".py")
 OBJECTS = "kernel/prebuilt"
+OBJECT = (".obj", ".o")  # of the kernel, of the boot loader
 _PROSE = re.compile(r"(?:^|/)\.|\.(?:md|svg|png)$")  # what counts nowhere: handouts, pictures, git's and editors' files
 
 
@@ -98,12 +99,12 @@ def objects_in(root: Path) -> List[str]:
     for folder, folders, files in os.walk(root / OBJECTS):
         links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
         found += [Path(folder, name).relative_to(root).as_posix() for name in [*links, *files]
-                  if name in links or name.endswith(".obj") and not name.startswith(".")]
+                  if name in links or name.endswith(OBJECT) and not name.startswith(".")]
     return sorted(found)
 
 
 def _is_object(name: str) -> bool:
-    return name.startswith(OBJECTS + "/") and name.endswith(".obj")
+    return name.startswith(OBJECTS + "/") and name.endswith(OBJECT)
 
 
 def shipped_in(root: Path) -> Dict[str, str]:

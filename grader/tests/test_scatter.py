@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Dict, List, Tuple
 
 from grader.errors import GraderError
-from grader.handout.hardened import harden, scatter
+from grader.handout.hardened import harden, scatter, scatter_of_loader
 from grader.handout.scatter import CONDITIONS, LABEL, REGISTERS, scattered
 from grader.images.disassembly import instructions
 from grader.leaks.natural import runs
@@ -226,6 +226,21 @@ class Objects(unittest.TestCase):
         scatter(target, listing, self.home / "new.obj")
         self.assertTrue(own & set(runs(instructions((self.home / "plain.obj").read_bytes()))))
         self.assertFalse(own & set(runs(instructions((self.home / "new.obj").read_bytes()))))
+
+    def test_an_object_of_the_boot_loader_is_scattered_too(self) -> None:
+        """Another format: its table of symbols has what the linker needs, and no name of a piece."""
+        name, made, listing, new = "kernel/ntos/rtl/pe/relocate.cpp", self.home / "relocate.o", self.home / "relocate.s", self.home / "new.o"
+        flags = ["clang++", "--target=i686-unknown-none-elf", "-march=i686", "-std=c++20", "-Os", "-ffreestanding", "-fno-rtti", "-fno-exceptions",
+                 "-fno-asynchronous-unwind-tables", "-I", str(ROOT / "kernel/inc"), str(ROOT / name)]
+        subprocess.run([*flags, "-c", "-g", "-o", str(made)], check=True)
+        subprocess.run([*flags, "-S", "-fno-verbose-asm", "-o", str(listing)], check=True)
+        own = set(runs(instructions(made.read_bytes())))
+        scatter_of_loader(made, listing, new)
+        self.assertTrue(own)
+        self.assertFalse(own & set(runs(instructions(new.read_bytes()))))
+        seen = subprocess.run(["llvm-nm", "--format=posix", str(new)], capture_output=True, text=True, check=True).stdout.split()[::2]
+        self.assertEqual([], [one for one in seen if "Lm." in one or "relocate" in one])
+        self.assertIn("_ZN2nt10PeRelocateERNS_7PeImageERKNS_9PeHeadersEjPNS_7PeErrorE", seen)
 
     def test_a_listing_of_other_code_is_refused(self) -> None:
         target, listing = self.made("kernel/ntos/ke/i386/ctxswap.S")

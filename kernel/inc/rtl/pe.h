@@ -112,9 +112,7 @@ NTSTATUS PeReadHeaders(PeImage& image, ULONG maximumSize, PeHeaders* headers, Pe
 NTSTATUS PeReadSection(PeImage& image, const PeHeaders& headers, ULONGLONG fileSize, ULONG index, ULONG* end,
                        PeSection* section, PeError* error);
 
-/// Adds `base` - ImageBase to every address that the image's linker has noted. The table is checked even when nothing moves, so that
-/// a damaged image fails everywhere alike. If it fails, a part of the addresses may have changed.
-/// @param base where the image will run
+/// Adds `base` - ImageBase to every address that the image's linker has noted. Contract: rtl/pe/relocate.cpp.
 NTSTATUS PeRelocate(PeImage& image, const PeHeaders& headers, ULONG base, PeError* error);
 
 /// A loaded image, as others import from it.
@@ -139,11 +137,10 @@ protected:
 /// The longest name of an export that can be imported.
 inline constexpr ULONG PE_SYMBOL_SIZE = 512;
 
-/// Looks up an export; forwarders are followed through `modules`. @param name nullptr: the one of `ordinal`
-/// @param address of the routine or variable
+/// Looks up an export; forwarders are followed through `modules`. Contract: rtl/pe/bind.cpp.
 NTSTATUS PeFindExport(const PeModule& first, PCSTR name, ULONG ordinal, PeModules& modules, ULONG* address,
                       PeError* error);
-/// Fills the import address tables of an image.
+/// Fills the import address tables of an image. Contract: rtl/pe/bind.cpp.
 NTSTATUS PeBind(const PeModule& module, PeModules& modules, PeError* error);
 
 } // namespace nt

@@ -4,16 +4,25 @@
 #include "ldr/bootfiles.h"
 #include "ex.h"
 #include "ke/pagedcode.h"
+#include "ldr.h"
 #include "mm.h"
-#include "ldr/bootlist.h"
+#include "mm/memorybacking.h"
 
 namespace {
 
 constexpr ULONG BOOT_FILE_TAG = EX_TAG("BtFl");
 
-} // namespace
+/// A boot file.
+/// shared: no, all are made in phase 1
+struct BOOT_FILE {
+    SINGLE_LIST_ENTRY Next;
+    PCUNICODE_STRING Name; ///< in the loader block, which stays
+    MM_MEMORY_BACKING Memory;
+};
 
-constinit SINGLE_LIST_ENTRY LdrpBootFiles{};
+constinit SINGLE_LIST_ENTRY Files{};
+
+} // namespace
 
 #pragma code_seg("PAGE")
 
@@ -30,12 +39,8 @@ static bool AddFile(const LDR_BOOT_FILE& file) {
     }
     made->Name = &file.Name;
     MmInitializeMemoryBacking(&made->Memory, data, file.Size, TRUE);
-    made->Memory.Backing.Name = &file.Name;
-    made->Next.Next = nullptr;
-    SINGLE_LIST_ENTRY* last = &LdrpBootFiles;
-    while (last->Next)
-        last = last->Next;
-    last->Next = &made->Next;
+    made->Next.Next = Files.Next;
+    Files.Next = &made->Next;
     return true;
 }
 
@@ -43,24 +48,18 @@ BOOLEAN NTAPI LdrInitializeBootFiles(PLOADER_PARAMETER_BLOCK LoaderBlock) {
     PAGED_CODE();
     for (const LDR_BOOT_FILE* file : nt::List<&LDR_BOOT_FILE::Links>(LoaderBlock->BootFileListHead))
         if (!AddFile(*file)) return FALSE;
-    return NT_SUCCESS(LdrpCreateBootDevice());
-}
-
-BOOT_FILE* LdrpFindBootFile(const UNICODE_STRING& name) {
-    PAGED_CODE();
-    for (SINGLE_LIST_ENTRY* entry = LdrpBootFiles.Next; entry; entry = entry->Next) {
-        auto* const file = CONTAINING_RECORD(entry, BOOT_FILE, Next);
-        if (RtlEqualUnicodeString(file->Name, &name, TRUE)) return file;
-    }
-    return nullptr;
+    return TRUE;
 }
 
 extern "C" NTSTATUS NTAPI LdrOpenBootFile(PCUNICODE_STRING Name, MM_BACKING** File) {
     PAGED_CODE();
-    BOOT_FILE* const file = LdrpFindBootFile(*Name);
-    if (!file) return STATUS_OBJECT_NAME_NOT_FOUND;
-    MmReferenceBacking(&file->Memory.Backing);
-    *File = &file->Memory.Backing;
-    return STATUS_SUCCESS;
+    for (SINGLE_LIST_ENTRY* entry = Files.Next; entry; entry = entry->Next) {
+        auto* const file = CONTAINING_RECORD(entry, BOOT_FILE, Next);
+        if (!RtlEqualUnicodeString(file->Name, Name, TRUE)) continue;
+        MmReferenceBacking(&file->Memory.Backing);
+        *File = &file->Memory.Backing;
+        return STATUS_SUCCESS;
+    }
+    return STATUS_OBJECT_NAME_NOT_FOUND;
 }
 #pragma code_seg()

@@ -5,7 +5,6 @@
 // Locks: none. IRQL: PASSIVE_LEVEL. In the books: the processor manual, "self-modifying code". MEM-04
 #include "ke.h"
 #include "ke/flushtb.h"
-#include "mm/targetprocess.h"
 #include "mm/virtual.h"
 #include "ps/process.h"
 #include "rtl/exception.h"
@@ -19,8 +18,7 @@ extern "C" NTSTATUS NTAPI NtFlushInstructionCache(HANDLE ProcessHandle, PVOID Ba
             return GetExceptionCode();
         }
     }
-    MI_TARGET_PROCESS process;
-    NT_TRY(process.Open(ProcessHandle, PROCESS_VM_WRITE, ExGetPreviousMode()));
-    KeFlushProcessTb(&process.Get()->Pcb); // its interrupts do what is needed, and more
+    if (ProcessHandle != NtCurrentProcess()) return STATUS_INVALID_HANDLE;
+    KeFlushProcessTb(&MmCurrentProcess()->Pcb); // its interrupts do what is needed, and more
     return STATUS_SUCCESS;
 }

@@ -11,8 +11,7 @@ constexpr ULONG OB_WAIT_TAG = EX_TAG("ObWa");
 /// The dispatcher header of an object; of one that nobody can wait for, an event that is always signaled.
 PVOID WaitableOf(PVOID object) {
     PVOID const elsewhere = ObGetObjectType(object)->DefaultObject;
-    const auto offset = reinterpret_cast<ULONG_PTR>(elsewhere);
-    return offset < PAGE_SIZE ? static_cast<UCHAR*>(object) + offset : elsewhere; // ObWaitableAt
+    return elsewhere ? elsewhere : object;
 }
 
 /// The caller's time-out. @param chosen receives &time, or nullptr: for ever

@@ -3,6 +3,10 @@
 
 #include "rtl/pe.h"
 
+#ifdef MICA_NTOSKRNL // what is not written yet says so (LAB_NOT_IMPLEMENTED)
+#include "ke/bugcheck.h"
+#endif
+
 /// Returns with `fault` at `value` in `error` when `expression` fails.
 #define PE_TRY(expression, fault, value)                                         \
     do {                                                                         \

@@ -6,6 +6,7 @@
 
 namespace nt {
 
+// LAB(1.8) begin
 namespace {
 
 constexpr ULONG TYPE_SHIFT = 12, OFFSET_MASK = 0xFFF; // of an entry
@@ -33,8 +34,29 @@ NTSTATUS RelocatePage(PeImage& image, ULONG page, ULONG at, ULONG end, ULONG dif
 }
 
 } // namespace
+// LAB(1.8) else
+//| // Room for helpers of your own.
+// LAB(1.8) end
 
+/// Adds `base` - ImageBase to every address that the image's table of base relocations notes.
+///
+/// - IMAGE_DIRECTORY_ENTRY_BASERELOC says where the table is. An image without one (Size 0) has no addresses.
+/// - The table is a row of blocks: an IMAGE_BASE_RELOCATION, and behind it entries of 16 bits to the block's end. The upper 4 bits of
+///   an entry are its type, the lower 12 an offset from the block's VirtualAddress. HIGHLOW notes an address there, 32 bits that lie at
+///   any place; ABSOLUTE notes none.
+/// - The table ends with its directory's Size, with less than an IMAGE_BASE_RELOCATION before that, or with a SizeOfBlock of 0.
+/// - Post: each address noted is larger by the difference, modulo 2 to the 32nd, and all other bytes are as they were. If nothing
+///   moves nothing is written.
+/// - A damaged table fails even if nothing moves, so that it fails everywhere alike. It is damaged where it does not lie in the image;
+///   where a block is smaller than its header, does not end with a whole entry, or ends behind the table; where an entry has another
+///   type, or an address is not whole inside the image. An offset that leads beyond 32 bits leads out of the image.
+/// - The image may change meanwhile, and what a second look finds was never checked: no value of the table is read twice.
+/// - An access that fails ends the work with its status, as BadRelocation. If the routine fails some addresses may have changed.
+/// @param headers of the image; checked. @param base where the image will run
+/// @returns NoRelocations: it must move, and its linker left the table out (IMAGE_FILE_RELOCS_STRIPPED); BadRelocation: Value is the
+/// offset of the table, the block or the entry that is wrong
 NTSTATUS PeRelocate(PeImage& image, const PeHeaders& headers, ULONG base, PeError* error) {
+    // LAB(1.8) begin
     const ULONG difference = base - headers.Optional().ImageBase;
     const IMAGE_DATA_DIRECTORY table = headers.Directory(IMAGE_DIRECTORY_ENTRY_BASERELOC);
     if (difference != 0 && (headers.Nt.FileHeader.Characteristics & IMAGE_FILE_RELOCS_STRIPPED) != 0)
@@ -51,6 +73,9 @@ NTSTATUS PeRelocate(PeImage& image, const PeHeaders& headers, ULONG base, PeErro
                             error));
     }
     return STATUS_SUCCESS;
+    // LAB(1.8) else
+    //| LAB_NOT_IMPLEMENTED("1.8");
+    // LAB(1.8) end
 }
 
 } // namespace nt
