@@ -215,7 +215,7 @@ $(service_dir)/check.obj: $(service_dir)/check.cpp $(flags_file)
 	$(Q){ $(CXX) $(CXXFLAGS) -g0 -DMICA_NTOSKRNL -MMD -MP -MF $(@:.obj=.d) -c $< -o $@; } $(told)
 kernel: $(if $(service_table),$(service_dir)/services.md)
 # Tests of user mode have the stubs in their programs.
-service_tests := $(call objects,$(call find,kernel/tests/guest/ring3))
+service_tests := $(call objects,$(call find,kernel/tests/guest/ring3 kernel/tests/guest/processes))
 $(service_tests): | $(service_dir)/services.h $(service_dir)/stubs.inc
 $(service_tests): private CXXFLAGS += -I$(service_dir)
 $(service_tests): private ASFLAGS += -I$(service_dir)
@@ -311,7 +311,7 @@ host_obj   := $(patsubst kernel/%,$(O)/host/obj/%.o,$(host_src))
 # (line tables are what a sanitizer's report needs; whole debug information doubles the time: HOST_EXTRA_FLAGS=-g)
 HOST_FLAGS := -std=c++20 -O1 -gline-tables-only -DMICA_HOST=1 -fms-extensions -fsanitize=address,undefined -fno-sanitize-recover=undefined \
               -fno-omit-frame-pointer -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
-              -Wno-ignored-attributes $(include) -Ikernel/tests/host -Ikernel/boot -Ikernel/user/inc -Ikernel/user/ntdll $(HOST_EXTRA_FLAGS) $(reprod)
+              -Wno-ignored-attributes $(include) -Ikernel/tests/host -Ikernel/boot -Ikernel/user/inc -Ikernel/user/ntdll -Ikernel/user $(HOST_EXTRA_FLAGS) $(reprod)
 
 host-tests: $(O)/host/mica-host-tests
 # GoogleTest's header costs a second in each of a hundred tests: it is read once.

@@ -24,6 +24,14 @@ from rings.build import said_of_sources  # noqa: E402
 from rings.program import ProgramRing  # noqa: E402
 
 
+class Asked(unittest.TestCase):
+    def test_name_of_a_ring_is_that_ring_alone(self) -> None:
+        names = [ring.name for ring in RINGS]
+        for only, expected in (("host", ("host", "*")), ("guest:waits*", ("guest", "waits*")), ("*Quantum*", ("", "*Quantum*")), ("", ("", ""))):
+            with self.subTest(only):
+                self.assertEqual(expected, runner.asked(only, names))
+
+
 class Fixed(Ring):
     def __init__(self, *outcomes, error=None):
         super().__init__("fixed", "made up")

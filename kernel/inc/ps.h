@@ -10,6 +10,8 @@
 #include "ps/process.h"
 #include "rtl/ustring.h"
 
+struct MM_BACKING;
+
 /// A thread of the executive: the scheduler's part, its ID, its name and what it began with. An object of PsThreadType.
 struct ETHREAD {
     KTHREAD Tcb;
@@ -17,7 +19,13 @@ struct ETHREAD {
     EPROCESS* ThreadsProcess; ///< referenced
     PKSTART_ROUTINE StartAddress;
     LIST_ENTRY TerminationLink; ///< on the reaper's list once ended
-    NTSTATUS ExitStatus;
+    NTSTATUS ExitStatus;        ///< STATUS_PENDING while it runs
+    TEB* Teb;                   ///< that the kernel has made for it and frees; nullptr: none
+    volatile LONG Terminating;  ///< it ends, or was told to; interlocked
+    KAPC StartApc;              ///< of user mode: leads to the system library's loader
+    KAPC ExitApc;               ///< of user mode: the first thread to set Terminating queues it
+    LARGE_INTEGER CreateTime;
+    LARGE_INTEGER ExitTime;
     CHAR ThreadName[16];
 };
 using PETHREAD = ETHREAD*;
@@ -55,6 +63,18 @@ NTKERNELAPI NTSTATUS NTAPI PsStartSystemThread(PETHREAD* Thread, PCSTR Name, KPR
 /// @returns also STATUS_PROCESS_IS_TERMINATING. @irql PASSIVE_LEVEL
 NTKERNELAPI NTSTATUS NTAPI PspStartProcessThread(PETHREAD* Thread, EPROCESS* Process, PCSTR Name, KPRIORITY Priority,
                                                  PKSTART_ROUTINE StartRoutine, PVOID StartContext);
+/// Makes a file the system library ntdll.dll, which each process with an image gets from now on. @param File nullptr: there is none any
+/// more. @returns STATUS_SUCCESS; STATUS_CONFLICTING_ADDRESSES: not at its own base; as MmCreateSection and nt::PeFindExport: a routine is
+/// missing. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI PsInitializeSystemDll(MM_BACKING* File);
+/// Starts a program: a process with an image, with parameters and a first thread. @param Name of the file, for the parameters.
+/// @param ProcessHandle receives a kernel handle. @returns STATUS_SUCCESS; STATUS_NAME_TOO_LONG; as NtCreateSection, NtCreateProcessEx and
+/// NtCreateThread. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI PspStartProgram(MM_BACKING* File, PCUNICODE_STRING Name, PCUNICODE_STRING CommandLine,
+                                           HANDLE* ProcessHandle);
+/// The same of a boot file. @returns also STATUS_OBJECT_NAME_NOT_FOUND. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI PsCreateInitialUserProcess(PCUNICODE_STRING BootFileName, PCUNICODE_STRING CommandLine,
+                                                      HANDLE* ProcessHandle);
 /// Makes a thread that runs in user mode, and starts it. @param Context its first registers there; flags and selectors are those of
 /// user mode. @param Teb where fs leads; nullptr: nowhere. An exception that nobody handles ends the thread with its code.
 /// @returns as PspStartProcessThread. @irql PASSIVE_LEVEL

@@ -90,18 +90,26 @@ def save(outcomes: "list[Outcome]", out: Path) -> None:
     part.replace(path)
 
 
+def asked(only: str, rings: "list[str]") -> "tuple[str, str]":
+    """(glob of rings, glob of tests) of `ring:GLOB`, of a test's glob, or of a ring's name alone: all its tests."""
+    if only in rings:
+        return only, "*"
+    ring_glob, _, test_glob = only.rpartition(":")
+    return ring_glob, test_glob
+
+
 def main(argv: "list[str]") -> int:
     parser = argparse.ArgumentParser(prog="make test", description=__doc__.splitlines()[0])
     parser.add_argument("--out", default="build")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
-    parser.add_argument("--only", default="", metavar="GLOB", help="only tests of that name, or ring:GLOB")
+    parser.add_argument("--only", default="", metavar="GLOB", help="only a ring, ring:GLOB, or tests of that name in all rings")
     parser.add_argument("--seed", default="", help="seed of the tests that draw their own input")
     parser.add_argument("--soak", action="store_true", help="the long rings instead")
     args = parser.parse_args(argv)
     os.chdir(ROOT)
     os.environ["PYTHON"] = sys.executable  # for the builds: `python3` may be a script that looks for one, five times as slow
     rings = LONG_RINGS if args.soak else RINGS
-    ring_glob, _, test_glob = args.only.rpartition(":")
+    ring_glob, test_glob = asked(args.only, [ring.name for ring in rings])
     options = Options(ROOT, Path(args.out), max(1, args.jobs), "" if test_glob == "*" else test_glob, args.seed)
     chosen = [ring for ring in rings if fnmatch.fnmatch(ring.name, ring_glob or "*")]
     if not chosen:

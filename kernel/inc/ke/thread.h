@@ -242,6 +242,9 @@ NTKERNELAPI KPROCESSOR_MODE NTAPI ExGetPreviousMode();
 NTKERNELAPI ULONG NTAPI KeGetRecommendedSharedDataAlignment();
 /// @returns the old ideal processor. @irql <= DISPATCH_LEVEL
 NTKERNELAPI UCHAR NTAPI KeSetIdealProcessorThread(PKTHREAD Thread, UCHAR Processor);
+/// Signals a process that never had a thread; others are signaled when their last thread ends. @param Increment boost of those that wait.
+/// @returns whether it was signaled already. @irql <= DISPATCH_LEVEL
+NTKERNELAPI LONG NTAPI KeSetProcess(PKPROCESS Process, KPRIORITY Increment);
 /// Changes a process's base priority and that of its threads. @irql <= DISPATCH_LEVEL
 NTKERNELAPI KPRIORITY NTAPI KeSetPriorityProcess(PKPROCESS Process, KPRIORITY BasePriority);
 /// Gives up the rest of the turn to a ready thread of the same or higher priority.

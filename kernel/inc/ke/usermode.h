@@ -40,6 +40,9 @@ void NTAPI KeInitializeUserThread(PKTHREAD Thread, PVOID KernelStack, PVOID Stac
                                   PKPROCESS Process);
 /// The calling thread goes to user mode, with the registers of its frame. @irql PASSIVE_LEVEL
 [[noreturn]] void NTAPI KeEnterUserMode();
+/// Puts a user APC of the calling thread before all others; the thread's next way to user mode delivers it. Not while the thread is
+/// attached. @param Apc a user APC that is not queued. @irql <= APC_LEVEL
+void NTAPI KeForceUserApc(PKAPC Apc, PVOID SystemArgument1);
 /// Says what ends a thread after its exception; once, when the system starts.
 void NTAPI KeSetUnhandledUserException(KUNHANDLED_USER_EXCEPTION* Routine);
 }

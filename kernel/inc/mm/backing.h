@@ -11,6 +11,7 @@
 #include "ke/devicequeue.h"
 #include "nt/atomic.h"
 #include "nt/types.h"
+#include "rtl/ustring.h"
 #include "ntstatus.h"
 
 struct MM_BACKING;
@@ -61,6 +62,7 @@ struct MM_BACKING {
     volatile LONG ReferenceCount;
     void(NTAPI* Delete)(MM_BACKING* Backing);     ///< called when the last reference goes; nullptr: it is never deleted
     SECTION_OBJECT_POINTERS SectionObjectPointer; ///< nullptr at first
+    PCUNICODE_STRING Name = nullptr;              ///< for debuggers, without a path; nullptr: it has none
 };
 
 /// Keeps a backing. Pre: the caller is sure that it exists. @irql <= DISPATCH_LEVEL

@@ -28,6 +28,9 @@ NTKERNELAPI extern MMINFO_COUNTERS MmInfoCounters;
 /// behind its highest byte. @returns STATUS_SUCCESS; STATUS_INVALID_PARAMETER: Reserve has no room for Commit and two pages
 /// more; STATUS_NO_MEMORY; STATUS_COMMITMENT_LIMIT; STATUS_INSUFFICIENT_RESOURCES. @irql PASSIVE_LEVEL
 NTKERNELAPI NTSTATUS NTAPI MmCreateUserStack(SIZE_T Reserve, SIZE_T Commit, PVOID* StackBase);
+/// Makes a range of the current process, which a program has allocated, a user stack that grows as above. @param Base where the range
+/// begins; of another address nothing happens. @irql PASSIVE_LEVEL
+NTKERNELAPI void NTAPI MmMarkUserStack(PVOID Base);
 /// Takes every page that may go out of the current process's working set. @irql PASSIVE_LEVEL
 NTKERNELAPI void NTAPI MmEmptyWorkingSet();
 /// Lets all working sets age, and trims them while memory is short. One thread at a time. @param Age whether a second has passed.

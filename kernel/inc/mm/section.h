@@ -6,6 +6,7 @@
 // In the books: "section objects", "mapped files", "image activation". POL-08, POL-09
 #pragma once
 
+#include "io/files.h"
 #include "mm/backing.h"
 #include "mm/virtual.h"
 #include "ob/handles.h"
@@ -26,11 +27,6 @@ constexpr ACCESS_MASK SECTION_MAP_READ = 0x04;
 constexpr ACCESS_MASK SECTION_MAP_EXECUTE = 0x08;
 constexpr ACCESS_MASK SECTION_EXTEND_SIZE = 0x10;
 constexpr ACCESS_MASK SECTION_ALL_ACCESS = STANDARD_RIGHTS_REQUIRED | 0x1F;
-
-// Rights to a file that a section of it needs (documented values).
-constexpr ACCESS_MASK FILE_READ_DATA = 0x01;
-constexpr ACCESS_MASK FILE_WRITE_DATA = 0x02;
-constexpr ACCESS_MASK FILE_EXECUTE = 0x20;
 
 /// What happens to a view when its process makes a child (documented values).
 enum class SECTION_INHERIT : LONG { ViewShare = 1, ViewUnmap = 2 };
@@ -126,6 +122,9 @@ NTKERNELAPI NTSTATUS NTAPI MmExtendSection(SECTION* Section, ULONGLONG* NewSize)
 NTKERNELAPI void NTAPI MmQuerySection(SECTION* Section, SECTION_BASIC_INFORMATION* Information);
 /// Tells about an image. @returns STATUS_SUCCESS; STATUS_SECTION_NOT_IMAGE. @irql any
 NTKERNELAPI NTSTATUS NTAPI MmQueryImageSection(SECTION* Section, SECTION_IMAGE_INFORMATION* Information);
+
+/// @returns the name of the section's file, as long as the section is; nullptr: none. @irql any
+NTKERNELAPI PCUNICODE_STRING NTAPI MmQuerySectionName(SECTION* Section);
 
 NTKERNELAPI extern POBJECT_TYPE MmSectionObjectType;
 

@@ -1,8 +1,9 @@
 // Virtual memory of a process: reserving, committing, protecting, asking.
 //
 // The services are the native ones. They check what user mode gives (the previous mode decides; a Zw call comes from the
-// kernel) and work on the address space of the current process. While there are no process handles the handle is
-// NtCurrentProcess(), so a caller first attaches (KeStackAttachProcess).
+// kernel) and work on the address space of the process that the handle names: NtCurrentProcess() is that in which the caller runs. A handle
+// of another process needs PROCESS_VM_OPERATION, to copy PROCESS_VM_READ or PROCESS_VM_WRITE, to ask PROCESS_QUERY_INFORMATION; a process
+// that ends gives STATUS_PROCESS_IS_TERMINATING.
 // In the books: "services provided by the memory manager", "reserving and committing pages". POL-06, TRP-06
 #pragma once
 

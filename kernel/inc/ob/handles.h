@@ -53,6 +53,9 @@ NTKERNELAPI NTSTATUS NTAPI ObInitProcess(EPROCESS* Parent, EPROCESS* Process);
 /// Closes all handles of a process, and frees its table. No thread of its own uses it any more. @irql PASSIVE_LEVEL
 NTKERNELAPI void NTAPI ObKillProcess(EPROCESS* Process);
 
+/// @returns how many handles a process has. @irql <= APC_LEVEL
+ULONG NTAPI ObCountHandles(EPROCESS* Process);
+
 /// References the object of a handle. @param DesiredAccess rights that a caller in user mode must have. @param ObjectType nullptr: any.
 /// @param HandleInformation may be nullptr. @returns STATUS_SUCCESS; STATUS_INVALID_HANDLE; STATUS_OBJECT_TYPE_MISMATCH;
 /// STATUS_ACCESS_DENIED. @irql <= APC_LEVEL
@@ -94,11 +97,17 @@ public:
     ObjectRef& operator=(ObjectRef&&) = delete;
 
     /// Takes the object of a handle. @returns as ObReferenceObjectByHandle. @irql <= APC_LEVEL
-    NTSTATUS Open(HANDLE handle, ACCESS_MASK access, POBJECT_TYPE type, KPROCESSOR_MODE mode) {
+    NTSTATUS Open(HANDLE handle, ACCESS_MASK access, POBJECT_TYPE type, KPROCESSOR_MODE mode,
+                  POBJECT_HANDLE_INFORMATION information = nullptr) {
         PVOID object = nullptr;
-        NT_TRY(ObReferenceObjectByHandle(handle, access, type, mode, &object, nullptr));
+        NT_TRY(ObReferenceObjectByHandle(handle, access, type, mode, &object, information));
         m_object = static_cast<T*>(object);
         return STATUS_SUCCESS;
+    }
+    /// Gives the reference back before the end.
+    void Release() {
+        if (m_object) (void)ObfDereferenceObject(m_object);
+        m_object = nullptr;
     }
     T* Get() const { return m_object; }
     T* operator->() const { return m_object; }

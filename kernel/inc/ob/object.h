@@ -98,8 +98,9 @@ struct OBJECT_TYPE {
     FAST_MUTEX Mutex;    ///< guards TypeList, and the handle count parts of its objects
     LIST_ENTRY TypeList; ///< OBJECT_HEADER_CREATOR_INFO::TypeList of its objects
     UNICODE_STRING Name;
-    PVOID DefaultObject;
-    ULONG Index; ///< 1 is the first type that was made
+    PVOID
+    DefaultObject; ///< what a wait for an object waits for: nullptr: its body, ObWaitableAt, or one for all objects
+    ULONG Index;   ///< 1 is the first type that was made
     volatile LONG TotalNumberOfObjects;
     volatile LONG TotalNumberOfHandles;
     LONG HighWaterNumberOfObjects;
@@ -169,6 +170,9 @@ struct OBJECT_HEADER_QUOTA_INFO {
     EPROCESS* ExclusiveProcess; ///< with OB_FLAG_EXCLUSIVE
     ULONG Reserved;
 };
+
+/// OBJECT_TYPE::DefaultObject of a type whose dispatcher header lies in the body, so many bytes from its start.
+inline PVOID ObWaitableAt(ULONG_PTR offset) { return reinterpret_cast<PVOID>(offset); }
 
 inline POBJECT_HEADER OBJECT_TO_OBJECT_HEADER(const volatile void* object) {
     return CONTAINING_RECORD(object, OBJECT_HEADER, Body);

@@ -1,8 +1,8 @@
 // Dispatcher objects with handles: events, mutants, semaphores, timers, and waiting for what handles lead to.
 //
 // The body of each is the dispatcher object itself, so kernel code that has the object calls the Ke routines. A wait looks for the
-// dispatcher header where the type says: at the body's start, or, for a type whose objects nobody can wait for, in an event that
-// is always signaled.
+// dispatcher header where the type says: at the body's start, somewhere in the body, or, for a type whose objects nobody can wait for,
+// in an event that is always signaled.
 // Pointers are the caller's. A Zw form is the same call in the name of kernel mode. IRQL: PASSIVE_LEVEL.
 // In the books: "dispatcher objects", "synchronization mechanisms exported as services". DSP-22, OBJ-10, OBJ-12
 #pragma once

@@ -10,6 +10,9 @@
 #include "mm/addressspace.h"
 #include "ob/handles.h"
 
+struct PEB;
+struct SECTION;
+
 // Rights to a process (documented values); PROCESS_DUP_HANDLE: ob/handles.h.
 constexpr ACCESS_MASK PROCESS_ALL_ACCESS = STANDARD_RIGHTS_REQUIRED | SYNCHRONIZE | 0xFFF;
 constexpr ACCESS_MASK PROCESS_TERMINATE = 0x001;
@@ -31,6 +34,19 @@ struct EPROCESS {
     EX_RUNDOWN_REF RundownProtect; ///< held by threads of other processes while they use its address space
     MM_ADDRESS_SPACE AddressSpace;
     OB_PROCESS Objects; ///< handles and quota
+    // The life of a process; the first four under Pcb.ProcessLock
+    ULONG ActiveThreads;        ///< that may use its memory and handles
+    BOOLEAN Exiting;            ///< it gets no thread any more
+    BOOLEAN Exited;             ///< its handles and its address space have gone, or go
+    NTSTATUS ExitStatus;        ///< STATUS_PENDING while it runs
+    BOOLEAN EndsWithLastThread; ///< it has an image; others stay without threads. Fixed before the first thread
+    SECTION* SectionObject;     ///< of its image, referenced; nullptr: it has none
+    UCHAR PriorityClass;        ///< PROCESS_PRIORITY_CLASS_*, as it was chosen
+    PVOID SectionBaseAddress;   ///< where its image lies
+    PEB* Peb;                   ///< in its own memory
+    ULONG InheritedFromUniqueProcessId;
+    LARGE_INTEGER CreateTime;
+    LARGE_INTEGER ExitTime;
 };
 using PEPROCESS = EPROCESS*;
 

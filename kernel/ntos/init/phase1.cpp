@@ -6,11 +6,13 @@
 #include "ex.h"
 #include "hal.h"
 #include "init/init.h"
+#include "io.h"
 #include "kd.h"
 #include "ke.h"
 #include "ke/options.h"
 #include "ke/pagedcode.h"
 #include "ldr.h"
+#include "ldr/bootfiles.h"
 #include "mm.h"
 #include "mm/pagefile.h"
 #include "mm/processspace.h"
@@ -60,6 +62,17 @@ void StartDpcThreads() {
         while (KeNumberProcessors > 1 && !KiProcessorBlock[number]->ThreadDpcEnable)
             KeStallExecutionProcessor(10);
     }
+}
+
+/// The system library, if the boot list names one.
+void StartSystemDll() {
+    PAGED_CODE();
+    UNICODE_STRING name;
+    MM_BACKING* file;
+    RtlInitUnicodeString(&name, u"ntdll.dll");
+    if (!NT_SUCCESS(LdrOpenBootFile(&name, &file))) return;
+    Require(NT_SUCCESS(PsInitializeSystemDll(file)), 8);
+    MmDereferenceBacking(file);
 }
 
 /// Worker threads, the one-second thread with its first duty, and the zero page thread.
@@ -126,7 +139,8 @@ extern "C" void NTAPI Phase1Initialization(PVOID StartContext) {
     Require(MmInitSystemProcess(PsInitialSystemProcess), 5);
     StartSystemThreads();
     StartDpcThreads();
-    Require(LdrInitializeBootFiles(block), 7);
+    Require(IoInitSystem() && LdrInitializeBootFiles(block), 7);
+    StartSystemDll();
     PrintBanner(*block);
     LdrCallBootDrivers();
     StartPaging();

@@ -4,25 +4,16 @@
 #include "ldr/bootfiles.h"
 #include "ex.h"
 #include "ke/pagedcode.h"
-#include "ldr.h"
 #include "mm.h"
-#include "mm/memorybacking.h"
+#include "ldr/bootlist.h"
 
 namespace {
 
 constexpr ULONG BOOT_FILE_TAG = EX_TAG("BtFl");
 
-/// A boot file.
-/// shared: no, all are made in phase 1
-struct BOOT_FILE {
-    SINGLE_LIST_ENTRY Next;
-    PCUNICODE_STRING Name; ///< in the loader block, which stays
-    MM_MEMORY_BACKING Memory;
-};
-
-constinit SINGLE_LIST_ENTRY Files{};
-
 } // namespace
+
+constinit SINGLE_LIST_ENTRY LdrpBootFiles{};
 
 #pragma code_seg("PAGE")
 
@@ -39,8 +30,12 @@ static bool AddFile(const LDR_BOOT_FILE& file) {
     }
     made->Name = &file.Name;
     MmInitializeMemoryBacking(&made->Memory, data, file.Size, TRUE);
-    made->Next.Next = Files.Next;
-    Files.Next = &made->Next;
+    made->Memory.Backing.Name = &file.Name;
+    made->Next.Next = nullptr;
+    SINGLE_LIST_ENTRY* last = &LdrpBootFiles;
+    while (last->Next)
+        last = last->Next;
+    last->Next = &made->Next;
     return true;
 }
 
@@ -48,18 +43,24 @@ BOOLEAN NTAPI LdrInitializeBootFiles(PLOADER_PARAMETER_BLOCK LoaderBlock) {
     PAGED_CODE();
     for (const LDR_BOOT_FILE* file : nt::List<&LDR_BOOT_FILE::Links>(LoaderBlock->BootFileListHead))
         if (!AddFile(*file)) return FALSE;
-    return TRUE;
+    return NT_SUCCESS(LdrpCreateBootDevice());
+}
+
+BOOT_FILE* LdrpFindBootFile(const UNICODE_STRING& name) {
+    PAGED_CODE();
+    for (SINGLE_LIST_ENTRY* entry = LdrpBootFiles.Next; entry; entry = entry->Next) {
+        auto* const file = CONTAINING_RECORD(entry, BOOT_FILE, Next);
+        if (RtlEqualUnicodeString(file->Name, &name, TRUE)) return file;
+    }
+    return nullptr;
 }
 
 extern "C" NTSTATUS NTAPI LdrOpenBootFile(PCUNICODE_STRING Name, MM_BACKING** File) {
     PAGED_CODE();
-    for (SINGLE_LIST_ENTRY* entry = Files.Next; entry; entry = entry->Next) {
-        auto* const file = CONTAINING_RECORD(entry, BOOT_FILE, Next);
-        if (!RtlEqualUnicodeString(file->Name, Name, TRUE)) continue;
-        MmReferenceBacking(&file->Memory.Backing);
-        *File = &file->Memory.Backing;
-        return STATUS_SUCCESS;
-    }
-    return STATUS_OBJECT_NAME_NOT_FOUND;
+    BOOT_FILE* const file = LdrpFindBootFile(*Name);
+    if (!file) return STATUS_OBJECT_NAME_NOT_FOUND;
+    MmReferenceBacking(&file->Memory.Backing);
+    *File = &file->Memory.Backing;
+    return STATUS_SUCCESS;
 }
 #pragma code_seg()

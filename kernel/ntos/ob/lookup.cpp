@@ -77,7 +77,6 @@ private:
         if (length == 0) return STATUS_OBJECT_NAME_INVALID;
         *component = {USHORT(length * sizeof(WCHAR)), USHORT(length * sizeof(WCHAR)), m_rest.Buffer};
         Skip(length);
-        if (m_rest.Length == sizeof(WCHAR)) return STATUS_OBJECT_NAME_INVALID; // a separator ends the name
         return STATUS_SUCCESS;
     }
 
@@ -89,6 +88,9 @@ private:
         const ULONG hash = ObpHashName(component);
         const nt::FastMutexGuard guard(directory->Lock);
         PVOID const found = ObpFindEntry(directory, component, hash, IsCaseInsensitive());
+        // A separator may end the name of an object that reads the rest itself: the root directory of a device.
+        const bool readsRest = found && ObGetObjectType(found)->TypeInfo.ParseProcedure;
+        if (m_rest.Length == sizeof(WCHAR) && !readsRest) return STATUS_OBJECT_NAME_INVALID;
         if (found) {
             (void)ObfReferenceObject(found);
             *next = found;

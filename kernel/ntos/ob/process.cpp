@@ -56,6 +56,15 @@ NTSTATUS NTAPI ObOpenProcessHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, KPR
     return STATUS_SUCCESS;
 }
 
+ULONG NTAPI ObCountHandles(EPROCESS* Process) {
+    OB_PROCESS* const part = ObpPartOf(Process);
+    if (!ExAcquireRundownProtection(&part->TableRundown)) return 0;
+    const HANDLE_TABLE* const table = part->ObjectTable;
+    const ULONG count = table ? ULONG(table->HandleCount) : 0;
+    ExReleaseRundownProtection(&part->TableRundown);
+    return count;
+}
+
 NTSTATUS NTAPI ObInitProcess(EPROCESS* Parent, EPROCESS* Process) {
     OB_PROCESS* const part = ObpPartOf(Process);
     ExInitializeRundownProtection(&part->TableRundown);

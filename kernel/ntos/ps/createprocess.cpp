@@ -1,7 +1,9 @@
-// Processes without an image or threads of their own: an address space with an identity. Threads attach to it.
+// Making a process: the object, its handles and quota, its address space, its place among the others.
 //
+// The kernel's own processes (PspCreateProcess) have no image and stay without threads; threads attach to them. A process with an image is
+// filled further (imageprocess.cpp), and ends with its last thread (processexit.cpp).
 // Locks: ActiveProcessLock guards additions to PsActiveProcessHead; readers are debuggers, in a stopped system.
-// IRQL: PASSIVE_LEVEL. In the books: "flow of CreateProcess". SYS-01, KPR-03
+// IRQL: PASSIVE_LEVEL. In the books: "flow of CreateProcess". PRC-02, PRC-05, SYS-01, KPR-03
 #include "mm.h"
 #include "mm/processspace.h"
 #include "ps/psp.h"
@@ -9,30 +11,50 @@
 
 namespace {
 
-constexpr KPRIORITY BASE_PRIORITY = 8;
-
 KSPIN_LOCK ActiveProcessLock = {};
+
+/// Quota block and handle table: the parent's block if it has one.
+NTSTATUS GiveObjects(EPROCESS* process, EPROCESS* parent, bool inheritHandles) {
+    EPROCESS_QUOTA_BLOCK* const shared = parent->Objects.QuotaBlock;
+    if (shared) ExReferenceQuotaBlock(shared);
+    process->Objects.QuotaBlock = shared ? shared : ExCreateQuotaBlock();
+    if (!process->Objects.QuotaBlock) return STATUS_INSUFFICIENT_RESOURCES;
+    return ObInitProcess(inheritHandles ? parent : nullptr, process);
+}
+
+NTSTATUS GiveAddressSpace(EPROCESS* process, const EPROCESS* parent) {
+    ULONG_PTR directory[2];
+    if (!MmCreateProcessAddressSpace(directory)) return STATUS_INSUFFICIENT_RESOURCES;
+    KeInitializeProcess(&process->Pcb, parent->Pcb.BasePriority, parent->Pcb.Affinity, directory);
+    MmInitializeProcessAddressSpace(process);
+    return STATUS_SUCCESS;
+}
+
+void Name(EPROCESS* process, PCUNICODE_STRING name) {
+    const ULONG most = sizeof(process->ImageFileName) - 1;
+    const ULONG count = name ? name->Length / sizeof(WCHAR) : 0;
+    for (ULONG i = 0; i < count && i < most; i++)
+        process->ImageFileName[i] = name->Buffer[i] < 0x80 ? CHAR(name->Buffer[i]) : '?';
+}
 
 } // namespace
 
-NTSTATUS NTAPI PspCreateProcess(PCSTR Name, EPROCESS** Process) {
-    *Process = nullptr;
+NTSTATUS PspMakeProcess(EPROCESS* Parent, bool InheritHandles, PCUNICODE_STRING ImageName, EPROCESS** Process) {
     PVOID object;
     NT_TRY(ObCreateObject(KernelMode, PsProcessType, nullptr, KernelMode, nullptr, sizeof(EPROCESS), 0, 0, &object));
     auto* const process = static_cast<EPROCESS*>(object);
     *process = {};
-    ULONG_PTR directory[2];
-    process->Objects.QuotaBlock = ExCreateQuotaBlock();
-    if (!process->Objects.QuotaBlock || !NT_SUCCESS(ObInitProcess(nullptr, process)) ||
-        !MmCreateProcessAddressSpace(directory)) {
-        ObKillProcess(process);
+    NTSTATUS status = GiveObjects(process, Parent, InheritHandles);
+    if (NT_SUCCESS(status)) status = GiveAddressSpace(process, Parent);
+    if (!NT_SUCCESS(status)) {
         (void)ObDereferenceObject(process);
-        return STATUS_INSUFFICIENT_RESOURCES;
+        return status;
     }
-    KeInitializeProcess(&process->Pcb, BASE_PRIORITY, ~KAFFINITY(0), directory);
-    MmInitializeProcessAddressSpace(process);
     process->UniqueProcessId = PspNextId();
-    (void)RtlStringCbPrintf(process->ImageFileName, sizeof(process->ImageFileName), "%s", Name); // cut if it is long
+    process->InheritedFromUniqueProcessId = Parent->UniqueProcessId;
+    process->ExitStatus = STATUS_PENDING;
+    KeQuerySystemTime(&process->CreateTime);
+    Name(process, ImageName);
     {
         nt::SpinLockGuard guard(ActiveProcessLock);
         InsertTailList(&PsActiveProcessHead, &process->ActiveProcessLinks);
@@ -41,24 +63,37 @@ NTSTATUS NTAPI PspCreateProcess(PCSTR Name, EPROCESS** Process) {
     return STATUS_SUCCESS;
 }
 
+NTSTATUS NTAPI PspCreateProcess(PCSTR Name, EPROCESS** Process) {
+    *Process = nullptr;
+    NT_TRY(PspMakeProcess(PsInitialSystemProcess, false, nullptr, Process));
+    CHAR(&name)[sizeof((*Process)->ImageFileName)] = (*Process)->ImageFileName;
+    (void)RtlStringCbPrintf(name, sizeof(name), "%s", Name); // cut if it is long
+    return STATUS_SUCCESS;
+}
+
 void NTAPI PspDeleteProcess(EPROCESS* Process) {
     ExWaitForRundownProtectionRelease(
         &Process->ThreadRundown); // threads that have ended are on their way to the reaper
     NT_ASSERT(Process->Pcb.StackCount == 0);
-    ObKillProcess(Process);
-    MmCleanProcessAddressSpace(Process);
+    PspCleanProcess(Process);
+    Process->Exited = TRUE;
     // The working set manager, which may have been in it, will not come again.
     NT_ASSERT(Process->Pcb.ActiveProcessors == 0);
-    {
-        nt::SpinLockGuard guard(ActiveProcessLock);
-        RemoveEntryList(&Process->ActiveProcessLinks);
-    }
     (void)ObDereferenceObject(Process);
 }
 
-/// The last reference has gone: also of a process that never had an address space.
+/// The last reference has gone: also of a process that could not be made, or never got a thread.
 void NTAPI PspDeleteProcessObject(PVOID Object) {
     auto* const process = static_cast<EPROCESS*>(Object);
-    if (process->UniqueProcessId != 0) MmDeleteProcessAddressSpace(process);
+    if (process->UniqueProcessId != 0) { // it has an address space
+        if (!process->Exited) PspCleanProcess(process);
+        {
+            nt::SpinLockGuard guard(ActiveProcessLock);
+            RemoveEntryList(&process->ActiveProcessLinks);
+        }
+        MmDeleteProcessAddressSpace(process);
+    }
+    ObKillProcess(process);
+    if (process->SectionObject) (void)ObDereferenceObject(process->SectionObject);
     if (process->Objects.QuotaBlock) ExDereferenceQuotaBlock(process->Objects.QuotaBlock);
 }

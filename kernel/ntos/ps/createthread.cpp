@@ -7,8 +7,6 @@ namespace {
 
 constexpr KPRIORITY DRIVER_THREAD_PRIORITY = 8;
 
-HANDLE IdOf(ULONG number) { return reinterpret_cast<HANDLE>(ULONG_PTR(number)); }
-
 /// The process of a handle; without one, System. @param process receives it, referenced
 NTSTATUS OpenProcess(HANDLE handle, PVOID* process) {
     if (handle)
@@ -37,9 +35,7 @@ NTSTATUS NTAPI PsCreateSystemThread(HANDLE* ThreadHandle, ULONG DesiredAccess, P
         PspAbandonThread(thread, stack);
         return status;
     }
-    if (ClientId)
-        *ClientId = {.UniqueProcess = IdOf(thread->ThreadsProcess->UniqueProcessId),
-                     .UniqueThread = IdOf(thread->UniqueThreadId)};
+    if (ClientId) *ClientId = PspClientIdOf(thread);
     PspRunThread(thread, DRIVER_THREAD_PRIORITY, reinterpret_cast<PVOID>(StartRoutine), nullptr);
     return STATUS_SUCCESS;
 }

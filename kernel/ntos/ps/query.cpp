@@ -3,7 +3,7 @@
 // The process of a thread is the one that it was made in; the current process is the one whose address space it runs in, which
 // differs while the thread is attached.
 // IRQL: any. In the books: "process and thread internals". SYS-02
-#include "psp.h"
+#include "ps/psp.h"
 
 namespace {
 
@@ -17,6 +17,11 @@ HANDLE IdOf(ULONG number) { return reinterpret_cast<HANDLE>(ULONG_PTR(number)); 
 bool IsExecutiveThread(const KTHREAD* thread) { return thread->Process != &PsIdleProcess->Pcb; }
 
 } // namespace
+
+CLIENT_ID PspClientIdOf(const ETHREAD* Thread) {
+    return {.UniqueProcess = IdOf(Thread->ThreadsProcess->UniqueProcessId),
+            .UniqueThread = IdOf(Thread->UniqueThreadId)};
+}
 
 extern "C" {
 

@@ -28,9 +28,11 @@ void NTAPI Reaper(PVOID) {
                 YieldProcessor();
             MmDeleteKernelStack(thread->Tcb.StackBase, FALSE);
             // A thread that deletes the process holds it, and waits for this release: then no reference of ours is left.
+            // With an image, the thread's reference may be the last one to its process.
             EPROCESS* const process = thread->ThreadsProcess;
+            const bool awaited = !process->EndsWithLastThread;
             PsDereferenceThread(thread);
-            ExReleaseRundownProtection(&process->ThreadRundown);
+            if (awaited) ExReleaseRundownProtection(&process->ThreadRundown);
         }
     }
 }

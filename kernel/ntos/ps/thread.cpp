@@ -1,4 +1,4 @@
-// System threads: making, ending, references. SYS-02
+// Threads: making and references; system threads. SYS-02, PRC-07
 #include "etw.h"
 #include "mm.h"
 #include "nt/atomic.h"
@@ -14,14 +14,15 @@ void NTAPI SystemThreadStartup(PKSTART_ROUTINE StartRoutine, PVOID StartContext)
     PsTerminateSystemThread(STATUS_SUCCESS);
 }
 
-/// An APC without a rundown routine is a pool block.
-void NTAPI PspFreeApc(PKAPC apc) { ExFreePoolWithTag(apc, 0); }
+/// A process without an image waits for its threads before it goes; one with an image goes after its last thread.
+bool Waits(const EPROCESS* process) { return !process->EndsWithLastThread; }
 
 } // namespace
 
 NTSTATUS PspAllocateThread(PETHREAD* Thread, EPROCESS* Process, PCSTR Name, KPRIORITY Priority, PVOID* Stack) {
     if (Priority <= LOW_PRIORITY || Priority > HIGH_PRIORITY) return STATUS_INVALID_PARAMETER;
-    if (!ExAcquireRundownProtection(&Process->ThreadRundown)) return STATUS_PROCESS_IS_TERMINATING;
+    if (Waits(Process) && !ExAcquireRundownProtection(&Process->ThreadRundown)) return STATUS_PROCESS_IS_TERMINATING;
+    NT_TRY(PspJoinProcess(Process));
     PVOID object = nullptr;
     const NTSTATUS status =
         ObCreateObject(KernelMode, PsThreadType, nullptr, KernelMode, nullptr, sizeof(ETHREAD), 0, 0, &object);
@@ -30,10 +31,13 @@ NTSTATUS PspAllocateThread(PETHREAD* Thread, EPROCESS* Process, PCSTR Name, KPRI
     PVOID const stack = NT_SUCCESS(status) ? MmCreateKernelStack(FALSE) : nullptr;
     if (!stack) {
         if (thread) (void)ObDereferenceObject(thread);
-        ExReleaseRundownProtection(&Process->ThreadRundown);
+        (void)PspLeaveProcess(Process, false);
+        if (Waits(Process)) ExReleaseRundownProtection(&Process->ThreadRundown);
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     thread->UniqueThreadId = PspNextId();
+    thread->ExitStatus = STATUS_PENDING;
+    KeQuerySystemTime(&thread->CreateTime);
     thread->ThreadsProcess = Process;
     (void)ObReferenceObject(Process);
     const NTSTATUS named = RtlStringCbPrintf(thread->ThreadName, sizeof(thread->ThreadName), "%s", Name);
@@ -52,7 +56,8 @@ void PspInitializeSystemThread(PETHREAD Thread, PVOID Stack, PKSTART_ROUTINE Sta
 
 void PspAbandonThread(PETHREAD Thread, PVOID Stack) {
     MmDeleteKernelStack(Stack, FALSE);
-    ExReleaseRundownProtection(&Thread->ThreadsProcess->ThreadRundown);
+    (void)PspLeaveProcess(Thread->ThreadsProcess, false);
+    if (Waits(Thread->ThreadsProcess)) ExReleaseRundownProtection(&Thread->ThreadsProcess->ThreadRundown);
     (void)ObDereferenceObject(Thread);
 }
 
@@ -80,14 +85,6 @@ NTSTATUS NTAPI PspStartProcessThread(PETHREAD* Thread, EPROCESS* Process, PCSTR 
 NTSTATUS NTAPI PsStartSystemThread(PETHREAD* Thread, PCSTR Name, KPRIORITY Priority, PKSTART_ROUTINE StartRoutine,
                                    PVOID StartContext) {
     return PspStartProcessThread(Thread, PsInitialSystemProcess, Name, Priority, StartRoutine, StartContext);
-}
-
-void NTAPI PsTerminateSystemThread(NTSTATUS ExitStatus) {
-    auto* const thread = CONTAINING_RECORD(KeGetCurrentThread(), ETHREAD, Tcb);
-    thread->ExitStatus = ExitStatus;
-    KeRundownApcQueues(PspFreeApc);
-    PspQueueToReaper(thread);
-    KeTerminateThread(0);
 }
 
 void NTAPI PsReferenceThread(PETHREAD Thread) { (void)ObReferenceObject(Thread); }

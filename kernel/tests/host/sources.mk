@@ -196,3 +196,5 @@ HOST_SOURCES += kernel/user/ntdll/heap/heap.cpp
 HOST_SOURCES += kernel/user/ntdll/heap/large.cpp
 HOST_SOURCES += kernel/user/ntdll/heap/segments.cpp
 HOST_SOURCES += kernel/user/ntdll/heap/validate.cpp
+HOST_SOURCES += kernel/user/kernel32/utf8.cpp
+HOST_SOURCES += kernel/user/ntdll/files/dospath.cpp

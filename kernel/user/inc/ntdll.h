@@ -6,6 +6,7 @@
 // In the books: "system library", "user-mode processes". SYS-01, PRC-04
 #pragma once
 
+#include "io/services.h"
 #include "ke/service.h"
 #include "mm/section.h"
 #include "mm/virtual.h"
@@ -15,7 +16,9 @@
 #include "user/criticalsection.h"
 #include "user/debug.h"
 #include "user/environment.h"
+#include "user/errors.h"
 #include "user/exception.h"
+#include "user/files.h"
 #include "user/heap.h"
 #include "user/loader.h"
 #include "user/thread.h"

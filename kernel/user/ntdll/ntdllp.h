@@ -10,6 +10,13 @@ bool RtlpCallVectoredHandlers(EXCEPTION_RECORD* record, CONTEXT* context);
 /// The last filter of a thread. @returns for an __except: EXCEPTION_EXECUTE_HANDLER: the process ends, its message is printed
 LONG RtlpUnhandledException(EXCEPTION_POINTERS* pointers);
 
+/// The process ends: its other threads are no more. A wait for what one of them has had ends the process at once.
+extern bool RtlpProcessEnds;
+extern NTSTATUS RtlpEndingStatus;
+/// Makes the stack of a new thread, with a guard page. @param reserve, commit in bytes. @returns as NtAllocateVirtualMemory
+NTSTATUS RtlpCreateUserStack(HANDLE process, SIZE_T reserve, SIZE_T commit, INITIAL_TEB* stack);
+void RtlpFreeUserStack(HANDLE process, const INITIAL_TEB& stack);
+
 extern "C" {
 /// The first chance of an exception: asks the frames of the running thread. @returns whether execution goes on, at `Context`
 BOOLEAN NTAPI RtlpDispatchUserException(EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context);

@@ -34,6 +34,14 @@ KPRIORITY NTAPI KeSetPriorityProcess(PKPROCESS Process, KPRIORITY BasePriority) 
     return oldBase;
 }
 
+LONG NTAPI KeSetProcess(PKPROCESS Process, KPRIORITY Increment) {
+    KiDispatcherGuard guard;
+    const LONG old = Process->Header.SignalState;
+    Process->Header.SignalState = 1;
+    if (old == 0) KiWaitTest(&Process->Header, Increment);
+    return old;
+}
+
 namespace {
 
 /// Sets or clears a flag in one step: others change other flags at the same time. @returns whether it was set

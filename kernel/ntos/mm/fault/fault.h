@@ -138,7 +138,8 @@ void MiProtectPte(MM_ADDRESS_SPACE& space, MMPTE* pte, ULONG protection);
 
 // ---- what every kind needs: validpte.cpp
 
-/// @returns the WsIndex of an active page: where its working set entry may be.
+/// @returns the WsIndex of an active page: where its working set entry may be. MmPfnLock is not needed: a caller has to look whether it
+/// is that entry anyway (MiLocateWsle), for a shared page has one in each process.
 ULONG MiWsIndexOf(PFN_NUMBER frame);
 /// Whether a fault may take an available page. The last few are left to those who make pages available.
 bool MiMayTakePage() REQUIRES_PFN_LOCK;

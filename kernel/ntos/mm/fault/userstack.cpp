@@ -28,6 +28,13 @@ void MarkAsStack(MM_ADDRESS_SPACE& space, ULONG_PTR base) {
 
 } // namespace
 
+void NTAPI MmMarkUserStack(PVOID Base) {
+    MI_SPACE_GUARD guard(MmCurrentProcess()->AddressSpace);
+    const ULONG vpn = ULONG(reinterpret_cast<ULONG_PTR>(Base) >> PAGE_SHIFT);
+    MMVAD* const vad = MiLocateVad(MmCurrentProcess()->AddressSpace, vpn);
+    if (vad && vad->Flags.PrivateMemory && vad->Node.StartingVpn == vpn) vad->Flags.VadType = VadUserStack;
+}
+
 NTSTATUS NTAPI MmCreateUserStack(SIZE_T Reserve, SIZE_T Commit, PVOID* StackBase) {
     MM_ADDRESS_SPACE& space = MmCurrentProcess()->AddressSpace;
     SIZE_T reserve = RoundUp(Reserve ? Reserve : DEFAULT_RESERVE);

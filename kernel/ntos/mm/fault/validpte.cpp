@@ -11,9 +11,8 @@
 /// MMPTE_HARDWARE's bits that follow from no protection.
 constexpr ULONG VALID = 1 << 0, OWNER = 1 << 2, ACCESSED = 1 << 5;
 
-ULONG MiWsIndexOf(PFN_NUMBER frame) {
-    nt::QueuedSpinLockGuard guard(LockQueuePfnLock);
-    return MiPfnElement(frame)->u1.WsIndex;
+ULONG MiWsIndexOf(PFN_NUMBER frame) NO_THREAD_SAFETY_ANALYSIS { // one word, and only where to look first
+    return __atomic_load_n(&MiPfnElement(frame)->u1.WsIndex, __ATOMIC_RELAXED);
 }
 
 bool MiMayTakePage() {

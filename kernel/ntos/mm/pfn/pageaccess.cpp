@@ -8,6 +8,13 @@
 
 namespace {
 
+/// Whether a PTE has its address in all processes: a prototype PTE, in non-paged pool. The address of a page table's leads in each process
+/// to its own.
+bool IsMappedEverywhere(const MMPTE* pte) {
+    const auto address = reinterpret_cast<ULONG_PTR>(pte);
+    return address >= MM_SYSTEM_RANGE_START && address - MM_PTE_BASE >= MM_HYPERSPACE - MM_PTE_BASE;
+}
+
 volatile ULONG* PteIn(const nt::MappedPage& page, const MMPTE* pte) {
     return page.As<volatile ULONG>() + reinterpret_cast<ULONG_PTR>(pte) % PAGE_SIZE / sizeof(MMPTE);
 }
@@ -15,11 +22,16 @@ volatile ULONG* PteIn(const nt::MappedPage& page, const MMPTE* pte) {
 } // namespace
 
 MMPTE MiReadPteInFrame(PFN_NUMBER pteFrame, const MMPTE* pte) {
+    if (IsMappedEverywhere(pte)) return {.Long = *reinterpret_cast<const volatile ULONG*>(pte)};
     const nt::MappedPage page(pteFrame);
     return {.Long = *PteIn(page, pte)};
 }
 
 void MiWritePteInFrame(PFN_NUMBER pteFrame, const MMPTE* pte, MMPTE value) {
+    if (IsMappedEverywhere(pte)) {
+        *reinterpret_cast<volatile ULONG*>(const_cast<MMPTE*>(pte)) = value.Long;
+        return;
+    }
     const nt::MappedPage page(pteFrame);
     *PteIn(page, pte) = value.Long;
 }

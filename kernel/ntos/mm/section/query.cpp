@@ -15,3 +15,8 @@ extern "C" NTSTATUS NTAPI MmQueryImageSection(SECTION* Section, SECTION_IMAGE_IN
     *Information = Section->Segment->ImageInformation;
     return STATUS_SUCCESS;
 }
+
+extern "C" PCUNICODE_STRING NTAPI MmQuerySectionName(SECTION* Section) {
+    const MM_BACKING* const file = Section->Segment->ControlArea->FilePointer;
+    return file ? file->Name : nullptr;
+}

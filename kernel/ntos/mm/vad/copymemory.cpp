@@ -10,6 +10,7 @@
 #include "ex/pool.h"
 #include "ke.h"
 #include "mm/layout.h"
+#include "mm/targetprocess.h"
 #include "mm/virtual.h"
 #include "ps/process.h"
 #include "rtl/exception.h"
@@ -100,8 +101,8 @@ bool IsUserRange(const volatile void* address, SIZE_T bytes) {
     return bytes == 0 || (start < MM_USER_PROBE_ADDRESS && bytes <= MM_USER_PROBE_ADDRESS - start);
 }
 
-/// A call of the caller's mode: probes the ends and tells how many bytes were copied.
-NTSTATUS CopyAsAsked(HANDLE process, const void* from, PVOID to, SIZE_T bytes, SIZE_T* told) {
+/// A call of the caller's mode: probes the ends and tells how many bytes were copied. @param write from the caller to the process
+NTSTATUS CopyAsAsked(HANDLE handle, bool write, const void* from, PVOID to, SIZE_T bytes, SIZE_T* told) {
     const KPROCESSOR_MODE mode = ExGetPreviousMode();
     if (mode != KernelMode) {
         if (!IsUserRange(from, bytes) || !IsUserRange(to, bytes)) return STATUS_ACCESS_VIOLATION;
@@ -111,10 +112,12 @@ NTSTATUS CopyAsAsked(HANDLE process, const void* from, PVOID to, SIZE_T bytes, S
             return GetExceptionCode();
         }
     }
-    if (process != NtCurrentProcess()) return STATUS_INVALID_HANDLE;
+    MI_TARGET_PROCESS process;
+    NT_TRY(process.Open(handle, write ? PROCESS_VM_WRITE : PROCESS_VM_READ, mode));
     SIZE_T copied = 0;
     EPROCESS* const current = MmCurrentProcess();
-    const NTSTATUS status = MmCopyVirtualMemory(current, from, current, to, bytes, mode, &copied);
+    const NTSTATUS status = write ? MmCopyVirtualMemory(current, from, process.Get(), to, bytes, mode, &copied)
+                                  : MmCopyVirtualMemory(process.Get(), from, current, to, bytes, mode, &copied);
     if (!told) return status;
     if (mode == KernelMode) {
         *told = copied;
@@ -153,11 +156,11 @@ NTSTATUS NTAPI MmCopyVirtualMemory(EPROCESS* FromProcess, const void* FromAddres
 
 NTSTATUS NTAPI NtReadVirtualMemory(HANDLE ProcessHandle, const void* BaseAddress, PVOID Buffer, SIZE_T BufferSize,
                                    SIZE_T* NumberOfBytesRead) {
-    return CopyAsAsked(ProcessHandle, BaseAddress, Buffer, BufferSize, NumberOfBytesRead);
+    return CopyAsAsked(ProcessHandle, false, BaseAddress, Buffer, BufferSize, NumberOfBytesRead);
 }
 
 NTSTATUS NTAPI NtWriteVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, const void* Buffer, SIZE_T BufferSize,
                                     SIZE_T* NumberOfBytesWritten) {
-    return CopyAsAsked(ProcessHandle, Buffer, BaseAddress, BufferSize, NumberOfBytesWritten);
+    return CopyAsAsked(ProcessHandle, true, Buffer, BaseAddress, BufferSize, NumberOfBytesWritten);
 }
 }

@@ -5,6 +5,7 @@
 // Locks: none. IRQL: PASSIVE_LEVEL. In the books: the processor manual, "self-modifying code". MEM-04
 #include "ke.h"
 #include "ke/flushtb.h"
+#include "mm/targetprocess.h"
 #include "mm/virtual.h"
 #include "ps/process.h"
 #include "rtl/exception.h"
@@ -18,7 +19,8 @@ extern "C" NTSTATUS NTAPI NtFlushInstructionCache(HANDLE ProcessHandle, PVOID Ba
             return GetExceptionCode();
         }
     }
-    if (ProcessHandle != NtCurrentProcess()) return STATUS_INVALID_HANDLE;
-    KeFlushProcessTb(&MmCurrentProcess()->Pcb); // its interrupts do what is needed, and more
+    MI_TARGET_PROCESS process;
+    NT_TRY(process.Open(ProcessHandle, PROCESS_VM_WRITE, ExGetPreviousMode()));
+    KeFlushProcessTb(&process.Get()->Pcb); // its interrupts do what is needed, and more
     return STATUS_SUCCESS;
 }

@@ -1,5 +1,5 @@
-// The calls of virtual memory: what user mode gives is captured and checked, then the service works on the current
-// address space, and the results are told.
+// The calls of virtual memory: what user mode gives is captured and checked, then the service works on the address space of the process
+// that the handle names, which is the current one meanwhile, and the results are told.
 //
 // The previous mode says whether the caller is believed: a Zw call comes from the kernel.
 // The file holds no lock: its code is pageable.
@@ -7,6 +7,7 @@
 #include "ex/capture.h"
 #include "ke.h"
 #include "ke/pagedcode.h"
+#include "mm/targetprocess.h"
 #include "mm/vad/services.h"
 #include "mm/vad/userpages.h"
 #include "mm/virtual.h"
@@ -42,16 +43,25 @@ public:
     RANGE(KPROCESSOR_MODE mode, PVOID* base, SIZE_T* size)
         : m_mode(mode), m_base(reinterpret_cast<ULONG_PTR*>(base)), m_size(reinterpret_cast<ULONG_PTR*>(size)) {}
 
-    NTSTATUS Capture(HANDLE process) {
-        if (process != NtCurrentProcess()) return STATUS_INVALID_HANDLE;
+    /// Reads the words, in the caller's address space.
+    NTSTATUS Capture() {
         NT_TRY(::Capture(m_mode, m_base, &Base));
         return ::Capture(m_mode, m_size, &m_bytes);
     }
-    /// The memory may have gone since it was probed: then the work is done all the same.
+    /// Goes to the process.
+    NTSTATUS Enter(HANDLE process) {
+        NT_TRY(m_target.Open(process, PROCESS_VM_OPERATION, m_mode));
+        m_target.Attach();
+        return STATUS_SUCCESS;
+    }
+    /// Comes back, and writes the words. The memory may have gone since it was probed: then the work is done all the same.
     NTSTATUS Tell() {
+        m_target.Detach();
         NT_TRY(ExTellCaller(m_mode, m_base, &Base, sizeof(Base)));
         return ExTellCaller(m_mode, m_size, &m_bytes, sizeof(m_bytes));
     }
+    /// Comes back, for what else there is to tell.
+    void Leave() { m_target.Detach(); }
     SIZE_T* Size() { return reinterpret_cast<SIZE_T*>(&m_bytes); }
 
     ULONG_PTR Base = 0;
@@ -61,6 +71,7 @@ private:
     ULONG_PTR* const m_base;
     ULONG_PTR* const m_size;
     ULONG_PTR m_bytes = 0;
+    MI_TARGET_PROCESS m_target;
 };
 
 /// Calls a service on the current process's page tables. If no page is at hand for one of these, the service has changed nothing: it is
@@ -78,7 +89,8 @@ using LOCK_SERVICE = NTSTATUS(MM_ADDRESS_SPACE& space, ULONG_PTR* base, SIZE_T* 
 NTSTATUS ChangeLocks(LOCK_SERVICE* service, HANDLE process, PVOID* base, SIZE_T* size, ULONG locks) {
     PAGED_CODE();
     RANGE range(ExGetPreviousMode(), base, size);
-    NT_TRY(range.Capture(process));
+    NT_TRY(range.Capture());
+    NT_TRY(range.Enter(process));
     const NTSTATUS status = service(CurrentSpace(), &range.Base, range.Size(), locks);
     NT_TRY(status);
     NT_TRY(range.Tell());
@@ -94,7 +106,8 @@ NTSTATUS NTAPI NtAllocateVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress,
     PAGED_CODE();
     const KPROCESSOR_MODE mode = ExGetPreviousMode();
     RANGE range(mode, BaseAddress, RegionSize);
-    NT_TRY(range.Capture(ProcessHandle));
+    NT_TRY(range.Capture());
+    NT_TRY(range.Enter(ProcessHandle));
     NT_TRY(WithPageTables([&](MI_USER_PAGES& pages) {
         return MiAllocateVirtualMemory(CurrentSpace(), pages, &range.Base, ZeroBits, range.Size(), AllocationType,
                                        Protect);
@@ -106,7 +119,8 @@ NTSTATUS NTAPI NtFreeVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, SIZ
     PAGED_CODE();
     const KPROCESSOR_MODE mode = ExGetPreviousMode();
     RANGE range(mode, BaseAddress, RegionSize);
-    NT_TRY(range.Capture(ProcessHandle));
+    NT_TRY(range.Capture());
+    NT_TRY(range.Enter(ProcessHandle));
     NT_TRY(WithPageTables([&](MI_USER_PAGES& pages) {
         return MiFreeVirtualMemory(CurrentSpace(), pages, &range.Base, range.Size(), FreeType);
     }));
@@ -120,11 +134,13 @@ NTSTATUS NTAPI NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, 
     RANGE range(mode, BaseAddress, RegionSize);
     ULONG_PTR before;
     ULONG old = 0;
-    NT_TRY(range.Capture(ProcessHandle));
+    NT_TRY(range.Capture());
     NT_TRY(Capture(mode, reinterpret_cast<ULONG_PTR*>(OldAccessProtection), &before)); // can be written
+    NT_TRY(range.Enter(ProcessHandle));
     NT_TRY(WithPageTables([&](MI_USER_PAGES& pages) {
         return MiProtectVirtualMemory(CurrentSpace(), pages, &range.Base, range.Size(), NewAccessProtection, &old);
     }));
+    range.Leave();
     NT_TRY(ExTellCaller(mode, OldAccessProtection, &old, sizeof(old)));
     return range.Tell();
 }
@@ -136,10 +152,14 @@ NTSTATUS NTAPI NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress,
     const KPROCESSOR_MODE mode = ExGetPreviousMode();
     if (MemoryInformationClass != MEMORY_INFORMATION_CLASS::MemoryBasicInformation) return STATUS_INVALID_INFO_CLASS;
     if (MemoryInformationLength < sizeof(MEMORY_BASIC_INFORMATION)) return STATUS_INFO_LENGTH_MISMATCH;
-    if (ProcessHandle != NtCurrentProcess()) return STATUS_INVALID_HANDLE;
     MEMORY_BASIC_INFORMATION told;
-    MI_USER_PAGES pages(CurrentSpace());
-    NT_TRY(MiQueryVirtualMemory(CurrentSpace(), pages, reinterpret_cast<ULONG_PTR>(BaseAddress), &told));
+    {
+        MI_TARGET_PROCESS process;
+        NT_TRY(process.Open(ProcessHandle, PROCESS_QUERY_INFORMATION, mode));
+        process.Attach();
+        MI_USER_PAGES pages(CurrentSpace());
+        NT_TRY(MiQueryVirtualMemory(CurrentSpace(), pages, reinterpret_cast<ULONG_PTR>(BaseAddress), &told));
+    }
     NT_TRY(ExTellCaller(mode, MemoryInformation, &told, sizeof(told)));
     const SIZE_T bytes = sizeof(told);
     return ReturnLength ? ExTellCaller(mode, ReturnLength, &bytes, sizeof(bytes)) : STATUS_SUCCESS;

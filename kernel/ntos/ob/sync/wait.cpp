@@ -11,7 +11,8 @@ constexpr ULONG OB_WAIT_TAG = EX_TAG("ObWa");
 /// The dispatcher header of an object; of one that nobody can wait for, an event that is always signaled.
 PVOID WaitableOf(PVOID object) {
     PVOID const elsewhere = ObGetObjectType(object)->DefaultObject;
-    return elsewhere ? elsewhere : object;
+    const auto offset = reinterpret_cast<ULONG_PTR>(elsewhere);
+    return offset < PAGE_SIZE ? static_cast<UCHAR*>(object) + offset : elsewhere; // ObWaitableAt
 }
 
 /// The caller's time-out. @param chosen receives &time, or nullptr: for ever

@@ -11,6 +11,8 @@ PVOID NTAPI ThirdSelf() { return ThirdPointer; }
 
 LONG NTAPI DllMain(PVOID, ULONG reason, PVOID) {
     SecondNote("cCuU"[reason]);
+    const PVOID block = RtlAllocateHeap(NtCurrentPeb()->ProcessHeap, 0, 100); // it works here, at the process's end too
+    if (!RtlFreeHeap(NtCurrentPeb()->ProcessHeap, 0, block)) RtlRaiseStatus(STATUS_UNSUCCESSFUL);
     return strchr(SecondNotes(), '!') == nullptr;
 }
 }

@@ -22,6 +22,6 @@ extern "C" {
 NTKERNELAPI PVOID NTAPI RtlAddVectoredExceptionHandler(ULONG First, PVECTORED_EXCEPTION_HANDLER Handler);
 /// Takes a handler away; one that runs at the moment runs to its end. @returns 0: the handle is none
 NTKERNELAPI ULONG NTAPI RtlRemoveVectoredExceptionHandler(PVOID Handle);
-/// Sets the process's filter. @param Filter nullptr: none
-NTKERNELAPI void NTAPI RtlSetUnhandledExceptionFilter(PUNHANDLED_EXCEPTION_FILTER Filter);
+/// Sets the process's filter. @param Filter nullptr: none. @returns the one before
+NTKERNELAPI PUNHANDLED_EXCEPTION_FILTER NTAPI RtlSetUnhandledExceptionFilter(PUNHANDLED_EXCEPTION_FILTER Filter);
 }

@@ -36,6 +36,9 @@ NTKERNELAPI BOOLEAN NTAPI RtlFreeHeap(PVOID HeapHandle, ULONG Flags, PVOID BaseA
 NTKERNELAPI PVOID NTAPI RtlReAllocateHeap(PVOID HeapHandle, ULONG Flags, PVOID BaseAddress, SIZE_T Size);
 /// @returns the bytes that were asked for; all bits set: no block of this heap
 NTKERNELAPI SIZE_T NTAPI RtlSizeHeap(PVOID HeapHandle, ULONG Flags, PVOID BaseAddress);
+/// Take and give back a heap's lock: several calls as one. @returns FALSE: it is no heap, or has no lock
+NTKERNELAPI BOOLEAN NTAPI RtlLockHeap(PVOID HeapHandle);
+NTKERNELAPI BOOLEAN NTAPI RtlUnlockHeap(PVOID HeapHandle);
 /// Looks through a heap, or at one block. @param BaseAddress nullptr: all of the heap. @returns whether everything is in order
 NTKERNELAPI BOOLEAN NTAPI RtlValidateHeap(PVOID HeapHandle, ULONG Flags, PVOID BaseAddress);
 }

@@ -5,6 +5,7 @@
 
 #include "ntstatus.h"
 #include "ps/peb.h"
+#include "ps/services.h"
 
 /// What a thread runs. @returns its exit status
 using USER_THREAD_START_ROUTINE = NTSTATUS NTAPI(PVOID Parameter);
@@ -24,6 +25,13 @@ extern "C" {
 /// the PEB there. The thread ends with what the routine returns. An exception that no frame handles ends the process with its code.
 /// Nobody calls it: it stands in the CONTEXT of a new thread.
 [[noreturn]] NTKERNELAPI void NTAPI RtlUserThreadStart();
+/// Makes a thread with a stack of its own, and starts it. @param ThreadSecurityDescriptor, StackZeroBits not looked at. @param
+/// MaximumStackSize, CommittedStackSize in bytes; 0: as the program's header says. @param Thread receives a handle, ClientId the IDs; may be
+/// nullptr. @returns STATUS_SUCCESS; as NtAllocateVirtualMemory, NtCreateThread
+NTKERNELAPI NTSTATUS NTAPI RtlCreateUserThread(HANDLE Process, PVOID ThreadSecurityDescriptor, BOOLEAN CreateSuspended,
+                                               ULONG StackZeroBits, SIZE_T MaximumStackSize, SIZE_T CommittedStackSize,
+                                               PUSER_THREAD_START_ROUTINE StartAddress, PVOID Parameter, HANDLE* Thread,
+                                               CLIENT_ID* ClientId);
 /// Ends the running thread. @param ExitStatus of the thread, and of the process if it is the last one
 [[noreturn]] NTKERNELAPI void NTAPI RtlExitUserThread(NTSTATUS ExitStatus);
 /// Ends the process: its other threads, then its DLLs are told.

@@ -52,4 +52,6 @@ LONG RtlpUnhandledException(EXCEPTION_POINTERS* pointers) {
     return EXCEPTION_EXECUTE_HANDLER;
 }
 
-extern "C" void NTAPI RtlSetUnhandledExceptionFilter(PUNHANDLED_EXCEPTION_FILTER NewFilter) { Filter = NewFilter; }
+extern "C" PUNHANDLED_EXCEPTION_FILTER NTAPI RtlSetUnhandledExceptionFilter(PUNHANDLED_EXCEPTION_FILTER NewFilter) {
+    return __atomic_exchange_n(&Filter, NewFilter, __ATOMIC_SEQ_CST);
+}

@@ -198,4 +198,16 @@ SIZE_T NTAPI RtlSizeHeap(PVOID HeapHandle, ULONG Flags, PVOID BaseAddress) {
     HEAP_ENTRY* const entry = RtlpBusyEntry(heap, BaseAddress);
     return entry ? SizeOf(entry) : ~SIZE_T(0);
 }
+
+BOOLEAN NTAPI RtlLockHeap(PVOID HeapHandle) {
+    auto* const heap = static_cast<HEAP*>(HeapHandle);
+    if (heap->Signature != HEAP_SIGNATURE || (heap->Flags & HEAP_NO_SERIALIZE)) return FALSE;
+    return NT_SUCCESS(RtlEnterCriticalSection(&heap->Lock));
+}
+
+BOOLEAN NTAPI RtlUnlockHeap(PVOID HeapHandle) {
+    auto* const heap = static_cast<HEAP*>(HeapHandle);
+    if (heap->Signature != HEAP_SIGNATURE || (heap->Flags & HEAP_NO_SERIALIZE)) return FALSE;
+    return NT_SUCCESS(RtlLeaveCriticalSection(&heap->Lock));
+}
 }

@@ -66,8 +66,8 @@ _KiRaiseUserExceptionDispatcher:
     ret
 
 // A thread's first registers in user mode: eax the routine, ebx its parameter. No frame lies above this one.
-    .globl _RtlUserThreadStart
-_RtlUserThreadStart:
+    .globl _RtlUserThreadStart@0
+_RtlUserThreadStart@0:
     xorl %ebp, %ebp
     pushl %ebx
     pushl %eax

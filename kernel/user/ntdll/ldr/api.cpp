@@ -43,6 +43,17 @@ NTSTATUS Load(PCSTR name, LDRP_MODULE** module) {
     return status;
 }
 
+/// What a forwarder has loaded just now stays: addresses of it may be anywhere from now on.
+NTSTATUS KeepForwarded(LDRP_MODULE* module) {
+    for (LDRP_DEPENDENCY* each = module->Dependencies; each; each = each->Next) {
+        if (each->Module->Entry.LoadCount != 0) continue;
+        LDRP_MODULE* failed = nullptr;
+        LdrpPin(each->Module);
+        NT_TRY(LdrpCallAttach(each->Module, nullptr, &failed));
+    }
+    return STATUS_SUCCESS;
+}
+
 } // namespace
 
 extern "C" {
@@ -90,16 +101,9 @@ NTSTATUS NTAPI LdrGetProcedureAddress(PVOID DllHandle, const STRING* Name, ULONG
     ULONG address = 0;
     nt::PeError error;
     const NTSTATUS status = LdrpFindExport(module, Name ? name : nullptr, Ordinal, &address, &error);
-    if (!NT_SUCCESS(status)) {
-        LdrpUnloadUnused(); // a forwarder may have begun to load something
-        return status;
-    }
-    LDRP_MODULE* failed = nullptr;
-    for (LDRP_DEPENDENCY* each = module->Dependencies; each; each = each->Next) {
-        if (each->Module->Entry.LoadCount != 0) continue;
-        LdrpPin(each->Module); // a forwarder has loaded it just now: addresses of it may be anywhere from now on
-        NT_TRY(LdrpCallAttach(each->Module, nullptr, &failed));
-    }
+    NT_TRY(KeepForwarded(module)); // also if it failed: the module leads to them
+    LdrpUnloadUnused();            // what failed half-way
+    NT_TRY(status);
     *ProcedureAddress = reinterpret_cast<PVOID>(ULONG_PTR(address));
     return STATUS_SUCCESS;
 }
@@ -124,9 +128,10 @@ void NTAPI LdrShutdownProcess() {
     LDRP_GUARD guard;
     const PVOID processEnds = NtCurrentPeb(); // DllMain's Reserved: not nullptr
     LIST_ENTRY* const head = &NtCurrentPeb()->Ldr->InInitializationOrderModuleList;
-    for (LIST_ENTRY* link = head->Blink; link != head; link = link->Blink)
-        LdrpCallDetach(LdrpInitializedModuleOf(link), processEnds);
+    while (!IsListEmpty(head))
+        LdrpCallDetach(LdrpInitializedModuleOf(head->Blink), processEnds);
     LDRP_MODULE* const program = LdrpFindByBase(NtCurrentPeb()->ImageBaseAddress);
     if (program) LdrpCallTlsCallbacks(program, DLL_PROCESS_DETACH);
+    NtCurrentPeb()->Ldr->Initialized = FALSE; // once
 }
 }

@@ -57,8 +57,11 @@ NTSTATUS LdrpCallAttach(LDRP_MODULE* root, PVOID context, LDRP_MODULE** failed) 
 }
 
 void LdrpCallDetach(LDRP_MODULE* module, PVOID context) {
-    if ((module->Entry.Flags & LDRP_PROCESS_ATTACH_CALLED) == 0) return;
-    module->Entry.Flags &= ~LDRP_PROCESS_ATTACH_CALLED;
+    const bool began = (module->Entry.Flags & LDRP_PROCESS_ATTACH_CALLED) != 0;
+    module->Entry.Flags &= ~(LDRP_PROCESS_ATTACH_CALLED | LDRP_ENTRY_PROCESSED);
+    RemoveEntryList(&module->Entry.InInitializationOrderLinks);
+    InitializeListHead(&module->Entry.InInitializationOrderLinks);
+    if (!began) return;
     LdrpCallTlsCallbacks(module, DLL_PROCESS_DETACH);
     if (module->Entry.EntryPoint) (void)CallMain(module, DLL_PROCESS_DETACH, context);
 }

@@ -90,6 +90,7 @@ void LdrpUnloadUnused();
 /// Calls DllMain(DLL_PROCESS_ATTACH) of the modules that `root` leads to and that were not called yet. @param context of DllMain: not
 /// nullptr at the process's start. @returns STATUS_DLL_INIT_FAILED: one refused, `*failed`
 NTSTATUS LdrpCallAttach(LDRP_MODULE* root, PVOID context, LDRP_MODULE** failed);
+/// Takes a module from the list of the initialized ones, and tells it of the end, if it has begun.
 void LdrpCallDetach(LDRP_MODULE* module, PVOID context);
 /// Calls all that were initialized for a thread. @param reason DLL_THREAD_ATTACH or DLL_THREAD_DETACH
 void LdrpCallForThread(ULONG reason);

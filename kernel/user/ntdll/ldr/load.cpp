@@ -74,6 +74,16 @@ NTSTATUS MapAndBind(PCSTR name, LDRP_MODULE** module, nt::PeError* error) {
     return LdrpBind(*module, error); // if that fails the module has the count 0
 }
 
+bool Unloading; ///< shared: the loader lock guards it
+
+/// Of the modules that nobody counts, the one that was initialized last; nullptr: none is initialized
+LDRP_MODULE* LastUnused() {
+    LIST_ENTRY* const head = &NtCurrentPeb()->Ldr->InInitializationOrderModuleList;
+    for (LIST_ENTRY* link = head->Blink; link != head; link = link->Blink)
+        if (LdrpInitializedModuleOf(link)->Entry.LoadCount == 0) return LdrpInitializedModuleOf(link);
+    return nullptr;
+}
+
 } // namespace
 
 NTSTATUS LdrpLoad(PCSTR name, LDRP_MODULE** module, nt::PeError* error) {
@@ -97,12 +107,10 @@ NTSTATUS LdrpFindExport(LDRP_MODULE* module, PCSTR name, ULONG ordinal, ULONG* a
 }
 
 void LdrpUnloadUnused() {
-    LIST_ENTRY* const head = &NtCurrentPeb()->Ldr->InInitializationOrderModuleList;
-    for (LIST_ENTRY* link = head->Blink; link != head;) { // the last one initialized first
-        LDRP_MODULE* const module = LdrpInitializedModuleOf(link);
-        link = link->Blink;
-        if (module->Entry.LoadCount == 0) LdrpCallDetach(module, nullptr);
-    }
+    if (Unloading) return; // a DllMain that is told of its end unloads, too: the loop below sees what that comes to
+    Unloading = true;
+    while (LDRP_MODULE* const module = LastUnused())
+        LdrpCallDetach(module, nullptr);
     LIST_ENTRY* const all = &NtCurrentPeb()->Ldr->InLoadOrderModuleList;
     for (LIST_ENTRY* link = all->Flink; link != all;) {
         LDRP_MODULE* const module = LdrpModuleOf(link);
@@ -112,4 +120,5 @@ void LdrpUnloadUnused() {
         LdrpRemoveModule(module);
         (void)NtUnmapViewOfSection(NtCurrentProcess(), base);
     }
+    Unloading = false;
 }

@@ -6,6 +6,8 @@
 // In the books: "image loader: known DLLs". BOO-04
 #include "ldr/ldrp.h"
 
+#include "io/services.h"
+
 namespace {
 
 constexpr ULONG PATH_LENGTH = LDRP_NAME_SIZE + 16; ///< characters
@@ -40,6 +42,18 @@ NTSTATUS OpenKnown(PCSTR name, HANDLE* section) {
                          known.Attributes());
 }
 
+NTSTATUS OpenFileSection(PCSTR name, HANDLE* section) {
+    OBJECT_NAME path(u"\\Boot\\", name);
+    IO_STATUS_BLOCK io;
+    HANDLE file = nullptr;
+    NT_TRY(NtOpenFile(&file, FILE_EXECUTE | FILE_READ_DATA | SYNCHRONIZE, path.Attributes(), &io, FILE_SHARE_READ,
+                      FILE_SYNCHRONOUS_IO_NONALERT));
+    const NTSTATUS status =
+        NtCreateSection(section, SECTION_ALL_ACCESS, nullptr, nullptr, PAGE_EXECUTE, SEC_IMAGE, file);
+    (void)NtClose(file);
+    return status;
+}
+
 bool IsMissing(NTSTATUS status) {
     return status == STATUS_OBJECT_NAME_NOT_FOUND || status == STATUS_OBJECT_PATH_NOT_FOUND ||
            status == STATUS_OBJECT_NAME_INVALID;
@@ -49,9 +63,11 @@ bool IsMissing(NTSTATUS status) {
 
 NTSTATUS LdrpMapDll(PCSTR name, PVOID* base, SIZE_T* viewSize) {
     HANDLE section = nullptr;
-    const NTSTATUS opened = OpenKnown(name, &section);
-    if (IsMissing(opened)) return STATUS_DLL_NOT_FOUND;
-    NT_TRY(opened);
+    if (!NT_SUCCESS(OpenKnown(name, &section))) {
+        const NTSTATUS status = OpenFileSection(name, &section);
+        if (IsMissing(status)) return STATUS_DLL_NOT_FOUND;
+        NT_TRY(status);
+    }
     *base = nullptr;
     *viewSize = 0;
     const NTSTATUS status =

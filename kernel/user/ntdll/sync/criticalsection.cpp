@@ -82,6 +82,7 @@ NTSTATUS NTAPI RtlEnterCriticalSection(PRTL_CRITICAL_SECTION CriticalSection) {
         CriticalSection->RecursionCount++;
         return STATUS_SUCCESS;
     }
+    if (RtlpProcessEnds) (void)NtTerminateProcess(NtCurrentProcess(), RtlpEndingStatus); // its owner is no more
     const NTSTATUS status = NtWaitForSingleObject(EventOf(CriticalSection), FALSE, nullptr);
     if (status != STATUS_SUCCESS) RtlRaiseStatus(status); // something has closed the handle
     Own(CriticalSection, thread);

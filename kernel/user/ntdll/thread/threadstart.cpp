@@ -4,18 +4,16 @@
 // In the books: "thread creation", "unhandled exceptions". PRC-08, EXC-04
 #include "ntdllp.h"
 
+#include "ps/services.h"
+
+bool RtlpProcessEnds;
+NTSTATUS RtlpEndingStatus;
+
 namespace {
 
-/// Ends the thread, as an exception that nobody handles does. While there is no service that ends a process, this ends one, too: its
-/// threads are one.
 [[noreturn]] void End(NTSTATUS status) {
-    EXCEPTION_RECORD record{};
-    record.ExceptionCode = status;
-    record.ExceptionFlags = EXCEPTION_NONCONTINUABLE;
-    CONTEXT context;
-    RtlCaptureContext(&context);
     for (;;)
-        (void)NtRaiseException(&record, &context, FALSE);
+        (void)NtTerminateProcess(NtCurrentProcess(), status);
 }
 
 } // namespace
@@ -26,16 +24,26 @@ void NTAPI RtlpRunThread(PUSER_THREAD_START_ROUTINE StartRoutine, PVOID Paramete
     __try {
         RtlExitUserThread(StartRoutine(Parameter));
     } __except (RtlpUnhandledException(GetExceptionInformation())) {
-        RtlExitUserProcess(GetExceptionCode());
+        End(GetExceptionCode()); // no DllMain: nobody knows in what state the process is
     }
 }
 
 void NTAPI RtlExitUserThread(NTSTATUS ExitStatus) {
     LdrShutdownThread();
-    End(ExitStatus);
+    NtCurrentTeb()->FreeStackOnTermination = TRUE; // the kernel does it, when nothing runs on it any more
+    for (;;)
+        (void)NtTerminateThread(nullptr, ExitStatus);
 }
 
 void NTAPI RtlExitUserProcess(NTSTATUS ExitStatus) {
+    PEB* const peb = NtCurrentPeb();
+    // No other thread ends inside of the loader or the heap: DllMains need both.
+    if (peb->LoaderLock) (void)RtlEnterCriticalSection(peb->LoaderLock);
+    if (peb->ProcessHeap) (void)RtlLockHeap(peb->ProcessHeap);
+    RtlpEndingStatus = ExitStatus;
+    RtlpProcessEnds = true;
+    (void)NtTerminateProcess(nullptr, ExitStatus);
+    if (peb->ProcessHeap) (void)RtlUnlockHeap(peb->ProcessHeap);
     LdrShutdownProcess();
     End(ExitStatus);
 }

@@ -1,0 +1,68 @@
+// The services on processes and threads: what programs call.
+//
+// A Zw form is the same call in the name of kernel mode. Pointers are the caller's; from user mode they may be anything:
+// STATUS_ACCESS_VIOLATION, STATUS_DATATYPE_MISALIGNMENT. IRQL: PASSIVE_LEVEL.
+// In the books: "flow of CreateProcess", "flow of CreateThread", "process and thread termination". PRC-05, PRC-07, PRC-12
+#pragma once
+
+#include "ob/names.h"
+#include "ps/information.h"
+#include "ps/peb.h"
+#include "rtl/exception.h"
+
+/// Of NtCreateProcessEx: the child gets the parent's handles that are inheritable (documented value).
+constexpr ULONG PROCESS_CREATE_FLAGS_INHERIT_HANDLES = 0x04;
+
+extern "C" {
+/// Makes a process with an image and without threads. @param ObjectAttributes of the handle; may be nullptr. @param SectionHandle of an
+/// image section. @param DebugPort, ExceptionPort nullptr. @param JobMemberLevel 0. @returns STATUS_SUCCESS; STATUS_INVALID_PARAMETER;
+/// STATUS_OBJECT_NAME_INVALID: processes have no names; STATUS_NOT_SUPPORTED: without a section, with a port; STATUS_SECTION_NOT_IMAGE;
+/// STATUS_DLL_NOT_FOUND: there is no system library; STATUS_CONFLICTING_ADDRESSES: the image cannot move; STATUS_INSUFFICIENT_RESOURCES,
+/// STATUS_COMMITMENT_LIMIT, STATUS_NO_MEMORY; as ObReferenceObjectByHandle
+NTKERNELAPI NTSTATUS NTAPI NtCreateProcessEx(HANDLE* ProcessHandle, ACCESS_MASK DesiredAccess,
+                                             POBJECT_ATTRIBUTES ObjectAttributes, HANDLE ParentProcess, ULONG Flags,
+                                             HANDLE SectionHandle, HANDLE DebugPort, HANDLE ExceptionPort,
+                                             ULONG JobMemberLevel);
+/// The same with one flag. @returns as NtCreateProcessEx
+NTKERNELAPI NTSTATUS NTAPI NtCreateProcess(HANDLE* ProcessHandle, ACCESS_MASK DesiredAccess,
+                                           POBJECT_ATTRIBUTES ObjectAttributes, HANDLE ParentProcess,
+                                           BOOLEAN InheritObjectTable, HANDLE SectionHandle, HANDLE DebugPort,
+                                           HANDLE ExceptionPort);
+/// Makes a thread in a process with an image. @param ClientId receives the IDs; may be nullptr. @param ThreadContext its registers once
+/// the system library has initialized it. @param InitialTeb its stack. @returns STATUS_SUCCESS; STATUS_PROCESS_IS_TERMINATING;
+/// STATUS_OBJECT_NAME_INVALID: threads have no names; STATUS_INSUFFICIENT_RESOURCES, STATUS_COMMITMENT_LIMIT, STATUS_NO_MEMORY; as
+/// ObReferenceObjectByHandle
+NTKERNELAPI NTSTATUS NTAPI NtCreateThread(HANDLE* ThreadHandle, ACCESS_MASK DesiredAccess,
+                                          POBJECT_ATTRIBUTES ObjectAttributes, HANDLE ProcessHandle,
+                                          PCLIENT_ID ClientId, CONTEXT* ThreadContext, PINITIAL_TEB InitialTeb,
+                                          BOOLEAN CreateSuspended);
+NTKERNELAPI NTSTATUS NTAPI ZwCreateThread(HANDLE* ThreadHandle, ACCESS_MASK DesiredAccess,
+                                          POBJECT_ATTRIBUTES ObjectAttributes, HANDLE ProcessHandle,
+                                          PCLIENT_ID ClientId, CONTEXT* ThreadContext, PINITIAL_TEB InitialTeb,
+                                          BOOLEAN CreateSuspended);
+/// Ends all threads of a process, and so the process. @param ProcessHandle nullptr: of the caller's process all threads but the caller.
+/// @returns STATUS_SUCCESS: they will end; not at all, if the caller is one of them; STATUS_PROCESS_IS_TERMINATING;
+/// STATUS_ACCESS_DENIED: a process of the system's; as ObReferenceObjectByHandle
+NTKERNELAPI NTSTATUS NTAPI NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus);
+NTKERNELAPI NTSTATUS NTAPI ZwTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus);
+/// Ends a thread of user mode. @param ThreadHandle nullptr: the caller. @returns STATUS_SUCCESS: it will end; not at all, if it is the
+/// caller; STATUS_INVALID_HANDLE: a system thread; as ObReferenceObjectByHandle
+NTKERNELAPI NTSTATUS NTAPI NtTerminateThread(HANDLE ThreadHandle, NTSTATUS ExitStatus);
+/// Stops a thread of user mode, once more. @param PreviousSuspendCount receives how often it was stopped before; may be nullptr.
+/// @returns STATUS_SUCCESS; STATUS_SUSPEND_COUNT_EXCEEDED; STATUS_THREAD_IS_TERMINATING; STATUS_INVALID_HANDLE: also a system thread's; as
+/// ObReferenceObjectByHandle
+NTKERNELAPI NTSTATUS NTAPI NtSuspendThread(HANDLE ThreadHandle, ULONG* PreviousSuspendCount);
+/// Takes one stop back; the thread goes on after the last. @returns STATUS_SUCCESS; as NtSuspendThread
+NTKERNELAPI NTSTATUS NTAPI NtResumeThread(HANDLE ThreadHandle, ULONG* PreviousSuspendCount);
+/// The same, and alerts the thread. @returns STATUS_SUCCESS; as NtSuspendThread
+NTKERNELAPI NTSTATUS NTAPI NtAlertResumeThread(HANDLE ThreadHandle, ULONG* PreviousSuspendCount);
+/// Tells about a process. @param ProcessInformationLength exactly the structure's. @param ReturnLength may be nullptr.
+/// @returns STATUS_SUCCESS; STATUS_INVALID_INFO_CLASS; STATUS_INFO_LENGTH_MISMATCH; as ObReferenceObjectByHandle
+NTKERNELAPI NTSTATUS NTAPI NtQueryInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS ProcessInformationClass,
+                                                     PVOID ProcessInformation, ULONG ProcessInformationLength,
+                                                     ULONG* ReturnLength);
+/// Tells about a thread. @returns as NtQueryInformationProcess
+NTKERNELAPI NTSTATUS NTAPI NtQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS ThreadInformationClass,
+                                                    PVOID ThreadInformation, ULONG ThreadInformationLength,
+                                                    ULONG* ReturnLength);
+}

@@ -1,0 +1,82 @@
+// The end of a process: its threads are told to end, and the last one gives back what the process has.
+//
+// Invariants: a process that has Exiting gets no thread any more; exactly one thread sees Exited become TRUE, and cleans up. Handles go
+// first, then the address space; the page directory stays until no reference to the process is left.
+// Locks: KPROCESS::ProcessLock. IRQL: PASSIVE_LEVEL.
+// In the books: "process termination", "rundown protection". PRC-09, PRC-12, DSP-08
+#include "ke.h"
+#include "mm/processspace.h"
+#include "ps/psp.h"
+
+namespace {
+
+/// A thread that nobody has told to end yet, referenced. @param except this one is left out; nullptr: none
+PETHREAD NextThread(EPROCESS* process, const KTHREAD* except) {
+    const nt::SpinLockGuard guard(process->Pcb.ProcessLock);
+    for (KTHREAD* thread : nt::List<&KTHREAD::ThreadListEntry>(process->Pcb.ThreadListHead)) {
+        auto* const found = CONTAINING_RECORD(thread, ETHREAD, Tcb);
+        if (thread == except || found->Terminating) continue;
+        (void)ObReferenceObject(found); // it holds a reference to itself while it is on the list
+        return found;
+    }
+    return nullptr;
+}
+
+/// No thread can come any more. @returns whether the process has none, and the caller is to clean up
+bool BeginExit(EPROCESS* process, NTSTATUS status) {
+    const nt::SpinLockGuard guard(process->Pcb.ProcessLock);
+    if (!process->Exiting) process->ExitStatus = status;
+    process->Exiting = TRUE;
+    if (process->ActiveThreads != 0 || process->Exited) return false;
+    process->Exited = TRUE;
+    return true;
+}
+
+void TerminateThreads(EPROCESS* process, NTSTATUS status) {
+    while (PETHREAD const thread = NextThread(process, KeGetCurrentThread())) {
+        const NTSTATUS ended = PspTerminateThreadByPointer(thread, status);
+        (void)ended; // one that is ending is as good
+        (void)ObDereferenceObject(thread);
+    }
+}
+
+} // namespace
+
+void PspCleanProcess(EPROCESS* Process) {
+    ExWaitForRundownProtectionRelease(&Process->RundownProtect); // other processes' threads leave the address space
+    ObKillProcess(Process);
+    MmCleanProcessAddressSpace(Process);
+}
+
+void PspExitProcess(EPROCESS* Process, NTSTATUS ExitStatus) {
+    if (Process->ExitStatus == STATUS_PENDING) Process->ExitStatus = ExitStatus; // the last thread's
+    KeQuerySystemTime(&Process->ExitTime);
+    PspCleanProcess(Process);
+}
+
+void PspTerminateProcess(EPROCESS* Process, NTSTATUS ExitStatus) {
+    if (BeginExit(Process, ExitStatus)) {
+        PspExitProcess(Process, ExitStatus);
+        (void)KeSetProcess(&Process->Pcb, 0);
+        return;
+    }
+    TerminateThreads(Process, ExitStatus);
+}
+
+extern "C" NTSTATUS NTAPI NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus) {
+    EPROCESS* const own = CONTAINING_RECORD(KeGetCurrentThread()->Process, EPROCESS, Pcb);
+    if (!ProcessHandle) { // the caller alone goes on, for what is left to do
+        if (!own->EndsWithLastThread) return STATUS_INVALID_PARAMETER;
+        TerminateThreads(own, ExitStatus);
+        return STATUS_SUCCESS;
+    }
+    nt::ObjectRef<EPROCESS> process;
+    NT_TRY(process.Open(ProcessHandle, PROCESS_TERMINATE, PsProcessType, ExGetPreviousMode()));
+    if (!process->EndsWithLastThread) return STATUS_ACCESS_DENIED; // the system's own
+    const bool self = process.Get() == own;
+    if (!self && process->Exited) return STATUS_PROCESS_IS_TERMINATING;
+    PspTerminateProcess(process.Get(), ExitStatus);
+    if (!self) return STATUS_SUCCESS;
+    process.Release();
+    PspExitThread(ExitStatus);
+}

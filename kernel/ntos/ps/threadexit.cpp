@@ -1,0 +1,44 @@
+// The end of a thread: what it gives back, and the last thread's duty to its process.
+//
+// A thread ends itself, always. Up to PspLeaveProcess it uses its process's memory and handles; the thread that leaves last gives them back.
+// Locks: KPROCESS::ProcessLock guards ActiveThreads, Exiting and Exited. IRQL: PASSIVE_LEVEL.
+// In the books: "thread termination", "process termination". PRC-09, PRC-12, INT-14
+#include "ke.h"
+#include "ps/psp.h"
+
+namespace {
+
+/// An APC without a rundown routine is a pool block.
+void NTAPI FreeApc(PKAPC apc) { ExFreePoolWithTag(apc, 0); }
+
+} // namespace
+
+NTSTATUS PspJoinProcess(EPROCESS* Process) {
+    const nt::SpinLockGuard guard(Process->Pcb.ProcessLock);
+    if (Process->Exiting) return STATUS_PROCESS_IS_TERMINATING;
+    Process->ActiveThreads++;
+    return STATUS_SUCCESS;
+}
+
+bool PspLeaveProcess(EPROCESS* Process, bool Ran) {
+    const nt::SpinLockGuard guard(Process->Pcb.ProcessLock);
+    NT_ASSERT(Process->ActiveThreads != 0);
+    if (--Process->ActiveThreads != 0 || !Ran || !Process->EndsWithLastThread) return false;
+    Process->Exiting = Process->Exited = TRUE;
+    return true;
+}
+
+void PspExitThread(NTSTATUS ExitStatus) {
+    auto* const thread = CONTAINING_RECORD(KeGetCurrentThread(), ETHREAD, Tcb);
+    EPROCESS* const process = thread->ThreadsProcess;
+    thread->ExitStatus = ExitStatus;
+    (void)InterlockedExchange(&thread->Terminating, TRUE);
+    KeQuerySystemTime(&thread->ExitTime);
+    PspDeleteTeb(thread);
+    if (PspLeaveProcess(process, true)) PspExitProcess(process, ExitStatus);
+    KeRundownApcQueues(FreeApc);
+    PspQueueToReaper(thread);
+    KeTerminateThread(0);
+}
+
+void NTAPI PsTerminateSystemThread(NTSTATUS ExitStatus) { PspExitThread(ExitStatus); }

@@ -1,0 +1,37 @@
+// Times. Contract: kernel32.h.
+//
+// The count of milliseconds comes from the page that the kernel shares with all processes: no service is called.
+// In the books: "shared user data", "system time". HAL-07
+#include "k32.h"
+
+#include "ke/shareddata.h"
+#include "mm/layout.h"
+
+extern "C" {
+
+DWORD NTAPI GetTickCount() {
+    const auto* const shared = reinterpret_cast<const KUSER_SHARED_DATA*>(MM_SHARED_USER_DATA);
+    constexpr ULONG fraction = 24; // of TickCountMultiplier
+    for (;;) {                     // KSYSTEM_TIME's protocol
+        const LONG high = shared->TickCount.High1Time;
+        const ULONG low = shared->TickCount.LowPart;
+        if (high != shared->TickCount.High2Time) continue;
+        const ULONGLONG ofLow = ULONGLONG(low) * shared->TickCountMultiplier >> fraction;
+        return DWORD(ofLow + (ULONGLONG(ULONG(high)) * shared->TickCountMultiplier << (32 - fraction)));
+    }
+}
+
+void NTAPI GetSystemTimeAsFileTime(FILETIME* SystemTimeAsFileTime) {
+    LARGE_INTEGER time{};
+    (void)NtQuerySystemTime(&time);
+    *SystemTimeAsFileTime = {time.LowPart, DWORD(time.HighPart)};
+}
+
+BOOL NTAPI QueryPerformanceCounter(LARGE_INTEGER* PerformanceCount) {
+    return BaseSucceeded(NtQueryPerformanceCounter(PerformanceCount, nullptr));
+}
+BOOL NTAPI QueryPerformanceFrequency(LARGE_INTEGER* Frequency) {
+    LARGE_INTEGER counter;
+    return BaseSucceeded(NtQueryPerformanceCounter(&counter, Frequency));
+}
+}
