@@ -113,6 +113,13 @@ NTKERNELAPI NTSTATUS NTAPI NtAlertThread(HANDLE ThreadHandle);
 NTKERNELAPI NTSTATUS NTAPI NtQueueApcThread(HANDLE ThreadHandle, PKNORMAL_ROUTINE ApcRoutine, PVOID ApcArgument1,
                                             PVOID ApcArgument2, PVOID ApcArgument3);
 
+/// Finds a process by its ID. @param Process receives it, referenced. @returns STATUS_SUCCESS; STATUS_INVALID_PARAMETER. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI PsLookupProcessByProcessId(HANDLE ProcessId, PEPROCESS* Process);
+/// Finds a thread that runs, by its ID. @returns as PsLookupProcessByProcessId. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI PsLookupThreadByThreadId(HANDLE ThreadId, PETHREAD* Thread);
+/// The same by both IDs. @param ClientId without a process: any. @param Process may be nullptr. @returns STATUS_SUCCESS;
+/// STATUS_INVALID_CID. @irql PASSIVE_LEVEL
+NTKERNELAPI NTSTATUS NTAPI PsLookupProcessThreadByCid(PCLIENT_ID ClientId, PEPROCESS* Process, PETHREAD* Thread);
 /// The process whose address space the calling thread runs in. @irql any
 NTKERNELAPI PEPROCESS NTAPI PsGetCurrentProcess();
 /// The IDs of the calling thread and of the process that it belongs to. @irql any

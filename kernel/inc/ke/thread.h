@@ -57,7 +57,7 @@ constexpr LONG KPROCESS_DISABLE_QUANTUM = 1 << 2;
 
 /// The scheduler's part of a process: an address space, and what its threads inherit.
 /// shared: ProcessLock guards what a field does not say otherwise of; ActiveProcessors and ProcessFlags change by
-/// interlocked operations; Affinity, DirectoryTableBase and QuantumReset are fixed once it has threads
+/// interlocked operations; DirectoryTableBase and QuantumReset are fixed once it has threads
 struct KPROCESS {
     DISPATCHER_HEADER Header; // D; signaled when the last thread has ended
     LIST_ENTRY ProfileListHead;
@@ -245,6 +245,8 @@ NTKERNELAPI UCHAR NTAPI KeSetIdealProcessorThread(PKTHREAD Thread, UCHAR Process
 /// Signals a process that never had a thread; others are signaled when their last thread ends. @param Increment boost of those that wait.
 /// @returns whether it was signaled already. @irql <= DISPATCH_LEVEL
 NTKERNELAPI LONG NTAPI KeSetProcess(PKPROCESS Process, KPRIORITY Increment);
+/// Restricts a process and all its threads to processors that run. @returns the old set. @irql <= DISPATCH_LEVEL
+NTKERNELAPI KAFFINITY NTAPI KeSetAffinityProcess(PKPROCESS Process, KAFFINITY Affinity);
 /// Changes a process's base priority and that of its threads. @irql <= DISPATCH_LEVEL
 NTKERNELAPI KPRIORITY NTAPI KeSetPriorityProcess(PKPROCESS Process, KPRIORITY BasePriority);
 /// Gives up the rest of the turn to a ready thread of the same or higher priority.

@@ -40,6 +40,10 @@ void NTAPI KeInitializeUserThread(PKTHREAD Thread, PVOID KernelStack, PVOID Stac
                                   PKPROCESS Process);
 /// The calling thread goes to user mode, with the registers of its frame. @irql PASSIVE_LEVEL
 [[noreturn]] void NTAPI KeEnterUserMode();
+/// The calling thread's registers of user mode: the parts that Context->ContextFlags names, and the flags of those that were there.
+/// KeSetUserContext is the way back; flags and selectors stay those of user mode. Pre: KeInitializeUserThread. @irql <= APC_LEVEL
+void NTAPI KeGetUserContext(CONTEXT* Context);
+void NTAPI KeSetUserContext(CONTEXT* Context);
 /// Puts a user APC of the calling thread before all others; the thread's next way to user mode delivers it. Not while the thread is
 /// attached. @param Apc a user APC that is not queued. @irql <= APC_LEVEL
 void NTAPI KeForceUserApc(PKAPC Apc, PVOID SystemArgument1);

@@ -227,6 +227,9 @@ void NTAPI ObInitializeStaticObject(PVOID Body, POBJECT_TYPE ObjectType);
 
 /// Counts a reference. The caller has one already, or a lock that keeps the object. @returns how many there are now. @irql <= DISPATCH_LEVEL
 NTKERNELAPI LONG FASTCALL ObfReferenceObject(PVOID Object);
+/// The same without a reference: of an object that a list leads to, whose lock the caller holds; its delete procedure takes it off that list.
+/// @returns FALSE: its last reference has gone already. @irql <= DISPATCH_LEVEL
+BOOLEAN NTAPI ObReferenceObjectSafe(PVOID Object);
 /// Gives a reference back. The last one deletes the object: here at PASSIVE_LEVEL, from a work item soon at a higher IRQL.
 /// @returns how many there are now. @irql <= DISPATCH_LEVEL
 NTKERNELAPI LONG FASTCALL ObfDereferenceObject(PVOID Object);

@@ -65,4 +65,23 @@ NTKERNELAPI NTSTATUS NTAPI NtQueryInformationProcess(HANDLE ProcessHandle, PROCE
 NTKERNELAPI NTSTATUS NTAPI NtQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS ThreadInformationClass,
                                                     PVOID ThreadInformation, ULONG ThreadInformationLength,
                                                     ULONG* ReturnLength);
+/// Opens a process by its ID, or by that of a thread. @param ClientId not nullptr: there are no names. @returns STATUS_SUCCESS;
+/// STATUS_INVALID_CID; STATUS_INVALID_PARAMETER_MIX; STATUS_OBJECT_NAME_INVALID; as ObOpenObjectByPointer
+NTKERNELAPI NTSTATUS NTAPI NtOpenProcess(HANDLE* ProcessHandle, ACCESS_MASK DesiredAccess,
+                                         POBJECT_ATTRIBUTES ObjectAttributes, PCLIENT_ID ClientId);
+/// Opens a thread that runs, by its ID. @returns as NtOpenProcess
+NTKERNELAPI NTSTATUS NTAPI NtOpenThread(HANDLE* ThreadHandle, ACCESS_MASK DesiredAccess,
+                                        POBJECT_ATTRIBUTES ObjectAttributes, PCLIENT_ID ClientId);
+/// Tells a thread's registers of user mode. @param ThreadContext in: ContextFlags, which parts. @returns STATUS_SUCCESS;
+/// STATUS_UNSUCCESSFUL: the thread has ended; STATUS_INVALID_HANDLE: also a system thread's; as ObReferenceObjectByHandle
+NTKERNELAPI NTSTATUS NTAPI NtGetContextThread(HANDLE ThreadHandle, CONTEXT* ThreadContext);
+/// Changes them; flags and selectors stay those of user mode. @returns as NtGetContextThread
+NTKERNELAPI NTSTATUS NTAPI NtSetContextThread(HANDLE ThreadHandle, CONTEXT* ThreadContext);
+/// Changes a process: base priority, priority class, processors. @returns STATUS_SUCCESS; STATUS_INVALID_PARAMETER: the value;
+/// STATUS_INVALID_INFO_CLASS; STATUS_INFO_LENGTH_MISMATCH; STATUS_ACCESS_DENIED: also the system's own; as ObReferenceObjectByHandle
+NTKERNELAPI NTSTATUS NTAPI NtSetInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS ProcessInformationClass,
+                                                   PVOID ProcessInformation, ULONG ProcessInformationLength);
+/// Changes a thread: priority, distance to its process's, processors. @returns as NtSetInformationProcess
+NTKERNELAPI NTSTATUS NTAPI NtSetInformationThread(HANDLE ThreadHandle, THREADINFOCLASS ThreadInformationClass,
+                                                  PVOID ThreadInformation, ULONG ThreadInformationLength);
 }

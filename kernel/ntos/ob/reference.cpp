@@ -56,6 +56,16 @@ LONG FASTCALL ObfReferenceObject(PVOID Object) {
     return count;
 }
 
+BOOLEAN NTAPI ObReferenceObjectSafe(PVOID Object) {
+    volatile LONG* const count = &OBJECT_TO_OBJECT_HEADER(Object)->PointerCount;
+    for (LONG seen = *count; seen != 0;) {
+        const LONG found = InterlockedCompareExchange(count, seen + 1, seen);
+        if (found == seen) return TRUE;
+        seen = found;
+    }
+    return FALSE;
+}
+
 LONG FASTCALL ObfDereferenceObject(PVOID Object) {
     POBJECT_HEADER const header = OBJECT_TO_OBJECT_HEADER(Object);
     const LONG left = InterlockedDecrement(&header->PointerCount);

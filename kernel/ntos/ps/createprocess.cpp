@@ -2,16 +2,16 @@
 //
 // The kernel's own processes (PspCreateProcess) have no image and stay without threads; threads attach to them. A process with an image is
 // filled further (imageprocess.cpp), and ends with its last thread (processexit.cpp).
-// Locks: ActiveProcessLock guards additions to PsActiveProcessHead; readers are debuggers, in a stopped system.
+// Locks: PspActiveProcessLock guards PsActiveProcessHead; debuggers read it in a stopped system.
 // IRQL: PASSIVE_LEVEL. In the books: "flow of CreateProcess". PRC-02, PRC-05, SYS-01, KPR-03
 #include "mm.h"
 #include "mm/processspace.h"
 #include "ps/psp.h"
 #include "rtl/string.h"
 
-namespace {
+KSPIN_LOCK PspActiveProcessLock = {};
 
-KSPIN_LOCK ActiveProcessLock = {};
+namespace {
 
 /// Quota block and handle table: the parent's block if it has one.
 NTSTATUS GiveObjects(EPROCESS* process, EPROCESS* parent, bool inheritHandles) {
@@ -56,7 +56,7 @@ NTSTATUS PspMakeProcess(EPROCESS* Parent, bool InheritHandles, PCUNICODE_STRING 
     KeQuerySystemTime(&process->CreateTime);
     Name(process, ImageName);
     {
-        nt::SpinLockGuard guard(ActiveProcessLock);
+        nt::SpinLockGuard guard(PspActiveProcessLock);
         InsertTailList(&PsActiveProcessHead, &process->ActiveProcessLinks);
     }
     *Process = process;
@@ -88,7 +88,7 @@ void NTAPI PspDeleteProcessObject(PVOID Object) {
     if (process->UniqueProcessId != 0) { // it has an address space
         if (!process->Exited) PspCleanProcess(process);
         {
-            nt::SpinLockGuard guard(ActiveProcessLock);
+            nt::SpinLockGuard guard(PspActiveProcessLock);
             RemoveEntryList(&process->ActiveProcessLinks);
         }
         MmDeleteProcessAddressSpace(process);

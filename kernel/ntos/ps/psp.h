@@ -63,6 +63,13 @@ NTSTATUS PspCaptureHandleAttributes(KPROCESSOR_MODE Mode, const OBJECT_ATTRIBUTE
 /// Attributes of a kernel handle: initialprocess.cpp
 POBJECT_ATTRIBUTES PspKernelHandle();
 
+// ---- which processes there are: createprocess.cpp, lookup.cpp
+
+extern KSPIN_LOCK PspActiveProcessLock; ///< guards PsActiveProcessHead
+/// The process behind one on the list, referenced. @param Process nullptr: the first is wanted; its reference is given back.
+/// @returns nullptr: there is none more. @irql PASSIVE_LEVEL
+EPROCESS* PspNextProcess(EPROCESS* Process);
+
 // ---- user memory: usermemory.cpp, peb.cpp, teb.cpp
 
 /// Allocates zeros in the current address space, as high as there is room. @returns as NtAllocateVirtualMemory

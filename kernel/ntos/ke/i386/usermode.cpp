@@ -29,4 +29,17 @@ void NTAPI KeEnterUserMode() {
     NT_ASSERT(KeGetCurrentIrql() == PASSIVE_LEVEL);
     KiLeaveThroughFrame(KeUserFrame(KeGetCurrentThread()));
 }
+
+void NTAPI KeGetUserContext(CONTEXT* Context) {
+    constexpr ULONG floating = CONTEXT_EXTENDED_REGISTERS & ~CONTEXT_i386;
+    const bool wanted = (Context->ContextFlags & floating) != 0;
+    Context->ContextFlags &= CONTEXT_FULL;
+    KeContextFromKframes(KeUserFrame(KeGetCurrentThread()), nullptr, Context);
+    if (wanted) KiNpxToContext(*Context);
+}
+
+void NTAPI KeSetUserContext(CONTEXT* Context) {
+    KeContextToKframes(KeUserFrame(KeGetCurrentThread()), nullptr, Context, Context->ContextFlags, UserMode);
+    KiNpxFromContext(*Context);
+}
 }

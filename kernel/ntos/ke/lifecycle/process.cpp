@@ -34,6 +34,16 @@ KPRIORITY NTAPI KeSetPriorityProcess(PKPROCESS Process, KPRIORITY BasePriority) 
     return oldBase;
 }
 
+KAFFINITY NTAPI KeSetAffinityProcess(PKPROCESS Process, KAFFINITY Affinity) {
+    NT_ASSERT((Affinity & KeActiveProcessors) != 0);
+    nt::SpinLockGuard threads(Process->ProcessLock);
+    const KAFFINITY old = Process->Affinity;
+    Process->Affinity = Affinity;
+    for (KTHREAD* thread : nt::List<&KTHREAD::ThreadListEntry>(Process->ThreadListHead))
+        (void)KeSetAffinityThread(thread, Affinity);
+    return old;
+}
+
 LONG NTAPI KeSetProcess(PKPROCESS Process, KPRIORITY Increment) {
     KiDispatcherGuard guard;
     const LONG old = Process->Header.SignalState;

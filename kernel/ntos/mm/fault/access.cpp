@@ -96,5 +96,8 @@ NTSTATUS NTAPI MmAccessFault(ULONG_PTR FaultStatus, PVOID VirtualAddress, KPROCE
                       .PreviousMode = PreviousMode,
                       .Space = &space,
                       .WorkingSet = &space.Vm};
-    return ResolveUserFault(fault, thread);
+    const NTSTATUS status = ResolveUserFault(fault, thread);
+    const bool grew = status == STATUS_PAGE_FAULT_GUARD_PAGE || status == STATUS_STACK_OVERFLOW;
+    if (grew) MiTellStackLimit(thread, VirtualAddress);
+    return status;
 }

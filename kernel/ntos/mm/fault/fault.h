@@ -71,6 +71,9 @@ NTSTATUS MiResolveTransitionFault(MI_FAULT& fault);
 /// guard.cpp. Post: the page is a guard page no longer. @returns STATUS_GUARD_PAGE_VIOLATION; STATUS_PAGE_FAULT_GUARD_PAGE: a stack
 /// has grown; STATUS_STACK_OVERFLOW
 NTSTATUS MiResolveGuardFault(MI_FAULT& fault);
+/// A stack has grown: if the page is the one below NT_TIB::StackLimit of the thread's TEB, the limit moves there: userstack.cpp. No mutex is
+/// held. @param address in the page that can be used now
+void MiTellStackLimit(const KTHREAD* thread, PVOID address);
 /// system.cpp: a fault on an address of system space, at any IRQL. @returns STATUS_SUCCESS; STATUS_ACCESS_VIOLATION: user mode's;
 /// else the system stops: ATTEMPTED_WRITE_TO_READONLY_MEMORY, IRQL_NOT_LESS_OR_EQUAL, PAGE_FAULT_IN_NONPAGED_AREA
 NTSTATUS MiResolveSystemFault(PVOID address, bool write, KPROCESSOR_MODE previousMode, PVOID trapInformation);

@@ -7,6 +7,10 @@
 #include "mm/vad/userpages.h"
 #include "mm/virtual.h"
 #include "ke.h"
+#include "ke/tib.h"
+#include "mm/fault/fault.h"
+#include "rtl/exception.h"
+#include "rtl/useraccess.h"
 #include "ps/process.h"
 
 namespace {
@@ -33,6 +37,19 @@ void NTAPI MmMarkUserStack(PVOID Base) {
     const ULONG vpn = ULONG(reinterpret_cast<ULONG_PTR>(Base) >> PAGE_SHIFT);
     MMVAD* const vad = MiLocateVad(MmCurrentProcess()->AddressSpace, vpn);
     if (vad && vad->Flags.PrivateMemory && vad->Node.StartingVpn == vpn) vad->Flags.VadType = VadUserStack;
+}
+
+void MiTellStackLimit(const KTHREAD* thread, PVOID address) {
+    if (!thread->Teb || thread->ApcState.Process != thread->Process) return;
+    auto* const told = static_cast<NT_TIB*>(thread->Teb);
+    PVOID const page = reinterpret_cast<PVOID>(reinterpret_cast<ULONG_PTR>(address) & ~ULONG_PTR(PAGE_SIZE - 1));
+    __try {
+        PVOID limit;
+        CopyFromUser(&limit, &told->StackLimit, sizeof(limit));
+        if (limit == static_cast<UCHAR*>(page) + PAGE_SIZE) CopyToUser(&told->StackLimit, &page, sizeof(page));
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        return; // the program has taken its TEB away
+    }
 }
 
 NTSTATUS NTAPI MmCreateUserStack(SIZE_T Reserve, SIZE_T Commit, PVOID* StackBase) {

@@ -13,6 +13,8 @@ constexpr ULONG_PTR NOWHERE = 0x12340000;
 PVOID const Bad[] = {nullptr, reinterpret_cast<PVOID>(NOWHERE), reinterpret_cast<PVOID>(0x80101000),
                      reinterpret_cast<PVOID>(0xFFFFFFFC)};
 
+constexpr LONG Wrong[] = {0, 32, -100, 0x7FFFFFFF}; ///< no priorities
+
 void Sleep(ULONG milliseconds) {
     LARGE_INTEGER delay = KeRelativeMilliseconds(LONG(milliseconds));
     (void)KeDelayExecutionThread(KernelMode, FALSE, &delay);
@@ -231,6 +233,134 @@ GUEST_TEST(AProcessTellsWhoItIs) {
     GUEST_EQUAL(STATUS_SUCCESS, NtQueryInformationProcess(program.Handle(), PROCESSINFOCLASS::ProcessTimes, &times,
                                                           sizeof(times), nullptr));
     GUEST_TRUE(times.CreateTime.QuadPart != 0 && times.ExitTime.QuadPart >= times.CreateTime.QuadPart);
+}
+
+// PRC-02, OBJ-06: a process and a thread are found by their IDs, while they are there
+GUEST_TEST(ProcessesAndThreadsAreOpenedByTheirIds) {
+    PROGRAMS programs;
+    CLIENT_ID id = {}, gone = {};
+    HANDLE process = nullptr, thread = nullptr;
+    {
+        PROGRAM program(programs, u"wait");
+        program.AwaitBeginning();
+        HANDLE const first = program.OpenThread();
+        THREAD_BASIC_INFORMATION who = {};
+        GUEST_EQUAL(STATUS_SUCCESS, NtQueryInformationThread(first, THREADINFOCLASS::ThreadBasicInformation, &who,
+                                                             sizeof(who), nullptr));
+        GUEST_EQUAL(STATUS_SUCCESS, ZwClose(first));
+        gone = who.ClientId;
+        id.UniqueProcess = who.ClientId.UniqueProcess;
+        GUEST_EQUAL(STATUS_SUCCESS, NtOpenProcess(&process, PROCESS_ALL_ACCESS, nullptr, &id));
+        nt::ObjectRef<EPROCESS> found;
+        GUEST_EQUAL(STATUS_SUCCESS, found.Open(process, 0, PsProcessType, KernelMode));
+        GUEST_TRUE(found.Get() == program.Get());
+        GUEST_EQUAL(STATUS_SUCCESS, NtOpenThread(&thread, THREAD_ALL_ACCESS, nullptr, &who.ClientId));
+        GUEST_EQUAL(STATUS_SUCCESS, NtTerminateThread(thread, STATUS_ABANDONED));
+        GUEST_EQUAL(STATUS_ABANDONED, program.Await());
+        GUEST_EQUAL(STATUS_SUCCESS, ZwClose(thread));
+        GUEST_EQUAL(STATUS_INVALID_CID, NtOpenThread(&thread, THREAD_ALL_ACCESS, nullptr, &who.ClientId));
+        id.UniqueProcess = PsGetProcessId(PsInitialSystemProcess);
+        id.UniqueThread = who.ClientId.UniqueThread; // not one of that process's
+        GUEST_EQUAL(STATUS_INVALID_CID, NtOpenThread(&thread, THREAD_ALL_ACCESS, nullptr, &id));
+        GUEST_EQUAL(STATUS_SUCCESS, ZwClose(process));
+    }
+    for (ULONG tick = 0; tick < 100; tick++) { // the reaper has the last reference
+        gone.UniqueThread = nullptr;
+        if (NtOpenProcess(&process, SYNCHRONIZE, nullptr, &gone) == STATUS_INVALID_CID) break;
+        GUEST_EQUAL(STATUS_SUCCESS, ZwClose(process));
+        Sleep(1);
+    }
+    GUEST_EQUAL(STATUS_INVALID_CID, NtOpenProcess(&process, SYNCHRONIZE, nullptr, &gone));
+    id = {};
+    GUEST_EQUAL(STATUS_INVALID_CID,
+                NtOpenProcess(&process, SYNCHRONIZE, nullptr, &id)); // Idle is no process of programs
+    GUEST_EQUAL(STATUS_INVALID_PARAMETER_MIX, NtOpenProcess(&process, SYNCHRONIZE, nullptr, nullptr));
+    PEPROCESS system = nullptr;
+    GUEST_EQUAL(STATUS_SUCCESS, PsLookupProcessByProcessId(PsGetProcessId(PsInitialSystemProcess), &system));
+    GUEST_TRUE(system == PsInitialSystemProcess);
+    (void)ObDereferenceObject(system);
+}
+
+// PRC-08: registers are read and changed, whatever the thread does; the kernel's selectors and flags stay out of reach
+GUEST_TEST(RegistersOfAThreadAreReadAndChanged) {
+    PROGRAMS programs;
+    PROGRAM program(programs, u"spin");
+    program.AwaitBeginning();
+    HANDLE const thread = program.OpenThread();
+    GUEST_EQUAL(STATUS_SUCCESS, NtSuspendThread(thread, nullptr));
+    CONTEXT context = {};
+    context.ContextFlags = CONTEXT_FULL;
+    GUEST_EQUAL(STATUS_SUCCESS, NtGetContextThread(thread, &context));
+    GUEST_TRUE(context.Eip > PROGRAM_BASE && context.Eip < PROGRAM_DATA);
+    GUEST_EQUAL(PROGRAM_DATA, context.Ebp);
+    GUEST_EQUAL(0x1B, context.SegCs);
+    GUEST_EQUAL(0x3B, context.SegFs);
+    context.Eip = ULONG(NTDLL_BASE + ULONG_PTR(NtdllThreadStart - NtdllFile));
+    context.Eax = ULONG(PROGRAM_BASE + ULONG_PTR(ProgramReturn - ProgramFile));
+    context.SegCs = 8;
+    context.SegSs = 0x10;
+    context.EFlags = 0x3000; // no interrupts, I/O privilege
+    GUEST_EQUAL(STATUS_SUCCESS, NtSetContextThread(thread, &context));
+    context = {};
+    context.ContextFlags = CONTEXT_CONTROL;
+    GUEST_EQUAL(STATUS_SUCCESS, NtGetContextThread(thread, &context));
+    GUEST_EQUAL(0x1B, context.SegCs);
+    GUEST_EQUAL(0x202, context.EFlags & 0x3202);
+    GUEST_EQUAL(0, context.Ebx); // not asked for
+    GUEST_EQUAL(STATUS_SUCCESS, NtResumeThread(thread, nullptr));
+    GUEST_EQUAL(static_cast<NTSTATUS>(0x1234), program.Await());
+    context.ContextFlags = CONTEXT_FULL;
+    GUEST_EQUAL(STATUS_UNSUCCESSFUL, NtGetContextThread(thread, &context));
+    GUEST_EQUAL(STATUS_SUCCESS, ZwClose(thread));
+}
+
+// PRC-04, SCH-09: priorities and processors, of a process and of its threads
+GUEST_TEST(PrioritiesAndProcessorsAreSet) {
+    PROGRAMS programs;
+    PROGRAM program(programs, u"wait");
+    program.AwaitBeginning();
+    HANDLE const process = program.Handle(), thread = program.OpenThread();
+    const auto setProcess = [&](PROCESSINFOCLASS which, auto value) {
+        return NtSetInformationProcess(process, which, &value, sizeof(value));
+    };
+    const auto setThread = [&](THREADINFOCLASS which, auto value) {
+        return NtSetInformationThread(thread, which, &value, sizeof(value));
+    };
+    const auto look = [&] {
+        THREAD_BASIC_INFORMATION told = {};
+        GUEST_EQUAL(STATUS_SUCCESS, NtQueryInformationThread(thread, THREADINFOCLASS::ThreadBasicInformation, &told,
+                                                             sizeof(told), nullptr));
+        return told;
+    };
+    GUEST_EQUAL(STATUS_SUCCESS, setThread(THREADINFOCLASS::ThreadBasePriority, LONG(2)));
+    GUEST_EQUAL(2, look().BasePriority);
+    PROCESS_PRIORITY_CLASS high = {.Foreground = FALSE, .PriorityClass = PROCESS_PRIORITY_CLASS_HIGH};
+    GUEST_EQUAL(STATUS_SUCCESS, setProcess(PROCESSINFOCLASS::ProcessPriorityClass, high));
+    GUEST_EQUAL(13, program.Get()->Pcb.BasePriority);
+    GUEST_EQUAL(2, look().BasePriority);
+    GUEST_EQUAL(15, look().Priority);
+    GUEST_EQUAL(STATUS_SUCCESS, setThread(THREADINFOCLASS::ThreadPriority, LONG(5)));
+    GUEST_EQUAL(5, look().Priority);
+    GUEST_EQUAL(STATUS_SUCCESS, setProcess(PROCESSINFOCLASS::ProcessAffinityMask, ULONG_PTR(1)));
+    GUEST_EQUAL(1, look().AffinityMask);
+    GUEST_EQUAL(STATUS_SUCCESS, setThread(THREADINFOCLASS::ThreadAffinityMask, ULONG_PTR(1)));
+    for (LONG wrong : Wrong) {
+        GUEST_EQUAL(STATUS_INVALID_PARAMETER, setThread(THREADINFOCLASS::ThreadPriority, wrong));
+        GUEST_EQUAL(STATUS_INVALID_PARAMETER, setThread(THREADINFOCLASS::ThreadBasePriority, wrong ? wrong : LONG(3)));
+        GUEST_EQUAL(STATUS_INVALID_PARAMETER, setProcess(PROCESSINFOCLASS::ProcessBasePriority, wrong));
+        GUEST_EQUAL(STATUS_INVALID_PARAMETER,
+                    setThread(THREADINFOCLASS::ThreadIdealProcessor, wrong ? ULONG(wrong) : 32u));
+    }
+    GUEST_EQUAL(STATUS_INVALID_PARAMETER, setProcess(PROCESSINFOCLASS::ProcessAffinityMask, ULONG_PTR(0)));
+    GUEST_EQUAL(STATUS_INVALID_PARAMETER, setProcess(PROCESSINFOCLASS::ProcessAffinityMask, ~ULONG_PTR(0)));
+    GUEST_EQUAL(STATUS_INVALID_PARAMETER, setThread(THREADINFOCLASS::ThreadAffinityMask, ULONG_PTR(1) << 31));
+    high.PriorityClass = 7;
+    GUEST_EQUAL(STATUS_INVALID_PARAMETER, setProcess(PROCESSINFOCLASS::ProcessPriorityClass, high));
+    GUEST_EQUAL(STATUS_INFO_LENGTH_MISMATCH, setProcess(PROCESSINFOCLASS::ProcessPriorityClass, UCHAR(1)));
+    GUEST_EQUAL(STATUS_INVALID_INFO_CLASS, setProcess(PROCESSINFOCLASS::ProcessTimes, UCHAR(1)));
+    GUEST_EQUAL(STATUS_SUCCESS, ZwClose(thread));
+    GUEST_EQUAL(STATUS_SUCCESS, ZwTerminateProcess(process, STATUS_SUCCESS));
+    GUEST_EQUAL(STATUS_SUCCESS, program.Await());
 }
 
 // TRP-06: pointers of user mode may be anything; what fails leaves nothing behind

@@ -158,6 +158,8 @@ Entry:
     je Spin
     cmpl $'l', %eax
     je Look
+    cmpl $'d', %eax
+    je Deep
     ud2
 
 // The thread returns: if it was the only one, the process ends.
@@ -191,6 +193,17 @@ Wait:
 Spin:
     incl (%ebp)
     jmp Spin
+// Goes down its stack by 30 pages, and looks each time whether the TEB knows.
+Deep:
+    movl $30, %esi
+1:  subl $PAGE, %esp
+    movl %esi, (%esp)
+    cmpl %fs:8, %esp
+    jb Wrong
+    decl %esi
+    jnz 1b
+    movl $0x6000, %esi
+    jmp Wrong
 // Is everything where it belongs? The exit status is 0x5000, or the number of what is not.
 Look:
     movl $1, %esi

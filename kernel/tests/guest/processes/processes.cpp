@@ -21,6 +21,12 @@ GUEST_TEST(AProgramFindsWhatItNeeds) {
     GUEST_EQUAL(0x5000, programs.Run(u"look"));
 }
 
+// PRC-08, POL-06: as the stack grows, the TEB says where it ends
+GUEST_TEST(TheTebKnowsWhereTheStackEnds) {
+    PROGRAMS programs;
+    GUEST_EQUAL(0x6000, programs.Run(u"deep"));
+}
+
 // EXC-04: an exception that nobody handles ends the process with its code
 GUEST_TEST(AFaultEndsTheProcess) {
     PROGRAMS programs;
