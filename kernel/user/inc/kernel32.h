@@ -68,6 +68,30 @@ struct STARTUPINFOA {
 };
 PUBLIC_SIZE(STARTUPINFOA, 68);
 
+/// The same with wide texts.
+struct STARTUPINFOW {
+    DWORD cb;
+    PWSTR lpReserved;
+    PWSTR lpDesktop;
+    PWSTR lpTitle;
+    DWORD dwX, dwY, dwXSize, dwYSize, dwXCountChars, dwYCountChars, dwFillAttribute, dwFlags;
+    USHORT wShowWindow;
+    USHORT cbReserved2;
+    UCHAR* lpReserved2;
+    HANDLE hStdInput, hStdOutput, hStdError;
+};
+PUBLIC_SIZE(STARTUPINFOW, 68);
+constexpr DWORD STARTF_USESTDHANDLES = 0x100;
+constexpr DWORD CREATE_UNICODE_ENVIRONMENT = 0x400;
+
+/// What CreateProcess tells.
+struct PROCESS_INFORMATION {
+    HANDLE hProcess;
+    HANDLE hThread;
+    DWORD dwProcessId;
+    DWORD dwThreadId;
+};
+
 #if defined(MICA_KERNEL32)
 #define WINBASEAPI
 #else
@@ -87,6 +111,21 @@ WINBASEAPI BOOL NTAPI TerminateProcess(HANDLE Process, UINT ExitCode);
 WINBASEAPI PSTR NTAPI GetCommandLineA();
 WINBASEAPI PWSTR NTAPI GetCommandLineW();
 WINBASEAPI void NTAPI GetStartupInfoA(STARTUPINFOA* StartupInfo);
+// createprocess.cpp
+WINBASEAPI BOOL NTAPI CreateProcessA(PCSTR ApplicationName, PSTR CommandLine, LPSECURITY_ATTRIBUTES ProcessAttributes,
+                                     LPSECURITY_ATTRIBUTES ThreadAttributes, BOOL InheritHandles, DWORD CreationFlags,
+                                     LPVOID Environment, PCSTR CurrentDirectory, STARTUPINFOA* StartupInfo,
+                                     PROCESS_INFORMATION* ProcessInformation);
+WINBASEAPI BOOL NTAPI CreateProcessW(PCWSTR ApplicationName, PWSTR CommandLine, LPSECURITY_ATTRIBUTES ProcessAttributes,
+                                     LPSECURITY_ATTRIBUTES ThreadAttributes, BOOL InheritHandles, DWORD CreationFlags,
+                                     LPVOID Environment, PCWSTR CurrentDirectory, STARTUPINFOW* StartupInfo,
+                                     PROCESS_INFORMATION* ProcessInformation);
+WINBASEAPI BOOL NTAPI GetExitCodeProcess(HANDLE Process, DWORD* ExitCode);
+WINBASEAPI BOOL NTAPI GetExitCodeThread(HANDLE Thread, DWORD* ExitCode);
+WINBASEAPI DWORD NTAPI SuspendThread(HANDLE Thread);
+WINBASEAPI DWORD NTAPI ResumeThread(HANDLE Thread);
+WINBASEAPI BOOL NTAPI SetEnvironmentVariableW(PCWSTR Name, PCWSTR Value);
+WINBASEAPI DWORD NTAPI GetEnvironmentVariableW(PCWSTR Name, PWSTR Buffer, DWORD Size);
 // thread.cpp
 WINBASEAPI HANDLE NTAPI CreateThread(LPSECURITY_ATTRIBUTES ThreadAttributes, SIZE_T StackSize,
                                      LPTHREAD_START_ROUTINE StartAddress, LPVOID Parameter, DWORD CreationFlags,

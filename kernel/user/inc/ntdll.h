@@ -21,4 +21,5 @@
 #include "user/files.h"
 #include "user/heap.h"
 #include "user/loader.h"
+#include "user/process.h"
 #include "user/thread.h"

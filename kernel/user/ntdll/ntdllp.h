@@ -13,6 +13,8 @@ LONG RtlpUnhandledException(EXCEPTION_POINTERS* pointers);
 /// The process ends: its other threads are no more. A wait for what one of them has had ends the process at once.
 extern bool RtlpProcessEnds;
 extern NTSTATUS RtlpEndingStatus;
+/// The first registers of a thread: RtlUserThreadStart, with the routine and its parameter.
+void RtlpInitialContext(CONTEXT* context, PVOID stackBase, PVOID start, PVOID parameter);
 /// Makes the stack of a new thread, with a guard page. @param reserve, commit in bytes. @returns as NtAllocateVirtualMemory
 NTSTATUS RtlpCreateUserStack(HANDLE process, SIZE_T reserve, SIZE_T commit, INITIAL_TEB* stack);
 void RtlpFreeUserStack(HANDLE process, const INITIAL_TEB& stack);

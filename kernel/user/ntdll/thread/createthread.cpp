@@ -31,7 +31,9 @@ NTSTATUS CommitEnd(HANDLE process, const INITIAL_TEB& stack) {
     return NtProtectVirtualMemory(process, &at, &bytes, PAGE_READWRITE | PAGE_GUARD, &before);
 }
 
-void InitialContext(CONTEXT* context, PVOID stackBase, PUSER_THREAD_START_ROUTINE start, PVOID parameter) {
+} // namespace
+
+void RtlpInitialContext(CONTEXT* context, PVOID stackBase, PVOID start, PVOID parameter) {
     *context = {};
     context->ContextFlags = CONTEXT_FULL;
     context->Eip = ULONG(reinterpret_cast<ULONG_PTR>(RtlUserThreadStart));
@@ -39,8 +41,6 @@ void InitialContext(CONTEXT* context, PVOID stackBase, PUSER_THREAD_START_ROUTIN
     context->Eax = ULONG(reinterpret_cast<ULONG_PTR>(start));
     context->Ebx = ULONG(reinterpret_cast<ULONG_PTR>(parameter));
 }
-
-} // namespace
 
 NTSTATUS RtlpCreateUserStack(HANDLE process, SIZE_T reserve, SIZE_T commit, INITIAL_TEB* stack) {
     commit = RoundUp(commit ? commit : PAGE_SIZE, PAGE_SIZE);
@@ -76,7 +76,7 @@ extern "C" NTSTATUS NTAPI RtlCreateUserThread(HANDLE Process, PVOID, BOOLEAN Cre
     CLIENT_ID client;
     HANDLE handle = nullptr;
     NT_TRY(RtlpCreateUserStack(Process, MaximumStackSize, CommittedStackSize, &stack));
-    InitialContext(&context, stack.StackBase, StartAddress, Parameter);
+    RtlpInitialContext(&context, stack.StackBase, reinterpret_cast<PVOID>(StartAddress), Parameter);
     const NTSTATUS status =
         NtCreateThread(&handle, MAXIMUM_ALLOWED, nullptr, Process, &client, &context, &stack, CreateSuspended);
     if (!NT_SUCCESS(status)) {

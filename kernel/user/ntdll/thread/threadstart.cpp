@@ -4,12 +4,22 @@
 // In the books: "thread creation", "unhandled exceptions". PRC-08, EXC-04
 #include "ntdllp.h"
 
+#include "ps/information.h"
 #include "ps/services.h"
 
 bool RtlpProcessEnds;
 NTSTATUS RtlpEndingStatus;
 
 namespace {
+
+/// Whether the process has no other thread. Of two that end at the same moment both may hear no.
+bool IsLastThread() {
+    constexpr LONG_PTR currentThread = -2; // documented
+    ULONG last = 0;
+    return NT_SUCCESS(NtQueryInformationThread(reinterpret_cast<HANDLE>(currentThread),
+                                               THREADINFOCLASS::ThreadAmILastThread, &last, sizeof(last), nullptr)) &&
+           last != 0;
+}
 
 [[noreturn]] void End(NTSTATUS status) {
     for (;;)
@@ -29,6 +39,7 @@ void NTAPI RtlpRunThread(PUSER_THREAD_START_ROUTINE StartRoutine, PVOID Paramete
 }
 
 void NTAPI RtlExitUserThread(NTSTATUS ExitStatus) {
+    if (IsLastThread()) RtlExitUserProcess(ExitStatus); // the DLLs are told that all of it ends
     LdrShutdownThread();
     NtCurrentTeb()->FreeStackOnTermination = TRUE; // the kernel does it, when nothing runs on it any more
     for (;;)
