@@ -5,7 +5,6 @@
 #include "ex/fastmutex.h"
 #include "ex/features.h"
 #include "ex/guardedmutex.h"
-#include "ex/capture.h"
 #include "ex/handle.h"
 #include "ex/inject.h"
 #include "ex/interlocked.h"

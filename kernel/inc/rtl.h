@@ -6,6 +6,7 @@
 
 #include "ntstatus.h"
 #include "rtl/bitmap.h"
+#include "rtl/capture.h"
 #include "rtl/cstring.h"
 #include "rtl/exception.h"
 #include "rtl/largeinteger.h"

@@ -9,6 +9,7 @@
 
 #include "ke/spinlock.h"
 #include "nt/list.h"
+#include "nt/mode.h"
 #include "nt/narrow.h"
 #include "ntstatus.h"
 
@@ -100,11 +101,6 @@ enum class KWAIT_REASON : LONG {
     WrGuardedMutex,
     WrRundown,
 };
-
-/// On whose behalf a processor works.
-enum class KPROCESSOR_MODE : SCHAR { KernelMode = 0, UserMode = 1 };
-inline constexpr KPROCESSOR_MODE KernelMode = KPROCESSOR_MODE::KernelMode;
-inline constexpr KPROCESSOR_MODE UserMode = KPROCESSOR_MODE::UserMode;
 
 /// One thread waiting for one object: on the object's WaitListHead, and chained to the thread's other blocks of the
 /// same wait in a ring (NextWaitBlock).

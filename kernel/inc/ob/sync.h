@@ -10,9 +10,6 @@
 #include "ke.h"
 #include "ob/handles.h"
 
-/// What a wait for too many handles, or none, returns (documented value).
-inline constexpr NTSTATUS STATUS_INVALID_PARAMETER_1 = static_cast<NTSTATUS>(static_cast<LONG>(0xC00000EF));
-
 // Rights (documented values).
 constexpr ACCESS_MASK EVENT_QUERY_STATE = 0x1;
 constexpr ACCESS_MASK EVENT_MODIFY_STATE = 0x2;

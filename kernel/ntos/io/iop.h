@@ -2,7 +2,7 @@
 #pragma once
 
 #include "ex.h"
-#include "ex/capture.h"
+#include "rtl/capture.h"
 #include "io.h"
 #include "ke.h"
 #include "ob.h"

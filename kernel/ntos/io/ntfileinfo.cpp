@@ -77,8 +77,8 @@ NTSTATUS TellName(const IOP_OPERATION& operation, PVOID callers, ULONG length, U
     const ULONG room = length - ULONG(offsetof(FILE_NAME_INFORMATION, FileName));
     const ULONG told = full <= room ? full : room & ~1u;
     auto* const bytes = static_cast<UCHAR*>(callers);
-    NT_TRY(ExTellCaller(operation.Mode(), bytes, &full, sizeof(full)));
-    NT_TRY(ExTellCaller(operation.Mode(), bytes + offsetof(FILE_NAME_INFORMATION, FileName), name.Buffer, told));
+    NT_TRY(RtlTellCaller(operation.Mode(), bytes, &full, sizeof(full)));
+    NT_TRY(RtlTellCaller(operation.Mode(), bytes + offsetof(FILE_NAME_INFORMATION, FileName), name.Buffer, told));
     *information = offsetof(FILE_NAME_INFORMATION, FileName) + told;
     return told == full ? STATUS_SUCCESS : STATUS_BUFFER_OVERFLOW;
 }
@@ -89,7 +89,7 @@ NTSTATUS Query(const IOP_OPERATION& operation, FILE_INFORMATION_CLASS informatio
         return TellName(operation, callers, length, information);
     ANSWER answer;
     Fill(operation, informationClass, &answer);
-    NT_TRY(ExTellCaller(operation.Mode(), callers, &answer, fixed));
+    NT_TRY(RtlTellCaller(operation.Mode(), callers, &answer, fixed));
     *information = fixed;
     return STATUS_SUCCESS;
 }
@@ -104,7 +104,7 @@ NTSTATUS NTAPI NtQueryInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStat
     if (asked.Length == 0) return STATUS_INVALID_INFO_CLASS;
     if (Length < asked.Length) return STATUS_INFO_LENGTH_MISMATCH;
     IOP_OPERATION operation;
-    NT_TRY(ExProbeCaller(operation.Mode(), FileInformation, Length, alignof(ULONG)));
+    NT_TRY(RtlProbeCaller(operation.Mode(), FileInformation, Length, alignof(ULONG)));
     const NTSTATUS begun = operation.Begin(FileHandle, asked.Access, IoStatusBlock);
     if (begun != STATUS_SUCCESS) return begun;
     ULONG_PTR information = 0;
@@ -132,12 +132,12 @@ NTSTATUS NTAPI NtQueryVolumeInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK 
     if (FsInformationClass != FS_INFORMATION_CLASS::FileFsDeviceInformation) return STATUS_INVALID_INFO_CLASS;
     if (Length < sizeof(FILE_FS_DEVICE_INFORMATION)) return STATUS_INFO_LENGTH_MISMATCH;
     IOP_OPERATION operation;
-    NT_TRY(ExProbeCaller(operation.Mode(), FsInformation, Length, alignof(ULONG)));
+    NT_TRY(RtlProbeCaller(operation.Mode(), FsInformation, Length, alignof(ULONG)));
     const NTSTATUS begun = operation.Begin(FileHandle, 0, IoStatusBlock);
     if (begun != STATUS_SUCCESS) return begun;
     const IO_DEVICE& device = *operation.File()->DeviceObject;
     const FILE_FS_DEVICE_INFORMATION told = {device.DeviceType, device.Characteristics};
-    const NTSTATUS status = ExTellCaller(operation.Mode(), FsInformation, &told, sizeof(told));
+    const NTSTATUS status = RtlTellCaller(operation.Mode(), FsInformation, &told, sizeof(told));
     return operation.End(status, NT_SUCCESS(status) ? sizeof(told) : 0);
 }
 }

@@ -3,7 +3,7 @@
 // It goes the way of DbgPrint: the terminal of the kernel's debugger. Characters that its code page lacks are shown as '?'.
 // In the books: "native applications". SYS-01, TRP-06
 #include "kd.h"
-#include "ex/capture.h"
+#include "rtl/capture.h"
 #include "ke/service.h"
 #include "rtl/ustring.h"
 
@@ -18,7 +18,7 @@ extern "C" NTSTATUS NTAPI NtDisplayString(PUNICODE_STRING String) {
     for (ULONG done = 0; done < text.Length;) {
         const ULONG left = text.Length - done, bytes = left < sizeof(piece) ? left : sizeof(piece);
         ULONG length = 0;
-        NT_TRY(ExCaptureFromCaller(mode, piece, reinterpret_cast<UCHAR*>(text.Buffer) + done, bytes, 1));
+        NT_TRY(RtlCaptureFromCaller(mode, piece, reinterpret_cast<UCHAR*>(text.Buffer) + done, bytes, 1));
         NT_TRY(RtlUnicodeToOemN(shown, pieceCharacters, &length, piece, bytes));
         shown[length] = 0;
         (void)DbgPrint("%s", shown);

@@ -2,7 +2,7 @@
 //
 // It is one directory, and all in it is read-only. A file's FsContext is its BOOT_FILE, the directory's is nullptr.
 // In the books: "file systems", "device objects". BOO-04, IOM-03
-#include "ex/capture.h"
+#include "rtl/capture.h"
 #include "io.h"
 #include "ldr/bootlist.h"
 
@@ -64,7 +64,7 @@ NTSTATUS NTAPI Read(FILE_OBJECT* file, IO_TRANSFER* transfer) {
     if (transfer->Offset >= memory.Length) return STATUS_END_OF_FILE;
     const ULONG left = memory.Length - ULONG(transfer->Offset);
     const ULONG bytes = transfer->Length < left ? transfer->Length : left;
-    NT_TRY(ExTellCaller(transfer->Mode, transfer->Buffer, memory.Data + transfer->Offset, bytes));
+    NT_TRY(RtlTellCaller(transfer->Mode, transfer->Buffer, memory.Data + transfer->Offset, bytes));
     transfer->Information = bytes;
     return STATUS_SUCCESS;
 }

@@ -4,7 +4,7 @@
 // In the books: "object names", "probing and capturing parameters". OBJ-05, TRP-06
 #include "ob/obp.h"
 
-#include "ex/capture.h"
+#include "rtl/capture.h"
 
 NTSTATUS ObpCaptureAttributes(KPROCESSOR_MODE mode, const OBJECT_ATTRIBUTES* attributes,
                               OBJECT_CREATE_INFORMATION* info) {
@@ -25,7 +25,7 @@ NTSTATUS ObpCaptureAttributes(KPROCESSOR_MODE mode, const OBJECT_ATTRIBUTES* att
     auto* const text = static_cast<PWSTR>(ExAllocatePoolWithTag(NonPagedPool, name.Length, OB_NAME_TAG));
     if (!text) return STATUS_INSUFFICIENT_RESOURCES;
     info->Name = {name.Length, name.Length, text};
-    const NTSTATUS status = ExCaptureFromCaller(mode, text, name.Buffer, name.Length, alignof(WCHAR));
+    const NTSTATUS status = RtlCaptureFromCaller(mode, text, name.Buffer, name.Length, alignof(WCHAR));
     if (!NT_SUCCESS(status)) ObpFreeCreateInfoName(info);
     return status;
 }

@@ -2,7 +2,7 @@
 //
 // NtQueryDirectoryObject builds its answer in a buffer of its own while it holds the directory, and copies it to the caller afterwards.
 // In the books: "object directories", "symbolic links". OBJ-05, TRP-06
-#include "ex/capture.h"
+#include "rtl/capture.h"
 #include "ke/pagedcode.h"
 #include "ob/obp.h"
 #include "rtl/string.h"
@@ -87,7 +87,7 @@ NTSTATUS CaptureTarget(KPROCESSOR_MODE mode, PUNICODE_STRING from, UNICODE_STRIN
         return STATUS_INVALID_PARAMETER;
     auto* const text = static_cast<PWSTR>(ExAllocatePoolWithTag(NonPagedPool, given.Length, OB_NAME_TAG));
     if (!text) return STATUS_INSUFFICIENT_RESOURCES;
-    const NTSTATUS status = ExCaptureFromCaller(mode, text, given.Buffer, given.Length, alignof(WCHAR));
+    const NTSTATUS status = RtlCaptureFromCaller(mode, text, given.Buffer, given.Length, alignof(WCHAR));
     if (!NT_SUCCESS(status)) ExFreePoolWithTag(text, OB_NAME_TAG);
     *target = {given.Length, given.Length, text};
     return status;
@@ -142,8 +142,8 @@ NTSTATUS NTAPI NtQueryDirectoryObject(HANDLE DirectoryHandle, PVOID Buffer, ULON
     ANSWER answer(buffer, length, Buffer);
     const NTSTATUS status = Scan(directory.Get(), answer, &scan);
     const bool told = NT_SUCCESS(status) && status != STATUS_NO_MORE_ENTRIES;
-    NTSTATUS copied = told ? ExProbeCaller(mode, Buffer, length, alignof(ULONG)) : STATUS_SUCCESS;
-    if (told && NT_SUCCESS(copied)) copied = ExTellCaller(mode, Buffer, buffer, length);
+    NTSTATUS copied = told ? RtlProbeCaller(mode, Buffer, length, alignof(ULONG)) : STATUS_SUCCESS;
+    if (told && NT_SUCCESS(copied)) copied = RtlTellCaller(mode, Buffer, buffer, length);
     ExFreePoolWithTag(buffer, OB_DIRECTORY_TAG);
     NT_TRY(copied);
     if (told) NT_TRY(nt::Tell(mode, Context, scan.Context));
@@ -185,8 +185,8 @@ NTSTATUS NTAPI NtQuerySymbolicLinkObject(HANDLE LinkHandle, PUNICODE_STRING Link
     const UNICODE_STRING& target = link->LinkTarget;
     NT_TRY(nt::TellOptional(mode, ReturnedLength, ULONG(target.Length)));
     if (room.MaximumLength < target.Length) return STATUS_BUFFER_TOO_SMALL;
-    NT_TRY(ExProbeCaller(mode, room.Buffer, target.Length, alignof(WCHAR)));
-    NT_TRY(ExTellCaller(mode, room.Buffer, target.Buffer, target.Length));
+    NT_TRY(RtlProbeCaller(mode, room.Buffer, target.Length, alignof(WCHAR)));
+    NT_TRY(RtlTellCaller(mode, room.Buffer, target.Buffer, target.Length));
     room.Length = target.Length;
     return nt::Tell(mode, LinkTarget, room);
 }

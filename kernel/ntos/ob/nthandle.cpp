@@ -1,7 +1,7 @@
 // Services on handles: close, duplicate, flags, and whether a name stays.
 //
 // In the books: "object handles". OBJ-06, OBJ-07, TRP-06
-#include "ex/capture.h"
+#include "rtl/capture.h"
 #include "ke/pagedcode.h"
 #include "ob/obp.h"
 
@@ -65,7 +65,7 @@ NTSTATUS NTAPI NtSetInformationObject(HANDLE Handle, OBJECT_INFORMATION_CLASS Ob
     OBJECT_HANDLE_FLAG_INFORMATION flags;
     if (ObjectInformationLength != sizeof(flags)) return STATUS_INFO_LENGTH_MISMATCH;
     const KPROCESSOR_MODE mode = ExGetPreviousMode();
-    NT_TRY(ExCaptureFromCaller(mode, &flags, ObjectInformation, sizeof(flags), 1));
+    NT_TRY(RtlCaptureFromCaller(mode, &flags, ObjectInformation, sizeof(flags), 1));
     return SetFlags(Handle, mode, flags);
 }
 

@@ -2,7 +2,7 @@
 //
 // An answer is built in a block from pool, with the addresses that it will have at the caller, and copied.
 // In the books: "object structure", "type objects". OBJ-02, OBJ-03, TRP-06
-#include "ex/capture.h"
+#include "rtl/capture.h"
 #include "ke/pagedcode.h"
 #include "ob/obp.h"
 #include "rtl/string.h"
@@ -182,12 +182,12 @@ extern "C" NTSTATUS NTAPI NtQueryObject(HANDLE Handle, OBJECT_INFORMATION_CLASS 
     PAGED_CODE();
     const KPROCESSOR_MODE mode = ExGetPreviousMode();
     NT_TRY(nt::ProbeOptional(mode, ReturnLength));
-    NT_TRY(ExProbeCaller(mode, ObjectInformation, ObjectInformationLength, 1));
+    NT_TRY(RtlProbeCaller(mode, ObjectInformation, ObjectInformationLength, 1));
     ANSWER answer(ObjectInformation, ObjectInformationLength);
     const NTSTATUS status = Query(Handle, ObjectInformationClass, mode, answer);
     if (NT_SUCCESS(status) || status == STATUS_INFO_LENGTH_MISMATCH)
         NT_TRY(nt::TellOptional(mode, ReturnLength, answer.Needed));
     NT_TRY(status);
-    return ExTellCaller(mode, ObjectInformation, answer.Text, answer.Needed);
+    return RtlTellCaller(mode, ObjectInformation, answer.Text, answer.Needed);
 }
 #pragma code_seg()

@@ -3,7 +3,7 @@
 // In the books: "probing and capturing parameters". TRP-06
 #pragma once
 
-#include "ex/capture.h"
+#include "rtl/capture.h"
 #include "ke.h"
 #include "ob/handles.h"
 #include "ps/services.h"
@@ -22,12 +22,12 @@ public:
         using INFORMATION = decltype(describe(static_cast<T*>(nullptr)));
         constexpr ULONG alignment = alignof(INFORMATION) < 4 ? alignof(INFORMATION) : 4;
         if (m_length != sizeof(INFORMATION)) return STATUS_INFO_LENGTH_MISMATCH;
-        NT_TRY(ExProbeCaller(m_mode, m_buffer, sizeof(INFORMATION), alignment));
+        NT_TRY(RtlProbeCaller(m_mode, m_buffer, sizeof(INFORMATION), alignment));
         NT_TRY(nt::ProbeOptional(m_mode, m_returnLength));
         nt::ObjectRef<T> object;
         NT_TRY(object.Open(handle, access, type, m_mode));
         const INFORMATION told = describe(object.Get());
-        NT_TRY(ExTellCaller(m_mode, m_buffer, &told, sizeof(told)));
+        NT_TRY(RtlTellCaller(m_mode, m_buffer, &told, sizeof(told)));
         return nt::TellOptional(m_mode, m_returnLength, ULONG(sizeof(told)));
     }
 

@@ -3,7 +3,7 @@
 // They lie on the thread's own kernel stack, so the thread itself reads or writes them, in a special kernel APC; the caller waits. Of a
 // thread that is in a service, eax, ecx and edx will be the service's.
 // Locks: none. IRQL: PASSIVE_LEVEL. In the books: "thread context". PRC-08, INT-10
-#include "ex/capture.h"
+#include "rtl/capture.h"
 #include "ke/usermode.h"
 #include "ps/psp.h"
 #include "ps/services.h"

@@ -6,7 +6,7 @@
 //
 // Locks: none; no thread is in the process yet. What fails leaves the process to its last reference, which cleans up.
 // IRQL: PASSIVE_LEVEL. In the books: "flow of CreateProcess", "image activation". PRC-05, ARC-15, POL-09
-#include "ex/capture.h"
+#include "rtl/capture.h"
 #include "mm/section.h"
 #include "ps/psp.h"
 #include "ps/services.h"

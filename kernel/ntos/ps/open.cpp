@@ -1,7 +1,7 @@
 // NtOpenProcess and NtOpenThread: a handle by an ID.
 //
 // IRQL: PASSIVE_LEVEL. In the books: "process and thread internals", "object handles". PRC-02, OBJ-06
-#include "ex/capture.h"
+#include "rtl/capture.h"
 #include "ke.h"
 #include "ps/psp.h"
 #include "ps/services.h"

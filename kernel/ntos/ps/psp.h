@@ -58,7 +58,7 @@ void PspTerminateProcess(EPROCESS* Process, NTSTATUS ExitStatus);
 void PspExitProcess(EPROCESS* Process, NTSTATUS ExitStatus);
 void PspCleanProcess(EPROCESS* Process);
 /// What attributes of a new process or thread say about its handle. @returns STATUS_SUCCESS; STATUS_INVALID_PARAMETER;
-/// STATUS_OBJECT_NAME_INVALID; as ExCaptureFromCaller
+/// STATUS_OBJECT_NAME_INVALID; as RtlCaptureFromCaller
 NTSTATUS PspCaptureHandleAttributes(KPROCESSOR_MODE Mode, const OBJECT_ATTRIBUTES* Attributes, ULONG* Captured);
 /// Attributes of a kernel handle: initialprocess.cpp
 POBJECT_ATTRIBUTES PspKernelHandle();

@@ -2,7 +2,7 @@
 //
 // Locks: those of the Ke routines. IRQL: PASSIVE_LEVEL.
 // In the books: "thread priorities", "priority classes", "affinity and ideal processor". PRC-04, PRC-07, SCH-09
-#include "ex/capture.h"
+#include "rtl/capture.h"
 #include "ke.h"
 #include "ps/psp.h"
 #include "ps/services.h"

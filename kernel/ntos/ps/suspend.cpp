@@ -3,7 +3,7 @@
 // A thread that is told to end is resumed for good. The service looks at Terminating before and after it suspends: whichever of the two
 // comes second sees the other.
 // IRQL: PASSIVE_LEVEL. In the books: "thread states", "thread suspension". PRC-14, INT-14
-#include "ex/capture.h"
+#include "rtl/capture.h"
 #include "ps/psp.h"
 #include "ps/services.h"
 #include "rtl/exception.h"

@@ -7,7 +7,7 @@
 //            CONTEXT: Eip = RtlUserThreadStart, Eax = start routine, Ebx = its parameter
 //
 // IRQL: PASSIVE_LEVEL. In the books: "flow of CreateThread", "exception dispatching". PRC-07, PRC-08, INT-13, EXC-04
-#include "ex/capture.h"
+#include "rtl/capture.h"
 #include "ke/usermode.h"
 #include "mm.h"
 #include "ps/psp.h"

@@ -4,45 +4,13 @@
 #include "hal.h"
 #include "ke/ki.h"
 #include "ke/service.h"
-#include "rtl/exception.h"
-#include "rtl/useraccess.h"
-
-namespace {
-
-NTSTATUS CaptureTime(LARGE_INTEGER* to, const LARGE_INTEGER* from) {
-    if (KeGetPreviousMode() == KernelMode) {
-        *to = *from;
-        return STATUS_SUCCESS;
-    }
-    __try {
-        *to = ProbeAndReadLargeInteger(from);
-    } __except (EXCEPTION_EXECUTE_HANDLER) {
-        return GetExceptionCode();
-    }
-    return STATUS_SUCCESS;
-}
-
-NTSTATUS TellTime(LARGE_INTEGER* to, const LARGE_INTEGER& time) {
-    if (KeGetPreviousMode() == KernelMode) {
-        *to = time;
-        return STATUS_SUCCESS;
-    }
-    __try {
-        ProbeForWriteLargeInteger(to);
-        CopyToUser(to, &time, sizeof(time));
-    } __except (EXCEPTION_EXECUTE_HANDLER) {
-        return GetExceptionCode();
-    }
-    return STATUS_SUCCESS;
-}
-
-} // namespace
+#include "rtl/capture.h"
 
 extern "C" {
 
 NTSTATUS NTAPI NtDelayExecution(BOOLEAN Alertable, LARGE_INTEGER* DelayInterval) {
     LARGE_INTEGER interval;
-    NT_TRY(CaptureTime(&interval, DelayInterval));
+    NT_TRY(nt::Capture(KeGetPreviousMode(), &interval, DelayInterval));
     return KeDelayExecutionThread(KeGetPreviousMode(), Alertable, &interval);
 }
 
@@ -51,15 +19,20 @@ NTSTATUS NTAPI NtYieldExecution() { return KeYieldExecution(); }
 NTSTATUS NTAPI NtTestAlert() { return KeTestAlertThread(KeGetPreviousMode()) ? STATUS_ALERTED : STATUS_SUCCESS; }
 
 NTSTATUS NTAPI NtQuerySystemTime(LARGE_INTEGER* SystemTime) {
+    const KPROCESSOR_MODE mode = KeGetPreviousMode();
+    NT_TRY(nt::Probe(mode, SystemTime));
     LARGE_INTEGER now;
     KeQuerySystemTime(&now);
-    return TellTime(SystemTime, now);
+    return nt::Tell(mode, SystemTime, now);
 }
 
 NTSTATUS NTAPI NtQueryPerformanceCounter(LARGE_INTEGER* PerformanceCounter, LARGE_INTEGER* PerformanceFrequency) {
+    const KPROCESSOR_MODE mode = KeGetPreviousMode();
+    NT_TRY(nt::Probe(mode, PerformanceCounter));
+    NT_TRY(nt::ProbeOptional(mode, PerformanceFrequency));
     LARGE_INTEGER frequency;
     const LARGE_INTEGER counter = KeQueryPerformanceCounter(&frequency);
-    NT_TRY(TellTime(PerformanceCounter, counter));
-    return PerformanceFrequency ? TellTime(PerformanceFrequency, frequency) : STATUS_SUCCESS;
+    NT_TRY(nt::Tell(mode, PerformanceCounter, counter));
+    return nt::TellOptional(mode, PerformanceFrequency, frequency);
 }
 }

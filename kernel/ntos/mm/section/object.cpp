@@ -2,7 +2,7 @@
 //
 // The one place where a file's handle becomes something with pages: MM_FILE_SOURCE, which the component of file objects registers.
 // Locks: none. IRQL: PASSIVE_LEVEL. In the books: "section objects", "type objects". POL-08, OBJ-03
-#include "ex/capture.h"
+#include "rtl/capture.h"
 #include "ke.h"
 #include "mm/protect.h"
 #include "mm/section/segment.h"

@@ -1,7 +1,7 @@
 // The services on sections.
 //
 // Locks: none. IRQL: PASSIVE_LEVEL. In the books: "section objects", "mapped files". POL-08, POL-09, TRP-06
-#include "ex/capture.h"
+#include "rtl/capture.h"
 #include "ke.h"
 #include "ke/pagedcode.h"
 #include "mm/section/segment.h"
@@ -28,7 +28,7 @@ struct VIEW_WORDS {
 
 /// Whether the size of an answer fits, and where it goes.
 NTSTATUS TellInformation(KPROCESSOR_MODE mode, PVOID buffer, const void* told, SIZE_T bytes, SIZE_T* resultLength) {
-    NT_TRY(ExTellCaller(mode, buffer, told, bytes));
+    NT_TRY(RtlTellCaller(mode, buffer, told, bytes));
     return nt::TellOptional(mode, resultLength, bytes);
 }
 
@@ -105,7 +105,7 @@ NTSTATUS NTAPI NtQuerySection(HANDLE SectionHandle, SECTION_INFORMATION_CLASS Se
         return STATUS_INVALID_INFO_CLASS;
     const SIZE_T bytes = image ? sizeof(SECTION_IMAGE_INFORMATION) : sizeof(SECTION_BASIC_INFORMATION);
     if (SectionInformationLength < bytes) return STATUS_INFO_LENGTH_MISMATCH;
-    NT_TRY(ExProbeCaller(mode, SectionInformation, bytes, alignof(ULONG)));
+    NT_TRY(RtlProbeCaller(mode, SectionInformation, bytes, alignof(ULONG)));
     NT_TRY(nt::ProbeOptional(mode, ResultLength));
     nt::ObjectRef<SECTION> section;
     NT_TRY(section.Open(SectionHandle, SECTION_QUERY, MmSectionObjectType, mode));

@@ -4,7 +4,6 @@
 // The previous mode says whether the caller is believed: a Zw call comes from the kernel.
 // The file holds no lock: its code is pageable.
 // In the books: "probing and capturing parameters", "services provided by the memory manager". TRP-06, POL-06
-#include "ex/capture.h"
 #include "ke.h"
 #include "ke/pagedcode.h"
 #include "mm/targetprocess.h"
@@ -13,29 +12,13 @@
 #include "mm/virtual.h"
 #include "mm/ws/shortage.h"
 #include "ps/process.h"
-#include "rtl/exception.h"
+#include "rtl/capture.h"
 #include "rtl/string.h"
-#include "rtl/useraccess.h"
 
 #pragma code_seg("PAGE")
 namespace {
 
 MM_ADDRESS_SPACE& CurrentSpace() { return MmCurrentProcess()->AddressSpace; }
-
-/// Reads a word that the caller also expects a result in.
-NTSTATUS Capture(KPROCESSOR_MODE mode, ULONG_PTR* from, ULONG_PTR* value) {
-    if (mode == KernelMode) {
-        *value = *from;
-        return STATUS_SUCCESS;
-    }
-    __try {
-        ProbeForWrite(from, sizeof(*from), sizeof(*from));
-        *value = ReadULongFromUser(from);
-    } __except (EXCEPTION_EXECUTE_HANDLER) {
-        return GetExceptionCode();
-    }
-    return STATUS_SUCCESS;
-}
 
 /// A range as the callers give and get it: two words that are read, worked on, and written.
 class RANGE {
@@ -45,8 +28,8 @@ public:
 
     /// Reads the words, in the caller's address space.
     NTSTATUS Capture() {
-        NT_TRY(::Capture(m_mode, m_base, &Base));
-        return ::Capture(m_mode, m_size, &m_bytes);
+        NT_TRY(nt::CaptureForResult(m_mode, &Base, m_base));
+        return nt::CaptureForResult(m_mode, &m_bytes, m_size);
     }
     /// Goes to the process.
     NTSTATUS Enter(HANDLE process) {
@@ -57,8 +40,8 @@ public:
     /// Comes back, and writes the words. The memory may have gone since it was probed: then the work is done all the same.
     NTSTATUS Tell() {
         m_target.Detach();
-        NT_TRY(ExTellCaller(m_mode, m_base, &Base, sizeof(Base)));
-        return ExTellCaller(m_mode, m_size, &m_bytes, sizeof(m_bytes));
+        NT_TRY(nt::Tell(m_mode, m_base, Base));
+        return nt::Tell(m_mode, m_size, m_bytes);
     }
     /// Comes back, for what else there is to tell.
     void Leave() { m_target.Detach(); }
@@ -132,16 +115,15 @@ NTSTATUS NTAPI NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, 
     PAGED_CODE();
     const KPROCESSOR_MODE mode = ExGetPreviousMode();
     RANGE range(mode, BaseAddress, RegionSize);
-    ULONG_PTR before;
     ULONG old = 0;
     NT_TRY(range.Capture());
-    NT_TRY(Capture(mode, reinterpret_cast<ULONG_PTR*>(OldAccessProtection), &before)); // can be written
+    NT_TRY(nt::Probe(mode, OldAccessProtection));
     NT_TRY(range.Enter(ProcessHandle));
     NT_TRY(WithPageTables([&](MI_USER_PAGES& pages) {
         return MiProtectVirtualMemory(CurrentSpace(), pages, &range.Base, range.Size(), NewAccessProtection, &old);
     }));
     range.Leave();
-    NT_TRY(ExTellCaller(mode, OldAccessProtection, &old, sizeof(old)));
+    NT_TRY(nt::Tell(mode, OldAccessProtection, old));
     return range.Tell();
 }
 
@@ -160,9 +142,9 @@ NTSTATUS NTAPI NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress,
         MI_USER_PAGES pages(CurrentSpace());
         NT_TRY(MiQueryVirtualMemory(CurrentSpace(), pages, reinterpret_cast<ULONG_PTR>(BaseAddress), &told));
     }
-    NT_TRY(ExTellCaller(mode, MemoryInformation, &told, sizeof(told)));
+    NT_TRY(RtlTellCaller(mode, MemoryInformation, &told, sizeof(told)));
     const SIZE_T bytes = sizeof(told);
-    return ReturnLength ? ExTellCaller(mode, ReturnLength, &bytes, sizeof(bytes)) : STATUS_SUCCESS;
+    return nt::TellOptional(mode, ReturnLength, bytes);
 }
 
 NTSTATUS NTAPI NtLockVirtualMemory(HANDLE ProcessHandle, PVOID* BaseAddress, SIZE_T* RegionSize, ULONG MapType) {

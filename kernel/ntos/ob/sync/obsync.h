@@ -1,7 +1,7 @@
 // Private to ob/sync: what the services on dispatcher objects share.
 #pragma once
 
-#include "ex/capture.h"
+#include "rtl/capture.h"
 #include "ke.h"
 #include "ob/obp.h"
 #include "ob/sync.h"
@@ -52,14 +52,14 @@ NTSTATUS ObpQueryWaitable(HANDLE handle, ACCESS_MASK access, POBJECT_TYPE type, 
     const KPROCESSOR_MODE mode = ExGetPreviousMode();
     if (informationClass != 0) return STATUS_INVALID_INFO_CLASS;
     if (length != sizeof(INFORMATION)) return STATUS_INFO_LENGTH_MISMATCH;
-    NT_TRY(ExProbeCaller(mode, callers, sizeof(INFORMATION), alignof(ULONG)));
+    NT_TRY(RtlProbeCaller(mode, callers, sizeof(INFORMATION), alignof(ULONG)));
     NT_TRY(nt::ProbeOptional(mode, returnLength));
     nt::ObjectRef<T> object;
     NT_TRY(object.Open(handle, access, type, mode));
     INFORMATION told;
     RtlZeroMemory(&told, sizeof(told)); // padding tells nothing of the stack
     describe(object.Get(), &told);
-    NT_TRY(ExTellCaller(mode, callers, &told, sizeof(told)));
+    NT_TRY(RtlTellCaller(mode, callers, &told, sizeof(told)));
     return nt::TellOptional(mode, returnLength, ULONG(sizeof(told)));
 }
 

@@ -73,7 +73,7 @@ NTSTATUS WaitFor(SEVERAL& several, ULONG count, HANDLE* handles, WAIT_TYPE type,
     const KPROCESSOR_MODE mode = ExGetPreviousMode();
     LARGE_INTEGER time, *timeout;
     NT_TRY(CaptureTimeout(mode, callersTimeout, &time, &timeout));
-    NT_TRY(ExCaptureFromCaller(mode, several.Handles, handles, count * sizeof(HANDLE), alignof(ULONG)));
+    NT_TRY(RtlCaptureFromCaller(mode, several.Handles, handles, count * sizeof(HANDLE), alignof(ULONG)));
     NT_TRY(Reference(several, count, mode));
     if (type == WAIT_TYPE::WaitAll && HasTwice(several, count)) return STATUS_INVALID_PARAMETER_MIX;
     return WaitForSeveral(count, several.Waitables, type, mode, alertable, timeout, several.Blocks);

@@ -6,33 +6,38 @@
 // IRQL: PASSIVE_LEVEL. In the books: "probing and capturing parameters". TRP-06
 #pragma once
 
-#include "ke/dispatcher.h"
+#include "nt/mode.h"
 #include "ntstatus.h"
 
 extern "C" {
 /// Copies from the caller. @param Alignment that user mode's address must have: 1, 2, 4, 8. @returns STATUS_SUCCESS;
 /// STATUS_ACCESS_VIOLATION; STATUS_DATATYPE_MISALIGNMENT. @irql PASSIVE_LEVEL, as all that follow
-NTKERNELAPI NTSTATUS NTAPI ExCaptureFromCaller(KPROCESSOR_MODE Mode, PVOID To, const volatile void* From, SIZE_T Bytes,
-                                               ULONG Alignment);
-/// Copies to the caller. @returns as ExCaptureFromCaller
-NTKERNELAPI NTSTATUS NTAPI ExTellCaller(KPROCESSOR_MODE Mode, volatile void* To, const void* From, SIZE_T Bytes);
-/// Looks whether the caller's memory can be written now, before the work begins. @returns as ExCaptureFromCaller
-NTKERNELAPI NTSTATUS NTAPI ExProbeCaller(KPROCESSOR_MODE Mode, volatile void* To, SIZE_T Bytes, ULONG Alignment);
+NTKERNELAPI NTSTATUS NTAPI RtlCaptureFromCaller(KPROCESSOR_MODE Mode, PVOID To, const volatile void* From, SIZE_T Bytes,
+                                                ULONG Alignment);
+/// Copies to the caller. @returns as RtlCaptureFromCaller
+NTKERNELAPI NTSTATUS NTAPI RtlTellCaller(KPROCESSOR_MODE Mode, volatile void* To, const void* From, SIZE_T Bytes);
+/// Looks whether the caller's memory can be written now, before the work begins. @returns as RtlCaptureFromCaller
+NTKERNELAPI NTSTATUS NTAPI RtlProbeCaller(KPROCESSOR_MODE Mode, volatile void* To, SIZE_T Bytes, ULONG Alignment);
 }
 
 namespace nt {
 
 /// Reads one value of the caller's.
 template <typename T> NTSTATUS Capture(KPROCESSOR_MODE mode, T* to, const volatile T* from) {
-    return ExCaptureFromCaller(mode, to, from, sizeof(T), alignof(T) < 4 ? alignof(T) : 4);
+    return RtlCaptureFromCaller(mode, to, from, sizeof(T), alignof(T) < 4 ? alignof(T) : 4);
 }
 /// The same; without a pointer the value stays as it is.
 template <typename T> NTSTATUS CaptureOptional(KPROCESSOR_MODE mode, T* to, const volatile T* from) {
     return from ? Capture(mode, to, from) : STATUS_SUCCESS;
 }
+/// Reads one value in whose place the caller expects a result: it can be written, too.
+template <typename T> NTSTATUS CaptureForResult(KPROCESSOR_MODE mode, T* to, volatile T* from) {
+    NT_TRY(RtlProbeCaller(mode, from, sizeof(T), alignof(T) < 4 ? alignof(T) : 4));
+    return Capture(mode, to, from);
+}
 /// Writes one value for the caller.
 template <typename T> NTSTATUS Tell(KPROCESSOR_MODE mode, volatile T* to, const T& value) {
-    return ExTellCaller(mode, to, &value, sizeof(T));
+    return RtlTellCaller(mode, to, &value, sizeof(T));
 }
 /// The same, if the caller wants it.
 template <typename T> NTSTATUS TellOptional(KPROCESSOR_MODE mode, volatile T* to, const T& value) {
@@ -40,7 +45,7 @@ template <typename T> NTSTATUS TellOptional(KPROCESSOR_MODE mode, volatile T* to
 }
 /// Whether the caller's value can be written; without a pointer: yes.
 template <typename T> NTSTATUS Probe(KPROCESSOR_MODE mode, volatile T* to) {
-    return ExProbeCaller(mode, to, sizeof(T), alignof(T) < 4 ? alignof(T) : 4);
+    return RtlProbeCaller(mode, to, sizeof(T), alignof(T) < 4 ? alignof(T) : 4);
 }
 template <typename T> NTSTATUS ProbeOptional(KPROCESSOR_MODE mode, volatile T* to) {
     return to ? Probe(mode, to) : STATUS_SUCCESS;

@@ -1,17 +1,14 @@
 // Parameters that a service's caller gives by pointer: probed and copied inside structured exceptions.
 // In the books: "probing and capturing parameters". TRP-06
-#include "ex/capture.h"
-#include "ke/pagedcode.h"
+#include "rtl/capture.h"
 #include "rtl/string.h"
 #include "rtl/exception.h"
 #include "rtl/useraccess.h"
 
-#pragma code_seg("PAGE")
 extern "C" {
 
-NTSTATUS NTAPI ExCaptureFromCaller(KPROCESSOR_MODE Mode, PVOID To, const volatile void* From, SIZE_T Bytes,
-                                   ULONG Alignment) {
-    PAGED_CODE();
+NTSTATUS NTAPI RtlCaptureFromCaller(KPROCESSOR_MODE Mode, PVOID To, const volatile void* From, SIZE_T Bytes,
+                                    ULONG Alignment) {
     if (Mode == KernelMode) {
         memcpy(To, const_cast<const void*>(From), Bytes);
         return STATUS_SUCCESS;
@@ -25,8 +22,7 @@ NTSTATUS NTAPI ExCaptureFromCaller(KPROCESSOR_MODE Mode, PVOID To, const volatil
     return STATUS_SUCCESS;
 }
 
-NTSTATUS NTAPI ExTellCaller(KPROCESSOR_MODE Mode, volatile void* To, const void* From, SIZE_T Bytes) {
-    PAGED_CODE();
+NTSTATUS NTAPI RtlTellCaller(KPROCESSOR_MODE Mode, volatile void* To, const void* From, SIZE_T Bytes) {
     if (Mode == KernelMode) {
         memcpy(const_cast<void*>(To), From, Bytes);
         return STATUS_SUCCESS;
@@ -39,8 +35,7 @@ NTSTATUS NTAPI ExTellCaller(KPROCESSOR_MODE Mode, volatile void* To, const void*
     return STATUS_SUCCESS;
 }
 
-NTSTATUS NTAPI ExProbeCaller(KPROCESSOR_MODE Mode, volatile void* To, SIZE_T Bytes, ULONG Alignment) {
-    PAGED_CODE();
+NTSTATUS NTAPI RtlProbeCaller(KPROCESSOR_MODE Mode, volatile void* To, SIZE_T Bytes, ULONG Alignment) {
     if (Mode == KernelMode) return STATUS_SUCCESS;
     __try {
         ProbeForWrite(To, Bytes, Alignment);
