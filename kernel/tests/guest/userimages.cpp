@@ -46,11 +46,12 @@ private:
 };
 
 /// Runs a program. @returns its exit status
-NTSTATUS Run(PCWSTR name) {
-    UNICODE_STRING text;
+NTSTATUS Run(PCWSTR name, PCWSTR commandLine) {
+    UNICODE_STRING text, line;
     RtlInitUnicodeString(&text, name);
+    RtlInitUnicodeString(&line, commandLine);
     HANDLE handle = nullptr;
-    GUEST_EQUAL(STATUS_SUCCESS, PsCreateInitialUserProcess(&text, &text, &handle));
+    GUEST_EQUAL(STATUS_SUCCESS, PsCreateInitialUserProcess(&text, &line, &handle));
     nt::ObjectRef<EPROCESS> process;
     GUEST_EQUAL(STATUS_SUCCESS, process.Open(handle, 0, PsProcessType, KernelMode));
     GUEST_EQUAL(STATUS_SUCCESS, ZwWaitForSingleObject(handle, FALSE, nullptr));
@@ -58,7 +59,20 @@ NTSTATUS Run(PCWSTR name) {
     return process->ExitStatus;
 }
 
+NTSTATUS Run(PCWSTR name) { return Run(name, name); }
+
 } // namespace
+
+extern "C" {
+NTEXPORT WCHAR RunProgramName[32], RunProgramLine[256]; ///< which the host writes
+/// For the host (kernel/tests/mingw): runs a program that is a boot file, with DLLs that are. @returns its exit status
+NTEXPORT NTSTATUS NTAPI RunProgram() {
+    KNOWN_DLLS known;
+    known.Add(u"\\KnownDlls\\kernel32.dll", u"kernel32.dll");
+    known.Add(u"\\KnownDlls\\msvcrt.dll", u"msvcrt.dll");
+    return Run(RunProgramName, RunProgramLine);
+}
+}
 
 // BOO-03: names, ordinals, forwarders, DllMains, run-time loading; two of the DLLs have to move
 GUEST_TEST(LoaderLoadsWhatProgramsImport) {

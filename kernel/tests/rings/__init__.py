@@ -15,6 +15,7 @@ RINGS: "list[Ring]" = [
     HostRing("host", "concepts without hardware (GoogleTest)"),
     PythonRing("grader", "the grader's own tests (unittest)"),
     ProgramRing("abi", "the public binary interface, against the DDK headers of mingw-w64", ["python3", "kernel/tests/abi/run.py"]),
+    ProgramRing("mingw", "programs that mingw-w64 compiles of its own headers, run unchanged", ["python3", "kernel/tests/mingw/run.py"]),
     ProgramRing("guest", "the kernel's tests in QEMU, on 1, 2 and 4 processors", ["python3", "kernel/tests/guest/run.py", "--smp", "1,2,4"]),
     ProgramRing("steps", "guest tests with interrupts between any two instructions: those of a few drivers, by the seed", [*STEPS, "--sample", "3"]),
     ProgramRing("console", "the disk image and the debugger's prompt in QEMU",
