@@ -1,4 +1,5 @@
 // System services: both ways in, arguments, the previous mode, and hostile callers.
+#include "freepages.h"
 #include "hal.h"
 #include "process.h"
 #include "rtl/exception.h"
@@ -278,14 +279,17 @@ GUEST_TEST(UserApcsEndAnAlertableWait) {
         Sleep(1);
     static KAPC apcs[3];
     auto* const routine = reinterpret_cast<PKNORMAL_ROUTINE>(Word(USER_PROCESS::Address(UserApcRoutine)));
+    (void)KeSetAffinityThread(&thread->Tcb, 1);
+    const KAFFINITY everywhere = KeSetAffinityThread(KeGetCurrentThread(), 1);
     {
-        nt::DispatchLevelGuard together; // on one processor all are there before the thread runs
+        nt::DispatchLevelGuard together; // both on one processor: all are there before the thread runs
         for (ULONG i = 0; i < 3; i++) {
             KeInitializeApc(&apcs[i], &thread->Tcb, OriginalApcEnvironment, i == 1 ? CallOff : FreeNothing, nullptr,
                             routine, UserMode, Word(100 * i));
             GUEST_TRUE(KeInsertQueueApc(&apcs[i], Word(10), Word(i), 0));
         }
     }
+    (void)KeSetAffinityThread(KeGetCurrentThread(), everywhere);
     GUEST_EQUAL(STATUS_BREAKPOINT, USER_PROCESS::Await(thread));
     GUEST_EQUAL(ULONG(STATUS_USER_APC), USER_PROCESS::Data(1));
     GUEST_EQUAL(2, USER_PROCESS::Data(3)); // the kernel routine of one has called it off
@@ -331,6 +335,26 @@ GUEST_TEST_BUGCHECK(ServiceLeavesARegion, APC_INDEX_MISMATCH) {
     USER_PROCESS process;
     USER_PROCESS::SetEntryPoints();
     (void)One(process, SECOND_TABLE | SERVICE_REGION, true);
+}
+
+// PRC-12: a thread that is ended while a service of it waits gives back what the service holds: here the process, which it waits for
+GUEST_TEST(AServiceThatWaitsGivesBackWhatItHoldsWhenItsThreadEnds) {
+    USER_PROCESS process;
+    USER_PROCESS::SetEntryPoints();
+    const volatile LONG& references = OBJECT_TO_OBJECT_HEADER(process.Get())->PointerCount;
+    const LONG before = references;
+    USER_CALL& call = USER_PROCESS::Call(0);
+    call = {.Number = SERVICE_NtWaitForSingleObject, .ByGate = 0, .ArgumentPointer = 0, .Status = 0, .Arguments = {}};
+    call.Arguments[0] = ULONG(reinterpret_cast<ULONG_PTR>(NtCurrentProcess()));
+    PETHREAD const thread = process.Start(UserCalls, 1);
+    while (thread->Tcb.State != KTHREAD_STATE::Waiting || thread->Tcb.WaitReason != KWAIT_REASON::UserRequest)
+        Sleep(1);
+    GUEST_TRUE(references > before);
+    GUEST_EQUAL(STATUS_SUCCESS, PspTerminateThreadByPointer(thread, STATUS_ABANDONED));
+    GUEST_EQUAL(STATUS_ABANDONED, USER_PROCESS::Await(thread));
+    for (ULONG round = 0; round < 40 && references != before; round++)
+        Sleep(1); // the reaper
+    GUEST_EQUAL(before, references);
 }
 
 // ---- hostile calls
@@ -419,7 +443,7 @@ ULONG CountReturned(ULONG count) {
 // stays behind when the process has gone
 GUEST_TEST(HostileCallsDoNoHarm) {
     constexpr ULONG batches = 24, callers = 2, calls = 250;
-    const ULONG before = MmQueryFreePages();
+    const ULONG before = FreeAndPoolPages();
     ULONG returned = 0;
     for (ULONG batch = 0; batch < batches; batch++) {
         RANDOM random{batch * 7919 + 1};
@@ -445,7 +469,6 @@ GUEST_TEST(HostileCallsDoNoHarm) {
     }
     GUEST_TRUE(returned > batches * calls / 4);
     Sleep(20); // the reaper
-    // Pools keep pages for later. A block that each call lost would be many more.
-    GUEST_TRUE(MmQueryFreePages() + 64 > before);
+    GUEST_TRUE(FreeAndPoolPages() >= before);
     GUEST_TRUE(MmCheckPageFrames() == nullptr);
 }
