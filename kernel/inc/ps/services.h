@@ -8,6 +8,7 @@
 #include "ob/names.h"
 #include "ps/information.h"
 #include "ps/peb.h"
+#include "ps/systeminformation.h"
 #include "rtl/exception.h"
 
 /// Of NtCreateProcessEx: the child gets the parent's handles that are inheritable (documented value).
@@ -84,4 +85,10 @@ NTKERNELAPI NTSTATUS NTAPI NtSetInformationProcess(HANDLE ProcessHandle, PROCESS
 /// Changes a thread: priority, distance to its process's, processors. @returns as NtSetInformationProcess
 NTKERNELAPI NTSTATUS NTAPI NtSetInformationThread(HANDLE ThreadHandle, THREADINFOCLASS ThreadInformationClass,
                                                   PVOID ThreadInformation, ULONG ThreadInformationLength);
+/// Tells about the system. @param SystemInformationLength exactly the structure's; for processes at least what they need.
+/// @param ReturnLength receives what is needed; may be nullptr. @returns STATUS_SUCCESS; STATUS_INVALID_INFO_CLASS;
+/// STATUS_INFO_LENGTH_MISMATCH; STATUS_INSUFFICIENT_RESOURCES
+NTKERNELAPI NTSTATUS NTAPI NtQuerySystemInformation(SYSTEM_INFORMATION_CLASS SystemInformationClass,
+                                                    PVOID SystemInformation, ULONG SystemInformationLength,
+                                                    ULONG* ReturnLength);
 }

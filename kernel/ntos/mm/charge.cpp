@@ -68,3 +68,9 @@ void MiExtendCommitLimit(ULONG pages) {
     NT_ASSERT(pages <= MM_MAXIMUM_CHARGE);
     (void)InterlockedExchangeAdd(&MmTotalCommitLimit, LONG(pages));
 }
+
+extern "C" void NTAPI MmQueryCommitment(ULONG* Committed, ULONG* Limit, ULONG* Peak) {
+    *Committed = ULONG(ReadAcquire(&MmTotalCommittedPages));
+    *Limit = ULONG(ReadAcquire(&MmTotalCommitLimit));
+    *Peak = ULONG(ReadAcquire(&MmPeakCommitment));
+}
