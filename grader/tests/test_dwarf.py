@@ -13,6 +13,7 @@ from typing import Dict
 
 from grader.explore.lines import Known, Lines, Published
 from grader.images import dwarf
+from grader.images.dwarfentries import ARRAY, BASE, MEMBER, STRUCTURE, SUBRANGE, TYPEDEF, Entry, printable
 from grader.images.pe import PeImage
 from grader.images.symbols import Module, Symbols
 from grader.timeline.names import Names
@@ -146,31 +147,31 @@ class FieldsTest(unittest.TestCase):  # TOL-07
 class CyclesTest(unittest.TestCase):
     """Types that lead to themselves."""
 
-    def debug(self, entries: Dict[int, dwarf.Entry]) -> dwarf.Debug:
+    def debug(self, entries: Dict[int, Entry]) -> dwarf.Debug:
         return dwarf.Debug(entries, 0, 1 << 20)
 
     def test_type_that_is_itself_has_no_size(self) -> None:
-        made = self.debug({1: dwarf.Entry(dwarf.TYPEDEF, "T", type=1), 2: dwarf.Entry(dwarf.ARRAY, type=2, children=[3]),
-                           3: dwarf.Entry(dwarf.SUBRANGE, count=9)})
+        made = self.debug({1: Entry(TYPEDEF, "T", type=1), 2: Entry(ARRAY, type=2, children=[3]),
+                           3: Entry(SUBRANGE, count=9)})
         self.assertEqual((0, 0), (made.size(1), made.size(2)))
 
     def test_structure_inside_itself_ends(self) -> None:
-        members = {10 + n: dwarf.Entry(dwarf.MEMBER, f"m{n}", type=1) for n in range(12)}
-        made = self.debug({1: dwarf.Entry(dwarf.STRUCTURE, "S", size=64, children=list(members)), **members})
+        members = {10 + n: Entry(MEMBER, f"m{n}", type=1) for n in range(12)}
+        made = self.debug({1: Entry(STRUCTURE, "S", size=64, children=list(members)), **members})
         self.assertRegex(made.path(1, 0, 4), r"^(\.m0)*$")
-        nameless = {10 + n: dwarf.Entry(dwarf.MEMBER, "", type=1) for n in range(12)}
-        made = self.debug({1: dwarf.Entry(dwarf.STRUCTURE, "S", size=64, children=list(nameless)), **nameless})
+        nameless = {10 + n: Entry(MEMBER, "", type=1) for n in range(12)}
+        made = self.debug({1: Entry(STRUCTURE, "S", size=64, children=list(nameless)), **nameless})
         self.assertEqual("", made.path(1, 0, 4))
 
     def test_array_of_more_elements_than_memory_is_no_loop(self) -> None:
-        made = self.debug({1: dwarf.Entry(dwarf.BASE, "char", size=1), 2: dwarf.Entry(dwarf.ARRAY, type=1, children=[3]),
-                           3: dwarf.Entry(dwarf.SUBRANGE, count=1 << 60)})
+        made = self.debug({1: Entry(BASE, "char", size=1), 2: Entry(ARRAY, type=1, children=[3]),
+                           3: Entry(SUBRANGE, count=1 << 60)})
         self.assertEqual(0, made.size(2))
         self.assertLessEqual(made.elements(2)[1], 1 << 16)
 
     def test_names_are_short_and_printable(self) -> None:
-        self.assertEqual("a?b?", dwarf.printable("a\x1bb\u202e".encode()))
-        self.assertEqual(80, len(dwarf.printable(b"x" * 5000)))
+        self.assertEqual("a?b?", printable("a\x1bb\u202e".encode()))
+        self.assertEqual(80, len(printable(b"x" * 5000)))
 
 
 
