@@ -7,10 +7,10 @@
 #include "ntdll.h"
 
 constexpr int EOF = -1;
-constexpr int EBADF = 9, ENOMEM = 12, EINVAL = 22, ERANGE = 34;
+constexpr int ENOENT = 2, EBADF = 9, ENOMEM = 12, EACCES = 13, EINVAL = 22, EMFILE = 24, ERANGE = 34; ///< documented
 
 /// Numbers of the locks that _lock takes; the first ones are documented by no header, programs of mingw-w64 name 8.
-enum class CRT_LOCK : int { EndRoutines = 8, Streams = 16, Count = 36 };
+enum class CRT_LOCK : int { EndRoutines = 8, Descriptors = 11, Streams = 16, Count = 36 };
 
 /// A stream: macros of the compiler's headers write into its buffer, so its layout is documented.
 struct FILE {
@@ -26,7 +26,8 @@ struct FILE {
 PUBLIC_SIZE(FILE, 32);
 
 constexpr int CRT_STREAMS = 20;
-constexpr int CRT_STREAM_READ = 0x01, CRT_STREAM_WRITE = 0x02, CRT_STREAM_UNBUFFERED = 0x04, CRT_STREAM_ERROR = 0x20;
+constexpr int CRT_STREAM_READ = 0x01, CRT_STREAM_WRITE = 0x02, CRT_STREAM_UNBUFFERED = 0x04,
+              CRT_STREAM_MY_BUFFER = 0x08, CRT_STREAM_END = 0x10, CRT_STREAM_ERROR = 0x20, CRT_STREAM_BOTH = 0x80;
 
 using CRT_ROUTINE = void(CDECL*)();
 using CRT_END_ROUTINE = int(CDECL*)(); ///< as _onexit takes it
@@ -51,8 +52,19 @@ bool CrtMakeEnvironment();
 void CrtDropErrno();
 /// Writes what streams still hold; as the process ends.
 void CrtFlushAll();
-/// Writes bytes of a descriptor, with "\r\n" for "\n". @returns whether all were written; sets errno
-bool CrtWrite(int descriptor, const char* bytes, SIZE_T count);
+/// Descriptors 0, 1 and 2 become what the process was given.
+void CrtTakeStandardHandles();
+/// Opens a file as kernel32's CreateFile does. @returns its descriptor; -1: errno says why
+int CrtOpen(const char* name, ULONG access, ULONG disposition, bool text, bool append);
+/// @returns false: errno says why
+bool CrtClose(int number);
+/// Writes bytes; of a text with "\r\n" for "\n". @returns whether all were written; else errno says why
+bool CrtWrite(int number, const char* bytes, SIZE_T count);
+/// Reads at most `room` bytes; of a text with "\n" for "\r\n". @returns how many; 0: the end; -1: errno says why
+LONG CrtRead(int number, char* bytes, ULONG room);
+/// @param from 0: the begin, 1: where it is, 2: the end. @returns the place in the file; -1: errno says why
+LONG CrtSeek(int number, LONG distance, ULONG from);
+bool CrtIsText(int number);
 
 extern "C" {
 extern FILE _iob[CRT_STREAMS];

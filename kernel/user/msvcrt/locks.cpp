@@ -28,7 +28,11 @@ void CDECL _unlock(int number) {
 
 BOOLEAN NTAPI DllMain(PVOID, ULONG Reason, PVOID) {
     constexpr ULONG processDetach = 0, processAttach = 1, threadDetach = 3; // documented
-    if (Reason == processAttach) return CrtMakeLocks() && CrtMakeErrno() && CrtMakeEnvironment();
+    if (Reason == processAttach) {
+        if (!CrtMakeLocks() || !CrtMakeErrno() || !CrtMakeEnvironment()) return FALSE;
+        CrtTakeStandardHandles();
+        return TRUE;
+    }
     if (Reason == threadDetach) CrtDropErrno();
     if (Reason == processDetach) CrtFlushAll();
     return TRUE;
