@@ -10,12 +10,12 @@
 
 namespace {
 
-/// A thread that nobody has told to end yet, referenced. @param except this one is left out; nullptr: none
+/// A thread of user mode that nobody has told to end yet, referenced. A driver's thread ends of itself. @param except this one is left out
 PETHREAD NextThread(EPROCESS* process, const KTHREAD* except) {
     const nt::SpinLockGuard guard(process->Pcb.ProcessLock);
     for (KTHREAD* thread : nt::List<&KTHREAD::ThreadListEntry>(process->Pcb.ThreadListHead)) {
         auto* const found = CONTAINING_RECORD(thread, ETHREAD, Tcb);
-        if (thread == except || found->Terminating) continue;
+        if (thread == except || thread->SystemThread || found->Terminating) continue;
         (void)ObReferenceObject(found); // it holds a reference to itself while it is on the list
         return found;
     }

@@ -87,6 +87,8 @@ NTSTATUS NTAPI PsInitializeSystemDll(MM_BACKING* File) {
     if (!File) {
         if (PspSystemDll.Section) (void)ObDereferenceObject(PspSystemDll.Section);
         PspSystemDll = {};
+        constexpr KUSER_ENTRY_POINTS none = {};
+        KeSetUserEntryPoints(&none);
         return STATUS_SUCCESS;
     }
     PVOID object;

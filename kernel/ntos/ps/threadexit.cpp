@@ -31,12 +31,16 @@ bool PspLeaveProcess(EPROCESS* Process, bool Ran) {
 void PspExitThread(NTSTATUS ExitStatus) {
     auto* const thread = CONTAINING_RECORD(KeGetCurrentThread(), ETHREAD, Tcb);
     EPROCESS* const process = thread->ThreadsProcess;
+    // From here on nothing suspends it any more: a thread that has Terminating is resumed by nobody.
+    const bool ofUserMode = !thread->Tcb.SystemThread;
+    if (ofUserMode) KeEnterCriticalRegion();
     thread->ExitStatus = ExitStatus;
     (void)InterlockedExchange(&thread->Terminating, TRUE);
     KeQuerySystemTime(&thread->ExitTime);
     PspDeleteTeb(thread);
     if (PspLeaveProcess(process, true)) PspExitProcess(process, ExitStatus);
     KeRundownApcQueues(FreeApc);
+    if (ofUserMode) KeLeaveCriticalRegion();
     PspQueueToReaper(thread);
     KeTerminateThread(0);
 }

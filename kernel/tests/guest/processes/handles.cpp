@@ -434,8 +434,10 @@ GUEST_TEST(AProcessIsEndedAtAnyMoment) {
         PROGRAM program(programs, what[round % 4]);
         HANDLE thread = nullptr;
         if (round % 8 < 2) (void)CreateThread(program, ProgramReturn, round % 16 < 8, &thread);
+        if (thread) (void)NtQueueApcThread(thread, nullptr, nullptr, nullptr, nullptr); // which nobody will take
         seed = seed * 1103515245 + 12345;
         KeStallExecutionProcessor(seed >> 16 & 0x3FF);
+        if (round % 5 == 0) program.Suspend(); // also while it is ending
         (void)ZwTerminateProcess(program.Handle(), STATUS_ABANDONED);
         const NTSTATUS status = program.Await();
         GUEST_TRUE(status == STATUS_ABANDONED || round % 4 > 1); // unless it was at its end
@@ -444,4 +446,28 @@ GUEST_TEST(AProcessIsEndedAtAnyMoment) {
             GUEST_EQUAL(STATUS_SUCCESS, ZwClose(thread));
         }
     }
+}
+
+static volatile LONG Begun;
+static KEVENT MayEnd;
+static void NTAPI WaitInProcess(PVOID) {
+    InterlockedExchange(&Begun, 1);
+    (void)KeWaitForSingleObject(&MayEnd, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
+}
+
+// PRC-09, SYS-02: a driver's thread in a program's process ends of itself, and the process after it
+GUEST_TEST(AProcessWaitsForItsSystemThread) {
+    PROGRAMS programs;
+    PROGRAM program(programs, u"wait");
+    program.AwaitBeginning();
+    Begun = 0;
+    KeInitializeEvent(&MayEnd, NotificationEvent, FALSE);
+    GUEST_EQUAL(STATUS_SUCCESS, PspStartProcessThread(nullptr, program.Get(), "Driver", 9, WaitInProcess, nullptr));
+    while (!Begun)
+        Sleep(1);
+    GUEST_EQUAL(STATUS_SUCCESS, ZwTerminateProcess(program.Handle(), STATUS_ABANDONED));
+    LARGE_INTEGER soon = KeRelativeMilliseconds(20);
+    GUEST_EQUAL(STATUS_TIMEOUT, ZwWaitForSingleObject(program.Handle(), FALSE, &soon));
+    (void)KeSetEvent(&MayEnd, 0, FALSE);
+    GUEST_EQUAL(STATUS_ABANDONED, program.Await());
 }

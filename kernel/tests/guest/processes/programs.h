@@ -121,6 +121,17 @@ public:
                         ObOpenObjectByPointer(thread.Get(), 0, nullptr, access, PsThreadType, KernelMode, &handle));
         return handle;
     }
+    /// Suspends its first thread, if there is one.
+    void Suspend() {
+        const nt::ObjectRef<ETHREAD> thread(FirstThread());
+        HANDLE handle = nullptr;
+        if (!thread.Get()) return;
+        GUEST_EQUAL(STATUS_SUCCESS, ObOpenObjectByPointer(thread.Get(), 0, nullptr, THREAD_ALL_ACCESS, PsThreadType,
+                                                          KernelMode, &handle));
+        const NTSTATUS status = NtSuspendThread(handle, nullptr);
+        GUEST_TRUE(status == STATUS_SUCCESS || status == STATUS_THREAD_IS_TERMINATING);
+        GUEST_EQUAL(STATUS_SUCCESS, ZwClose(handle));
+    }
     /// The same of the process.
     HANDLE OpenProcess(ACCESS_MASK access) {
         HANDLE handle = nullptr;
