@@ -138,6 +138,27 @@ void CheckTimes() {
     CHECK(time.dwHighDateTime > 0x01BF0000); // the year 2000 and later
 }
 
+void CheckHandlesAndSystem() {
+    HANDLE copy = nullptr;
+    DWORD flags = 99;
+    const HANDLE event = CreateEventA(nullptr, FALSE, TRUE, nullptr);
+    CHECK(DuplicateHandle(GetCurrentProcess(), event, GetCurrentProcess(), &copy, 0, TRUE, DUPLICATE_SAME_ACCESS));
+    CHECK(GetHandleInformation(copy, &flags) && flags == HANDLE_FLAG_INHERIT);
+    CHECK(SetHandleInformation(copy, HANDLE_FLAG_INHERIT | HANDLE_FLAG_PROTECT_FROM_CLOSE,
+                               HANDLE_FLAG_PROTECT_FROM_CLOSE));
+    CHECK(GetHandleInformation(copy, &flags) && flags == HANDLE_FLAG_PROTECT_FROM_CLOSE);
+    CHECK(!CloseHandle(copy) && SetHandleInformation(copy, HANDLE_FLAG_PROTECT_FROM_CLOSE, 0) && CloseHandle(copy));
+    CHECK(WaitForSingleObject(event, 0) == WAIT_OBJECT_0 && CloseHandle(event));
+    CHAR name[32];
+    CHECK(GetModuleFileNameA(nullptr, name, sizeof(name)) == 14 && strcmp(name, "C:\\winbase.exe") == 0);
+    CHECK(GetModuleFileNameA(GetModuleHandleA("kernel32"), name, 6) == 6 && strcmp(name, "C:\\ke") == 0);
+    CHECK(GetModuleFileNameA(&copy, name, sizeof(name)) == 0 && GetLastError() == ERROR_MOD_NOT_FOUND);
+    SYSTEM_INFO system;
+    GetSystemInfo(&system);
+    CHECK(system.dwPageSize == PAGE_SIZE && system.dwNumberOfProcessors == NtCurrentPeb()->NumberOfProcessors);
+    CHECK(!IsDebuggerPresent() && !IsProcessorFeaturePresent(1000));
+}
+
 LONG NTAPI EndWell(EXCEPTION_POINTERS* pointers) {
     const EXCEPTION_RECORD& record = *pointers->ExceptionRecord;
     CHECK(record.ExceptionCode == static_cast<NTSTATUS>(0xE0000001) && record.NumberParameters == 2 &&
@@ -159,6 +180,7 @@ extern "C" NTSTATUS NTAPI NtProcessStartup(PEB*) {
     CheckText();
     CheckFiles();
     CheckTimes();
+    CheckHandlesAndSystem();
     CHECK(SetUnhandledExceptionFilter(EndWell) == nullptr);
     constexpr ULONG_PTR arguments[] = {7, 8};
     RaiseException(0xE0000001, 0, 2, arguments);

@@ -21,6 +21,7 @@ constexpr DWORD WAIT_OBJECT_0 = 0;
 constexpr DWORD WAIT_TIMEOUT = 0x102;
 constexpr DWORD WAIT_FAILED = 0xFFFFFFFF;
 constexpr DWORD TLS_OUT_OF_INDEXES = 0xFFFFFFFF;
+constexpr DWORD HANDLE_FLAG_INHERIT = 1, HANDLE_FLAG_PROTECT_FROM_CLOSE = 2;
 constexpr DWORD CREATE_SUSPENDED = 4;
 constexpr DWORD STACK_SIZE_PARAM_IS_A_RESERVATION = 0x10000;
 constexpr DWORD STILL_ACTIVE = 259;
@@ -53,6 +54,21 @@ struct FILETIME {
     DWORD dwLowDateTime;
     DWORD dwHighDateTime;
 };
+
+/// What GetSystemInfo tells (documented layout).
+struct SYSTEM_INFO {
+    DWORD dwOemId; ///< 0: x86
+    DWORD dwPageSize;
+    LPVOID lpMinimumApplicationAddress;
+    LPVOID lpMaximumApplicationAddress;
+    ULONG_PTR dwActiveProcessorMask;
+    DWORD dwNumberOfProcessors;
+    DWORD dwProcessorType;
+    DWORD dwAllocationGranularity;
+    USHORT wProcessorLevel;
+    USHORT wProcessorRevision;
+};
+PUBLIC_SIZE(SYSTEM_INFO, 36);
 
 /// What GetStartupInfoA tells (documented layout).
 struct STARTUPINFOA {
@@ -161,6 +177,8 @@ WINBASEAPI void NTAPI InitializeCriticalSection(PRTL_CRITICAL_SECTION CriticalSe
 WINBASEAPI BOOL NTAPI InitializeCriticalSectionAndSpinCount(PRTL_CRITICAL_SECTION CriticalSection, DWORD SpinCount);
 WINBASEAPI BOOL NTAPI TryEnterCriticalSection(PRTL_CRITICAL_SECTION CriticalSection);
 // module.cpp
+/// A module's file, as programs write it. @param Module nullptr: the program. @returns characters without the 0; Size: it was cut
+WINBASEAPI DWORD NTAPI GetModuleFileNameA(HMODULE Module, PSTR FileName, DWORD Size);
 WINBASEAPI HMODULE NTAPI GetModuleHandleA(PCSTR ModuleName);
 WINBASEAPI HMODULE NTAPI GetModuleHandleW(PCWSTR ModuleName);
 WINBASEAPI HMODULE NTAPI LoadLibraryA(PCSTR LibFileName);
@@ -191,6 +209,16 @@ WINBASEAPI DWORD NTAPI SetFilePointer(HANDLE File, LONG DistanceToMove, LONG* Di
 WINBASEAPI DWORD NTAPI GetFileType(HANDLE File);
 WINBASEAPI HANDLE NTAPI GetStdHandle(DWORD StdHandle);
 WINBASEAPI BOOL NTAPI SetStdHandle(DWORD StdHandle, HANDLE Handle);
+// handle.cpp
+WINBASEAPI BOOL NTAPI DuplicateHandle(HANDLE SourceProcess, HANDLE Source, HANDLE TargetProcess, HANDLE* Target,
+                                      DWORD DesiredAccess, BOOL InheritHandle, DWORD Options);
+WINBASEAPI BOOL NTAPI SetHandleInformation(HANDLE Object, DWORD Mask, DWORD Flags);
+WINBASEAPI BOOL NTAPI GetHandleInformation(HANDLE Object, DWORD* Flags);
+// system.cpp
+WINBASEAPI void NTAPI GetSystemInfo(SYSTEM_INFO* SystemInfo);
+WINBASEAPI BOOL NTAPI IsProcessorFeaturePresent(DWORD Feature);
+WINBASEAPI BOOL NTAPI IsDebuggerPresent();
+WINBASEAPI void NTAPI OutputDebugStringA(PCSTR OutputString);
 // time.cpp
 WINBASEAPI DWORD NTAPI GetTickCount();
 WINBASEAPI void NTAPI GetSystemTimeAsFileTime(FILETIME* SystemTimeAsFileTime);

@@ -19,8 +19,6 @@ extern "C" {
 DWORD NTAPI GetLastError() { return NtCurrentTeb()->LastErrorValue; }
 void NTAPI SetLastError(DWORD Error) { NtCurrentTeb()->LastErrorValue = Error; }
 
-BOOL NTAPI CloseHandle(HANDLE Object) { return BaseSucceeded(NtClose(Object)); }
-
 LONG NTAPI DllMain(PVOID DllHandle, ULONG Reason, PVOID) {
     if (Reason == DLL_PROCESS_ATTACH) (void)LdrDisableThreadCalloutsForDll(DllHandle);
     return TRUE;

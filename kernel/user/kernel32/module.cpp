@@ -53,4 +53,24 @@ FARPROC NTAPI GetProcAddress(HMODULE Module, PCSTR ProcName) {
                                ordinal > HIGHEST_ORDINAL ? &name : nullptr, ULONG(ordinal), &address);
     return BaseSucceeded(status) ? address : nullptr;
 }
+
+DWORD NTAPI GetModuleFileNameA(HMODULE Module, PSTR FileName, DWORD Size) {
+    constexpr PCSTR drive = "C:\\"; // the boot files (\??\C:)
+    const PVOID base = Module ? Module : NtCurrentPeb()->ImageBaseAddress;
+    DWORD length = 0;
+    NTSTATUS status = STATUS_DLL_NOT_FOUND;
+    (void)RtlEnterCriticalSection(NtCurrentPeb()->LoaderLock);
+    const LIST_ENTRY* const head = &NtCurrentPeb()->Ldr->InLoadOrderModuleList;
+    for (const LIST_ENTRY* link = head->Flink; link != head && status != STATUS_SUCCESS; link = link->Flink) {
+        const auto* const entry = CONTAINING_RECORD(link, LDR_DATA_TABLE_ENTRY, InLoadOrderLinks);
+        if (entry->DllBase != base) continue;
+        status = STATUS_SUCCESS;
+        if (Size == 0) break;
+        const int written = _snprintf(FileName, Size, "%s%wZ", drive, &entry->BaseDllName);
+        length = written < 0 || DWORD(written) >= Size ? Size : DWORD(written);
+        FileName[length < Size ? length : Size - 1] = 0;
+    }
+    (void)RtlLeaveCriticalSection(NtCurrentPeb()->LoaderLock);
+    return BaseSucceeded(status) ? length : 0;
+}
 }
