@@ -12,5 +12,8 @@ PVOID NTAPI RtlAllocateStringRoutine(SIZE_T NumberOfBytes) {
 
 void NTAPI RtlFreeStringRoutine(PVOID Buffer) { (void)RtlFreeHeap(NtCurrentPeb()->ProcessHeap, 0, Buffer); }
 
-void NTAPI RtlAssert(PCSTR, PCSTR, ULONG, PCSTR) { RtlRaiseStatus(STATUS_ASSERTION_FAILURE); }
+void NTAPI RtlAssert(PCSTR Expression, PCSTR File, ULONG Line, PCSTR Message) {
+    (void)DbgPrint("%s:%u: broken contract: %s %s\n", File, Line, Expression, Message ? Message : "");
+    RtlRaiseStatus(STATUS_ASSERTION_FAILURE);
+}
 }
