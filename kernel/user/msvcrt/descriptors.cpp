@@ -37,12 +37,18 @@ bool Failed() {
     return false;
 }
 
+/// Text for the system's console, a piece at a time.
 bool Show(const char* bytes, ULONG count) {
-    WCHAR wide[PIECE];
-    ULONG length = 0;
-    if (!NT_SUCCESS(RtlMultiByteToUnicodeN(wide, sizeof(wide), &length, bytes, count))) return false;
-    UNICODE_STRING text{USHORT(length), USHORT(length), wide};
-    return NT_SUCCESS(NtDisplayString(&text));
+    for (ULONG done = 0; done < count;) {
+        WCHAR wide[PIECE];
+        const ULONG now = count - done < PIECE ? count - done : PIECE;
+        ULONG length = 0;
+        if (!NT_SUCCESS(RtlMultiByteToUnicodeN(wide, sizeof(wide), &length, bytes + done, now))) return false;
+        UNICODE_STRING text{USHORT(length), USHORT(length), wide};
+        if (!NT_SUCCESS(NtDisplayString(&text))) return false;
+        done += now;
+    }
+    return true;
 }
 
 bool WriteAll(HANDLE handle, const char* bytes, ULONG count) {
@@ -151,4 +157,27 @@ LONG CrtSeek(int number, LONG distance, ULONG from) {
 bool CrtIsText(int number) {
     const DESCRIPTOR* const descriptor = Find(number);
     return descriptor && descriptor->Text;
+}
+
+extern "C" {
+
+/// @returns whether the descriptor leads to a console
+int CDECL _isatty(int number) {
+    const DESCRIPTOR* const descriptor = Find(number);
+    return descriptor && (!descriptor->Handle || GetFileType(descriptor->Handle) == FILE_TYPE_CHAR);
+}
+
+/// @param mode 4000h: lines of text, 8000h: bytes as they are. @returns the mode before, or -1
+int CDECL _setmode(int number, int mode) {
+    constexpr int text = 0x4000, binary = 0x8000; // documented
+    DESCRIPTOR* const descriptor = Find(number);
+    if (!descriptor) return -1;
+    if (mode != text && mode != binary) {
+        *_errno() = EINVAL;
+        return -1;
+    }
+    const int before = descriptor->Text ? text : binary;
+    descriptor->Text = mode == text;
+    return before;
+}
 }

@@ -57,6 +57,23 @@ bool Close(FILE& stream) {
 
 extern "C" {
 
+/// A stream of a descriptor that is open.
+FILE* CDECL _fdopen(int number, const char* mode) {
+    const CRT_GUARD guard(CRT_LOCK::Streams);
+    MODE parsed;
+    if (!Parse(mode, &parsed)) {
+        *_errno() = EINVAL;
+        return nullptr;
+    }
+    for (FILE& stream : _iob) {
+        if (stream._flag != 0) continue;
+        stream = {nullptr, 0, nullptr, parsed.Flags, number, 0, 0, nullptr};
+        return &stream;
+    }
+    *_errno() = EMFILE;
+    return nullptr;
+}
+
 FILE* CDECL fopen(const char* name, const char* mode) {
     const CRT_GUARD guard(CRT_LOCK::Streams);
     for (FILE& stream : _iob)
