@@ -42,7 +42,8 @@ NTKERNELAPI NTSTATUS NTAPI ZwCreateThread(HANDLE* ThreadHandle, ACCESS_MASK Desi
                                           PCLIENT_ID ClientId, CONTEXT* ThreadContext, PINITIAL_TEB InitialTeb,
                                           BOOLEAN CreateSuspended);
 /// Ends all threads of a process, and so the process. @param ProcessHandle nullptr: of the caller's process all threads but the caller.
-/// @returns STATUS_SUCCESS: they will end; not at all, if the caller is one of them; STATUS_PROCESS_IS_TERMINATING;
+/// @returns STATUS_SUCCESS: they will end, without a handle have ended; not at all, if the caller is one of them;
+/// STATUS_USER_APC: without a handle, the caller was told to end, too; STATUS_PROCESS_IS_TERMINATING;
 /// STATUS_ACCESS_DENIED: a process of the system's; as ObReferenceObjectByHandle
 NTKERNELAPI NTSTATUS NTAPI NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus);
 NTKERNELAPI NTSTATUS NTAPI ZwTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus);

@@ -40,6 +40,30 @@ void TerminateThreads(EPROCESS* process, NTSTATUS status) {
     }
 }
 
+/// Another thread of user mode that has not ended yet, referenced.
+PETHREAD OtherThread(EPROCESS* process) {
+    const nt::SpinLockGuard guard(process->Pcb.ProcessLock);
+    for (KTHREAD* thread : nt::List<&KTHREAD::ThreadListEntry>(process->Pcb.ThreadListHead)) {
+        if (thread == KeGetCurrentThread() || thread->SystemThread) continue;
+        auto* const found = CONTAINING_RECORD(thread, ETHREAD, Tcb);
+        (void)ObReferenceObject(found);
+        return found;
+    }
+    return nullptr;
+}
+
+/// The caller goes on alone: it tells the others to end, also those that one of them was just making, and waits until they touch nothing
+/// any more. Two that do this to each other wait in user mode's name, so both end.
+NTSTATUS EndOtherThreads(EPROCESS* process, NTSTATUS exitStatus) {
+    while (PETHREAD const thread = OtherThread(process)) {
+        TerminateThreads(process, exitStatus);
+        const NTSTATUS status = KeWaitForSingleObject(thread, KWAIT_REASON::Executive, UserMode, FALSE, nullptr);
+        (void)ObDereferenceObject(thread);
+        if (status != STATUS_SUCCESS) return status;
+    }
+    return STATUS_SUCCESS;
+}
+
 } // namespace
 
 void PspCleanProcess(EPROCESS* Process) {
@@ -67,8 +91,7 @@ extern "C" NTSTATUS NTAPI NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS Exit
     EPROCESS* const own = CONTAINING_RECORD(KeGetCurrentThread()->Process, EPROCESS, Pcb);
     if (!ProcessHandle) { // the caller alone goes on, for what is left to do
         if (!own->EndsWithLastThread) return STATUS_INVALID_PARAMETER;
-        TerminateThreads(own, ExitStatus);
-        return STATUS_SUCCESS;
+        return EndOtherThreads(own, ExitStatus);
     }
     nt::ObjectRef<EPROCESS> process;
     NT_TRY(process.Open(ProcessHandle, PROCESS_TERMINATE, PsProcessType, ExGetPreviousMode()));
