@@ -156,9 +156,10 @@ def names_something(sentence: str) -> bool:
 
 
 def solved(names: Sequence[str], folder: Path) -> submission.Submission:
-    """The starter of lab 1 with these files solved, as a student's submission."""
+    """The starter of lab 1's core track with these files solved, as a student's submission; further exercises have the reference, as in
+    the branch of a course that leaves them out."""
     marked = sources.marked(TREE, COURSE)
-    open_files = {name for lab in COURSE.labs if lab.number == 1 for name in lab.files} - {*names}
+    open_files = {name for lab in COURSE.labs if lab.number == 1 for exercise in lab.core for name in exercise.files} - {*names}
     for name in COURSE.files:
         if not (TREE.root / name).is_file():
             continue

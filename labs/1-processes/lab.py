@@ -17,6 +17,8 @@ LAB = Lab(
                  ("kernel/ntos/ke/sched/dispatch.cpp", "kernel/ntos/ke/sched/quantum.cpp", "kernel/ntos/ke/sched/priority.cpp"), hours=7,
                  shows=("spin 3", "ring 12")),
         Exercise("1.4", "Boost, decay and starvation relief", 12, ("kernel/ntos/ke/sched/policy.cpp",), hours=4, shows=("spin 1 10", "spin 1 3", "threads")),
+        Exercise("1.5", "Object references, names and the handle table", 22,
+                 ("kernel/ntos/ex/handle.cpp", "kernel/ntos/ob/reference.cpp", "kernel/ntos/ob/directory.cpp", "kernel/ntos/ob/handle.cpp"), hours=6, further=True),
         Exercise("1.8", "PE relocation and imports", 15, ("kernel/ntos/rtl/pe/relocate.cpp", "kernel/ntos/rtl/pe/bind.cpp"), hours=4, further=True),
     ),
 )

@@ -1,10 +1,8 @@
 // Handles: looked up, locked, made, destroyed.
 //
-// A look-up reads the tree of pages without a lock: pages are only added. It then locks the entry by setting the lock bit. A thread
-// that finds the bit set puts a block on the table's list of waiters, and only then looks at the bit again. The thread that clears the
-// bit reads the list afterwards. So one of the two sees the other. All waiters wake: the list does not tell for which entry each waits.
-// The free list's word has an index and a sequence number. A thread that takes the first entry reads the index of the second one
-// while others may take both and give the first one back; the sequence has changed then, and the compare-exchange fails.
+// A thread that finds an entry locked puts a block on the table's list of waiters, and only then looks at the bit again. The thread that
+// clears the bit reads the list afterwards. So one of the two sees the other. All waiters wake: the list does not tell for which entry
+// each waits.
 // In the books: "object handles and the process handle table". OBJ-06, OBJ-07
 #include "ex/handlep.h"
 #include "nt/atomic.h"
@@ -15,7 +13,11 @@ struct HANDLE_TABLE_WAITER {
     HANDLE_TABLE_WAITER* Next;
 };
 
+// LAB(1.5) begin
 namespace {
+
+// The free list's word has an index and a sequence number. A thread that takes the first entry reads the index of the second one
+// while others may take both and give the first one back; the sequence has changed then, and the compare-exchange fails.
 
 constexpr LONGLONG FREE_SEQUENCE = LONGLONG(1) << 32; ///< one change of the free list
 
@@ -48,8 +50,15 @@ ULONG TakeEntry(PHANDLE_TABLE table) {
     return index;
 }
 
+} // namespace
+// LAB(1.5) else
+//| // Room for helpers of your own.
+// LAB(1.5) end
+
+namespace {
+
 /// Sleeps until an entry of the table was unlocked, unless this one is unlocked already.
-void WaitForEntry(PHANDLE_TABLE table, const HANDLE_TABLE_ENTRY* entry) {
+[[maybe_unused]] void WaitForEntry(PHANDLE_TABLE table, const HANDLE_TABLE_ENTRY* entry) {
     HANDLE_TABLE_WAITER waiter;
     KeInitializeGate(&waiter.Gate);
     {
@@ -65,7 +74,7 @@ void WaitForEntry(PHANDLE_TABLE table, const HANDLE_TABLE_ENTRY* entry) {
 }
 
 /// Wakes the threads that wait for an entry: one was unlocked.
-void WakeWaiters(PHANDLE_TABLE table) {
+[[maybe_unused]] void WakeWaiters(PHANDLE_TABLE table) {
     if (!table->Waiters) return;
     HANDLE_TABLE_WAITER* waiter;
     {
@@ -81,7 +90,15 @@ void WakeWaiters(PHANDLE_TABLE table) {
 
 } // namespace
 
+/// The entry of an index, whether it is free or in use. Takes no lock: a table only grows, and other threads may make it longer at the
+/// same time (ex/handle.h, handletable.cpp).
+///
+/// - TableCode says where the highest page is and of which level: at level 0 it is a page of entries, at level 1 a page of pointers to
+///   such pages, at level 2 a page of pointers to pages of pointers. A page has HANDLE_TABLE_PAGE_ENTRIES entries, or
+///   HANDLE_TABLE_PAGE_POINTERS pointers.
+/// @returns nullptr: the index is NextHandleNeedingPool or more, or that of the first entry of a page, which is never given out
 PHANDLE_TABLE_ENTRY ExpLookupEntry(const HANDLE_TABLE* Table, ULONG Index) {
+    // LAB(1.5) begin
     if (Index >= ULONG(ReadAcquire(&Table->NextHandleNeedingPool)) || Index % HANDLE_TABLE_PAGE_ENTRIES == 0)
         return nullptr;
     const ULONG_PTR code = ReadULongPtrAcquire(&Table->TableCode);
@@ -93,9 +110,18 @@ PHANDLE_TABLE_ENTRY ExpLookupEntry(const HANDLE_TABLE* Table, ULONG Index) {
     default: break;
     }
     return static_cast<PHANDLE_TABLE_ENTRY>(page) + Index % HANDLE_TABLE_PAGE_ENTRIES;
+    // LAB(1.5) else
+    //| LAB_NOT_IMPLEMENTED("1.5");
+    // LAB(1.5) end
 }
 
+/// Locks an entry that is in use. While another thread has it locked this one waits, and looks anew afterwards (WaitForEntry): the
+/// handle may be gone by then.
+///
+/// - Post, if true: EXHANDLE_TABLE_ENTRY_LOCK_BIT of Value was clear and is set; nothing else has changed. One thread has the lock.
+/// @returns false: the entry is free
 bool ExpLockEntry(PHANDLE_TABLE Table, PHANDLE_TABLE_ENTRY Entry) {
+    // LAB(1.5) begin
     for (;;) {
         const ULONG_PTR value = ReadULongPtrAcquire(&Entry->Value);
         if (value == 0) return false;
@@ -104,35 +130,66 @@ bool ExpLockEntry(PHANDLE_TABLE Table, PHANDLE_TABLE_ENTRY Entry) {
         else if (InterlockedCompareExchange(&Entry->Value, value | EXHANDLE_TABLE_ENTRY_LOCK_BIT, value) == value)
             return true;
     }
+    // LAB(1.5) else
+    //| LAB_NOT_IMPLEMENTED("1.5");
+    // LAB(1.5) end
 }
 
+/// Gives entries to the free list: those of a chain by NextFreeTableEntry, from index `First` to the entry `Last`.
+///
+/// - The entries of the chain come before those that are free already. FreeList has the index of the first one, or 0; each
+///   NextFreeTableEntry the next index, and that of the last one 0.
+/// - Other threads take and give entries at the same time. No entry is lost or on the list twice, whatever they do between any two
+///   instructions: entries that were first may have been taken and given back meanwhile. FreeList's high half grows with each change.
 void ExpFreeEntries(PHANDLE_TABLE Table, ULONG First, PHANDLE_TABLE_ENTRY Last) {
+    // LAB(1.5) begin
     for (LONGLONG list = InterlockedCompareExchange64(&Table->FreeList, 0, 0);;) {
         __atomic_store_n(&Last->NextFreeTableEntry, ULONG(list), __ATOMIC_RELAXED);
         const LONGLONG seen = InterlockedCompareExchange64(&Table->FreeList, NextFreeList(list, First), list);
         if (seen == list) return;
         list = seen;
     }
+    // LAB(1.5) else
+    //| LAB_NOT_IMPLEMENTED("1.5");
+    // LAB(1.5) end
 }
 
 extern "C" {
 
+/// Finds the entry of a handle, and locks it. The two low bits of a handle do not count; every number that is not the handle of an entry
+/// in use leads to nullptr, those above MAXIMUM_HANDLES times four too.
 PHANDLE_TABLE_ENTRY NTAPI ExMapHandleToPointer(PHANDLE_TABLE Table, HANDLE Handle) {
+    // LAB(1.5) begin
     ExpAssertApcsDisabled();
     const ULONG_PTR index = reinterpret_cast<ULONG_PTR>(Handle) >> HANDLE_VALUE_SHIFT;
     if (index >= MAXIMUM_HANDLES) return nullptr;
     PHANDLE_TABLE_ENTRY const entry = ExpLookupEntry(Table, ULONG(index));
     return entry && ExpLockEntry(Table, entry) ? entry : nullptr;
+    // LAB(1.5) else
+    //| LAB_NOT_IMPLEMENTED("1.5");
+    // LAB(1.5) end
 }
 
+/// Unlocks an entry, and then wakes the threads that wait (WakeWaiters). Nothing but the lock bit changes.
 void NTAPI ExUnlockHandleTableEntry(PHANDLE_TABLE Table, PHANDLE_TABLE_ENTRY Entry) {
+    // LAB(1.5) begin
     const ULONG_PTR value = Entry->Value;
     NT_ASSERT((value & EXHANDLE_TABLE_ENTRY_LOCK_BIT) != 0);
     InterlockedExchange(&Entry->Value, value & ~EXHANDLE_TABLE_ENTRY_LOCK_BIT);
     WakeWaiters(Table);
+    // LAB(1.5) else
+    //| LAB_NOT_IMPLEMENTED("1.5");
+    // LAB(1.5) end
 }
 
+/// Makes a handle for what `Entry` says.
+///
+/// - Its entry is the first one of the free list. If none is free the table becomes longer (ExpGrowTable), with HandleTableLock held
+///   exclusively, and by one page even if several threads find the list empty.
+/// - A look-up that finds the entry in use finds all of it: GrantedAccess is there before Value. HandleCount is one more.
+/// @returns the index of the entry times four (ExpHandleOf); nullptr: the table cannot become longer. Then nothing has changed
 HANDLE NTAPI ExCreateHandle(PHANDLE_TABLE Table, const HANDLE_TABLE_ENTRY* Entry) {
+    // LAB(1.5) begin
     ExpAssertApcsDisabled();
     NT_ASSERT(Entry->Value != 0 && (Entry->Value & EXHANDLE_TABLE_ENTRY_LOCK_BIT) == 0);
     const ULONG index = TakeEntry(Table);
@@ -142,9 +199,19 @@ HANDLE NTAPI ExCreateHandle(PHANDLE_TABLE Table, const HANDLE_TABLE_ENTRY* Entry
     entry->GrantedAccess = Entry->GrantedAccess;
     InterlockedExchange(&entry->Value, Entry->Value); // from now on a look-up finds it
     return ExpHandleOf(index);
+    // LAB(1.5) else
+    //| LAB_NOT_IMPLEMENTED("1.5");
+    // LAB(1.5) end
 }
 
+/// Destroys a handle. @param Entry that of the handle, locked; nullptr: it is looked up
+///
+/// - The entry is free, and the first one of the free list: the next handle has its number. It leaves the list for no other thread
+///   while a look-up can still find what it was. HandleCount is one less.
+/// - Threads that wait for the entry wake, and find that it is free.
+/// @returns FALSE: there is no such handle, and nothing has changed
 BOOLEAN NTAPI ExDestroyHandle(PHANDLE_TABLE Table, HANDLE Handle, PHANDLE_TABLE_ENTRY Entry) {
+    // LAB(1.5) begin
     if (!Entry) Entry = ExMapHandleToPointer(Table, Handle);
     if (!Entry) return FALSE;
     NT_ASSERT((Entry->Value & EXHANDLE_TABLE_ENTRY_LOCK_BIT) != 0);
@@ -153,5 +220,8 @@ BOOLEAN NTAPI ExDestroyHandle(PHANDLE_TABLE Table, HANDLE Handle, PHANDLE_TABLE_
     ExpFreeEntries(Table, ULONG(reinterpret_cast<ULONG_PTR>(Handle) >> HANDLE_VALUE_SHIFT), Entry);
     InterlockedDecrement(&Table->HandleCount);
     return TRUE;
+    // LAB(1.5) else
+    //| LAB_NOT_IMPLEMENTED("1.5");
+    // LAB(1.5) end
 }
 }

@@ -1,18 +1,19 @@
 // Directories: a hash table of names, 37 buckets.
 //
-// The hash takes each character in upper case, so that names which differ in case only are in one bucket: a look-up that minds the
-// case and one that does not search the same chain.
+// The hash takes each character in upper case, so that names which differ in case only are in one bucket.
 // Locks: OBJECT_DIRECTORY::Lock, held by the caller. In the books: "object directories". OBJ-05
 #include "ob/obp.h"
 #include "rtl/string.h"
 
 namespace {
 
-OBJECT_DIRECTORY_ENTRY*& BucketOf(POBJECT_DIRECTORY directory, ULONG hash) {
+[[maybe_unused]] OBJECT_DIRECTORY_ENTRY*& BucketOf(POBJECT_DIRECTORY directory, ULONG hash) {
     return directory->HashBuckets[hash % NUMBER_HASH_BUCKETS];
 }
 
-const UNICODE_STRING& NameOf(PVOID object) { return OBJECT_HEADER_TO_NAME_INFO(OBJECT_TO_OBJECT_HEADER(object))->Name; }
+[[maybe_unused]] const UNICODE_STRING& NameOf(PVOID object) {
+    return OBJECT_HEADER_TO_NAME_INFO(OBJECT_TO_OBJECT_HEADER(object))->Name;
+}
 
 } // namespace
 
@@ -22,15 +23,24 @@ ULONG ObpHashName(const UNICODE_STRING& name) {
     return hash;
 }
 
+/// Finds a name. @param hash of the name (ObpHashName). @param caseInsensitive whether names that differ in case only are the same
+/// @returns the object, not referenced; nullptr: no object of the directory has the name
 PVOID ObpFindEntry(POBJECT_DIRECTORY directory, const UNICODE_STRING& name, ULONG hash, bool caseInsensitive) {
+    // LAB(1.5) begin
     for (OBJECT_DIRECTORY_ENTRY* entry = BucketOf(directory, hash); entry; entry = entry->ChainLink) {
         if (entry->HashValue == hash && RtlEqualUnicodeString(&name, &NameOf(entry->Object), caseInsensitive))
             return entry->Object;
     }
     return nullptr;
+    // LAB(1.5) else
+    //| LAB_NOT_IMPLEMENTED("1.5");
+    // LAB(1.5) end
 }
 
+/// Adds an object, whose name no other one has. The directory has one reference to it, and an entry in the bucket of the hash.
+/// @returns false: no memory; then nothing has changed
 bool ObpAddEntry(POBJECT_DIRECTORY directory, PVOID object, ULONG hash) {
+    // LAB(1.5) begin
     auto* const entry = static_cast<OBJECT_DIRECTORY_ENTRY*>(
         ExAllocatePoolWithTag(NonPagedPool, sizeof(OBJECT_DIRECTORY_ENTRY), OB_DIRECTORY_TAG));
     if (!entry) return false;
@@ -39,9 +49,14 @@ bool ObpAddEntry(POBJECT_DIRECTORY directory, PVOID object, ULONG hash) {
     *entry = {.ChainLink = bucket, .Object = object, .HashValue = hash};
     bucket = entry;
     return true;
+    // LAB(1.5) else
+    //| LAB_NOT_IMPLEMENTED("1.5");
+    // LAB(1.5) end
 }
 
+/// Takes an object out, wherever in its bucket it is; all others stay. Its entry is freed; the reference becomes the caller's.
 void ObpRemoveEntry(POBJECT_DIRECTORY directory, PVOID object, ULONG hash) {
+    // LAB(1.5) begin
     OBJECT_DIRECTORY_ENTRY** link = &BucketOf(directory, hash);
     while (*link && (*link)->Object != object)
         link = &(*link)->ChainLink;
@@ -49,6 +64,9 @@ void ObpRemoveEntry(POBJECT_DIRECTORY directory, PVOID object, ULONG hash) {
     NT_ASSERT(entry); // the object's name part says that it is here
     *link = entry->ChainLink;
     ExFreePoolWithTag(entry, OB_DIRECTORY_TAG);
+    // LAB(1.5) else
+    //| LAB_NOT_IMPLEMENTED("1.5");
+    // LAB(1.5) end
 }
 
 NTSTATUS ObpMakeDirectory(KPROCESSOR_MODE mode, POBJECT_ATTRIBUTES attributes, POBJECT_DIRECTORY* directory) {

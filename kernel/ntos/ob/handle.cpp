@@ -1,7 +1,6 @@
 // Handles of objects: made, looked up, closed.
 //
-// While the entry of a handle is locked, nobody closes the handle, so its reference keeps the object. The thread takes a reference
-// of its own, and unlocks.
+// A handle has a reference to its object, and counts as a handle of it.
 // In the books: "object handles and the process handle table". OBJ-06, OBJ-07
 #include "ob/obp.h"
 
@@ -14,7 +13,7 @@ HANDLE WithoutKernelBit(HANDLE handle) {
 }
 
 /// The current process or thread, by a number that has no entry. @returns the object; nullptr: it is another number
-PVOID CurrentObject(HANDLE handle, POBJECT_TYPE* type, ACCESS_MASK* granted) {
+[[maybe_unused]] PVOID CurrentObject(HANDLE handle, POBJECT_TYPE* type, ACCESS_MASK* granted) {
     const LONG number = LONG(reinterpret_cast<LONG_PTR>(handle));
     PVOID object = nullptr;
     if (number == -1) {
@@ -28,18 +27,31 @@ PVOID CurrentObject(HANDLE handle, POBJECT_TYPE* type, ACCESS_MASK* granted) {
     return object;
 }
 
-/// Whether the handle's object is what the caller wants.
-NTSTATUS Check(POBJECT_TYPE found, POBJECT_TYPE wanted, ACCESS_MASK granted, ACCESS_MASK desired,
-               KPROCESSOR_MODE mode) {
-    if (wanted && found != wanted) return STATUS_OBJECT_TYPE_MISMATCH;
-    return mode != KernelMode && (desired & ~granted) != 0 ? STATUS_ACCESS_DENIED : STATUS_SUCCESS;
-}
-
 HANDLE_TABLE_ENTRY EntryOf(POBJECT_HEADER header, ACCESS_MASK granted, ULONG attributes) {
     const ULONG_PTR flags = attributes & OB_HANDLE_ATTRIBUTES;
     const ACCESS_MASK kept = (attributes & OBJ_PROTECT_CLOSE) ? OB_PROTECT_CLOSE_ACCESS : 0;
     return {.Object = reinterpret_cast<PVOID>(reinterpret_cast<ULONG_PTR>(header) | flags),
             .GrantedAccess = granted | kept};
+}
+
+/// A handle is gone: what it stood for goes, too.
+[[maybe_unused]] void Forget(EPROCESS* owner, HANDLE handle, const HANDLE_TABLE_ENTRY& entry) {
+    POBJECT_HEADER const header = ObpHeaderOf(&entry);
+    if ((ObpAttributesOf(&entry) & OBJ_AUDIT_OBJECT_CLOSE) != 0) SeCloseObjectAuditAlarm(&header->Body, handle, TRUE);
+    ObpDecrementHandleCount(owner, header, entry.GrantedAccess & ~OB_PROTECT_CLOSE_ACCESS);
+    (void)ObfDereferenceObject(&header->Body);
+}
+
+} // namespace
+
+// LAB(1.5) begin
+namespace {
+
+/// Whether the handle's object is what the caller wants.
+NTSTATUS Check(POBJECT_TYPE found, POBJECT_TYPE wanted, ACCESS_MASK granted, ACCESS_MASK desired,
+               KPROCESSOR_MODE mode) {
+    if (wanted && found != wanted) return STATUS_OBJECT_TYPE_MISMATCH;
+    return mode != KernelMode && (desired & ~granted) != 0 ? STATUS_ACCESS_DENIED : STATUS_SUCCESS;
 }
 
 /// Takes a handle out of its table. @param entry receives what it was.
@@ -58,15 +70,10 @@ NTSTATUS Remove(EPROCESS* owner, PHANDLE_TABLE table, HANDLE handle, HANDLE_TABL
     return STATUS_SUCCESS;
 }
 
-/// A handle is gone: what it stood for goes, too.
-void Forget(EPROCESS* owner, HANDLE handle, const HANDLE_TABLE_ENTRY& entry) {
-    POBJECT_HEADER const header = ObpHeaderOf(&entry);
-    if ((ObpAttributesOf(&entry) & OBJ_AUDIT_OBJECT_CLOSE) != 0) SeCloseObjectAuditAlarm(&header->Body, handle, TRUE);
-    ObpDecrementHandleCount(owner, header, entry.GrantedAccess & ~OB_PROTECT_CLOSE_ACCESS);
-    (void)ObfDereferenceObject(&header->Body);
-}
-
 } // namespace
+// LAB(1.5) else
+//| // Room for helpers of your own.
+// LAB(1.5) end
 
 PHANDLE_TABLE ObpTableOf(HANDLE* handle, KPROCESSOR_MODE mode, EPROCESS** owner) {
     *owner = ObpCurrentProcess();
@@ -129,9 +136,18 @@ void ObpCloseEntry(EPROCESS* process, PHANDLE_TABLE table, HANDLE handle, PHANDL
 
 extern "C" {
 
+/// References the object of a handle. Another thread may close the handle at any moment: the object that is returned lives.
+///
+/// - The handle is one of the current process; with KERNEL_HANDLE_BIT it is one of the System process, in kernel mode only
+///   (ObpTableOf). -1 and -2 are the current process and thread, with every right of their types (CurrentObject).
+/// - HandleInformation receives the handle's attributes (ObpAttributesOf) and its rights, without OB_PROTECT_CLOSE_ACCESS.
+/// - In case of a failure there is no reference more, and *Object is nullptr.
+/// @returns STATUS_INVALID_HANDLE; STATUS_OBJECT_TYPE_MISMATCH: ObjectType is another one (nullptr: any will do); then
+/// STATUS_ACCESS_DENIED: user mode wants rights that the handle does not give
 NTSTATUS NTAPI ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
                                          KPROCESSOR_MODE AccessMode, PVOID* Object,
                                          POBJECT_HANDLE_INFORMATION HandleInformation) {
+    // LAB(1.5) begin
     *Object = nullptr;
     ULONG attributes = 0;
     ACCESS_MASK granted;
@@ -158,9 +174,20 @@ NTSTATUS NTAPI ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAcces
     }
     if (HandleInformation) *HandleInformation = {.HandleAttributes = attributes, .GrantedAccess = granted};
     return STATUS_SUCCESS;
+    // LAB(1.5) else
+    //| LAB_NOT_IMPLEMENTED("1.5");
+    // LAB(1.5) end
 }
 
+/// Closes a handle, of the same tables. Of several threads that close one handle at the same time one succeeds.
+///
+/// - A handle with OBJ_PROTECT_CLOSE stays, and so does one that its type's OkayToCloseProcedure wants to keep. That is asked while
+///   nobody else can close it.
+/// - What the handle stood for goes (Forget) when it is no handle any more, with no entry locked: that may wait, and call others.
+/// - Nothing is closed for -1 and -2: that is a success.
+/// @returns STATUS_INVALID_HANDLE; STATUS_HANDLE_NOT_CLOSABLE
 NTSTATUS NTAPI ObCloseHandle(HANDLE Handle, KPROCESSOR_MODE PreviousMode) {
+    // LAB(1.5) begin
     const LONG number = LONG(reinterpret_cast<LONG_PTR>(Handle));
     if (number == -1 || number == -2) return STATUS_SUCCESS; // there is nothing to close
     EPROCESS* owner;
@@ -171,5 +198,8 @@ NTSTATUS NTAPI ObCloseHandle(HANDLE Handle, KPROCESSOR_MODE PreviousMode) {
     NT_TRY(Remove(owner, table, inTable, &entry));
     Forget(owner, Handle, entry);
     return STATUS_SUCCESS;
+    // LAB(1.5) else
+    //| LAB_NOT_IMPLEMENTED("1.5");
+    // LAB(1.5) end
 }
 }
