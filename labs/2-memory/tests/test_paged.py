@@ -26,6 +26,7 @@ def lowest_run_of_pages(t):
     bench.release(max(bench.taken))
     bench.reserve(bench.size)
     _between_words(t)
+    _one_page_of_a_word(t)
 
 
 def _between_words(t) -> None:
@@ -38,6 +39,15 @@ def _between_words(t) -> None:
     bench.release(firsts[3])
     bench.reserve(before + behind)
     bench.reserve(max(before, behind))
+
+
+def _one_page_of_a_word(t) -> None:
+    """Of a word of the bitmap one page is free: the first, or the last."""
+    for kept, free in (((32, 1, 31, 32, 20), 1), ((32, 31, 1, 32, 20), 2)):
+        bench = PagedBench(t, 160)
+        firsts = [bench.reserve(size) or 0 for size in kept]
+        bench.release(firsts[free])
+        bench.reserve(1)
 
 
 @test("2.4", points=1, title="an allocation's size, by its address", stage="early", features=POOL, limit=LIMIT)
