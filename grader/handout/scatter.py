@@ -28,7 +28,7 @@ from grader.errors import GraderError
 
 LABEL = "Lm."  # of a piece; a name that begins with L stays out of the table of symbols
 SECTION = re.compile(r"\.(?:section|text|data|bss|rdata)\b")
-INERT = (".globl", ".def", ".scl", ".type", ".endef", ".safeseh", ".addrsig", ".addrsig_sym", ".file", ".set", ".intel_syntax", ".att_syntax")
+INERT = (".globl", ".lcomm", ".def", ".scl", ".type", ".endef", ".safeseh", ".addrsig", ".addrsig_sym", ".file", ".set", ".intel_syntax", ".att_syntax")
 ENDS = re.compile(r"(?:jmpl?|retl?|iretl?|ud2l?)\b")
 NEAR = re.compile(r"(?:j?e?cxz|jecxz|loop\w*)\b")  # jumps that reach 127 bytes
 PREFIX = re.compile(r"(?:lock|repn?[ez]?)$")

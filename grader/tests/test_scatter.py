@@ -53,7 +53,9 @@ CXX = r"""
 extern "C" int other(int);
 struct Guard { int was = other(1); ~Guard() { other(was); } };
 inline __declspec(noinline) int shared(int n) { Guard guard; return other(n) * 3; }
+static volatile int calls; // zeros: a directive among the instructions
 extern "C" int first(int* place, int n) {
+    calls = calls + 1;
     for (int i = 0; i < n; i++) {
         asm volatile("pushfl\n\tcli\n\tpopfl" ::: "memory");
         place[i] += shared(i) ? other(place[i + 1]) : -place[n - i];
@@ -208,6 +210,7 @@ class Objects(unittest.TestCase):
         text = subprocess.run([*TARGET, "-O2", "-fms-extensions", "-fexceptions", "-ffreestanding", "-fno-verbose-asm", "-S", "-x", "c++", "-",
                                "-o", "-"], input=CXX, capture_output=True, text=True, check=True).stdout
         self.assertIn("#APP", text)
+        self.assertIn(".lcomm", text)
         self.assertIn("discard", text)
         Text.check(self, text)  # type: ignore[arg-type]
 
