@@ -360,6 +360,7 @@ GUEST_TEST(CommitFailsWhereNoPageComes) {
     SIZE_T size = 2 * PAGE_SIZE;
     GUEST_EQUAL(STATUS_SUCCESS,
                 ZwAllocateVirtualMemory(NtCurrentProcess(), &at, 0, &size, MEM_RESERVE, PAGE_READWRITE));
+    GuestSettleSystemPages();
     const ALL_PAGES held; // and no working set has more than its minimum
     size = PAGE_SIZE;
     GUEST_EQUAL(STATUS_INSUFFICIENT_RESOURCES,
