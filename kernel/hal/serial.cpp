@@ -9,6 +9,7 @@ constexpr USHORT COM1 = 0x3F8;
 constexpr USHORT DIVISOR_LOW = COM1 + 0, DIVISOR_HIGH = COM1 + 1, DATA = COM1 + 0, INTERRUPT_ENABLE = COM1 + 1;
 constexpr USHORT FIFO_CONTROL = COM1 + 2, LINE_CONTROL = COM1 + 3, MODEM_CONTROL = COM1 + 4, LINE_STATUS = COM1 + 5;
 constexpr UCHAR DIVISOR_ACCESS = 0x80, EIGHT_BITS = 0x03, FIFO_ON_AND_CLEAR = 0x07, DTR_RTS_OUT2 = 0x0B;
+constexpr UCHAR RECEIVED_DATA = 0x01; ///< of INTERRUPT_ENABLE
 constexpr UCHAR DATA_READY = 0x01, HOLDING_REGISTER_EMPTY = 0x20;
 constexpr ULONG PATIENCE = 100'000; ///< polls after which a line that takes nothing is given up
 
@@ -42,6 +43,10 @@ void NTAPI HalDebugPutString(PCSTR Text) {
         if (*Text == '\n') PutRaw('\r');
         PutRaw(*Text);
     }
+}
+
+void NTAPI HalEnableDebugPortInterrupt(BOOLEAN Enable) {
+    WRITE_PORT_UCHAR(INTERRUPT_ENABLE, Enable ? RECEIVED_DATA : 0);
 }
 
 LONG NTAPI HalDebugGetChar() {

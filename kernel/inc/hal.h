@@ -88,6 +88,8 @@ NTHALAPI void NTAPI HalClearDisplay(UCHAR Attribute);
 NTHALAPI void NTAPI HalDebugPutString(PCSTR Text);
 /// @returns the next character from COM1, -1 if there is none. @irql any
 NTHALAPI LONG NTAPI HalDebugGetChar();
+/// Makes COM1 ask for an interrupt, on line 4, while it has a character to be read, or no longer. @irql any
+NTHALAPI void NTAPI HalEnableDebugPortInterrupt(BOOLEAN Enable);
 /// How the machine is to be left.
 enum class FIRMWARE_REENTRY : UCHAR { HalHaltRoutine, HalPowerDownRoutine, HalRebootRoutine };
 /// Stops or restarts the machine. An emulator that can return a code ends with 0.

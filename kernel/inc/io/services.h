@@ -43,6 +43,12 @@ IO_SERVICE(SetInformationFile, HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock
 /// Tells what kind of device a file is on.
 IO_SERVICE(QueryVolumeInformationFile, HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock, PVOID FsInformation,
            ULONG Length, FS_INFORMATION_CLASS FsInformationClass);
+/// Asks a device for what only its kind knows (io/consolectl.h). @returns STATUS_INVALID_DEVICE_REQUEST: the code; STATUS_BUFFER_TOO_SMALL
+IO_SERVICE(DeviceIoControlFile, HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
+           PIO_STATUS_BLOCK IoStatusBlock, ULONG IoControlCode, PVOID InputBuffer, ULONG InputBufferLength,
+           PVOID OutputBuffer, ULONG OutputBufferLength);
+/// Waits until all that was written is on the device.
+IO_SERVICE(FlushBuffersFile, HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock);
 }
 
 #undef IO_SERVICE

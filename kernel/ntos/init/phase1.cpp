@@ -7,6 +7,7 @@
 #include "hal.h"
 #include "init/init.h"
 #include "io.h"
+#include "io/console.h"
 #include "kd.h"
 #include "ke.h"
 #include "ke/options.h"
@@ -139,7 +140,7 @@ extern "C" void NTAPI Phase1Initialization(PVOID StartContext) {
     Require(MmInitSystemProcess(PsInitialSystemProcess), 5);
     StartSystemThreads();
     StartDpcThreads();
-    Require(IoInitSystem() && LdrInitializeBootFiles(block), 7);
+    Require(IoInitSystem() && IoInitConsole() && LdrInitializeBootFiles(block), 7);
     StartSystemDll();
     PrintBanner(*block);
     LdrCallBootDrivers();

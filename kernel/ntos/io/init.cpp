@@ -44,18 +44,19 @@ NTSTATUS MakeTypes() {
     return STATUS_SUCCESS;
 }
 
+} // namespace
+
 /// A handle to a permanent symbolic link is closed at once: the name stays.
-NTSTATUS MakeLink(PCWSTR link, PUNICODE_STRING target) {
-    UNICODE_STRING name;
+NTSTATUS IopMakeLink(PCWSTR link, PCWSTR target) {
+    UNICODE_STRING name, to;
     RtlInitUnicodeString(&name, link);
+    RtlInitUnicodeString(&to, target);
     OBJECT_ATTRIBUTES attributes;
     InitializeObjectAttributes(&attributes, &name, OBJ_PERMANENT | OBJ_CASE_INSENSITIVE, nullptr, nullptr);
     HANDLE handle;
-    NT_TRY(ZwCreateSymbolicLinkObject(&handle, SYMBOLIC_LINK_ALL_ACCESS, &attributes, target));
+    NT_TRY(ZwCreateSymbolicLinkObject(&handle, SYMBOLIC_LINK_ALL_ACCESS, &attributes, &to));
     return ZwClose(handle);
 }
-
-} // namespace
 
 extern "C" {
 
@@ -78,6 +79,6 @@ NTSTATUS NTAPI IoCreateFileDevice(PCWSTR Name, PCWSTR Link, const IO_DEVICE_CALL
     *static_cast<IO_DEVICE*>(object) = {Calls, DeviceType, Characteristics};
     NT_TRY(ObInsertObject(object, nullptr, 0, 0, nullptr, nullptr));
     (void)ObfDereferenceObject(object); // its name keeps it
-    return Link ? MakeLink(Link, &name) : STATUS_SUCCESS;
+    return Link ? IopMakeLink(Link, Name) : STATUS_SUCCESS;
 }
 }

@@ -30,6 +30,10 @@ extern OB_PARSE_METHOD IopParseDevice;
 NTSTATUS IopOpenFile(IO_DEVICE* device, const FILE_OBJECT* directory, const UNICODE_STRING& name,
                      IOP_OPEN_PACKET* packet, PVOID* object);
 
+// init.cpp
+/// Makes a permanent symbolic link, at boot.
+NTSTATUS IopMakeLink(PCWSTR link, PCWSTR target);
+
 inline bool IopIsSynchronous(const FILE_OBJECT* file) { return (file->Flags & FO_SYNCHRONOUS_IO) != 0; }
 inline bool IopIsDirectory(const IO_FILE_DESCRIPTION& description) {
     return (description.Attributes & FILE_ATTRIBUTE_DIRECTORY) != 0;

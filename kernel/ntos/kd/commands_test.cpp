@@ -134,7 +134,7 @@ TEST_F(ReadLineTest, OthersRunBeforeEachLineAlsoOneThatWasTypedAhead) {
         std::string order;
         Typed = "one\rtwo\r";
         KD_SESSION session(nullptr);
-        KdpLineEditor editor;
+        nt::LineEditor editor;
         for (int line = 0; line < 2; line++) {
             machine->Spawn(1, [&] { order += "other "; });
             session.ReadLine(editor);

@@ -5,14 +5,15 @@
 // what one sees does not move, and no lock is taken.
 // In the books: "kernel debugging". TOL-06
 #include "commands.h"
+#include "io/console.h"
 #include "kdp.h"
 #include "ke/ipi.h"
 #include "ke/irql.h"
-#include "lineedit.h"
+#include "rtl/lineedit.h"
 
 namespace {
 
-KdpLineEditor Editor; ///< one terminal, one history
+nt::LineEditor Editor; ///< one terminal, one history
 
 void Converse(KD_SESSION& session) {
     while (!session.IsOver()) {
@@ -31,7 +32,9 @@ extern "C" void NTAPI KdEnterMonitor(CONTEXT* Context) {
         Converse(session);
         KeThawExecution();
     } else {
+        IoLendConsoleInput(TRUE);
         Converse(session);
+        IoLendConsoleInput(FALSE);
     }
 }
 

@@ -46,6 +46,8 @@ void KdpPutString(PCSTR Text) {
     HalDisplayString(Text);
 }
 
+extern "C" void NTAPI KdPrintText(PCSTR Text) { KdpPutString(Text); }
+
 extern "C" ULONG CDECL DbgPrint(PCSTR Format, ...) {
     CHAR text[DBG_PRINT_SIZE];
     va_list arguments;

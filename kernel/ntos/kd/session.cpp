@@ -91,18 +91,18 @@ CHAR KD_SESSION::ReadChar() {
     }
 }
 
-void KD_SESSION::ReadLine(KdpLineEditor& editor) {
-    CHAR echo[KdpLineEditor::KD_ECHO_SIZE];
+void KD_SESSION::ReadLine(nt::LineEditor& editor) {
+    CHAR echo[nt::LineEditor::ECHO_SIZE];
     for (;;) {
         KdpPutString("kd> ");
         editor.Begin();
         LetOthersRun();
-        KdpLineEditor::Result result;
+        nt::LineEditor::Result result;
         do {
             result = editor.Feed(ReadChar(), echo);
             KdpPutString(echo);
-        } while (result == KdpLineEditor::Result::More);
-        if (result == KdpLineEditor::Result::Line) return;
+        } while (result == nt::LineEditor::Result::More);
+        if (result == nt::LineEditor::Result::Line) return;
     }
 }
 

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "kd.h"
-#include "lineedit.h"
+#include "rtl/lineedit.h"
 #include "nt/types.h"
 
 /// One conversation with the monitor.
@@ -45,7 +45,7 @@ public:
     /// Shows the prompt and waits for a line. With the kernel running the other threads run for a moment before each
     /// line, also before one that was typed ahead.
     /// @param editor edits the line; it has the line afterwards.
-    void ReadLine(KdpLineEditor& editor);
+    void ReadLine(nt::LineEditor& editor);
 
 private:
     void LetOthersRun();

@@ -1,6 +1,6 @@
 // The line editor as somebody types: what is in the line, and what the terminal shows.
 // TOL-06
-#include "lineedit.h"
+#include "rtl/lineedit.h"
 
 #include <gtest/gtest.h>
 #include <string>
@@ -15,11 +15,11 @@ public:
     std::vector<std::string> Type(const std::string& text) {
         std::vector<std::string> lines;
         for (const char character : text) {
-            char echo[KdpLineEditor::KD_ECHO_SIZE];
-            const KdpLineEditor::Result result = m_editor.Feed(character, echo);
+            char echo[nt::LineEditor::ECHO_SIZE];
+            const nt::LineEditor::Result result = m_editor.Feed(character, echo);
             Show(echo);
-            if (result == KdpLineEditor::Result::More) continue;
-            lines.push_back(result == KdpLineEditor::Result::Line ? m_editor.Line() : "^C");
+            if (result == nt::LineEditor::Result::More) continue;
+            lines.push_back(result == nt::LineEditor::Result::Line ? m_editor.Line() : "^C");
             m_editor.Begin();
             m_shown.clear();
         }
@@ -42,7 +42,7 @@ private:
         if (!echo.empty() && echo.back() == '\n') m_cursor = 0;
     }
 
-    KdpLineEditor m_editor;
+    nt::LineEditor m_editor;
     std::string m_shown;
     size_t m_cursor = 0;
 };
@@ -92,11 +92,11 @@ TEST(LineEditorTest, ArrowsWalkThroughEarlierLines) {
 
 TEST(LineEditorTest, HistoryKeepsTheNewestAndNoRepeats) {
     Terminal terminal;
-    for (ULONG i = 0; i < KD_HISTORY_LINES + 3; i++)
+    for (ULONG i = 0; i < nt::LineEditor::HISTORY_LINES + 3; i++)
         terminal.Type("line" + std::to_string(i) + "\r");
     terminal.Type("line10\r\r"); // again the last one, and an empty line: neither is kept
     std::string ups;
-    for (ULONG i = 0; i < KD_HISTORY_LINES + 3; i++)
+    for (ULONG i = 0; i < nt::LineEditor::HISTORY_LINES + 3; i++)
         ups += Up;
     terminal.Type(ups);
     EXPECT_EQ(terminal.Shown(), "line3");
@@ -104,7 +104,7 @@ TEST(LineEditorTest, HistoryKeepsTheNewestAndNoRepeats) {
 
 TEST(LineEditorTest, LongLinesStopGrowing) {
     Terminal terminal;
-    const std::string longest(KD_LINE_SIZE - 1, 'x');
+    const std::string longest(nt::LineEditor::LINE_SIZE - 1, 'x');
     EXPECT_EQ(terminal.Type(longest + "yyy\r"), (Lines{longest}));
     terminal.Type(Up + "\x15");
     EXPECT_EQ(terminal.Shown(), "");
@@ -112,5 +112,15 @@ TEST(LineEditorTest, LongLinesStopGrowing) {
 
 TEST(LineEditorTest, OtherControlCharactersAreIgnored) {
     Terminal terminal;
-    EXPECT_EQ(terminal.Type(std::string("a\0b", 3) + "\x01\x1b[C\x1bxc\xE9\r"), (Lines{"abc"}));
+    EXPECT_EQ(terminal.Type(std::string("a\0b", 3) + "\x01\x1b[C\x1bxc\xFF\x80\r"), (Lines{"abc"}));
+}
+
+// SYS-05
+TEST(LineEditorTest, Utf8CharactersComeAndGoWhole) {
+    Terminal terminal;
+    EXPECT_EQ(terminal.Type("a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\r"),
+              (Lines{"a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"}));
+    EXPECT_EQ(terminal.Type("a\xC3\xA9\b\xE2\x82\xAC\b\b\bx\r"), (Lines{"x"}));
+    const std::string filled(nt::LineEditor::LINE_SIZE - 2, 'x'); // room for one byte more
+    EXPECT_EQ(terminal.Type(filled + "\xC3\xA9y\r"), (Lines{filled + "y"}));
 }
