@@ -43,6 +43,15 @@ IO_SERVICE(SetInformationFile, HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock
 /// Tells what kind of device a file is on.
 IO_SERVICE(QueryVolumeInformationFile, HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock, PVOID FsInformation,
            ULONG Length, FS_INFORMATION_CLASS FsInformationClass);
+/// Tells what is in a directory, from where the last call ended. @param FileInformationClass FileNamesInformation,
+/// FileDirectoryInformation, FileFullDirectoryInformation, FileBothDirectoryInformation. @param FileName a pattern with * and ?, of the first
+/// call on this file; nullptr: all names. @returns STATUS_SUCCESS; STATUS_NO_SUCH_FILE: no name matches; STATUS_NO_MORE_FILES;
+/// STATUS_BUFFER_OVERFLOW: a part of one entry, which the next call tells again; STATUS_INFO_LENGTH_MISMATCH: no room for even that;
+/// STATUS_INVALID_PARAMETER: no directory
+IO_SERVICE(QueryDirectoryFile, HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
+           PIO_STATUS_BLOCK IoStatusBlock, PVOID FileInformation, ULONG Length,
+           FILE_INFORMATION_CLASS FileInformationClass, BOOLEAN ReturnSingleEntry, PUNICODE_STRING FileName,
+           BOOLEAN RestartScan);
 /// Asks a device for what only its kind knows (io/consolectl.h). @returns STATUS_INVALID_DEVICE_REQUEST: the code; STATUS_BUFFER_TOO_SMALL
 IO_SERVICE(DeviceIoControlFile, HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
            PIO_STATUS_BLOCK IoStatusBlock, ULONG IoControlCode, PVOID InputBuffer, ULONG InputBufferLength,

@@ -35,6 +35,8 @@ NTSTATUS IopOpenFile(IO_DEVICE* device, const FILE_OBJECT* directory, const UNIC
 NTSTATUS IopMakeLink(PCWSTR link, PCWSTR target);
 
 inline bool IopIsSynchronous(const FILE_OBJECT* file) { return (file->Flags & FO_SYNCHRONOUS_IO) != 0; }
+/// Bytes that a file of this size takes on its device.
+constexpr ULONGLONG IopAllocationOf(ULONGLONG bytes) { return (bytes + PAGE_SIZE - 1) & ~ULONGLONG(PAGE_SIZE - 1); }
 inline bool IopIsDirectory(const IO_FILE_DESCRIPTION& description) {
     return (description.Attributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
 }

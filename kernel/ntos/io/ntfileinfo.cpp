@@ -37,8 +37,6 @@ union ANSWER {
     FILE_ALIGNMENT_INFORMATION Alignment;
 };
 
-constexpr ULONGLONG RoundUp(ULONGLONG bytes) { return (bytes + PAGE_SIZE - 1) & ~ULONGLONG(PAGE_SIZE - 1); }
-
 ULONG ModeOf(const FILE_OBJECT* file) {
     if ((file->Flags & FO_ALERTABLE_IO) != 0) return FILE_SYNCHRONOUS_IO_ALERT;
     return IopIsSynchronous(file) ? FILE_SYNCHRONOUS_IO_NONALERT : 0;
@@ -51,7 +49,7 @@ void Fill(const IOP_OPERATION& operation, FILE_INFORMATION_CLASS informationClas
     switch (informationClass) {
     case FILE_INFORMATION_CLASS::FileBasicInformation: answer->Basic.FileAttributes = description.Attributes; break;
     case FILE_INFORMATION_CLASS::FileStandardInformation:
-        answer->Standard.AllocationSize.QuadPart = LONGLONG(RoundUp(description.Size));
+        answer->Standard.AllocationSize.QuadPart = LONGLONG(IopAllocationOf(description.Size));
         answer->Standard.EndOfFile.QuadPart = LONGLONG(description.Size);
         answer->Standard.NumberOfLinks = 1;
         answer->Standard.Directory = IopIsDirectory(description);

@@ -373,3 +373,107 @@ GUEST_TEST(HostileCallersGetAStatus) {
                 ZwReadFile(NtCurrentProcess(), nullptr, nullptr, nullptr, &file.Block, &byte, 1, nullptr, nullptr));
     GUEST_EQUAL(0, file.Position());
 }
+
+namespace {
+
+/// \Boot, open for scans, as long as this lives.
+struct SCANNED {
+    SCANNED() { GUEST_EQUAL(STATUS_SUCCESS, Open(u"\\Boot", READ, SYNCHRONOUS, &Handle)); }
+    ~SCANNED() { GUEST_EQUAL(STATUS_SUCCESS, ZwClose(Handle)); }
+    SCANNED(const SCANNED&) = delete;
+    SCANNED& operator=(const SCANNED&) = delete;
+    NTSTATUS Next(ULONG length, FILE_INFORMATION_CLASS what, bool single, PCWSTR pattern, bool restart) {
+        UNICODE_STRING text;
+        RtlInitUnicodeString(&text, pattern);
+        RtlZeroMemory(Buffer, sizeof(Buffer));
+        return ZwQueryDirectoryFile(Handle, nullptr, nullptr, nullptr, &Block, Buffer, length, what, single,
+                                    pattern ? &text : nullptr, restart);
+    }
+    HANDLE Handle = nullptr;
+    IO_STATUS_BLOCK Block = {};
+    alignas(8) UCHAR Buffer[1024];
+};
+
+constexpr auto NAMES = FILE_INFORMATION_CLASS::FileNamesInformation;
+constexpr WCHAR FILE_NAME[] = u"loader.elf";
+constexpr ULONG NAME_BYTES = sizeof(FILE_NAME) - sizeof(WCHAR);
+
+} // namespace
+
+// Each form has the name in its place; the size is the file's; after the last entry there is none
+GUEST_TEST(DirectoriesTellWhatIsInThem) {
+    BOOT file;
+    static constexpr struct {
+        FILE_INFORMATION_CLASS Class;
+        ULONG LengthOffset, NameOffset;
+    } forms[] = {
+        {NAMES, offsetof(FILE_NAMES_INFORMATION, FileNameLength), offsetof(FILE_NAMES_INFORMATION, FileName)},
+        {FILE_INFORMATION_CLASS::FileDirectoryInformation, offsetof(FILE_DIRECTORY_INFORMATION, FileNameLength),
+         offsetof(FILE_DIRECTORY_INFORMATION, FileName)},
+        {FILE_INFORMATION_CLASS::FileFullDirectoryInformation, offsetof(FILE_FULL_DIR_INFORMATION, FileNameLength),
+         offsetof(FILE_FULL_DIR_INFORMATION, FileName)},
+        {FILE_INFORMATION_CLASS::FileBothDirectoryInformation, offsetof(FILE_BOTH_DIR_INFORMATION, FileNameLength),
+         offsetof(FILE_BOTH_DIR_INFORMATION, FileName)},
+    };
+    for (const auto& form : forms) {
+        SCANNED boot;
+        GUEST_EQUAL(STATUS_SUCCESS, boot.Next(sizeof(boot.Buffer), form.Class, false, nullptr, false));
+        GUEST_EQUAL(form.NameOffset + NAME_BYTES, boot.Block.Information);
+        GUEST_EQUAL(NAME_BYTES, *reinterpret_cast<ULONG*>(boot.Buffer + form.LengthOffset));
+        GUEST_EQUAL(0, memcmp(boot.Buffer + form.NameOffset, FILE_NAME, NAME_BYTES));
+        if (form.Class != NAMES) {
+            const auto& entry = *reinterpret_cast<FILE_DIRECTORY_INFORMATION*>(boot.Buffer);
+            GUEST_TRUE(entry.NextEntryOffset == 0 && entry.EndOfFile.QuadPart == file.Size());
+            GUEST_EQUAL(FILE_ATTRIBUTE_READONLY, entry.FileAttributes);
+        }
+        GUEST_EQUAL(STATUS_NO_MORE_FILES, boot.Next(sizeof(boot.Buffer), form.Class, false, nullptr, false));
+        GUEST_EQUAL(STATUS_SUCCESS, boot.Next(sizeof(boot.Buffer), form.Class, true, nullptr, true));
+        GUEST_EQUAL(STATUS_NO_MORE_FILES, boot.Next(sizeof(boot.Buffer), form.Class, true, nullptr, false));
+    }
+}
+
+GUEST_TEST(ScansHavePatterns) {
+    static constexpr struct {
+        PCWSTR Pattern;
+        bool Matches;
+    } cases[] = {{u"*", true},
+                 {u"LOADER.*", true},
+                 {u"l*er.e?f", true},
+                 {u"*.exe", false},
+                 {u"loader", false},
+                 {u"loader.elf?", false},
+                 {u"????????.???", false},
+                 {u"<.elf", true},
+                 {u"loader.elf>>", true},
+                 {u"*a*e*f", true},
+                 {u"*****x", false},
+                 {u"loader\"elf", true},
+                 {u"", true}};
+    for (const auto& each : cases) {
+        SCANNED boot;
+        GUEST_EQUAL(each.Matches ? STATUS_SUCCESS : STATUS_NO_SUCH_FILE,
+                    boot.Next(sizeof(boot.Buffer), NAMES, false, each.Pattern, false));
+        // The first call's pattern stays.
+        GUEST_EQUAL(each.Matches ? STATUS_SUCCESS : STATUS_NO_SUCH_FILE,
+                    boot.Next(sizeof(boot.Buffer), NAMES, false, each.Matches ? u"no" : u"*", true));
+    }
+}
+
+// Room for a part of the name, and not even that; then all of it; and what is no directory
+GUEST_TEST(ScansCheckTheirRoom) {
+    SCANNED boot;
+    constexpr ULONG fixed = offsetof(FILE_NAMES_INFORMATION, FileName);
+    GUEST_EQUAL(STATUS_INFO_LENGTH_MISMATCH, boot.Next(fixed - 1, NAMES, false, nullptr, false));
+    GUEST_EQUAL(STATUS_BUFFER_OVERFLOW, boot.Next(fixed + 6, NAMES, false, nullptr, false));
+    const auto& entry = *reinterpret_cast<FILE_NAMES_INFORMATION*>(boot.Buffer);
+    GUEST_EQUAL(NAME_BYTES, entry.FileNameLength);
+    GUEST_TRUE(memcmp(entry.FileName, FILE_NAME, 6) == 0 && entry.FileName[3] == 0);
+    GUEST_EQUAL(fixed + 6, boot.Block.Information);
+    GUEST_EQUAL(STATUS_SUCCESS, boot.Next(fixed + NAME_BYTES, NAMES, false, nullptr, false));
+    GUEST_EQUAL(STATUS_INVALID_INFO_CLASS,
+                boot.Next(sizeof(boot.Buffer), FILE_INFORMATION_CLASS::FileBasicInformation, false, nullptr, false));
+    BOOT file;
+    GUEST_EQUAL(STATUS_INVALID_PARAMETER,
+                ZwQueryDirectoryFile(file.Handle, nullptr, nullptr, nullptr, &boot.Block, boot.Buffer,
+                                     sizeof(boot.Buffer), NAMES, FALSE, nullptr, FALSE));
+}
