@@ -84,7 +84,7 @@ NTKERNELAPI void NTAPI KdInitSystem(LOADER_PARAMETER_BLOCK* LoaderBlock);
 /// Prints on COM1 and the screen. At most 512 characters at a time. @irql any
 NTKERNELAPI ULONG CDECL DbgPrint(PCSTR Format, ...) __attribute__((format(printf, 1, 2)));
 /// Prints text as it is, however long; other processors' text waits meanwhile. @irql any
-NTKERNELAPI void NTAPI KdPrintText(PCSTR Text);
+void NTAPI KdPrintText(PCSTR Text);
 /// Prints if the component's filter lets the level pass: at first errors only. @param Level 0..31 (DPFLTR_XXX_LEVEL), or a
 /// mask of such bits. @returns as DbgPrint; 0 if it did not pass. @irql any
 NTKERNELAPI ULONG CDECL DbgPrintEx(ULONG ComponentId, ULONG Level, PCSTR Format, ...)

@@ -13,9 +13,10 @@ extern "C" {
 /// Makes \Device\Console. @irql PASSIVE_LEVEL, boot
 BOOLEAN NTAPI IoInitConsole();
 /// The monitor reads the serial port itself from now on, or does so no longer. @irql PASSIVE_LEVEL
-NTKERNELAPI void NTAPI IoLendConsoleInput(BOOLEAN Lend);
-/// Lets the console take input, also before a program reads, and waits for the monitor's key. @irql PASSIVE_LEVEL
-NTKERNELAPI void NTAPI IoWaitForMonitorKey();
+void NTAPI IoLendConsoleInput(BOOLEAN Lend);
+/// Lets the console take input, also before a program reads, and waits for the monitor's key, or for another object. @returns whether it
+/// was the key. @irql PASSIVE_LEVEL
+BOOLEAN NTAPI IoWaitForMonitorKey(PVOID Other);
 /// A character has been typed: what a driver of a keyboard calls. @irql <= DISPATCH_LEVEL
 NTKERNELAPI void NTAPI IoTypeCharacter(CHAR Character);
 }

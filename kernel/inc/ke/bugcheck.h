@@ -48,6 +48,7 @@ constexpr ULONG PAGE_FAULT_IN_FREED_SPECIAL_POOL = 0xCC;    ///< parameters: add
 constexpr ULONG PAGE_FAULT_BEYOND_END_OF_ALLOCATION = 0xCD; ///< as above
 constexpr ULONG WORKER_THREAD_RETURNED_AT_BAD_IRQL = 0xE1;  ///< parameters: routine, IRQL, its parameter, item
 constexpr ULONG MANUALLY_INITIATED_CRASH = 0xE2;
+constexpr ULONG CRITICAL_PROCESS_DIED = 0xEF;             ///< the process, 0, its exit status, 0
 constexpr ULONG WORKER_INVALID = 0xE4;                    ///< parameters: 1 (queued twice), item, routine
 constexpr ULONG THREAD_TERMINATE_HELD_MUTEX = 0x4000008A; ///< parameters: thread, lock, kind of lock, its acquirer
 constexpr ULONG RESOURCE_NOT_OWNED = 0xE3;                ///< parameters: resource, thread, owner table

@@ -1,7 +1,8 @@
 // Phase 1: the rest of initialization, in a system thread with interrupts on.
 //
 // Ends as the kernel's last resident: under /TEST it calls KdTestPoint(Ready) for ever, for the host that drives the
-// machine; otherwise it is the monitor's prompt, until the shell exists.
+// machine. Otherwise it starts the session manager and waits for its end, which is a bugcheck; without a session manager it is the
+// monitor's prompt.
 // In the books: "startup: kernel initialization, phase 1". BOO-04, HAL-07
 #include "ex.h"
 #include "hal.h"
@@ -115,9 +116,34 @@ void PrintBanner(const LOADER_PARAMETER_BLOCK& block) {
 
 namespace {
 
+/// Starts the session manager, if the boot list has one. @returns its process, referenced; nullptr: there is none
+EPROCESS* StartSessionManager() {
+    UNICODE_STRING name;
+    HANDLE handle;
+    PVOID process;
+    RtlInitUnicodeString(&name, u"smss.exe");
+    if (KeLoaderOptions.Test) return nullptr; // the host that tests the kernel starts programs itself
+    const NTSTATUS status = PsCreateInitialUserProcess(&name, &name, &handle);
+    if (status == STATUS_OBJECT_NAME_NOT_FOUND) return nullptr;
+    Require(NT_SUCCESS(status), 9);
+    Require(NT_SUCCESS(ObReferenceObjectByHandle(handle, 0, PsProcessType, KernelMode, &process, nullptr)), 9);
+    (void)ZwClose(handle);
+    return static_cast<EPROCESS*>(process);
+}
+
+/// The session manager has the console; a key calls the monitor. Without the session manager no program would be started any more.
+[[noreturn]] void Watch(EPROCESS* sessionManager) {
+    while (IoWaitForMonitorKey(sessionManager))
+        KdEnterMonitor(nullptr);
+    KeBugCheckEx(CRITICAL_PROCESS_DIED, reinterpret_cast<ULONG_PTR>(sessionManager), 0,
+                 ULONG(sessionManager->ExitStatus), 0);
+}
+
 [[noreturn]] void Reside() {
     (void)KeSetPriorityThread(KeGetCurrentThread(), RESIDENT_PRIORITY);
     if (KeLoaderOptions.Test) (void)KeSetAffinityThread(KeGetCurrentThread(), 1); // the host finds it where it booted
+    EPROCESS* const sessionManager = StartSessionManager();
+    if (sessionManager) Watch(sessionManager);
     for (;;) {
         if (KeLoaderOptions.Test) {
             KdTestPoint(KD_STAGE::Ready);

@@ -155,6 +155,41 @@ def bugcheck_has_names(started: Machine, folder: Path) -> None:
     expect(text, r"#\d+ ntoskrnl\.exe\+0x[0-9a-f]+  .*\bat kernel/ntos/\S+:\d+", "a frame with function, file and line")
 
 
+SHELL = b"C:\\> "
+PROGRAMS = ("ntdll.dll", "smss.exe", "mcmd.exe", "dir.exe", "objdir.exe", "hexdump.exe", "crash.exe")
+
+
+def shell_runs_programs(emulator: str, folder: Path) -> None:
+    """A disk with smss.exe boots to the shell; programs, their exit status, Ctrl+C, the monitor by its key and back."""
+    with tempfile.TemporaryDirectory(prefix="mica-shell-") as scratch:
+        make_disk(folder, Path(scratch), "", list(PROGRAMS))
+        with machine(emulator, Boot(Path(scratch), realtime=False)) as started:
+            if SHELL not in started.read_until(SHELL, BOOT_SECONDS):
+                raise Failure("a disk with smss.exe boots to the shell's prompt", "no prompt")
+            talk_to_the_shell(started)
+
+
+def talk_to_the_shell(started: Machine) -> None:
+    expect(ask(started, "help", SHELL), r"^start PROGRAM", "help")
+    expect(ask(started, "dir *md.exe", SHELL), r"^ +\d+  mcmd\.exe\n(?!.*dir)", "dir shows what matches")
+    expect(ask(started, "objdir \\Device", SHELL), r"^Console +Device$", "objdir shows the console")
+    expect(ask(started, "crash divide", SHELL), r"^crash: c0000094$", "a crash ends the program with its code")
+    expect(ask(started, "status", SHELL), r"^c0000094$", "status of the last program")
+    expect(ask(started, 'echo "a  b" c', SHELL), r"^a  b c$", "quotes keep blanks")
+    expect(ask(started, "nosuch", SHELL), r"^nosuch: no such command or program", "an unknown program is told")
+    started.write(b"hexdump ntdll.dll\r")
+    if b"4d 5a" not in started.read_until(b"4d 5a", ANSWER_SECONDS):
+        raise Failure("hexdump shows an image's first bytes", "not so")
+    started.write(b"\x03")
+    expect(plain(started.read_until(SHELL, ANSWER_SECONDS)), r"^hexdump: c000013a$", "Ctrl+C ends a program")
+    started.write(b"\x1d")
+    if PROMPT not in started.read_until(PROMPT, ANSWER_SECONDS):
+        raise Failure("Ctrl+] calls the monitor", "no prompt")
+    expect(ask(started, "threads"), r"\bRunning\b", "the monitor answers")
+    started.write(b"g\recho back\r")
+    expect(plain(started.read_until(b"\n" + SHELL, ANSWER_SECONDS)), r"^back$", "g leads back to the shell")
+
+
 # ---- running --------------------------------------------------------------------------------------------------------
 def talk(emulator: str, folder: Path) -> "Iterator[Tuple[str, List[str], Callable[[], None]]]":
     """The tests that share one boot: name, rows, what to do."""
@@ -178,6 +213,7 @@ def talk(emulator: str, folder: Path) -> "Iterator[Tuple[str, List[str], Callabl
     finally:
         started.stop()
     yield "exception-goes-its-way", ["EXC-02", "TOL-06"], lambda: exception_goes_its_way(emulator, folder)
+    yield "shell-runs-programs", ["SYS-03", "SYS-05", "PRC-05", "IOM-03"], lambda: shell_runs_programs(emulator, folder)
     if emulator == "qemu":
         yield "little-memory-is-used", ["PFN-11"], lambda: little_memory_is_used(emulator, folder)
 

@@ -147,8 +147,10 @@ void NTAPI IoTypeCharacter(CHAR Character) {
     if (control) IopSignalControlEvents();
 }
 
-void NTAPI IoWaitForMonitorKey() {
+BOOLEAN NTAPI IoWaitForMonitorKey(PVOID Other) {
     IopEnableConsoleInput();
-    (void)KeWaitForSingleObject(&MonitorKey, KWAIT_REASON::UserRequest, KernelMode, FALSE, nullptr);
+    PVOID objects[] = {&MonitorKey, Other};
+    return KeWaitForMultipleObjects(2, objects, WAIT_TYPE::WaitAny, KWAIT_REASON::UserRequest, KernelMode, FALSE,
+                                    nullptr, nullptr) == STATUS_WAIT_0;
 }
 }
