@@ -73,10 +73,10 @@ struct QUERY {
 NTSTATUS Append(QUERY* query, const ENTRY& entry, ULONG bytes) {
     const KPROCESSOR_MODE mode = query->Operation->Mode();
     const ULONG at = (query->Used + ENTRY_ALIGNMENT - 1) & ~(ENTRY_ALIGNMENT - 1);
-    NT_TRY(ExTellCaller(mode, query->Buffer + at, &entry, bytes));
+    NT_TRY(RtlTellCaller(mode, query->Buffer + at, &entry, bytes));
     if (query->Used != 0) {
         const ULONG distance = at - query->LastOffset;
-        NT_TRY(ExTellCaller(mode, query->Buffer + query->LastOffset, &distance, sizeof(distance)));
+        NT_TRY(RtlTellCaller(mode, query->Buffer + query->LastOffset, &distance, sizeof(distance)));
     }
     query->LastOffset = at;
     query->Used = at + bytes;
@@ -126,7 +126,8 @@ NTSTATUS ScanOf(const IOP_OPERATION& operation, const UNICODE_STRING* callersPat
     if (!made) return STATUS_INSUFFICIENT_RESOURCES;
     auto* const text = reinterpret_cast<PWSTR>(made + 1);
     *made = {.Pattern = {pattern.Length, pattern.Length, text}};
-    const NTSTATUS status = ExCaptureFromCaller(operation.Mode(), text, pattern.Buffer, pattern.Length, alignof(WCHAR));
+    const NTSTATUS status =
+        RtlCaptureFromCaller(operation.Mode(), text, pattern.Buffer, pattern.Length, alignof(WCHAR));
     // Of a file that is not synchronous two threads may be here: one scan stays.
     if (NT_SUCCESS(status) && !InterlockedCompareExchangePointer<void>(&file->CompletionContext, made, nullptr)) {
         *scan = made;
@@ -148,7 +149,7 @@ extern "C" NTSTATUS NTAPI NtQueryDirectoryFile(HANDLE FileHandle, HANDLE Event, 
     if (fixed == 0) return STATUS_INVALID_INFO_CLASS;
     if (Length < fixed) return STATUS_INFO_LENGTH_MISMATCH;
     IOP_OPERATION operation;
-    NT_TRY(ExProbeCaller(operation.Mode(), FileInformation, Length, alignof(ULONG)));
+    NT_TRY(RtlProbeCaller(operation.Mode(), FileInformation, Length, alignof(ULONG)));
     const NTSTATUS begun =
         operation.Begin(FileHandle, FILE_LIST_DIRECTORY, IoStatusBlock, {Event, ApcRoutine, ApcContext});
     if (begun != STATUS_SUCCESS) return begun;

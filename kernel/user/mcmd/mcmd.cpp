@@ -3,7 +3,6 @@
 // A word that is no command of its own is a program: \Boot\WORD.exe. While one runs, Ctrl+C ends it. Lines are edited by the
 // console, which has the history.
 // In the books: "user-mode processes", "console windows". SYS-05, PRC-05
-#include "user/createprocess.h"
 #include "user/program.h"
 
 namespace {
@@ -56,8 +55,8 @@ NTSTATUS Create(const UNICODE_STRING& program, UNICODE_STRING line, RTL_USER_PRO
     RTL_USER_PROCESS_PARAMETERS* parameters;
     NT_TRY(RtlCreateProcessParameters(&parameters, path.Get(), nullptr, nullptr, &line, nullptr, nullptr, nullptr,
                                       nullptr, nullptr));
-    const NTSTATUS status =
-        RtlCreateUserProcess(path.Get(), 0, parameters, nullptr, nullptr, nullptr, TRUE, nullptr, nullptr, made);
+    const NTSTATUS status = RtlCreateUserProcess(path.Get(), OBJ_CASE_INSENSITIVE, parameters, nullptr, nullptr,
+                                                 nullptr, TRUE, nullptr, nullptr, made);
     (void)RtlDestroyProcessParameters(parameters);
     return status;
 }
@@ -76,13 +75,13 @@ void Run(const UNICODE_STRING& program, const UNICODE_STRING& line, bool wait) {
         LastStatus = status;
         return;
     }
-    (void)NtResumeThread(made.ThreadHandle, nullptr);
-    (void)NtClose(made.ThreadHandle);
+    (void)NtResumeThread(made.Thread, nullptr);
+    (void)NtClose(made.Thread);
     if (wait)
-        Await(made.ProcessHandle);
+        Await(made.Process);
     else
         nt::Print("process %u\n", ULONG(reinterpret_cast<ULONG_PTR>(made.ClientId.UniqueProcess)));
-    (void)NtClose(made.ProcessHandle);
+    (void)NtClose(made.Process);
     if (wait && LastStatus != STATUS_SUCCESS) Tell(program, LastStatus);
 }
 

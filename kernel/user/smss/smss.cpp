@@ -2,7 +2,6 @@
 //
 // Its own end would leave a system without programs, so the kernel stops then.
 // In the books: "session manager". SYS-03, PRC-16
-#include "user/createprocess.h"
 #include "user/program.h"
 
 namespace {
@@ -33,13 +32,13 @@ NTSTATUS Start(PCWSTR program, HANDLE* process) {
     NT_TRY(RtlCreateProcessParameters(&parameters, path.Get(), nullptr, nullptr, &name, nullptr, nullptr, nullptr,
                                       nullptr, nullptr));
     RTL_USER_PROCESS_INFORMATION made;
-    const NTSTATUS status =
-        RtlCreateUserProcess(path.Get(), 0, parameters, nullptr, nullptr, nullptr, TRUE, nullptr, nullptr, &made);
+    const NTSTATUS status = RtlCreateUserProcess(path.Get(), OBJ_CASE_INSENSITIVE, parameters, nullptr, nullptr,
+                                                 nullptr, TRUE, nullptr, nullptr, &made);
     (void)RtlDestroyProcessParameters(parameters);
     NT_TRY(status);
-    (void)NtResumeThread(made.ThreadHandle, nullptr);
-    (void)NtClose(made.ThreadHandle);
-    *process = made.ProcessHandle;
+    (void)NtResumeThread(made.Thread, nullptr);
+    (void)NtClose(made.Thread);
+    *process = made.Process;
     return STATUS_SUCCESS;
 }
 

@@ -28,13 +28,13 @@ NTSTATUS NTAPI Read(FILE_OBJECT* file, IO_TRANSFER* transfer) {
     UCHAR text[PIECE];
     bool endOfFile;
     if (transfer->Length == 0) return STATUS_SUCCESS;
-    NT_TRY(ExProbeCaller(transfer->Mode, transfer->Buffer, transfer->Length, 1));
+    NT_TRY(RtlProbeCaller(transfer->Mode, transfer->Buffer, transfer->Length, 1));
     const ULONG room = transfer->Length < PIECE ? transfer->Length : PIECE;
     ULONG bytes;
     const NTSTATUS status = IopReadConsole(file, transfer->Mode, text, room, &bytes, &endOfFile);
     if (status != STATUS_SUCCESS) return status;
     if (endOfFile) return STATUS_END_OF_FILE;
-    NT_TRY(ExTellCaller(transfer->Mode, transfer->Buffer, text, bytes));
+    NT_TRY(RtlTellCaller(transfer->Mode, transfer->Buffer, text, bytes));
     transfer->Information = bytes;
     return STATUS_SUCCESS;
 }
@@ -57,7 +57,7 @@ NTSTATUS NTAPI Write(FILE_OBJECT*, IO_TRANSFER* transfer) {
     while (transfer->Information < transfer->Length) {
         const ULONG left = transfer->Length - transfer->Information;
         ULONG bytes = left < PIECE ? left : PIECE;
-        NT_TRY(ExCaptureFromCaller(transfer->Mode, piece, from, bytes, 1));
+        NT_TRY(RtlCaptureFromCaller(transfer->Mode, piece, from, bytes, 1));
         if (bytes < left && piece[bytes - 1] == '\r') bytes--; // perhaps a line's end: not torn
         Print(piece, bytes);
         from += bytes;
@@ -68,15 +68,15 @@ NTSTATUS NTAPI Write(FILE_OBJECT*, IO_TRANSFER* transfer) {
 
 NTSTATUS Answer(IO_CONTROL* control, const void* answer, ULONG bytes) {
     if (control->OutputLength < bytes) return STATUS_BUFFER_TOO_SMALL;
-    NT_TRY(ExProbeCaller(control->Mode, control->Output, bytes, 1));
-    NT_TRY(ExTellCaller(control->Mode, control->Output, answer, bytes));
+    NT_TRY(RtlProbeCaller(control->Mode, control->Output, bytes, 1));
+    NT_TRY(RtlTellCaller(control->Mode, control->Output, answer, bytes));
     control->Information = bytes;
     return STATUS_SUCCESS;
 }
 
 NTSTATUS Question(const IO_CONTROL* control, PVOID question, ULONG bytes) {
     if (control->InputLength < bytes) return STATUS_BUFFER_TOO_SMALL;
-    return ExCaptureFromCaller(control->Mode, question, control->Input, bytes, 1);
+    return RtlCaptureFromCaller(control->Mode, question, control->Input, bytes, 1);
 }
 
 NTSTATUS SetControlEvent(FILE_OBJECT* file, const IO_CONTROL* control) {
