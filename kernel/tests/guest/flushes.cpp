@@ -221,7 +221,6 @@ GUEST_TEST(SystemSpaceIsForgottenByAll) {
 GUEST_TEST(EachProcessorGetsItsTurnAmongOthersThatFlush) {
     constexpr ULONG turns = 100,
                     factor = 4; // between two of ours another processor may come twice, or just miss its turn
-    if (Processors() == 1) return;
     FLUSHER flushers[MAXIMUM_PROCESSORS] = {};
     PETHREAD threads[MAXIMUM_PROCESSORS];
     auto* const page = static_cast<UCHAR*>(MmAllocateContiguousPages(1));
