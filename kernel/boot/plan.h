@@ -12,7 +12,7 @@
 
 namespace boot {
 
-constexpr ULONG MAXIMUM_FILES = 64;
+constexpr ULONG MAXIMUM_FILES = 128;
 constexpr ULONG MAXIMUM_OPTIONS = 512;
 
 /// A file that the loader has read: its name and its bytes.
