@@ -11,6 +11,7 @@ import struct
 from typing import Collection, Iterator, List, Tuple
 
 from grader.images.coff import FILE, FUNCTION, I386, IMAGE, LABEL, STATIC, CoffError, CoffFile, Symbol
+from grader.leaks import elf
 
 ARCHIVE = b"!<arch>\n"
 IMPORT_HEADER = b"\0\0\xff\xff"
@@ -46,8 +47,10 @@ def findings(data: bytes, public: Collection[str]) -> Iterator[Tuple[str, str]]:
     """(kind, what) of all that an object for students must not carry.  `public`: names that may be shown."""
     if data.startswith(ARCHIVE):
         yield from _stamps_of(data)
-    elif data.startswith((b"\x7fELF", IMPORT_HEADER)) and len(data) > 20:
-        yield "local", "an object of a form whose tables are not read (ELF, /bigobj)"
+    elif data.startswith(b"\x7fELF"):
+        yield from elf.findings(data)
+    elif data.startswith(IMPORT_HEADER) and len(data) > 20:
+        yield "local", "an object of a form whose tables are not read (/bigobj)"
     for one in _files(data):
         yield from _of(one, public)
 

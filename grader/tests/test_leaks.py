@@ -17,7 +17,7 @@ from unittest import mock
 from grader import cli, git, labs, leaks
 from grader.errors import GraderError
 from grader.images import coff as tables
-from grader.leaks import coff
+from grader.leaks import coff, elf
 from grader.tests.fixture import QUANTUM, READY, SWITCH, TreeCase
 
 LINE = "const int candidateMask = KiReadySummary & ~((1u << lowest) - 1);"
@@ -70,6 +70,27 @@ def coff_file(sections: Sequence[Tuple[str, bytes]] = ((".text", b"\x90" * 16),)
 def library(content: bytes, stamp: int = 0) -> bytes:
     member = f"{'a.obj/':16}{stamp:<12}{0:<6}{0:<6}{'644':8}{len(content):<10}`\n".encode() + content
     return coff.ARCHIVE + member + b"\n" * (len(member) % 2)
+
+
+def elf_file(symbols: "tuple[tuple[str, int], ...]", extra: str = ".data") -> bytes:
+    """An object of the loader's form: (name, binding << 4 | type) of each symbol, and one more section."""
+    names = b"\0" + b"".join(name.encode() + b"\0" for name, _ in symbols)
+    table, at = bytes(16), 1
+    for name, info in symbols:
+        table += elf.SYMBOL.pack(at, 0, 0, info, 0, 1)
+        at += len(name) + 1
+    titles = ("", ".text", extra, ".symtab", ".strtab", ".shstrtab")
+    texts = b"".join(title.encode() + b"\0" for title in titles)
+    contents = (b"", b"\x90" * 16, b"1234", table, names, texts)
+    body, places = b"", []
+    for content in contents:
+        places.append(elf.HEADER.size + len(body))
+        body += content
+    rows, at = b"", 0
+    for number, (title, content) in enumerate(zip(titles, contents)):
+        rows += elf.SECTION.pack(at, (0, 1, 1, 2, 3, 3)[number], 0, 0, places[number], len(content), 4 if number == 3 else 0, 0, 1, 0)
+        at += len(title) + 1
+    return elf.HEADER.pack(elf.MAGIC + bytes(10), 1, 3, 1, 0, 0, elf.HEADER.size + len(body), 0, elf.HEADER.size, 0, 0, elf.SECTION.size, len(titles), 5) + body + rows
 
 
 class LeaksCase(TreeCase):
@@ -230,6 +251,14 @@ class ObjectsTest(LeaksCase):
                 self.assertIn(kind, self.one(data))
                 if data[:4] != b"\x7fELF":
                     self.assertIn(kind, self.one(library(data)))
+
+    def test_elf_objects_of_the_boot_loader_are_read(self) -> None:
+        clean = elf_file((("_ZN2nt6PeBindEv", 1 << 4 | 2),))
+        self.assertEqual(set(), {kind for kind, _ in elf.findings(clean)})
+        for kind, data in (("local", elf_file((("helper", 2),))), ("file-symbol", elf_file((("bind.cpp", 4),))), ("debug", elf_file((), ".debug_info")),
+                           ("leftover", elf_file((), ".comment")), ("local", clean[:60]), ("local", clean[:-30]), ("local", b"\x7fELF\x02\x01" + bytes(80))):
+            with self.subTest(kind=kind):
+                self.assertIn(kind, {found for found, _ in elf.findings(data)})
 
     def test_reference_object_is_found_by_its_name_too(self) -> None:
         self.assertIn("object", self.one(coff_file(), "kernel/prebuilt/reference/ntos/ke/sched/ready.cpp.obj"))

@@ -43,12 +43,14 @@ extern "C" NTSTATUS NTAPI ObInsertObject(PVOID Object, PACCESS_STATE AccessState
     const ULONG attributes = info ? info->Attributes : 0;
     const KPROCESSOR_MODE mode = info ? info->ProbeMode : KernelMode;
 
-    PVOID target = Object; // what the handle leads to; referenced
+    PVOID target = nullptr; // what the handle leads to; referenced
     NTSTATUS named = STATUS_SUCCESS;
-    if (info && info->Name.Length != 0)
+    if (info && info->Name.Length != 0) {
         named = GiveName(Object, info, AccessState, &target);
-    else
+    } else {
         (void)ObfReferenceObject(Object);
+        target = Object;
+    }
     ObpFreeCreateInfo(header);
     NTSTATUS status = named;
     if (NT_SUCCESS(status)) {

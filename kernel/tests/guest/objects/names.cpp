@@ -223,3 +223,17 @@ GUEST_TEST(ManyThreadsCreateOpenAndCloseTheSameNames) {
         GUEST_EQUAL(STATUS_OBJECT_NAME_NOT_FOUND, Find(name, nullptr));
     GUEST_EQUAL(Opened, Closed);
 }
+
+// OBJ-04, OBJ-05: an object whose name cannot be given is deleted once
+GUEST_TEST(AnObjectThatGetsNoNameIsGivenBackOnce) {
+    const NO_LEAK leak;
+    const PCWSTR paths[] = {u"\\nosuch\\Thing", u"\\Device\\", u"\\BaseNamedObjects\\\\Thing", u"Thing"};
+    for (PCWSTR path : paths) {
+        NAMED name(path);
+        HANDLE handle;
+        PVOID const thing = NewThing(name);
+        (void)ObfReferenceObject(thing);
+        GUEST_TRUE(!NT_SUCCESS(Insert(thing, &handle)));
+        GUEST_EQUAL(0, ObDereferenceObject(thing)); // the creator's reference has gone, and no other one
+    }
+}
