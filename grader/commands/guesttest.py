@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, TypeVar
 
+from grader.commands.options import number
 from grader.errors import GraderError
 from grader.guest import Guest
 from grader.guest.session import Session
+from grader.guest.stops import GuestStop
 from grader.machine.parts import Machine
+from grader.report.text import for_terminal
 from grader.tree import Tree
 
 LIMIT, SECONDS = 400_000_000, 60.0
+GUEST_TESTS = "kernel/tests/guest"
+Look = TypeVar("Look")
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,27 @@ def guest_test(tree: Tree, full_name: str, checked: bool, machine_of: "Callable[
         guest.begin(state, LIMIT, SECONDS)
         guest.arm()
         yield GuestTest(driver, guest, tests[name], runner)
+
+
+def add_arguments(parser: argparse.ArgumentParser, demo: str, to: str) -> None:
+    """The options of a command that looks at the machine that runs, or else at a guest test.  @param to what OUT= does"""
+    parser.add_argument("--test", default="", metavar="NAME", help=f"a guest test (default: the machine that runs, else {demo})")
+    parser.add_argument("--smp", default="1", metavar="N", help="processors, of a guest test")
+    parser.add_argument("--checked", action="store_true", help="the checked build, of a guest test")
+    parser.add_argument("--to", default="", metavar="FILE", help=to)
+
+
+def looks_at(tree: Tree, full_name: str, options: argparse.Namespace, command: str,
+             looks: "Callable[[Guest, int], Iterator[Look]]") -> "Iterator[Look]":
+    """What `looks(guest, routine)` gives of a test of kernel/tests/guest, named as `driver.Test`, from its beginning to its end."""
+    if not (tree.root / GUEST_TESTS).is_dir():
+        raise GraderError(f"no kernel of this folder runs: type `make run` in another window, then `make {command}` here")
+    smp = number(options.smp, "SMP", 1) or 1
+    with guest_test(tree, full_name, options.checked, lambda runner, driver: runner.machines(driver, smp)[0]) as chosen:
+        try:
+            yield from looks(chosen.guest, chosen.test.routine)
+        except GuestStop as stop:
+            print(for_terminal(f"{full_name} ended early: {stop}"), file=sys.stderr)
 
 
 def guest_runner(tree: Tree) -> Any:

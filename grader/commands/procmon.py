@@ -13,10 +13,8 @@ import sys
 from pathlib import Path
 from typing import Iterator
 
-from grader.commands.guesttest import guest_test
-from grader.commands.options import number
+from grader.commands import guesttest
 from grader.errors import GraderError
-from grader.guest.stops import GuestStop
 from grader.memmon import live
 from grader.procmon import looks
 from grader.procmon.log import Log
@@ -29,16 +27,12 @@ from grader.tree import Tree
 
 DEMO = "timeline.BoundedBufferWithAClock"
 REFRESH, WIDTH, LINES = 0.5, 110, 50
-GUEST_TESTS = "kernel/tests/guest"
 HOME = "\x1b[H\x1b[2J"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `procmon`."""
-    parser.add_argument("--test", default="", metavar="NAME", help=f"a guest test (default: the machine that runs, else {DEMO})")
-    parser.add_argument("--smp", default="1", metavar="N", help="processors, of a guest test")
-    parser.add_argument("--checked", action="store_true", help="the checked build, of a guest test")
-    parser.add_argument("--to", default="", metavar="FILE", help="write each context switch there, as a line of text")
+    guesttest.add_arguments(parser, DEMO, "write each context switch there, as a line of text")
 
 
 def run(tree: Tree, options: argparse.Namespace) -> int:
@@ -92,11 +86,4 @@ def show(moments: "Iterator[Moment]", again: bool) -> int:
 
 def of_guest_test(tree: Tree, full_name: str, options: argparse.Namespace) -> Iterator[Moment]:
     """A test of kernel/tests/guest, named as `driver.Test`, from its beginning to its end."""
-    if not (tree.root / GUEST_TESTS).is_dir():
-        raise GraderError("no kernel of this folder runs: type `make run` in another window, then `make procmon` here")
-    smp = number(options.smp, "SMP", 1) or 1
-    with guest_test(tree, full_name, options.checked, lambda runner, driver: runner.machines(driver, smp)[0]) as chosen:
-        try:
-            yield from looks.of_guest_test(chosen.guest, chosen.test.routine)
-        except GuestStop as stop:
-            print(for_terminal(f"{full_name} ended early: {stop}"), file=sys.stderr)
+    return guesttest.looks_at(tree, full_name, options, "procmon", looks.of_guest_test)
