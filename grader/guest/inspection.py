@@ -113,7 +113,8 @@ class Inspection:
                         seen = gdb.read(area.address + offset, size)
                     except InfraError:
                         seen = b""
-                    if seen != area.data[offset:offset + size]:
+                    expected = area.data[offset:offset + size] if session.integrity.resident(area, offset) else b""
+                    if seen != expected:
                         return f"processor {number} reads other code than its page tables show at {session.symbols.describe(area.address + offset)}"
                 gdb.set_registers(cr3=registers["cr3"])
         finally:

@@ -57,6 +57,10 @@ class Integrity:
                     return f"courseware code was changed at {self._symbols.describe(address + offset)}"
         return None
 
+    def resident(self, area: Area, offset: int) -> bool:
+        """Whether a processor can read the area there: pageable code may be out of memory."""
+        return not area.pageable or self._page_now(area.address + offset) is not None
+
     def _page_now(self, address: int) -> Optional[int]:
         """The physical page of a pageable address; None: it is out of memory, or on its way."""
         try:

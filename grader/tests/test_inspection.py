@@ -165,6 +165,23 @@ class OnRealProcessors(unittest.TestCase):
         with mock.patch.object(self.session.machine.gdb, "read", return_value=b"\xcc" * 4):
             self.assertIn("reads other code", self.look(guest))
 
+    def test_pageable_code_that_is_out_of_memory(self) -> None:
+        area = next(one for one in self.session.integrity.areas if one.pageable)
+        for out in (True, False):
+            with self.subTest(out=out):
+                guest = guest_at(self.session)
+                directory = self.session.machine.gdb.registers()["cr3"]
+                table = self.session.machine.ram.u32(directory + 4 * (area.address >> 22)) & 0xFFFFF000
+                for page in range(area.address >> 12, area.address + len(area.data) >> 12):
+                    place = table + 4 * (page & 0x3FF)
+                    entry = self.session.machine.ram.u32(place)
+                    self.assertTrue(entry & 1, "the page is in memory when the test begins")
+                    self.session.machine.ram.write(place, struct.pack("<I", (entry & 0xFFFFF000) | 0x860 if out else entry))  # in transition
+                with mock.patch.object(self.session.integrity, "areas", [area]):
+                    self.assertEqual("", self.look(guest))
+                    with mock.patch.object(self.session.machine.gdb, "read", return_value=b"\xcc" * 4):
+                        self.assertIn("reads other code", self.look(guest), "a processor that reads what the page tables do not show")
+
     def test_a_change_that_is_put_back_before_the_end_is_seen(self) -> None:
         guest = guest_at(self.session)
         guest.inspection = Inspection(self.session, "a test")
