@@ -19,8 +19,9 @@ row "watch [EX=$lab.1]"                 "grade an exercise on every save: the fi
 [ -z "$(ls labs/*-*/checks/*.cpp 2>/dev/null)" ] ||
     row "check [EX=2.2]"               "small examples of an exercise's contract, on this machine, in a second; no points"
 row "hint EX=$lab.1"                   "the next hint of an exercise (AGAIN=1: those you took); counted in the report, never in points"
-row "run"                            "boot to the kernel debugger's prompt (EMU=bochs, SMP=n, MEMORY=mb, GUI=1, MICA_CHECKED=1)"
-row "gdb"                            "the same, stopped at the first instruction, with gdb attached"
+row "run"                            "boot to the shell (EMU=bochs, SMP=n, MEMORY=mb, GUI=1, MICA_CHECKED=1)"
+row "monitor"                        "the same without programs: boot to the kernel debugger's prompt"
+row "gdb"                            "that, stopped at the first instruction, with gdb attached"
 row "replay LAB=$lab TEST=name SEED=n"  "one failure again, under gdb, in your routine (AT=failure: where the test saw it)"
 row "replay ... GDB_ARGS='...'"      "gdb gets these arguments too: GDB_ARGS='-batch -ex bt' needs no terminal"
 row "timeline [LAB=$lab TEST=name]"     "a run's waits, wake-ups and DPCs as one HTML page (OUT=page.html, SMP=n)"

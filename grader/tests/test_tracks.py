@@ -67,7 +67,7 @@ class Reports(unittest.TestCase):
 
     def test_milestones_of_what_is_solved(self) -> None:
         shows = replace(LAB, exercises=(replace(CORE, shows=("spin 3", "ready")), replace(MORE, shows=("timers",))))
-        self.assertEqual("solved, and to be seen at the prompt of `make run` when your kernel boots: 3.1 `spin 3` `ready`",
+        self.assertEqual("solved, and to be seen at the prompt of `make monitor` when your kernel boots: 3.1 `spin 3` `ready`",
                          milestones(replace(BOTH, labs=(shows,))))
         self.assertEqual("", milestones(BOTH))
 
