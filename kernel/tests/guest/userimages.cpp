@@ -94,7 +94,7 @@ GUEST_TEST(MissingRoutineIsTheExitStatus) {
     GUEST_EQUAL(STATUS_ENTRYPOINT_NOT_FOUND, Run(u"loads.exe"));
 }
 
-// PRC-07, SYL-05, DSP-22
+// PRC-07, DSP-22
 GUEST_TEST(ThreadsShareCriticalSections) {
     KNOWN_DLLS known;
     known.Add(u"\\KnownDlls\\second.dll", u"second.dll");
