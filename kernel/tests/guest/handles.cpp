@@ -50,7 +50,7 @@ struct NO_LEAK {
 
 } // namespace
 
-// DSP-02, DSP-03, DSP-22, OBJ-12
+// DSP-02, DSP-03, DSP-22, OBJ-12, OBJ-10: each executive object has a kernel object in its body, which waits and signals are about
 GUEST_TEST(EventsAreSetResetAndWaitedForByHandles) {
     const NO_LEAK leak;
     NAMED name(u"\\BaseNamedObjects\\Event1");

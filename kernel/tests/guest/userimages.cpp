@@ -120,7 +120,7 @@ GUEST_TEST(ExceptionsFindTheirHandlers) { GUEST_EQUAL(PROGRAM_PASSED, Run(u"exce
 // EXC-04
 GUEST_TEST(UnhandledExceptionEndsTheProcessWithItsCode) { GUEST_EQUAL(STATUS_ACCESS_VIOLATION, Run(u"crashes.exe")); }
 
-// SYS-01
+// SYS-01, PRC-13, OBJ-13: the names of kernel32 are the subsystem's; each of its objects is one of the executive
 GUEST_TEST(Kernel32DoesWhatItsNamesSay) {
     KNOWN_DLLS known;
     known.Add(u"\\KnownDlls\\kernel32.dll", u"kernel32.dll");
@@ -128,5 +128,5 @@ GUEST_TEST(Kernel32DoesWhatItsNamesSay) {
     GUEST_EQUAL(PROGRAM_PASSED, Run(u"winbase.exe"));
 }
 
-// PRC-05
+// PRC-05, PRC-13
 GUEST_TEST(ProgramsStartPrograms) { GUEST_EQUAL(PROGRAM_PASSED, Run(u"spawns.exe")); }
