@@ -68,7 +68,7 @@ advice  = { grader/setup/advice.sh >&2; exit 2; }
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
-.PHONY: help grade check challenge watch hint test run gdb monitor replay timeline memmon procmon mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix mutate edits soak check-style \
+.PHONY: help grade check challenge watch hint test run gdb monitor replay timeline memmon procmon mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix mutate edits soak thirdparty check-style \
         format clean kernel
 
 help:
@@ -222,6 +222,10 @@ bench:
 	@$(need) grade
 	@$(build) kernel || $(advice)
 	@$(PYTHON) -m grader.bench --out $(O) $(call opt,JSON,--json) $(call opt,PROFILE,--profile)
+
+thirdparty:
+	@$(need) test
+	@$(PYTHON) kernel/tests/thirdparty/run.py --build --out $(O) --jobs $(JOBS)
 
 matrix:
 	@$(need) grade

@@ -48,6 +48,7 @@ if [ "${1:-}" = whole ]; then
     echo "Maintainers"
     row "test"                       "all tests; ends with 'N passed, N failed'"
     row "soak [SEED=n]"              "the tests that take hours: all guest tests, interrupted between any two instructions"
+    row "thirdparty"                 "compile the programs of Debian's source packages that make test runs, into build/thirdparty"
     row "check-style | format"       "layers, sizes, layout, annotations | lay out every source"
     row "coverage [SCOPE=slice]"     "which rows of docs/feature-map.md have a passing test"
     row "matrix"                     "labs without explored schedules with each clang and each QEMU of this system: one table"
