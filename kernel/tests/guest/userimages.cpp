@@ -1,6 +1,6 @@
 // Programs that try ntdll.dll and kernel32.dll out: each is started as the kernel starts its first process, and says with its status how
 // it went (kernel/tests/programs/check.h).
-// machine: file=ntdll.dll file=kernel32.dll file=loads.exe file=first.dll file=second.dll file=third.dll file=threads.exe file=exceptions.exe file=crashes.exe file=tls.exe file=exits.exe file=lonely.exe file=winbase.exe file=spawns.exe
+// machine: file=ntdll.dll file=kernel32.dll file=loads.exe file=first.dll file=second.dll file=third.dll file=threads.exe file=exceptions.exe file=crashes.exe file=tls.exe file=exits.exe file=lonely.exe file=winbase.exe file=spawns.exe file=locks.exe
 // SYS-01, PRC-04, BOO-01
 #include "ldr/bootfiles.h"
 #include "mm/section.h"
@@ -113,6 +113,9 @@ GUEST_TEST(ProcessEndsInTheMiddleOfItsThreads) {
 
 // BOO-04: without sections that were made before, the loader opens the files
 GUEST_TEST(LoaderFindsDllsAmongTheBootFiles) { GUEST_EQUAL(PROGRAM_PASSED, Run(u"loads.exe")); }
+
+// DSP-22
+GUEST_TEST(SlimLocksAndConditionVariablesMeetAtKeyedEvents) { GUEST_EQUAL(PROGRAM_PASSED, Run(u"locks.exe")); }
 
 // EXC-01..04
 GUEST_TEST(ExceptionsFindTheirHandlers) { GUEST_EQUAL(PROGRAM_PASSED, Run(u"exceptions.exe")); }
