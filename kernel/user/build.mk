@@ -36,19 +36,6 @@ user_imports := $(if $(user_folders)$(user_files),$(shell grep -m1 '^// imports:
                 sed -n 's|^\(.*\)\.cpp:// imports: |\1 |p' | while read -r from names; do for n in $$names; do echo "$$from=$$n"; done; done))
 user_libs     = $(patsubst %,$(B)/user/%.lib,ntdll $(sort $(foreach s,$(basename $(call user_sources,$1)),$(patsubst $s=%,%,$(filter $s=%,$(user_imports))))))
 
-# What a machine that ends at the shell has on its disk besides the kernel: all but the tests' programs. A list says their names to tools.
-user_boot := $(filter $(notdir $(filter kernel/user/%,$(user_folders:%=%.exe) $(user_folders:%=%.dll))) ntdll.dll,$(notdir $(user_images)))
-ifeq ($(STUDENT)$(exploring),)
-kernel: $(B)/mica.img $(B)/programs
-$(B)/mica.img: $(disk_parts) $(disk_images) $(user_boot:%=$(B)/boot/%) $(B)/programs
-	$(call say,DISK,$@)
-	$(make_disk)
-ifneq ($(file <$(B)/programs),$(user_boot))
-$(shell mkdir -p $(B))
-$(file >$(B)/programs,$(user_boot))
-endif
-endif
-
 ifneq ($(user_here),)
 kernel: $(user_images) $(user_images:$(B)/user/%=$(B)/boot/%)
 

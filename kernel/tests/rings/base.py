@@ -28,10 +28,6 @@ class Outcome:
     where: str = ""
 
 
-class Skipped(Exception):
-    """A ring cannot run here, for a reason outside of the project; the message says which."""
-
-
 @dataclass
 class Options:
     root: Path

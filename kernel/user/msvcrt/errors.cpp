@@ -1,7 +1,16 @@
 // errno, its texts, and the one locale. Contract: the C standard.
-#include "perthread.h"
+//
+// imports: kernel32
+// A thread's errno is a block of the heap, which its slot leads to; it is made at the first use.
+#include "crt.h"
+
+#include "kernel32.h"
+#include "user/heap.h"
 
 namespace {
+
+DWORD Slot = TLS_OUT_OF_INDEXES;
+int Lost; ///< errno of threads for which there was no memory. shared: by them, nobody relies on it
 
 /// By number, as the public headers have them.
 constexpr const char* Texts[] = {"No error",
@@ -38,15 +47,7 @@ constexpr const char* Texts[] = {"No error",
                                  "Too many links",
                                  "Broken pipe",
                                  "Domain error",
-                                 "Result too large",
-                                 "Unknown error",
-                                 "Resource deadlock avoided",
-                                 "Unknown error",
-                                 "Filename too long",
-                                 "No locks available",
-                                 "Function not implemented",
-                                 "Directory not empty",
-                                 "Illegal byte sequence"};
+                                 "Result too large"};
 constexpr int TEXTS = sizeof(Texts) / sizeof(Texts[0]);
 
 /// What localeconv tells (documented layout): that of the locale "C".
@@ -57,9 +58,26 @@ struct LCONV {
 
 } // namespace
 
+bool CrtMakeErrno() {
+    Slot = TlsAlloc();
+    return Slot != TLS_OUT_OF_INDEXES;
+}
+
+void CrtDropErrno() {
+    free(TlsGetValue(Slot));
+    (void)TlsSetValue(Slot, nullptr);
+}
+
 extern "C" {
 
-int* CDECL _errno() { return &CrtPerThread().Errno; }
+int* CDECL _errno() {
+    auto* error = static_cast<int*>(TlsGetValue(Slot));
+    if (error) return error;
+    error = static_cast<int*>(
+        RtlAllocateHeap(NtCurrentPeb()->ProcessHeap, HEAP_ZERO_MEMORY, sizeof(int))); // malloc sets errno
+    if (!error || !TlsSetValue(Slot, error)) return &Lost;
+    return error;
+}
 
 char* CDECL strerror(int error) {
     return const_cast<char*>(error >= 0 && error < TEXTS ? Texts[error] : "Unknown error");
