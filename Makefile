@@ -68,7 +68,7 @@ advice  = { grader/setup/advice.sh >&2; exit 2; }
 opt     = $(if $($1),$2 "$($1)")
 whole  := $(wildcard solutions)
 
-.PHONY: help grade check challenge watch hint test run gdb replay timeline memmon procmon mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix mutate edits soak check-style \
+.PHONY: help grade check challenge watch hint test run gdb monitor replay timeline memmon procmon mytest explore demo-race handout solution selfcheck seed doctor docs pictures coverage bench matrix mutate edits soak thirdparty check-style \
         format clean kernel
 
 help:
@@ -99,10 +99,10 @@ hint:
 	@$(need) hint
 	@$(grader) hint --out $(O) $(call opt,EX,--exercise) $(if $(AGAIN),--again) $(if $(YES),--yes)
 
-run gdb:
-	@$(need) $@ $(filter bochs,$(EMU)) $(if $(GUI),gui)
+run monitor gdb:
+	@$(need) $(@:monitor=run) $(filter bochs,$(EMU)) $(if $(GUI),gui)
 	@$(build) kernel || $(advice)
-	@$(grader) $@ --out $(O) --emu $(EMU) --smp $(SMP) $(if $(GUI),--gui) $(if $(MICA_CHECKED),--checked) \
+	@$(grader) $(@:monitor=run) --out $(O) --emu $(EMU) --smp $(SMP) $(if $(filter monitor,$@),--monitor) $(if $(GUI),--gui) $(if $(MICA_CHECKED),--checked) \
 	    $(call opt,MEMORY,--memory) $(call opt,SEED,--seed) $(call opt,APPEND,--append) $(if $(and $(filter gdb,$@),$(GDB_WAIT)),--wait)
 
 replay:
@@ -222,6 +222,10 @@ bench:
 	@$(need) grade
 	@$(build) kernel || $(advice)
 	@$(PYTHON) -m grader.bench --out $(O) $(call opt,JSON,--json) $(call opt,PROFILE,--profile)
+
+thirdparty:
+	@$(need) test
+	@$(PYTHON) kernel/tests/thirdparty/run.py --build --out $(O) --jobs $(JOBS)
 
 matrix:
 	@$(need) grade

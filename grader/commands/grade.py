@@ -123,7 +123,7 @@ def milestones(result: Result) -> str:
     """What the solved exercises show in a kernel that boots."""
     solved = [exercise for lab in result.labs for exercise, earned, possible in results.scores_of(result, lab)
               if exercise.shows and earned == possible > 0]
-    return "" if not solved else "solved, and to be seen at the prompt of `make run` when your kernel boots: " + "; ".join(
+    return "" if not solved else "solved, and to be seen at the prompt of `make monitor` when your kernel boots: " + "; ".join(
         f"{exercise.number} {' '.join(f'`{command}`' for command in exercise.shows)}" for exercise in solved)
 
 

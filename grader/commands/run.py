@@ -1,4 +1,4 @@
-"""`run`: the kernel in an emulator, its debugger's prompt on this terminal."""
+"""`run`: the kernel in an emulator, its shell on this terminal; with --monitor the kernel debugger's prompt."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from grader import labs
 from grader.commands.options import number
-from grader.console import PROMPT, STOP, terminal
+from grader.console import PROMPT, SHELL, STOP, terminal
 from grader.console.backtrace import Annotate, Names
 from grader.console.machines import Boot, machine
 from grader.errors import GraderError
@@ -32,9 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gui", action="store_true", help="show the screen in a window")
     parser.add_argument("--checked", action="store_true", help="the checked build")
     parser.add_argument("--probe", action="store_true", help="only boot to the prompt, say so, and leave")
+    parser.add_argument("--monitor", action="store_true", help="without programs: boot to the kernel debugger's prompt")
 
 
-def boot_of(tree: Tree, options: argparse.Namespace) -> Boot:
+def boot_of(tree: Tree, options: argparse.Namespace, programs: bool = False) -> Boot:
     processors = number(options.smp, "SMP", 1) or 1
     memory = number(options.memory, "MEMORY", LEAST_MB, MOST_MB) or Machine().memory_mb
     words = options.append.split()
@@ -46,7 +47,7 @@ def boot_of(tree: Tree, options: argparse.Namespace) -> Boot:
     seeded = any(word.startswith("/SEED=") for word in words)
     more = tuple(lab.driver for lab in labs.manifests(tree.root) if seeded and lab.seed and lab.driver)  # the questions' trap is in it
     return Boot(folder(tree, options.checked), " ".join(words), Machine(memory_mb=memory, processors=processors, disks=(page_file(PAGE_FILE_MB, "ide"),)),
-                window=options.gui, more=more)
+                window=options.gui, more=more, programs=programs)
 
 
 def folder(tree: Tree, checked: bool) -> Path:
@@ -54,12 +55,13 @@ def folder(tree: Tree, checked: bool) -> Path:
 
 
 def run(tree: Tree, options: argparse.Namespace) -> int:
-    boot = boot_of(tree, options)
+    boot = boot_of(tree, options, programs=not options.monitor)
     with machine(options.emu, boot) as started:
         if options.probe:
-            return probe(started)
+            return probe(started, SHELL if boot.programs else PROMPT)
         if sys.stdin.isatty():
-            print(f"Mica in {options.emu}. Type help at the prompt; Ctrl-A X leaves.", flush=True)
+            monitor = "Ctrl-] calls the kernel's monitor, " if boot.programs else ""
+            print(f"Mica in {options.emu}. Type help at the prompt; {monitor}Ctrl-A X leaves.", flush=True)
         terminal.tie(started, Annotate(Names(boot.folder)), stays=boot.window)
         if sys.stdin.isatty():
             print()
@@ -74,10 +76,10 @@ def refuse_silence(started) -> None:
         raise GraderError(f"{trouble}; `make doctor` tries the emulators")
 
 
-def probe(started) -> int:
-    said = started.read_until(PROMPT, PROBE_SECONDS)
-    if PROMPT in said:
-        print("boots to the debugger's prompt")
+def probe(started, prompt: bytes) -> int:
+    said = started.read_until(prompt, PROBE_SECONDS)
+    if prompt in said:
+        print("boots to the shell's prompt" if prompt == SHELL else "boots to the debugger's prompt")
         return 0
     refuse_silence(started)
     unwritten = _UNWRITTEN.search(said)

@@ -24,7 +24,7 @@ class Names:
         self.known: "Dict[tuple[str, int], str]" = {}
 
     def image(self, name: str) -> "Path | None":
-        return next((path for path in (self.folder / name, self.folder / "drivers" / name, self.folder / "tests" / name)
+        return next((path for path in (self.folder / part / name for part in (".", "drivers", "tests", "user"))
                      if path.exists()), None)
 
     def of(self, image: str, offset: int) -> str:

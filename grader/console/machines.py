@@ -40,14 +40,20 @@ class Boot:
     window: bool = False
     more: "Tuple[str, ...]" = ()  # drivers that are loaded behind the usual ones
     realtime: bool = True  # Bochs: its clock follows the host's, or runs by instructions alone
+    programs: bool = False  # the machine ends at the shell; without programs at the kernel's monitor
 
     @property
     def disk(self) -> Path:
-        return self.folder / "mica.img"
+        return self.folder / ("mica.img" if self.programs else "monitor.img")
 
     def images(self) -> "List[Path]":
-        """What the disk holds, for -initrd: kernel, HAL, drivers."""
-        return [self.folder / "boot" / name for name in ["ntoskrnl.exe", "hal.dll", *self.drivers()]]
+        """What the disk holds, for -initrd: kernel, HAL, drivers, programs."""
+        return [self.folder / "boot" / name for name in ["ntoskrnl.exe", "hal.dll", *self.drivers(), *self.user_images()]]
+
+    def user_images(self) -> "List[str]":
+        """Programs and their DLLs, as the build lists them."""
+        path = self.folder / "programs"
+        return path.read_text(encoding="utf-8").split() if self.programs and path.exists() else []
 
     def drivers(self) -> "List[str]":
         """The boot drivers in the order of loading."""

@@ -10,7 +10,7 @@ import time
 import tty
 from typing import Callable
 
-from . import PROMPT, STOP, STOPPED
+from . import PROMPT, SHELL, STOP, STOPPED
 from .machines import Machine
 
 ESCAPE = b"\x01"  # Ctrl-A
@@ -74,8 +74,8 @@ def talk(machine: Machine, annotate: "Callable[[bytes], bytes]", source: int, ke
             return True
         if said:
             quiet = 0.0
-            tail = (tail + said)[-len(PROMPT):]
-            listens |= tail == PROMPT
+            tail = (tail + said)[-len(SHELL):]
+            listens |= tail.endswith((PROMPT, SHELL))
             os.write(sys.stdout.fileno(), annotate(said))
         elif not typing or not listens:
             quiet += seconds

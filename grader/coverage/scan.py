@@ -12,7 +12,7 @@ import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 
-ID = re.compile(r"\b[A-Z]{3}-\d\d\b")
+ID = re.compile(r"\b(?!UTF-)[A-Z]{3}-\d\d\b")  # UTF-16 is an encoding
 RANGE = re.compile(r"\b([A-Z]{3})-(\d\d)\.\.(\d\d)\b")
 CPP_TEST = re.compile(r"^\s*(?:TYPED_)?(?:TEST|TEST_F|TEST_P|GUEST_TEST|LAB_TEST)\w*\(\s*(\w+)\s*(?:,\s*(\w+)\s*)?[,)]")
 PY_TEST = re.compile(r"^\s*(?:async\s+)?def (test_\w+)\(")

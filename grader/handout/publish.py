@@ -47,6 +47,7 @@ WITHHELD = re.compile(
     r"README\.md$|SYLLABUS\.md$|CONTRIBUTING\.md$|labs/branch-readme\.md$|labs/[^/]+/seed\.txt$|"
     r"kernel/prebuilt/)|_test\.cpp$")
 SHARED = "kernel/ntos/rtl/pe/"  # sources that are compiled for the boot loader and for ntdll.dll too
+SHARED_WITH_NTDLL = (SHARED, "kernel/ntos/rtl/i386/backtrace.cpp")
 FURTHER_LIST = "kernel/prebuilt/further.txt"  # kernel/student.mk reads it
 README = "labs/branch-readme.md"  # becomes README.md of the branches
 REFERENCES = ("earlier", "all", "none")
@@ -134,6 +135,7 @@ class Handout:
                 self._place(files, name, shipped, lab, fresh)
             if shipped is not None and name.startswith(SHARED):
                 files[f"kernel/prebuilt/boot/{name[len('kernel/ntos/rtl/'):].replace('.cpp', '.o')}"] = self._objects.of_loader(name)
+            if shipped is not None and name.startswith(SHARED_WITH_NTDLL):
                 files[f"kernel/prebuilt/user/{name[len('kernel/'):]}.obj"] = self._objects.of_user(name)
         if (self._tree.root / README).is_file():
             files["README.md"] = self._tree.root / README

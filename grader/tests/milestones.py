@@ -48,7 +48,7 @@ def parse(block: str) -> Session:
 
 
 def printed(folder: Path, commands: Sequence[str]) -> Session:
-    """What the commands print, one after the other, as `make run` shows it."""
+    """What the commands print, one after the other, as `make monitor` shows it."""
     annotate, prompt = Annotate(Names(folder)), PROMPT.strip()
     found: Session = []
     with QemuMachine(Boot(folder, options=os.environ.get("MICA_OPTIONS", "/DEBUG"))) as machine:

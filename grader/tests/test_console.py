@@ -15,7 +15,7 @@ from pathlib import Path
 from unittest import mock
 
 from grader.commands import run as run_command
-from grader.console import firmware, gdbfiles, machines
+from grader.console import PROMPT, SHELL, firmware, gdbfiles, machines
 from grader.console.backtrace import Annotate, Names
 from grader.console.machines import BochsMachine, Boot, QemuMachine, machine
 from grader.console import terminal
@@ -198,9 +198,33 @@ class StopTest(unittest.TestCase):
         parts = [said]
         with mock.patch.object(started, "read", lambda seconds: parts.pop(0) if parts else b""), contextlib.redirect_stdout(out):
             begun = time.monotonic()
-            self.assertEqual(0, run_command.probe(started))
+            self.assertEqual(0, run_command.probe(started, PROMPT))
         self.assertLess(time.monotonic() - begun, 5)  # and not two minutes
         return out.getvalue()
+
+    def test_a_pipe_speaks_after_either_prompt(self) -> None:
+        for prompt in (PROMPT, SHELL):
+            with self.subTest(prompt=prompt):
+                heard = []
+                machine = StoppedMachine(b"Mica\r\n" + prompt)
+                machine.write = heard.append  # type: ignore[method-assign]
+                machine.read = lambda seconds: machine.words.pop(0) if machine.words else (None if heard else b"")  # type: ignore
+                source, typist = os.pipe()
+                os.write(typist, b"help\n")
+                os.close(typist)
+                with mock.patch.object(os, "write"), mock.patch.object(terminal, "NO_PROMPT", 1):
+                    terminal.talk(machine, bytes, source, terminal.Keys(), False)  # type: ignore[arg-type]
+                os.close(source)
+                self.assertEqual([b"help\r"], heard)
+
+    def test_programs_are_on_the_disk_that_run_boots(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "programs").write_text("ntdll.dll smss.exe\n")
+            shell, monitor = Boot(Path(folder), programs=True), Boot(Path(folder))
+            self.assertEqual(["ntdll.dll", "smss.exe"], shell.user_images())
+            self.assertEqual("smss.exe", shell.images()[-1].name)
+            self.assertEqual([], monitor.user_images())
+            self.assertEqual(("mica.img", "monitor.img"), (shell.disk.name, monitor.disk.name))
 
     def test_doctor_tells_unwritten_from_broken(self) -> None:
         self.assertEqual("starts, and stops at exercise 1.2, which is not written yet (kernel/ntos/ke/x.cpp:31)\n", self.probe(self.LAST_WORDS))

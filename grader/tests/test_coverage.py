@@ -11,6 +11,7 @@ from grader.coverage.page import render
 from grader.coverage.rows import Row, read
 from grader.coverage import scan
 from grader.coverage.scan import ids_in, scan_cpp, scan_python
+from grader.style.base import Tree
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,6 +26,13 @@ class ScanTest(unittest.TestCase):
 
     def test_ids_and_ranges(self) -> None:
         self.assertEqual({"AAA-01", "AAA-02", "AAA-03", "BBB-07"}, ids_in("AAA-01..03, BBB-07"))
+        self.assertEqual({"AAA-01"}, ids_in("AAA-01: text in UTF-16 and UTF-32"))
+
+    def test_each_row_that_a_test_names_is_there(self) -> None:
+        tree = Tree.of(ROOT)
+        covered, complaints = join(read(ROOT / "docs/feature-map.md"), scan.scan(ROOT, tree.files), [], scan.pages(ROOT, tree.files))
+        self.assertEqual([], complaints)
+        self.assertGreater(len(covered), 300)
 
     def test_cpp(self) -> None:
         text = ("// What this file proves. AAA-09\n\n#include <x>\n\n// AAA-01\nTEST(Queue, Empty) {\n    F(); // AAA-02\n}\n\n"

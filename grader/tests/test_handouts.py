@@ -49,7 +49,7 @@ TYPED: Dict[str, str] = {
 SAID: Dict[str, str] = {
     "When you are stuck, `make hint EX=0.1` shows the first hint of an exercise, then the next one each time.": "",  # test_hint
     "When you are stuck, `make hint EX=1.1` shows the first hint of an exercise, then the next one each time.": "",
-    "In the monitor (`make run`), `stack` prints one line a frame.": "",  # the monitor's own tests
+    "In the monitor (`make monitor`), `stack` prints one line a frame.": "",  # the monitor's own tests
     "- The test's report shows the chain it made; `make replay LAB=0 TEST=frames_loop SEED=...` stops in your routine under gdb, "
     "before it walks that chain (with `AT=failure`: after it has returned).": "",
     "With these three you can reach 8 of the 14 points.": "three routines",
@@ -58,14 +58,14 @@ SAID: Dict[str, str] = {
     "`make grade LAB=1` ends with `Lab 1, core track: 50/50`.": "points 50",
     "You may try any: `make grade LAB=1 FURTHER=1.8` grades it with the core track, `make grade LAB=1 TEST=1.8` alone.": "",  # test_tracks
     "If it does not, `make grade` says so, and a test that needs another exercise waits until you have written that exercise.": "",  # test_branches
-    "At the prompt of `make run`, `spin 3` lets three threads compete on your scheduler: `ready` shows which threads wait, `threads` how often "
+    "At the prompt of `make monitor`, `spin 3` lets three threads compete on your scheduler: `ready` shows which threads wait, `threads` how often "
     "each ran, and `spin 0` ends them.": "",  # the console's own tests
     "The tests `preemption_order` and `random_schedules` also read the kernel's event ring.": "",  # trace.py
-    "`make run MEMORY=16` boots a machine of 16 MB.": "",  # the console's own tests
+    "`make monitor MEMORY=16` boots a machine of 16 MB.": "",  # the console's own tests
     "`make memmon` in a second terminal shows its memory: each cell is a page, its colour the page's state.": "",  # test_memmon
     "`make memmon OUT=memory.html` records all that as one page, with a slider for the time:": "",
     "The kernel boots on all five: until the walk is written no test can begin, and `make check EX=2.1` tries the free runs without a kernel.": "",  # test_checks
-    "`make run MEMORY=16` boots a machine with less memory than `fill 6000` uses.": "",  # vmstress
+    "`make monitor MEMORY=16` boots a machine with less memory than `fill 6000` uses.": "",  # vmstress
     "It stays at 0 wrong pages, however long it runs; `ws 72` shows far fewer pages than 6000, and `make memmon` shows them on their way.": "",
     "You may try any: `make grade LAB=2 FURTHER=2.7` grades it with the core track, `make grade LAB=2 TEST=2.7` alone.": "",  # test_tracks
     "- Each of the eight wrong kernels in which one of your scenarios fails is worth two points; they are not part of your branch, where "
@@ -78,7 +78,7 @@ SAID: Dict[str, str] = {
     "`make check EX=2.2` needs no kernel at all.": "",  # test_checks
     "When you are stuck, `make hint EX=2.5` shows the next of several hints: the first ones say where to look, the last ones tell the steps.": "",
     "`make grade` and `make replay` do not: there the reference stands in for your earlier labs.": "",  # test_handout
-    "`make run` and `make gdb` boot a kernel of your files alone: they need your labs 0 and 1.": "",
+    "`make monitor` and `make gdb` boot a kernel of your files alone: they need your labs 0 and 1.": "",
     "`make grade`, `make replay` and `make timeline` do not: there the reference stands in for your earlier labs.": "",  # test_handout
     "If it does not, `make grade` says so, and a test waits until you have written every exercise that its kernel needs; it names the "
     "one at which the kernel stopped.": "",  # test_branches, test_report
@@ -97,11 +97,11 @@ SAID: Dict[str, str] = {
     **{f"`make hint EX=3.{number}` shows one of several at a time; the last ones are the steps.": "" for number in (1, 2, 3, 4, 5, 7, 8, 9, 10)},
     "- `make hint EX=3.6` shows one of several at a time; the last ones are the steps.": "",
     "`spin_lock` tests one routine at a time: begin there.": "",
-    "When 3.1 to 3.5 are written, your kernel boots (`make run`), and each exercise shows itself at the debugger's prompt.": "",  # test_milestones
-    "Type this on four processors, too (`make run SMP=4`).": "",
+    "When 3.1 to 3.5 are written, your kernel boots (`make monitor`), and each exercise shows itself at the debugger's prompt.": "",  # test_milestones
+    "Type this on four processors, too (`make monitor SMP=4`).": "",
 }
 
-# What `$ make run` shows, by the exercises that are solved.
+# What `$ make monitor` shows, by the exercises that are solved.
 BOOTS: Dict[str, Tuple[str, ...]] = {
     "exercise 1.3 is not implemented: kernel/ntos/ke/sched/priority.cpp:46": ("1.1", "1.2"),
     "kd>": ("1.1", "1.2", "1.3", "1.4"),
@@ -149,7 +149,7 @@ def shows(lines: Sequence[str], wanted: Sequence[str]) -> bool:
 
 
 def names_something(sentence: str) -> bool:
-    if sentence.startswith("At the prompt of `make run`, "):  # it stands above a session, which test_milestones types
+    if sentence.startswith("At the prompt of `make monitor`, "):  # it stands above a session, which test_milestones types
         return False
     tests = {test.name for test in COURSE.tests}
     return any(code.startswith("make ") or code in tests for code in re.findall(r"`([^`]+)`", sentence))
@@ -257,7 +257,7 @@ class OnTheKernel(unittest.TestCase):
     def test_how_far_a_kernel_boots(self) -> None:
         lab = next(lab for lab in COURSE.labs if lab.number == 1)
         text = (TREE.root / "labs" / lab.folder / "README.md").read_text(encoding="utf-8")
-        shown = [block for block in FENCE.findall(text) if block.startswith("$ make run")]
+        shown = [block for block in FENCE.findall(text) if block.startswith("$ make monitor")]
         self.assertEqual(len(BOOTS), len(shown))
         for (claim, exercises), block in zip(BOOTS.items(), shown):
             files = [name for number in exercises for name in lab.exercise(number).files]

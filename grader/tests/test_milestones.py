@@ -31,7 +31,7 @@ class Words(unittest.TestCase):
         self.assertEqual(WAITS[0], milestones.difference([WAITS[1], "...", WAITS[0]], WAITS))
 
     def test_sessions_of_a_handout(self) -> None:
-        text = "## 3.3 Events (2 points)\n```\n$ make run\nkd> no\n```\n\n```\nkd> spin 3\nthree\nkd> ready\n  one\n```\n## 3.4 Any (1 points)\n```\nkd> waits\n```\n"
+        text = "## 3.3 Events (2 points)\n```\n$ make monitor\nkd> no\n```\n\n```\nkd> spin 3\nthree\nkd> ready\n  one\n```\n## 3.4 Any (1 points)\n```\nkd> waits\n```\n"
         self.assertEqual([("3.3", [("spin 3", ["three"]), ("ready", ["  one"])]), ("3.4", [("waits", [])])], list(milestones.sessions(text)))
 
     def test_manifests_name_what_the_handouts_show(self) -> None:

@@ -231,7 +231,7 @@ class OnTheConsole(unittest.TestCase):
         made = tempfile.TemporaryDirectory()
         self.addCleanup(made.cleanup)
         folder = Path(made.name)
-        (folder / "mica.img").write_bytes(bytes(512))
+        (folder / "monitor.img").write_bytes(bytes(512))
         started = QemuMachine(Boot(folder, machine=Machine(memory_mb=16, processors=2, disks=(Disk("pages", 8),))))
         self.addCleanup(started.stop)
         line = " ".join(started.command())

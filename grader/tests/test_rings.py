@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "kernel" / "tests"))
 
 import run as runner  # noqa: E402
-from rings import RINGS, Options, Outcome, Ring, times  # noqa: E402
+from rings import RINGS, Options, Outcome, Ring, Skipped, times  # noqa: E402
 from rings.base import run  # noqa: E402
 from rings.build import said_of_sources  # noqa: E402
 from rings.program import ProgramRing  # noqa: E402
@@ -128,6 +128,18 @@ class RunnerTest(unittest.TestCase):
         self.assertEqual([True, False], [each.ok for each in outcomes])
         self.assertIn("no emulator", outcomes[1].seen)
 
+    def test_a_ring_that_cannot_run_here_is_named_before_the_last_line_and_is_no_failure(self) -> None:
+        before = RINGS[:]
+        try:
+            RINGS[:] = [Fixed(Outcome("fixed", "a", True)), Fixed(error=Skipped("no network"))]
+            said = io.StringIO()
+            with tempfile.TemporaryDirectory() as out, contextlib.redirect_stdout(said):
+                self.assertEqual(0, runner.main(["--out", out]))
+        finally:
+            RINGS[:] = before
+        self.assertEqual(["not run: ring fixed: no network", "1 passed, 0 failed"], said.getvalue().splitlines()[-2:])
+        self.assertIn("SKIPPED   no network", said.getvalue())
+
     def test_last_line_and_exit_status(self) -> None:
         before = RINGS[:]
         try:
@@ -198,6 +210,12 @@ class ProgramTest(unittest.TestCase):
         outcomes = self.run_program("say(name='a', ok=True)\nraise SystemError('lost the machine')")
         self.assertEqual([True, False], [each.ok for each in outcomes])
         self.assertIn("lost the machine", outcomes[1].seen)
+
+    def test_only_a_program_that_ran_nothing_and_ended_well_is_skipped(self) -> None:
+        with self.assertRaisesRegex(Skipped, "^no network$"):
+            self.run_program("print('skipped: no network')")
+        self.assertEqual([True], [each.ok for each in self.run_program("say(name='a', ok=True)\nprint('skipped: no network')")])
+        self.assertEqual([False], [each.ok for each in self.run_program("print('skipped: no network')\nsys.exit(2)")])
 
     def test_program_without_a_test_of_that_name_is_no_failure_and_says_so(self) -> None:
         body = "print(\"no test is called 'x*'\", file=sys.stderr)\nsys.exit(2)"

@@ -1,7 +1,7 @@
 # boot.mk - the loader and the disk image. Included by kernel/build.mk, which sets B (output folder), CXX, OBJCOPY, say.
 #
 #   $(B)/boot/loader.elf   multiboot loader:  qemu-system-i386 -kernel loader.elf -initrd "ntoskrnl.exe,hal.dll,..."
-#   $(B)/mica.img          bootable disk; MICA_OPTIONS="/DEBUG" sets its boot options
+#   $(B)/monitor.img       bootable disk without programs; MICA_OPTIONS="/DEBUG" sets its boot options
 #   boot-probe             images for kernel/tests/python/test_boot.py: both boot paths, and every failure's message
 # The loader's host tests (*_test.cpp here) are part of host-tests.
 
@@ -27,7 +27,7 @@ boot_obj   := $(foreach o,$(boot_obj),$(or $(wildcard $(o:$(boot_o)/%=$(boot_giv
 # What the disk holds: the kernel, the HAL and the drivers (test drivers are passed by the runner with -initrd).
 disk_images = $(addprefix $(B)/boot/,ntoskrnl.exe hal.dll $(drivers:%=%.sys))
 
-BOOT_TARGETS := $(B)/boot/loader.elf $(B)/mica.img
+BOOT_TARGETS := $(B)/boot/loader.elf $(B)/monitor.img
 # Sources that also run on the host, for host-tests.
 BOOT_HOST_SOURCES := $(boot_pure:%=$(boot_dir)/%.cpp)
 
@@ -53,10 +53,12 @@ $(boot_o)/stage.bin: $(B)/boot/loader.elf
 $(boot_o)/mbr.bin: $(boot_o)/mbr.o
 	$(Q)ld.lld -m elf_i386 --oformat=binary --image-base=0 -Ttext=0x7c00 -e MbrStart $< -o $@
 
-$(B)/mica.img: $(boot_o)/mbr.bin $(boot_o)/stage.bin $(boot_dir)/mkdisk.py $(disk_images)
+disk_parts := $(boot_o)/mbr.bin $(boot_o)/stage.bin $(boot_dir)/mkdisk.py
+make_disk = $(Q)$(PYTHON) $(boot_dir)/mkdisk.py --mbr $(boot_o)/mbr.bin --stage $(boot_o)/stage.bin --out $@ --options "$(MICA_OPTIONS)" \
+            $(filter %.exe %.dll %.sys,$^)
+$(B)/monitor.img: $(disk_parts) $(disk_images)
 	$(call say,DISK,$@)
-	$(Q)$(PYTHON) $(boot_dir)/mkdisk.py --mbr $(boot_o)/mbr.bin --stage $(boot_o)/stage.bin --out $@ \
-	    --options "$(MICA_OPTIONS)" $(disk_images)
+	$(make_disk)
 
 # The probe: three images that report how the loader left the machine.
 probe_o    := $(B)/boot-probe

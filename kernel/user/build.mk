@@ -12,7 +12,7 @@ user_here := $(if $(STUDENT)$(exploring),,$(if $(service_table),$(wildcard kerne
 
 # What ntdll.dll shares with the kernel.
 user_shared := $(addprefix kernel/ntos/rtl/,bitmap.cpp bitmapruns.cpp largeinteger.cpp memory.cpp numbers.cpp printf.cpp time.cpp \
-               $(addprefix i386/,chain.cpp context.S dispatch.cpp raise.cpp unwind.cpp) $(addprefix pe/,bind.cpp error.cpp \
+               $(addprefix i386/,backtrace.cpp chain.cpp context.S dispatch.cpp raise.cpp unwind.cpp) $(addprefix pe/,bind.cpp error.cpp \
                headers.cpp image.cpp relocate.cpp)) $(call find,kernel/ntos/rtl/strings)
 
 USER_CXXFLAGS = $(filter-out -mno-sse -mno-mmx -mno-80387 -mno-stack-arg-probe,$(CXXFLAGS)) -Ikernel/user/inc -Ikernel/user/ntdll -I$(service_dir)
@@ -35,6 +35,19 @@ user_sources  = $(if $(wildcard $1.cpp),$1.cpp,$(call find,$1))
 user_imports := $(if $(user_folders)$(user_files),$(shell grep -m1 '^// imports: ' $(user_files:%=%.cpp) $(user_folders:%=%/*.cpp) /dev/null 2>/dev/null | \
                 sed -n 's|^\(.*\)\.cpp:// imports: |\1 |p' | while read -r from names; do for n in $$names; do echo "$$from=$$n"; done; done))
 user_libs     = $(patsubst %,$(B)/user/%.lib,ntdll $(sort $(foreach s,$(basename $(call user_sources,$1)),$(patsubst $s=%,%,$(filter $s=%,$(user_imports))))))
+
+# What a machine that ends at the shell has on its disk besides the kernel: all but the tests' programs. A list says their names to tools.
+user_boot := $(filter $(notdir $(filter kernel/user/%,$(user_folders:%=%.exe) $(user_folders:%=%.dll))) ntdll.dll,$(notdir $(user_images)))
+ifeq ($(STUDENT)$(exploring),)
+kernel: $(B)/mica.img $(B)/programs
+$(B)/mica.img: $(disk_parts) $(disk_images) $(user_boot:%=$(B)/boot/%) $(B)/programs
+	$(call say,DISK,$@)
+	$(make_disk)
+ifneq ($(file <$(B)/programs),$(user_boot))
+$(shell mkdir -p $(B))
+$(file >$(B)/programs,$(user_boot))
+endif
+endif
 
 ifneq ($(user_here),)
 kernel: $(user_images) $(user_images:$(B)/user/%=$(B)/boot/%)

@@ -19,8 +19,6 @@ LAB = Lab(
         Exercise("1.4", "Boost, decay and starvation relief", 12, ("kernel/ntos/ke/sched/policy.cpp",), hours=4, shows=("spin 1 10", "spin 1 3", "threads")),
         Exercise("1.5", "Object references, names and the handle table", 22,
                  ("kernel/ntos/ex/handle.cpp", "kernel/ntos/ob/reference.cpp", "kernel/ntos/ob/directory.cpp", "kernel/ntos/ob/handle.cpp"), hours=6, further=True),
-        Exercise("1.7", "System-service dispatch, PreviousMode, probing", 20,
-                 ("kernel/ntos/ke/i386/servicecall.S", "kernel/ntos/ke/i386/servicefault.cpp", "kernel/ntos/rtl/useraccess.cpp", "kernel/ntos/rtl/capture.cpp"), hours=4, further=True),
         Exercise("1.8", "PE relocation and imports", 15, ("kernel/ntos/rtl/pe/relocate.cpp", "kernel/ntos/rtl/pe/bind.cpp"), hours=4, further=True),
     ),
 )

@@ -22,6 +22,9 @@ constexpr ACCESS_MASK SEMAPHORE_ALL_ACCESS = STANDARD_RIGHTS_ALL | 0x3;
 constexpr ACCESS_MASK TIMER_QUERY_STATE = 0x1;
 constexpr ACCESS_MASK TIMER_MODIFY_STATE = 0x2;
 constexpr ACCESS_MASK TIMER_ALL_ACCESS = STANDARD_RIGHTS_ALL | 0x3;
+constexpr ACCESS_MASK KEYEDEVENT_WAIT = 0x1;
+constexpr ACCESS_MASK KEYEDEVENT_WAKE = 0x2;
+constexpr ACCESS_MASK KEYEDEVENT_ALL_ACCESS = STANDARD_RIGHTS_REQUIRED | 0x3;
 
 /// What NtQueryEvent tells.
 enum class EVENT_INFORMATION_CLASS : LONG { EventBasicInformation };
@@ -65,8 +68,9 @@ NTKERNELAPI extern POBJECT_TYPE ExEventObjectType;
 NTKERNELAPI extern POBJECT_TYPE ExMutantObjectType;
 NTKERNELAPI extern POBJECT_TYPE ExSemaphoreObjectType;
 NTKERNELAPI extern POBJECT_TYPE ExTimerObjectType;
+extern POBJECT_TYPE ExKeyedEventObjectType;
 
-/// Makes the four types. @irql PASSIVE_LEVEL, boot
+/// Makes the types. @irql PASSIVE_LEVEL, boot
 BOOLEAN NTAPI ObInitializeDispatcherTypes();
 
 /// Makes an event. @returns as ObCreateObject and ObInsertObject; STATUS_INVALID_PARAMETER: the type
@@ -114,6 +118,16 @@ OB_SERVICE(SetTimer, HANDLE TimerHandle, LARGE_INTEGER* DueTime, PTIMER_APC_ROUT
 OB_SERVICE(CancelTimer, HANDLE TimerHandle, BOOLEAN* CurrentState);
 OB_SERVICE(QueryTimer, HANDLE TimerHandle, TIMER_INFORMATION_CLASS TimerInformationClass, PVOID TimerInformation,
            ULONG TimerInformationLength, ULONG* ReturnLength);
+
+/// Makes a keyed event. @param Flags 0. @returns also STATUS_INVALID_PARAMETER_4
+OB_SERVICE(CreateKeyedEvent, HANDLE* KeyedEventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+           ULONG Flags);
+OB_SERVICE(OpenKeyedEvent, HANDLE* KeyedEventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes);
+/// Meet at a key: each waits until a thread of the same process calls the other with the same key. One release lets one thread go on.
+/// @param KeyedEventHandle nullptr: an event that all processes have. @param Key even; most callers take an address.
+/// @returns STATUS_SUCCESS; STATUS_INVALID_PARAMETER_1: Key; as KeWaitForSingleObject
+OB_SERVICE(WaitForKeyedEvent, HANDLE KeyedEventHandle, PVOID Key, BOOLEAN Alertable, LARGE_INTEGER* Timeout);
+OB_SERVICE(ReleaseKeyedEvent, HANDLE KeyedEventHandle, PVOID Key, BOOLEAN Alertable, LARGE_INTEGER* Timeout);
 
 /// Waits for the object of a handle that has the SYNCHRONIZE right. @param Timeout as of KeWaitForSingleObject. @returns as that
 OB_SERVICE(WaitForSingleObject, HANDLE Handle, BOOLEAN Alertable, LARGE_INTEGER* Timeout);

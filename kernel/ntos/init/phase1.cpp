@@ -135,6 +135,8 @@ EPROCESS* StartSessionManager() {
 [[noreturn]] void Watch(EPROCESS* sessionManager) {
     while (IoWaitForMonitorKey(sessionManager))
         KdEnterMonitor(nullptr);
+    DbgPrint("%s has ended with %08x; nothing would start programs any more\n", sessionManager->ImageFileName,
+             ULONG(sessionManager->ExitStatus));
     KeBugCheckEx(CRITICAL_PROCESS_DIED, reinterpret_cast<ULONG_PTR>(sessionManager), 0,
                  ULONG(sessionManager->ExitStatus), 0);
 }

@@ -71,8 +71,8 @@ NTSTATUS MakeNameSpace() {
     NTSTATUS status = STATUS_SUCCESS;
     (void)ObpEnumerateTypes(InsertFirstType, &status);
     NT_TRY(status);
-    static constexpr PCWSTR names[] = {u"\\Device",    u"\\Driver",   u"\\BaseNamedObjects",
-                                       u"\\KnownDlls", u"\\Callback", u"\\??"};
+    static constexpr PCWSTR names[] = {
+        u"\\Device", u"\\Driver", u"\\BaseNamedObjects", u"\\KnownDlls", u"\\Callback", u"\\KernelObjects", u"\\??"};
     for (PCWSTR name : names) {
         POBJECT_DIRECTORY directory;
         NT_TRY(MakeDirectory(name, &directory));

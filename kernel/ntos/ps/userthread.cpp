@@ -7,6 +7,7 @@
 //            CONTEXT: Eip = RtlUserThreadStart, Eax = start routine, Ebx = its parameter
 //
 // IRQL: PASSIVE_LEVEL. In the books: "flow of CreateThread", "exception dispatching". PRC-07, PRC-08, INT-13, EXC-04
+#include "kd.h"
 #include "rtl/capture.h"
 #include "ke/usermode.h"
 #include "mm.h"
@@ -117,6 +118,8 @@ NTSTATUS NTAPI PspStartUserThread(PETHREAD* Thread, EPROCESS* Process, PCSTR Nam
 
 void NTAPI PspEndAfterException(const EXCEPTION_RECORD* Record) {
     EPROCESS* const process = PsGetCurrentProcess();
+    DbgPrint("%s ends: exception %08x at %08x\n", process->ImageFileName, static_cast<ULONG>(Record->ExceptionCode),
+             ULONG(reinterpret_cast<ULONG_PTR>(Record->ExceptionAddress)));
     if (process->EndsWithLastThread) PspTerminateProcess(process, Record->ExceptionCode);
     PspExitThread(Record->ExceptionCode);
 }

@@ -13,13 +13,14 @@ import re
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Tuple
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
-from grader.console import PROMPT  # noqa: E402
+from grader.console import PROMPT, SHELL  # noqa: E402
 from grader.console.backtrace import Annotate, Names  # noqa: E402
 from grader.console.machines import Boot, Machine, machine  # noqa: E402
 from grader.machine.parts import Machine as Parts, page_file  # noqa: E402
@@ -155,26 +156,22 @@ def bugcheck_has_names(started: Machine, folder: Path) -> None:
     expect(text, r"#\d+ ntoskrnl\.exe\+0x[0-9a-f]+  .*\bat kernel/ntos/\S+:\d+", "a frame with function, file and line")
 
 
-SHELL = b"C:\\> "
-PROGRAMS = ("ntdll.dll", "smss.exe", "mcmd.exe", "dir.exe", "objdir.exe", "hexdump.exe", "crash.exe")
-
-
-def shell_runs_programs(emulator: str, folder: Path) -> None:
-    """A disk with smss.exe boots to the shell; programs, their exit status, Ctrl+C, the monitor by its key and back."""
-    with tempfile.TemporaryDirectory(prefix="mica-shell-") as scratch:
-        make_disk(folder, Path(scratch), "", list(PROGRAMS))
-        with machine(emulator, Boot(Path(scratch), realtime=False)) as started:
-            if SHELL not in started.read_until(SHELL, BOOT_SECONDS):
-                raise Failure("a disk with smss.exe boots to the shell's prompt", "no prompt")
-            talk_to_the_shell(started)
+def shell_runs_programs(emulator: str, folder: Path, processors: int) -> None:
+    """What `make run` boots ends at the shell; programs, their exit status, Ctrl+C, the monitor by its key and back."""
+    parts = Parts() if processors == 1 else Parts(processors=processors)
+    with machine(emulator, Boot(folder, "" if processors == 1 else f"/SMP={processors}", parts, realtime=False, programs=True)) as started:
+        said = started.read_until(SHELL, BOOT_SECONDS)
+        if SHELL not in said:
+            raise Failure("a machine with programs boots to the shell's prompt", last_lines(plain(said)) or started.trouble())
+        expect(plain(said), rf", {processors} processor", "as many processors as it has")
+        talk_to_the_shell(started)
 
 
 def talk_to_the_shell(started: Machine) -> None:
     expect(ask(started, "help", SHELL), r"^start PROGRAM", "help")
     expect(ask(started, "dir *md.exe", SHELL), r"^ +\d+  mcmd\.exe\n(?!.*dir)", "dir shows what matches")
     expect(ask(started, "objdir \\Device", SHELL), r"^Console +Device$", "objdir shows the console")
-    expect(ask(started, "crash divide", SHELL), r"^crash: c0000094$", "a crash ends the program with its code")
-    expect(ask(started, "status", SHELL), r"^c0000094$", "status of the last program")
+    crashes_are_told(started)
     expect(ask(started, 'echo "a  b" c', SHELL), r"^a  b c$", "quotes keep blanks")
     expect(ask(started, "nosuch", SHELL), r"^nosuch: no such command or program", "an unknown program is told")
     started.write(b"hexdump ntdll.dll\r")
@@ -188,6 +185,34 @@ def talk_to_the_shell(started: Machine) -> None:
     expect(ask(started, "threads"), r"\bRunning\b", "the monitor answers")
     started.write(b"g\recho back\r")
     expect(plain(started.read_until(b"\n" + SHELL, ANSWER_SECONDS)), r"^back$", "g leads back to the shell")
+    expect(ask(started, "exit", SHELL), r"^mcmd\.exe has ended; it is started again$", "smss.exe starts another shell")
+
+
+def crashes_are_told(started: Machine) -> None:
+    """Exception, module and offset, the stack with names; the program ends with the code, and the next command is answered."""
+    for kind, code, where in (("divide", "c0000094", r"crash\.exe\+0x[0-9a-f]+"), ("write", "c0000005", r"crash\.exe\+0x[0-9a-f]+: writes 00000004"),
+                              ("raise", "c0000001", r"ntdll\.dll\+0x[0-9a-f]+  Rtl\w+\+0x[0-9a-f]+"), ("jump", "c0000005", r"0x00000010: reads 00000010")):
+        said = ask(started, f"crash {kind}", SHELL)
+        expect(said, rf"^crash\.exe: exception {code} at {where}$", f"crash {kind}: exception, module and offset")
+        expect(said, r"(?m)^  #0 .*(?:\n  #\d+ .*)*\n  #\d+ crash\.exe\+0x[0-9a-f]+$" if kind in ("raise", "jump") else r"^  #0 crash\.exe\+0x",
+               f"crash {kind}: the program is on the stack")
+        expect(said, r"^  #\d+ ntdll\.dll\+0x[0-9a-f]+  Rtl\w+\+0x[0-9a-f]+$", f"crash {kind}: the stack down to the thread's begin, with names")
+        expect(said, rf"^crash: {code}$", f"crash {kind}: the shell tells the code")
+    expect(ask(started, "crash stack", SHELL), r"c00000fd(?s:.)*^crash: c00000fd$", "a stack that is used up is told, too")
+    expect(ask(started, "status", SHELL), r"^c00000fd$", "status of the last program")
+
+
+def session_manager_that_crashes_is_a_bugcheck(emulator: str, folder: Path) -> None:
+    """A program that writes to address 20h, in the place of smss.exe."""
+    with tempfile.TemporaryDirectory(prefix="mica-smss-") as scratch:
+        smss = Path(scratch) / "smss.exe"
+        smss.write_bytes((folder / "boot/crashes.exe").read_bytes())
+        make_disk(folder, Path(scratch), "", ["ntdll.dll", str(smss)])
+        with machine(emulator, Boot(Path(scratch), realtime=False)) as started:
+            text = plain(started.read_until(b"\n  #2 ", BOOT_SECONDS))
+    expect(text, r"^smss\.exe: exception c0000005 at smss\.exe\+0x[0-9a-f]+: writes 00000020$", "the exception is told")
+    expect(text, r"^smss\.exe has ended with c0000005; nothing would start programs any more$", "what it means")
+    expect(text, r"^\*\*\* STOP: 0x000000ef CRITICAL_PROCESS_DIED \(.*0xc0000005", "the bugcheck with the exit status")
 
 
 # ---- running --------------------------------------------------------------------------------------------------------
@@ -213,7 +238,9 @@ def talk(emulator: str, folder: Path) -> "Iterator[Tuple[str, List[str], Callabl
     finally:
         started.stop()
     yield "exception-goes-its-way", ["EXC-02", "TOL-06"], lambda: exception_goes_its_way(emulator, folder)
-    yield "shell-runs-programs", ["SYS-03", "SYS-05", "PRC-05", "IOM-03"], lambda: shell_runs_programs(emulator, folder)
+    for processors in (1,) if emulator == "bochs" else (1, 4):
+        yield f"shell-runs-programs-{processors}", ["SYS-03", "SYS-05", "PRC-05", "IOM-03"], partial(shell_runs_programs, emulator, folder, processors)
+    yield "session-manager-that-crashes-is-a-bugcheck", ["SYS-03", "EXC-04", "TRP-09"], partial(session_manager_that_crashes_is_a_bugcheck, emulator, folder)
     if emulator == "qemu":
         yield "little-memory-is-used", ["PFN-11"], lambda: little_memory_is_used(emulator, folder)
 
@@ -222,7 +249,7 @@ def make_disk(folder: Path, to: Path, options: str, files: "List[str]") -> None:
     """A disk image of its own: the kernel with these options, drivers and boot files."""
     images = [folder / "boot" / name for name in ["ntoskrnl.exe", "hal.dll", *files]]
     subprocess.run([sys.executable, str(ROOT / "kernel/boot/mkdisk.py"), "--mbr", str(folder / "obj/boot/mbr.bin"),
-                    "--stage", str(folder / "obj/boot/stage.bin"), "--out", str(to / "mica.img"),
+                    "--stage", str(folder / "obj/boot/stage.bin"), "--out", str(to / "monitor.img"),
                     "--options", options, *map(str, images)], check=True, capture_output=True)
 
 

@@ -17,6 +17,7 @@ NTSTATUS Start(PCWSTR name, HANDLE* process) {
 
 } // namespace
 
+// BOO-05: the kernel has mapped ntdll at boot, and starts the process in it.
 // hello.exe ends with the number of processors that it finds in its PEB, once its imports are bound and a service has answered.
 GUEST_TEST(TheKernelStartsHello) {
     HANDLE handle = nullptr;

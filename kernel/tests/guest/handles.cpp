@@ -50,7 +50,7 @@ struct NO_LEAK {
 
 } // namespace
 
-// DSP-02, DSP-03, DSP-22, OBJ-12
+// DSP-02, DSP-03, DSP-22, OBJ-12, OBJ-10: each executive object has a kernel object in its body, which waits and signals are about
 GUEST_TEST(EventsAreSetResetAndWaitedForByHandles) {
     const NO_LEAK leak;
     NAMED name(u"\\BaseNamedObjects\\Event1");
@@ -302,4 +302,103 @@ GUEST_TEST(TheMonitorShowsObjectsAndHandles) {
     (void)KdExecuteCommand("handle 4", text, sizeof(text));
     GUEST_TRUE(strstr(text, "001f0003  ---    Event         Shown"));
     GUEST_EQUAL(STATUS_SUCCESS, ZwClose(event));
+}
+
+namespace {
+
+constexpr ULONG ROUNDS = 300;
+
+/// Threads that meet at few keys, some of them impatient. shared: Met is interlocked
+struct MEETINGS {
+    HANDLE Event;
+    volatile LONG Met[2]; ///< who has waited; who has released
+};
+
+void MeetOften(ULONG index, PVOID context) {
+    auto& meetings = *static_cast<MEETINGS*>(context);
+    const bool releases = index % 2 != 0;
+    for (ULONG i = 0; i < ROUNDS; i++) {
+        PVOID const key = reinterpret_cast<PVOID>(ULONG_PTR(4 * (i % 3)));
+        LARGE_INTEGER brief = {.QuadPart = -LONGLONG(i % 4 * 50)}; // from 0 to 15 microseconds
+        const NTSTATUS status = releases ? ZwReleaseKeyedEvent(meetings.Event, key, FALSE, &brief)
+                                         : ZwWaitForKeyedEvent(meetings.Event, key, FALSE, &brief);
+        if (status == STATUS_SUCCESS)
+            InterlockedIncrement(&meetings.Met[releases]);
+        else
+            GUEST_EQUAL(STATUS_TIMEOUT, status);
+    }
+}
+
+struct VISITOR {
+    HANDLE Event;
+    PVOID Key;
+    NTSTATUS Status;
+};
+
+void NTAPI Visit(PVOID context) {
+    auto& visitor = *static_cast<VISITOR*>(context);
+    visitor.Status = ZwWaitForKeyedEvent(visitor.Event, visitor.Key, FALSE, nullptr);
+}
+
+} // namespace
+
+// DSP-22
+GUEST_TEST(ThreadsMeetAtTheKeyOfAKeyedEvent) {
+    NAMED name(u"\\BaseNamedObjects\\Keyed1");
+    HANDLE event, same, other;
+    PVOID const key = reinterpret_cast<PVOID>(0x1000);
+    LARGE_INTEGER tenth = {.QuadPart = -1'000'000}, brief = {.QuadPart = -10'000};
+    GUEST_EQUAL(STATUS_INVALID_PARAMETER_4, ZwCreateKeyedEvent(&event, KEYEDEVENT_ALL_ACCESS, name, 1));
+    GUEST_EQUAL(STATUS_SUCCESS, ZwCreateKeyedEvent(&event, KEYEDEVENT_ALL_ACCESS, name, 0));
+    GUEST_EQUAL(STATUS_SUCCESS, ZwOpenKeyedEvent(&same, KEYEDEVENT_WAKE, name));
+    GUEST_EQUAL(STATUS_SUCCESS, ZwCreateKeyedEvent(&other, KEYEDEVENT_ALL_ACCESS, nullptr, 0));
+    GUEST_EQUAL(STATUS_INVALID_PARAMETER_1, ZwWaitForKeyedEvent(event, reinterpret_cast<PVOID>(0x1001), FALSE, &brief));
+    GUEST_EQUAL(STATUS_TIMEOUT, ZwWaitForKeyedEvent(event, key, FALSE, &Now));
+    GUEST_EQUAL(STATUS_TIMEOUT, ZwReleaseKeyedEvent(event, key, FALSE, &brief)); // what gave up is not met
+    VISITOR visitor = {event, key, STATUS_PENDING};
+    PETHREAD thread;
+    GUEST_EQUAL(STATUS_SUCCESS, PsStartSystemThread(&thread, "Visit", 8, Visit, &visitor));
+    GUEST_EQUAL(STATUS_TIMEOUT, ZwReleaseKeyedEvent(other, key, FALSE, &brief));   // another event
+    GUEST_EQUAL(STATUS_TIMEOUT, ZwReleaseKeyedEvent(nullptr, key, FALSE, &brief)); // and that of all
+    GUEST_EQUAL(STATUS_TIMEOUT, ZwReleaseKeyedEvent(event, reinterpret_cast<PVOID>(0x1004), FALSE, &brief));
+    GUEST_EQUAL(STATUS_TIMEOUT, ZwWaitForKeyedEvent(event, key, FALSE, &brief)); // two that wait do not meet
+    GUEST_EQUAL(STATUS_PENDING, visitor.Status);
+    GUEST_EQUAL(STATUS_SUCCESS, ZwReleaseKeyedEvent(same, key, FALSE, &tenth));
+    (void)KeWaitForSingleObject(thread, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
+    GUEST_EQUAL(STATUS_SUCCESS, visitor.Status);
+    PsDereferenceThread(thread);
+    GUEST_EQUAL(STATUS_TIMEOUT, ZwReleaseKeyedEvent(same, key, FALSE, &Now)); // one release, one thread
+    GUEST_EQUAL(STATUS_OBJECT_TYPE_MISMATCH, ZwSetEvent(event, nullptr));
+    const HANDLE handles[] = {event, same, other};
+    for (const HANDLE handle : handles)
+        GUEST_EQUAL(STATUS_SUCCESS, ZwClose(handle));
+}
+
+// DSP-22
+GUEST_TEST(ThreadsOfTwoProcessesDoNotMeetAtOneKey) {
+    PVOID const key = reinterpret_cast<PVOID>(0x2000);
+    LARGE_INTEGER brief = {.QuadPart = -100'000};
+    VISITOR visitor = {nullptr, key, STATUS_PENDING};
+    PETHREAD thread;
+    EPROCESS* process;
+    KAPC_STATE before;
+    GUEST_EQUAL(STATUS_SUCCESS, PspCreateProcess("Other", &process));
+    GUEST_EQUAL(STATUS_SUCCESS, PsStartSystemThread(&thread, "Visit", 8, Visit, &visitor));
+    KeStackAttachProcess(&process->Pcb, &before);
+    GUEST_EQUAL(STATUS_TIMEOUT, ZwReleaseKeyedEvent(nullptr, key, FALSE, &brief));
+    KeUnstackDetachProcess(&before);
+    GUEST_EQUAL(STATUS_SUCCESS, ZwReleaseKeyedEvent(nullptr, key, FALSE, nullptr));
+    (void)KeWaitForSingleObject(thread, KWAIT_REASON::Executive, KernelMode, FALSE, nullptr);
+    PsDereferenceThread(thread);
+    PspDeleteProcess(process);
+}
+
+// DSP-22
+GUEST_TEST(WhoWaitsAndWhoReleasesMeetInPairs) {
+    MEETINGS meetings = {nullptr, {0, 0}};
+    GUEST_EQUAL(STATUS_SUCCESS, ZwCreateKeyedEvent(&meetings.Event, KEYEDEVENT_ALL_ACCESS, nullptr, 0));
+    GuestTogether(MeetOften, &meetings);
+    GUEST_EQUAL(meetings.Met[0], meetings.Met[1]);
+    GUEST_TRUE(meetings.Met[0] != 0);
+    GUEST_EQUAL(STATUS_SUCCESS, ZwClose(meetings.Event));
 }

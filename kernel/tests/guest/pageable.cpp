@@ -67,7 +67,7 @@ GUEST_TEST(PageableDataKeepsWhatWasWritten) {
     GuestCheckSystemPages();
 }
 
-// PFN-12: the kernel's own pageable code; the Zw stub is resident, the service behind it is not
+// PFN-12, ARC-06: the executive is code like any other, which waits for its own pages; the Zw stub is resident, the service behind it is not
 GUEST_TEST(ServicesOfVirtualMemoryRunAfterTheyWereOut) {
     ULONG* const page = PageOf(reinterpret_cast<const void*>(NtFreeVirtualMemory));
     PVOID base = nullptr;

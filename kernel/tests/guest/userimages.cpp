@@ -1,6 +1,6 @@
 // Programs that try ntdll.dll and kernel32.dll out: each is started as the kernel starts its first process, and says with its status how
 // it went (kernel/tests/programs/check.h).
-// machine: file=ntdll.dll file=kernel32.dll file=loads.exe file=first.dll file=second.dll file=third.dll file=threads.exe file=exceptions.exe file=crashes.exe file=tls.exe file=exits.exe file=lonely.exe file=winbase.exe file=spawns.exe
+// machine: file=ntdll.dll file=kernel32.dll file=loads.exe file=first.dll file=second.dll file=third.dll file=threads.exe file=exceptions.exe file=crashes.exe file=tls.exe file=exits.exe file=lonely.exe file=winbase.exe file=spawns.exe file=locks.exe
 // SYS-01, PRC-04, BOO-01
 #include "ldr/bootfiles.h"
 #include "mm/section.h"
@@ -94,7 +94,7 @@ GUEST_TEST(MissingRoutineIsTheExitStatus) {
     GUEST_EQUAL(STATUS_ENTRYPOINT_NOT_FOUND, Run(u"loads.exe"));
 }
 
-// PRC-07, SYL-05, DSP-22
+// PRC-07, DSP-22
 GUEST_TEST(ThreadsShareCriticalSections) {
     KNOWN_DLLS known;
     known.Add(u"\\KnownDlls\\second.dll", u"second.dll");
@@ -114,13 +114,16 @@ GUEST_TEST(ProcessEndsInTheMiddleOfItsThreads) {
 // BOO-04: without sections that were made before, the loader opens the files
 GUEST_TEST(LoaderFindsDllsAmongTheBootFiles) { GUEST_EQUAL(PROGRAM_PASSED, Run(u"loads.exe")); }
 
+// DSP-22
+GUEST_TEST(SlimLocksAndConditionVariablesMeetAtKeyedEvents) { GUEST_EQUAL(PROGRAM_PASSED, Run(u"locks.exe")); }
+
 // EXC-01..04
 GUEST_TEST(ExceptionsFindTheirHandlers) { GUEST_EQUAL(PROGRAM_PASSED, Run(u"exceptions.exe")); }
 
 // EXC-04
 GUEST_TEST(UnhandledExceptionEndsTheProcessWithItsCode) { GUEST_EQUAL(STATUS_ACCESS_VIOLATION, Run(u"crashes.exe")); }
 
-// SYS-01
+// SYS-01, PRC-13, OBJ-13: the names of kernel32 are the subsystem's; each of its objects is one of the executive
 GUEST_TEST(Kernel32DoesWhatItsNamesSay) {
     KNOWN_DLLS known;
     known.Add(u"\\KnownDlls\\kernel32.dll", u"kernel32.dll");
@@ -128,5 +131,5 @@ GUEST_TEST(Kernel32DoesWhatItsNamesSay) {
     GUEST_EQUAL(PROGRAM_PASSED, Run(u"winbase.exe"));
 }
 
-// PRC-05
+// PRC-05, PRC-13
 GUEST_TEST(ProgramsStartPrograms) { GUEST_EQUAL(PROGRAM_PASSED, Run(u"spawns.exe")); }

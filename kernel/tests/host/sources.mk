@@ -199,3 +199,4 @@ HOST_SOURCES += kernel/user/ntdll/heap/validate.cpp
 HOST_SOURCES += kernel/user/kernel32/utf8.cpp
 HOST_SOURCES += kernel/user/ntdll/files/dospath.cpp
 HOST_SOURCES += kernel/user/msvcrt/arguments.cpp
+HOST_SOURCES += kernel/user/msvcrt/calendar.cpp

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import List, Tuple
+from typing import List, Sequence, Tuple
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
@@ -57,15 +57,19 @@ def build(source: Path, kernel: Path, folder: Path) -> Path:
     return boot.parent
 
 
-def run(kernel: Path, name: str, processors: int) -> "Tuple[int, List[str]]":
-    """(exit status, lines that it printed)."""
+def run(kernel: Path, name: str, processors: int, line: str = ARGUMENTS, files: "Sequence[str]" = (),
+        limit: int = LIMIT) -> "Tuple[int, List[str]]":
+    """(exit status, lines that it printed).
+
+    `line` is the command line, `files` are boot files beside its own, `limit` is how many instructions it may take.
+    """
     said = b""
-    with Session(kernel, DRIVER, Machine(processors=processors, files=(*DLLS, f"{name}.exe"))) as session:
+    with Session(kernel, DRIVER, Machine(processors=processors, files=(*DLLS, f"{name}.exe", *files))) as session:
         session.boot(Guest(session))
         guest = Guest(session)
-        guest.begin(session.restore("ready"), LIMIT, SECONDS)
+        guest.begin(session.restore("ready"), limit, SECONDS)
         guest.arm()
-        for where, text in (("RunProgramName", f"{name}.exe"), ("RunProgramLine", ARGUMENTS)):
+        for where, text in (("RunProgramName", f"{name}.exe"), ("RunProgramLine", line)):
             guest.write(guest.sym(where), (text + "\0").encode("utf-16-le"))
         place, registers = guest.call_or_stop("RunProgram", stops=[SHOW])
         while place:

@@ -1,6 +1,6 @@
 """The rings of `make test`, in the order in which they run: cheap ones first."""
 
-from .base import Options, Outcome, Ring
+from .base import Options, Outcome, Ring, Skipped
 from .build import BuildRing
 from .compile_fail import CompileFailRing
 from .host import HostRing
@@ -16,6 +16,8 @@ RINGS: "list[Ring]" = [
     PythonRing("grader", "the grader's own tests (unittest)"),
     ProgramRing("abi", "the public binary interface, against the DDK headers of mingw-w64", ["python3", "kernel/tests/abi/run.py"]),
     ProgramRing("mingw", "programs that mingw-w64 compiles of its own headers, run unchanged", ["python3", "kernel/tests/mingw/run.py"]),
+    ProgramRing("thirdparty", "programs that nobody here wrote, of Debian's source packages, run unchanged",
+                ["python3", "kernel/tests/thirdparty/run.py", "--jobs", "{jobs}"]),
     ProgramRing("guest", "the kernel's tests in QEMU, on 1, 2 and 4 processors", ["python3", "kernel/tests/guest/run.py", "--smp", "1,2,4"]),
     ProgramRing("steps", "guest tests with interrupts between any two instructions: those of a few drivers, by the seed", [*STEPS, "--sample", "3"]),
     ProgramRing("console", "the disk image and the debugger's prompt in QEMU",
@@ -34,4 +36,4 @@ LONG_RINGS: "list[Ring]" = [
     ProgramRing("steps", "all guest tests with interrupts between any two instructions", STEPS),
 ]
 
-__all__ = ["LONG_RINGS", "RINGS", "Options", "Outcome", "Ring"]
+__all__ = ["LONG_RINGS", "RINGS", "Options", "Outcome", "Ring", "Skipped"]

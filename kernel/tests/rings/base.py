@@ -28,6 +28,10 @@ class Outcome:
     where: str = ""
 
 
+class Skipped(Exception):
+    """A ring cannot run here, for a reason outside of the project; the message says which."""
+
+
 @dataclass
 class Options:
     root: Path

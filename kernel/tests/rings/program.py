@@ -1,7 +1,7 @@
 """A ring that is a program: it prints one JSON line a test, everything else is its log.
 
 A line: {"name": "suite.test", "ok": true, "features": ["SCH-17"], "expected": "", "seen": "", "seed": 1, "repeat": "",
-"where": "file:line"}; name and ok suffice for a pass. A line `note: ...` is shown. Exit status 0: all passed, 1: a test failed, 2 and NOTHING: no
+"where": "file:line"}; name and ok suffice for a pass. A line `note: ...` is shown. A line `skipped: WHY` says that nothing of the ring can run here. Exit status 0: all passed, 1: a test failed, 2 and NOTHING: no
 test has that name, any other: the ring itself broke, which counts as a failed test.
 """
 
@@ -17,10 +17,11 @@ import threading
 import time
 from typing import Iterator
 
-from .base import Options, Outcome, Ring, tail
+from .base import Options, Outcome, Ring, Skipped, tail
 
 NOTHING = "no test is called "  # what a program says, with status 2, when nothing has the name of --only
 NOTE = "note: "
+SKIPPED = "skipped: "
 SILENT_SECONDS = 900  # without a test's line: the ring hangs
 
 
@@ -63,6 +64,7 @@ class ProgramRing(Ring):
             command[0] = sys.executable
         log: "list[str]" = []
         any_failed = any_ran = False
+        skipped = ""
         with tempfile.TemporaryFile("w+", errors="replace") as errors:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True,
                                        errors="replace", env=env)
@@ -73,6 +75,8 @@ class ProgramRing(Ring):
                     outcome = self.parse(line)
                     if line.startswith(NOTE):
                         options.note(line[len(NOTE):].strip())
+                    elif line.startswith(SKIPPED):
+                        skipped = line[len(SKIPPED):].strip()
                     elif outcome is None:
                         log.append(line)
                     elif not options.only or fnmatch.fnmatch(outcome.name, options.only):
@@ -87,6 +91,8 @@ class ProgramRing(Ring):
                 process.stdout.close()
             errors.seek(0)
             log.append(errors.read() + guard.said)
+        if skipped and status == 0 and not any_ran:
+            raise Skipped(skipped)
         if status == 2 and options.only and not any_ran and NOTHING in log[-1]:
             return
         if status not in (0, 1) or (status == 1 and not any_failed):

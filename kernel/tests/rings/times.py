@@ -20,6 +20,7 @@ class RingTime:
     name: str
     seconds: float = 0.0
     waits: "list[tuple[float, str]]" = field(default_factory=list)
+    skipped: str = ""  # why it could not run here
 
 
 def write(rings: "list[RingTime]", out: Path) -> Path:

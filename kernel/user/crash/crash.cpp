@@ -3,6 +3,16 @@
 // In the books: "exception dispatching", "unhandled exceptions". EXC-04
 #include "user/program.h"
 
+namespace {
+
+/// Calls itself until the stack is used up.
+__attribute__((noinline, optnone)) ULONG Recurse(ULONG depth) {
+    volatile UCHAR room[256] = {UCHAR(depth)};
+    return depth == 0xFFFFFFFF ? 0 : Recurse(depth + 1) + room[0];
+}
+
+} // namespace
+
 extern "C" NTSTATUS NTAPI NtProcessStartup(PEB* Peb) {
     const nt::Words words(Peb->ProcessParameters->CommandLine);
     if (words.Is(1, u"read")) {
@@ -21,8 +31,12 @@ extern "C" NTSTATUS NTAPI NtProcessStartup(PEB* Peb) {
         __asm__ volatile("int3");
     } else if (words.Is(1, u"raise")) {
         RtlRaiseStatus(STATUS_UNSUCCESSFUL);
+    } else if (words.Is(1, u"jump")) {
+        reinterpret_cast<void (*)()>(0x10)();
+    } else if (words.Is(1, u"stack")) {
+        (void)Recurse(0);
     } else {
-        nt::Print("crash read | write | kernel | divide | opcode | privileged | breakpoint | raise\n");
+        nt::Print("crash read | write | kernel | divide | opcode | privileged | breakpoint | raise | jump | stack\n");
     }
     return STATUS_INVALID_PARAMETER;
 }

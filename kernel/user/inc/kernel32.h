@@ -183,6 +183,7 @@ WINBASEAPI HMODULE NTAPI GetModuleHandleA(PCSTR ModuleName);
 WINBASEAPI HMODULE NTAPI GetModuleHandleW(PCWSTR ModuleName);
 WINBASEAPI HMODULE NTAPI LoadLibraryA(PCSTR LibFileName);
 WINBASEAPI HMODULE NTAPI LoadLibraryW(PCWSTR LibFileName);
+WINBASEAPI HMODULE NTAPI LoadLibraryExA(PCSTR LibFileName, HANDLE File, DWORD Flags);
 WINBASEAPI BOOL NTAPI FreeLibrary(HMODULE Module);
 WINBASEAPI FARPROC NTAPI GetProcAddress(HMODULE Module, PCSTR ProcName);
 // memory.cpp; the others lead to ntdll.dll
@@ -228,6 +229,10 @@ WINBASEAPI BOOL NTAPI QueryPerformanceFrequency(LARGE_INTEGER* Frequency);
 WINBASEAPI void NTAPI RaiseException(DWORD ExceptionCode, DWORD ExceptionFlags, DWORD NumberOfArguments,
                                      const ULONG_PTR* Arguments);
 WINBASEAPI PUNHANDLED_EXCEPTION_FILTER NTAPI SetUnhandledExceptionFilter(PUNHANDLED_EXCEPTION_FILTER Filter);
+// message.cpp
+WINBASEAPI DWORD NTAPI FormatMessageA(DWORD Flags, const void* Source, DWORD MessageId, DWORD LanguageId, PSTR Buffer,
+                                      DWORD Size, va_list* Arguments);
+WINBASEAPI PVOID NTAPI LocalFree(PVOID Memory);
 // text.cpp
 WINBASEAPI int NTAPI MultiByteToWideChar(UINT CodePage, DWORD Flags, PCSTR MultiByteStr, int MultiByteCount,
                                          PWSTR WideCharStr, int WideCharCount);

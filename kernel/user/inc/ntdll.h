@@ -13,6 +13,7 @@
 #include "ob/services.h"
 #include "ob/sync.h"
 #include "rtl.h"
+#include "user/conditionvariable.h"
 #include "user/criticalsection.h"
 #include "user/debug.h"
 #include "user/environment.h"
@@ -22,4 +23,5 @@
 #include "user/heap.h"
 #include "user/loader.h"
 #include "user/process.h"
+#include "user/srwlock.h"
 #include "user/thread.h"

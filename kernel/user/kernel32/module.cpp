@@ -41,6 +41,14 @@ HMODULE NTAPI LoadLibraryW(PCWSTR LibFileName) {
     return BaseSucceeded(status) ? Load(&name) : nullptr;
 }
 
+/// @param Flags 0, or how its own DLLs are looked for, which is the same for all; LOAD_LIBRARY_AS_DATAFILE and its like are refused
+HMODULE NTAPI LoadLibraryExA(PCSTR LibFileName, HANDLE, DWORD Flags) {
+    constexpr DWORD searchesDifferently = 0x8 | 0x100 | 0x200 | 0x400 | 0x800 | 0x1000; // documented
+    if ((Flags & ~searchesDifferently) == 0) return LoadLibraryA(LibFileName);
+    SetLastError(ERROR_INVALID_PARAMETER);
+    return nullptr;
+}
+
 BOOL NTAPI FreeLibrary(HMODULE Module) { return BaseSucceeded(LdrUnloadDll(Module)); }
 
 FARPROC NTAPI GetProcAddress(HMODULE Module, PCSTR ProcName) {

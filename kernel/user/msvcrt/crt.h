@@ -46,10 +46,12 @@ private:
 
 /// What DllMain does as the process begins, in this order. @returns whether there was memory
 bool CrtMakeLocks();
-bool CrtMakeErrno();
+bool CrtMakePerThread();
 bool CrtMakeEnvironment();
-/// Gives the running thread's errno back; as the thread ends.
-void CrtDropErrno();
+/// The count of clock() begins.
+void CrtBeginClock();
+/// Gives back what the running thread has of its own; as the thread ends.
+void CrtDropPerThread();
 /// Writes what streams still hold; as the process ends.
 void CrtFlushAll();
 /// Descriptors 0, 1 and 2 become what the process was given.
@@ -78,4 +80,5 @@ void CDECL _unlock(int number);
 SIZE_T CDECL fwrite(const void* bytes, SIZE_T size, SIZE_T count, FILE* stream);
 int CDECL fputs(const char* text, FILE* stream);
 char* CDECL strerror(int error);
+char* CDECL getenv(const char* name);
 }

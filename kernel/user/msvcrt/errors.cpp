@@ -1,16 +1,7 @@
 // errno, its texts, and the one locale. Contract: the C standard.
-//
-// imports: kernel32
-// A thread's errno is a block of the heap, which its slot leads to; it is made at the first use.
-#include "crt.h"
-
-#include "kernel32.h"
-#include "user/heap.h"
+#include "perthread.h"
 
 namespace {
-
-DWORD Slot = TLS_OUT_OF_INDEXES;
-int Lost; ///< errno of threads for which there was no memory. shared: by them, nobody relies on it
 
 /// By number, as the public headers have them.
 constexpr const char* Texts[] = {"No error",
@@ -47,7 +38,15 @@ constexpr const char* Texts[] = {"No error",
                                  "Too many links",
                                  "Broken pipe",
                                  "Domain error",
-                                 "Result too large"};
+                                 "Result too large",
+                                 "Unknown error",
+                                 "Resource deadlock avoided",
+                                 "Unknown error",
+                                 "Filename too long",
+                                 "No locks available",
+                                 "Function not implemented",
+                                 "Directory not empty",
+                                 "Illegal byte sequence"};
 constexpr int TEXTS = sizeof(Texts) / sizeof(Texts[0]);
 
 /// What localeconv tells (documented layout): that of the locale "C".
@@ -58,26 +57,9 @@ struct LCONV {
 
 } // namespace
 
-bool CrtMakeErrno() {
-    Slot = TlsAlloc();
-    return Slot != TLS_OUT_OF_INDEXES;
-}
-
-void CrtDropErrno() {
-    free(TlsGetValue(Slot));
-    (void)TlsSetValue(Slot, nullptr);
-}
-
 extern "C" {
 
-int* CDECL _errno() {
-    auto* error = static_cast<int*>(TlsGetValue(Slot));
-    if (error) return error;
-    error = static_cast<int*>(
-        RtlAllocateHeap(NtCurrentPeb()->ProcessHeap, HEAP_ZERO_MEMORY, sizeof(int))); // malloc sets errno
-    if (!error || !TlsSetValue(Slot, error)) return &Lost;
-    return error;
-}
+int* CDECL _errno() { return &CrtPerThread().Errno; }
 
 char* CDECL strerror(int error) {
     return const_cast<char*>(error >= 0 && error < TEXTS ? Texts[error] : "Unknown error");

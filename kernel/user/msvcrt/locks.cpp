@@ -29,11 +29,12 @@ void CDECL _unlock(int number) {
 BOOLEAN NTAPI DllMain(PVOID, ULONG Reason, PVOID) {
     constexpr ULONG processDetach = 0, processAttach = 1, threadDetach = 3; // documented
     if (Reason == processAttach) {
-        if (!CrtMakeLocks() || !CrtMakeErrno() || !CrtMakeEnvironment()) return FALSE;
+        if (!CrtMakeLocks() || !CrtMakePerThread() || !CrtMakeEnvironment()) return FALSE;
         CrtTakeStandardHandles();
+        CrtBeginClock();
         return TRUE;
     }
-    if (Reason == threadDetach) CrtDropErrno();
+    if (Reason == threadDetach) CrtDropPerThread();
     if (Reason == processDetach) CrtFlushAll();
     return TRUE;
 }

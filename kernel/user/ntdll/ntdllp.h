@@ -9,6 +9,8 @@ void RtlpInitializeVectoredHandlers();
 bool RtlpCallVectoredHandlers(EXCEPTION_RECORD* record, CONTEXT* context);
 /// The last filter of a thread. @returns for an __except: EXCEPTION_EXECUTE_HANDLER: the process ends, its message is printed
 LONG RtlpUnhandledException(EXCEPTION_POINTERS* pointers);
+/// Prints what it was and who called whom.
+void RtlpReportException(const EXCEPTION_RECORD& record, const CONTEXT& context);
 
 /// The process ends: its other threads are no more. A wait for what one of them has had ends the process at once.
 extern bool RtlpProcessEnds;

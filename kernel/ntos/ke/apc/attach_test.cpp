@@ -1,4 +1,4 @@
-// Attaching to another process, and the APCs of the two address spaces.
+// Attaching to another process, and the APCs of the two address spaces. PRC-11
 #include "apcs.h"
 #include "ke/ki.h"
 #include "waits.h"

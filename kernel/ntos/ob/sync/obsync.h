@@ -63,6 +63,8 @@ NTSTATUS ObpQueryWaitable(HANDLE handle, ACCESS_MASK access, POBJECT_TYPE type, 
     return nt::TellOptional(mode, returnLength, ULONG(sizeof(told)));
 }
 
+/// Makes the type KeyedEvent, and the one of callers without a handle.
+NTSTATUS ObpInitializeKeyedEvents();
 /// Releases a mutant or adds units to a semaphore; what the Ke routine raises becomes a status. @param previous receives the count
 NTSTATUS ObpReleaseMutant(PKMUTANT mutant, LONG* previous, bool wait);
 NTSTATUS ObpReleaseSemaphore(PKSEMAPHORE semaphore, LONG count, LONG* previous, bool wait);

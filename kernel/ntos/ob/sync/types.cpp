@@ -39,6 +39,7 @@ extern "C" BOOLEAN NTAPI ObInitializeDispatcherTypes() {
            NT_SUCCESS(Make(u"Mutant", sizeof(KMUTANT), MUTANT_QUERY_STATE, 0, DeleteMutant, &ExMutantObjectType)) &&
            NT_SUCCESS(Make(u"Semaphore", sizeof(KSEMAPHORE), SEMAPHORE_QUERY_STATE, SEMAPHORE_MODIFY_STATE, nullptr,
                            &ExSemaphoreObjectType)) &&
-           NT_SUCCESS(
-               Make(u"Timer", sizeof(KTIMER), TIMER_QUERY_STATE, TIMER_MODIFY_STATE, DeleteTimer, &ExTimerObjectType));
+           NT_SUCCESS(Make(u"Timer", sizeof(KTIMER), TIMER_QUERY_STATE, TIMER_MODIFY_STATE, DeleteTimer,
+                           &ExTimerObjectType)) &&
+           NT_SUCCESS(ObpInitializeKeyedEvents());
 }

@@ -68,7 +68,7 @@ GUEST_TEST(KernelHandlesWorkInEveryProcessAndForKernelModeOnly) {
     GUEST_EQUAL(1, Deleted);
 }
 
-// OBJ-06, OBJ-08
+// OBJ-06, OBJ-08, ARC-11
 GUEST_TEST(TheTypeIsToldOfHandlesAndMayRefuseThem) {
     const NO_LEAK leak;
     HANDLE handle, second;

@@ -64,7 +64,7 @@ GUEST_TEST(UserModeIsRingThree) {
     GUEST_TRUE(USER_PROCESS::Data(7) % PAGE_SIZE == 0);
 }
 
-// TRP-02, EXC-04: what user mode may not do ends the thread with the exception's code, and the system goes on
+// TRP-02, EXC-04, PRC-10: what user mode may not do ends the thread with the exception's code, and the system goes on
 GUEST_TEST(ForbiddenInstructionsEndTheThread) {
     USER_PROCESS process;
 #define ENTRY(name, code) {User##name, code},
@@ -82,7 +82,7 @@ GUEST_TEST(UserModeGetsItsPages) {
         GUEST_EQUAL(USER_DATA_ADDRESS + page * PAGE_SIZE, USER_PROCESS::Data(page * PAGE_SIZE / 4));
 }
 
-// TRP-03, SCH-14: interrupts and switches leave registers, stack and TEB of each thread alone; on all processors
+// TRP-03, SCH-14, PRC-15: interrupts and switches leave registers, stack and TEB of each thread alone; on all processors
 GUEST_TEST(ThreadsOfUserModeTakeTurns) {
     constexpr ULONG threads = 3, rounds = 350'000; // longer than a quantum each
     USER_PROCESS process;

@@ -7,7 +7,10 @@
 extern "C" {
 
 BOOLEAN NTAPI RtlpDispatchUserException(EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context) {
-    return RtlpCallVectoredHandlers(ExceptionRecord, Context) || RtlDispatchException(ExceptionRecord, Context);
+    if (RtlpCallVectoredHandlers(ExceptionRecord, Context) || RtlDispatchException(ExceptionRecord, Context))
+        return TRUE;
+    RtlpReportException(*ExceptionRecord, *Context); // not even the thread's outermost frame is there any more
+    return FALSE;
 }
 
 /// The rest of RtlRaiseException. Returns if a handler goes on; `Context` is then what to go on with.

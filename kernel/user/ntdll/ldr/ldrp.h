@@ -104,6 +104,12 @@ void LdrpFreeTls();
 /// Calls a module's TLS callbacks.
 void LdrpCallTlsCallbacks(LDRP_MODULE* module, ULONG reason);
 
+// ---- symbols.cpp -----------------------------------------------------------------------------------------------------------------------
+constexpr ULONG LDRP_ADDRESS_SIZE = LDRP_NAME_SIZE + 96;
+bool LdrpIsInModule(ULONG_PTR address);
+/// Says where an address lies: module, offset, the export before it. Both without the loader lock.
+void LdrpDescribeAddress(ULONG_PTR address, CHAR (&text)[LDRP_ADDRESS_SIZE]);
+
 // ---- report.cpp ------------------------------------------------------------------------------------------------------------------------
 /// Says on the console why a program or DLL cannot be loaded: the DLL or the routine that is missing.
 void LdrpReport(PCSTR what, NTSTATUS status, const nt::PeError& error);

@@ -1,0 +1,120 @@
+"""sources.py: Debian's source packages, from the mirror that apt is configured with, into a cache; never into this repository.
+
+An archive is named by its place in the mirror's pool and by its SHA-256, so all machines compile the same bytes. A mirror keeps an archive as long
+as one of Debian's releases has it: these are of Debian 12.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List
+
+HELPER = "/usr/lib/apt/apt-helper"  # fetches as apt does: its proxies, its time limits
+USUAL = "http://deb.debian.org/debian/"  # where apt has no mirror of Debian, or there is no apt
+SECONDS = 60
+
+
+class Unavailable(Exception):
+    """An archive cannot be had; the message says why."""
+
+
+class Changed(Exception):
+    """An archive is not the one that it should be."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """An archive of Debian's pool."""
+
+    name: str
+    pool: str  # below pool/main/
+    sha256: str
+    folder: str  # the one folder in it
+
+    @property
+    def file(self) -> str:
+        return self.pool.rsplit("/", 1)[1]
+
+
+BZIP2 = Source("bzip2", "b/bzip2/bzip2_1.0.8.orig.tar.gz", "ab5a03176ee106d3f0fa90e381da478ddae405918153cca248e682cd0c4a2269", "bzip2-1.0.8")
+LUA = Source("lua", "l/lua5.4/lua5.4_5.4.4.orig.tar.gz", "164c7849653b80ae67bec4b7473b884bf5cc8d2dca05653475ec2ed27b9ebf61", "lua-5.4.4")
+
+
+def cache() -> Path:
+    """Where archives stay from one build to the next: $MICA_SOURCES, or the user's cache."""
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(os.environ.get("MICA_SOURCES") or Path(home) / "mica" / "sources")
+
+
+def mirrors() -> "List[str]":
+    """Debian's mirrors that apt knows, the usual one last."""
+    found: "List[str]" = []
+    if shutil.which("apt-get"):
+        said = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI)"], capture_output=True, text=True, check=False).stdout
+        found = [line for line in dict.fromkeys(said.split()) if line.rstrip("/").endswith("/debian")]
+    return list(dict.fromkeys([*found, USUAL]))
+
+
+def fetch(source: Source, folder: Path) -> Path:
+    """The archive, in the folder. Raises Unavailable, Changed."""
+    archive = folder / source.file
+    if archive.exists() and _digest(archive) == source.sha256:
+        return archive
+    folder.mkdir(parents=True, exist_ok=True)
+    part = archive.with_name(f"{archive.name}.{os.getpid()}")
+    said = ""
+    try:
+        for mirror in mirrors():
+            said = _download(f"{mirror.rstrip('/')}/pool/main/{source.pool}", part)
+            if not said:
+                break
+        if said:
+            raise Unavailable(said)
+        if _digest(part) != source.sha256:
+            raise Changed(f"{source.file} has the SHA-256 {_digest(part)} instead of {source.sha256}")
+        part.replace(archive)
+    finally:
+        part.unlink(missing_ok=True)
+    return archive
+
+
+def unpack(source: Source, archive: Path, folder: Path) -> Path:
+    """The archive's folder, unpacked once into a folder."""
+    there, done = folder / source.folder, folder / f"{source.file}.unpacked"
+    if not done.exists():
+        shutil.rmtree(there, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["tar", "-xf", str(archive), "-C", str(folder)], check=True, capture_output=True, text=True)
+        done.touch()
+    return there
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _download(address: str, to: Path) -> str:
+    """"" when it is there, else why not."""
+    if Path(HELPER).exists():
+        try:
+            ended = subprocess.run([HELPER, "-oAcquire::Retries=1", "-oAcquire::http::Timeout=20", "download-file", address, str(to)],
+                                   capture_output=True, text=True, timeout=SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            return f"{address} took more than {SECONDS} s"
+        if to.exists() and ended.returncode == 0:
+            return ""
+        errors = [line[2:].strip() for line in ended.stderr.splitlines() if line.startswith("E:")]
+        return errors[0] if errors else f"{address} cannot be read"
+    try:
+        with urllib.request.urlopen(address, timeout=SECONDS) as reader, to.open("wb") as writer:
+            shutil.copyfileobj(reader, writer)
+    except (urllib.error.URLError, OSError) as error:
+        return f"{address}: {error}"
+    return ""
