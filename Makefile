@@ -224,7 +224,7 @@ bench:
 	@$(PYTHON) -m grader.bench --out $(O) $(call opt,JSON,--json) $(call opt,PROFILE,--profile)
 
 thirdparty:
-	@$(need) test
+	@$(need) thirdparty
 	@$(PYTHON) kernel/tests/thirdparty/run.py --build --out $(O) --jobs $(JOBS)
 
 matrix:

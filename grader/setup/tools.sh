@@ -23,6 +23,7 @@ bterm   | bochs:libbx_term_gui.so    | -    | bochs-term        | bochs        |
 bbios   | bochs:BIOS-bochs-latest    | -    | bochsbios         | bochs        | Bochs' firmware
 bvga    | bochs:VGABIOS-lgpl-latest  | -    | bochsbios vgabios | bochs        | Bochs' video firmware
 mingw   | i686-w64-mingw32-gcc i686-w64-mingw32-nm | - | gcc-mingw-w64-i686 mingw-w64-i686-dev | mingw-w64 | the public headers of drivers, and drivers built from them
+mingwxx | i686-w64-mingw32-g++       | -    | g++-mingw-w64-i686 | mingw-w64    | programs of others in C++ (make thirdparty)
 format  | clang-format               | 14   | clang-format      | clang-format | checks the layout of sources
 tidy    | clang-tidy                 | 14   | clang-tidy        | llvm         | finds mistakes in sources
 doxygen | doxygen                    | 1.9  | doxygen           | doxygen      | builds the documentation site
@@ -43,10 +44,11 @@ mica_set() {
     gdb)   echo "python clang lld llvm qemu qimg gdb binutil" ;;
     bochs) echo "bochs bterm bbios bvga" ;;
     gui)   echo "qgui?" ;;
-    test)  echo "python clang lld llvm qemu qimg bwrap? gdb binutil gtest asan bochs bterm bbios bvga mingw format tidy" ;;
+    test)  echo "python clang lld llvm qemu qimg bwrap? gdb binutil gtest asan bochs bterm bbios bvga mingw mingwxx format tidy" ;;
+    thirdparty) echo "python clang lld llvm mingw mingwxx" ;;
     style) echo "python clang lld llvm format tidy" ;;
     docs)  echo "python doxygen dot awesome?" ;;
-    all)   echo "python clang lld llvm qemu qimg bwrap? gdb binutil gtest asan bochs bterm bbios bvga mingw format tidy doxygen dot awesome?" ;;
+    all)   echo "python clang lld llvm qemu qimg bwrap? gdb binutil gtest asan bochs bterm bbios bvga mingw mingwxx format tidy doxygen dot awesome?" ;;
     *)     echo "tools.sh: no tool set named '$1'" >&2; return 2 ;;
     esac
 }

@@ -65,6 +65,9 @@ class TableTest(unittest.TestCase):
         self.assertEqual(set(), {run.program.name for run in RUNS} - {program.name for program in PROGRAMS})
         self.assertEqual(len(PROGRAMS), len({program.name for program in PROGRAMS}))
 
+    def test_at_least_six_programs_run(self) -> None:
+        self.assertGreaterEqual(len({run.program.name for run in RUNS}), 6)
+
 
 class OfflineTest(unittest.TestCase):
     def main(self, *argv: str, **environment: str) -> int:

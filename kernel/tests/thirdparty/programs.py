@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import bz2
+import gzip
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Callable, Dict, List, Tuple
 
-from kernel.tests.thirdparty.sources import BZIP2, LUA, Source
+from kernel.tests.thirdparty.sources import BZIP2, DUKTAPE, FIGLET, LUA, MINGW, ZLIB, Source
 
 SCRIPTS = Path(__file__).with_name("scripts")
 
@@ -31,31 +32,83 @@ class Run:
     name: str
     program: Program
     line: str
-    prints: str
+    prints: str  # a place in an image is +PLACE: it is the compiler's
     status: int = 0
-    files: "Dict[str, bytes]" = field(default_factory=dict)
+    files: "Dict[str, Callable[[Path], bytes]]" = field(default_factory=dict)  # a boot file's name, what makes it of the source's folder
+    processors: int = 1
     limit: int = 2_000_000_000  # instructions
 
 
-def script(name: str) -> "Dict[str, bytes]":
-    return {name: (SCRIPTS / name).read_bytes()}
+def ours(name: str) -> "Dict[str, Callable[[Path], bytes]]":
+    """A file of scripts/."""
+    return {name: lambda _: (SCRIPTS / name).read_bytes()}
+
+
+def theirs(path: str) -> "Dict[str, Callable[[Path], bytes]]":
+    """A file of the source package."""
+    return {Path(path).name: lambda folder: (folder / path).read_bytes()}
+
+
+def made(name: str, content: bytes) -> "Dict[str, Callable[[Path], bytes]]":
+    return {name: lambda _: content}
 
 
 def expected(name: str) -> str:
     return (SCRIPTS / name).read_text(encoding="utf-8")
 
 
+def testcase(file: str, *options: str) -> Program:
+    """A program of mingw-w64's own testcases."""
+    name, plus = file.split(".")[0], not file.endswith(".c")
+    return Program(name, MINGW, (f"mingw-w64-crt/testcases/{file}",), options=options,
+                   compiler="i686-w64-mingw32-g++" if plus else "i686-w64-mingw32-gcc")
+
+
 LUA_PROGRAM = Program("lua", LUA, ("src/*.c",), without=("src/luac.c",), options=("-lm",))
 BZIP2_PROGRAM = Program("bzip2", BZIP2, tuple(f"{part}.c" for part in ("bzip2", "blocksort", "huffman", "crctable", "randtable", "compress",
                                                                       "decompress", "bzlib")))
-PROGRAMS: "List[Program]" = [LUA_PROGRAM, BZIP2_PROGRAM]
+MINIGZIP = Program("minigzip", ZLIB, ("*.c", "test/minigzip.c"), options=("-I.",))
+DUKTAPE_PROGRAM = Program("duk", DUKTAPE, ("src/duktape.c", "examples/cmdline/duk_cmdline.c", "extras/print-alert/duk_print_alert.c"),
+                          options=("-Isrc", "-Iextras/print-alert", "-DDUK_CMDLINE_PRINTALERT_SUPPORT"))
+FIGLET_PROGRAM = Program("figlet", FIGLET, tuple(f"{part}.c" for part in ("figlet", "zipio", "crc", "inflate", "utf8")))
+TRYCATCH = testcase("t_trycatch.cpp", "-std=gnu++14")
+TLS = testcase("t_tls.cpp")
+SIGNALS = testcase("t_sigv.c")
+CRASH = testcase("t_nullptrexception.c")
+JUMPS = testcase("t_setjmp.c")
+TIMES = testcase("t_time.c")
+TREES = testcase("t_tsearch.c")
+PROGRAMS: "List[Program]" = [DUKTAPE_PROGRAM, LUA_PROGRAM, BZIP2_PROGRAM, MINIGZIP, FIGLET_PROGRAM, TRYCATCH, TLS, SIGNALS, CRASH, JUMPS, TIMES,
+                             TREES]
 
 POEM = "".join(f"{count} bottles stand on the wall, {count - 1} when one falls.\n" for count in range(40, 0, -1))
+FIGLET_SAYS = """\
+ __  __ _           
+|  \\/  (_) ___ __ _ 
+| |\\/| | |/ __/ _` |
+| |  | | | (_| (_| |
+|_|  |_|_|\\___\\__,_|
+                    
+"""
 
 RUNS: "List[Run]" = [
+    Run("duktape-script", DUKTAPE_PROGRAM, r"duk \Boot\tour.js", expected("tourjs.txt"), files=ours("tour.js")),
+    Run("duktape-mandelbrot", DUKTAPE_PROGRAM, r"duk \Boot\mandel.js", expected("mandel.txt"), files=theirs("mandel.js")),
     Run("lua-line", LUA_PROGRAM, 'lua -e "print([[hello]], 6 * 7)" -v', "Lua 5.4.4  Copyright (C) 1994-2022 Lua.org, PUC-Rio\nhello\t42\n"),
-    Run("lua-script", LUA_PROGRAM, r"lua \Boot\tour.lua one two", expected("tour.txt"), status=5, files=script("tour.lua")),
+    Run("lua-script", LUA_PROGRAM, r"lua \Boot\tour.lua one two", expected("tourlua.txt"), status=5, files=ours("tour.lua")),
     Run("lua-error", LUA_PROGRAM, r"lua \Boot\absent.lua", "lua: cannot open \\Boot\\absent.lua: No such file or directory\n", status=1),
-    Run("bzip2", BZIP2_PROGRAM, r"bzip2 -dc \Boot\poem.bz2", POEM, files={"poem.bz2": bz2.compress(POEM.encode())}),
-    Run("bzip2-broken", BZIP2_PROGRAM, r"bzip2 -t \Boot\poem.bz2", expected("broken.txt"), status=2, files={"poem.bz2": POEM.encode()}),
+    Run("bzip2", BZIP2_PROGRAM, r"bzip2 -dc \Boot\poem.bz2", POEM, files=made("poem.bz2", bz2.compress(POEM.encode()))),
+    Run("bzip2-broken", BZIP2_PROGRAM, r"bzip2 -t \Boot\poem.bz2", expected("broken.txt"), status=2, files=made("poem.bz2", POEM.encode())),
+    Run("minigzip", MINIGZIP, r"minigzip -c -d \Boot\poem.gz", POEM, files=made("poem.gz", gzip.compress(POEM.encode(), mtime=0))),
+    Run("figlet", FIGLET_PROGRAM, r"figlet -f \Boot\standard.flf Mica", FIGLET_SAYS, files=theirs("fonts/standard.flf")),
+    Run("c++-exception", TRYCATCH, "t_trycatch", "catch 10==10\nDone.\n"),
+    Run("threads@1", TLS, "t_tls", "How is it possible that tls_value is 0 != 0 ?\n"),
+    Run("threads@4", TLS, "t_tls", "How is it possible that tls_value is 0 != 0 ?\n", processors=4),
+    Run("access-violation-caught", SIGNALS, "t_sigv", "Ready to catch\nOk\n"),
+    Run("access-violation", CRASH, "t_nullptrexception", status=0xC0000005, prints="Raise uncaught NULL pointer exception...\n"
+        "t_nullptrexception.exe: exception c0000005 at t_nullptrexception.exe+PLACE: writes 00000000\n"),
+    Run("longjmp", JUMPS, "t_setjmp", "Call longjmp\nCaught\n"),
+    Run("times", TIMES, "t_time", "0x386d4380ULL, 0x386d4380, 0x386d4380ULL\n" + "".join(
+        f"{name}: Sat Jan 01 00:00:00 2000\n" for name in ("_localtime32", "localtime", "_localtime64"))),
+    Run("trees", TREES, "t_tsearch", expected("trees.txt")),
 ]

@@ -9,6 +9,7 @@ import argparse
 import fnmatch
 import json
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -50,7 +51,7 @@ def build(program: Program, out: Path) -> Path:
     return made
 
 
-def place(run: Run, image: Path, kernel: Path, folder: Path) -> Path:
+def place(run: Run, image: Path, source: Path, kernel: Path, folder: Path) -> Path:
     """A kernel's folder for a run: links to the kernel's files, the image and what it reads among the boot files."""
     boot = folder / "boot"
     boot.mkdir(parents=True, exist_ok=True)
@@ -58,8 +59,8 @@ def place(run: Run, image: Path, kernel: Path, folder: Path) -> Path:
         link = (folder if path.parent == kernel else boot) / path.name
         if path.name != "boot" and not link.is_symlink():
             link.symlink_to(path)
-    for name, content in run.files.items():
-        (boot / name).write_bytes(content)
+    for name, make in run.files.items():
+        (boot / name).write_bytes(make(source))
     return folder
 
 
@@ -68,13 +69,14 @@ def judge(run: Run, kernel: Path, out: Path) -> dict:
             "repeat": f"python3 kernel/tests/thirdparty/run.py --only '{run.name}'"}
     wanted = (run.status, run.prints.splitlines())
     try:
-        folder = place(run, build(run.program, out), kernel, out / "runs" / run.name)
-        seen = mingw.run(folder, run.program.name, 1, run.line, tuple(run.files), run.limit)
+        folder = place(run, build(run.program, out), out / "src" / run.program.source.folder, kernel, out / "runs" / run.name)
+        status, lines = mingw.run(folder, run.program.name, run.processors, run.line, tuple(run.files), run.limit)
+        seen = (status, [re.sub(r"(\.exe\+)0x[0-9a-f]+", r"\1PLACE", line) for line in lines])
     except subprocess.CalledProcessError as error:
         return {**line, "ok": False, "expected": "gcc compiles it", "seen": error.stderr}
     except (GraderError, GuestStop) as stop:
-        return {**line, "ok": False, "expected": f"exit status {run.status}", "seen": str(stop)}
-    return {**line, "ok": seen == wanted, "expected": "\n".join([f"exit status {wanted[0]}", *wanted[1]]),
+        return {**line, "ok": False, "expected": f"exit status {run.status:#x}", "seen": str(stop)}
+    return {**line, "ok": seen == wanted, "expected": "\n".join([f"exit status {wanted[0]:#x}", *wanted[1]]),
             "seen": "\n".join([f"exit status {seen[0]:#x}", *seen[1]])}
 
 

@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List
+from typing import List, Tuple
 
 HELPER = "/usr/lib/apt/apt-helper"  # fetches as apt does: its proxies, its time limits
 USUAL = "http://deb.debian.org/debian/"  # where apt has no mirror of Debian, or there is no apt
@@ -37,6 +37,7 @@ class Source:
     pool: str  # below pool/main/
     sha256: str
     folder: str  # the one folder in it
+    parts: "Tuple[str, ...]" = ()  # patterns of what is unpacked of the folder; none: all
 
     @property
     def file(self) -> str:
@@ -44,7 +45,14 @@ class Source:
 
 
 BZIP2 = Source("bzip2", "b/bzip2/bzip2_1.0.8.orig.tar.gz", "ab5a03176ee106d3f0fa90e381da478ddae405918153cca248e682cd0c4a2269", "bzip2-1.0.8")
+DUKTAPE = Source("duktape", "d/duktape/duktape_2.7.0.orig.tar.xz", "90f8d2fa8b5567c6899830ddef2c03f3c27960b11aca222fa17aa7ac613c2890",
+                 "duktape-2.7.0", ("mandel.js", "src/*", "examples/cmdline/*", "extras/print-alert/*"))
+FIGLET = Source("figlet", "f/figlet/figlet_2.2.5.orig.tar.gz", "bf88c40fd0f077dab2712f54f8d39ac952e4e9f2e1882f1195be9e5e4257417d", "figlet-2.2.5")
 LUA = Source("lua", "l/lua5.4/lua5.4_5.4.4.orig.tar.gz", "164c7849653b80ae67bec4b7473b884bf5cc8d2dca05653475ec2ed27b9ebf61", "lua-5.4.4")
+MINGW = Source("mingw", "m/mingw-w64/mingw-w64_10.0.0.orig.tar.bz2", "ba6b430aed72c63a3768531f6a3ffc2b0fde2c57a3b251450dcf489a894f0894",
+               "mingw-w64-v10.0.0", ("mingw-w64-crt/testcases/*",))
+ZLIB = Source("zlib", "z/zlib/zlib_1.2.13.dfsg.orig.tar.bz2", "71feb7947e3c00ef125f83b79a4e529bde31171e5babe48b391f06758d1ab0a1",
+              "zlib-1.2.13.dfsg")
 
 
 def cache() -> Path:
@@ -91,7 +99,8 @@ def unpack(source: Source, archive: Path, folder: Path) -> Path:
     if not done.exists():
         shutil.rmtree(there, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["tar", "-xf", str(archive), "-C", str(folder)], check=True, capture_output=True, text=True)
+        parts = ["--wildcards", *(f"{source.folder}/{part}" for part in source.parts)] if source.parts else []
+        subprocess.run(["tar", "-xf", str(archive), "-C", str(folder), *parts], check=True, capture_output=True, text=True)
         done.touch()
     return there
 

@@ -54,6 +54,10 @@ struct FILETIME {
     DWORD dwLowDateTime;
     DWORD dwHighDateTime;
 };
+/// A date and time (documented layout).
+struct SYSTEMTIME {
+    USHORT wYear, wMonth, wDayOfWeek, wDay, wHour, wMinute, wSecond, wMilliseconds;
+};
 
 /// What GetSystemInfo tells (documented layout).
 struct SYSTEM_INFO {
@@ -152,6 +156,7 @@ WINBASEAPI DWORD NTAPI GetCurrentThreadId();
 WINBASEAPI void NTAPI Sleep(DWORD Milliseconds);
 WINBASEAPI DWORD NTAPI SleepEx(DWORD Milliseconds, BOOL Alertable);
 WINBASEAPI BOOL NTAPI SwitchToThread();
+WINBASEAPI ULONG_PTR NTAPI SetThreadAffinityMask(HANDLE Thread, ULONG_PTR AffinityMask);
 // tls.cpp
 WINBASEAPI DWORD NTAPI TlsAlloc();
 WINBASEAPI BOOL NTAPI TlsFree(DWORD TlsIndex);
@@ -163,6 +168,8 @@ WINBASEAPI HANDLE NTAPI CreateEventA(LPSECURITY_ATTRIBUTES EventAttributes, BOOL
 WINBASEAPI HANDLE NTAPI CreateMutexA(LPSECURITY_ATTRIBUTES MutexAttributes, BOOL InitialOwner, PCSTR Name);
 WINBASEAPI HANDLE NTAPI CreateSemaphoreA(LPSECURITY_ATTRIBUTES SemaphoreAttributes, LONG InitialCount,
                                          LONG MaximumCount, PCSTR Name);
+WINBASEAPI HANDLE NTAPI CreateSemaphoreW(LPSECURITY_ATTRIBUTES SemaphoreAttributes, LONG InitialCount,
+                                         LONG MaximumCount, PCWSTR Name);
 WINBASEAPI BOOL NTAPI SetEvent(HANDLE Event);
 WINBASEAPI BOOL NTAPI ResetEvent(HANDLE Event);
 WINBASEAPI BOOL NTAPI ReleaseMutex(HANDLE Mutex);
@@ -223,6 +230,11 @@ WINBASEAPI void NTAPI OutputDebugStringA(PCSTR OutputString);
 // time.cpp
 WINBASEAPI DWORD NTAPI GetTickCount();
 WINBASEAPI void NTAPI GetSystemTimeAsFileTime(FILETIME* SystemTimeAsFileTime);
+WINBASEAPI void NTAPI GetSystemTimePreciseAsFileTime(FILETIME* SystemTimeAsFileTime);
+WINBASEAPI BOOL NTAPI FileTimeToSystemTime(const FILETIME* FileTime, SYSTEMTIME* SystemTime);
+WINBASEAPI BOOL NTAPI SystemTimeToFileTime(const SYSTEMTIME* SystemTime, FILETIME* FileTime);
+WINBASEAPI BOOL NTAPI SystemTimeToTzSpecificLocalTime(const void* TimeZone, const SYSTEMTIME* UniversalTime,
+                                                      SYSTEMTIME* LocalTime);
 WINBASEAPI BOOL NTAPI QueryPerformanceCounter(LARGE_INTEGER* PerformanceCount);
 WINBASEAPI BOOL NTAPI QueryPerformanceFrequency(LARGE_INTEGER* Frequency);
 // exception.cpp

@@ -71,6 +71,18 @@ HANDLE NTAPI CreateSemaphoreA(LPSECURITY_ATTRIBUTES, LONG InitialCount, LONG Max
         return NtCreateSemaphore(handle, SEMAPHORE_ALL_ACCESS, attributes, InitialCount, MaximumCount);
     });
 }
+/// Simplified: a name in letters that the ANSI code page lacks is another one.
+HANDLE NTAPI CreateSemaphoreW(LPSECURITY_ATTRIBUTES SemaphoreAttributes, LONG InitialCount, LONG MaximumCount,
+                              PCWSTR Name) {
+    STRING narrow{};
+    UNICODE_STRING wide;
+    NTSTATUS status = Name ? RtlInitUnicodeStringEx(&wide, Name) : STATUS_SUCCESS;
+    if (Name && NT_SUCCESS(status)) status = RtlUnicodeStringToAnsiString(&narrow, &wide, TRUE);
+    if (!BaseSucceeded(status)) return nullptr;
+    const HANDLE semaphore = CreateSemaphoreA(SemaphoreAttributes, InitialCount, MaximumCount, narrow.Buffer);
+    if (narrow.Buffer) RtlFreeAnsiString(&narrow);
+    return semaphore;
+}
 
 BOOL NTAPI SetEvent(HANDLE Event) { return BaseSucceeded(NtSetEvent(Event, nullptr)); }
 BOOL NTAPI ResetEvent(HANDLE Event) { return BaseSucceeded(NtClearEvent(Event)); }

@@ -1,6 +1,8 @@
 // Threads. Contract: kernel32.h.
 #include "k32.h"
 
+#include "ps/information.h"
+
 namespace {
 
 constexpr LONG_PTR CURRENT_THREAD = -2; ///< documented
@@ -27,6 +29,16 @@ void NTAPI ExitThread(DWORD ExitCode) { RtlExitUserThread(static_cast<NTSTATUS>(
 
 HANDLE NTAPI GetCurrentThread() { return reinterpret_cast<HANDLE>(CURRENT_THREAD); }
 DWORD NTAPI GetCurrentThreadId() { return ULONG(reinterpret_cast<ULONG_PTR>(NtCurrentTeb()->ClientId.UniqueThread)); }
+
+/// @returns the processors that the thread might run on before; 0: GetLastError says why
+ULONG_PTR NTAPI SetThreadAffinityMask(HANDLE Thread, ULONG_PTR AffinityMask) {
+    THREAD_BASIC_INFORMATION before;
+    const bool done = BaseSucceeded(NtQueryInformationThread(Thread, THREADINFOCLASS::ThreadBasicInformation, &before,
+                                                             sizeof(before), nullptr)) &&
+                      BaseSucceeded(NtSetInformationThread(Thread, THREADINFOCLASS::ThreadAffinityMask, &AffinityMask,
+                                                           sizeof(AffinityMask)));
+    return done ? before.AffinityMask : 0;
+}
 
 DWORD NTAPI SleepEx(DWORD Milliseconds, BOOL Alertable) {
     constexpr DWORD ioCompletion = 0xC0; // WAIT_IO_COMPLETION

@@ -27,6 +27,36 @@ void NTAPI GetSystemTimeAsFileTime(FILETIME* SystemTimeAsFileTime) {
     *SystemTimeAsFileTime = {time.LowPart, DWORD(time.HighPart)};
 }
 
+void NTAPI GetSystemTimePreciseAsFileTime(FILETIME* SystemTimeAsFileTime) {
+    GetSystemTimeAsFileTime(SystemTimeAsFileTime);
+}
+
+BOOL NTAPI FileTimeToSystemTime(const FILETIME* FileTime, SYSTEMTIME* SystemTime) {
+    const LARGE_INTEGER time{.LowPart = FileTime->dwLowDateTime, .HighPart = LONG(FileTime->dwHighDateTime)};
+    if (time.QuadPart < 0) return BaseSucceeded(STATUS_INVALID_PARAMETER);
+    TIME_FIELDS fields;
+    RtlTimeToTimeFields(&time, &fields);
+    *SystemTime = {USHORT(fields.Year), USHORT(fields.Month),  USHORT(fields.Weekday), USHORT(fields.Day),
+                   USHORT(fields.Hour), USHORT(fields.Minute), USHORT(fields.Second),  USHORT(fields.Milliseconds)};
+    return TRUE;
+}
+BOOL NTAPI SystemTimeToFileTime(const SYSTEMTIME* SystemTime, FILETIME* FileTime) {
+    const TIME_FIELDS fields{SHORT(SystemTime->wYear),         SHORT(SystemTime->wMonth),    SHORT(SystemTime->wDay),
+                             SHORT(SystemTime->wHour),         SHORT(SystemTime->wMinute),   SHORT(SystemTime->wSecond),
+                             SHORT(SystemTime->wMilliseconds), SHORT(SystemTime->wDayOfWeek)};
+    LARGE_INTEGER time;
+    if (!RtlTimeFieldsToTime(&fields, &time)) return BaseSucceeded(STATUS_INVALID_PARAMETER);
+    *FileTime = {time.LowPart, DWORD(time.HighPart)};
+    return TRUE;
+}
+/// The one time zone is UTC. @param TimeZone not looked at
+BOOL NTAPI SystemTimeToTzSpecificLocalTime(const void* TimeZone, const SYSTEMTIME* UniversalTime,
+                                           SYSTEMTIME* LocalTime) {
+    (void)TimeZone;
+    *LocalTime = *UniversalTime;
+    return TRUE;
+}
+
 BOOL NTAPI QueryPerformanceCounter(LARGE_INTEGER* PerformanceCount) {
     return BaseSucceeded(NtQueryPerformanceCounter(PerformanceCount, nullptr));
 }

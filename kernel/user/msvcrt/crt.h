@@ -44,6 +44,19 @@ private:
     CRT_LOCK m_lock;
 };
 
+/// A wide text in the ANSI code page, for as long as this object lives.
+class CRT_NARROW {
+public:
+    explicit CRT_NARROW(const WCHAR* wide);
+    ~CRT_NARROW();
+    CRT_NARROW(const CRT_NARROW&) = delete;
+    CRT_NARROW& operator=(const CRT_NARROW&) = delete;
+    [[nodiscard]] const char* Get() const { return m_text; } ///< nullptr: memory was short, and errno says it
+
+private:
+    char* m_text;
+};
+
 /// What DllMain does as the process begins, in this order. @returns whether there was memory
 bool CrtMakeLocks();
 bool CrtMakePerThread();
@@ -65,7 +78,7 @@ bool CrtWrite(int number, const char* bytes, SIZE_T count);
 /// Reads at most `room` bytes; of a text with "\n" for "\r\n". @returns how many; 0: the end; -1: errno says why
 LONG CrtRead(int number, char* bytes, ULONG room);
 /// @param from 0: the begin, 1: where it is, 2: the end. @returns the place in the file; -1: errno says why
-LONG CrtSeek(int number, LONG distance, ULONG from);
+LONGLONG CrtSeek(int number, LONGLONG distance, ULONG from);
 bool CrtIsText(int number);
 
 extern "C" {
@@ -81,4 +94,14 @@ SIZE_T CDECL fwrite(const void* bytes, SIZE_T size, SIZE_T count, FILE* stream);
 int CDECL fputs(const char* text, FILE* stream);
 char* CDECL strerror(int error);
 char* CDECL getenv(const char* name);
+int CDECL _isatty(int number);
+LONGLONG CDECL _filelengthi64(int number);
+int CDECL ispunct(int character);
+int CDECL iscntrl(int character);
+FILE* CDECL fopen(const char* name, const char* mode);
+int CDECL getc(FILE* stream);
+int CDECL fputc(int character, FILE* stream);
+int CDECL ungetc(int character, FILE* stream);
+int CDECL fseek(FILE* stream, long distance, int from);
+long CDECL ftell(FILE* stream);
 }

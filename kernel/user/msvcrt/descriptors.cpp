@@ -145,13 +145,17 @@ LONG CrtRead(int number, char* bytes, ULONG room) {
     return LONG(DropReturns(bytes, count));
 }
 
-LONG CrtSeek(int number, LONG distance, ULONG from) {
+LONGLONG CrtSeek(int number, LONGLONG distance, ULONG from) {
     const DESCRIPTOR* const descriptor = Find(number);
     if (!descriptor) return -1;
-    const DWORD place =
-        descriptor->Handle ? SetFilePointer(descriptor->Handle, distance, nullptr, from) : INVALID_SET_FILE_POINTER;
-    if (place == INVALID_SET_FILE_POINTER) (void)Failed();
-    return LONG(place);
+    LARGE_INTEGER place{.QuadPart = distance};
+    SetLastError(ERROR_SUCCESS);
+    place.LowPart = descriptor->Handle ? SetFilePointer(descriptor->Handle, LONG(place.LowPart), &place.HighPart, from)
+                                       : INVALID_SET_FILE_POINTER;
+    if (place.LowPart != INVALID_SET_FILE_POINTER || (descriptor->Handle && GetLastError() == ERROR_SUCCESS))
+        return place.QuadPart;
+    (void)Failed();
+    return -1;
 }
 
 bool CrtIsText(int number) {

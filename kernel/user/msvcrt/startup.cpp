@@ -10,6 +10,7 @@
 namespace {
 
 char* CommandLine;     ///< in the ANSI code page
+char** Arguments;      ///< what __getmainargs made of it
 char** Environment;    ///< NAME=value ..., nullptr
 int FileMode = 0x4000; ///< of files that are opened: text
 int CommitMode;
@@ -37,6 +38,9 @@ SIZE_T CountEnvironment() {
 }
 
 } // namespace
+
+CRT_NARROW::CRT_NARROW(const WCHAR* wide) : m_text(Narrow(wide, wcslen(wide))) {}
+CRT_NARROW::~CRT_NARROW() { free(m_text); }
 
 bool CrtMakeEnvironment() {
     const UNICODE_STRING& line = Parameters().CommandLine;
@@ -68,11 +72,12 @@ int CDECL __getmainargs(int* count, char*** vector, char*** environment, int exp
     (void)CrtSplit(CommandLine, block, reinterpret_cast<char*>(block + arguments + 1), &bytes);
     block[arguments] = nullptr;
     *count = arguments;
-    *vector = block;
+    *vector = Arguments = block;
     *environment = __initenv = Environment;
     return 0;
 }
 
+char*** CDECL __p___argv() { return &Arguments; }
 char** CDECL __p__acmdln() { return &CommandLine; }
 int* CDECL __p__fmode() { return &FileMode; }
 int* CDECL __p__commode() { return &CommitMode; }

@@ -136,7 +136,7 @@ void CDECL rewind(FILE* stream) {
 
 long CDECL ftell(FILE* stream) {
     const CRT_GUARD guard(CRT_LOCK::Streams);
-    const LONG place = CrtSeek(stream->_file, 0, FILE_CURRENT);
+    const LONG place = LONG(CrtSeek(stream->_file, 0, FILE_CURRENT));
     if (place < 0 || !stream->_base) return place;
     if ((stream->_flag & CRT_STREAM_WRITE) == 0) return place - AheadInFile(*stream);
     LONG held = 0;
@@ -144,4 +144,11 @@ long CDECL ftell(FILE* stream) {
         held += *at == '\n' && CrtIsText(stream->_file) ? 2 : 1;
     return place + held;
 }
+
+/// A place, for fsetpos. @returns 0; -1: errno says why
+int CDECL fgetpos(FILE* stream, LONGLONG* place) {
+    *place = ftell(stream);
+    return *place < 0 ? -1 : 0;
+}
+int CDECL fsetpos(FILE* stream, const LONGLONG* place) { return fseek(stream, long(*place), 0); }
 }
