@@ -32,7 +32,7 @@ class Run:
     name: str
     program: Program
     line: str
-    prints: str  # a place in an image is +PLACE: it is the compiler's
+    prints: str  # a place in an image is +PLACE, and the stack of a crash is left out: both are the compiler's
     status: int = 0
     files: "Dict[str, Callable[[Path], bytes]]" = field(default_factory=dict)  # a boot file's name, what makes it of the source's folder
     processors: int = 1
