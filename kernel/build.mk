@@ -209,6 +209,8 @@ $(service_dir)/check.cpp: $(service_table)
 	$(call service_part,check)
 $(service_dir)/services.md: $(service_table)
 	$(call service_part,manual)
+$(service_dir)/servicekinds.h: $(service_table)
+	$(call service_part,arguments)
 $(service_dir)/kernel.obj: $(service_dir)/kernel.S
 	$(Q)$(CXX) $(ASFLAGS) -g0 -c $< -o $@
 $(service_dir)/check.obj: $(service_dir)/check.cpp $(flags_file)

@@ -52,7 +52,7 @@ NTKERNELAPI void NTAPI MiZeroFreePages();
 /// Pages that can be given out: zeroed, free and standby. @irql any
 NTKERNELAPI ULONG NTAPI MmQueryFreePages();
 /// Pages that are promised, that can be, and that were promised at most. @irql any
-void NTAPI MmQueryCommitment(ULONG* Committed, ULONG* Limit, ULONG* Peak);
+NTKERNELAPI void NTAPI MmQueryCommitment(ULONG* Committed, ULONG* Limit, ULONG* Peak);
 /// Checks the page frame number database: its lists, states and counters. Slow. @returns the rule that is broken; nullptr: all hold.
 /// @irql <= DISPATCH_LEVEL
 NTKERNELAPI PCSTR NTAPI MmCheckPageFrames();

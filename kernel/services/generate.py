@@ -1,12 +1,14 @@
 """Makes everything that names all system services out of services.def (its head says the form).
 
-    generate.py services.def header|kernel|stubs|check|manual  > file
+    generate.py services.def header|kernel|stubs|check|manual|arguments  > file
 
 header   service numbers, and SYSTEM_SERVICES(X) for who wants a line a service: X(number, name, words of arguments)
 kernel   assembly: KiServiceTable, KiArgumentTable, KiServiceLimit, and a Zw stub a service
 stubs    assembly to include: the Nt stubs of ntdll
 check    C++: the routines that the kernel's headers declare have the arguments that the table names
 manual   Markdown
+arguments  C++: a letter for each argument, for who makes calls up: SERVICE_ARGUMENTS(X) with X(number, name,
+           "letters", type of the handle that it gives). See KINDS
 """
 
 from __future__ import annotations
@@ -145,7 +147,36 @@ def manual(services: list[Service]) -> str:
     return "\n".join(lines) + "\n"
 
 
-PARTS = {"header": header, "kernel": kernel, "stubs": stubs, "check": check, "manual": manual}
+# The letter of an argument: the first row whose type and name fit. A handle's is the digit of its type in HANDLES, if its name says it.
+HANDLES = ("Event", "Mutant", "Semaphore", "Timer", "Thread", "Process", "Section", "File", "Directory", "Link")
+KINDS = ((r"HANDLE\*", r".*", "h"), (r"POBJECT_ATTRIBUTES", r".*", "A"), (r"PUNICODE_STRING", r".*", "U"), (r"CONTEXT\*", r".*", "C"),
+         (r"LARGE_INTEGER\*", r".*", "L"), (r"P?VOID\*", r".*", "S"), (r"SIZE_T\*", r".*", "s"), (r"PCLIENT_ID", r".*", "I"),
+         (r".*\*|P(?!ROCESSINFOCLASS).*", r".*", "P"), (r"BOOLEAN", r".*", "B"), (r"ACCESS_MASK", r".*", "M"),
+         (r"ULONG|SIZE_T", r".*(Length|Size|Count)", "N"), (r"ULONG|SIZE_T", r".*Protect(ion)?", "p"),
+         (r"ULONG|SIZE_T", r"(Allocation|Free|Map)Type", "t"), (r"ULONG_PTR", r"ZeroBits", "Z"),
+         (r"ULONG|LONG|SIZE_T|ULONG_PTR|NTSTATUS", r".*", "V"), (r".*", r".*", "K"))
+
+
+def _handle(argument: Argument) -> int:
+    return next((n for n, name in enumerate(HANDLES) if argument.name in (name + "Handle", "Source" + name + "Handle", "Target" + name + "Handle")), len(HANDLES))
+
+
+def _kind(argument: Argument) -> str:
+    if argument.type == "HANDLE":
+        return "O" if argument.optional else str(_handle(argument)) if _handle(argument) < len(HANDLES) else "H"
+    return next(letter for kind, name, letter in KINDS if re.fullmatch(kind, argument.type) and re.fullmatch(name, argument.name))
+
+
+def arguments(services: list[Service]) -> str:
+    rows = []
+    for s in services:
+        told = next((_handle(a) for a in s.arguments if a.type == "HANDLE*" and a.direction == "out"), len(HANDLES))
+        rows.append(f'    X({s.number}, {s.name}, "{"".join(map(_kind, s.arguments))}", {told})')
+    lines = " \\\n".join(rows)
+    return f"// Made by kernel/services/generate.py.\n#pragma once\n\n#define SERVICE_HANDLE_TYPES {len(HANDLES)}\n#define SERVICE_ARGUMENTS(X) \\\n{lines}\n"
+
+
+PARTS = {"header": header, "kernel": kernel, "stubs": stubs, "check": check, "manual": manual, "arguments": arguments}
 
 
 def main(argv: list[str]) -> int:

@@ -80,7 +80,7 @@ $(USER_OBJ)/ntos/%.S.obj: kernel/ntos/%.S $(flags_file)
 $(USER_OBJ)/%.S.obj: kernel/user/%.S $(flags_file)
 	$(call say,AS,$<)
 	$(assemble_user)
-$(user_all_obj): | $(service_dir)/stubs.inc $(service_dir)/services.h
+$(user_all_obj): | $(service_dir)/stubs.inc $(service_dir)/services.h $(service_dir)/servicekinds.h
 $(USER_OBJ)/ntdll/stubs.S.obj: $(service_dir)/stubs.inc
 
 # ntdll.dll exports what its .def lists, and each service.
