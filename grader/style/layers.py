@@ -39,7 +39,7 @@ FLOORS = (
 )
 # Headers that stand on another floor than their names suggest.
 CONTRACT = re.compile(r"i386/trap\.h|ke/\w+\.h|kd\.h|etw\.h|ldr\.h|mm/pages\.h|se/access\.h|io/files\.h")  # trap frames, structures, locks; print; events; images; pages; rights; of files too
-MEMORY = {"ps/process.h", "ldr/bootfiles.h"}  # EPROCESS: the memory manager gets to the address space through it; files as backings
+MEMORY = {"ps/process.h", "ps/rights.h", "ldr/bootfiles.h"}  # EPROCESS: the memory manager gets to the address space through it; files as backings
 GROUND = {"ntstatus.h", "ntimage.h", "ke/bugcheck.h"}  # everybody may stop the system
 FREESTANDING = {"stdarg.h", "stddef.h", "stdint.h", "limits.h", "float.h", "intrin.h", "excpt.h"}
 

@@ -34,6 +34,10 @@ user_sources  = $(if $(wildcard $1.cpp),$1.cpp,$(call find,$1))
 # A line `// imports: NAME ...` at the head of a source names DLLs besides ntdll.dll that its image imports from. All are asked for in one call.
 user_imports := $(if $(user_folders)$(user_files),$(shell grep -m1 '^// imports: ' $(user_files:%=%.cpp) $(user_folders:%=%/*.cpp) /dev/null 2>/dev/null | \
                 sed -n 's|^\(.*\)\.cpp:// imports: |\1 |p' | while read -r from names; do for n in $$names; do echo "$$from=$$n"; done; done))
+# A line `// shares: SOURCE ...` at the head of a program's source names sources of kernel/ntos that it has of its own.
+user_shares  := $(if $(user_folders),$(shell grep -m1 '^// shares: ' $(user_folders:%=%/*.cpp) /dev/null 2>/dev/null | \
+                sed -n 's|^\(.*\)/[^/]*\.cpp:// shares: |\1 |p' | while read -r from names; do for n in $$names; do echo "$$from=kernel/ntos/$$n"; done; done))
+user_own      = $(call user_sources,$1) $(patsubst $1=%,%,$(filter $1=%,$(user_shares)))
 user_libs     = $(patsubst %,$(B)/user/%.lib,ntdll $(sort $(foreach s,$(basename $(call user_sources,$1)),$(patsubst $s=%,%,$(filter $s=%,$(user_imports))))))
 
 # What a machine that ends at the shell has on its disk besides the kernel: all but the tests' programs. A list says their names to tools.
@@ -52,7 +56,7 @@ endif
 ifneq ($(user_here),)
 kernel: $(user_images) $(user_images:$(B)/user/%=$(B)/boot/%)
 
-user_all_obj := $(call user_objects,$(user_shared) $(call find,kernel/user) $(call find,kernel/tests/programs))
+user_all_obj := $(call user_objects,$(user_shared) $(foreach s,$(user_shares),$(lastword $(subst =, ,$s))) $(call find,kernel/user) $(call find,kernel/tests/programs))
 compile_user = $(Q)mkdir -p $(@D) && { $(CXX) $(USER_CXXFLAGS) $1 -MMD -MP -MF $(@:.obj=.d) -MJ $(@:.obj=.json) -c $< -o $@; } $(told)
 
 $(USER_OBJ)/ntos/%.cpp.obj: kernel/ntos/%.cpp $(flags_file)
@@ -101,7 +105,7 @@ $(B)/user/$(notdir $1).dll: $(call user_objects,$(call user_sources,$1)) $1/$(no
 $(B)/user/$(notdir $1).lib: $(B)/user/$(notdir $1).dll ;
 endef
 define user_exe_rule
-$(B)/user/$(notdir $1).exe: $(call user_objects,$(call user_sources,$1)) $(B)/crt.lib $(call user_libs,$1)
+$(B)/user/$(notdir $1).exe: $(call user_objects,$(call user_own,$1)) $(B)/crt.lib $(call user_libs,$1)
 	$$(call say,LINK,$$@)
 	$$(Q)$(LLDLINK) $(USER_LDFLAGS) /entry:NtProcessStartup@4 /base:0x400000 /out:$$@ $$(filter %.obj %.lib,$$^)
 endef

@@ -8,6 +8,7 @@
 #include "ob/names.h"
 #include "ps/information.h"
 #include "ps/peb.h"
+#include "ps/rights.h"
 #include "ps/systeminformation.h"
 #include "rtl/exception.h"
 

@@ -9,6 +9,7 @@
 #include "init/init.h"
 #include "io.h"
 #include "io/console.h"
+#include "io/consolectl.h"
 #include "kd.h"
 #include "ke.h"
 #include "ke/options.h"
@@ -133,8 +134,10 @@ EPROCESS* StartSessionManager() {
 
 /// The session manager has the console; a key calls the monitor. Without the session manager no program would be started any more.
 [[noreturn]] void Watch(EPROCESS* sessionManager) {
-    while (IoWaitForMonitorKey(sessionManager))
+    while (IoWaitForMonitorKey(sessionManager)) {
         KdEnterMonitor(nullptr);
+        IoTypeCharacter(CONSOLE_REPRINT_KEY); // what was at the terminal before is shown again
+    }
     DbgPrint("%s has ended with %08x; nothing would start programs any more\n", sessionManager->ImageFileName,
              ULONG(sessionManager->ExitStatus));
     KeBugCheckEx(CRITICAL_PROCESS_DIED, reinterpret_cast<ULONG_PTR>(sessionManager), 0,

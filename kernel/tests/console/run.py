@@ -172,20 +172,79 @@ def talk_to_the_shell(started: Machine) -> None:
     expect(ask(started, "dir *md.exe", SHELL), r"^ +\d+  mcmd\.exe\n(?!.*dir)", "dir shows what matches")
     expect(ask(started, "objdir \\Device", SHELL), r"^Console +Device$", "objdir shows the console")
     crashes_are_told(started)
-    expect(ask(started, 'echo "a  b" c', SHELL), r"^a  b c$", "quotes keep blanks")
-    expect(ask(started, "nosuch", SHELL), r"^nosuch: no such command or program", "an unknown program is told")
-    started.write(b"hexdump ntdll.dll\r")
-    if b"4d 5a" not in started.read_until(b"4d 5a", ANSWER_SECONDS):
-        raise Failure("hexdump shows an image's first bytes", "not so")
-    started.write(b"\x03")
-    expect(plain(started.read_until(SHELL, ANSWER_SECONDS)), r"^hexdump: c000013a$", "Ctrl+C ends a program")
+    lines_are_understood(started)
+    keys_edit_lines(started)
+    tools_see_processes(started)
+    for command in ("crash loop", "hexdump ntdll.dll"):
+        started.write(command.encode() + b"\r")
+        started.read_until(b"4d 5a" if "hex" in command else b"\n", ANSWER_SECONDS)
+        started.write(b"\x03")
+        expect(plain(started.read_until(SHELL, ANSWER_SECONDS)), rf"^{command.split()[0]}: c000013a$", f"Ctrl+C ends {command}")
     started.write(b"\x1d")
     if PROMPT not in started.read_until(PROMPT, ANSWER_SECONDS):
         raise Failure("Ctrl+] calls the monitor", "no prompt")
     expect(ask(started, "threads"), r"\bRunning\b", "the monitor answers")
-    started.write(b"g\recho back\r")
-    expect(plain(started.read_until(b"\n" + SHELL, ANSWER_SECONDS)), r"^back$", "g leads back to the shell")
-    expect(ask(started, "exit", SHELL), r"^mcmd\.exe has ended; it is started again$", "smss.exe starts another shell")
+    expect(ask(started, "g", SHELL), r"^C:\\> $", "g leads back to the shell, which shows its prompt again")
+    expect(ask(started, "echo back", SHELL), r"^back$", "the shell reads")
+    expect(ask(started, "exit 3", SHELL), r"^mcmd\.exe has ended; it is started again$", "smss.exe starts another shell")
+
+
+def lines_are_understood(started: Machine) -> None:
+    """Quotes, variables, redirection, and what cannot be done."""
+    expect(ask(started, 'echo "a  b" c', SHELL), r"^a  b c$", "quotes keep blanks")
+    ask(started, "set PLACE=Device", SHELL)
+    expect(ask(started, "set", SHELL), r"^PLACE=Device$", "set shows the environment")
+    expect(ask(started, "objdir \\%PLACE%", SHELL), r"^Console +Device$", "a variable in a line")
+    expect(ask(started, "echo %NONE% 5% %place%", SHELL), r"^%NONE% 5% Device$", "what is no variable stays")
+    ask(started, "set PLACE=", SHELL)
+    expect(ask(started, "echo %PLACE%", SHELL), r"^%PLACE%$", "a variable that was taken away")
+    expect(ask(started, "nosuch", SHELL), r"^nosuch: no such command or program", "an unknown program is told")
+    expect(ask(started, "echo %STATUS%", SHELL), r"^C0000034$", "the status as a variable")
+    expect(ask(started, "hexdump < hello.exe > CON", SHELL), r"^\w+ +4d 5a", "input from a file, output to the console")
+    expect(ask(started, "hexdump <nothing.txt", SHELL), r"^nothing\.txt: cannot be read \(c0000034\)$", "a file that is not there")
+    expect(ask(started, "dir > list.txt", SHELL), r"^list\.txt: cannot be written \(c0000034\): there is no file system yet", "no file can be made")
+    expect(ask(started, "dir | hexdump", SHELL), r"^no pipes yet", "no pipes, and that is said")
+    expect(ask(started, "dir >", SHELL), r"^>: which file\?$", "a redirection without a name")
+
+
+def keys_edit_lines(started: Machine) -> None:
+    """Tab completes, arrows bring earlier lines, Ctrl+C gives a line up."""
+    started.write(b"objd\t\\Device\r")
+    expect(plain(started.read_until(b"\n" + SHELL, ANSWER_SECONDS)), r"objdir \\Device\n(?:.*\n)*Console +Device$", "Tab completes a program")
+    started.write(b"hexdump hello\t>CON\x08\x08\x08\x08\r")
+    expect(plain(started.read_until(b"\n" + SHELL, ANSWER_SECONDS)), r"^\w+ +4d 5a", "Tab completes a file")
+    started.write(b"he\t")
+    expect(plain(started.read_until(b"C:\\> he", ANSWER_SECONDS)), r"^help  hello  hexdump$", "Tab shows what there is to choose from")
+    started.write(b"\x03")
+    if SHELL not in started.read_until(SHELL, ANSWER_SECONDS):
+        raise Failure("Ctrl+C gives a line up", "no prompt")
+    ask(started, "echo again", SHELL)
+    started.write(b"\x1b[A\r")
+    expect(plain(started.read_until(b"\n" + SHELL, ANSWER_SECONDS)), r"^again$", "an arrow brings the line before")
+
+
+def tools_see_processes(started: Machine) -> None:
+    """A program that never ends, in the background: ps, handles, top and run see it, kill ends it."""
+    told = ask(started, "start crash loop", SHELL)
+    expect(told, r"^process \d+$", "start tells the ID")
+    process = re.findall(r"^process (\d+)", told, re.M)[0]
+    expect(ask(started, "ps", SHELL), rf"^ +{process} +\d+ +1 +\d+ +8 .* crash\.exe$", "ps shows it")
+    expect(ask(started, f"handles {process}", SHELL), r"^ +[0-9a-f]+  [0-9a-f]{8}  File +.*Console\n(?:.*\n)*\d+ handles$", "handles shows its console")
+    expect(ask(started, "handles 99999", SHELL), r"^99999: no such process \(c[0-9a-f]{7}\)$", "no such process")
+    expect(ask(started, "run -high ps", SHELL), r"^ +\d+ +\d+ +1 +\d+ +13 .* ps\.exe$", "run -high gives the class")
+    expect(ask(started, "run -idle crash divide", SHELL), r"^run: c0000094$", "run ends as its program does")
+    expect(ask(started, "run -fast ps", SHELL), r"^run -idle \|", "an unknown class")
+    started.write(b"top\r")
+    if started.read_until(b"available", ANSWER_SECONDS) and b"available" not in started.read_until(b"available", ANSWER_SECONDS):
+        raise Failure("top looks again", "it does not")
+    expect(plain(started.read_until(b"crash.exe", ANSWER_SECONDS)), rf"^ +{process} +\d+\.\d .* crash\.exe$", "top shows its share")
+    started.write(b"q")
+    if SHELL not in started.read_until(SHELL, ANSWER_SECONDS):
+        raise Failure("q ends top", "no prompt")
+    expect(ask(started, f"kill {process} 7", SHELL), rf"kill {process} 7\nC:\\> $", "kill says nothing when all is well")
+    expect(ask(started, f"kill {process}", SHELL), rf"^{process}: no such process", "it is gone")
+    if "crash.exe" in ask(started, "ps", SHELL):
+        raise Failure("no process crash.exe", "it is still there")
 
 
 def crashes_are_told(started: Machine) -> None:
@@ -239,7 +298,7 @@ def talk(emulator: str, folder: Path) -> "Iterator[Tuple[str, List[str], Callabl
         started.stop()
     yield "exception-goes-its-way", ["EXC-02", "TOL-06"], lambda: exception_goes_its_way(emulator, folder)
     for processors in (1,) if emulator == "bochs" else (1, 4):
-        yield f"shell-runs-programs-{processors}", ["SYS-03", "SYS-05", "PRC-05", "IOM-03"], partial(shell_runs_programs, emulator, folder, processors)
+        yield f"shell-runs-programs-{processors}", ["SYS-03", "SYS-05", "PRC-05", "IOM-03", "TOL-08", "EXC-04"], partial(shell_runs_programs, emulator, folder, processors)
     yield "session-manager-that-crashes-is-a-bugcheck", ["SYS-03", "EXC-04", "TRP-09"], partial(session_manager_that_crashes_is_a_bugcheck, emulator, folder)
     if emulator == "qemu":
         yield "little-memory-is-used", ["PFN-11"], lambda: little_memory_is_used(emulator, folder)

@@ -247,6 +247,49 @@ GUEST_TEST(ControlCIsAnEvent) {
     GUEST_EQUAL(STATUS_SUCCESS, ZwClose(second));
 }
 
+// What a shell reads as characters and what its programs read as lines are typed at one keyboard.
+GUEST_TEST(WhatWasTypedAheadFollowsTheMode) {
+    CONSOLE console;
+    const HANDLE event = MakeEvent();
+    GUEST_EQUAL(STATUS_SUCCESS, console.SetMode(0));
+    Type("ab\bc\rd");
+    GUEST_EQUAL(STATUS_SUCCESS, console.SetMode(LINES));
+    console.Expect("ac\r\n");
+    Type("e\r");
+    console.Expect("de\r\n");
+    GUEST_EQUAL(STATUS_SUCCESS, console.SetEvent(event));
+    GUEST_EQUAL(STATUS_SUCCESS, console.SetMode(0));
+    Type("x\x03");
+    GUEST_TRUE(!IsSet(event)); // a character
+    GUEST_EQUAL(STATUS_SUCCESS, console.SetMode(LINES));
+    GUEST_TRUE(IsSet(event)); // nobody has read it: it was meant for the program that begins
+    Type("half\x12y\r");      // shown again, and edited on
+    console.Expect("halfy\r\n");
+    GUEST_EQUAL(STATUS_SUCCESS, ZwClose(event));
+}
+
+GUEST_TEST(AShellAsksWhoHandlesControlC) {
+    CONSOLE console;
+    const HANDLE event = MakeEvent();
+    HANDLE own = reinterpret_cast<HANDLE>(ULONG_PTR(PsGetCurrentProcess()->UniqueProcessId)), nobody = nullptr;
+    const auto handles = [&](HANDLE process) {
+        ULONG answer = 7;
+        GUEST_EQUAL(STATUS_SUCCESS,
+                    console.Control(IOCTL_CONSOLE_HANDLES_CONTROL, &process, sizeof(process), &answer, sizeof(answer)));
+        return answer;
+    };
+    GUEST_EQUAL(0, handles(own));
+    GUEST_EQUAL(STATUS_SUCCESS, console.SetEvent(event));
+    GUEST_EQUAL(1, handles(own));
+    GUEST_EQUAL(0, handles(nobody));
+    GUEST_EQUAL(STATUS_BUFFER_TOO_SMALL, console.Control(IOCTL_CONSOLE_HANDLES_CONTROL, &own, sizeof(own), nullptr, 0));
+    GUEST_EQUAL(STATUS_SUCCESS, console.Control(IOCTL_CONSOLE_GENERATE_CONTROL, nullptr, 0, nullptr, 0));
+    GUEST_TRUE(IsSet(event));
+    GUEST_EQUAL(STATUS_SUCCESS, console.SetEvent(nullptr));
+    GUEST_EQUAL(0, handles(own));
+    GUEST_EQUAL(STATUS_SUCCESS, ZwClose(event));
+}
+
 GUEST_TEST(TextIsWritten) {
     CONSOLE console;
     static constexpr CHAR text[] = "one\r\ntwo\n\0three\n";

@@ -1,4 +1,4 @@
-// crash KIND: makes an exception on purpose, which nobody handles.
+// crash KIND: makes an exception on purpose, which nobody handles; or runs for ever.
 //
 // In the books: "exception dispatching", "unhandled exceptions". EXC-04
 #include "user/program.h"
@@ -33,10 +33,14 @@ extern "C" NTSTATUS NTAPI NtProcessStartup(PEB* Peb) {
         RtlRaiseStatus(STATUS_UNSUCCESSFUL);
     } else if (words.Is(1, u"jump")) {
         reinterpret_cast<void (*)()>(0x10)();
+    } else if (words.Is(1, u"loop")) {
+        for (;;)
+            __asm__ volatile("pause");
     } else if (words.Is(1, u"stack")) {
         (void)Recurse(0);
     } else {
-        nt::Print("crash read | write | kernel | divide | opcode | privileged | breakpoint | raise | jump | stack\n");
+        nt::Print(
+            "crash read | write | kernel | divide | opcode | privileged | breakpoint | raise | jump | stack | loop\n");
     }
     return STATUS_INVALID_PARAMETER;
 }

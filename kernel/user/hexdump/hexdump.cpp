@@ -1,4 +1,4 @@
-// hexdump FILE: a file's bytes, sixteen a line.
+// hexdump [FILE]: a file's bytes, sixteen a line; without a name those of the standard input.
 //
 // In the books: "file object". IOM-03
 #include "user/program.h"
@@ -22,13 +22,15 @@ void Line(ULONG offset, const UCHAR* bytes, ULONG count) {
 
 extern "C" NTSTATUS NTAPI NtProcessStartup(PEB* Peb) {
     const nt::Words words(Peb->ProcessParameters->CommandLine);
-    if (words.Count() != 2) {
-        nt::Print("hexdump FILE\n");
+    HANDLE file = Peb->ProcessParameters->StandardInput;
+    if (words.Count() > 2) {
+        nt::Print("hexdump [FILE]\n");
         return STATUS_INVALID_PARAMETER;
     }
-    nt::FullName name(words[1], u"");
-    HANDLE file;
-    NT_TRY(nt::OpenForReading(name.Get(), FILE_NON_DIRECTORY_FILE, 0, &file));
+    if (words.Count() == 2) {
+        nt::FullName name(words[1], u"");
+        NT_TRY(nt::OpenForReading(name.Get(), FILE_NON_DIRECTORY_FILE, 0, &file));
+    }
     for (ULONG offset = 0;; offset += BYTES) {
         UCHAR bytes[BYTES];
         IO_STATUS_BLOCK block;

@@ -17,6 +17,8 @@ NTSTATUS IopSetConsoleMode(ULONG mode);
 void IopSignalControlEvents();
 /// @param event its reference becomes the registration's; nullptr: none any more
 NTSTATUS IopSetControlEvent(FILE_OBJECT* file, PKEVENT event);
+/// Whether a process that runs has registered one. @param processId as PsLookupProcessByProcessId
+bool IopHandlesControl(HANDLE processId);
 /// @param process nullptr: of any process
 void IopForgetControlEvents(FILE_OBJECT* file, EPROCESS* process);
 // serial.cpp

@@ -42,6 +42,19 @@ void IopSignalControlEvents() {
         (void)KeSetEvent(CONTAINING_RECORD(link, CONTROL, Link)->Event, ControlIncrement, FALSE);
 }
 
+bool IopHandlesControl(HANDLE processId) {
+    EPROCESS* process;
+    if (!NT_SUCCESS(PsLookupProcessByProcessId(processId, &process))) return false;
+    bool found = false;
+    {
+        const nt::SpinLockGuard guard(ControlLock);
+        for (PLIST_ENTRY link = Controls.Flink; link != &Controls; link = link->Flink)
+            found |= CONTAINING_RECORD(link, CONTROL, Link)->Process == process;
+    }
+    (void)ObDereferenceObject(process);
+    return found;
+}
+
 void IopForgetControlEvents(FILE_OBJECT* file, EPROCESS* process) {
     while (CONTROL* const control = TakeOne(file, process)) {
         (void)ObfDereferenceObject(control->Event);

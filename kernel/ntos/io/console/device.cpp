@@ -89,6 +89,13 @@ NTSTATUS SetControlEvent(FILE_OBJECT* file, const IO_CONTROL* control) {
     return IopSetControlEvent(file, static_cast<PKEVENT>(event));
 }
 
+NTSTATUS AnswerHandlesControl(IO_CONTROL* control) {
+    HANDLE processId;
+    NT_TRY(Question(control, &processId, sizeof(processId)));
+    const ULONG handles = IopHandlesControl(processId);
+    return Answer(control, &handles, sizeof(handles));
+}
+
 NTSTATUS NTAPI Control(FILE_OBJECT* file, IO_CONTROL* control) {
     ULONG mode;
     switch (control->Code) {
@@ -96,6 +103,8 @@ NTSTATUS NTAPI Control(FILE_OBJECT* file, IO_CONTROL* control) {
     case IOCTL_CONSOLE_SET_MODE: NT_TRY(Question(control, &mode, sizeof(mode))); return IopSetConsoleMode(mode);
     case IOCTL_CONSOLE_GET_SIZE: return Answer(control, &SIZE, sizeof(SIZE));
     case IOCTL_CONSOLE_SET_CONTROL_EVENT: return SetControlEvent(file, control);
+    case IOCTL_CONSOLE_HANDLES_CONTROL: return AnswerHandlesControl(control);
+    case IOCTL_CONSOLE_GENERATE_CONTROL: IopSignalControlEvents(); return STATUS_SUCCESS;
     default: return STATUS_INVALID_DEVICE_REQUEST;
     }
 }

@@ -61,6 +61,11 @@ void Edit(CHAR character) REQUIRES_(InputLock) {
         Put(END_OF_INPUT);
         return;
     }
+    if (character == CONSOLE_REPRINT_KEY) {
+        Show("\n");
+        Show(Input.Editor.Line());
+        return;
+    }
     const nt::LineEditor::Result result = Input.Editor.Feed(character, Input.Echo);
     Show(Input.Echo);
     if (result == nt::LineEditor::Result::More) return;
@@ -112,17 +117,45 @@ ULONG IopConsoleMode() {
     return Input.Mode;
 }
 
-/// A line that was begun is readable as it is when line mode ends.
+namespace {
+
+/// Ctrl+C was typed while it was a character, and nobody has read it.
+bool HasControlC() REQUIRES_(InputLock) {
+    for (ULONG at = Input.Head; at != Input.Tail; at++)
+        if (Input.Queue[at % QUEUE_SIZE] == CTRL_C) return true;
+    return false;
+}
+
+/// What was typed ahead as characters is edited as lines now.
+void TypeAgain() REQUIRES_(InputLock) {
+    for (ULONG left = Input.Tail - Input.Head; left != 0; left--) {
+        const USHORT byte = Input.Queue[Input.Head++ % QUEUE_SIZE];
+        byte == END_OF_INPUT ? Put(byte) : Edit(CHAR(byte));
+    }
+    if (Input.Head == Input.Tail) KeClearEvent(&Readable);
+}
+
+} // namespace
+
+/// A line that was begun is readable as it is when line mode ends. A Ctrl+C that waits becomes an event with ENABLE_PROCESSED_INPUT.
 NTSTATUS IopSetConsoleMode(ULONG mode) {
+    bool control = false;
     const bool echoAlone = (mode & ENABLE_ECHO_INPUT) != 0 && (mode & ENABLE_LINE_INPUT) == 0;
     if ((mode & ~CONSOLE_MODE_FLAGS) != 0 || echoAlone) return STATUS_INVALID_PARAMETER;
-    const nt::SpinLockGuard guard(InputLock);
-    if ((mode & ENABLE_LINE_INPUT) == 0) {
-        for (PCSTR text = Input.Editor.Line(); *text; text++)
-            Put(UCHAR(*text));
-        Input.Editor.Begin();
+    {
+        const nt::SpinLockGuard guard(InputLock);
+        if ((mode & ENABLE_LINE_INPUT) == 0) {
+            for (PCSTR text = Input.Editor.Line(); *text; text++)
+                Put(UCHAR(*text));
+            Input.Editor.Begin();
+        }
+        const bool toLines = (mode & ENABLE_LINE_INPUT) != 0 && (Input.Mode & ENABLE_LINE_INPUT) == 0;
+        Input.Mode = mode;
+        control = (mode & ENABLE_PROCESSED_INPUT) != 0 && HasControlC();
+        if (control) Abandon();
+        if (toLines) TypeAgain();
     }
-    Input.Mode = mode;
+    if (control) IopSignalControlEvents();
     return STATUS_SUCCESS;
 }
 
