@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Dict, List, Tuple
 
-from kernel.tests.thirdparty.sources import BZIP2, DUKTAPE, FIGLET, LUA, MINGW, ZLIB, Source
+from kernel.tests.thirdparty.sources import BZIP2, DUKTAPE, FIGLET, LUA, LZIP, MINGW, MUJS, ZLIB, Source
 
 SCRIPTS = Path(__file__).with_name("scripts")
 
@@ -71,6 +71,8 @@ MINIGZIP = Program("minigzip", ZLIB, ("*.c", "test/minigzip.c"), options=("-I.",
 DUKTAPE_PROGRAM = Program("duk", DUKTAPE, ("src/duktape.c", "examples/cmdline/duk_cmdline.c", "extras/print-alert/duk_print_alert.c"),
                           options=("-Isrc", "-Iextras/print-alert", "-DDUK_CMDLINE_PRINTALERT_SUPPORT"))
 FIGLET_PROGRAM = Program("figlet", FIGLET, tuple(f"{part}.c" for part in ("figlet", "zipio", "crc", "inflate", "utf8")))
+LZIP_PROGRAM = Program("lzip", LZIP, ("*.cc",), options=('-DPROGVERSION="1.23"',), compiler="i686-w64-mingw32-g++")
+MUJS_PROGRAM = Program("mujs", MUJS, ("one.c", "main.c"))
 TRYCATCH = testcase("t_trycatch.cpp", "-std=gnu++14")
 TLS = testcase("t_tls.cpp")
 SIGNALS = testcase("t_sigv.c")
@@ -78,8 +80,8 @@ CRASH = testcase("t_nullptrexception.c")
 JUMPS = testcase("t_setjmp.c")
 TIMES = testcase("t_time.c")
 TREES = testcase("t_tsearch.c")
-PROGRAMS: "List[Program]" = [DUKTAPE_PROGRAM, LUA_PROGRAM, BZIP2_PROGRAM, MINIGZIP, FIGLET_PROGRAM, TRYCATCH, TLS, SIGNALS, CRASH, JUMPS, TIMES,
-                             TREES]
+PROGRAMS: "List[Program]" = [DUKTAPE_PROGRAM, LUA_PROGRAM, LZIP_PROGRAM, BZIP2_PROGRAM, MUJS_PROGRAM, MINIGZIP, FIGLET_PROGRAM, TRYCATCH, TLS,
+                             SIGNALS, CRASH, JUMPS, TIMES, TREES]
 
 POEM = "".join(f"{count} bottles stand on the wall, {count - 1} when one falls.\n" for count in range(40, 0, -1))
 FIGLET_SAYS = """\
@@ -101,6 +103,10 @@ RUNS: "List[Run]" = [
     Run("bzip2-broken", BZIP2_PROGRAM, r"bzip2 -t \Boot\poem.bz2", expected("broken.txt"), status=2, files=made("poem.bz2", POEM.encode())),
     Run("minigzip", MINIGZIP, r"minigzip -c -d \Boot\poem.gz", POEM, files=made("poem.gz", gzip.compress(POEM.encode(), mtime=0))),
     Run("figlet", FIGLET_PROGRAM, r"figlet -f \Boot\standard.flf Mica", FIGLET_SAYS, files=theirs("fonts/standard.flf")),
+    Run("lzip", LZIP_PROGRAM, r"lzip -dc \Boot\fox.lz", "The quick brown fox jumps over the lazy dog.\n", files=theirs("testsuite/fox.lz")),
+    Run("lzip-broken", LZIP_PROGRAM, r"lzip -t \Boot\fox_crc0.lz", "  \\Boot\\fox_crc0.lz: CRC mismatch; stored 00000000, computed EB50CC6A\n",
+        status=2, files=theirs("testsuite/fox_crc0.lz")),
+    Run("mujs-script", MUJS_PROGRAM, r"mujs \Boot\short.js", expected("short.txt"), files=ours("short.js")),
     Run("c++-exception", TRYCATCH, "t_trycatch", "catch 10==10\nDone.\n"),
     Run("threads@1", TLS, "t_tls", "How is it possible that tls_value is 0 != 0 ?\n"),
     Run("threads@4", TLS, "t_tls", "How is it possible that tls_value is 0 != 0 ?\n", processors=4),

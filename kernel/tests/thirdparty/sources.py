@@ -49,6 +49,8 @@ DUKTAPE = Source("duktape", "d/duktape/duktape_2.7.0.orig.tar.xz", "90f8d2fa8b55
                  "duktape-2.7.0", ("mandel.js", "src/*", "examples/cmdline/*", "extras/print-alert/*"))
 FIGLET = Source("figlet", "f/figlet/figlet_2.2.5.orig.tar.gz", "bf88c40fd0f077dab2712f54f8d39ac952e4e9f2e1882f1195be9e5e4257417d", "figlet-2.2.5")
 LUA = Source("lua", "l/lua5.4/lua5.4_5.4.4.orig.tar.gz", "164c7849653b80ae67bec4b7473b884bf5cc8d2dca05653475ec2ed27b9ebf61", "lua-5.4.4")
+LZIP = Source("lzip", "l/lzip/lzip_1.23.orig.tar.xz", "d269d8e204579cb7047d6187bce741acb484a27e24cf24f20cf017c48574147c", "lzip-1.23")
+MUJS = Source("mujs", "m/mujs/mujs_1.3.2.orig.tar.xz", "4886593fc688b0cdccd31e5ecbe5afe7ad1bee23aa69e667b871afd5dfc640c3", "mujs-1.3.2")
 MINGW = Source("mingw", "m/mingw-w64/mingw-w64_10.0.0.orig.tar.bz2", "ba6b430aed72c63a3768531f6a3ffc2b0fde2c57a3b251450dcf489a894f0894",
                "mingw-w64-v10.0.0", ("mingw-w64-crt/testcases/*",))
 ZLIB = Source("zlib", "z/zlib/zlib_1.2.13.dfsg.orig.tar.bz2", "71feb7947e3c00ef125f83b79a4e529bde31171e5babe48b391f06758d1ab0a1",

@@ -92,6 +92,8 @@ void CDECL _lock(int number);
 void CDECL _unlock(int number);
 SIZE_T CDECL fwrite(const void* bytes, SIZE_T size, SIZE_T count, FILE* stream);
 int CDECL fputs(const char* text, FILE* stream);
+int CDECL fprintf(FILE* stream, const char* format, ...);
+SIZE_T CDECL strcspn(const char* text, const char* set);
 char* CDECL strerror(int error);
 char* CDECL getenv(const char* name);
 int CDECL _isatty(int number);

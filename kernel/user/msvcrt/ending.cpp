@@ -87,4 +87,10 @@ int CDECL raise(int number) {
     (void)raise(SIGABRT);
     _exit(ABORT_STATUS);
 }
+
+/// What the macro assert calls where its condition does not hold.
+[[noreturn]] void CDECL _assert(const char* condition, const char* file, ULONG line) {
+    (void)fprintf(&_iob[2], "Assertion failed: %s, file %s, line %u\n", condition, file, line);
+    abort();
+}
 }

@@ -67,6 +67,13 @@ int CDECL _stati64(const char* name, STATUS_I64* status) { return Tell(name, sta
 int CDECL _stat64(const char* name, STATUS_64* status) { return Tell(name, status); }
 int CDECL _fstat64(int file, STATUS_64* status) { return TellOf(file, status); }
 
+int CDECL _fstati64(int file, STATUS_I64* status) { return TellOf(file, status); }
+
+/// Sets a file's times. @param times not looked at: a file that can only be read keeps none
+int CDECL _utime(const char* name, const void* times) {
+    (void)times;
+    return Refuse(name);
+}
 int CDECL _unlink(const char* name) { return Refuse(name); }
 int CDECL remove(const char* name) { return Refuse(name); }
 int CDECL rename(const char* name, const char* newName) {

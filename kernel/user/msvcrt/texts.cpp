@@ -1,5 +1,5 @@
 // Texts and their characters, in the locale "C": those that ntdll.dll lacks. Contract: the C standard.
-#include "crt.h"
+#include "perthread.h"
 
 namespace {
 
@@ -37,5 +37,18 @@ SIZE_T CDECL strcspn(const char* text, const char* set) {
 char* CDECL strpbrk(const char* text, const char* set) {
     const char* const found = text + strcspn(text, set);
     return *found ? const_cast<char*>(found) : nullptr;
+}
+
+/// The next word of a text, which is cut there. @param text nullptr: of the text of the thread's last call
+/// @param blanks what stands between words. @returns nullptr: there is none
+char* CDECL strtok(char* text, const char* blanks) {
+    char*& next = CrtPerThread().Token;
+    char* const word = text ? text : next;
+    if (!word) return nullptr;
+    char* const begin = word + strspn(word, blanks);
+    char* const end = begin + strcspn(begin, blanks);
+    next = *end ? end + 1 : nullptr;
+    *end = 0;
+    return begin != end ? begin : nullptr;
 }
 }

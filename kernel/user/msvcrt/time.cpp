@@ -15,11 +15,13 @@ constexpr LONGLONG SECONDS_TO_1970 = 11'644'473'600; ///< since 1601
 
 ULONG Begin; ///< the machine's count of milliseconds when the process began
 
-LONGLONG Now() {
+/// In 100 ns since 1601.
+LONGLONG NowInUnits() {
     LARGE_INTEGER time{};
     (void)NtQuerySystemTime(&time);
-    return time.QuadPart / UNITS_PER_SECOND - SECONDS_TO_1970;
+    return time.QuadPart;
 }
+LONGLONG Now() { return NowInUnits() / UNITS_PER_SECOND - SECONDS_TO_1970; }
 
 TM* Divide(LONGLONG seconds) {
     if (seconds < 0) { // documented: no time before 1970
@@ -44,6 +46,14 @@ template <typename T> T Tell(T now, T* seconds) {
     return now;
 }
 
+/// What _ftime tells (documented layout).
+struct TIMEB {
+    LONG Time;
+    USHORT Milliseconds;
+    SHORT TimeZone, SummerTime; ///< minutes, whether
+};
+PUBLIC_SIZE(TIMEB, 12);
+
 } // namespace
 
 void CrtBeginClock() { Begin = GetTickCount(); }
@@ -52,6 +62,11 @@ extern "C" {
 
 LONG CDECL time(LONG* seconds) { return Tell(LONG(Now()), seconds); }
 LONGLONG CDECL _time64(LONGLONG* seconds) { return Tell(Now(), seconds); }
+void CDECL _ftime(TIMEB* time) {
+    constexpr LONGLONG perMillisecond = UNITS_PER_SECOND / 1000;
+    const LONGLONG now = NowInUnits();
+    *time = {LONG(now / UNITS_PER_SECOND - SECONDS_TO_1970), USHORT(now % UNITS_PER_SECOND / perMillisecond), 0, 0};
+}
 /// Documented: not the processor's time, but all that has passed. @returns milliseconds
 LONG CDECL clock() { return LONG(GetTickCount() - Begin); }
 double CDECL difftime(LONG end, LONG begin) { return double(LONGLONG(end) - begin); }

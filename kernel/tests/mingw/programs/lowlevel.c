@@ -6,6 +6,7 @@
 // prints: removed: -1 errno 13; renamed: -1 errno 13; no such: -1 errno 2
 // prints: back at 3: yes; names differ: yes; no pipe: yes
 // prints: thread ended with 42; without a handle: 7
+// prints: a|bb|c, errno of times 13, milliseconds below 1000: yes
 // prints: wide M then Z, Z again; U+0416 is no byte: yes; 0041 <= letters
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/timeb.h>
+#include <sys/utime.h>
 #include <wchar.h>
 #include <wctype.h>
 #include <windows.h>
@@ -83,6 +86,13 @@ int main(void) {
     while (begun && said == 0)
         Sleep(1);
     printf("thread ended with %lu; without a handle: %ld\n", ended, said);
+    char words[] = " a, bb,c,, ";
+    struct _timeb now;
+    _ftime(&now);
+    for (char* word = strtok(words, " ,"); word; word = strtok(NULL, " ,"))
+        printf("%s%s", word == words + 1 ? "" : "|", word);
+    printf(", errno of times %d, milliseconds below 1000: %s\n", _utime(ME, NULL) < 0 ? errno : 0,
+           now.millitm < 1000 && now.time >= 946684800 ? "yes" : "no");
     rewind(stream);
     const wint_t letter = getwc(stream), next = getwc(stream);
     ungetwc(next, stream);
