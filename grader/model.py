@@ -56,6 +56,7 @@ class Exercise:
     hours: int = 0  # for a student of the course, with reading; the handout and the syllabus say the same
     shows: Tuple[str, ...] = ()  # a milestone: what to type at the prompt of `make monitor` to see it at work; the handout shows the answer
     further: bool = False  # beside the core track, with points of its own: graded where a course or a student chooses it
+    boots: bool = False  # no kernel boots without it: a branch holds its reference, so that the exercises before it can be tried on a kernel
     timed: bool = False  # explored files: they may ask how late it is, as their reference does; a test compares
 
 

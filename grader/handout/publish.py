@@ -7,7 +7,8 @@ What a branch of lab n holds
   * for every student file an object that stands in when the file is not about to be tested or does not compile: of
     earlier labs the reference (kernel/prebuilt/reference/), of the lab itself the starter (kernel/prebuilt/starter/).
     The instructor chooses otherwise with REFERENCE=all or REFERENCE=none.  Of further exercises that labs/further.txt does not
-    name the branch always holds the reference: a kernel of the core track needs them, and kernel/prebuilt/further.txt names them
+    name the branch always holds the reference: a kernel of the core track needs them, and kernel/prebuilt/further.txt names them;
+      so it does of an exercise without which no kernel boots (model.Exercise.boots)
   * of the sources with regions that the boot loader and ntdll.dll share with the kernel their own objects (kernel/prebuilt/boot/,
     kernel/prebuilt/user/): these two always have the reference, so that every branch boots and starts programs
   * from the first lab whose tests explore schedules on, all objects in the explore flavour too (kernel/prebuilt/explore/)
@@ -174,8 +175,9 @@ class Handout:
         return "reference" if choice == "all" or earlier or self._is_left_out(shipped) else "starter"
 
     def _is_left_out(self, shipped: Shipped) -> bool:
-        """Whether all of a file is of further exercises that the course does not grade."""
-        return shipped.exercises <= {exercise.number for lab in self._course.labs for exercise in lab.further} - self._course.further
+        """Whether all of a file is of further exercises that the course does not grade, or of such without which no kernel boots."""
+        every = [exercise for lab in self._course.labs for exercise in lab.exercises]
+        return shipped.exercises <= {one.number for one in every if one.boots or (one.further and one.number not in self._course.further)}
 
 
 class _Objects:

@@ -33,7 +33,6 @@ TYPED: Dict[str, str] = {
     "the kernel boots to `kd> `; type help, then spin 3 and ready; Ctrl-A X leaves": "prompt",  # spin: the console's own tests
     "builds and grades that exercise on every save; Ctrl-C ends it": "",  # test_watch
     "0 of 20: nothing is written yet": "zero",
-    "0 of 50: nothing is written yet": "zero",
     "0 of 100: nothing is written yet": "zero",
     "prints your seed and writes labs/0-boot/seed.txt": "",  # test_journey runs it
     "your own seed here": "",
@@ -52,10 +51,10 @@ SAID: Dict[str, str] = {
     "In the monitor (`make monitor`), `stack` prints one line a frame.": "",  # the monitor's own tests
     "- The test's report shows the chain it made; `make replay LAB=0 TEST=frames_loop SEED=...` stops in your routine under gdb, "
     "before it walks that chain (with `AT=failure`: after it has returned).": "",
-    "With these three you can reach 8 of the 14 points.": "three routines",
+    "With these three you can reach 13 of the 22 points.": "three routines",
     "The other six tests need `KiQuantumEnd`: `quantum_end_choice` and `quantum_turns`, and those on four processors, whose kernel ends quanta while "
     "it boots: `placed_on_the_other_processor`, `placed_on_an_idle_processor`, `changed_before_the_lock`, `four_processors`.": "",  # OUT_OF_REACH
-    "`make grade LAB=1` ends with `Lab 1, core track: 50/50`.": "points 50",
+    "`make grade LAB=1` ends with `Lab 1, core track: 100/100`.": "points 100",
     "You may try any: `make grade LAB=1 FURTHER=1.8` grades it with the core track, `make grade LAB=1 TEST=1.8` alone.": "",  # test_tracks
     "If it does not, `make grade` says so, and a test that needs another exercise waits until you have written that exercise.": "",  # test_branches
     "At the prompt of `make monitor`, `spin 3` lets three threads compete on your scheduler: `ready` shows which threads wait, `threads` how often "
@@ -226,7 +225,7 @@ class Words(unittest.TestCase):
             for claim in [one for one in TYPED if one.endswith("nothing is written yet") and one in text]:
                 self.assertEqual(lab.points, int(claim.split()[2].rstrip(":")), lab.folder)
         core = {lab.number: lab.points for lab in COURSE.labs}
-        self.assertEqual((50, 100, 100), (core[1], core[2], core[3]))
+        self.assertEqual((100, 100, 100), (core[1], core[2], core[3]))
         for lab in (2, 3):
             self.assertEqual(84, core[lab] - sum(test.points for test in COURSE.tests if test.hidden and test.lab == lab))
 
@@ -289,7 +288,7 @@ class OnTheKernel(unittest.TestCase):
         tests = [test for test in COURSE.tests if test.exercise == "1.3"]
         passed: Set[str] = {told.test for told in run_tests(self.build(THREE_ROUTINES, "1.3"), tests, 7) if told.points}
         self.assertEqual({test.name for test in tests} - OUT_OF_REACH, passed)
-        self.assertEqual((8, 14), (sum(test.points for test in tests if test.name in passed), sum(test.points for test in tests)))
+        self.assertEqual((13, 22), (sum(test.points for test in tests if test.name in passed), sum(test.points for test in tests)))
 
     def test_without_them_no_test_begins(self) -> None:
         tests = [test for test in COURSE.tests if test.name == "preemption_order"]

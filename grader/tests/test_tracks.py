@@ -173,12 +173,11 @@ class OfATree(TreeCase):
 
 class OfThisTree(unittest.TestCase):
     def test_every_core_track_of_two_weeks(self) -> None:
-        """Further exercises stand beside a core track of 100 points and 16 to 20 hours; all labs together fit a semester.  Lab 1 has the first
-        half of its core track yet: 1.5 moves into it when 1.7 is there."""
+        """Further exercises stand beside a core track of 100 points and 16 to 20 hours; all labs together fit a semester."""
         course = labs.load(this_tree())
         for lab in course.labs:
             self.assertTrue(all(exercise.hours > 0 for exercise in lab.exercises), lab.folder)
-            if lab.further and (lab.number != 1 or any(exercise.number == "1.7" for exercise in lab.exercises)):
+            if lab.further:
                 self.assertEqual(100, lab.points)
                 self.assertTrue(16 <= lab.hours <= 20, lab.hours)
         self.assertLessEqual(sum(lab.hours for lab in course.labs), 90)

@@ -57,10 +57,16 @@ SESSIONS = (
             "A standby thread is displaced, and goes behind the others of its priority.",
             ("info args", "print Thread->Priority", "mica ready", "finish", "mica ready"),
             "The test uses the real queues of processor 0. T3 is the next thread before the call; after it, T3 is the last of its queue."),
-    Session("1.4", "boost-above-15", "boost_stops_at_15",
-            "A boost lifts a thread across the border to the real-time priorities.",
-            ("bt", "print thread.BasePriority", "print increment", "finish"),
-            "The test calls `KiPriorityAfterWait`, which asks your policy: replay stops in your routine."),
+    Session("1.5", "unlocking-clears-all-flags", "handles_made",
+            "An entry loses its owner's flags when it is unlocked.",
+            ("print/x *Entry", "set $entry = Entry", "finish", "print/x *$entry"),
+            "The low three bits of Value are the lock and two flags of the entry's owner. Before the call the lock is set beside the flags; after it "
+            "all three bits are clear."),
+    Session("1.7", "pages-by-strides", "results_probed",
+            "A result lies on two pages, and only the first one is probed.",
+            ("bt", "info args", "print/x (unsigned)Address + Length - 1", "finish"),
+            "The last byte is on the next page, less than a page behind the first one. `bt` shows the `__try` that the probe is called in: an exception "
+            "would have become its status."),
 )
 HEAD = """# Replays of lab 1
 

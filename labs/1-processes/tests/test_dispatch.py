@@ -20,7 +20,7 @@ DISABLE_QUANTUM = 4
 BOOT = Hint("schedule-boot", HINTS["schedule-boot"])
 
 
-@test("1.3", points=1, title="a thread that becomes ready displaces a lower one, and only a lower one", features=FEATURES + ("SCH-05", "SCH-06"), limit=10_000_000)
+@test("1.3", points=2, title="a thread that becomes ready displaces a lower one, and only a lower one", features=FEATURES + ("SCH-05", "SCH-06"), limit=10_000_000)
 def deferred_ready_places(t):
     processor = Processor(t, 24, t.rng.randint(4, 8))
     for number in range(24):
@@ -54,7 +54,7 @@ def deferred_ready_boosts(t):
     processor.judge_trace()
 
 
-@test("1.3", points=1, title="a ready thread changes its queue with its priority", features=FEATURES + ("SCH-02", "SCH-16"), limit=10_000_000)
+@test("1.3", points=2, title="a ready thread changes its queue with its priority", features=FEATURES + ("SCH-02", "SCH-16"), limit=10_000_000)
 def set_priority_of_ready(t):
     processor = Processor(t, 10, t.rng.randint(10, 14))
     running = processor.model.current.priority
@@ -76,7 +76,7 @@ def set_priority_of_ready(t):
     processor.judge_trace()
 
 
-@test("1.3", points=1, title="the running thread changes its priority", features=FEATURES + ("SCH-02", "SCH-07"), limit=10_000_000)
+@test("1.3", points=2, title="the running thread changes its priority", features=FEATURES + ("SCH-02", "SCH-07"), limit=10_000_000)
 def set_priority_of_running(t):
     processor = Processor(t, 8, 12)
     for number in range(8):
@@ -93,7 +93,7 @@ def set_priority_of_running(t):
     processor.judge_trace()
 
 
-@test("1.3", points=1, title="the standby thread changes its priority", features=FEATURES + ("SCH-02", "SCH-06"), limit=10_000_000)
+@test("1.3", points=2, title="the standby thread changes its priority", features=FEATURES + ("SCH-02", "SCH-06"), limit=10_000_000)
 def set_priority_of_standby(t):
     processor = Processor(t, 9, t.rng.randint(5, 8))
     running = processor.model.current.priority
@@ -139,7 +139,7 @@ def set_priority_of_waiting(t):
     processor.judge_trace()
 
 
-@test("1.3", points=1, title="quantum end: the turn goes to an equal, or stays", features=FEATURES + ("SCH-11",), limit=10_000_000)
+@test("1.3", points=2, title="quantum end: the turn goes to an equal, or stays", features=FEATURES + ("SCH-11",), limit=10_000_000)
 def quantum_end_choice(t):
     def fresh(*priorities: int) -> Processor:
         processor = Processor(t, 6, 9) if not made else made[0]
@@ -192,7 +192,7 @@ def quantum_end_choice(t):
     processor.judge_trace()
 
 
-@test("1.3", points=1, title="equals take turns, each as long as its quantum", features=FEATURES + ("SCH-11", "SCH-14", "KPR-07"),
+@test("1.3", points=2, title="equals take turns, each as long as its quantum", features=FEATURES + ("SCH-11", "SCH-14", "KPR-07"),
       limit=200_000_000)
 def quantum_turns(t):
     """Spinning threads with different quanta: the order of their turns, and the clock ticks that each turn was charged."""
@@ -233,7 +233,7 @@ def preemption_order(t):
     judge_ring(t, mark)
 
 
-@test("1.3", points=1, title="random schedules: priorities, signals, bursts and yields, step by step",
+@test("1.3", points=2, title="random schedules: priorities, signals, bursts and yields, step by step",
       features=FEATURES + ("SCH-04", "SCH-05", "SCH-06", "SCH-07", "SCH-08"), limit=40_000_000)
 def random_schedules(t):
     mark = ring_mark(t)

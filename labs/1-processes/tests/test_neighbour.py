@@ -56,7 +56,7 @@ def placed_on_an_idle_processor(t):
         left.place(number, priority, leaving)
 
 
-@test("1.3", points=1, title="what another processor changes before the lock is free counts", features=FEATURES + ("SCH-16",),
+@test("1.3", points=2, title="what another processor changes before the lock is free counts", features=FEATURES + ("SCH-16",),
       limit=10_000_000, machine=FOUR)
 def changed_before_the_lock(t):
     """Another processor holds the PrcbLock when the routine comes, and changes what it guards before it lets go."""

@@ -17,7 +17,7 @@ LONG = 40  # threads of a queue that is long
 SELECT_MOST = 200  # instructions: twice what a search by halves takes; a loop over 32 priorities takes more
 
 
-@test("1.1", points=2, title="a thread goes to the tail of its priority's queue, and the bit is set", stage="early",
+@test("1.1", points=3, title="a thread goes to the tail of its priority's queue, and the bit is set", stage="early",
       features=FEATURES, limit=2_000_000)
 def insert_at_tail(t):
     for setting in islice(settings(t.rng), 3):
@@ -26,7 +26,7 @@ def insert_at_tail(t):
             bench.insert(thread)
 
 
-@test("1.1", points=1, title="AtHead puts a thread first", stage="early", features=FEATURES, limit=2_000_000)
+@test("1.1", points=2, title="AtHead puts a thread first", stage="early", features=FEATURES, limit=2_000_000)
 def insert_at_head(t):
     for setting in islice(settings(t.rng), 3):
         bench = Bench.make(t, 14, _few(t, 14, 3), setting)
@@ -34,7 +34,7 @@ def insert_at_head(t):
             bench.insert(thread, at_head=t.rng.random() < 0.6)
 
 
-@test("1.1", points=2, title="the head of the highest queue is selected, and the bit follows the queue", stage="early",
+@test("1.1", points=3, title="the head of the highest queue is selected, and the bit follows the queue", stage="early",
       features=FEATURES, limit=2_000_000)
 def select_highest(t):
     for extreme, setting in zip(([0, 31], [31, 31, 0], []), settings(t.rng)):
@@ -45,7 +45,7 @@ def select_highest(t):
             pass
 
 
-@test("1.1", points=2, title="LowPriority bounds the selection", stage="early", features=FEATURES, limit=2_000_000)
+@test("1.1", points=3, title="LowPriority bounds the selection", stage="early", features=FEATURES, limit=2_000_000)
 def select_low_priority(t):
     bounds = [0, 1, 15, 16, 30, 31, PRIORITIES] + [t.rng.randrange(PRIORITIES) for _ in range(6)]
     for low, setting in zip(bounds, settings(t.rng)):
@@ -57,7 +57,7 @@ def select_low_priority(t):
             pass
 
 
-@test("1.1", points=1, title="no call costs more for a lower priority, another bound or more threads", stage="early", features=FEATURES,
+@test("1.1", points=2, title="no call costs more for a lower priority, another bound or more threads", stage="early", features=FEATURES,
       limit=2_000_000)
 def constant_time(t):
     """Costs are counted in instructions: the least of several calls, since a clock interrupt may come in between."""
@@ -74,7 +74,7 @@ def constant_time(t):
         bench.judge_costs("ready-loop-threads", {f"{call}, 1 thread on the queue": few[call], f"{call}, {LONG} threads": many[call]})
 
 
-@test("1.1", points=1, title="a thread is removed from anywhere in its queue", stage="early", features=FEATURES, limit=2_000_000)
+@test("1.1", points=2, title="a thread is removed from anywhere in its queue", stage="early", features=FEATURES, limit=2_000_000)
 def remove_from_queue(t):
     for setting in islice(settings(t.rng), 3):
         bench = Bench.make(t, 12, _few(t, 12, 4), setting)

@@ -13,7 +13,7 @@ APC_LEVEL = 1
 BOOT = Hint("switch-boot", HINTS["switch-boot"])
 
 
-@test("1.2", points=2, title="the first frame lies where it should and holds what it should", stage="early", features=FEATURES, limit=2_000_000)
+@test("1.2", points=3, title="the first frame lies where it should and holds what it should", stage="early", features=FEATURES, limit=2_000_000)
 def first_frame_contents(t):
     guest = t.guest
     for _ in range(12):
@@ -47,7 +47,7 @@ def first_frame_contents(t):
                 expected="no field of the thread but KernelStack changed", seen="other fields changed", hint=_hint(t, "frame-beyond"))
 
 
-@test("1.2", points=1, title="a new thread begins in its system routine as it should", stage="ready", features=FEATURES + ("SCH-12",), limit=10_000_000)
+@test("1.2", points=2, title="a new thread begins in its system routine as it should", stage="ready", features=FEATURES + ("SCH-12",), limit=10_000_000)
 def first_run(t):
     guest = t.guest
     start, context = words(t, 2)
@@ -82,7 +82,7 @@ def first_frame_returned_to(t):
             hint=_hint(t, "startup-return"))
 
 
-@test("1.2", points=2, title="EBX, ESI, EDI and EBP come back as they went", stage="ready", features=FEATURES, limit=10_000_000)
+@test("1.2", points=3, title="EBX, ESI, EDI and EBP come back as they went", stage="ready", features=FEATURES, limit=10_000_000)
 def switch_registers(t):
     carousel = Carousel(t)
     for _ in range(6):
@@ -97,7 +97,7 @@ def switch_registers(t):
         carousel.put_back(call, registers)
 
 
-@test("1.2", points=1, title="EFLAGS come back, the interrupt flag too", stage="ready", features=FEATURES, limit=10_000_000)
+@test("1.2", points=2, title="EFLAGS come back, the interrupt flag too", stage="ready", features=FEATURES, limit=10_000_000)
 def switch_eflags(t):
     carousel = Carousel(t)
     mask = LASTING | INTERRUPT
@@ -113,7 +113,7 @@ def switch_eflags(t):
         t.guest.set_regs(eflags=call.registers["eflags"])
 
 
-@test("1.2", points=1, title="the exception chain goes with the stack", stage="ready", features=FEATURES + ("EXC-01",), limit=10_000_000)
+@test("1.2", points=2, title="the exception chain goes with the stack", stage="ready", features=FEATURES + ("EXC-01",), limit=10_000_000)
 def switch_exception_chain(t):
     carousel = Carousel(t)
     for _ in range(6):
@@ -172,7 +172,7 @@ def switch_page_directory(t):
         carousel.steps_through(call, Together(carousel, call))
 
 
-@test("1.2", points=1, title="when SwapBusy is clear another processor may go on with the old thread", stage="ready",
+@test("1.2", points=2, title="when SwapBusy is clear another processor may go on with the old thread", stage="ready",
       features=FEATURES + ("SCH-12",), limit=10_000_000)
 def switch_hand_over(t):
     directory = t.guest.call("MmCreatePageDirectory")

@@ -1,4 +1,4 @@
-// System services: the ways in and out, and the call in between.
+// System services: the ways in and out. The call in between is servicecall.S's.
 //
 // User mode comes by int 2Eh or, where the processor has it, by sysenter; a Zw stub of the kernel comes as if it were a gate. Each
 // leaves a whole KTRAP_FRAME, so that a service may be stopped anywhere and go on with other registers:
@@ -73,12 +73,12 @@ KiFastCallFrame:
     movl %ebp, THREAD_TRAP_FRAME(%esi)
     addl $8, %edx
     sti
-    call KiCallService
+    call _KiCallService
     cli
     cmpb $0, THREAD_USER_APC_PENDING(%esi)
-    jne KiServiceExit
+    jne _KiServiceExit
     testl $EFLAGS_TRAP_BIT, TF_EFLAGS(%ebp)
-    jnz KiServiceExit                       // the exception is to come in user mode: iret does that
+    jnz _KiServiceExit                      // the exception is to come in user mode: iret does that
     leal TF_SEG_FS(%ebp), %esp
     popl %fs
     popl %edi
@@ -95,7 +95,8 @@ KiFastCallFrame:
     sysexit
 
 // Out by the whole frame. %eax status, %ebp frame; nothing below it is needed.
-KiServiceExit:
+    .globl _KiServiceExit
+_KiServiceExit:
     movl %eax, TF_EAX(%ebp)
     movl %ebp, %esp
     jmp _KiTrapExit
@@ -120,72 +121,4 @@ _KiSystemService:
     movzbl THREAD_PREVIOUS_MODE(%esi), %edi
     cld
     FINISH_FRAME %fs:PCR_EXCEPTION_LIST, %edi
-    movl THREAD_TRAP_FRAME(%esi), %ebx
-    movl %ebx, TF_TEMP_SEG_CS(%ebp)         // of the service around this one
-    movl TF_SEG_CS(%ebp), %ebx
-    andl $USER_MODE, %ebx
-    movb %bl, THREAD_PREVIOUS_MODE(%esi)
-    movl $-1, %fs:PCR_EXCEPTION_LIST        // an exception that the service does not handle is not the caller's: it cannot undo the frame
-    movl %ebp, THREAD_TRAP_FRAME(%esi)
-    sti
-    call KiCallService
-    movl TF_TEMP_SEG_CS(%ebp), %ecx
-    movl %ecx, THREAD_TRAP_FRAME(%esi)
-    movl TF_PREVIOUS_MODE(%ebp), %ecx
-    movb %cl, THREAD_PREVIOUS_MODE(%esi)
-    jmp KiServiceExit
-
-// ---- the call -----------------------------------------------------------------------------------------------------
-
-// %eax number, %edx arguments, %esi the current thread, %ebp its frame = %esp but for the return address. Interrupts are on.
-// Returns the status in %eax; %esi, %ebp as they were.
-KiCallService:
-    movl %eax, %edi
-    andl $SERVICE_NUMBER_MASK, %eax
-    shrl $SERVICE_TABLE_SHIFT, %edi
-    andl $SERVICE_TABLE_MASK, %edi
-    addl $_KeServiceDescriptorTable, %edi
-    cmpl SERVICE_LIMIT(%edi), %eax
-    jae KiNoService
-    movl SERVICE_NUMBERS(%edi), %ecx
-    movzbl (%ecx, %eax), %ecx               // bytes of arguments
-    movl SERVICE_BASE(%edi), %edi
-    movl (%edi, %eax, 4), %ebx
-    pushl %esi
-    testb $RPL_MASK, TF_SEG_CS(%ebp)
-    jz 1f                                   // the kernel's own arguments
-    cmpl $USER_PROBE_ADDRESS, %edx          // they may end above: there is nothing for 64 KB, which faults
-    jae KiBadArguments
-1:  movl %edx, %esi
-    subl %ecx, %esp
-    movl %esp, %edi
-    shrl $2, %ecx
-    .globl _KiCopyArguments
-_KiCopyArguments:                           // a fault of this instruction, from user mode, is KiServiceArgumentFault's
-    rep movsl
-    call *%ebx
-    .globl _KiServiceReturn
-_KiServiceReturn:
-    leal -8(%ebp), %esp                     // whatever the service has taken off
-    popl %esi
-    testb $RPL_MASK, TF_SEG_CS(%ebp)
-    jz 2f
-    movl THREAD_COMBINED_APC_DISABLE(%esi), %ecx
-    orb %fs:PCR_IRQL, %cl
-    orb THREAD_APC_STATE_INDEX(%esi), %cl
-    testl %ecx, %ecx
-    jnz KiServiceLeftTraces
-2:  ret
-
-KiNoService:
-    movl $STATUS_INVALID_SYSTEM_SERVICE_CODE, %eax
-    ret
-KiBadArguments:
-    movl $STATUS_ACCESS_VIOLATION_CODE, %eax
-    jmp _KiServiceReturn
-
-// A service would go back to user mode at a raised IRQL, in a region, or attached to another process.
-KiServiceLeftTraces:
-    pushl %ebx                              // the service
-    call _KiStopAfterService@4
-    ud2
+    jmp _KiCallServiceOfFrame

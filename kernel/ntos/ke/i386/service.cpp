@@ -1,6 +1,6 @@
-// The tables of system services, and what goes wrong around a call.
+// The tables of system services, and what a service leaves behind.
 //
-// service.S has the calls themselves. The first table is made of kernel/services/services.def; the others are empty until a driver
+// service.S and servicecall.S have the calls themselves. The first table is made of kernel/services/services.def; the others are empty until a driver
 // registers one, as the windowing subsystem does with the second.
 // Locks: none; a table is registered before a thread can use it. IRQL: PASSIVE_LEVEL.
 // In the books: "system service dispatching". TRP-03, TRP-04
@@ -13,7 +13,7 @@ extern "C" {
 extern const ULONG_PTR KiServiceTable[];
 extern const UCHAR KiArgumentTable[];
 extern const ULONG KiServiceLimit;
-extern const UCHAR KiCopyArguments[], KiServiceReturn[], KiFastCallEntry[], KiFastCallEntryStepped[];
+extern const UCHAR KiFastCallEntry[], KiFastCallEntryStepped[];
 
 KSERVICE_TABLE_DESCRIPTOR KeServiceDescriptorTable[NUMBER_SERVICE_TABLES];
 ULONG_PTR KiFastSystemCallRet; // shared: KeSetUserEntryPoints writes it before the first thread uses it
@@ -72,18 +72,9 @@ bool KiIsStepIntoService(KTRAP_FRAME& frame) {
     return true;
 }
 
-bool KiServiceArgumentFault(KTRAP_FRAME& frame, NTSTATUS code) {
-    if (frame.Eip != AddressOf(KiCopyArguments)) return false;
-    const auto* const service = reinterpret_cast<const KTRAP_FRAME*>(ULONG_PTR(frame.Ebp));
-    if (KiPreviousMode(*service) == KernelMode) return false;
-    frame.Eax = static_cast<ULONG>(code);
-    frame.Eip = ULONG(AddressOf(KiServiceReturn));
-    return true;
-}
-
 extern "C" {
 
-/// From service.S. @param Routine the service.
+/// From servicecall.S. @param Routine the service.
 [[noreturn]] void NTAPI KiStopAfterService(ULONG_PTR Routine) {
     KTHREAD* const thread = KeGetCurrentThread();
     if (const KIRQL irql = KeGetCurrentIrql(); irql != PASSIVE_LEVEL)
