@@ -26,6 +26,7 @@ struct ETHREAD {
     KAPC ExitApc;               ///< of user mode: the first thread to set Terminating queues it
     LARGE_INTEGER CreateTime;
     LARGE_INTEGER ExitTime;
+    BOOLEAN DebugKnown; ///< the debugger was told of it; under the debugging framework's lock
     CHAR ThreadName[16];
 };
 using PETHREAD = ETHREAD*;

@@ -31,6 +31,9 @@ struct KUSER_STACK_TOP {
 
 /// What happens to a thread whose exception in user mode nobody handles. Called at PASSIVE_LEVEL; does not return.
 using KUNHANDLED_USER_EXCEPTION = void NTAPI(const EXCEPTION_RECORD* Record);
+/// Asks the debugger of the calling thread's process about an exception. Called at PASSIVE_LEVEL; the debugger may change the thread's
+/// registers. @returns whether there is a debugger, and it has handled the exception
+using KUSER_DEBUGGER = BOOLEAN NTAPI(const EXCEPTION_RECORD* Record, BOOLEAN FirstChance);
 
 extern "C" {
 /// KeInitializeThread for a thread that will go to user mode. @param SystemRoutine runs first, in the kernel; at its end it calls
@@ -49,6 +52,8 @@ void NTAPI KeSetUserContext(CONTEXT* Context);
 void NTAPI KeForceUserApc(PKAPC Apc, PVOID SystemArgument1);
 /// Says what ends a thread after its exception; once, when the system starts.
 void NTAPI KeSetUnhandledUserException(KUNHANDLED_USER_EXCEPTION* Routine);
+/// Says who asks the debuggers of processes; once, when the system starts.
+void NTAPI KeSetUserDebugger(KUSER_DEBUGGER* Routine);
 }
 
 /// The frame of user mode of a thread that KeInitializeUserThread has made.

@@ -123,6 +123,11 @@ NTKERNELAPI void NTAPI MmQuerySection(SECTION* Section, SECTION_BASIC_INFORMATIO
 /// Tells about an image. @returns STATUS_SUCCESS; STATUS_SECTION_NOT_IMAGE. @irql any
 NTKERNELAPI NTSTATUS NTAPI MmQueryImageSection(SECTION* Section, SECTION_IMAGE_INFORMATION* Information);
 
+/// Is told of an image that the calling thread has mapped into its own process from user mode, or unmapped there, if the process has a
+/// debugger. Called at PASSIVE_LEVEL. @param BaseAddress of the image
+using MM_IMAGE_VIEW_ROUTINE = void NTAPI(PVOID BaseAddress, BOOLEAN Mapped);
+/// Says what that is; once, when the system starts.
+extern "C" void NTAPI MmSetImageViewRoutine(MM_IMAGE_VIEW_ROUTINE* Routine);
 /// @returns the name of the section's file, as long as the section is; nullptr: none. @irql any
 NTKERNELAPI PCUNICODE_STRING NTAPI MmQuerySectionName(SECTION* Section);
 

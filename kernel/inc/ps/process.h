@@ -11,6 +11,7 @@
 #include "ob/handles.h"
 #include "ps/rights.h"
 
+struct DEBUG_OBJECT;
 struct PEB;
 struct SECTION;
 
@@ -37,6 +38,11 @@ struct EPROCESS {
     ULONG InheritedFromUniqueProcessId;
     LARGE_INTEGER CreateTime;
     LARGE_INTEGER ExitTime;
+    ULONG EndingThreads; ///< of ActiveThreads those that have begun to end; under Pcb.ProcessLock
+    // Debugging, under the debugging framework's lock
+    DEBUG_OBJECT* volatile DebugPort; ///< referenced; nullptr: no debugger. Others may look whether there is one
+    BOOLEAN DebugKnown;               ///< the debugger was told of the process
+    BOOLEAN NoDebugInherit;           ///< its children do not get its debug port
 };
 using PEPROCESS = EPROCESS*;
 

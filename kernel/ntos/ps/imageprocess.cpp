@@ -8,6 +8,7 @@
 // IRQL: PASSIVE_LEVEL. In the books: "flow of CreateProcess", "image activation". PRC-05, ARC-15, POL-09
 #include "rtl/capture.h"
 #include "mm/section.h"
+#include "ps/dbgk/dbgk.h"
 #include "ps/psp.h"
 #include "ps/services.h"
 
@@ -40,10 +41,12 @@ NTSTATUS FillAddressSpace(EPROCESS* process, SECTION* section) {
 
 } // namespace
 
-NTSTATUS PspCreateImageProcess(EPROCESS* Parent, bool InheritHandles, SECTION* Section, EPROCESS** Process) {
+NTSTATUS PspCreateImageProcess(EPROCESS* Parent, bool InheritHandles, SECTION* Section, DEBUG_OBJECT* DebugPort,
+                               EPROCESS** Process) {
     EPROCESS* process;
     NT_TRY(PspMakeProcess(Parent, InheritHandles, MmQuerySectionName(Section), &process));
-    const NTSTATUS status = FillAddressSpace(process, Section);
+    NTSTATUS status = FillAddressSpace(process, Section);
+    if (NT_SUCCESS(status)) status = DbgkSetPortOfNewProcess(process, Parent, DebugPort);
     if (!NT_SUCCESS(status)) {
         (void)ObDereferenceObject(process);
         return status;
@@ -73,16 +76,19 @@ NTSTATUS NTAPI NtCreateProcessEx(HANDLE* ProcessHandle, ACCESS_MASK DesiredAcces
     NT_TRY(nt::Probe(mode, ProcessHandle));
     NT_TRY(PspCaptureHandleAttributes(mode, ObjectAttributes, &attributes));
     if ((Flags & ~PROCESS_CREATE_FLAGS_ALL) || JobMemberLevel != 0) return STATUS_INVALID_PARAMETER;
-    if (!SectionHandle || DebugPort || ExceptionPort) return STATUS_NOT_SUPPORTED; // a copy of the parent; ports
+    if (!SectionHandle || ExceptionPort) return STATUS_NOT_SUPPORTED; // a copy of the parent; a port for messages
     nt::ObjectRef<EPROCESS> parent;
     nt::ObjectRef<SECTION> section;
+    nt::ObjectRef<DEBUG_OBJECT> port;
     NT_TRY(parent.Open(ParentProcess, PROCESS_CREATE_PROCESS, PsProcessType, mode));
     NT_TRY(section.Open(SectionHandle, SECTION_MAP_EXECUTE, MmSectionObjectType, mode));
+    if (DebugPort) NT_TRY(port.Open(DebugPort, DEBUG_PROCESS_ASSIGN, DbgkDebugObjectType, mode));
     EPROCESS* made;
     HANDLE handle;
-    NT_TRY(
-        PspCreateImageProcess(parent.Get(), (Flags & PROCESS_CREATE_FLAGS_INHERIT_HANDLES) != 0, section.Get(), &made));
+    NT_TRY(PspCreateImageProcess(parent.Get(), (Flags & PROCESS_CREATE_FLAGS_INHERIT_HANDLES) != 0, section.Get(),
+                                 port.Get(), &made));
     const nt::ObjectRef<EPROCESS> process(made); // without a handle the last reference cleans up
+    made->NoDebugInherit = (Flags & PROCESS_CREATE_FLAGS_NO_DEBUG_INHERIT) != 0;
     NT_TRY(ObOpenObjectByPointer(made, attributes, nullptr, DesiredAccess, PsProcessType, mode, &handle));
     return nt::Tell(mode, ProcessHandle, handle);
 }

@@ -136,7 +136,7 @@ NTSTATUS NTAPI PspStartProgram(MM_BACKING* File, PCUNICODE_STRING Name, PCUNICOD
     HANDLE handle;
     NT_TRY(SectionOf(File, &made));
     const nt::ObjectRef<SECTION> section(made);
-    NT_TRY(PspCreateImageProcess(PsInitialSystemProcess, false, made, &process));
+    NT_TRY(PspCreateImageProcess(PsInitialSystemProcess, false, made, nullptr, &process));
     const nt::ObjectRef<EPROCESS> reference(process);
     NT_TRY(ObOpenObjectByPointer(process, OBJ_KERNEL_HANDLE, nullptr, PROCESS_ALL_ACCESS, PsProcessType, KernelMode,
                                  &handle));

@@ -2,6 +2,7 @@
 #include "ke/usermode.h"
 #include "mm.h"
 #include "nt/atomic.h"
+#include "ps/dbgk/dbgk.h"
 #include "ps/psp.h"
 #include "rtl/string.h"
 
@@ -36,5 +37,6 @@ BOOLEAN NTAPI PsInitSystem(ULONG Phase) {
         return TRUE;
     }
     KeSetUnhandledUserException(PspEndAfterException);
-    return NT_SUCCESS(ObInitProcess(nullptr, PsInitialSystemProcess)) && NT_SUCCESS(PspInitializeReaper());
+    return NT_SUCCESS(DbgkInitialize()) && NT_SUCCESS(ObInitProcess(nullptr, PsInitialSystemProcess)) &&
+           NT_SUCCESS(PspInitializeReaper());
 }

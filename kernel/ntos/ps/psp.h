@@ -50,8 +50,9 @@ void PspQueueToReaper(PETHREAD Thread);
 /// Makes a process without image and threads. @param InheritHandles from the parent. @param ImageName its first 15 characters; nullptr:
 /// none. @param Process receives it, referenced. @returns STATUS_SUCCESS; STATUS_PROCESS_IS_TERMINATING; STATUS_INSUFFICIENT_RESOURCES
 NTSTATUS PspMakeProcess(EPROCESS* Parent, bool InheritHandles, PCUNICODE_STRING ImageName, EPROCESS** Process);
-/// The same with an image. @param Section of an image. @returns as NtCreateProcessEx
-NTSTATUS PspCreateImageProcess(EPROCESS* Parent, bool InheritHandles, SECTION* Section, EPROCESS** Process);
+/// The same with an image. @param Section of an image. @param DebugPort may be nullptr. @returns as NtCreateProcessEx
+NTSTATUS PspCreateImageProcess(EPROCESS* Parent, bool InheritHandles, SECTION* Section, DEBUG_OBJECT* DebugPort,
+                               EPROCESS** Process);
 /// Makes a process's threads end; without threads, ends the process here. @irql PASSIVE_LEVEL
 void PspTerminateProcess(EPROCESS* Process, NTSTATUS ExitStatus);
 /// The last thread's duty: handles and address space. @irql PASSIVE_LEVEL

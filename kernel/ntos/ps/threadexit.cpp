@@ -4,6 +4,7 @@
 // Locks: KPROCESS::ProcessLock guards ActiveThreads, Exiting and Exited. IRQL: PASSIVE_LEVEL.
 // In the books: "thread termination", "process termination". PRC-09, PRC-12, INT-14
 #include "ke.h"
+#include "ps/dbgk/dbgk.h"
 #include "ps/psp.h"
 
 namespace {
@@ -23,6 +24,7 @@ NTSTATUS PspJoinProcess(EPROCESS* Process) {
 bool PspLeaveProcess(EPROCESS* Process, bool Ran) {
     const nt::SpinLockGuard guard(Process->Pcb.ProcessLock);
     NT_ASSERT(Process->ActiveThreads != 0);
+    if (Ran) Process->EndingThreads--;
     if (--Process->ActiveThreads != 0 || !Ran || !Process->EndsWithLastThread) return false;
     Process->Exiting = Process->Exited = TRUE;
     return true;
@@ -37,6 +39,7 @@ void PspExitThread(NTSTATUS ExitStatus) {
     thread->ExitStatus = ExitStatus;
     (void)InterlockedExchange(&thread->Terminating, TRUE);
     KeQuerySystemTime(&thread->ExitTime);
+    DbgkExitThread(thread, ExitStatus);
     PspDeleteTeb(thread);
     if (PspLeaveProcess(process, true)) PspExitProcess(process, ExitStatus);
     KeRundownApcQueues(FreeApc);

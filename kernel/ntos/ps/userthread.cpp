@@ -11,6 +11,7 @@
 #include "rtl/capture.h"
 #include "ke/usermode.h"
 #include "mm.h"
+#include "ps/dbgk/dbgk.h"
 #include "ps/psp.h"
 #include "ps/services.h"
 
@@ -43,6 +44,7 @@ void NTAPI PspUserThreadStartup(PKSTART_ROUTINE, PVOID) {
     KfLowerIrql(PASSIVE_LEVEL);
     // The thread that ends the process sets Exiting, then looks which threads there are. This one was not there yet, or looks now.
     if (process->Exiting) PspExitThread(process->ExitStatus);
+    DbgkCreateThread(thread);
     KeEnterUserMode();
 }
 

@@ -1,13 +1,17 @@
 // Exceptions of user mode: which instruction did what, and which code the thread is told.
 //
+//
+//     first chance: the debugger of the process, the handlers of user mode; second chance: the debugger again, the end
+//
 // The kernel's debugger is not asked: a program's breakpoint must not stop the system.
 // In the books: "exception dispatching", "processor modes". EXC-04, TRP-02
 #include "ki386.h"
 #include "ke/usermode.h"
 #include "rtl/useraccess.h"
 
-static KUNHANDLED_USER_EXCEPTION*
-    KiUnhandledUserException; // shared: written once, before the first thread of user mode
+// shared: both are written once, before the first thread of user mode
+static KUNHANDLED_USER_EXCEPTION* KiUnhandledUserException;
+static KUSER_DEBUGGER* KiUserDebugger;
 
 namespace {
 
@@ -98,11 +102,27 @@ NTSTATUS EnterDispatcher(const EXCEPTION_RECORD& record, KTRAP_FRAME& frame) {
     return STATUS_SUCCESS;
 }
 
+/// Asks the debugger of the process. At a breakpoint it finds the thread behind the int3, as the processor has left it. After a step it
+/// finds no trap flag: who wants another step asks for it.
+bool AskDebugger(const EXCEPTION_RECORD& record, KTRAP_FRAME& frame, BOOLEAN firstChance) {
+    if (!KiUserDebugger) return false;
+    if (record.ExceptionCode == STATUS_SINGLE_STEP) frame.EFlags &= ~nt::cpu::EFLAGS_TRAP;
+    const bool breakpoint =
+        record.ExceptionCode == STATUS_BREAKPOINT && record.ExceptionAddress == reinterpret_cast<PVOID>(frame.Eip);
+    if (breakpoint) frame.Eip++;
+    if (KiUserDebugger(&record, firstChance)) return true;
+    if (breakpoint) frame.Eip--;
+    return false;
+}
+
 } // namespace
 
 void KiDispatchUserException(EXCEPTION_RECORD* Record, KTRAP_FRAME* TrapFrame, BOOLEAN FirstChance) {
-    if (FirstChance && KiUserEntryPoints.KiUserExceptionDispatcher && NT_SUCCESS(EnterDispatcher(*Record, *TrapFrame)))
-        return;
+    if (FirstChance) {
+        if (AskDebugger(*Record, *TrapFrame, TRUE)) return;
+        if (KiUserEntryPoints.KiUserExceptionDispatcher && NT_SUCCESS(EnterDispatcher(*Record, *TrapFrame))) return;
+    }
+    if (AskDebugger(*Record, *TrapFrame, FALSE)) return;
     NT_ASSERT(KiUnhandledUserException != nullptr);
     KiUnhandledUserException(Record);
 }
@@ -110,6 +130,8 @@ void KiDispatchUserException(EXCEPTION_RECORD* Record, KTRAP_FRAME* TrapFrame, B
 extern "C" void NTAPI KeSetUnhandledUserException(KUNHANDLED_USER_EXCEPTION* Routine) {
     KiUnhandledUserException = Routine;
 }
+
+extern "C" void NTAPI KeSetUserDebugger(KUSER_DEBUGGER* Routine) { KiUserDebugger = Routine; }
 
 extern "C" NTSTATUS NTAPI NtRaiseException(EXCEPTION_RECORD* ExceptionRecord, CONTEXT* Context, BOOLEAN FirstChance) {
     if (KeGetPreviousMode() == KernelMode) return STATUS_INVALID_PARAMETER;

@@ -32,9 +32,27 @@ NTSTATUS TellInformation(KPROCESSOR_MODE mode, PVOID buffer, const void* told, S
     return nt::TellOptional(mode, resultLength, bytes);
 }
 
+MM_IMAGE_VIEW_ROUTINE* ImageViewRoutine; // shared: written once, when the system starts
+
+/// Whether somebody wants to know of images in the caller's process.
+bool IsWatched(const EPROCESS* process, KPROCESSOR_MODE mode) {
+    return mode == UserMode && process == MmCurrentProcess() && process->DebugPort && ImageViewRoutine;
+}
+
+/// The base of the image that an address of the caller's process is in; nullptr: it is in none.
+PVOID ImageAt(PVOID address) {
+    MEMORY_BASIC_INFORMATION told;
+    if (!NT_SUCCESS(ZwQueryVirtualMemory(NtCurrentProcess(), address, MEMORY_INFORMATION_CLASS::MemoryBasicInformation,
+                                         &told, sizeof(told), nullptr)))
+        return nullptr;
+    return told.Type == MEM_IMAGE ? told.AllocationBase : nullptr;
+}
+
 } // namespace
 
 extern "C" {
+
+void NTAPI MmSetImageViewRoutine(MM_IMAGE_VIEW_ROUTINE* Routine) { ImageViewRoutine = Routine; }
 
 NTSTATUS NTAPI NtCreateSection(HANDLE* SectionHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                                LARGE_INTEGER* MaximumSize, ULONG SectionPageProtection, ULONG AllocationAttributes,
@@ -86,14 +104,19 @@ NTSTATUS NTAPI NtMapViewOfSection(HANDLE SectionHandle, HANDLE ProcessHandle, PV
     NT_TRY(nt::Tell(mode, BaseAddress, words.Base));
     NT_TRY(nt::Tell(mode, ViewSize, words.Size));
     NT_TRY(nt::TellOptional(mode, SectionOffset, words.Offset));
+    if (IsWatched(process.Get(), mode) && ImageAt(words.Base) == words.Base) ImageViewRoutine(words.Base, TRUE);
     return status; // STATUS_IMAGE_NOT_AT_BASE tells more
 }
 
 NTSTATUS NTAPI NtUnmapViewOfSection(HANDLE ProcessHandle, PVOID BaseAddress) {
     PAGED_CODE();
+    const KPROCESSOR_MODE mode = ExGetPreviousMode();
     MI_TARGET_PROCESS process;
-    NT_TRY(process.Open(ProcessHandle, PROCESS_VM_OPERATION, ExGetPreviousMode()));
-    return MmUnmapViewOfSection(process.Get(), BaseAddress);
+    NT_TRY(process.Open(ProcessHandle, PROCESS_VM_OPERATION, mode));
+    PVOID const image = IsWatched(process.Get(), mode) ? ImageAt(BaseAddress) : nullptr;
+    NT_TRY(MmUnmapViewOfSection(process.Get(), BaseAddress));
+    if (image) ImageViewRoutine(image, FALSE);
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS NTAPI NtQuerySection(HANDLE SectionHandle, SECTION_INFORMATION_CLASS SectionInformationClass,

@@ -127,7 +127,7 @@ NtdllData:
 _NtdllFileEnd:
 
 // ---- a program: at its entry point the parameter is the PEB. The first word of the command line says what it does.
-    .globl _ProgramFile, _ProgramFileEnd, _ProgramReturn
+    .globl _ProgramFile, _ProgramFileEnd, _ProgramReturn, _ProgramSpin
 _ProgramFile:
     HEADERS _ProgramFile, PROGRAM_BASE, IMAGE_FILE_EXECUTABLE, (Entry - _ProgramFile), 0, 0, (Relocations - _ProgramFile), 12
     .org _ProgramFile + PAGE
@@ -190,8 +190,10 @@ Wait:
     pushl 8(%ebp)
     call NtWaitForSingleObject
     ud2
+_ProgramSpin:
 Spin:
     incl (%ebp)
+    pause                                   // QEMU runs processors one after the other: it goes to the next one here
     jmp Spin
 // Goes down its stack by 30 pages, and looks each time whether the TEB knows.
 Deep:

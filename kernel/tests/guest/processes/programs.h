@@ -12,7 +12,8 @@
 #include "rtl/useraccess.h"
 
 extern "C" {
-extern const UCHAR NtdllFile[], NtdllFileEnd[], NtdllThreadStart[], ProgramFile[], ProgramFileEnd[], ProgramReturn[];
+extern const UCHAR NtdllFile[], NtdllFileEnd[], NtdllThreadStart[], ProgramFile[], ProgramFileEnd[], ProgramReturn[],
+    ProgramSpin[];
 }
 
 constexpr ULONG_PTR NTDLL_BASE = 0x7C900000;
@@ -24,7 +25,8 @@ struct PROCESS_STOCK {
     LONG Blocks;
     static PROCESS_STOCK Take() {
         constexpr ULONG tags[] = {EX_TAG("Proc"), EX_TAG("Thre"), EX_TAG("Obtb"), EX_TAG("Qblk"),
-                                  EX_TAG("Pspa"), EX_TAG("Psap"), EX_TAG("Sect"), EX_TAG("Even")};
+                                  EX_TAG("Pspa"), EX_TAG("Psap"), EX_TAG("Sect"), EX_TAG("Even"),
+                                  EX_TAG("Debu"), EX_TAG("DbgE"), EX_TAG("DbgT")};
         PROCESS_STOCK stock = {MmQueryFreePages(), 0};
         for (ULONG tag : tags) {
             POOL_TRACKER_TABLE row;
