@@ -24,7 +24,7 @@ from ..errors import GraderError
 from ..machine import disks
 from ..machine.parts import Machine as Parts
 from ..machine.plainpath import plain
-from . import STOP, STOPPED, firmware
+from . import STOP, STOPPED, firmware, screens
 
 DISK_SECTOR = 512
 HEADS, SECTORS = 16, 63  # the geometry that Bochs is told
@@ -248,7 +248,9 @@ com2: enabled=1, mode=null
 
 
 class BochsMachine(Machine):
-    """Bochs with the disk; its text display goes to a terminal nobody looks at, the serial line to one that we hold."""
+    """Bochs with the disk; its text display goes to terminals nobody looks at, the serial line to one that we hold."""
+
+    screen = -1  # the terminal that the display has made for itself
 
     def start(self) -> None:
         self.need(self.boot.disk)
@@ -288,11 +290,14 @@ class BochsMachine(Machine):
         return cylinders
 
     def idle(self) -> None:
-        try:  # a full terminal would stop Bochs
-            while os.read(self.display, 65536):
-                pass
-        except OSError:
-            pass
+        if self.screen < 0:
+            name = screens.of_process(self.process.pid)
+            self.screen = screens.open_to_drain(name) if name else -1
+            if self.screen >= 0:
+                raw(self.screen)
+        for descriptor in (self.display, self.screen):  # a full terminal would stop Bochs
+            if descriptor >= 0:
+                screens.drain(descriptor)
 
     def read(self, seconds: float) -> "Optional[bytes]":
         """As Machine.read, in short steps, so that the display never fills."""
@@ -313,7 +318,7 @@ class BochsMachine(Machine):
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
         super().stop()
-        for name in ("other", "display"):
+        for name in ("other", "display", "screen"):
             if getattr(self, name, -1) >= 0:
                 os.close(getattr(self, name))
                 setattr(self, name, -1)

@@ -8,6 +8,7 @@ import io
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -18,7 +19,7 @@ from grader.commands import run as run_command
 from grader.console import PROMPT, SHELL, firmware, gdbfiles, machines
 from grader.console.backtrace import Annotate, Names
 from grader.console.machines import BochsMachine, Boot, QemuMachine, machine
-from grader.console import terminal
+from grader.console import screens, terminal
 from grader.console.terminal import Keys
 from grader.errors import GraderError
 
@@ -271,6 +272,24 @@ class MachinesTest(unittest.TestCase):
             started.process.kill()
             started.process.wait()
             self.assertEqual("", started.trouble())
+
+    @unittest.skipUnless(Path("/proc/self/fdinfo").is_dir(), "Linux alone tells")
+    def test_a_screen_that_nobody_reads_is_drained(self) -> None:
+        """Bochs stood still after some thousand characters on its own text screen."""
+        draw = "import os, pty; here, there = pty.openpty(); os.close(there); print(flush=True); [os.write(here, b'x\\n' * 500) for _ in range(100)]"
+        with subprocess.Popen([sys.executable, "-c", draw], stdout=subprocess.PIPE) as artist:
+            artist.stdout.readline()
+            with self.assertRaises(subprocess.TimeoutExpired):
+                artist.wait(1)
+            screen = screens.open_to_drain(screens.of_process(artist.pid))
+            machines.raw(screen)
+            end = time.monotonic() + 20
+            while artist.poll() is None and time.monotonic() < end:
+                screens.drain(screen)
+                time.sleep(0.01)
+            os.close(screen)
+            self.assertEqual(0, artist.poll())
+        self.assertIsNone(screens.of_process(artist.pid))
 
     def test_firmware_is_named_as_this_system_has_it(self) -> None:
         for bios, vga in (("BIOS-bochs-latest", "VGABIOS-lgpl-latest"), ("BIOS-bochs-latest.bin", "VGABIOS-lgpl-latest.bin"),
