@@ -270,6 +270,32 @@ GUEST_TEST(AFilesHandleMakesASection) {
     MmRegisterFileSource(nullptr);
 }
 
+// A section longer than a file that cannot grow: the file's segment is given back once, by whichever side finds out
+GUEST_TEST(ASectionThatIsTooBigForItsFileGivesTheSegmentBackOnce) {
+    MakeFileType();
+    NO_LEAK leak;
+    static UCHAR data[PAGE_SIZE];
+    MM_MEMORY_BACKING backing{};
+    MmInitializeMemoryBacking(&backing, data, sizeof(data), TRUE);
+    HANDLE const file = FileHandle(&backing.Backing, FILE_READ_DATA);
+    LARGE_INTEGER tooMuch{.QuadPart = 16 * PAGE_SIZE};
+    HANDLE section = nullptr, other = nullptr;
+    GUEST_EQUAL(STATUS_SUCCESS, // so that the segment is there all the time
+                ZwCreateSection(&other, SECTION_ALL_ACCESS, nullptr, nullptr, PAGE_WRITECOPY, SEC_COMMIT, file));
+    GUEST_EQUAL(STATUS_SECTION_TOO_BIG,
+                ZwCreateSection(&section, SECTION_ALL_ACCESS, nullptr, &tooMuch, PAGE_WRITECOPY, SEC_COMMIT, file));
+    LARGE_INTEGER size{};
+    GUEST_EQUAL(STATUS_SUCCESS,
+                ZwCreateSection(&section, SECTION_ALL_ACCESS, nullptr, &size, PAGE_WRITECOPY, SEC_COMMIT, file));
+    GUEST_EQUAL(STATUS_SUCCESS, ZwClose(section));
+    GUEST_EQUAL(STATUS_SUCCESS, ZwClose(other));
+    GUEST_EQUAL(STATUS_SECTION_TOO_BIG,
+                ZwCreateSection(&section, SECTION_ALL_ACCESS, nullptr, &tooMuch, PAGE_WRITECOPY, SEC_COMMIT, file));
+    GUEST_EQUAL(STATUS_SUCCESS, ZwClose(file));
+    GUEST_EQUAL(1, backing.Backing.ReferenceCount);
+    MmRegisterFileSource(nullptr);
+}
+
 // Pointers of user mode may be anything; what fails leaves nothing behind
 GUEST_TEST(HostileCallersOfSectionServicesGetAStatus) {
     NO_LEAK leak;

@@ -35,6 +35,7 @@ NTSTATUS ReferenceData(MM_BACKING* file, ULONGLONG* size, ULONG protection, SEGM
     const NTSTATUS status = MiExtendFile((*found), *size);
     if (NT_SUCCESS(status)) return status;
     MiDereferenceControlArea((*found)->ControlArea, MI_AREA_USE::Section);
+    *found = nullptr; // or the section's end would give it back again
     return STATUS_SECTION_TOO_BIG;
 }
 

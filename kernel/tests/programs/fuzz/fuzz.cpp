@@ -76,7 +76,7 @@ void MakeCall(ULONG caller) {
     const SERVICE* service = &SERVICES[random.Below(SERVICE_COUNT)];
     if (IsLast(service->Number) && !random.OneIn(8)) service = &SERVICES[random.Below(SERVICE_COUNT)];
     ULONG words[HOSTILE_WORDS] = {};
-    FuzzArguments(random, service->Kinds, FUZZ_TIDY + caller * FUZZ_TIDY_BYTES, words);
+    FuzzArguments(random, service->Kinds, service->Gives, FUZZ_TIDY + caller * FUZZ_TIDY_BYTES, words);
     ULONG count = 0;
     while (service->Kinds[count] != 0)
         count++;

@@ -34,9 +34,9 @@ constexpr ULONG FUZZ_STACK_BYTES = 0x10000;
 
 /// Fills addresses and makes the first handles.
 void FuzzPrepare();
-/// Makes the arguments of a call up. @param kinds a letter each (services/generate.py). @param tidy the caller's own memory, where what
+/// Makes the arguments of a call up. @param kinds a letter each (services/generate.py). @param gives type of the handle that it gives. @param tidy the caller's own memory, where what
 /// they point to may lie apart
-void FuzzArguments(RANDOM& random, const char* kinds, ULONG tidy, ULONG* words);
+void FuzzArguments(RANDOM& random, const char* kinds, ULONG gives, ULONG tidy, ULONG* words);
 /// A call returned a handle of that type there.
 void FuzzLearn(RANDOM& random, ULONG type, ULONG address);
 /// A word of any kind, for memory that arguments lead to.

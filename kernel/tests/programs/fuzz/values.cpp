@@ -18,6 +18,14 @@ constexpr ULONG THREAD = 4, PROCESS = 5, SECTION_TYPE = 6, FILE_TYPE = 7;
 constexpr ULONG PAGE = 0x1000;
 constexpr ULONG NO_ACCESS_ZONE = 0x7FFF0000, SHARED_DATA = 0x7FFE0000;
 
+/// Names that objects of one type have mostly, so that they are found again; files have the last one.
+constexpr ULONG OWN = 8;
+constexpr const WCHAR* OWN_NAMES[OWN] = {u"\\BaseNamedObjects\\fuzz0", u"\\BaseNamedObjects\\fuzz1",
+                                         u"\\BaseNamedObjects\\fuzz2", u"\\BaseNamedObjects\\fuzz3",
+                                         u"\\BaseNamedObjects\\fuzz4", u"\\BaseNamedObjects\\fuzz5",
+                                         u"\\BaseNamedObjects\\fuzz6", u"\\Boot\\fuzz.exe"};
+ULONG Wanted; ///< type of the handle that the call gives
+
 /// Not among them: names of the system's directories. Whoever has a handle to one may make it temporary, as long as nothing checks rights.
 constexpr const WCHAR* NAMES[] = {u"\\BaseNamedObjects\\fuzz0",
                                   u"\\BaseNamedObjects\\fuzz1",
@@ -84,7 +92,8 @@ ULONG Value(RANDOM& random) {
     case 1: return random.Next();
     case 2:
     case 3: return random.Of(usual);
-    default: return random.Below(8);
+    case 4: return random.Below(8);
+    default: return 0;
     }
 }
 
@@ -94,7 +103,7 @@ void Fill(RANDOM& random, ULONG address, ULONG words) {
 }
 
 ULONG Text(RANDOM& random, ULONG address) {
-    const WCHAR* const name = random.Of(NAMES);
+    const WCHAR* const name = random.OneIn(2) ? OWN_NAMES[Wanted % OWN] : random.Of(NAMES);
     ULONG length = 0;
     while (name[length] != 0)
         length++;
@@ -119,7 +128,7 @@ ULONG Attributes(RANDOM& random) {
     if (random.OneIn(16)) it[3] |= OBJ_KERNEL_HANDLE | OBJ_FORCE_ACCESS_CHECK;
     it[4] = random.OneIn(32) ? FuzzBadPointer(random) : 0;
     it[5] = random.OneIn(32) ? FuzzBadPointer(random) : 0;
-    it[2] = random.OneIn(4) ? 0 : Text(random, Place(random)); // it may overlap
+    it[2] = random.OneIn(Wanted == PROCESS || Wanted == THREAD ? 1 : 4) ? 0 : Text(random, Place(random)); // it may overlap
     if (random.OneIn(24)) it[2] = FuzzBadPointer(random);
     return address;
 }
@@ -173,7 +182,7 @@ ULONG Plausible(RANDOM& random, char kind) {
     if (kind >= '0' && kind <= '9') return Handle(random, ULONG(kind - '0'));
     switch (kind) {
     case 'H': return Handle(random);
-    case 'O': return random.OneIn(4) ? Handle(random, random.OneIn(2) ? FILE_TYPE : 0) : 0;
+    case 'O': return Wanted == SECTION_TYPE ? Handle(random, FILE_TYPE) : random.OneIn(6) ? Handle(random, 0) : 0;
     case 'A': return random.OneIn(6) ? 0 : Attributes(random);
     case 'U': return random.OneIn(12) ? 0 : Text(random, Place(random));
     case 'C': return Registers(random);
@@ -278,7 +287,8 @@ void FuzzLearn(RANDOM& random, ULONG type, ULONG address) {
         Handles[type][random.Below(LATEST)] = *At(address);
 }
 
-void FuzzArguments(RANDOM& random, const char* kinds, ULONG tidy, ULONG* words) {
+void FuzzArguments(RANDOM& random, const char* kinds, ULONG gives, ULONG tidy, ULONG* words) {
+    Wanted = gives;
     const bool hostile = random.OneIn(2);
     Tidy = random.OneIn(3) ? 0 : tidy;
     for (; *kinds != 0; kinds++)
@@ -310,6 +320,7 @@ void FuzzPrepare() {
     if (NT_SUCCESS(NtOpenFile(&file, FILE_READ_DATA | FILE_EXECUTE | SYNCHRONIZE, &attributes, &io, FILE_SHARE_READ,
                               FILE_SYNCHRONOUS_IO_NONALERT)))
         (void)NtCreateSection(&section, SECTION_ALL_ACCESS, nullptr, nullptr, PAGE_EXECUTE, SEC_IMAGE, file);
+    if (!section) RtlExitUserProcess(STATUS_NOT_FOUND);
     Handles[FILE_TYPE][0] = AddressOf(file);
     Handles[SECTION_TYPE][0] = AddressOf(section);
     // One or two of each other type.
