@@ -164,7 +164,8 @@ def _handle(argument: Argument) -> int:
 def _kind(argument: Argument) -> str:
     if argument.type == "HANDLE":
         return "O" if argument.optional else str(_handle(argument)) if _handle(argument) < len(HANDLES) else "H"
-    return next(letter for kind, name, letter in KINDS if re.fullmatch(kind, argument.type) and re.fullmatch(name, argument.name))
+    letter = next(letter for kind, name, letter in KINDS if re.fullmatch(kind, argument.type) and re.fullmatch(name, argument.name))
+    return "Q" if letter == "P" and argument.optional else letter
 
 
 def arguments(services: list[Service]) -> str:

@@ -81,7 +81,8 @@ ULONG Length(RANDOM& random, bool hostile) {
                                40, 44, 48, 56, 64, 100, 148, 256, 312, 1024, 4096, 0x2000};
     constexpr ULONG huge[] = {0xFFFFFFFF, 0xFFFFFFF8, 0x80000000, 0x7FFFFFFF, 0x10000, 0x5FFF0000, 0x00FFFFFF, 0xFFFF};
     if (hostile && random.OneIn(2)) return random.Of(huge);
-    return random.OneIn(2) ? 4 * random.Below(16) : random.Of(usual);
+    constexpr ULONG often[] = {4, 8, 16, 24, 40, 0x400};
+    return random.OneIn(2) ? random.Of(often) : random.OneIn(2) ? 4 * random.Below(16) : random.Of(usual);
 }
 
 /// Flags, rights, types, protections.
@@ -128,7 +129,8 @@ ULONG Attributes(RANDOM& random) {
     if (random.OneIn(16)) it[3] |= OBJ_KERNEL_HANDLE | OBJ_FORCE_ACCESS_CHECK;
     it[4] = random.OneIn(32) ? FuzzBadPointer(random) : 0;
     it[5] = random.OneIn(32) ? FuzzBadPointer(random) : 0;
-    it[2] = random.OneIn(Wanted == PROCESS || Wanted == THREAD ? 1 : 4) ? 0 : Text(random, Place(random)); // it may overlap
+    it[2] =
+        random.OneIn(Wanted == PROCESS || Wanted == THREAD ? 1 : 4) ? 0 : Text(random, Place(random)); // it may overlap
     if (random.OneIn(24)) it[2] = FuzzBadPointer(random);
     return address;
 }
@@ -190,7 +192,7 @@ ULONG Plausible(RANDOM& random, char kind) {
     case 'S': return Base(random);
     case 's': return Size(random);
     case 'B': return random.OneIn(2);
-    case 'K': return random.Below(random.OneIn(4) ? 48 : 3);
+    case 'K': return random.OneIn(2) ? 0 : random.Below(random.OneIn(4) ? 48 : 6);
     case 'N': return Length(random, false);
     case 'V': return Value(random);
     case 'M': return random.Of(rights);
@@ -208,7 +210,7 @@ ULONG Plausible(RANDOM& random, char kind) {
             At(address)[0] = random.OneIn(2) ? AddressOf(teb->ClientId.UniqueProcess) : 4 * random.Below(32);
             At(address)[1] = random.OneIn(2) ? AddressOf(teb->ClientId.UniqueThread) : 0;
         }
-        return kind == 'P' && random.OneIn(4) ? 0 : address;
+        return kind == 'Q' && !random.OneIn(4) ? 0 : address;
     }
     }
 }
@@ -225,7 +227,8 @@ ULONG Hostile(RANDOM& random, char kind) {
     case 'S':
     case 's':
     case 'I':
-    case 'P': return FuzzBadPointer(random);
+    case 'P':
+    case 'Q': return FuzzBadPointer(random);
     default: return random.OneIn(2) ? random.Next() : FuzzWord(random);
     }
 }
@@ -302,7 +305,10 @@ void FuzzPrepare() {
                   {FUZZ_ARENA, 4 * PAGE, MEM_COMMIT, PAGE_READWRITE},
                   {FUZZ_ARENA_END + PAGE, PAGE, MEM_COMMIT, PAGE_READONLY},
                   {FUZZ_ARENA_END + 2 * PAGE, PAGE, MEM_COMMIT, PAGE_READWRITE | PAGE_GUARD},
-                  {FUZZ_STACK, FUZZ_STACK_BYTES, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE}};
+                  {FUZZ_STACK, FUZZ_STACK_BYTES, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE},
+                  {FUZZ_PLAY, 0x10000, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE},
+                  {FUZZ_PLAY + 0x10000, 0x10000, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE},
+                  {FUZZ_PLAY + 0x20000, 0x20000, MEM_RESERVE, PAGE_READWRITE}};
     for (const auto& range : ranges) {
         auto* at = reinterpret_cast<PVOID>(ULONG_PTR(range.Address));
         SIZE_T bytes = range.Bytes;
@@ -333,6 +339,13 @@ void FuzzPrepare() {
     (void)NtCreateTimer(&made[4], TIMER_ALL_ACCESS, nullptr, TIMER_TYPE::NotificationTimer);
     (void)NtCreateSection(&made[5], SECTION_ALL_ACCESS, nullptr, &bytes, PAGE_READWRITE, SEC_COMMIT, nullptr);
     (void)NtCreateDirectoryObject(&made[6], DIRECTORY_ALL_ACCESS, nullptr);
+    // Views, beside the ranges in the play.
+    for (ULONG i = 4; i < 6; i++) {
+        auto* view = reinterpret_cast<PVOID>(ULONG_PTR(FUZZ_PLAY + 0x10000 * i));
+        SIZE_T size = 0;
+        (void)NtMapViewOfSection(made[5], NtCurrentProcess(), &view, 0, 0, nullptr, &size, SECTION_INHERIT::ViewShare,
+                                 0, PAGE_READWRITE);
+    }
     constexpr ULONG types[] = {0, 0, 1, 2, 3, SECTION_TYPE, 8};
     for (ULONG i = 0; i < 7; i++)
         Handles[types[i]][1 + i % 3] = AddressOf(made[i]);
