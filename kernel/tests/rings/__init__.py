@@ -33,7 +33,7 @@ LONG_RINGS: "list[Ring]" = [
     ProgramRing("schedules", "the kernel's own scenarios, with preemption points in all of ke and ex", ["python3", "kernel/tests/scenarios/run.py"]),
     ProgramRing("memory", "a million random operations on virtual memory, against a model", ["python3", "-m", "kernel.tests.python.vmstress"]),
     ProgramRing("failures", "each of 2,000 allocations of a mixed work fails in turn", ["python3", "-m", "kernel.tests.python.injection"]),
-    ProgramRing("hostile", "100,000 random calls of services with hostile arguments", ["python3", "-m", "kernel.tests.python.hostile"]),
+    ProgramRing("hostile", "100,000 random calls of services with hostile arguments; 5,000 programs that are killed at any moment", ["python3", "-m", "kernel.tests.python.hostile"]),
     ProgramRing("steps", "all guest tests with interrupts between any two instructions", STEPS),
 ]
 

@@ -14,33 +14,24 @@ constexpr ULONG BUFFER_BYTES = 64 * 1024;
 constexpr ULONG SETTLE_TICKS = 300; ///< milliseconds until threads that have ended have given all back
 constexpr ULONG NAMES = 256;        ///< in the name space, at most
 constexpr ULONG DEPTH = 6;
+constexpr ULONG CHECK_EVERY = 8; ///< ends between two looks at the pages and the pools
 
 alignas(8) UCHAR Buffer[BUFFER_BYTES];
 STOCK Now;
-
-bool Say(LEFTOVER what, LONG more, const char* name, ULONG length) {
-    HostileSeen.What = what;
-    HostileSeen.More = more;
-    ULONG i = 0;
-    for (; i < length && i < sizeof(HostileSeen.Name) - 1 && name[i] != 0; i++)
-        HostileSeen.Name[i] = name[i];
-    HostileSeen.Name[i] = 0;
-    return false;
-}
 
 bool SayType(LEFTOVER what, LONG more, ULONG index) {
     char text[32] = {};
     ULONG needed;
     if (!NT_SUCCESS(
             ZwQueryObject(nullptr, OBJECT_INFORMATION_CLASS::ObjectTypesInformation, Buffer, BUFFER_BYTES, &needed)))
-        return Say(what, more, "?", 1);
+        return SayLeftover(what, more, "?", 1);
     const auto* at = Buffer + sizeof(OBJECT_TYPES_INFORMATION);
     for (ULONG i = 0;; i++) {
         const auto* const type = reinterpret_cast<const OBJECT_TYPE_INFORMATION*>(at);
         if (i == index) {
             for (ULONG c = 0; c < type->TypeName.Length / sizeof(WCHAR) && c < sizeof(text) - 1; c++)
                 text[c] = char(type->TypeName.Buffer[c]);
-            return Say(what, more, text, sizeof(text));
+            return SayLeftover(what, more, text, sizeof(text));
         }
         at += (sizeof(*type) + type->TypeName.MaximumLength + sizeof(PVOID) - 1) & ~(sizeof(PVOID) - 1);
     }
@@ -124,6 +115,16 @@ void Kill(EPROCESS* process) {
 
 } // namespace
 
+bool SayLeftover(LEFTOVER what, LONG more, const char* name, ULONG length) {
+    HostileSeen.What = what;
+    HostileSeen.More = more;
+    ULONG i = 0;
+    for (; i < length && i < sizeof(HostileSeen.Name) - 1 && name[i] != 0; i++)
+        HostileSeen.Name[i] = name[i];
+    HostileSeen.Name[i] = 0;
+    return false;
+}
+
 void STOCK::Take() {
     for (ULONG i = 0; i < POOL_TRACK_ROWS; i++) {
         POOL_TRACKER_TABLE counts{};
@@ -156,9 +157,11 @@ bool STOCK::IsBackTo(const STOCK& before) const {
     for (ULONG i = 0; i < POOL_TRACK_ROWS; i++) {
         if (Bytes[i] == before.Bytes[i]) continue;
         const ULONG key = ULONG(PoolTrackTable[i].Key);
-        return Say(LEFTOVER::Pool, Bytes[i] - before.Bytes[i], reinterpret_cast<const char*>(&key), sizeof(key));
+        return SayLeftover(LEFTOVER::Pool, Bytes[i] - before.Bytes[i], reinterpret_cast<const char*>(&key),
+                           sizeof(key));
     }
-    if (Commitment != before.Commitment) return Say(LEFTOVER::Commitment, Commitment - before.Commitment, "pages", 5);
+    if (Commitment != before.Commitment)
+        return SayLeftover(LEFTOVER::Commitment, Commitment - before.Commitment, "pages", 5);
     HostileSeen = {};
     return true;
 }
@@ -194,7 +197,9 @@ bool LEFTOVERS::End() {
         (void)KeDelayExecutionThread(KernelMode, FALSE, &delay);
     }
     if (HostileSeen.What != LEFTOVER::Nothing) return false;
-    if (PCSTR const broken = MmCheckPageFrames()) return Say(LEFTOVER::Broken, 0, broken, sizeof(HostileSeen.Name));
-    if (!ExCheckPools()) return Say(LEFTOVER::Broken, 0, "the pools", sizeof(HostileSeen.Name));
+    if (++m_ends % CHECK_EVERY != 0) return true; // a long walk
+    if (PCSTR const broken = MmCheckPageFrames())
+        return SayLeftover(LEFTOVER::Broken, 0, broken, sizeof(HostileSeen.Name));
+    if (!ExCheckPools()) return SayLeftover(LEFTOVER::Broken, 0, "the pools", sizeof(HostileSeen.Name));
     return true;
 }

@@ -7,7 +7,7 @@
 #include "ob/services.h"
 
 /// What the host reads of a run (kernel/tests/python/hostile.py).
-enum class LEFTOVER : ULONG { Nothing, Pool, Commitment, Objects, Handles, Hang, NoStart, Broken, Pages };
+enum class LEFTOVER : ULONG { Nothing, Pool, Commitment, Objects, Handles, Hang, NoStart, Broken, Pages, Held };
 
 struct HOSTILE_SEEN {
     LEFTOVER What;
@@ -17,6 +17,9 @@ struct HOSTILE_SEEN {
 extern "C" HOSTILE_SEEN HostileSeen;
 
 constexpr ULONG STOCK_TYPES = 48;
+
+/// Tells the host. @returns false
+bool SayLeftover(LEFTOVER what, LONG more, const char* name, ULONG length);
 
 /// What the system has at a moment.
 struct STOCK {
@@ -41,4 +44,6 @@ public:
 private:
     void KillPrograms() const;
     STOCK m_before{};
+    ULONG m_ends = 0;
 };
+extern LEFTOVERS Leftovers;
