@@ -19,6 +19,7 @@ class Item:
     processors: int = 1
     prepare: str = ""
     target: int = 0  # what we mean to stay below; 0: no figure was set
+    files: Tuple[str, ...] = ()  # boot files
     peer: int = 0  # xv6-public, measured the same way; 0: it has none, or does not do it
 
 
@@ -28,6 +29,7 @@ def crowds(key: str, title: str, routine: str) -> "List[Item]":
             for count in (2, 4)]
 
 
+PROGRAM = ("ntdll.dll", "measures.exe")
 ITEMS: Tuple[Item, ...] = (
     Item("context-switch", "context switch (event ping-pong)", "BenchContextSwitch", each=2),
     Item("space-switch", "the same between two address spaces", "BenchSpaceSwitch", each=2),
@@ -67,6 +69,14 @@ ITEMS: Tuple[Item, ...] = (
          target=140, peer=1399),
     Item("service-gate", "null system service from user mode, by int 2Eh", "BenchGateService", iterations=2000, prepare="PrepareServices",
          target=220, peer=1399),
+    Item("process-ping-pong", "round trip between two processes, by events", "BenchProcessPingPong", files=PROGRAM, target=2400, peer=27252),
+    Item("process", "process of a 40 KB image and ntdll.dll, from its creation to its end", "BenchCreateProcess", iterations=20, files=PROGRAM,
+         target=400_000, peer=4_160_000),
+    Item("thread", "thread of a program, from its creation to its end", "BenchCreateThread", iterations=200, files=PROGRAM, target=12_000),
+    Item("open-event", "named event, opened and closed by a program", "BenchOpenEvent", files=PROGRAM, target=2500),
+    Item("duplicate", "handle of a program, duplicated and closed", "BenchDuplicate", files=PROGRAM, target=450),
+    Item("raise", "exception that a program raises and handles", "BenchRaise", files=PROGRAM, target=3500),
+    Item("program-fault", "fault that a program handles", "BenchFault", files=PROGRAM),
     Item("pool", "pool block of 64 bytes, allocated and freed", "BenchPoolBlock", target=60),
     Item("pool-large", "pool block of 1,000 bytes, allocated and freed", "BenchPoolLarge"),
     Item("pool-paged", "paged pool block of 64 bytes, allocated and freed", "BenchPoolPaged"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import Dict, Iterator, List
+from typing import Dict, Iterator, List, Sequence
 
 from ..errors import GraderError
 from ..machine.parts import Machine
@@ -24,14 +24,14 @@ LINKS_TO_BASE, LINKS_TO_NAME = 0x18, 0x2C  # LDR_DATA_TABLE_ENTRY (kernel/inc/ld
 class Session:
     """Use as a context manager."""
 
-    def __init__(self, folder: Path, driver: str = "bench.sys", processors: int = 1) -> None:
+    def __init__(self, folder: Path, driver: str = "bench.sys", processors: int = 1, files: "Sequence[str]" = ()) -> None:
         self.folder = folder
         boot = folder / "boot"
         self.images = {"ntoskrnl.exe": folder / "ntoskrnl.exe", "hal.dll": folder / "hal.dll", driver: folder / "tests" / driver}
         for path in [boot / "loader.elf", *self.images.values()]:
             if not path.exists():
                 raise GraderError(f"{path} is not there: make kernel")
-        self.machine = Qemu(BootPlan(boot / "loader.elf", [boot / name for name in self.images], "/TEST",
+        self.machine = Qemu(BootPlan(boot / "loader.elf", [boot / name for name in (*self.images, *files)], "/TEST",
                                      Machine(processors=processors)))
 
     def __enter__(self) -> "Session":

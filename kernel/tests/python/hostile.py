@@ -31,6 +31,7 @@ from grader.tree import this_tree
 
 CALLS, KILLS = 100_000, 5_000  # of a run
 EACH = 400  # calls of one program, at most: many end before
+SPARE = 8  # threads may each make one more
 ROWS, RECENT, WORDS = 256, 16, 11  # as kernel/tests/programs/hostilelog.h has them
 CALL = struct.Struct(f"<4I{WORDS}II")
 LIMIT, SECONDS = 3_000_000_000, 120.0  # of one program: what takes longer hangs
@@ -114,7 +115,7 @@ class Run:
 
     def counts(self) -> "Tuple[int, Tuple[int, ...], Tuple[int, ...]]":
         words = struct.unpack(f"<{2 + 2 * ROWS}i", self.guest.read(self.log, 8 + 8 * ROWS))
-        return words[1], words[2:2 + ROWS], words[2 + ROWS:]
+        return words[1], words[2:2 + ROWS], words[2 + ROWS:]  # what programs say, for whom looks at the table: no verdict depends on it
 
 
 def hostile(kernel: Path, processors: int, seed: int, calls: int = 0, kills: int = 0) -> Figures:
@@ -130,7 +131,8 @@ def hostile(kernel: Path, processors: int, seed: int, calls: int = 0, kills: int
                 if kills:
                     owned = run.program("HostileKill", one)
                 else:
-                    done += run.program("HostileCalls", one, EACH)
+                    made = run.program("HostileCalls", one, EACH)
+                    done += made if made <= EACH + SPARE else 0  # the program may write to the page that counts
             except Wrong as wrong:
                 again = f"python3 -m kernel.tests.python.hostile --smp {processors} --seed {one} --{'kills' if kills else 'calls'} 1 --flavours {kernel.name}"
                 raise Wrong(f"seed {one}, {processors} processors, after {programs} programs of seeds from {seed}: {wrong}\nrepeat: {again}") from None
