@@ -314,7 +314,7 @@ def make_disk(folder: Path, to: Path, options: str, files: "List[str]") -> None:
 
 # A console that was opened keeps the serial port's interrupt, which other drivers' tests take; files.sys tells all boot files by their names.
 # Not tried beside the others in one boot yet: those that start programs.
-NOT_BY_THEMSELVES = ("lab", "bench", "console", "files", "firstprogram", "userimages", "processes", "sectionobjects", "hostile")
+NOT_BY_THEMSELVES = ("lab", "bench", "console", "debugger", "files", "firstprogram", "userimages", "processes", "sectionobjects", "hostile")
 
 
 def runs_by_itself(driver: str) -> bool:

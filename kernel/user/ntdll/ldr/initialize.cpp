@@ -113,6 +113,7 @@ NTSTATUS InitializeProcess(CONTEXT* context, PVOID systemBase) {
         LdrpReport(program.Name, status, program.Error);
         return status;
     }
+    if (peb->BeingDebugged) DbgBreakPoint(); // all images are there, and none has run
     NT_TRY(Attach(&program, context));
     Lists.Initialized = TRUE;
     return STATUS_SUCCESS;
