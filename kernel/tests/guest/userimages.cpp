@@ -1,6 +1,6 @@
 // Programs that try ntdll.dll and kernel32.dll out: each is started as the kernel starts its first process, and says with its status how
 // it went (kernel/tests/programs/check.h).
-// machine: file=ntdll.dll file=kernel32.dll file=loads.exe file=first.dll file=second.dll file=third.dll file=threads.exe file=exceptions.exe file=crashes.exe file=tls.exe file=exits.exe file=lonely.exe file=winbase.exe file=spawns.exe file=locks.exe
+// machine: file=ntdll.dll file=kernel32.dll file=loads.exe file=first.dll file=second.dll file=third.dll file=threads.exe file=exceptions.exe file=crashes.exe file=tls.exe file=exits.exe file=lonely.exe file=winbase.exe file=spawns.exe file=locks.exe file=interrupted.exe
 // SYS-01, PRC-04, BOO-01
 #include "ldr/bootfiles.h"
 #include "mm/section.h"
@@ -129,6 +129,11 @@ GUEST_TEST(Kernel32DoesWhatItsNamesSay) {
     known.Add(u"\\KnownDlls\\kernel32.dll", u"kernel32.dll");
     known.Add(u"\\KnownDlls\\second.dll", u"second.dll");
     GUEST_EQUAL(PROGRAM_PASSED, Run(u"winbase.exe"));
+}
+
+// SYS-05
+GUEST_TEST(ControlCThatNobodyHandlesEndsTheProcess) {
+    GUEST_EQUAL(static_cast<NTSTATUS>(static_cast<LONG>(0xC000013A)), Run(u"interrupted.exe"));
 }
 
 // PRC-05, PRC-13

@@ -1,4 +1,4 @@
-// kernel32.dll as a program uses it: threads, waits, objects with names, slots, modules, pages, text, errors.
+// kernel32.dll as a program uses it: threads, waits, objects with names, condition variables, Ctrl+C, slots, modules, pages, text, errors.
 // imports: kernel32
 #include "check.h"
 #include "kernel32.h"
@@ -159,6 +159,70 @@ void CheckHandlesAndSystem() {
     CHECK(!IsDebuggerPresent() && !IsProcessorFeaturePresent(1000));
 }
 
+void CheckNames() {
+    const HANDLE mutex = CreateMutexW(nullptr, FALSE, u"Named"), again = OpenMutexA(SYNCHRONIZE, FALSE, "Named");
+    CHECK(mutex && again && mutex != again);
+    CHECK(!OpenEventW(SYNCHRONIZE, FALSE, u"Named") && GetLastError() == ERROR_INVALID_HANDLE); // another type
+    CHECK(!OpenMutexW(SYNCHRONIZE, FALSE, u"None") && GetLastError() == ERROR_FILE_NOT_FOUND);
+    CHECK(!OpenEventA(SYNCHRONIZE, FALSE, nullptr) && GetLastError() == ERROR_INVALID_PARAMETER);
+    const HANDLE event = CreateEventW(nullptr, FALSE, FALSE, nullptr),
+                 semaphore = CreateSemaphoreW(nullptr, 0, 2, u"S");
+    CHECK(event && semaphore && SignalObjectAndWait(semaphore, event, 0, FALSE) == WAIT_TIMEOUT);
+    CHECK(WaitForSingleObject(semaphore, 0) == WAIT_OBJECT_0 && PulseEvent(event));
+    CHECK(WaitForSingleObject(event, 0) == WAIT_TIMEOUT);
+    CHECK(CloseHandle(mutex) && CloseHandle(again) && CloseHandle(event) && CloseHandle(semaphore));
+}
+
+RTL_SRWLOCK SlimLock;
+RTL_CONDITION_VARIABLE Changed;
+bool Begun; ///< shared: SlimLock
+
+DWORD NTAPI Begin(LPVOID) {
+    RtlAcquireSRWLockExclusive(&SlimLock);
+    Begun = true;
+    RtlReleaseSRWLockExclusive(&SlimLock);
+    RtlWakeAllConditionVariable(&Changed);
+    return 0;
+}
+
+void CheckConditionVariables() {
+    RTL_CRITICAL_SECTION section;
+    CHECK(InitializeCriticalSectionEx(&section, 100, 0));
+    EnterCriticalSection(&section);
+    CHECK(!SleepConditionVariableCS(&Changed, &section, 5) && GetLastError() == ERROR_TIMEOUT);
+    LeaveCriticalSection(&section);
+    DeleteCriticalSection(&section);
+    RtlAcquireSRWLockExclusive(&SlimLock);
+    const HANDLE thread = CreateThread(nullptr, 0, Begin, nullptr, 0, nullptr);
+    while (!Begun)
+        CHECK(SleepConditionVariableSRW(&Changed, &SlimLock, INFINITE, 0));
+    RtlReleaseSRWLockExclusive(&SlimLock);
+    CHECK(WaitForSingleObject(thread, INFINITE) == WAIT_OBJECT_0 && CloseHandle(thread));
+    const HMODULE base = GetModuleHandleW(u"kernel32"), lower = GetModuleHandleW(u"ntdll");
+    CHECK(GetProcAddress(base, "AcquireSRWLockShared") == GetProcAddress(lower, "RtlAcquireSRWLockShared"));
+}
+
+HANDLE Interrupted;
+BOOL NTAPI NotMine(DWORD) { return FALSE; }
+BOOL NTAPI Mine(DWORD type) { return type == CTRL_C_EVENT && SetEvent(Interrupted); }
+
+void CheckControlC() {
+    Interrupted = CreateEventA(nullptr, FALSE, FALSE, nullptr);
+    CHECK(SetConsoleCtrlHandler(Mine, TRUE) && SetConsoleCtrlHandler(NotMine, TRUE));
+    CHECK(GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0) && WaitForSingleObject(Interrupted, 5000) == WAIT_OBJECT_0);
+    CHECK(SetConsoleCtrlHandler(nullptr, TRUE) && GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0));
+    CHECK(WaitForSingleObject(Interrupted, 30) == WAIT_TIMEOUT); // not for this process
+    CHECK(SetConsoleCtrlHandler(nullptr, FALSE) && GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0));
+    CHECK(WaitForSingleObject(Interrupted, 5000) == WAIT_OBJECT_0);
+    CHECK(SetConsoleCtrlHandler(NotMine, FALSE) && !SetConsoleCtrlHandler(NotMine, FALSE));
+    CHECK(!GenerateConsoleCtrlEvent(7, 0) && GetLastError() == ERROR_INVALID_PARAMETER);
+    DWORD mode = 0;
+    const HANDLE console = CreateFileA("CON", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, nullptr,
+                                       OPEN_EXISTING, 0, nullptr);
+    CHECK(GetConsoleMode(console, &mode) && SetConsoleMode(console, mode) && !SetConsoleMode(console, 0x8000));
+    CHECK(CloseHandle(console));
+}
+
 LONG NTAPI EndWell(EXCEPTION_POINTERS* pointers) {
     const EXCEPTION_RECORD& record = *pointers->ExceptionRecord;
     CHECK(record.ExceptionCode == static_cast<NTSTATUS>(0xE0000001) && record.NumberParameters == 2 &&
@@ -181,6 +245,9 @@ extern "C" NTSTATUS NTAPI NtProcessStartup(PEB*) {
     CheckFiles();
     CheckTimes();
     CheckHandlesAndSystem();
+    CheckNames();
+    CheckConditionVariables();
+    CheckControlC();
     CHECK(SetUnhandledExceptionFilter(EndWell) == nullptr);
     constexpr ULONG_PTR arguments[] = {7, 8};
     RaiseException(0xE0000001, 0, 2, arguments);

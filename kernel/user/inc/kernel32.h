@@ -15,7 +15,11 @@ using FARPROC = PVOID;
 using LPSECURITY_ATTRIBUTES = PVOID; ///< not looked at but for bInheritHandle
 using THREAD_START_ROUTINE = DWORD NTAPI(LPVOID Parameter);
 using LPTHREAD_START_ROUTINE = THREAD_START_ROUTINE*;
+/// @returns whether the event was handled
+using HANDLER_ROUTINE = BOOL NTAPI(DWORD CtrlType);
+using PHANDLER_ROUTINE = HANDLER_ROUTINE*;
 
+constexpr DWORD CTRL_C_EVENT = 0;
 constexpr DWORD INFINITE = 0xFFFFFFFF;
 constexpr DWORD WAIT_OBJECT_0 = 0;
 constexpr DWORD WAIT_TIMEOUT = 0x102;
@@ -30,7 +34,7 @@ constexpr DWORD ERROR_SUCCESS = 0, ERROR_FILE_NOT_FOUND = 2, ERROR_PATH_NOT_FOUN
                 ERROR_INVALID_HANDLE = 6, ERROR_NOT_ENOUGH_MEMORY = 8, ERROR_INVALID_PARAMETER = 87,
                 ERROR_INSUFFICIENT_BUFFER = 122, ERROR_NEGATIVE_SEEK = 131, ERROR_MOD_NOT_FOUND = 126,
                 ERROR_PROC_NOT_FOUND = 127, ERROR_ALREADY_EXISTS = 183, ERROR_NO_UNICODE_TRANSLATION = 1113,
-                ERROR_MR_MID_NOT_FOUND = 317;
+                ERROR_MR_MID_NOT_FOUND = 317, ERROR_TIMEOUT = 1460;
 
 // Files (documented values).
 inline HANDLE const INVALID_HANDLE_VALUE = reinterpret_cast<HANDLE>(~ULONG_PTR(0));
@@ -162,14 +166,41 @@ WINBASEAPI DWORD NTAPI TlsAlloc();
 WINBASEAPI BOOL NTAPI TlsFree(DWORD TlsIndex);
 WINBASEAPI LPVOID NTAPI TlsGetValue(DWORD TlsIndex);
 WINBASEAPI BOOL NTAPI TlsSetValue(DWORD TlsIndex, LPVOID TlsValue);
-// sync.cpp
+// named.cpp
 WINBASEAPI HANDLE NTAPI CreateEventA(LPSECURITY_ATTRIBUTES EventAttributes, BOOL ManualReset, BOOL InitialState,
                                      PCSTR Name);
+WINBASEAPI HANDLE NTAPI CreateEventW(LPSECURITY_ATTRIBUTES EventAttributes, BOOL ManualReset, BOOL InitialState,
+                                     PCWSTR Name);
 WINBASEAPI HANDLE NTAPI CreateMutexA(LPSECURITY_ATTRIBUTES MutexAttributes, BOOL InitialOwner, PCSTR Name);
+WINBASEAPI HANDLE NTAPI CreateMutexW(LPSECURITY_ATTRIBUTES MutexAttributes, BOOL InitialOwner, PCWSTR Name);
 WINBASEAPI HANDLE NTAPI CreateSemaphoreA(LPSECURITY_ATTRIBUTES SemaphoreAttributes, LONG InitialCount,
                                          LONG MaximumCount, PCSTR Name);
 WINBASEAPI HANDLE NTAPI CreateSemaphoreW(LPSECURITY_ATTRIBUTES SemaphoreAttributes, LONG InitialCount,
                                          LONG MaximumCount, PCWSTR Name);
+WINBASEAPI HANDLE NTAPI OpenEventA(DWORD DesiredAccess, BOOL InheritHandle, PCSTR Name);
+WINBASEAPI HANDLE NTAPI OpenEventW(DWORD DesiredAccess, BOOL InheritHandle, PCWSTR Name);
+WINBASEAPI HANDLE NTAPI OpenMutexA(DWORD DesiredAccess, BOOL InheritHandle, PCSTR Name);
+WINBASEAPI HANDLE NTAPI OpenMutexW(DWORD DesiredAccess, BOOL InheritHandle, PCWSTR Name);
+WINBASEAPI HANDLE NTAPI OpenSemaphoreA(DWORD DesiredAccess, BOOL InheritHandle, PCSTR Name);
+WINBASEAPI HANDLE NTAPI OpenSemaphoreW(DWORD DesiredAccess, BOOL InheritHandle, PCWSTR Name);
+// console.cpp
+WINBASEAPI BOOL NTAPI GetConsoleMode(HANDLE Console, DWORD* Mode);
+WINBASEAPI BOOL NTAPI SetConsoleMode(HANDLE Console, DWORD Mode);
+/// Adds a handler of Ctrl+C, or takes one away. Handlers are asked in a thread of their own, the newest first, until one returns TRUE;
+/// where none does, the process ends. @param HandlerRoutine nullptr: Ctrl+C is not for this process (AddIt) or is again
+WINBASEAPI BOOL NTAPI SetConsoleCtrlHandler(PHANDLER_ROUTINE HandlerRoutine, BOOL AddIt);
+/// As if Ctrl+C had been typed. @param CtrlEvent CTRL_C_EVENT. @param ProcessGroupId 0: there are no groups
+WINBASEAPI BOOL NTAPI GenerateConsoleCtrlEvent(DWORD CtrlEvent, DWORD ProcessGroupId);
+// sync.cpp
+WINBASEAPI BOOL NTAPI PulseEvent(HANDLE Event);
+WINBASEAPI DWORD NTAPI SignalObjectAndWait(HANDLE ObjectToSignal, HANDLE ObjectToWaitOn, DWORD Milliseconds,
+                                           BOOL Alertable);
+/// @returns FALSE: the time is over (ERROR_TIMEOUT)
+WINBASEAPI BOOL NTAPI SleepConditionVariableCS(PRTL_CONDITION_VARIABLE ConditionVariable,
+                                               PRTL_CRITICAL_SECTION CriticalSection, DWORD Milliseconds);
+WINBASEAPI BOOL NTAPI SleepConditionVariableSRW(PRTL_CONDITION_VARIABLE ConditionVariable, PRTL_SRWLOCK SRWLock,
+                                                DWORD Milliseconds, DWORD Flags);
+WINBASEAPI BOOL NTAPI InitializeCriticalSectionEx(PRTL_CRITICAL_SECTION CriticalSection, DWORD SpinCount, DWORD Flags);
 WINBASEAPI BOOL NTAPI SetEvent(HANDLE Event);
 WINBASEAPI BOOL NTAPI ResetEvent(HANDLE Event);
 WINBASEAPI BOOL NTAPI ReleaseMutex(HANDLE Mutex);
