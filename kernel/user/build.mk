@@ -104,10 +104,12 @@ $(B)/user/$(notdir $1).dll: $(call user_objects,$(call user_sources,$1)) $1/$(no
 	$$(Q)$(LLDLINK) $(USER_LDFLAGS) /dll /entry:DllMain@12 $$$$(sed -n 's|^;link: ||p' $1/$(notdir $1).def) /out:$$@ /implib:$(B)/user/$(notdir $1).lib /def:$1/$(notdir $1).def $$(filter %.obj %.lib,$$^)
 $(B)/user/$(notdir $1).lib: $(B)/user/$(notdir $1).dll ;
 endef
+# A test's program that wants the place of ntdll.dll.
+user_base_crowded := 0x7c900000
 define user_exe_rule
 $(B)/user/$(notdir $1).exe: $(call user_objects,$(call user_own,$1)) $(B)/crt.lib $(call user_libs,$1)
 	$$(call say,LINK,$$@)
-	$$(Q)$(LLDLINK) $(USER_LDFLAGS) /entry:NtProcessStartup@4 /base:0x400000 /out:$$@ $$(filter %.obj %.lib,$$^)
+	$$(Q)$(LLDLINK) $(USER_LDFLAGS) /entry:NtProcessStartup@4 /base:$(or $(user_base_$(notdir $1)),0x400000) /out:$$@ $$(filter %.obj %.lib,$$^)
 endef
 $(foreach d,$(user_dlls),$(eval $(call user_dll_rule,$d)))
 $(foreach e,$(user_exes),$(eval $(call user_exe_rule,$e)))

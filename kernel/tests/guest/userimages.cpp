@@ -1,6 +1,6 @@
 // Programs that try ntdll.dll and kernel32.dll out: each is started as the kernel starts its first process, and says with its status how
 // it went (kernel/tests/programs/check.h).
-// machine: file=ntdll.dll file=kernel32.dll file=loads.exe file=first.dll file=second.dll file=third.dll file=threads.exe file=exceptions.exe file=crashes.exe file=tls.exe file=exits.exe file=lonely.exe file=winbase.exe file=spawns.exe file=locks.exe file=interrupted.exe
+// machine: file=ntdll.dll file=kernel32.dll file=loads.exe file=first.dll file=second.dll file=third.dll file=threads.exe file=exceptions.exe file=crashes.exe file=tls.exe file=exits.exe file=lonely.exe file=winbase.exe file=spawns.exe file=heirs.exe file=crowded.exe file=locks.exe file=interrupted.exe
 // SYS-01, PRC-04, BOO-01
 #include "ldr/bootfiles.h"
 #include "mm/section.h"
@@ -138,3 +138,9 @@ GUEST_TEST(ControlCThatNobodyHandlesEndsTheProcess) {
 
 // PRC-05, PRC-13
 GUEST_TEST(ProgramsStartPrograms) { GUEST_EQUAL(PROGRAM_PASSED, Run(u"spawns.exe")); }
+
+// OBJ-07, PRC-05
+GUEST_TEST(ProgramsInheritHandles) { GUEST_EQUAL(PROGRAM_PASSED, Run(u"heirs.exe")); }
+
+// PRC-05, BOO-03: its base is ntdll.dll's
+GUEST_TEST(AProgramWhoseBaseIsTakenIsRelocated) { GUEST_EQUAL(PROGRAM_PASSED, Run(u"crowded.exe")); }

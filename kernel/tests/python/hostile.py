@@ -120,7 +120,7 @@ class Run:
 
 def hostile(kernel: Path, processors: int, seed: int, calls: int = 0, kills: int = 0) -> Figures:
     """Random calls, or kills. Raises Wrong, with the program's seed."""
-    machine = Machine(processors=processors, files=("ntdll.dll", "fuzz.exe", "victim.exe"))
+    machine = Machine(processors=processors, files=("ntdll.dll", "fuzz.exe", "victim.exe", "orphans.exe"))
     with Session(kernel, "hostile.sys", machine) as session:
         session.boot(Guest(session))
         run = Run(session, kills != 0)

@@ -2,7 +2,7 @@
 // and nothing of a program is left once it is gone.
 //
 // Long runs are the host's: kernel/tests/python/hostile.py. TRP-04, TRP-05, TRP-06, EXC-03, PRC-12, OBJ-05
-// machine: file=ntdll.dll file=fuzz.exe file=victim.exe
+// machine: file=ntdll.dll file=fuzz.exe file=victim.exe file=orphans.exe
 #include "leftovers.h"
 
 #include "../../programs/hostilelog.h"
