@@ -33,7 +33,9 @@ void ReadConsole() {
 
 extern "C" NTSTATUS NTAPI NtProcessStartup(PEB* peb) {
     constexpr ULONG letterAt = 8;
-    if (peb->ProcessParameters->CommandLine.Buffer[letterAt] == u'm') OwnMutant();
-    else ReadConsole();
+    if (peb->ProcessParameters->CommandLine.Buffer[letterAt] == u'm')
+        OwnMutant();
+    else
+        ReadConsole();
     return STATUS_UNSUCCESSFUL; // it was to be killed
 }

@@ -45,7 +45,8 @@ GUEST_TEST(AMutantOfAKilledProgramIsAbandoned) {
     InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE, nullptr, nullptr);
     GUEST_EQUAL(STATUS_SUCCESS, ZwCreateMutant(&mutant, MUTANT_ALL_ACCESS, &attributes, FALSE));
     GUEST_EQUAL(STATUS_SUCCESS, StartOrphan(u"orphans m", &process));
-    for (ULONG tick = 0; tick < TICKS && NT_SUCCESS(Wait(mutant, 0)) && NT_SUCCESS(ZwReleaseMutant(mutant, nullptr)); tick++) {
+    for (ULONG tick = 0; tick < TICKS && NT_SUCCESS(Wait(mutant, 0)) && NT_SUCCESS(ZwReleaseMutant(mutant, nullptr));
+         tick++) {
         Sleep(10);
         if (Wait(mutant, 0) == STATUS_TIMEOUT) break;
         (void)ZwReleaseMutant(mutant, nullptr);
