@@ -50,6 +50,9 @@ def numbers_refused(t):
             program.asking(what, "service-number")
             _, now = program.call(number, at)
             program.returned(what, now, NO_SERVICE, "service-number")
+    for table, services in program.services.items():
+        for place, (_, words) in enumerate(services):  # and the last place of the table is one
+            _there(program, table << 12 | place, words)
 
 
 @test("1.7", points=2, title="arguments that user mode does not have are refused", stage="ready", features=FEATURES, limit=LIMIT)
@@ -196,7 +199,7 @@ def traces_found(t):
         program.same(f"{said}: where the kernel goes on", program.inner_done, now["eip"], "service-traces")
         said = f"{what}, which ends {trace}"
         program.asking(said, "service-traces")
-        stack = guest.read(outer["esp"], program.frame() - outer["esp"])
+        stack = guest.read(outer["esp"], guest.get(program.thread, "KTHREAD.InitialStack") - outer["esp"])
         guest.set(structure, field, value)
         _, now = program.leave(outer, SUCCESS, len(words))
         guest.set(structure, field, was)
@@ -288,6 +291,16 @@ def _taken(program: Program, at: int, words: int) -> None:
     wanted = struct.unpack(f"<{words}I", program.known(at, 4 * words))
     _, now = program.call(number, at)
     program.came(what, now, number, wanted, "service-range")
+    _, now = program.leave(now, ODD, words)
+    program.returned(what, now, ODD, "service-status")
+
+
+def _there(program: Program, number: int, words: int) -> None:
+    """A service that exists."""
+    what = _what(program, number, words, True)
+    program.asking(what, "service-number")
+    _, now = program.call(number, STACK + PAGE)
+    program.came(what, now, number, [0] * words)
     _, now = program.leave(now, ODD, words)
     program.returned(what, now, ODD, "service-status")
 
