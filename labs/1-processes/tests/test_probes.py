@@ -44,6 +44,9 @@ def copies_probe(t):
             bench.raises("CopyToUser", at, size)
             bench.raises("ProbeForWrite", at, size, t.rng.choice((1, 2, 4)))
     bench.unchanged("after the calls that are refused")
+    bench.faults("ProbeForWrite", READ - 1, 2, 1)
+    bench.faults("CopyFromUser", bench.buffer, NONE - 3, 4)
+    bench.faults("CopyToUser", READ - 8, bench.buffer, 12)
 
 
 @test("1.7", points=2, title="what is copied from user mode and to it", stage="ready", features=FEATURES, limit=LIMIT)
@@ -72,6 +75,8 @@ def results_probed(t):
         bench.probe(USER, at, size, rng.choice((1, 1, 1, 4)))
     for alignment, at in ((2, STACK + 1), (4, STACK + 6), (4, STACK + 5), (8, STACK + 4), (8, STACK + 8)):
         bench.probe(USER, at, 8, alignment)
+    for at, size in ((MASK - 1, 8), (USER_END - 4, 5), (bench.kernel, 4)):
+        bench.probe(USER, at, size, 1)
     for number in bench.guards[:2]:
         bench.probe(USER, bench.page(number) - 1, 2, 1)
         bench.probe(USER, bench.page(number) - 1, 2, 1)
@@ -138,14 +143,28 @@ class Bench(Memory):
         hint = "probe-nothing" if size == 0 else "probe-align" if wanted == MISALIGNED else "probe-range"
         self.asking(what, hint)
         arguments = {"CopyFromUser": (self.buffer, at, size), "CopyToUser": (at, self.buffer, size), "ReadULongFromUser": (at,), "WriteULongToUser": (at, *rest)}
+        noise = self._noise(max(size, 4))
+        if size <= 512:
+            guest.write(self.buffer, noise)
         place, registers = guest.call_or_stop(routine, *arguments.get(routine, (at, size, alignment)), stops=("RtlRaiseStatus", "KiDispatchException"))
         if place == "KiDispatchException":
             self.fail(f"{what} raises {wanted:#x}" if wanted else f"{what} returns", f"{what} touches memory that is not there", hint)
         self.same(f"{what} raises", wanted, guest.u32(registers["esp"] + 4) if place else SUCCESS, hint)
         if routine == "ReadULongFromUser" and not wanted:
             self.same(f"{what} returns", int.from_bytes(guest.read(at, 4), "little"), registers["eax"], "probe-bytes")
+        if routine in ("CopyFromUser", "CopyToUser") and not wanted and size:
+            source, target = (noise, at) if routine == "CopyToUser" else (self.guest.read(at, size), self.buffer)
+            self.same(f"{what}: what was copied", source[:size].hex(), guest.read(target, size).hex(), "probe-bytes")
         if routine == "WriteULongToUser" and not wanted:
             self.same(f"{what} writes", rest[0], guest.u32(at), "probe-bytes")
+
+    def faults(self, routine: str, *arguments: int) -> None:
+        """An access that cannot be made: its exception is not handled in the routine."""
+        what = f"{routine}({', '.join(f'{one:#x}' for one in arguments)})"
+        self.asking(what, "probe-pages")
+        place, _ = self.guest.call_or_stop(routine, *arguments, stops=("KiDispatchException",))
+        if not place:
+            self.fail(f"{what} touches a page that it cannot use: an exception", "the call returns", "probe-pages")
 
     def unchanged(self, what: str) -> None:
         self.same(f"{what}: memory of the kernel's", self.before.hex(), self.guest.read(self.kernel - 8, 56).hex(), "probe-range")

@@ -46,10 +46,11 @@ def numbers_refused(t):
     numbers = [0x1000 | limit, 0x1000 | limit + 1, 0x1FFF, 0x2000, 0x2000 | limit, 0x3000, 0x3FFF, zero, 0xFFF, 0xFFFFFFFF, 0xFFFFE000]
     for number in numbers:
         for at in (STACK + PAGE, t.rng.choice((0, 4, USER_END, 0x80100000, MASK))):
-            what = f"service {number:#x}, which does not exist, with arguments at {at:#x}"
+            gate = not program.can_return(at) or not program.fast
+            what = f"service {number:#x}, which does not exist, with arguments at {at:#x}, by {'int 2Eh' if gate else 'sysenter'}"
             program.asking(what, "service-number")
-            _, now = program.call(number, at)
-            program.returned(what, now, NO_SERVICE, "service-number")
+            _, now = program.call(number, at, gate)
+            program.returned(what, now, NO_SERVICE, "service-number", GATE_DONE if gate else FAST_DONE)
     for table, services in program.services.items():
         for place, (_, words) in enumerate(services):  # and the last place of the table is one
             _there(program, table << 12 | place, words)
@@ -299,7 +300,7 @@ def _there(program: Program, number: int, words: int) -> None:
     """A service that exists."""
     what = _what(program, number, words, True)
     program.asking(what, "service-number")
-    _, now = program.call(number, STACK + PAGE)
+    _, now = program.call(number, STACK + 2 * PAGE)
     program.came(what, now, number, [0] * words)
     _, now = program.leave(now, ODD, words)
     program.returned(what, now, ODD, "service-status")
