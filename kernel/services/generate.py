@@ -22,7 +22,7 @@ ENTRY = re.compile(r"(Nt\w+)\((.*?)\):\s*(.+)", re.DOTALL)
 ARGUMENT = re.compile(r"(in|out|inout)( opt)? (.+?)\s*(\w+)")
 WORD = 4  # bytes that an argument has on the stack
 LIMIT = 0x1000  # services of a table: the number's low twelve bits
-HEADERS = ("io.h", "ke.h", "ke/service.h", "mm.h", "mm/section.h", "mm/virtual.h", "ob/sync.h", "ps.h", "ps/debug.h", "ps/services.h")  # where the routines are declared
+HEADERS = ("io.h", "ke.h", "ke/service.h", "mm.h", "mm/section.h", "mm/virtual.h", "ob/sync.h", "ps.h", "ps/debug.h", "ps/job.h", "ps/services.h")  # where the routines are declared
 
 
 class TableError(Exception):

@@ -12,6 +12,7 @@
 #include "ps/rights.h"
 
 struct DEBUG_OBJECT;
+struct EJOB;
 struct PEB;
 struct SECTION;
 
@@ -43,6 +44,8 @@ struct EPROCESS {
     DEBUG_OBJECT* volatile DebugPort; ///< referenced; nullptr: no debugger. Others may look whether there is one
     BOOLEAN DebugKnown;               ///< the debugger was told of the process
     BOOLEAN NoDebugInherit;           ///< its children do not get its debug port
+    EJOB* volatile Job;               ///< referenced; nullptr: none. Set once, under the jobs' lock
+    LIST_ENTRY JobLinks;              ///< on the job's list; Flink nullptr: not, or no longer. Under the jobs' lock
 };
 using PEPROCESS = EPROCESS*;
 

@@ -18,7 +18,7 @@ constexpr ULONG PROCESS_CREATE_FLAGS_INHERIT_HANDLES = 0x04;
 extern "C" {
 /// Makes a process with an image and without threads. @param ObjectAttributes of the handle; may be nullptr. @param SectionHandle of an
 /// image section. @param DebugPort a debug object; nullptr: the parent's, if it has one. @param ExceptionPort nullptr. @param JobMemberLevel 0. @returns STATUS_SUCCESS; STATUS_INVALID_PARAMETER;
-/// STATUS_OBJECT_NAME_INVALID: processes have no names; STATUS_NOT_SUPPORTED: without a section, with an exception port; STATUS_DEBUGGER_INACTIVE; STATUS_SECTION_NOT_IMAGE;
+/// STATUS_OBJECT_NAME_INVALID: processes have no names; STATUS_NOT_SUPPORTED: without a section, with an exception port; STATUS_DEBUGGER_INACTIVE; STATUS_QUOTA_EXCEEDED: the parent's job is full; STATUS_SECTION_NOT_IMAGE;
 /// STATUS_DLL_NOT_FOUND: there is no system library; STATUS_CONFLICTING_ADDRESSES: the image cannot move; STATUS_INSUFFICIENT_RESOURCES,
 /// STATUS_COMMITMENT_LIMIT, STATUS_NO_MEMORY; as ObReferenceObjectByHandle
 NTKERNELAPI NTSTATUS NTAPI NtCreateProcessEx(HANDLE* ProcessHandle, ACCESS_MASK DesiredAccess,

@@ -94,6 +94,7 @@ void NTAPI PspDeleteProcessObject(PVOID Object) {
         MmDeleteProcessAddressSpace(process);
     }
     ObKillProcess(process);
+    if (process->Job) (void)ObDereferenceObject(process->Job);
     if (process->DebugPort) (void)ObDereferenceObject(process->DebugPort);
     if (process->SectionObject) (void)ObDereferenceObject(process->SectionObject);
     if (process->Objects.QuotaBlock) ExDereferenceQuotaBlock(process->Objects.QuotaBlock);

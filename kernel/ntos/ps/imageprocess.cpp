@@ -9,6 +9,7 @@
 #include "rtl/capture.h"
 #include "mm/section.h"
 #include "ps/dbgk/dbgk.h"
+#include "ps/job/pspjob.h"
 #include "ps/psp.h"
 #include "ps/services.h"
 
@@ -46,6 +47,7 @@ NTSTATUS PspCreateImageProcess(EPROCESS* Parent, bool InheritHandles, SECTION* S
     EPROCESS* process;
     NT_TRY(PspMakeProcess(Parent, InheritHandles, MmQuerySectionName(Section), &process));
     NTSTATUS status = FillAddressSpace(process, Section);
+    if (NT_SUCCESS(status)) status = PspInheritJob(process, Parent);
     if (NT_SUCCESS(status)) status = DbgkSetPortOfNewProcess(process, Parent, DebugPort);
     if (!NT_SUCCESS(status)) {
         (void)ObDereferenceObject(process);

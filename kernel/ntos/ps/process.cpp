@@ -3,6 +3,7 @@
 #include "mm.h"
 #include "nt/atomic.h"
 #include "ps/dbgk/dbgk.h"
+#include "ps/job/pspjob.h"
 #include "ps/psp.h"
 #include "rtl/string.h"
 
@@ -37,6 +38,6 @@ BOOLEAN NTAPI PsInitSystem(ULONG Phase) {
         return TRUE;
     }
     KeSetUnhandledUserException(PspEndAfterException);
-    return NT_SUCCESS(DbgkInitialize()) && NT_SUCCESS(ObInitProcess(nullptr, PsInitialSystemProcess)) &&
-           NT_SUCCESS(PspInitializeReaper());
+    return NT_SUCCESS(DbgkInitialize()) && NT_SUCCESS(PspInitializeJobs()) &&
+           NT_SUCCESS(ObInitProcess(nullptr, PsInitialSystemProcess)) && NT_SUCCESS(PspInitializeReaper());
 }

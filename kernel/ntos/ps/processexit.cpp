@@ -6,6 +6,7 @@
 // In the books: "process termination", "rundown protection". PRC-09, PRC-12, DSP-08
 #include "ke.h"
 #include "mm/processspace.h"
+#include "ps/job/pspjob.h"
 #include "ps/psp.h"
 
 namespace {
@@ -68,6 +69,7 @@ NTSTATUS EndOtherThreads(EPROCESS* process, NTSTATUS exitStatus) {
 
 void PspCleanProcess(EPROCESS* Process) {
     ExWaitForRundownProtectionRelease(&Process->RundownProtect); // other processes' threads leave the address space
+    PspLeaveJob(Process);
     ObKillProcess(Process);
     MmCleanProcessAddressSpace(Process);
 }

@@ -40,6 +40,9 @@ NTSTATUS PspJoinProcess(EPROCESS* Process);
 bool PspLeaveProcess(EPROCESS* Process, bool Ran);
 /// Ends the calling thread. @irql PASSIVE_LEVEL
 [[noreturn]] void PspExitThread(NTSTATUS ExitStatus);
+/// Tells a thread of user mode to end, also the calling one: it does when it leaves the kernel. @returns STATUS_SUCCESS;
+/// STATUS_THREAD_IS_TERMINATING. @irql PASSIVE_LEVEL
+NTSTATUS PspAskThreadToEnd(PETHREAD Thread, NTSTATUS ExitStatus);
 /// Starts the reaper, the thread that frees the stacks of ended threads (a thread cannot free the stack that it stands on).
 NTSTATUS PspInitializeReaper();
 /// Hands an ending thread to the reaper. Called by that thread, as its last act but KeTerminateThread.

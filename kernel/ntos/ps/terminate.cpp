@@ -61,22 +61,21 @@ void NTAPI SendToUserMode(PKAPC apc, PKNORMAL_ROUTINE*, PVOID*, PVOID* status, P
     KeForceUserApc(apc, *status);
 }
 
-NTSTATUS TerminateUserThread(PETHREAD thread, NTSTATUS status) {
-    if (InterlockedExchange(&thread->Terminating, TRUE)) return STATUS_SUCCESS; // another thread has come first
-    KeInitializeApc(&thread->ExitApc, &thread->Tcb, OriginalApcEnvironment, SendToUserMode, NothingToFree, nullptr,
+} // namespace
+
+NTSTATUS PspAskThreadToEnd(PETHREAD Thread, NTSTATUS ExitStatus) {
+    if (InterlockedExchange(&Thread->Terminating, TRUE)) return STATUS_SUCCESS; // another thread has come first
+    KeInitializeApc(&Thread->ExitApc, &Thread->Tcb, OriginalApcEnvironment, SendToUserMode, NothingToFree, nullptr,
                     KernelMode, nullptr);
-    if (!KeInsertQueueApc(&thread->ExitApc, ArgumentOf(status), nullptr, ExitIncrement))
+    if (!KeInsertQueueApc(&Thread->ExitApc, ArgumentOf(ExitStatus), nullptr, ExitIncrement))
         return STATUS_THREAD_IS_TERMINATING;
-    (void)KeForceResumeThread(&thread->Tcb);
+    (void)KeForceResumeThread(&Thread->Tcb);
     return STATUS_SUCCESS;
 }
 
-} // namespace
-
 NTSTATUS NTAPI PspTerminateThreadByPointer(PETHREAD Thread, NTSTATUS ExitStatus) {
     if (&Thread->Tcb == KeGetCurrentThread()) PspExitThread(ExitStatus);
-    return Thread->Tcb.SystemThread ? TerminateSystemThread(Thread, ExitStatus)
-                                    : TerminateUserThread(Thread, ExitStatus);
+    return Thread->Tcb.SystemThread ? TerminateSystemThread(Thread, ExitStatus) : PspAskThreadToEnd(Thread, ExitStatus);
 }
 
 extern "C" NTSTATUS NTAPI NtTerminateThread(HANDLE ThreadHandle, NTSTATUS ExitStatus) {

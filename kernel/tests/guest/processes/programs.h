@@ -26,7 +26,7 @@ struct PROCESS_STOCK {
     static PROCESS_STOCK Take() {
         constexpr ULONG tags[] = {EX_TAG("Proc"), EX_TAG("Thre"), EX_TAG("Obtb"), EX_TAG("Qblk"),
                                   EX_TAG("Pspa"), EX_TAG("Psap"), EX_TAG("Sect"), EX_TAG("Even"),
-                                  EX_TAG("Debu"), EX_TAG("DbgE"), EX_TAG("DbgT")};
+                                  EX_TAG("Debu"), EX_TAG("DbgE"), EX_TAG("DbgT"), EX_TAG("Job ")};
         PROCESS_STOCK stock = {MmQueryFreePages(), 0};
         for (ULONG tag : tags) {
             POOL_TRACKER_TABLE row;
