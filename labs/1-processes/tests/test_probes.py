@@ -143,9 +143,8 @@ class Bench(Memory):
         hint = "probe-nothing" if size == 0 else "probe-align" if wanted == MISALIGNED else "probe-range"
         self.asking(what, hint)
         arguments = {"CopyFromUser": (self.buffer, at, size), "CopyToUser": (at, self.buffer, size), "ReadULongFromUser": (at,), "WriteULongToUser": (at, *rest)}
-        noise = self._noise(max(size, 4))
-        if size <= 512:
-            guest.write(self.buffer, noise)
+        noise = self._noise(min(size, 512))
+        guest.write(self.buffer, noise)
         place, registers = guest.call_or_stop(routine, *arguments.get(routine, (at, size, alignment)), stops=("RtlRaiseStatus", "KiDispatchException"))
         if place == "KiDispatchException":
             self.fail(f"{what} raises {wanted:#x}" if wanted else f"{what} returns", f"{what} touches memory that is not there", hint)
