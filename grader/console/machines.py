@@ -198,6 +198,15 @@ class QemuMachine(Machine):
                 said += monitor.recv(4096)
         return target.read_bytes()
 
+    def press(self, *keys: str) -> None:
+        """Presses keys of the PS/2 keyboard, one after the other, as QEMU calls them: "a", "shift-a", "ret"."""
+        with self.connect("mon") as monitor:
+            monitor.settimeout(20)
+            monitor.sendall("".join(f"sendkey {key} 20\n" for key in keys).encode())
+            said = b""
+            while said.count(b"(qemu)") <= len(keys):
+                said += monitor.recv(4096)
+
     def connect(self, name: str) -> socket.socket:
         end = time.monotonic() + 20
         while True:

@@ -189,6 +189,21 @@ def talk_to_the_shell(started: Machine) -> None:
     expect(ask(started, "exit 3", SHELL), r"^mcmd\.exe has ended; it is started again$", "smss.exe starts another shell")
 
 
+def the_keyboard_types(folder: Path) -> None:
+    """Keys of a PS/2 keyboard, beside the serial line: letters, shift, an arrow, Ctrl+C."""
+    with machine("qemu", Boot(folder, programs=True)) as started:
+        if SHELL not in started.read_until(SHELL, BOOT_SECONDS):
+            raise Failure("a machine with programs boots to the shell's prompt", "no prompt")
+        started.press("e", "c", "h", "o", "spc", "shift-h", "i", "1", "shift-1", "ret")
+        expect(plain(started.read_until(b"\n" + SHELL, ANSWER_SECONDS)), r"^Hi1!$", "letters, figures and shift")
+        started.press("up", "ret")
+        expect(plain(started.read_until(b"\n" + SHELL, ANSWER_SECONDS)), r"^Hi1!$", "an arrow brings the line before")
+        started.press("x", "ctrl-c")
+        expect(plain(started.read_until(b"^C", ANSWER_SECONDS)), r"x\^C$", "Ctrl+C gives the line up")
+        started.read_until(SHELL, ANSWER_SECONDS)
+        expect(ask(started, "echo serial", SHELL), r"^serial$", "the serial line types, too")
+
+
 def lines_are_understood(started: Machine) -> None:
     """Quotes, variables, redirection, and what cannot be done."""
     expect(ask(started, 'echo "a  b" c', SHELL), r"^a  b c$", "quotes keep blanks")
@@ -301,6 +316,7 @@ def talk(emulator: str, folder: Path) -> "Iterator[Tuple[str, List[str], Callabl
         yield f"shell-runs-programs-{processors}", ["SYS-03", "SYS-05", "PRC-05", "IOM-03", "TOL-08", "EXC-04"], partial(shell_runs_programs, emulator, folder, processors)
     yield "session-manager-that-crashes-is-a-bugcheck", ["SYS-03", "EXC-04", "TRP-09"], partial(session_manager_that_crashes_is_a_bugcheck, emulator, folder)
     if emulator == "qemu":
+        yield "keyboard-types", ["SYS-05", "INT-03"], lambda: the_keyboard_types(folder)
         yield "little-memory-is-used", ["PFN-11"], lambda: little_memory_is_used(emulator, folder)
 
 

@@ -25,3 +25,6 @@ void IopForgetControlEvents(FILE_OBJECT* file, EPROCESS* process);
 /// Connects the serial port's interrupt, if no thread has done so before.
 void IopEnableConsoleInput();
 void IopInitializeConsolePort();
+// keyboard.cpp
+/// Connects the PS/2 keyboard's interrupt, if there is a controller. Once.
+void IopConnectKeyboard();
