@@ -55,6 +55,22 @@ GUEST_TEST(EachUserThreadHasItsOwnRegisters) {
     PsDereferenceThread(other);
 }
 
+// SCH-14: threads of two processes take turns; the registers follow the thread, and no process sees another's
+GUEST_TEST(TwoProcessesHaveRegistersOfTheirOwn) {
+    constexpr ULONG threads = 2; // of each
+    PETHREAD all[2 * threads];
+    USER_PROCESS first;
+    USER_PROCESS::SetEntryPoints();
+    for (ULONG i = 0; i < threads; i++)
+        all[i] = first.Start(UserHoldNpx, 3000 + i);
+    USER_PROCESS second; // current from here on
+    for (ULONG i = threads; i < 2 * threads; i++)
+        all[i] = second.Start(UserHoldNpx, 4000 + i);
+    GUEST_TRUE(first.Get() != second.Get());
+    for (PETHREAD each : all)
+        GUEST_EQUAL(STATUS_BREAKPOINT, USER_PROCESS::Await(each));
+}
+
 // EXC-01, SCH-14: an exception's context holds the registers, and gives them back
 GUEST_TEST(RegistersSurviveAnExceptionsHandler) {
     USER_PROCESS process;
