@@ -17,7 +17,7 @@ constexpr UCHAR DEVICE_LBA = 0xE0;
 constexpr ULONG DEVICE_UNIT_SHIFT = 4;
 constexpr UCHAR COMMAND_READ_DMA = 0xC8, COMMAND_WRITE_DMA = 0xCA, COMMAND_IDENTIFY = 0xEC;
 constexpr UCHAR BM_START = 0x01, BM_TO_MEMORY = 0x08;
-constexpr UCHAR BM_ERROR = 0x02, BM_INTERRUPT = 0x04;
+constexpr UCHAR BM_ACTIVE = 0x01, BM_ERROR = 0x02, BM_INTERRUPT = 0x04;
 constexpr ULONG IDENTIFY_WORDS = 256, IDENTIFY_SECTORS = 60;
 
 constexpr ULONG POLL_MICROSECONDS = 10, MOST_POLLS = 100'000;
@@ -92,7 +92,15 @@ void IdeStart(IDE_DISK& disk, ULONG page, ULONG pages, const PFN_NUMBER* frames,
 
 bool IdeHasInterrupt(const IDE_DISK& disk) { return (ReadMaster(disk, BM_STATUS) & BM_INTERRUPT) != 0; }
 
-void IdePoll(const IDE_DISK& disk) { (void)WaitWhileBusy(disk); }
+void IdePoll(const IDE_DISK& disk) {
+    for (ULONG i = 0; i < MOST_POLLS; i++) {
+        const UCHAR status = READ_PORT_UCHAR(disk.Ports.Control);
+        if ((status & STATUS_ERR) != 0) return; // the bus master stays active
+        const bool moves = (status & (STATUS_BSY | STATUS_DRQ)) != 0 || (ReadMaster(disk, BM_STATUS) & BM_ACTIVE) != 0;
+        if (!moves) return;
+        KeStallExecutionProcessor(POLL_MICROSECONDS);
+    }
+}
 
 NTSTATUS IdeEnd(IDE_DISK& disk) {
     WriteMaster(disk, BM_COMMAND, 0);

@@ -328,9 +328,9 @@ def make_disk(folder: Path, to: Path, options: str, files: "List[str]") -> None:
                     "--options", options, *map(str, images)], check=True, capture_output=True)
 
 
-# A console that was opened keeps the serial port's interrupt, which other drivers' tests take; files.sys tells all boot files by their names.
-# Not tried beside the others in one boot yet: those that start programs.
-NOT_BY_THEMSELVES = ("lab", "bench", "console", "debugger", "files", "firstprogram", "userimages", "processes", "sectionobjects", "hostile")
+# A console that was opened keeps the serial port's interrupt, which other drivers' tests take; files.sys tells all boot files by their names;
+# ring3.sys and processes.sys take the place of ntdll.dll in the kernel, so no program runs behind them.
+NOT_BY_THEMSELVES = ("lab", "bench", "console", "debugger", "files", "firstprogram", "userimages", "processes", "hostile")
 
 
 def runs_by_itself(driver: str) -> bool:
