@@ -103,15 +103,17 @@ NTSTATUS EnterDispatcher(const EXCEPTION_RECORD& record, KTRAP_FRAME& frame) {
 }
 
 /// Asks the debugger of the process. At a breakpoint it finds the thread behind the int3, as the processor has left it. After a step it
-/// finds no trap flag: who wants another step asks for it.
+/// finds no trap flag: a debugger that wants another step asks for it. A program that steps itself keeps its flag.
 bool AskDebugger(const EXCEPTION_RECORD& record, KTRAP_FRAME& frame, BOOLEAN firstChance) {
     if (!KiUserDebugger) return false;
-    if (record.ExceptionCode == STATUS_SINGLE_STEP) frame.EFlags &= ~nt::cpu::EFLAGS_TRAP;
+    const ULONG step = record.ExceptionCode == STATUS_SINGLE_STEP ? frame.EFlags & nt::cpu::EFLAGS_TRAP : 0;
+    frame.EFlags &= ~step;
     const bool breakpoint =
         record.ExceptionCode == STATUS_BREAKPOINT && record.ExceptionAddress == reinterpret_cast<PVOID>(frame.Eip);
     if (breakpoint) frame.Eip++;
     if (KiUserDebugger(&record, firstChance)) return true;
     if (breakpoint) frame.Eip--;
+    frame.EFlags |= step;
     return false;
 }
 
