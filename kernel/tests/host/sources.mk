@@ -200,3 +200,4 @@ HOST_SOURCES += kernel/user/kernel32/utf8.cpp
 HOST_SOURCES += kernel/user/ntdll/files/dospath.cpp
 HOST_SOURCES += kernel/user/msvcrt/arguments.cpp
 HOST_SOURCES += kernel/user/msvcrt/calendar.cpp
+HOST_SOURCES += kernel/user/user32/resources.cpp

@@ -25,6 +25,8 @@ from kernel.tests.mingw import run as mingw  # noqa: E402
 from kernel.tests.thirdparty.programs import PROGRAMS, RUNS, Program, Run  # noqa: E402
 from kernel.tests.thirdparty.sources import Changed, Source, Unavailable, cache, fetch, unpack  # noqa: E402
 
+STARTER = "onconsole"  # gives a program the console (kernel/tests/programs)
+DLLS = ("ucrtbase.dll", "user32.dll")  # beside those of every run
 FEATURES = ["BOO-01", "SYS-01", "EXE-01"]
 
 
@@ -43,6 +45,8 @@ def build(program: Program, out: Path) -> Path:
     """The image, compiled unless it is there already. Raises CalledProcessError."""
     folder = out / "src" / program.source.folder
     files = [path for glob in program.files for path in sorted(folder.glob(glob)) if str(path.relative_to(folder)) not in program.without]
+    if not program.compiler:
+        return files[0]
     made, told = out / f"{program.name}.exe", out / f"{program.name}.command"
     command = [program.compiler, "-O2", "-w", "-static", *(str(path) for path in files), "-o", str(made), *program.options]
     if not made.exists() or not told.exists() or told.read_text() != " ".join(command):
@@ -65,18 +69,21 @@ def place(run: Run, image: Path, source: Path, kernel: Path, folder: Path) -> Pa
 
 
 def judge(run: Run, kernel: Path, out: Path) -> dict:
-    line = {"name": run.name, "where": "kernel/tests/thirdparty/programs.py", "features": FEATURES,
+    told = {"name": run.name, "where": "kernel/tests/thirdparty/programs.py", "features": FEATURES,
             "repeat": f"python3 kernel/tests/thirdparty/run.py --only '{run.name}'"}
     wanted = (run.status, run.prints.splitlines())
     try:
         folder = place(run, build(run.program, out), out / "src" / run.program.source.folder, kernel, out / "runs" / run.name)
-        status, lines = mingw.run(folder, run.program.name, run.processors, run.line, tuple(run.files), run.limit)
+        name, line, files = run.program.name, run.line, tuple(run.files)
+        if run.console:
+            name, line, files = STARTER, f"{STARTER} {line}", (f"{name}.exe", *DLLS, *files)
+        status, lines = mingw.run(folder, name, run.processors, line, files, run.limit)
         seen = (status, [re.sub(r"(\.exe\+)0x[0-9a-f]+", r"\1PLACE", line) for line in lines if not re.match(r"  #\d+ ", line)])
     except subprocess.CalledProcessError as error:
-        return {**line, "ok": False, "expected": "gcc compiles it", "seen": error.stderr}
+        return {**told, "ok": False, "expected": "gcc compiles it", "seen": error.stderr}
     except (GraderError, GuestStop) as stop:
-        return {**line, "ok": False, "expected": f"exit status {run.status:#x}", "seen": str(stop)}
-    return {**line, "ok": seen == wanted, "expected": "\n".join([f"exit status {wanted[0]:#x}", *wanted[1]]),
+        return {**told, "ok": False, "expected": f"exit status {run.status:#x}", "seen": str(stop)}
+    return {**told, "ok": seen == wanted, "expected": "\n".join([f"exit status {wanted[0]:#x}", *wanted[1]]),
             "seen": "\n".join([f"exit status {seen[0]:#x}", *seen[1]])}
 
 

@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import tarfile
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -53,6 +54,8 @@ LZIP = Source("lzip", "l/lzip/lzip_1.23.orig.tar.xz", "d269d8e204579cb7047d6187b
 MUJS = Source("mujs", "m/mujs/mujs_1.3.2.orig.tar.xz", "4886593fc688b0cdccd31e5ecbe5afe7ad1bee23aa69e667b871afd5dfc640c3", "mujs-1.3.2")
 MINGW = Source("mingw", "m/mingw-w64/mingw-w64_10.0.0.orig.tar.bz2", "ba6b430aed72c63a3768531f6a3ffc2b0fde2c57a3b251450dcf489a894f0894",
                "mingw-w64-v10.0.0", ("mingw-w64-crt/testcases/*",))
+WINE = Source("libwine", "w/wine/libwine_8.0~repack-4_i386.deb", "c992aad6a47d81b719514f5d06c5df10267f1e40a6f4f3b4e3f655cbbf308d57", "libwine",
+              tuple(f"./usr/lib/i386-linux-gnu/wine/i386-windows/{name}.exe" for name in ("find", "hostname")))  # ready-made: 95 MB for two small programs
 ZLIB = Source("zlib", "z/zlib/zlib_1.2.13.dfsg.orig.tar.bz2", "71feb7947e3c00ef125f83b79a4e529bde31171e5babe48b391f06758d1ab0a1",
               "zlib-1.2.13.dfsg")
 
@@ -100,11 +103,35 @@ def unpack(source: Source, archive: Path, folder: Path) -> Path:
     there, done = folder / source.folder, folder / f"{source.file}.unpacked"
     if not done.exists():
         shutil.rmtree(there, ignore_errors=True)
-        folder.mkdir(parents=True, exist_ok=True)
+        there.mkdir(parents=True, exist_ok=True)
+        if archive.suffix == ".deb":
+            _unpack_package(source, archive, there)
+            done.touch()
+            return there
         parts = ["--wildcards", *(f"{source.folder}/{part}" for part in source.parts)] if source.parts else []
         subprocess.run(["tar", "-xf", str(archive), "-C", str(folder), *parts], check=True, capture_output=True, text=True)
         done.touch()
     return there
+
+
+def _unpack_package(source: Source, archive: Path, to: Path) -> None:
+    """The parts of a package that holds programs, all into one folder; the rest of it is not even decompressed."""
+    wanted = set(source.parts)
+    with archive.open("rb") as reader:
+        reader.seek(8)  # "!<arch>" and the end of its line
+        while header := reader.read(60):
+            name, size = header[:16].decode().strip().rstrip("/"), int(header[48:58])
+            if name == "data.tar.xz":
+                break
+            reader.seek(size + size % 2, os.SEEK_CUR)
+        with tarfile.open(fileobj=reader, mode="r|xz") as members:
+            for member in members:
+                if member.name in wanted:
+                    (to / Path(member.name).name).write_bytes(members.extractfile(member).read())
+                    wanted.remove(member.name)
+                if not wanted:
+                    return
+    raise Changed(f"{source.file} has no {sorted(wanted)[0]}")
 
 
 def _digest(path: Path) -> str:

@@ -233,6 +233,7 @@ WINBASEAPI LPVOID NTAPI VirtualAlloc(LPVOID Address, SIZE_T Size, DWORD Allocati
 WINBASEAPI BOOL NTAPI VirtualFree(LPVOID Address, SIZE_T Size, DWORD FreeType);
 WINBASEAPI BOOL NTAPI VirtualProtect(LPVOID Address, SIZE_T Size, DWORD NewProtect, DWORD* OldProtect);
 WINBASEAPI SIZE_T NTAPI VirtualQuery(const void* Address, MEMORY_BASIC_INFORMATION* Buffer, SIZE_T Length);
+WINBASEAPI BOOL NTAPI IsBadStringPtrW(PCWSTR Text, ULONG_PTR Maximum);
 // file.cpp
 WINBASEAPI HANDLE NTAPI CreateFileA(PCSTR FileName, DWORD DesiredAccess, DWORD ShareMode,
                                     LPSECURITY_ATTRIBUTES SecurityAttributes, DWORD CreationDisposition,
@@ -257,6 +258,7 @@ WINBASEAPI BOOL NTAPI GetHandleInformation(HANDLE Object, DWORD* Flags);
 WINBASEAPI void NTAPI GetSystemInfo(SYSTEM_INFO* SystemInfo);
 WINBASEAPI BOOL NTAPI IsProcessorFeaturePresent(DWORD Feature);
 WINBASEAPI BOOL NTAPI IsDebuggerPresent();
+WINBASEAPI BOOL NTAPI GetComputerNameW(PWSTR Buffer, DWORD* Size);
 WINBASEAPI void NTAPI OutputDebugStringA(PCSTR OutputString);
 // time.cpp
 WINBASEAPI DWORD NTAPI GetTickCount();
@@ -272,6 +274,10 @@ WINBASEAPI BOOL NTAPI QueryPerformanceFrequency(LARGE_INTEGER* Frequency);
 WINBASEAPI void NTAPI RaiseException(DWORD ExceptionCode, DWORD ExceptionFlags, DWORD NumberOfArguments,
                                      const ULONG_PTR* Arguments);
 WINBASEAPI PUNHANDLED_EXCEPTION_FILTER NTAPI SetUnhandledExceptionFilter(PUNHANDLED_EXCEPTION_FILTER Filter);
+// consoletext.cpp
+WINBASEAPI BOOL NTAPI WriteConsoleW(HANDLE Console, const void* Buffer, DWORD Characters, DWORD* Written,
+                                    LPVOID Reserved);
+WINBASEAPI UINT NTAPI GetOEMCP();
 // message.cpp
 WINBASEAPI DWORD NTAPI FormatMessageA(DWORD Flags, const void* Source, DWORD MessageId, DWORD LanguageId, PSTR Buffer,
                                       DWORD Size, va_list* Arguments);

@@ -46,4 +46,25 @@ SIZE_T NTAPI VirtualQuery(const void* Address, MEMORY_BASIC_INFORMATION* Buffer,
                              MEMORY_INFORMATION_CLASS::MemoryBasicInformation, Buffer, Length, &told);
     return BaseSucceeded(status) ? told : 0;
 }
+
+/// Is a text not readable, up to its 0 or for `Maximum` characters? Another thread may take its pages away right after.
+BOOL NTAPI IsBadStringPtrW(PCWSTR Text, ULONG_PTR Maximum) {
+    constexpr DWORD unreadable = PAGE_NOACCESS | PAGE_EXECUTE | PAGE_GUARD;
+    const ULONG_PTR begin = reinterpret_cast<ULONG_PTR>(Text);
+    ULONG_PTR known = 0; // up to there the text is readable
+    for (ULONG_PTR i = 0; i < Maximum; i++) {
+        const ULONG_PTR at = begin + i * sizeof(WCHAR), end = at + sizeof(WCHAR);
+        if (end < at) return TRUE;
+        while (known < end) {
+            MEMORY_BASIC_INFORMATION region;
+            const auto* const next = reinterpret_cast<const void*>(known > at ? known : at);
+            if (VirtualQuery(next, &region, sizeof(region)) == 0 || region.State != MEM_COMMIT ||
+                (region.Protect & unreadable) != 0)
+                return TRUE;
+            known = reinterpret_cast<ULONG_PTR>(region.BaseAddress) + region.RegionSize;
+        }
+        if (Text[i] == 0) return FALSE;
+    }
+    return FALSE;
+}
 }

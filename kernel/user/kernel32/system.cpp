@@ -28,4 +28,20 @@ BOOL NTAPI IsProcessorFeaturePresent(DWORD Feature) {
 BOOL NTAPI IsDebuggerPresent() { return NtCurrentPeb()->BeingDebugged; }
 
 void NTAPI OutputDebugStringA(PCSTR OutputString) { (void)DbgPrint("%s", OutputString); }
+
+/// What COMPUTERNAME says; no registry keeps a name yet. @param Size room in characters; receives those of the name
+BOOL NTAPI GetComputerNameW(PWSTR Buffer, DWORD* Size) {
+    constexpr WCHAR usual[] = u"MICA";
+    constexpr DWORD ERROR_BUFFER_OVERFLOW = 111;
+    WCHAR name[16] = {}; // documented: a name has 15 characters at most
+    if (GetEnvironmentVariableW(u"COMPUTERNAME", name, 16) == 0) RtlCopyMemory(name, usual, sizeof(usual));
+    const DWORD length = DWORD(wcslen(name)), room = *Size;
+    *Size = length < room ? length : length + 1;
+    if (length >= room) {
+        SetLastError(ERROR_BUFFER_OVERFLOW);
+        return FALSE;
+    }
+    RtlCopyMemory(Buffer, name, (length + 1) * sizeof(WCHAR));
+    return TRUE;
+}
 }
