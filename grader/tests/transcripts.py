@@ -64,8 +64,8 @@ SESSIONS = (
             "all three bits are clear."),
     Session("1.7", "pages-by-strides", "results_probed",
             "A result lies on two pages, and only the first one is probed.",
-            ("bt", "info args", "print/x (unsigned)Address + Length - 1", "finish"),
-            "The last byte is on the next page, less than a page behind the first one. `bt` shows the `__try` that the probe is called in: an exception "
+            ("bt", "info args", "print/x (unsigned)Address + Length - 1", "mica pte (unsigned)Address + Length - 1"),
+            "The last byte is on the next page, and no program may write there: `mica pte` shows it. `bt` shows the `__try` that the probe is called in: an exception "
             "would have become its status."),
 )
 HEAD = """# Replays of lab 1
