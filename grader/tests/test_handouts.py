@@ -155,10 +155,11 @@ def names_something(sentence: str) -> bool:
 
 
 def solved(names: Sequence[str], folder: Path) -> submission.Submission:
-    """The starter of lab 1's core track with these files solved, as a student's submission; further exercises have the reference, as in
-    the branch of a course that leaves them out."""
+    """The starter of lab 1's core track with these files solved, as a student's submission; further exercises and those without which no
+    kernel boots have the reference, as in a branch."""
     marked = sources.marked(TREE, COURSE)
-    open_files = {name for lab in COURSE.labs if lab.number == 1 for exercise in lab.core for name in exercise.files} - {*names}
+    open_files = {name for lab in COURSE.labs if lab.number == 1 for exercise in lab.core if not exercise.boots
+                  for name in exercise.files} - {*names}
     for name in COURSE.files:
         if not (TREE.root / name).is_file():
             continue

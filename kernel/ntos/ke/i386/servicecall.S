@@ -67,10 +67,11 @@ _KiCallService:
     movl (%edi, %eax, 4), %ebx
     pushl %esi
     testb $RPL_MASK, TF_SEG_CS(%ebp)
-    jz 1f                                   // the kernel's own arguments
+    jz .LArguments                          // the kernel's own arguments
     cmpl $USER_PROBE_ADDRESS, %edx          // they may end above: there is nothing for 64 KB, which faults
     jae KiBadArguments
-1:  movl %edx, %esi
+.LArguments:
+    movl %edx, %esi
     subl %ecx, %esp
     movl %esp, %edi
     shrl $2, %ecx
@@ -83,13 +84,14 @@ _KiServiceReturn:
     leal -8(%ebp), %esp                     // whatever the service has taken off
     popl %esi
     testb $RPL_MASK, TF_SEG_CS(%ebp)
-    jz 2f
+    jz .LDone
     movl THREAD_COMBINED_APC_DISABLE(%esi), %ecx
     orb %fs:PCR_IRQL, %cl
     orb THREAD_APC_STATE_INDEX(%esi), %cl
     testl %ecx, %ecx
     jnz _KiServiceLeftTraces
-2:  ret
+.LDone:
+    ret
 
 KiNoService:
     movl $STATUS_INVALID_SYSTEM_SERVICE_CODE, %eax
