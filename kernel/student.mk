@@ -6,8 +6,8 @@
 # instead (into $(O)) and takes every other object from BASE_O, so that a submission costs a few compilations and a link.
 # MYTEST=file MYTEST_NAME=its-name-in-the-tree makes a driver of a student's own scenarios.
 
-# kernel/prebuilt/further.txt names the files of further exercises that the course leaves out: while one of them is not written,
-# the reference's object stands in for it, so that a kernel of the core track boots.
+# kernel/prebuilt/further.txt names the files of further exercises that the course leaves out, and of exercises without which no
+# kernel boots: while one of them is not written, the reference's object stands in for it, so that a kernel of the core track boots.
 
 STUDENT         :=
 EXERCISE_FILES  :=

@@ -8,7 +8,7 @@ What a branch of lab n holds
     earlier labs the reference (kernel/prebuilt/reference/), of the lab itself the starter (kernel/prebuilt/starter/).
     The instructor chooses otherwise with REFERENCE=all or REFERENCE=none.  Of further exercises that labs/further.txt does not
     name the branch always holds the reference: a kernel of the core track needs them, and kernel/prebuilt/further.txt names them;
-      so it does of an exercise without which no kernel boots (model.Exercise.boots)
+    so it does of an exercise without which no kernel boots (model.Exercise.boots)
   * of the sources with regions that the boot loader and ntdll.dll share with the kernel their own objects (kernel/prebuilt/boot/,
     kernel/prebuilt/user/): these two always have the reference, so that every branch boots and starts programs
   * from the first lab whose tests explore schedules on, all objects in the explore flavour too (kernel/prebuilt/explore/)

@@ -1,6 +1,5 @@
 // Exceptions of user mode: which instruction did what, and which code the thread is told.
 //
-//
 //     first chance: the debugger of the process, the handlers of user mode; second chance: the debugger again, the end
 //
 // The kernel's debugger is not asked: a program's breakpoint must not stop the system.

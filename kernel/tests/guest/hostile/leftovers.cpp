@@ -1,4 +1,4 @@
-// What a program has left behind is looked for in the kernel's own counts, and said to the host. POL-01, OBJ-03, MEM-16
+// What a program has left behind is looked for in the kernel's own counts, and said to the host. POL-01, OBJ-03
 #include "leftovers.h"
 
 #include "mm.h"

@@ -2,7 +2,7 @@
 //
 // To give the lock back and to begin to wait is one step for threads that wake under the lock. A thread that has waited looks again:
 // another one may have been faster. A variable is one word; zero is one that no thread waits for.
-// In the books: "condition variables". SYL-05, DSP-22
+// In the books: "condition variables". DSP-22
 #pragma once
 
 #include "user/criticalsection.h"

@@ -3,7 +3,7 @@
 // Free or taken without a rival, a section costs one interlocked instruction; only a thread that must wait calls the kernel.
 // Invariants: LockCount is -1 while the section is free, else the number of threads that wait, plus recursive entries. OwningThread and
 // RecursionCount are the owner's.
-// In the books: "critical sections". SYL-05, DSP-22
+// In the books: "critical sections". DSP-22
 #pragma once
 
 #include "ntstatus.h"

@@ -2,7 +2,7 @@
 //
 // Free or taken without a rival, a lock costs one interlocked instruction. A thread that must wait meets the one that lets it in at a
 // keyed event, so no memory is needed. No thread takes a lock twice. A lock is given on to a thread that waits, and never free meanwhile.
-// In the books: "slim reader/writer locks". SYL-05, DSP-22
+// In the books: "slim reader/writer locks". DSP-22
 #pragma once
 
 #include "ntstatus.h"

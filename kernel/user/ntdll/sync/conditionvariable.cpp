@@ -4,7 +4,7 @@
 // instructions. A thread that wakes takes records out and then meets each thread at the record's address. So a wake goes to a thread
 // that was waiting, never to one that came later. A thread whose time is over takes its own record out, or, where that is gone, meets the
 // thread that has taken it.
-// In the books: "condition variables". SYL-05, DSP-22
+// In the books: "condition variables". DSP-22
 #include "ntdllp.h"
 
 #include "nt/atomic.h"

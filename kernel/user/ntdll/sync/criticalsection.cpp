@@ -2,7 +2,7 @@
 //
 // A thread that leaves while others wait signals the event, once for each: the event lets one thread through, which owns the section
 // then. LockCount is not free in between, so no third thread takes it meanwhile.
-// In the books: "critical sections". SYL-05, DSP-22
+// In the books: "critical sections". DSP-22
 #include "ntdllp.h"
 
 #include "nt/atomic.h"

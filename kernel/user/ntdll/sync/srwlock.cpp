@@ -3,7 +3,7 @@
 // The word counts: threads that read, threads that wait to read, threads that wait to write, and a bit for the one that writes. One
 // compare-exchange changes all of it. The thread that lets others in counts them out and then meets each of them at a key: the lock's
 // address for a thread that writes, two more for one that reads. A thread that has counted itself in does come.
-// In the books: "slim reader/writer locks". SYL-05, DSP-22
+// In the books: "slim reader/writer locks". DSP-22
 #include "ntdllp.h"
 
 #include "nt/atomic.h"
