@@ -38,6 +38,8 @@ NTSTATUS PspJoinProcess(EPROCESS* Process);
 /// A thread will not use the process's memory and handles any more. @param Ran it was a thread already. @returns whether it was the last
 /// one, and cleans up. @irql <= DISPATCH_LEVEL
 bool PspLeaveProcess(EPROCESS* Process, bool Ran);
+/// The calling thread. @irql any
+inline PETHREAD PspCurrentThread() { return CONTAINING_RECORD(KeGetCurrentThread(), ETHREAD, Tcb); }
 /// Ends the calling thread. @irql PASSIVE_LEVEL
 [[noreturn]] void PspExitThread(NTSTATUS ExitStatus);
 /// Tells a thread of user mode to end, also the calling one: it does when it leaves the kernel. @returns STATUS_SUCCESS;

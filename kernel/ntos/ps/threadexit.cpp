@@ -31,7 +31,7 @@ bool PspLeaveProcess(EPROCESS* Process, bool Ran) {
 }
 
 void PspExitThread(NTSTATUS ExitStatus) {
-    auto* const thread = CONTAINING_RECORD(KeGetCurrentThread(), ETHREAD, Tcb);
+    PETHREAD const thread = PspCurrentThread();
     EPROCESS* const process = thread->ThreadsProcess;
     // From here on nothing suspends it any more: a thread that has Terminating is resumed by nobody.
     const bool ofUserMode = !thread->Tcb.SystemThread;

@@ -38,7 +38,7 @@ void QueueLoader(PETHREAD thread) {
 /// The first code of such a thread, entered at APC_LEVEL: kernel APCs that have come already run when the level falls. What ends the thread
 /// goes before the loader's APC then.
 void NTAPI PspUserThreadStartup(PKSTART_ROUTINE, PVOID) {
-    auto* const thread = CONTAINING_RECORD(KeGetCurrentThread(), ETHREAD, Tcb);
+    PETHREAD const thread = PspCurrentThread();
     const EPROCESS* const process = thread->ThreadsProcess;
     if (process->SectionObject) QueueLoader(thread);
     KfLowerIrql(PASSIVE_LEVEL);

@@ -32,8 +32,6 @@ NTSTATUS Report(PETHREAD thread, DBG_STATE state, const DEBUG_EVENT_INFO& info) 
     return event.Answer;
 }
 
-PETHREAD CurrentThread() { return CONTAINING_RECORD(KeGetCurrentThread(), ETHREAD, Tcb); }
-
 void ReportImage(PETHREAD thread, PVOID base, bool mapped) {
     DEBUG_EVENT_INFO info = {};
     if (mapped) {
@@ -103,10 +101,12 @@ void DbgkExitThread(PETHREAD Thread, NTSTATUS ExitStatus) {
     }
 }
 
-void NTAPI DbgkReportImageView(PVOID BaseAddress, BOOLEAN Mapped) { ReportImage(CurrentThread(), BaseAddress, Mapped); }
+void NTAPI DbgkReportImageView(PVOID BaseAddress, BOOLEAN Mapped) {
+    ReportImage(PspCurrentThread(), BaseAddress, Mapped);
+}
 
 BOOLEAN NTAPI DbgkForwardException(const EXCEPTION_RECORD* ExceptionRecord, BOOLEAN FirstChance) {
-    PETHREAD const thread = CurrentThread();
+    PETHREAD const thread = PspCurrentThread();
     EPROCESS* const process = thread->ThreadsProcess;
     if (!process->DebugPort) return FALSE;
     DEBUG_EVENT_INFO info = {};

@@ -75,7 +75,7 @@ void LimitMemory(const EJOB* job, EPROCESS* process) {
 
 /// Ends one process. The caller's own: its other threads, and the calling one when it leaves the kernel.
 void End(EPROCESS* process, NTSTATUS status) {
-    auto* const self = CONTAINING_RECORD(KeGetCurrentThread(), ETHREAD, Tcb);
+    PETHREAD const self = PspCurrentThread();
     PspTerminateProcess(process, status);
     if (self->ThreadsProcess == process && !self->Tcb.SystemThread) (void)PspAskThreadToEnd(self, status);
 }

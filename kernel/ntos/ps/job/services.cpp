@@ -75,12 +75,10 @@ ULONG SizeOf(JOBOBJECTINFOCLASS which) {
     }
 }
 
-EPROCESS* OwnProcess() { return CONTAINING_RECORD(KeGetCurrentThread(), ETHREAD, Tcb)->ThreadsProcess; }
-
 /// The job of a handle, or the caller's own.
 NTSTATUS OpenForQuery(nt::ObjectRef<EJOB>& job, HANDLE handle, EJOB** found) {
     if (!handle) {
-        *found = OwnProcess()->Job; // which it keeps
+        *found = PspCurrentThread()->ThreadsProcess->Job; // which it keeps
         return *found ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
     }
     NT_TRY(job.Open(handle, JOB_OBJECT_QUERY, PsJobType, ExGetPreviousMode()));
