@@ -1,5 +1,7 @@
 // Handles that a child process inherits: those that are inheritable, with their values and rights, if the parent says so. OBJ-07, PRC-05
 #include "check.h"
+#include "numbers.h"
+#include "user/start.h"
 
 namespace {
 
@@ -8,20 +10,13 @@ constexpr NTSTATUS REFUSED = static_cast<NTSTATUS>(0x2E);
 /// Starts this program once more, with two handles' values in its command line, and waits for its end. @returns its exit status
 NTSTATUS RunChild(BOOLEAN inherits, HANDLE first, HANDLE second) {
     WCHAR text[] = u"heirs 000 000"; // a handle of this program is below 1000
-    for (ULONG at = 8, rest = ULONG(reinterpret_cast<ULONG_PTR>(first)); rest != 0; at--, rest /= 10)
-        text[at] = WCHAR(u'0' + rest % 10);
-    for (ULONG at = 12, rest = ULONG(reinterpret_cast<ULONG_PTR>(second)); rest != 0; at--, rest /= 10)
-        text[at] = WCHAR(u'0' + rest % 10);
-    RTL_USER_PROCESS_PARAMETERS* parameters;
+    WriteNumber(&text[8], ULONG(reinterpret_cast<ULONG_PTR>(first)));
+    WriteNumber(&text[12], ULONG(reinterpret_cast<ULONG_PTR>(second)));
     RTL_USER_PROCESS_INFORMATION child{};
     UNICODE_STRING image, line;
     RtlInitUnicodeString(&image, u"\\Boot\\heirs.exe");
     RtlInitUnicodeString(&line, text);
-    CHECK(NT_SUCCESS(RtlCreateProcessParameters(&parameters, &image, nullptr, nullptr, &line, nullptr, nullptr, nullptr,
-                                                nullptr, nullptr)));
-    CHECK(NT_SUCCESS(RtlCreateUserProcess(&image, OBJ_CASE_INSENSITIVE, parameters, nullptr, nullptr, nullptr, inherits,
-                                          nullptr, nullptr, &child)));
-    CHECK(NT_SUCCESS(RtlDestroyProcessParameters(parameters)));
+    CHECK(NT_SUCCESS(nt::CreateProgram(&image, &line, &child, {.Inherits = inherits})));
     CHECK(NT_SUCCESS(NtResumeThread(child.Thread, nullptr)));
     CHECK(NtWaitForSingleObject(child.Process, FALSE, nullptr) == STATUS_SUCCESS);
     PROCESS_BASIC_INFORMATION basic;
@@ -31,17 +26,12 @@ NTSTATUS RunChild(BOOLEAN inherits, HANDLE first, HANDLE second) {
     return static_cast<NTSTATUS>(basic.ExitStatus);
 }
 
-HANDLE HandleAt(PCWSTR digits) {
-    ULONG value = 0;
-    for (; *digits >= u'0' && *digits <= u'9'; digits++)
-        value = value * 10 + (*digits - u'0');
-    return reinterpret_cast<HANDLE>(ULONG_PTR(value));
-}
+HANDLE NextHandle(PCWSTR* text) { return reinterpret_cast<HANDLE>(ULONG_PTR(NextNumber(text))); }
 
 /// What the child checks: the first handle was inherited, with the right to set but not to wait; the second was not.
 NTSTATUS Child(PCWSTR line) {
     LARGE_INTEGER now{};
-    const HANDLE first = HandleAt(line + 6), second = HandleAt(line + 10);
+    const HANDLE first = NextHandle(&line), second = NextHandle(&line);
     const NTSTATUS status = NtSetEvent(first, nullptr);
     if (status == STATUS_INVALID_HANDLE) return REFUSED;
     CHECK(status == STATUS_SUCCESS);

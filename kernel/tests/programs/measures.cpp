@@ -1,6 +1,8 @@
 // What a program's calls cost (`make bench`): `measures WHAT COUNT` does one operation COUNT times. The driver that starts it is
 // kernel/tests/guest/bench/programs.cpp; it counts the instructions of the machine.
 #include "check.h"
+#include "numbers.h"
+#include "user/start.h"
 
 namespace {
 
@@ -12,18 +14,6 @@ constexpr ULONG IMAGE_BYTES = 36 * 1024;
 const volatile UCHAR Padding[IMAGE_BYTES] = {1};
 
 constexpr PCWSTR PING = u"\\BaseNamedObjects\\MeasurePing", PONG = u"\\BaseNamedObjects\\MeasurePong";
-
-/// A number of the command line, behind a blank.
-ULONG Number(PCWSTR* text) {
-    ULONG value = 0;
-    while (**text != 0 && **text != u' ')
-        ++*text;
-    while (**text == u' ')
-        ++*text;
-    for (; **text >= u'0' && **text <= u'9'; ++*text)
-        value = value * 10 + (**text - u'0');
-    return value;
-}
 
 HANDLE Event(PCWSTR text) {
     UNICODE_STRING name;
@@ -40,18 +30,12 @@ HANDLE Start(WCHAR digit, ULONG count) {
     WCHAR text[] = u"measures 0 0000000";
     constexpr ULONG kindAt = 9, lastDigit = 17;
     text[kindAt] = digit;
-    for (ULONG at = lastDigit; count != 0; at--, count /= 10)
-        text[at] = WCHAR(u'0' + count % 10);
-    RTL_USER_PROCESS_PARAMETERS* parameters;
+    WriteNumber(&text[lastDigit], count);
     RTL_USER_PROCESS_INFORMATION child{};
     UNICODE_STRING image, line;
     RtlInitUnicodeString(&image, u"\\Boot\\measures.exe");
     RtlInitUnicodeString(&line, text);
-    CHECK(NT_SUCCESS(RtlCreateProcessParameters(&parameters, &image, nullptr, nullptr, &line, nullptr, nullptr, nullptr,
-                                                nullptr, nullptr)));
-    CHECK(NT_SUCCESS(RtlCreateUserProcess(&image, OBJ_CASE_INSENSITIVE, parameters, nullptr, nullptr, nullptr, FALSE,
-                                          nullptr, nullptr, &child)));
-    CHECK(NT_SUCCESS(RtlDestroyProcessParameters(parameters)));
+    CHECK(NT_SUCCESS(nt::CreateProgram(&image, &line, &child, {.Inherits = FALSE})));
     CHECK(NT_SUCCESS(NtResumeThread(child.Thread, nullptr)));
     CHECK(NT_SUCCESS(NtClose(child.Thread)));
     return child.Process;
@@ -140,7 +124,7 @@ void Measure(MEASURE what, ULONG count) {
 
 extern "C" NTSTATUS NTAPI NtProcessStartup(PEB* peb) {
     PCWSTR text = peb->ProcessParameters->CommandLine.Buffer;
-    const auto what = MEASURE(Number(&text));
-    if (what != MEASURE::Return) Measure(what, Number(&text));
+    const auto what = MEASURE(NextNumber(&text));
+    if (what != MEASURE::Return) Measure(what, NextNumber(&text));
     return Padding[0] == 1 ? PROGRAM_PASSED : STATUS_UNSUCCESSFUL;
 }

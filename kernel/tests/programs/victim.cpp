@@ -3,6 +3,8 @@
 // PRC-09, PRC-12, DSP-08, OBJ-07
 #include "fuzz/fuzz.h"
 #include "ntdll.h"
+#include "numbers.h"
+#include "user/start.h"
 
 /// A service that the programs' headers do not declare yet.
 extern "C" NTIMPORT NTSTATUS NTAPI NtQueueApcThread(HANDLE ThreadHandle, PVOID ApcRoutine, PVOID ApcArgument1,
@@ -117,18 +119,12 @@ void UseThreads(RANDOM& random) {
 void StartChild() {
     if (Children == 0) return;
     Children = Children - 1;
-    RTL_USER_PROCESS_PARAMETERS* parameters;
     RTL_USER_PROCESS_INFORMATION child{};
     UNICODE_STRING image, line;
     RtlInitUnicodeString(&image, u"\\Boot\\victim.exe");
     RtlInitUnicodeString(&line, u"victim 1 0");
-    if (!NT_SUCCESS(RtlCreateProcessParameters(&parameters, &image, nullptr, nullptr, &line, nullptr, nullptr, nullptr,
-                                               nullptr, nullptr)))
-        return;
-    const NTSTATUS status = RtlCreateUserProcess(&image, OBJ_CASE_INSENSITIVE, parameters, nullptr, nullptr, nullptr,
-                                                 TRUE, nullptr, nullptr, &child);
-    (void)RtlDestroyProcessParameters(parameters);
-    if (NT_SUCCESS(status)) (void)NtResumeThread(child.Thread, nullptr); // its handles stay open
+    if (NT_SUCCESS(nt::CreateProgram(&image, &line, &child)))
+        (void)NtResumeThread(child.Thread, nullptr); // its handles stay open
 }
 
 [[noreturn]] void Work(ULONG number) {
@@ -151,23 +147,12 @@ void StartChild() {
 
 NTSTATUS NTAPI Worker(PVOID number) { Work(ULONG(reinterpret_cast<ULONG_PTR>(number))); }
 
-ULONG Number(PCWSTR* text) {
-    ULONG value = 0;
-    while (**text != 0 && **text != u' ')
-        ++*text;
-    while (**text == u' ')
-        ++*text;
-    for (; **text >= u'0' && **text <= u'9'; ++*text)
-        value = value * 10 + (**text - u'0');
-    return value;
-}
-
 } // namespace
 
 extern "C" NTSTATUS NTAPI NtProcessStartup(PEB* peb) {
     PCWSTR text = peb->ProcessParameters->CommandLine.Buffer;
-    Seed = Number(&text);
-    Children = Number(&text);
+    Seed = NextNumber(&text);
+    Children = NextNumber(&text);
     Mutant = Open(u"\\BaseNamedObjects\\HostileMutant", NtOpenMutant);
     Event = Open(u"\\BaseNamedObjects\\HostileEvent", NtOpenEvent);
     Timer = Open(u"\\BaseNamedObjects\\HostileTimer", NtOpenTimer);

@@ -52,11 +52,7 @@ extern "C" NTSTATUS NTAPI NtProcessStartup(PEB* Peb) {
         return STATUS_INVALID_PARAMETER;
     }
     HANDLE process;
-    const NTSTATUS opened = nt::OpenProcess(id, PROCESS_DUP_HANDLE | PROCESS_QUERY_INFORMATION, &process);
-    if (!NT_SUCCESS(opened)) {
-        nt::Print("%u: no such process (%08x)\n", id, ULONG(opened));
-        return opened;
-    }
+    NT_TRY(nt::OpenProcess(id, PROCESS_DUP_HANDLE | PROCESS_QUERY_INFORMATION, &process));
     NT_TRY(NtQueryInformationProcess(process, PROCESSINFOCLASS::ProcessHandleCount, &count, sizeof(count), &length));
     nt::Print("handle  access    type           name\n");
     ULONG found = 0;

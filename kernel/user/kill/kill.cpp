@@ -12,11 +12,7 @@ extern "C" NTSTATUS NTAPI NtProcessStartup(PEB* Peb) {
         return STATUS_INVALID_PARAMETER;
     }
     HANDLE process;
-    const NTSTATUS opened = nt::OpenProcess(id, PROCESS_TERMINATE | SYNCHRONIZE, &process);
-    if (!NT_SUCCESS(opened)) {
-        nt::Print("%u: no such process (%08x)\n", id, ULONG(opened));
-        return opened;
-    }
+    NT_TRY(nt::OpenProcess(id, PROCESS_TERMINATE | SYNCHRONIZE, &process));
     NT_TRY(NtTerminateProcess(process, static_cast<NTSTATUS>(status)));
     return NtWaitForSingleObject(process, FALSE, nullptr);
 }

@@ -2,6 +2,7 @@
 //
 // In the books: "flow of CreateProcess". PRC-05
 #include "mcmd.h"
+#include "user/start.h"
 
 namespace {
 
@@ -36,16 +37,8 @@ NTSTATUS Create(const UNICODE_STRING& program, UNICODE_STRING line, const MCMD_S
                 RTL_USER_PROCESS_INFORMATION* made) {
     nt::FullName path(program, u".exe");
     if (!path.Fits()) return STATUS_NAME_TOO_LONG;
-    RTL_USER_PROCESS_PARAMETERS* parameters;
-    NT_TRY(RtlCreateProcessParameters(&parameters, path.Get(), nullptr, nullptr, &line, nullptr, nullptr, nullptr,
-                                      nullptr, nullptr));
-    parameters->StandardInput = streams.Input();
-    parameters->StandardOutput = streams.Output();
-    parameters->StandardError = streams.Error();
-    const NTSTATUS status = RtlCreateUserProcess(path.Get(), OBJ_CASE_INSENSITIVE, parameters, nullptr, nullptr,
-                                                 nullptr, TRUE, nullptr, nullptr, made);
-    (void)RtlDestroyProcessParameters(parameters);
-    return status;
+    const HANDLE three[] = {streams.Input(), streams.Output(), streams.Error()};
+    return nt::CreateProgram(path.Get(), &line, made, {.Streams = three});
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 #include "debuggee.h"
 
 #include "symbols.h"
+#include "user/start.h"
 
 namespace {
 
@@ -19,15 +20,9 @@ bool IsStop(DBG_STATE state) {
 } // namespace
 
 NTSTATUS DEBUGGEE::Start(PUNICODE_STRING path, PUNICODE_STRING commandLine) {
-    RTL_USER_PROCESS_PARAMETERS* parameters;
     RTL_USER_PROCESS_INFORMATION made;
     NT_TRY(DbgUiConnectToDbg());
-    NT_TRY(RtlCreateProcessParameters(&parameters, path, nullptr, nullptr, commandLine, nullptr, nullptr, nullptr,
-                                      nullptr, nullptr));
-    const NTSTATUS created = RtlCreateUserProcess(path, OBJ_CASE_INSENSITIVE, parameters, nullptr, nullptr, nullptr,
-                                                  TRUE, DbgUiGetThreadDebugObject(), nullptr, &made);
-    (void)RtlDestroyProcessParameters(parameters);
-    NT_TRY(created);
+    NT_TRY(nt::CreateProgram(path, commandLine, &made, {.DebugPort = DbgUiGetThreadDebugObject()}));
     m_process = made.Process;
     (void)NtResumeThread(made.Thread, nullptr);
     return NtClose(made.Thread); // the first event brings another handle

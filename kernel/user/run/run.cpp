@@ -2,6 +2,7 @@
 //
 // In the books: "priority classes", "flow of CreateProcess". SCH-09, PRC-05
 #include "user/program.h"
+#include "user/start.h"
 
 #include "ps/information.h"
 #include "ps/services.h"
@@ -29,14 +30,8 @@ UCHAR ClassOf(const nt::Words& words) {
 NTSTATUS Run(UNICODE_STRING line, const UNICODE_STRING& program, UCHAR priorityClass) {
     nt::FullName path(program, u".exe");
     if (!path.Fits()) return STATUS_NAME_TOO_LONG;
-    RTL_USER_PROCESS_PARAMETERS* parameters;
     RTL_USER_PROCESS_INFORMATION made;
-    NT_TRY(RtlCreateProcessParameters(&parameters, path.Get(), nullptr, nullptr, &line, nullptr, nullptr, nullptr,
-                                      nullptr, nullptr));
-    const NTSTATUS created = RtlCreateUserProcess(path.Get(), OBJ_CASE_INSENSITIVE, parameters, nullptr, nullptr,
-                                                  nullptr, TRUE, nullptr, nullptr, &made);
-    (void)RtlDestroyProcessParameters(parameters);
-    NT_TRY(created);
+    NT_TRY(nt::CreateProgram(path.Get(), &line, &made));
     PROCESS_PRIORITY_CLASS priority = {FALSE, priorityClass};
     const NTSTATUS set =
         NtSetInformationProcess(made.Process, PROCESSINFOCLASS::ProcessPriorityClass, &priority, sizeof(priority));

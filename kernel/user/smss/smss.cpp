@@ -3,6 +3,7 @@
 // Its own end would leave a system without programs, so the kernel stops then.
 // In the books: "session manager". SYS-03, PRC-16
 #include "user/program.h"
+#include "user/start.h"
 
 namespace {
 
@@ -28,14 +29,8 @@ NTSTATUS Start(PCWSTR program, HANDLE* process) {
     UNICODE_STRING name;
     RtlInitUnicodeString(&name, program);
     nt::FullName path(name, u"");
-    RTL_USER_PROCESS_PARAMETERS* parameters;
-    NT_TRY(RtlCreateProcessParameters(&parameters, path.Get(), nullptr, nullptr, &name, nullptr, nullptr, nullptr,
-                                      nullptr, nullptr));
     RTL_USER_PROCESS_INFORMATION made;
-    const NTSTATUS status = RtlCreateUserProcess(path.Get(), OBJ_CASE_INSENSITIVE, parameters, nullptr, nullptr,
-                                                 nullptr, TRUE, nullptr, nullptr, &made);
-    (void)RtlDestroyProcessParameters(parameters);
-    NT_TRY(status);
+    NT_TRY(nt::CreateProgram(path.Get(), &name, &made));
     (void)NtResumeThread(made.Thread, nullptr);
     (void)NtClose(made.Thread);
     *process = made.Process;

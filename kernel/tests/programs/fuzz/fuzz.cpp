@@ -6,6 +6,7 @@
 #include "fuzz.h"
 
 #include "../hostilelog.h"
+#include "../numbers.h"
 #include "servicekinds.h"
 #include "ntdll.h"
 #include "nt/atomic.h"
@@ -135,15 +136,6 @@ NTSTATUS NTAPI Rewrite(PVOID) {
     }
 }
 
-ULONG Number(const WCHAR** text) {
-    ULONG value = 0;
-    while (**text == u' ')
-        ++*text;
-    for (; **text >= u'0' && **text <= u'9'; ++*text)
-        value = value * 10 + (**text - u'0');
-    return value;
-}
-
 NTSTATUS OpenLog() {
     UNICODE_STRING name;
     OBJECT_ATTRIBUTES attributes;
@@ -164,12 +156,10 @@ NTSTATUS OpenLog() {
 ULONG FuzzResumeAddress() { return ULONG(reinterpret_cast<ULONG_PTR>(&Resume)); }
 
 extern "C" NTSTATUS NTAPI NtProcessStartup(PEB* peb) {
-    const WCHAR* text = peb->ProcessParameters->CommandLine.Buffer;
-    while (*text != 0 && *text != u' ')
-        text++;
-    const ULONG seed = Number(&text);
+    PCWSTR text = peb->ProcessParameters->CommandLine.Buffer;
+    const ULONG seed = NextNumber(&text);
     NT_TRY(OpenLog());
-    Limit = LONG(Number(&text));
+    Limit = LONG(NextNumber(&text));
     for (ULONG i = 0; i <= CALLERS; i++)
         Randoms[i] = RANDOM(seed * (CALLERS + 1) + i);
     FuzzPrepare();

@@ -3,8 +3,8 @@
 // IRQL: PASSIVE_LEVEL. In the books: "system processes". SYS-01, PRC-03
 #pragma once
 
-#include "ntdll.h"
 #include "ps/services.h"
+#include "user/program.h"
 
 #include "ps/systeminformation.h"
 
@@ -74,12 +74,14 @@ inline bool ReadId(const UNICODE_STRING& text, ULONG* id) {
            NT_SUCCESS(RtlUnicodeStringToInteger(&text, 0, id));
 }
 
-/// Opens a process by its ID. @returns as NtOpenProcess
+/// Opens a process by its ID, or prints that it cannot be. @returns as NtOpenProcess
 inline NTSTATUS OpenProcess(ULONG id, ACCESS_MASK access, HANDLE* process) {
     OBJECT_ATTRIBUTES attributes;
     InitializeObjectAttributes(&attributes, nullptr, 0, nullptr, nullptr);
     CLIENT_ID client = {reinterpret_cast<HANDLE>(ULONG_PTR(id)), nullptr};
-    return NtOpenProcess(process, access, &attributes, &client);
+    const NTSTATUS status = NtOpenProcess(process, access, &attributes, &client);
+    if (!NT_SUCCESS(status)) Print("%u: no such process (%08x)\n", id, ULONG(status));
+    return status;
 }
 
 } // namespace nt
